@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace rheo {
+
+/// Which model made a trace: what a trace file stores, and what a model on disk is compared with.
+struct ModelIdentity {
+    std::string architecture;  ///< model_type of config.json
+    std::int64_t layers = 0;
+    std::int64_t dModel = 0;
+    std::int64_t vocabulary = 0;
+    std::string dtype;  ///< compute dtype: "float32", "bfloat16", "float16"
+    std::optional<std::uint64_t> untrainedSeed;
+    std::string configSha256;
+    std::string tokenizerSha256;  ///< empty without a tokenizer.json
+    std::string weightsSha256;    ///< as the trace format defines it: sizes, headers, sampled blocks
+
+    /// Same weights, config, tokenizer and untrained seed. The dtype may differ.
+    bool sameModel(const ModelIdentity& other) const {
+        return configSha256 == other.configSha256 && tokenizerSha256 == other.tokenizerSha256 &&
+               weightsSha256 == other.weightsSha256 && untrainedSeed == other.untrainedSeed;
+    }
+};
+
+}  // namespace rheo

@@ -1,0 +1,37 @@
+# Every library, by name, in one place. Version differences are settled here or in one header each.
+
+find_package(Threads REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(nlohmann_json 3.9 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+find_package(ICU REQUIRED COMPONENTS uc)
+find_package(CLI11 REQUIRED)
+find_package(BLAS REQUIRED)
+find_package(Spectra QUIET)
+
+# The serial HDF5: VTK's packages bring one built for OpenMPI as well.
+set(HDF5_PREFER_PARALLEL OFF)
+find_package(HDF5 REQUIRED COMPONENTS C)
+add_library(rheo_hdf5 INTERFACE)
+target_include_directories(rheo_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(rheo_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+
+find_package(Torch REQUIRED)
+add_library(rheo_torch INTERFACE)
+target_link_libraries(rheo_torch INTERFACE ${TORCH_LIBRARIES})
+separate_arguments(RHEO_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+target_compile_options(rheo_torch INTERFACE ${RHEO_TORCH_FLAGS})
+
+if(RHEO_BUILD_GUI)
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Svg Test Widgets OpenGL OpenGLWidgets DBus)
+  find_package(VTK 9.1 REQUIRED COMPONENTS CommonCore CommonDataModel CommonTransforms FiltersCore FiltersSources
+               InteractionStyle RenderingCore RenderingOpenGL2 RenderingFreeType RenderingAnnotation IOImage)
+else()
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Svg Test)
+endif()
+if(RHEO_BUILD_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
