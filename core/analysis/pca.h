@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/analysis/trace_view.h"
+#include "core/base/array.h"
+#include "core/base/progress.h"
+
+namespace rheo {
+
+/// A basis that states of any trace of the same width can be projected on.
+struct PcaBasis {
+    VectorD mean;        ///< [unit]
+    MatrixD components;  ///< [k, unit], orthonormal rows; the entry of largest magnitude is positive
+    VectorD variance;    ///< [k], eigenvalues of the covariance (N - 1)
+    VectorD explained;   ///< [k], share of the total variance
+    Scaling scaling = Scaling::Raw;
+};
+
+struct PcaOptions {
+    int components = 10;                 ///< k; at most min(D, rows * points - 1)
+    bool perPointExplained = true;       ///< also each point's own PCA (3 components)
+    int threads = 0;
+    std::size_t memoryBytes = 1u << 30;  ///< bound on what is held beside the result
+};
+
+struct PcaResult {
+    PcaBasis basis;
+    Array3F scores;             ///< [row, point, k]; NaN for an excluded row
+    MatrixD perPointExplained;  ///< [point, 3]
+    std::int64_t excludedRows = 0;
+};
+
+/// Pooled PCA over all rows and points of `view`, exact: the covariance is summed in float64 while
+/// rows stream by, then solved densely (D <= 1024) or by Lanczos for the top k.
+PcaResult pca(const TraceView& view, const PcaOptions& options, Progress& progress);
+
+/// Scores of every row and point of `view` in `basis`, [row, point, k].
+/// Throws Error(Mismatch) where the widths differ.
+Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress);
+
+/// Scores of single states, [state, unit] to [state, k].
+MatrixD project(const PcaBasis& basis, const MatrixF& states);
+
+}  // namespace rheo
