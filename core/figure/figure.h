@@ -1,0 +1,140 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/array.h"
+#include "core/figure/camera.h"
+#include "core/figure/color.h"
+
+namespace rheo {
+
+/// A labelled place on an axis.
+struct Tick {
+    double value = 0;
+    std::string label;  ///< empty: a minor tick, drawn shorter
+};
+
+struct Axis {
+    std::string title;  ///< with its unit where it has one: "Distance (residual units)"
+    double low = 0;     ///< low < high; what is drawn at the left or bottom end
+    double high = 1;
+    std::vector<Tick> ticks;
+    bool logarithmic = false;  ///< base 10; low > 0
+};
+
+/// How numbers become colours, and what the colour bar says. NaN is drawn in the theme's `missing`.
+struct ColorScale {
+    ColorMap map = ColorMap::Viridis;
+    double low = 0;
+    double high = 1;
+    std::string title;
+    std::vector<Tick> ticks;
+};
+
+enum class Dash { Solid, Dashed, Dotted };
+
+struct LineStyle {
+    std::optional<Color> color;  ///< none: each vertex by its value on the plot's colour scale
+    double width = 1;            ///< points (1/72 inch)
+    double opacity = 1;
+    Dash dash = Dash::Solid;
+};
+
+/// Many polylines in 3D with one style, as one batch: line i is vertices offsets[i] .. offsets[i+1].
+struct LineSet3 {
+    std::string name;                   ///< in the legend; empty: not there
+    std::vector<float> xyz;             ///< [vertex, 3]
+    std::vector<float> values;          ///< [vertex], or empty if the style has a colour
+    std::vector<std::int32_t> offsets;  ///< [line + 1], first 0
+    std::vector<std::int64_t> tags;     ///< [line], what picking answers: the row of the trace
+    LineStyle style;
+    bool pickable = true;
+};
+
+enum class MarkerShape { Disc, Ring, Diamond, Square };
+
+struct MarkerSet3 {
+    std::string name;
+    std::vector<float> xyz;          ///< [marker, 3]
+    std::vector<float> values;       ///< [marker], or empty if there is a colour
+    std::vector<std::int64_t> tags;  ///< [marker], what picking answers: the point of the trace
+    std::optional<Color> color;
+    MarkerShape shape = MarkerShape::Disc;
+    double size = 5;  ///< diameter in points
+    bool pickable = true;
+};
+
+/// Curves and markers in space, equal scale on all axes, seen by a camera.
+struct Plot3D {
+    std::array<Axis, 3> axes;
+    std::vector<LineSet3> lines;
+    std::vector<MarkerSet3> markers;
+    std::optional<ColorScale> colorScale;
+    Camera camera;
+};
+
+/// A matrix as coloured cells: column j spans x from j - 0.5 to j + 0.5, row i likewise in y, row 0 at
+/// the bottom.
+struct HeatmapPlot {
+    MatrixF values;  ///< [y, x]
+    Axis x;
+    Axis y;
+    ColorScale colorScale;
+};
+
+struct Curve {
+    std::string name;  ///< in the legend; empty: not there
+    std::vector<double> x;
+    std::vector<double> y;     ///< NaN breaks the line
+    std::vector<double> low;   ///< a band, or empty
+    std::vector<double> high;
+    std::string bandName;      ///< in the legend: "random directions, 95 %"
+    Color color;
+    LineStyle style;           ///< its colour is `color`
+    bool markers = false;
+};
+
+struct CurvePlot {
+    Axis x;
+    Axis y;
+    std::vector<Curve> curves;
+};
+
+/// Horizontal bars with a label each: the most likely next tokens before and after.
+struct BarPlot {
+    struct Bar {
+        std::string label;
+        std::vector<double> values;  ///< one a series; NaN: none
+    };
+    Axis x;
+    std::vector<std::string> series;
+    std::vector<Color> colors;  ///< one a series
+    std::vector<Bar> bars;      ///< from the top
+};
+
+struct Panel {
+    std::string title;
+    std::variant<Plot3D, HeatmapPlot, CurvePlot, BarPlot> plot;
+};
+
+/// What is on screen and what is exported: one description for both. Panels fill a grid of `columns`
+/// columns row by row. Colours are final: builders take a Theme.
+struct Figure {
+    std::string title;
+    Theme theme;
+    int columns = 1;
+    std::vector<Panel> panels;
+    std::string note;  ///< small print below: source, scaling, nulls
+};
+
+/// Ticks at round values (1, 2, 5 times a power of ten), about `count` of them, inside [low, high].
+std::vector<Tick> niceTicks(double low, double high, int count = 6);
+/// A number as a person writes it, without superfluous digits: "0.25", "1.2e-5", "1,000".
+std::string formatNumber(double value, int significant = 3);
+
+}  // namespace rheo
