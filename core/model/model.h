@@ -45,7 +45,11 @@ struct ForwardResult {
 
 /// A prompt run once, with the keys and values of every block and the natural state of every token
 /// at every point: what a teleport starts from. Immutable; belongs to the model that made it.
-class PromptContext;
+class PromptContext {
+public:
+    virtual ~PromptContext() = default;
+    virtual const std::vector<std::int32_t>& ids() const = 0;
+};
 
 /// What the rest of the network makes of states put in at one point and token.
 struct Continuation {
