@@ -210,10 +210,10 @@ private:
     static QStringList includesOf(const QString& file, QChar open) {
         QFile f(QString(RHEO_SOURCE "/") + file);
         if (!f.open(QIODevice::ReadOnly)) return {};
-        static const QRegularExpression quoted(
-            R"(^\s*#\s*include\s*"([^"]+)") ", QRegularExpression::MultilineOption);
-            static const QRegularExpression angled(R"re(^\s*#\s*include\s*<([^>]+)>)re",
-                                                   QRegularExpression::MultilineOption);
+        static const QRegularExpression quoted(R"re(^\s*#\s*include\s*"([^"]+)")re",
+                                               QRegularExpression::MultilineOption);
+        static const QRegularExpression angled(R"re(^\s*#\s*include\s*<([^>]+)>)re",
+                                               QRegularExpression::MultilineOption);
         QStringList found;
         auto matches = (open == '"' ? quoted : angled).globalMatch(QString::fromUtf8(f.readAll()));
         while (matches.hasNext()) found << matches.next().captured(1);
