@@ -180,6 +180,19 @@ QString libraryOf(const QString& include) {
     return {};
 }
 
+/// The names that a source file includes, in quotes (`open` '"') or angle brackets.
+QStringList includesOf(const QString& file, char open) {
+    QFile f(QString(RHEO_SOURCE "/") + file);
+    if (!f.open(QIODevice::ReadOnly)) return {};
+    const QString pattern =
+        open == '"' ? "^\\s*#\\s*include\\s*\"([^\"]+)\"" : "^\\s*#\\s*include\\s*<([^>]+)>";
+    const QRegularExpression expression(pattern, QRegularExpression::MultilineOption);
+    QStringList found;
+    auto matches = expression.globalMatch(QString::fromUtf8(f.readAll()));
+    while (matches.hasNext()) found << matches.next().captured(1);
+    return found;
+}
+
 }  // namespace
 
 class TestHouseIncludes : public QObject {
@@ -207,19 +220,18 @@ private:
                 best = &room;
         return best;
     }
-    static QStringList includesOf(const QString& file, QChar open) {
-        QFile f(QString(RHEO_SOURCE "/") + file);
-        if (!f.open(QIODevice::ReadOnly)) return {};
-        static const QRegularExpression quoted(R"re(^\s*#\s*include\s*"([^"]+)")re",
-                                               QRegularExpression::MultilineOption);
-        static const QRegularExpression angled(R"re(^\s*#\s*include\s*<([^>]+)>)re",
-                                               QRegularExpression::MultilineOption);
-        QStringList found;
-        auto matches = (open == '"' ? quoted : angled).globalMatch(QString::fromUtf8(f.readAll()));
-        while (matches.hasNext()) found << matches.next().captured(1);
-        return found;
-    }
 };
+static const QRegularExpression quoted(R"re(^\s*#\s*include\s*"([^"]+)")re",
+                                       QRegularExpression::MultilineOption);
+static const QRegularExpression angled(R"re(^\s*#\s*include\s*<([^>]+)>)re",
+                                       QRegularExpression::MultilineOption);
+QStringList found;
+auto matches = (open == '"' ? quoted : angled).globalMatch(QString::fromUtf8(f.readAll()));
+while (matches.hasNext()) found << matches.next().captured(1);
+return found;
+}
+}
+;
 
 void TestHouseIncludes::everyFolderIsInTheTable() {
     const auto files = sources();
