@@ -221,17 +221,6 @@ private:
         return best;
     }
 };
-static const QRegularExpression quoted(R"re(^\s*#\s*include\s*"([^"]+)")re",
-                                       QRegularExpression::MultilineOption);
-static const QRegularExpression angled(R"re(^\s*#\s*include\s*<([^>]+)>)re",
-                                       QRegularExpression::MultilineOption);
-QStringList found;
-auto matches = (open == '"' ? quoted : angled).globalMatch(QString::fromUtf8(f.readAll()));
-while (matches.hasNext()) found << matches.next().captured(1);
-return found;
-}
-}
-;
 
 void TestHouseIncludes::everyFolderIsInTheTable() {
     const auto files = sources();
