@@ -1,0 +1,55 @@
+// rheo tokenize: text to ids and pieces, and back.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+
+namespace rheo::cli {
+
+namespace {
+
+struct Options {
+    std::string folder;
+    TextOption text;
+    std::string decode;
+    bool noSpecial = false;
+    bool keepSpecial = false;
+};
+
+int run(const Options& options, Common& common) {
+    // The weights are not needed: a folder with a tokenizer.json alone will do.
+    const auto tokenizer = Tokenizer::load(std::filesystem::path(options.folder) / "tokenizer.json");
+    if (!options.decode.empty()) {
+        const std::string text = tokenizer->decode(parseIds(options.decode), options.keepSpecial);
+        common.console.result({{"text", text}});
+        if (!common.console.json) std::fwrite(text.data(), 1, text.size(), stdout);
+        return 0;
+    }
+    const auto ids = tokenizer->encode(options.text.readText(), !options.noSpecial);
+    nlohmann::ordered_json pieces = nlohmann::ordered_json::array();
+    for (const auto id : ids) pieces.push_back(tokenizer->piece(id));
+    common.console.result({{"ids", ids}, {"pieces", pieces}});
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        common.console.say(fmt::format("{:>7}  {}", ids[i], tokenizer->piece(ids[i])));
+    return 0;
+}
+
+}  // namespace
+
+void addTokenize(CLI::App& app, Command& chosen) {
+    auto* command = app.add_subcommand("tokenize", "token ids and pieces of a text, and back");
+    auto options = std::make_shared<Options>();
+    command->add_option("--model", options->folder, "model folder, or any folder with a tokenizer.json")
+        ->required()
+        ->type_name("DIR");
+    options->text.addTo(*command, false);
+    command->add_option("--file", options->text.file, "the same as --text-file")->type_name("F");
+    command->add_option("--decode", options->decode, "ids to turn into text")->type_name("1,2,3");
+    command->add_flag("--no-special", options->noSpecial, "leave the post-processor out (no BOS)");
+    command->add_flag("--keep-special", options->keepSpecial, "with --decode: special tokens too");
+    command->callback([options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+}
+
+}  // namespace rheo::cli

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/cli/console.h"
+#include "core/base/output_file.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/model/model.h"
+#include "core/tokenizer/tokenizer.h"
+
+namespace rheo::cli {
+
+/// Options that mean the same wherever they mean something.
+struct Common {
+    Console console;
+    bool quiet = false;
+    std::string progress = "auto";
+    int threads = 0;
+    std::string device = "cpu";
+    std::string dtype = "float32";
+    std::uint64_t seed = 0;
+};
+
+/// The command that was chosen; runs after all options were read and returns the exit status.
+using Command = std::function<int(Common&)>;
+
+/// Each adds one subcommand to `app`, and sets `chosen` when it is the one on the command line.
+void addInfo(CLI::App& app, Command& chosen);
+void addTokenize(CLI::App& app, Command& chosen);
+void addLogits(CLI::App& app, Command& chosen);
+void addCapture(CLI::App& app, Command& chosen);
+void addAnalyze(CLI::App& app, Command& chosen);
+void addTeleport(CLI::App& app, Command& chosen);
+void addFigure(CLI::App& app, Command& chosen);
+void addDemo(CLI::App& app, Command& chosen);
+
+/// `--model DIR` and `--untrained SEED`.
+struct ModelOption {
+    std::string folder;
+    std::optional<std::uint64_t> untrained;
+    void addTo(CLI::App& command);
+};
+
+struct OpenModel {
+    std::shared_ptr<const Checkpoint> checkpoint;
+    std::shared_ptr<const Model> model;
+    std::shared_ptr<const Tokenizer> tokenizer;  ///< null without a tokenizer.json
+};
+OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress);
+/// Throws Error(NotFound) saying that ids can be given instead.
+std::shared_ptr<const Tokenizer> openTokenizer(const Checkpoint& checkpoint);
+
+/// `--text S`, `--text-file F` or `--ids 1,2,3`.
+struct TextOption {
+    std::string text;
+    std::string file;
+    std::string ids;
+    CLI::Option* textGiven = nullptr;
+    void addTo(CLI::App& command, bool withIds);
+    /// The text, byte for byte. Throws Error(Format) with the offset of the first byte that is not UTF-8.
+    std::string readText() const;
+    /// Token ids: of the text with the tokenizer's own post-processor, or as given.
+    std::vector<std::int32_t> readIds(const Tokenizer* tokenizer) const;
+};
+
+/// `--out F` and `--force`.
+struct OutOption {
+    std::string path;
+    bool force = false;
+    void addTo(CLI::App& command, const std::string& what, bool required = true);
+    IfExists ifExists() const { return force ? IfExists::Replace : IfExists::Refuse; }
+    /// Throws Error(AlreadyExists) at once, before anything dear is computed.
+    void refuseEarly() const;
+};
+
+/// "1,2,3" as numbers. Throws Error(InvalidArgument) quoting the part that is none.
+std::vector<std::int32_t> parseIds(const std::string& list);
+std::vector<double> parseNumbers(const std::string& list);
+/// "2G", "512M", "1.5GiB" as bytes.
+std::size_t parseBytes(const std::string& text);
+/// 1536 as "1.5 KiB".
+std::string formatBytes(double bytes);
+/// The index of a named point ("L05.attn_in", "final") among `points`. Throws Error(NotFound) naming the first and last.
+std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name);
+/// "all", "paper" (all but the final one), one name, or "FROM:TO", as ascending indices.
+std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, const std::string& range);
+
+}  // namespace rheo::cli

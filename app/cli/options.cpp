@@ -1,0 +1,157 @@
+// Options shared by several commands, and the small languages they are written in.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+
+namespace rheo::cli {
+
+void ModelOption::addTo(CLI::App& command) {
+    command.add_option("--model", folder, "model folder (Hugging Face layout)")->required()->type_name("DIR");
+    command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")->type_name("SEED");
+}
+
+std::shared_ptr<const Tokenizer> openTokenizer(const Checkpoint& checkpoint) {
+    const auto path = checkpoint.tokenizerPath();
+    if (!path)
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("{} has no tokenizer.json, so text cannot be turned into tokens; give token ids with --ids",
+                                checkpoint.folder().string()),
+                    checkpoint.folder().string());
+    return Tokenizer::load(*path);
+}
+
+OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress) {
+    OpenModel open;
+    open.checkpoint = Checkpoint::open(option.folder);
+    if (open.checkpoint->tokenizerPath()) open.tokenizer = openTokenizer(*open.checkpoint);
+    const auto dtype = parseDType(common.dtype);
+    if (!dtype)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));
+    progress.setStage("loading " + option.folder);
+    open.model = Model::load(open.checkpoint, {common.device, *dtype, common.threads, option.untrained}, progress);
+    return open;
+}
+
+void TextOption::addTo(CLI::App& command, bool withIds) {
+    textGiven = command.add_option("--text", text, "the prompt")->type_name("S");
+    auto* fromFile = command.add_option("--text-file", file, "the prompt, byte for byte from a file")->type_name("F");
+    textGiven->excludes(fromFile);
+    if (withIds) {
+        auto* given = command.add_option("--ids", ids, "the prompt as token ids; none is added")->type_name("1,2,3");
+        given->excludes(textGiven)->excludes(fromFile);
+    }
+}
+
+std::string TextOption::readText() const {
+    std::string content = text;
+    if (!file.empty())
+        content = readFile(file, std::uintmax_t{1} << 30);
+    else if (textGiven == nullptr || textGiven->count() == 0)
+        throw Error(ErrorCode::InvalidArgument, "a prompt is needed: --text S, --text-file F or --ids 1,2,3");
+    if (const auto bad = firstInvalidUtf8(content))
+        throw Error(ErrorCode::Format,
+                    fmt::format("{} is not UTF-8: the byte at offset {} (0x{:02x}) does not belong there",
+                                file.empty() ? "the text" : file, *bad, static_cast<unsigned char>(content[*bad])),
+                    file);
+    return content;
+}
+
+std::vector<std::int32_t> TextOption::readIds(const Tokenizer* tokenizer) const {
+    if (!ids.empty()) return parseIds(ids);
+    if (tokenizer == nullptr)
+        throw Error(ErrorCode::NotFound, "this model has no tokenizer.json; give token ids with --ids");
+    return tokenizer->encode(readText());
+}
+
+void OutOption::addTo(CLI::App& command, const std::string& what, bool required) {
+    auto* out = command.add_option("--out", path, what)->type_name("F");
+    if (required) out->required();
+    command.add_flag("--force", force, "replace the output if it is there");
+}
+
+void OutOption::refuseEarly() const {
+    if (!path.empty()) OutputFile(path, ifExists());
+}
+
+namespace {
+
+template <class T>
+std::vector<T> parseList(const std::string& list, const char* kind) {
+    std::vector<T> values;
+    std::stringstream in(list);
+    for (std::string part; std::getline(in, part, ',');) {
+        const auto first = part.find_first_not_of(" \t\n");
+        const auto last = part.find_last_not_of(" \t\n");
+        const std::string word = first == std::string::npos ? "" : part.substr(first, last - first + 1);
+        T value{};
+        const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), value);
+        if (failed != std::errc{} || end != word.data() + word.size())
+            throw Error(ErrorCode::InvalidArgument, fmt::format("'{}' in '{}' is not {}", word, list, kind));
+        values.push_back(value);
+    }
+    if (values.empty()) throw Error(ErrorCode::InvalidArgument, fmt::format("'{}' holds no {}", list, kind));
+    return values;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> parseIds(const std::string& list) { return parseList<std::int32_t>(list, "a token id"); }
+std::vector<double> parseNumbers(const std::string& list) { return parseList<double>(list, "a number"); }
+
+std::size_t parseBytes(const std::string& text) {
+    double value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const std::string unit(end, text.data() + text.size());
+    double factor = 0;
+    if (unit.empty() || unit == "B") factor = 1;
+    if (unit == "K" || unit == "KiB") factor = 1024;
+    if (unit == "M" || unit == "MiB") factor = 1024.0 * 1024;
+    if (unit == "G" || unit == "GiB") factor = 1024.0 * 1024 * 1024;
+    if (unit == "T" || unit == "TiB") factor = 1024.0 * 1024 * 1024 * 1024;
+    if (failed != std::errc{} || factor == 0 || !(value > 0) || !(value * factor < 9e18))
+        throw Error(ErrorCode::InvalidArgument, fmt::format("'{}' is no amount of memory; write 512M or 2G", text));
+    return static_cast<std::size_t>(value * factor);
+}
+
+std::string formatBytes(double bytes) {
+    static constexpr const char* units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    int unit = 0;
+    while (bytes >= 1024 && unit < 5) {
+        bytes /= 1024;
+        ++unit;
+    }
+    return unit == 0 ? fmt::format("{:.0f} {}", bytes, units[unit]) : fmt::format("{:.1f} {}", bytes, units[unit]);
+}
+
+std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name) {
+    if (const auto wanted = parsePointName(name))
+        for (std::size_t i = 0; i < points.size(); ++i)
+            if (points[i] == *wanted) return static_cast<std::int64_t>(i);
+    throw Error(ErrorCode::NotFound, fmt::format("there is no point {}; points go from {} to {}", name,
+                                                 pointName(points.front()), pointName(points.back())));
+}
+
+std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, const std::string& range) {
+    std::int64_t first = 0;
+    auto last = static_cast<std::int64_t>(points.size()) - 1;
+    if (range == "paper") {
+        if (points.back().site == Site::Final) --last;
+    } else if (range != "all" && !range.empty()) {
+        const auto colon = range.find(':');
+        first = findPoint(points, range.substr(0, colon));
+        last = colon == std::string::npos ? first : findPoint(points, range.substr(colon + 1));
+        if (last < first)
+            throw Error(ErrorCode::InvalidArgument, fmt::format("the range {} runs against the depth", range));
+    }
+    std::vector<std::int64_t> indices;
+    for (std::int64_t p = first; p <= last; ++p) indices.push_back(p);
+    return indices;
+}
+
+}  // namespace rheo::cli
