@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 fs::path resourceFolder() {
     std::vector<fs::path> places;
-    if (const char* named = std::getenv("RHEO_RESOURCES"); named != nullptr && *named != '\0') places.emplace_back(named);
+    if (const char* named = std::getenv("RHEO_RESOURCES"); named != nullptr && *named != '\0')
+        places.emplace_back(named);
     std::error_code ignored;
     const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
     if (!program.empty()) places.push_back(program.parent_path().parent_path() / "share" / "rheograph");
@@ -25,7 +26,8 @@ fs::path resourceFolder() {
         tried += (tried.empty() ? "" : ", ") + place.string();
     }
     throw Error(ErrorCode::NotFound,
-                "the built-in demo is not there (looked in " + tried + "); install the program again, or name the folder in RHEO_RESOURCES");
+                "the built-in demo is not there (looked in " + tried +
+                    "); install the program again, or name the folder in RHEO_RESOURCES");
 }
 
 }  // namespace rheo

@@ -9,7 +9,11 @@ namespace rheo {
 /// Throws Error(NotFound) naming the places that were looked at.
 std::filesystem::path resourceFolder();
 
-inline std::filesystem::path demoModelFolder() { return resourceFolder() / "demo-model"; }
-inline std::filesystem::path demoPromptsFile() { return resourceFolder() / "prompts" / "novels.txt"; }
+inline std::filesystem::path demoModelFolder() {
+    return resourceFolder() / "demo-model";
+}
+inline std::filesystem::path demoPromptsFile() {
+    return resourceFolder() / "prompts" / "novels.txt";
+}
 
 }  // namespace rheo

@@ -60,8 +60,11 @@ void addLogits(CLI::App& app, Command& chosen) {
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->text.addTo(*command, true);
-    options->out.addTo(*command, "write [token, vocabulary] float32 as .npy; without it, the top 10 of the last token", false);
-    command->callback([options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+    options->out.addTo(*command,
+                       "write [token, vocabulary] float32 as .npy; without it, the top 10 of the last token",
+                       false);
+    command->callback(
+        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }
 
 }  // namespace rheo::cli

@@ -49,7 +49,8 @@ void addTokenize(CLI::App& app, Command& chosen) {
     command->add_option("--decode", options->decode, "ids to turn into text")->type_name("1,2,3");
     command->add_flag("--no-special", options->noSpecial, "leave the post-processor out (no BOS)");
     command->add_flag("--keep-special", options->keepSpecial, "with --decode: special tokens too");
-    command->callback([options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+    command->callback(
+        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }
 
 }  // namespace rheo::cli

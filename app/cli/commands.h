@@ -86,7 +86,8 @@ std::vector<double> parseNumbers(const std::string& list);
 std::size_t parseBytes(const std::string& text);
 /// 1536 as "1.5 KiB".
 std::string formatBytes(double bytes);
-/// The index of a named point ("L05.attn_in", "final") among `points`. Throws Error(NotFound) naming the first and last.
+/// The index of a named point ("L05.attn_in", "final") among `points`. Throws Error(NotFound) naming the
+/// first and last.
 std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name);
 /// "all", "paper" (all but the final one), one name, or "FROM:TO", as ascending indices.
 std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, const std::string& range);

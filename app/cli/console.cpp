@@ -39,7 +39,8 @@ class Bar {
 public:
     ~Bar() { clear(); }
     void operator()(const ProgressReport& report) {
-        const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - m_start).count();
+        const double elapsed =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - m_start).count();
         const int cells = 24;
         const int full = static_cast<int>(report.fraction * cells);
         std::string line;
@@ -47,7 +48,8 @@ public:
         std::string words = fmt::format(" {:3.0f} %  {}", report.fraction * 100, report.stage);
         if (report.fraction > 0.02 && report.fraction < 1 && elapsed > 2)
             words += "  " + timeLeft(elapsed * (1 - report.fraction) / report.fraction);
-        words.resize(std::min<std::size_t>(words.size(), static_cast<std::size_t>(std::max(0, terminalColumns() - cells - 1))));
+        words.resize(std::min<std::size_t>(
+            words.size(), static_cast<std::size_t>(std::max(0, terminalColumns() - cells - 1))));
         std::fputs(("\r\033[K" + line + words).c_str(), stderr);
         std::fflush(stderr);
         m_drawn = true;
@@ -98,7 +100,8 @@ void Console::say(const std::string& line) const {
 void Console::result(nlohmann::ordered_json value) const {
     if (!json) return;
     if (value.contains("out")) value["warnings"] = m_warnings;
-    std::fputs((value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n").c_str(), stdout);
+    std::fputs((value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n").c_str(),
+               stdout);
 }
 
 void catchInterrupts() {
@@ -118,6 +121,8 @@ void catchInterrupts() {
     }).detach();
 }
 
-std::stop_token interruptToken() { return interruptSource().get_token(); }
+std::stop_token interruptToken() {
+    return interruptSource().get_token();
+}
 
 }  // namespace rheo::cli

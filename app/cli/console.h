@@ -10,7 +10,7 @@
 namespace rheo::cli {
 
 enum class ProgressStyle {
-    Auto,   ///< a bar where stderr is a terminal, nothing elsewhere
+    Auto,  ///< a bar where stderr is a terminal, nothing elsewhere
     Bar,
     Plain,  ///< a line for each new stage and each tenth
     None,

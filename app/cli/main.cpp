@@ -27,7 +27,8 @@ void addCommon(CLI::App& app, Common& common) {
     app.add_option("--seed", common.seed, "of everything random");
 }
 
-int report(const Console& console, std::string_view code, const std::string& message, const std::string& context) {
+int report(const Console& console, std::string_view code, const std::string& message,
+           const std::string& context) {
     nlohmann::ordered_json error;
     error["error"] = {{"code", code}, {"message", message}, {"context", context}};
     console.result(error);
@@ -59,9 +60,12 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : 2;
     }
-    if (common.quiet || common.progress == "none") common.console.style = ProgressStyle::None;
-    else if (common.progress == "plain") common.console.style = ProgressStyle::Plain;
-    else if (common.progress == "bar") common.console.style = ProgressStyle::Bar;
+    if (common.quiet || common.progress == "none")
+        common.console.style = ProgressStyle::None;
+    else if (common.progress == "plain")
+        common.console.style = ProgressStyle::Plain;
+    else if (common.progress == "bar")
+        common.console.style = ProgressStyle::Bar;
 
     try {
         return chosen(common);
@@ -71,7 +75,9 @@ int main(int argc, char** argv) {
     } catch (const Error& e) {
         return report(common.console, errorCodeName(e.code()), e.what(), e.context());
     } catch (const std::bad_alloc&) {
-        return report(common.console, "out_of_memory", "there is not enough memory for this; take fewer prompts, or a smaller --batch or --memory", "");
+        return report(
+            common.console, "out_of_memory",
+            "there is not enough memory for this; take fewer prompts, or a smaller --batch or --memory", "");
     } catch (const std::exception& e) {
         return report(common.console, "internal", fmt::format("an unforeseen failure: {}", e.what()), "");
     }

@@ -12,16 +12,19 @@ namespace rheo::cli {
 
 void ModelOption::addTo(CLI::App& command) {
     command.add_option("--model", folder, "model folder (Hugging Face layout)")->required()->type_name("DIR");
-    command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")->type_name("SEED");
+    command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")
+        ->type_name("SEED");
 }
 
 std::shared_ptr<const Tokenizer> openTokenizer(const Checkpoint& checkpoint) {
     const auto path = checkpoint.tokenizerPath();
     if (!path)
-        throw Error(ErrorCode::NotFound,
-                    fmt::format("{} has no tokenizer.json, so text cannot be turned into tokens; give token ids with --ids",
-                                checkpoint.folder().string()),
-                    checkpoint.folder().string());
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format(
+                "{} has no tokenizer.json, so text cannot be turned into tokens; give token ids with --ids",
+                checkpoint.folder().string()),
+            checkpoint.folder().string());
     return Tokenizer::load(*path);
 }
 
@@ -34,16 +37,19 @@ OpenModel openModel(const ModelOption& option, const Common& common, Progress& p
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));
     progress.setStage("loading " + option.folder);
-    open.model = Model::load(open.checkpoint, {common.device, *dtype, common.threads, option.untrained}, progress);
+    open.model =
+        Model::load(open.checkpoint, {common.device, *dtype, common.threads, option.untrained}, progress);
     return open;
 }
 
 void TextOption::addTo(CLI::App& command, bool withIds) {
     textGiven = command.add_option("--text", text, "the prompt")->type_name("S");
-    auto* fromFile = command.add_option("--text-file", file, "the prompt, byte for byte from a file")->type_name("F");
+    auto* fromFile =
+        command.add_option("--text-file", file, "the prompt, byte for byte from a file")->type_name("F");
     textGiven->excludes(fromFile);
     if (withIds) {
-        auto* given = command.add_option("--ids", ids, "the prompt as token ids; none is added")->type_name("1,2,3");
+        auto* given =
+            command.add_option("--ids", ids, "the prompt as token ids; none is added")->type_name("1,2,3");
         given->excludes(textGiven)->excludes(fromFile);
     }
 }
@@ -55,10 +61,11 @@ std::string TextOption::readText() const {
     else if (textGiven == nullptr || textGiven->count() == 0)
         throw Error(ErrorCode::InvalidArgument, "a prompt is needed: --text S, --text-file F or --ids 1,2,3");
     if (const auto bad = firstInvalidUtf8(content))
-        throw Error(ErrorCode::Format,
-                    fmt::format("{} is not UTF-8: the byte at offset {} (0x{:02x}) does not belong there",
-                                file.empty() ? "the text" : file, *bad, static_cast<unsigned char>(content[*bad])),
-                    file);
+        throw Error(
+            ErrorCode::Format,
+            fmt::format("{} is not UTF-8: the byte at offset {} (0x{:02x}) does not belong there",
+                        file.empty() ? "the text" : file, *bad, static_cast<unsigned char>(content[*bad])),
+            file);
     return content;
 }
 
@@ -101,8 +108,12 @@ std::vector<T> parseList(const std::string& list, const char* kind) {
 
 }  // namespace
 
-std::vector<std::int32_t> parseIds(const std::string& list) { return parseList<std::int32_t>(list, "a token id"); }
-std::vector<double> parseNumbers(const std::string& list) { return parseList<double>(list, "a number"); }
+std::vector<std::int32_t> parseIds(const std::string& list) {
+    return parseList<std::int32_t>(list, "a token id");
+}
+std::vector<double> parseNumbers(const std::string& list) {
+    return parseList<double>(list, "a number");
+}
 
 std::size_t parseBytes(const std::string& text) {
     double value = 0;
@@ -115,7 +126,8 @@ std::size_t parseBytes(const std::string& text) {
     if (unit == "G" || unit == "GiB") factor = 1024.0 * 1024 * 1024;
     if (unit == "T" || unit == "TiB") factor = 1024.0 * 1024 * 1024 * 1024;
     if (failed != std::errc{} || factor == 0 || !(value > 0) || !(value * factor < 9e18))
-        throw Error(ErrorCode::InvalidArgument, fmt::format("'{}' is no amount of memory; write 512M or 2G", text));
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("'{}' is no amount of memory; write 512M or 2G", text));
     return static_cast<std::size_t>(value * factor);
 }
 
@@ -126,7 +138,8 @@ std::string formatBytes(double bytes) {
         bytes /= 1024;
         ++unit;
     }
-    return unit == 0 ? fmt::format("{:.0f} {}", bytes, units[unit]) : fmt::format("{:.1f} {}", bytes, units[unit]);
+    return unit == 0 ? fmt::format("{:.0f} {}", bytes, units[unit])
+                     : fmt::format("{:.1f} {}", bytes, units[unit]);
 }
 
 std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name) {
@@ -147,7 +160,8 @@ std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, 
         first = findPoint(points, range.substr(0, colon));
         last = colon == std::string::npos ? first : findPoint(points, range.substr(colon + 1));
         if (last < first)
-            throw Error(ErrorCode::InvalidArgument, fmt::format("the range {} runs against the depth", range));
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("the range {} runs against the depth", range));
     }
     std::vector<std::int64_t> indices;
     for (std::int64_t p = first; p <= last; ++p) indices.push_back(p);
