@@ -30,6 +30,10 @@ struct Common {
 /// The command that was chosen; runs after all options were read and returns the exit status.
 using Command = std::function<int(Common&)>;
 
+/// Parses one command line, the program's name left out, and runs it. Options given in it override those
+/// in `common`. Returns the exit status; what the command throws passes through.
+int dispatch(std::vector<std::string> arguments, Common& common);
+
 /// Each adds one subcommand to `app`, and sets `chosen` when it is the one on the command line.
 void addInfo(CLI::App& app, Command& chosen);
 void addTokenize(CLI::App& app, Command& chosen);

@@ -93,7 +93,7 @@ void Console::warn(const std::string& sentence) {
 }
 
 void Console::say(const std::string& line) const {
-    if (json) return;
+    if (json || silent) return;
     std::fputs((line + "\n").c_str(), stdout);
 }
 

@@ -20,6 +20,7 @@ enum class ProgressStyle {
 class Console {
 public:
     bool json = false;
+    bool silent = false;  ///< say nothing on stdout: this command is a step of another
     ProgressStyle style = ProgressStyle::Auto;
 
     /// Progress that prints as the style says and stops on SIGINT or SIGTERM.

@@ -1,6 +1,7 @@
 // rheo: the command line. Parses options, runs one command, and turns what it throws into an exit status.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -38,25 +39,18 @@ int report(const Console& console, std::string_view code, const std::string& mes
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    catchInterrupts();
-    CLI::App app{"rheo: the residual stream of a transformer as a dynamical system over depth"};
+int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
+    CLI::App app{"rheo: the residual stream of a transformer as a dynamical system over depth", "rheo"};
     app.set_version_flag("--version", "rheo " RHEO_VERSION);
     app.require_subcommand(1);
-    Common common;
     addCommon(app, common);
     Command chosen;
-    addInfo(app, chosen);
-    addTokenize(app, chosen);
-    addLogits(app, chosen);
-    addCapture(app, chosen);
-    addAnalyze(app, chosen);
-    addTeleport(app, chosen);
-    addFigure(app, chosen);
-    addDemo(app, chosen);
-
+    for (const auto add :
+         {addInfo, addTokenize, addLogits, addCapture, addAnalyze, addTeleport, addFigure, addDemo})
+        add(app, chosen);
     try {
-        app.parse(argc, argv);
+        std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+        app.parse(std::move(arguments));
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : 2;
     }
@@ -66,9 +60,14 @@ int main(int argc, char** argv) {
         common.console.style = ProgressStyle::Plain;
     else if (common.progress == "bar")
         common.console.style = ProgressStyle::Bar;
+    return chosen(common);
+}
 
+int main(int argc, char** argv) {
+    catchInterrupts();
+    Common common;
     try {
-        return chosen(common);
+        return dispatch({argv + 1, argv + argc}, common);
     } catch (const Cancelled&) {
         std::fputs("rheo: interrupted; what was written before is kept\n", stderr);
         return 130;

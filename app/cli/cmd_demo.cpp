@@ -1,0 +1,193 @@
+// rheo demo: the whole chain on the built-in model and prompts, as the very commands it shows.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "app/resource_paths.h"
+#include "core/base/error.h"
+
+namespace rheo::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Options {
+    std::string out;
+    bool force = false;
+};
+
+struct Step {
+    std::string title;
+    std::string what;  ///< a sentence for the page
+    std::vector<std::string> arguments;
+    std::string figure;  ///< file name of the figure it made, or empty
+};
+
+const char* const prompt =
+    "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in "
+    "want of a";
+
+std::vector<Step> demoSteps(const fs::path& out) {
+    const std::string model = demoModelFolder().string();
+    const std::string trace = (out / "trace.rheo.h5").string();
+    const std::string results = (out / "results.h5").string();
+    const std::string pushed = (out / "teleport.h5").string();
+    std::vector<Step> steps{
+        {"Capture",
+         "The last token of 1,000 passages at every residual point of the built-in model.",
+         {"capture", "--model", model, "--prompts", demoPromptsFile().string(), "--out", trace},
+         ""},
+        {"Analyse",
+         "PCA over all rows and depths beside three nulls, and the density of every unit.",
+         {"analyze", trace, "--stat", "pca,density", "--null", "depth_shuffle,increment_shuffle,sign_flip",
+          "--repeats", "200", "--out", results},
+         ""},
+        {"Teleport",
+         "One state pushed along the first components in block 8, carried on by the network, beside random "
+         "pushes of the same norm.",
+         {"teleport", "--model", model, "--text", prompt, "--point", "L08.attn_in", "--basis", results,
+          "--by", "4,4,0", "--controls", "32", "--out", pushed},
+         ""},
+    };
+    const auto figure = [&](const char* title, const char* what, const std::string& source,
+                            const std::string& view) {
+        const std::string file = view + ".svg";
+        steps.push_back(
+            {title, what, {"figure", source, "--view", view, "--out", (out / file).string()}, file});
+    };
+    figure("Trajectories",
+           "Each curve is the last token of one passage, moving through the first three principal components "
+           "from block to block; the heavy curve is the mean.",
+           results, "trajectories");
+    figure("How much three components hold",
+           "Variance explained by each component, beside what the nulls give: a random walk is "
+           "low-dimensional too.",
+           results, "pca");
+    figure("Density", "Mean activation of each unit (sorted by the last point) over depth.", results,
+           "density");
+    figure("Sparsity by depth", "How evenly activity is spread over the units, and over the rows.", results,
+           "sparsity");
+    figure("Teleport",
+           "How far the pushed state stays from its natural path, beside random pushes of the same norm.",
+           pushed, "teleport");
+    return steps;
+}
+
+std::string escapeHtml(const std::string& text) {
+    std::string escaped;
+    for (const char c : text) {
+        if (c == '&')
+            escaped += "&amp;";
+        else if (c == '<')
+            escaped += "&lt;";
+        else if (c == '>')
+            escaped += "&gt;";
+        else if (c == '"')
+            escaped += "&quot;";
+        else
+            escaped += c;
+    }
+    return escaped;
+}
+
+/// The line a person would type in a shell.
+std::string commandLine(const std::vector<std::string>& arguments) {
+    std::string line = "rheo";
+    for (const auto& argument : arguments) {
+        const bool plain =
+            !argument.empty() &&
+            argument.find_first_not_of(
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=") == std::string::npos;
+        line += ' ';
+        if (plain) {
+            line += argument;
+            continue;
+        }
+        line += '\'';
+        for (const char c : argument) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+        line += '\'';
+    }
+    return line;
+}
+
+std::string page(const std::vector<Step>& steps, double seconds) {
+    std::string html =
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Rheograph: the "
+        "demo</title>\n<style>\n"
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "
+        "1rem;color:#1a1a1a;background:#fff}\n"
+        "h1{font-weight:600}h2{margin-top:2.5rem;font-weight:600}img{max-width:100%;border:1px solid #ddd}\n"
+        "pre{background:#f4f4f4;padding:.6rem "
+        ".8rem;overflow-x:auto;font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere}\n"
+        "</style></head><body>\n<h1>A residual stream over depth</h1>\n";
+    html += fmt::format(
+        "<p>The built-in model is a llama of 32 blocks and 128 units, trained on eleven novels; the passages "
+        "come from two others. "
+        "Everything below was made by the commands shown, in {:.0f} seconds. Rheograph {}.</p>\n",
+        seconds, RHEO_VERSION);
+    for (const auto& step : steps) {
+        html += fmt::format("<h2>{}</h2>\n<p>{}</p>\n", escapeHtml(step.title), escapeHtml(step.what));
+        if (!step.figure.empty())
+            html += fmt::format("<img src=\"{0}\" alt=\"{1}\">\n", escapeHtml(step.figure),
+                                escapeHtml(step.title));
+        html += fmt::format("<pre>{}</pre>\n", escapeHtml(commandLine(step.arguments)));
+    }
+    return html + "</body></html>\n";
+}
+
+int run(const Options& options, Common& common) {
+    const auto started = std::chrono::steady_clock::now();
+    const fs::path out = fs::absolute(options.out);
+    std::error_code failed;
+    fs::create_directories(out, failed);
+    if (failed)
+        throw Error(ErrorCode::Io,
+                    fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
+                    out.string());
+    auto steps = demoSteps(out);
+    if (!options.force)
+        for (const char* name : {"trace.rheo.h5", "results.h5", "teleport.h5", "index.html"})
+            if (fs::exists(out / name))
+                throw Error(ErrorCode::AlreadyExists,
+                            fmt::format("{} is already there; choose another folder, or say --force",
+                                        (out / name).string()),
+                            (out / name).string());
+
+    for (auto& step : steps) {
+        common.console.say(fmt::format("{}", commandLine(step.arguments)));
+        std::fflush(stdout);
+        auto arguments = step.arguments;
+        if (options.force) arguments.emplace_back("--force");
+        Common inner;
+        inner.console.style = common.console.style;
+        inner.console.silent = true;
+        inner.threads = common.threads;
+        inner.seed = common.seed;
+        if (const int status = dispatch(arguments, inner); status != 0) return status;
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    writeFile(out / "index.html", page(steps, seconds), IfExists::Replace);
+    common.console.say(fmt::format("done in {:.1f} s: {}", seconds, (out / "index.html").string()));
+    common.console.result({{"out", out.string()}, {"rows", 1000}, {"seconds", seconds}});
+    return 0;
+}
+
+}  // namespace
+
+void addDemo(CLI::App& app, Command& chosen) {
+    auto* command = app.add_subcommand(
+        "demo", "the whole chain on the built-in model and prompts, with a page that shows it");
+    auto options = std::make_shared<Options>();
+    command->add_option("--out", options->out, "folder for the trace, results, figures and index.html")
+        ->required()
+        ->type_name("DIR");
+    command->add_flag("--force", options->force, "replace what is there");
+    command->callback(
+        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+}
+
+}  // namespace rheo::cli

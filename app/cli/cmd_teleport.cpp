@@ -1,0 +1,142 @@
+// rheo teleport: one teleport, with the recovery measures and controls.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+#include "core/dynamics/teleport.h"
+#include "core/session/results_file.h"
+#include "core/session/teleport_file.h"
+#include "core/trace/npy.h"
+
+namespace rheo::cli {
+
+namespace {
+
+struct Options {
+    ModelOption model;
+    TextOption text;
+    OutOption out;
+    std::string point;
+    int token = -1;
+    std::string basis;
+    std::string to, by, state;
+    std::string mode = "shift";
+    int components = 3;
+    int controls = 32;
+};
+
+/// The scores that are aimed at: given, or by how much the natural ones are moved.
+VectorD targetScores(const Options& options, const PcaBasis& basis, const VectorF& h, int k) {
+    const auto given = parseNumbers(options.to.empty() ? options.by : options.to);
+    if (static_cast<int>(given.size()) > k)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} coordinates are given for {} components; say --components {}",
+                                given.size(), k, given.size()));
+    VectorD target = scoresOf(basis, h, k);
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        const auto j = static_cast<Eigen::Index>(i);
+        target[j] = options.to.empty() ? target[j] + given[i] : given[i];
+    }
+    return target;
+}
+
+int run(const Options& options, Common& common) {
+    const auto started = std::chrono::steady_clock::now();
+    options.out.refuseEarly();
+    TeleportRequest request;
+    const auto mode = parseTeleportMode(options.mode);
+    if (!mode || *mode == TeleportMode::State)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("--mode {} is neither shift nor project", options.mode));
+    request.mode = options.state.empty() ? *mode : TeleportMode::State;
+    request.components = options.components;
+    request.controls = options.controls;
+    request.seed = common.seed;
+    if (options.state.empty() && options.basis.empty())
+        throw Error(
+            ErrorCode::InvalidArgument,
+            "--to and --by are coordinates in a PCA basis; name the results that hold it with --basis R.h5");
+
+    std::optional<PcaBasis> basis;
+    if (!options.basis.empty()) basis = readPcaBasis(options.basis);
+    Progress progress = common.console.progress();
+    Progress loading = progress.part(0, 0.5);
+    const OpenModel open = openModel(options.model, common, loading);
+    const auto ids = options.text.readIds(open.tokenizer.get());
+    Progress running = progress.part(0.5, 1);
+    running.setStage("running the prompt");
+    const auto context = open.model->prepare(ids, running);
+
+    request.point = PointIndex{findPoint(open.model->points(), options.point)};
+    const auto count = static_cast<int>(ids.size());
+    if (options.token < -1 || options.token >= count)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("--token {}: the prompt has tokens 0 to {}", options.token, count - 1));
+    request.token = options.token < 0 ? count - 1 : options.token;
+    const VectorF h = open.model->naturalState(*context, request.point, request.token);
+    if (request.mode == TeleportMode::State)
+        request.state = readNpyVector(options.state, h.size());
+    else
+        request.state =
+            teleportState(request.mode, h, *basis, targetScores(options, *basis, h, options.components));
+
+    const TeleportResult result =
+        teleport(*open.model, *context, request, basis ? &*basis : nullptr, running);
+    writeTeleportFile(options.out.path, makeTeleportFile(*open.model, ids, options.text.text, result),
+                      options.out.ifExists());
+
+    const TeleportMeasures& m = result.measures;
+    const auto last = m.distance.size() - 1;
+    common.console.say(
+        fmt::format("{} token {} of {}: pushed by {:.4g}; at {} still {:.4g} apart ({:.1f} % of the push), "
+                    "KL {:.4g} nats",
+                    options.point, request.token, count, m.distance[0],
+                    pointName(open.model->points().back()), m.distance[last], 100 * m.retention[last], m.kl));
+    if (open.tokenizer)
+        for (const auto* path : {&result.natural, &result.teleported}) {
+            std::string line = path == &result.natural ? "next, natural:   " : "next, teleported:";
+            for (const auto& token : topTokens(path->logits, 5))
+                line += fmt::format("  {} {:.3f}", open.tokenizer->pieceText(token.id), token.probability);
+            common.console.say(line);
+        }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    common.console.result({{"out", options.out.path}, {"rows", 1}, {"seconds", seconds}});
+    return 0;
+}
+
+}  // namespace
+
+void addTeleport(CLI::App& app, Command& chosen) {
+    auto* command =
+        app.add_subcommand("teleport", "put one state elsewhere and watch the network carry it on");
+    auto options = std::make_shared<Options>();
+    options->model.addTo(*command);
+    options->text.addTo(*command, true);
+    options->out.addTo(*command, "the paths, measures and controls (HDF5)");
+    command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");
+    command->add_option("--token", options->token, "position in the prompt; default the last");
+    command->add_option("--basis", options->basis, "results that hold a pooled PCA of raw states")
+        ->type_name("R.h5");
+    auto* to = command->add_option("--to", options->to, "scores to go to")->type_name("z1,z2,z3");
+    auto* by = command->add_option("--by", options->by, "change of the scores")->type_name("dz1,dz2,dz3");
+    auto* state =
+        command->add_option("--state", options->state, "the state itself, D numbers")->type_name("F.npy");
+    to->excludes(by)->excludes(state);
+    by->excludes(state);
+    command->add_option("--mode", options->mode,
+                        "shift (keep what is outside the basis) or project (drop it)");
+    command->add_option("--components", options->components, "of the basis to use")
+        ->check(CLI::Range(1, 4096));
+    command->add_option("--controls", options->controls, "random directions of the same norm, of each kind")
+        ->check(CLI::Range(0, 4096));
+    command->callback([options, to, by, state, &chosen] {
+        if (to->count() + by->count() + state->count() != 1)
+            throw CLI::ValidationError("teleport", "one of --to, --by or --state is needed");
+        chosen = [options](Common& common) { return run(*options, common); };
+    });
+}
+
+}  // namespace rheo::cli
