@@ -8,11 +8,11 @@ namespace rheo {
 /// axis: the first axis points right and the third up (the "front" view). Azimuth turns the eye about
 /// the third axis (90: seen from the positive first axis), elevation lifts it (90: seen from above).
 struct Camera {
-    double azimuth = 30;    ///< degrees
-    double elevation = 25;  ///< degrees, -90 to 90
-    double roll = 0;        ///< degrees, counter-clockwise on the screen
+    double azimuth = 30;                              ///< degrees
+    double elevation = 25;                            ///< degrees, -90 to 90
+    double roll = 0;                                  ///< degrees, counter-clockwise on the screen
     Eigen::Vector3d focal = Eigen::Vector3d::Zero();  ///< shown at the centre, data units
-    double halfHeight = 1;  ///< data units from the centre to the upper edge, in the focal plane; > 0
+    double halfHeight = 1;     ///< data units from the centre to the upper edge, in the focal plane; > 0
     bool perspective = false;  ///< else parallel; the vertical view angle is 30 degrees
 };
 

@@ -33,7 +33,7 @@ struct Theme {
     Color teleported;  ///< the path after a teleport
     Color selected;
     Color mean;
-    Color null;        ///< bands of nulls and controls
+    Color null;                 ///< bands of nulls and controls
     std::vector<Color> series;  ///< for further curves, in order (Okabe and Ito 2008)
 };
 Theme lightTheme();

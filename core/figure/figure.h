@@ -17,6 +17,7 @@ namespace rheo {
 struct Tick {
     double value = 0;
     std::string label;  ///< empty: a minor tick, drawn shorter
+    int rank = 0;       ///< above 0: drawn shorter, and labelled only where every label has room
 };
 
 struct Axis {
@@ -25,6 +26,7 @@ struct Axis {
     double high = 1;
     std::vector<Tick> ticks;
     bool logarithmic = false;  ///< base 10; low > 0
+    bool named = false;        ///< ticks are names of places (depth), not round numbers: zooming keeps them
 };
 
 /// How numbers become colours, and what the colour bar says. NaN is drawn in the theme's `missing`.
@@ -34,6 +36,8 @@ struct ColorScale {
     double high = 1;
     std::string title;
     std::vector<Tick> ticks;
+    bool clipsLow = false;   ///< values lie below `low`: that end of the bar is drawn pointed
+    bool clipsHigh = false;  ///< values lie above `high`
 };
 
 enum class Dash { Solid, Dashed, Dotted };
@@ -54,6 +58,7 @@ struct LineSet3 {
     std::vector<std::int64_t> tags;     ///< [line], what picking answers: the row of the trace
     LineStyle style;
     bool pickable = true;
+    int layer = 0;  ///< a higher layer is drawn in front of a lower one, whatever the depth
 };
 
 enum class MarkerShape { Disc, Ring, Diamond, Square };
@@ -67,6 +72,7 @@ struct MarkerSet3 {
     MarkerShape shape = MarkerShape::Disc;
     double size = 5;  ///< diameter in points
     bool pickable = true;
+    int layer = 0;  ///< as of lines
 };
 
 /// Curves and markers in space, equal scale on all axes, seen by a camera.
@@ -76,6 +82,8 @@ struct Plot3D {
     std::vector<MarkerSet3> markers;
     std::optional<ColorScale> colorScale;
     Camera camera;
+    /// Focal point and size are left to whoever draws: the box of the axes fills the view it has.
+    bool fitCamera = false;
 };
 
 /// A matrix as coloured cells: column j spans x from j - 0.5 to j + 0.5, row i likewise in y, row 0 at
@@ -90,12 +98,12 @@ struct HeatmapPlot {
 struct Curve {
     std::string name;  ///< in the legend; empty: not there
     std::vector<double> x;
-    std::vector<double> y;     ///< NaN breaks the line
-    std::vector<double> low;   ///< a band, or empty
+    std::vector<double> y;    ///< NaN breaks the line
+    std::vector<double> low;  ///< a band, or empty
     std::vector<double> high;
-    std::string bandName;      ///< in the legend: "random directions, 95 %"
+    std::string bandName;  ///< in the legend: "random directions, 95 %"
     Color color;
-    LineStyle style;           ///< its colour is `color`
+    LineStyle style;  ///< its colour is `color`
     bool markers = false;
 };
 
@@ -133,7 +141,12 @@ struct Figure {
 };
 
 /// Ticks at round values (1, 2, 5 times a power of ten), about `count` of them, inside [low, high].
+/// Labels have as many digits as tell them apart. None if the range is empty, not finite, or finer than
+/// a double can tell.
 std::vector<Tick> niceTicks(double low, double high, int count = 6);
+/// Ticks of a logarithmic axis inside [low, high], low > 0: powers of ten labelled, about `count` of
+/// them, their multiples unlabelled; within one decade as niceTicks.
+std::vector<Tick> logTicks(double low, double high, int count = 6);
 /// A number as a person writes it, without superfluous digits: "0.25", "1.2e-5", "1,000".
 std::string formatNumber(double value, int significant = 3);
 
