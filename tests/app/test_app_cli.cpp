@@ -1,0 +1,313 @@
+// The command line as a user runs it: the built program, real files, exit statuses and what it prints.
+#include <QDir>
+#include <QFile>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QtTest>
+#include <csignal>
+
+namespace {
+
+struct Ran {
+    int status = -1;
+    QByteArray out, err;
+    QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
+};
+
+Ran rheo(const QStringList& arguments, int timeoutMs = 120000) {
+    QProcess process;
+    process.start(RHEO_BIN "/rheo", arguments);
+    Ran ran;
+    if (!process.waitForFinished(timeoutMs)) {
+        process.kill();
+        process.waitForFinished();
+        return ran;
+    }
+    ran.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
+    ran.out = process.readAllStandardOutput();
+    ran.err = process.readAllStandardError();
+    return ran;
+}
+
+const QString demoModel = RHEO_RESOURCES "/demo-model";
+const QString demoPrompts = RHEO_RESOURCES "/prompts/novels.txt";
+
+QByteArray read(const QString& path) {
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+void write(const QString& path, const QByteArray& bytes) {
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write(bytes);
+}
+
+}  // namespace
+
+class TestAppCli : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void wrongUsageIsTwo_data();
+    void wrongUsageIsTwo();
+    void infoOfAModel();
+    void infoOfATrace();
+    void infoOfNothingSaysSo();
+    void infoOfAnUnknownArchitectureSaysWhich();
+    void tokenizeThereAndBack();
+    void tokenizeRefusesBytesThatAreNoText();
+    void logitsOfTextAndOfIdsAgree();
+    void captureRefusesToOverwrite();
+    void captureOfJsonlAndBlankLines();
+    void interruptedCaptureResumes();
+    void analyzeRefusesWhatIsNotBuilt();
+    void analyzeAddsOnlyToTheSameSource();
+    void teleportByNothingIsNatural();
+    void teleportRefusesWhatDoesNotFit();
+    void figuresInEveryFormat();
+    void figureAgainFromItsRecipe();
+
+private:
+    QString path(const char* name) const { return m_dir.filePath(name); }
+    QTemporaryDir m_dir;
+};
+
+void TestAppCli::initTestCase() {
+    QVERIFY(m_dir.isValid());
+    auto ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "40", "--out",
+                     path("t.rheo.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["rows"].toInt(), 40);
+    ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--null", "sign_flip", "--repeats",
+                "5", "--out", path("r.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+}
+
+void TestAppCli::wrongUsageIsTwo_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::newRow("no command") << QStringList{};
+    QTest::newRow("unknown command") << QStringList{"dance"};
+    QTest::newRow("unknown option") << QStringList{"info", demoModel, "--colour"};
+    QTest::newRow("missing option") << QStringList{"capture", "--model", demoModel};
+    QTest::newRow("two targets") << QStringList{"teleport", "--model", demoModel, "--text", "a",
+                                                "--point",  "final",   "--to",    "1",      "--by",
+                                                "1",        "--out",   "x"};
+}
+
+void TestAppCli::wrongUsageIsTwo() {
+    QFETCH(QStringList, arguments);
+    const auto ran = rheo(arguments);
+    QCOMPARE(ran.status, 2);
+    QVERIFY(ran.out.isEmpty());
+    QVERIFY(!ran.err.isEmpty());
+}
+
+void TestAppCli::infoOfAModel() {
+    const auto ran = rheo({"info", demoModel, "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto info = ran.json();
+    QCOMPARE(info["kind"].toString(), QString("model"));
+    QCOMPARE(info["architecture"].toString(), QString("llama"));
+    QCOMPARE(info["layers"].toInt(), 32);
+    QCOMPARE(info["d_model"].toInt(), 128);
+    QCOMPARE(info["heads"].toInt(), 4);
+    QCOMPARE(info["kv_heads"].toInt(), 2);
+    QCOMPARE(info["vocabulary"].toInt(), 4096);
+    QCOMPARE(info["points"].toInt(), 65);
+    // 4096 x 128 tied embedding + 32 x (128 x 128 x 2 + 128 x 64 x 2 + 3 x 128 x 352 + 2 x 128) + 128
+    QCOMPARE(info["parameters"].toInteger(),
+             4096 * 128 + 32 * (128 * 128 * 2 + 128 * 64 * 2 + 3 * 128 * 352 + 256) + 128);
+    QVERIFY(info["memory_bytes"].toObject()["load"].toDouble() > 6.4e6 * 4);
+}
+
+void TestAppCli::infoOfATrace() {
+    const auto info = rheo({"info", path("t.rheo.h5"), "--json"}).json();
+    QCOMPARE(info["kind"].toString(), QString("trace"));
+    QCOMPARE(info["rows"].toInt(), 40);
+    QCOMPARE(info["points"].toInt(), 65);
+    QCOMPARE(info["d_model"].toInt(), 128);
+}
+
+void TestAppCli::infoOfNothingSaysSo() {
+    const auto ran = rheo({"info", path("absent"), "--json"});
+    QCOMPARE(ran.status, 1);
+    QCOMPARE(ran.err.count('\n'), 1);
+    QVERIFY(ran.err.contains("absent"));
+    QCOMPARE(ran.json()["error"].toObject()["code"].toString(), QString("not_found"));
+}
+
+void TestAppCli::infoOfAnUnknownArchitectureSaysWhich() {
+    QDir().mkpath(path("odd"));
+    write(path("odd/config.json"), R"({"model_type": "mamba", "hidden_size": 8})");
+    const auto ran = rheo({"info", path("odd"), "--json"});
+    const QByteArray said = ran.out + ran.err;
+    QVERIFY2(said.contains("mamba"), said);
+}
+
+void TestAppCli::tokenizeThereAndBack() {
+    const QString text = "It was  the best of times,\n it was naïve \xF0\x9F\x98\x80";
+    const auto ran = rheo({"tokenize", "--model", demoModel, "--text", text, "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto ids = ran.json()["ids"].toArray();
+    QVERIFY(ids.size() > 5);
+    QCOMPARE(ran.json()["pieces"].toArray().size(), ids.size());
+    QStringList list;
+    for (const auto& id : ids) list << QString::number(id.toInt());
+    QCOMPARE(QString::fromUtf8(rheo({"tokenize", "--model", demoModel, "--decode", list.join(',')}).out),
+             text);
+}
+
+void TestAppCli::tokenizeRefusesBytesThatAreNoText() {
+    write(path("bytes"), QByteArray("good \xff bad"));
+    const auto ran = rheo({"tokenize", "--model", demoModel, "--text-file", path("bytes")});
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains("offset 5"), ran.err);
+}
+
+void TestAppCli::logitsOfTextAndOfIdsAgree() {
+    const auto byText = rheo({"logits", "--model", demoModel, "--text", "It was the best of", "--json"});
+    QVERIFY2(byText.status == 0, byText.err);
+    QStringList ids;
+    for (const auto& id : byText.json()["ids"].toArray()) ids << QString::number(id.toInt());
+    const auto byIds =
+        rheo({"logits", "--model", demoModel, "--ids", ids.join(','), "--json", "--out", path("l.npy")});
+    QVERIFY2(byIds.status == 0, byIds.err);
+    QCOMPARE(byIds.json()["top"].toArray()[0].toObject()["id"],
+             byText.json()["top"].toArray()[0].toObject()["id"]);
+    const QByteArray npy = read(path("l.npy"));
+    QVERIFY(npy.startsWith("\x93NUMPY"));
+    QVERIFY(npy.contains(QString("(%1, 4096)").arg(ids.size()).toUtf8()));
+    QCOMPARE(npy.size() % 64, ids.size() * 4096 * 4 % 64);
+}
+
+void TestAppCli::captureRefusesToOverwrite() {
+    const QByteArray before = read(path("t.rheo.h5"));
+    const auto ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "3", "--out",
+                           path("t.rheo.h5")});
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains("t.rheo.h5"), ran.err);
+    QVERIFY(read(path("t.rheo.h5")) == before);
+}
+
+void TestAppCli::captureOfJsonlAndBlankLines() {
+    write(path("p.jsonl"), "{\"text\": \"It was the best\"}\n\n{\"ids\": [0, 5, 6, 7]}\n");
+    const auto ran = rheo({"capture", "--model", demoModel, "--prompts", path("p.jsonl"), "--rows", "all",
+                           "--out", path("p.rheo.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto ids = rheo({"tokenize", "--model", demoModel, "--text", "It was the best", "--json"})
+                         .json()["ids"]
+                         .toArray();
+    QCOMPARE(ran.json()["rows"].toInt(), ids.size() + 4);
+    QVERIFY2(QJsonDocument(ran.json()["warnings"].toArray()).toJson().contains("blank"), ran.out);
+}
+
+void TestAppCli::interruptedCaptureResumes() {
+    QProcess process;
+    process.start(RHEO_BIN "/rheo", {"capture", "--model", demoModel, "--prompts", demoPrompts, "--batch",
+                                     "1", "--out", path("i.rheo.h5"), "--progress", "plain"});
+    QVERIFY(process.waitForStarted());
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(path("i.rheo.h5")), 60000);
+    QTest::qWait(300);
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(30000));
+    if (process.exitCode() == 0) QSKIP("the capture was faster than the interruption");
+    QCOMPARE(process.exitCode(), 130);
+    const auto partial = rheo({"info", path("i.rheo.h5"), "--json"}).json();
+    QVERIFY(partial["complete"].toInt() < 1000);
+    const auto other = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "7",
+                             "--out", path("i.rheo.h5"), "--resume"});
+    QVERIFY2(other.status == 1, "other prompts must not be mixed in");
+    const auto resumed = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--out",
+                               path("i.rheo.h5"), "--resume", "--json"});
+    QVERIFY2(resumed.status == 0, resumed.err);
+    QCOMPARE(rheo({"info", path("i.rheo.h5"), "--json"}).json()["complete"].toInt(), 1000);
+}
+
+void TestAppCli::analyzeRefusesWhatIsNotBuilt() {
+    const auto ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "horoscope", "--out", path("h.h5")});
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains("horoscope") && ran.err.contains("density") && ran.err.contains("pca"),
+             ran.err);
+    QVERIFY(!QFile::exists(path("h.h5")));
+}
+
+void TestAppCli::analyzeAddsOnlyToTheSameSource() {
+    auto ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", path("add.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "pca", "--out", path("add.h5")});
+    QCOMPARE(ran.status, 1);
+    ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "pca", "--out", path("add.h5"), "--add"});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "5", "--out",
+                path("five.rheo.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = rheo({"analyze", path("five.rheo.h5"), "--stat", "pca", "--out", path("add.h5"), "--add"});
+    QCOMPARE(ran.status, 1);
+}
+
+void TestAppCli::teleportByNothingIsNatural() {
+    const auto ran = rheo({"teleport", "--model", demoModel, "--text", "It was the best of times", "--point",
+                           "L05.attn_in", "--basis", path("r.h5"), "--by", "0,0,0", "--out", path("zero.h5"),
+                           "--controls", "4"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QProcess dump;
+    dump.start("h5dump", {"-d", "/distance", "-y", "-o", path("distance.txt"), path("zero.h5")});
+    QVERIFY(dump.waitForFinished());
+    QCOMPARE(dump.exitCode(), 0);
+    for (const auto& number : read(path("distance.txt")).split(','))
+        QCOMPARE(number.trimmed().toDouble(), 0.0);  // bit for bit: not nearly
+}
+
+void TestAppCli::teleportRefusesWhatDoesNotFit() {
+    const QStringList base{"teleport", "--model",    demoModel, "--text",     "It was",
+                           "--basis",  path("r.h5"), "--out",   path("no.h5")};
+    for (const QStringList& wrong : {QStringList{"--point", "L99.attn_in", "--by", "1"},
+                                     {"--point", "L05.attn_in", "--by", "1,2,x"},
+                                     {"--point", "L05.attn_in", "--by", "1", "--token", "99"},
+                                     {"--point", "L05.attn_in", "--state", path("absent.npy")},
+                                     {"--point", "L05.attn_in", "--by", "1,2,3,4"}}) {
+        const auto ran = rheo(base + wrong);
+        QCOMPARE(ran.status, 1);
+        QCOMPARE(ran.err.count('\n'), 1);
+        QVERIFY(!QFile::exists(path("no.h5")));
+    }
+}
+
+void TestAppCli::figuresInEveryFormat() {
+    for (const char* view : {"trajectories", "density", "pca", "sparsity"})
+        for (const char* ending : {"svg", "pdf", "png"}) {
+            const QString out = path(qPrintable(QString("%1.%2").arg(view, ending)));
+            const auto ran = rheo({"figure", path("r.h5"), "--view", view, "--out", out});
+            QVERIFY2(ran.status == 0, ran.err);
+            const QByteArray bytes = read(out);
+            QVERIFY(bytes.size() > 1000);
+            if (QByteArray(ending) == "svg") {
+                QVERIFY(bytes.contains("<text") && bytes.contains("<path"));
+                QCOMPARE(bytes.count("<image"), QByteArray(view) == "density" ? 1 : 0);
+            }
+        }
+    QCOMPARE(rheo({"figure", path("r.h5"), "--view", "horoscope", "--out", path("x.svg")}).status, 1);
+}
+
+void TestAppCli::figureAgainFromItsRecipe() {
+    auto ran = rheo({"figure", path("r.h5"), "--view", "trajectories", "--camera", "top", "--theme", "dark",
+                     "--size", "120x90mm", "--out", path("first.svg")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = rheo({"figure", "--recipe", path("first.svg"), "--out", path("second.svg")});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto withoutTime = [](QByteArray svg) {
+        // The time stands in the recipe as "time": "2026-01-01T00:00:00Z", and nowhere else.
+        const auto at = svg.indexOf("\"time\"");
+        return at < 0 ? svg : svg.remove(at, svg.indexOf('\n', at) - at);
+    };
+    const QByteArray first = read(path("first.svg"));
+    QVERIFY(first.contains("\"time\""));
+    QVERIFY(withoutTime(first) == withoutTime(read(path("second.svg"))));
+}
+
+QTEST_GUILESS_MAIN(TestAppCli)
+#include "test_app_cli.moc"
