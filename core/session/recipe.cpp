@@ -1,0 +1,203 @@
+#include "core/session/recipe.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+
+namespace rheo {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int formatVersion = 1;
+constexpr std::size_t largestRecipe = std::size_t{16} << 20;
+constexpr int deepestRecipe = 64;
+constexpr const char* versionKey = "rheograph_recipe";
+
+/// Parses within bounds. Throws Error with `code`; `what` names the text in the message.
+Json parseBounded(std::string_view text, const std::string& what, ErrorCode code) {
+    if (text.size() > largestRecipe)
+        throw Error(code, fmt::format("{} has {} bytes, more than the {} MiB that one may have.", what,
+                                      text.size(), largestRecipe >> 20));
+    try {
+        return Json::parse(text, [&](int depth, Json::parse_event_t, Json&) {
+            if (depth > deepestRecipe)
+                throw Error(code, fmt::format("{} is nested deeper than {} levels.", what, deepestRecipe));
+            return true;
+        });
+    } catch (const Json::exception& e) {
+        throw Error(code, fmt::format("{} is not valid JSON: {}", what, e.what()));
+    }
+}
+
+[[noreturn]] void refuse(const std::string& field, const char* expected, const Json& found) {
+    std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (text.size() > 60) text = text.substr(0, 60) + "...";
+    throw Error(ErrorCode::Format,
+                fmt::format("The recipe's \"{}\" should be {}, but is {}.", field, expected, text), field);
+}
+
+/// `object[key]`, or null if it is not there.
+const Json* member(const Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::string readText(const Json& object, const char* key, const std::string& field, bool required) {
+    const Json* value = member(object, key);
+    if (value == nullptr) {
+        if (required) throw Error(ErrorCode::Format, fmt::format("The recipe has no \"{}\".", field), field);
+        return {};
+    }
+    if (!value->is_string()) refuse(field, "a text", *value);
+    return value->get<std::string>();
+}
+
+double readNumber(const Json& value, const std::string& field) {
+    if (!value.is_number()) refuse(field, "a number", value);
+    const auto number = value.get<double>();
+    if (!std::isfinite(number)) refuse(field, "a finite number", value);
+    return number;
+}
+
+double readPositive(const Json& value, const std::string& field) {
+    const double number = readNumber(value, field);
+    if (!(number > 0)) refuse(field, "above 0", value);
+    return number;
+}
+
+Camera readCamera(const Json& value) {
+    if (!value.is_object()) refuse("camera", "an object", value);
+    Camera camera;
+    const auto number = [&](const char* key, double& target) {
+        if (const Json* found = member(value, key))
+            target = readNumber(*found, fmt::format("camera.{}", key));
+    };
+    number("azimuth", camera.azimuth);
+    number("elevation", camera.elevation);
+    number("roll", camera.roll);
+    if (const Json* focal = member(value, "focal")) {
+        if (!focal->is_array() || focal->size() != 3) refuse("camera.focal", "three numbers", *focal);
+        for (std::size_t i = 0; i < 3; ++i)
+            camera.focal[static_cast<Eigen::Index>(i)] = readNumber((*focal)[i], "camera.focal");
+    }
+    if (const Json* half = member(value, "half_height"))
+        camera.halfHeight = readPositive(*half, "camera.half_height");
+    if (const Json* perspective = member(value, "perspective")) {
+        if (!perspective->is_boolean()) refuse("camera.perspective", "true or false", *perspective);
+        camera.perspective = perspective->get<bool>();
+    }
+    return camera;
+}
+
+double checked(double number, const char* field) {
+    if (!std::isfinite(number))
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("The recipe's \"{}\" is not a finite number.", field), field);
+    return number;
+}
+
+}  // namespace
+
+std::string recipeToJson(const Recipe& recipe) {
+    Json json;
+    json[versionKey] = formatVersion;
+    json["view"] = recipe.view;
+    json["sources"] = Json::array();
+    for (const auto& source : recipe.sources) {
+        Json entry{{"role", source.role}, {"path", source.path}};
+        if (!source.hash.empty()) entry["hash"] = source.hash;
+        json["sources"].push_back(std::move(entry));
+    }
+    const std::string options = recipe.options.empty() ? "{}" : recipe.options;
+    json["options"] = parseBounded(options, "The options of the recipe", ErrorCode::InvalidArgument);
+    if (!json["options"].is_object())
+        throw Error(ErrorCode::InvalidArgument, "The options of the recipe are not a JSON object.",
+                    "options");
+    if (recipe.camera) {
+        const Camera& camera = *recipe.camera;
+        json["camera"] = {
+            {"azimuth", checked(camera.azimuth, "camera.azimuth")},
+            {"elevation", checked(camera.elevation, "camera.elevation")},
+            {"roll", checked(camera.roll, "camera.roll")},
+            {"focal",
+             {checked(camera.focal.x(), "camera.focal"), checked(camera.focal.y(), "camera.focal"),
+              checked(camera.focal.z(), "camera.focal")}},
+            {"half_height", checked(camera.halfHeight, "camera.half_height")},
+            {"perspective", camera.perspective},
+        };
+    }
+    json["size_mm"] = {checked(recipe.widthMm, "size_mm"), checked(recipe.heightMm, "size_mm")};
+    json["dpi"] = checked(recipe.dpi, "dpi");
+    json["theme"] = recipe.theme;
+    json["versions"] = Json::object();
+    for (const auto& [name, version] : recipe.versions) json["versions"][name] = version;
+    json["time"] = recipe.time;
+    try {
+        return json.dump(2);
+    } catch (const Json::exception& e) {
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("A text of the recipe is not UTF-8: {}", e.what()));
+    }
+}
+
+Recipe recipeFromJson(std::string_view text) {
+    const Json json = parseBounded(text, "The recipe", ErrorCode::Format);
+    if (!json.is_object())
+        throw Error(ErrorCode::Format,
+                    fmt::format("The recipe should be a JSON object, but is a {}.", json.type_name()));
+    const Json* version = member(json, versionKey);
+    if (version == nullptr)
+        throw Error(ErrorCode::Format,
+                    fmt::format("This JSON is not a recipe of Rheograph: it has no \"{}\".", versionKey),
+                    versionKey);
+    if (!version->is_number_integer()) refuse(versionKey, "a whole number", *version);
+    if (version->get<std::int64_t>() > formatVersion)
+        throw Error(ErrorCode::Unsupported,
+                    fmt::format("The recipe has format {}, and this program knows formats up to {}: make the "
+                                "figure with a newer Rheograph.",
+                                version->dump(), formatVersion),
+                    versionKey);
+
+    Recipe recipe;
+    recipe.view = readText(json, "view", "view", true);
+    if (const Json* sources = member(json, "sources")) {
+        if (!sources->is_array()) refuse("sources", "a list", *sources);
+        for (std::size_t i = 0; i < sources->size(); ++i) {
+            const Json& entry = (*sources)[i];
+            const auto field = fmt::format("sources[{}]", i);
+            if (!entry.is_object()) refuse(field, "an object", entry);
+            recipe.sources.push_back({readText(entry, "role", field + ".role", true),
+                                      readText(entry, "path", field + ".path", true),
+                                      readText(entry, "hash", field + ".hash", false)});
+        }
+    }
+    if (const Json* options = member(json, "options")) {
+        if (!options->is_object()) refuse("options", "an object", *options);
+        recipe.options = options->dump();
+    }
+    if (const Json* camera = member(json, "camera")) recipe.camera = readCamera(*camera);
+    if (const Json* size = member(json, "size_mm")) {
+        if (!size->is_array() || size->size() != 2) refuse("size_mm", "two numbers", *size);
+        recipe.widthMm = readPositive((*size)[0], "size_mm");
+        recipe.heightMm = readPositive((*size)[1], "size_mm");
+    }
+    if (const Json* dpi = member(json, "dpi")) recipe.dpi = readPositive(*dpi, "dpi");
+    if (member(json, "theme") != nullptr) recipe.theme = readText(json, "theme", "theme", false);
+    if (recipe.theme != "light" && recipe.theme != "dark")
+        refuse("theme", "\"light\" or \"dark\"", json["theme"]);
+    if (const Json* versions = member(json, "versions")) {
+        if (!versions->is_object()) refuse("versions", "an object", *versions);
+        for (const auto& [name, value] : versions->items()) {
+            if (!value.is_string()) refuse("versions." + name, "a text", value);
+            recipe.versions[name] = value.get<std::string>();
+        }
+    }
+    recipe.time = readText(json, "time", "time", false);
+    return recipe;
+}
+
+}  // namespace rheo
