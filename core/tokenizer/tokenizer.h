@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rheo {
+
+/// Text to token ids and back, exactly as a Hugging Face tokenizer.json (version 1.0, model BPE) says.
+///
+/// Immutable; every const function may be called from several threads at once.
+class Tokenizer {
+public:
+    /// Largest tokenizer.json that is read (the largest published ones are near 35 MB).
+    static constexpr std::uint64_t kMaxFileBytes = std::uint64_t{256} << 20;
+    /// Longest text that is encoded at once, in bytes.
+    static constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20;
+
+    /// Reads a tokenizer.json.
+    /// Throws Error: NotFound when there is no such file; Format when it is damaged (not JSON, a merge
+    /// of unknown pieces, an id twice, a regular expression that does not compile); Unsupported when it
+    /// names a model (Unigram, WordPiece) or a component that is not computed here, by that name.
+    /// Cost: one pass over the file; about 0.3 s for 128,000 pieces.
+    static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& tokenizerJson);
+
+    /// The same from the text of a tokenizer.json; `name` stands for the file in messages.
+    static std::shared_ptr<const Tokenizer> parse(std::string_view json, const std::string& name);
+
+    ~Tokenizer();
+    Tokenizer(const Tokenizer&) = delete;
+    Tokenizer& operator=(const Tokenizer&) = delete;
+
+    /// Token ids [T] of `utf8`, each in 0 .. size()-1. `addSpecial`: with what the post-processor adds
+    /// (such as the beginning-of-text token); special tokens spelt out in the text are found either way.
+    /// Throws Error(Format) with the offset of the first bad byte when `utf8` is not UTF-8, and when a
+    /// regular expression of the file backtracks without end; Error(InvalidArgument) beyond
+    /// kMaxTextBytes. Cost: O(n log n) in the length of the longest word, else linear.
+    std::vector<std::int32_t> encode(std::string_view utf8, bool addSpecial = true) const;
+
+    /// Text of `ids` [T] as valid UTF-8 (bytes that form no character become U+FFFD). Ids without a
+    /// piece contribute nothing; special tokens are left out unless `keepSpecial`.
+    std::string decode(std::span<const std::int32_t> ids, bool keepSpecial = false) const;
+
+    /// The piece of a token as stored in the vocabulary ("Ġthe", "▁the", "<0x0A>").
+    /// Empty when no token has this id.
+    std::string piece(std::int32_t id) const;
+
+    /// For people: what this token alone contributes to a text, leading space included (" the").
+    /// Control characters are shown as ␊ and the like, bytes that are no whole character as <0xE2>.
+    std::string pieceText(std::int32_t id) const;
+
+    /// Highest id + 1, added tokens included. Ids below it without a piece are possible.
+    std::int64_t size() const;
+
+    /// Ids of the special tokens, ascending.
+    std::vector<std::int32_t> specialIds() const;
+    bool isSpecial(std::int32_t id) const;
+
+private:
+    struct Data;
+    explicit Tokenizer(std::unique_ptr<const Data> data);
+    std::unique_ptr<const Data> m_data;
+};
+
+/// Offset in bytes of the first byte of `text` that is not part of valid UTF-8 (no surrogates, nothing
+/// overlong, nothing above U+10FFFF; Unicode 15, table 3-7), if any. Linear.
+std::optional<std::size_t> firstInvalidUtf8(std::string_view text);
+
+}  // namespace rheo
