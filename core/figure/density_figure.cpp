@@ -1,0 +1,183 @@
+#include "core/figure/density_figure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/figure/depth_axis.h"
+#include "core/figure/ranges.h"
+
+namespace rheo {
+namespace {
+
+struct MeasureText {
+    DensityMeasure measure;
+    std::string_view name;
+    std::string_view title;
+};
+constexpr std::array measures{
+    MeasureText{DensityMeasure::Mean, "mean", "Mean activation"},
+    MeasureText{DensityMeasure::MeanAbs, "mean_abs", "Mean absolute activation"},
+    MeasureText{DensityMeasure::Rms, "rms", "RMS activation"},
+    MeasureText{DensityMeasure::ActiveFraction, "active_fraction", "Active rows (share)"},
+};
+
+const MeasureText& text(DensityMeasure measure) {
+    for (const auto& entry : measures)
+        if (entry.measure == measure) return entry;
+    return measures.front();
+}
+
+constexpr double shareInside = 0.99;  // of the cells, within the limits of the colour scale
+
+void setLimits(ColorScale& scale, const MatrixD& values, DensityMeasure measure,
+               std::optional<double> limit) {
+    if (measure == DensityMeasure::ActiveFraction) {
+        scale.low = 0;
+        scale.high = limit && *limit > 0 ? *limit : 1;
+        scale.ticks = niceTicks(scale.low, scale.high, 5);
+        return;
+    }
+    std::vector<double> sizes;
+    sizes.reserve(static_cast<std::size_t>(values.size()));
+    double largest = 0;
+    for (Eigen::Index i = 0; i < values.size(); ++i) {
+        const double size = std::abs(values.data()[i]);
+        if (!std::isfinite(size)) continue;
+        sizes.push_back(size);
+        largest = std::max(largest, size);
+    }
+    double bound = largest;
+    if (limit && *limit > 0) {
+        bound = *limit;
+    } else if (!sizes.empty()) {
+        const auto rank = static_cast<std::ptrdiff_t>(shareInside * static_cast<double>(sizes.size() - 1));
+        std::nth_element(sizes.begin(), sizes.begin() + rank, sizes.end());
+        // Where the largest are not far off, nothing need be cut.
+        if (largest > 1.5 * sizes[static_cast<std::size_t>(rank)] &&
+            sizes[static_cast<std::size_t>(rank)] > 0)
+            bound = sizes[static_cast<std::size_t>(rank)];
+    }
+    if (!(bound > 0)) bound = 1;
+    const bool isSigned = measure == DensityMeasure::Mean;
+    scale.high = bound;
+    scale.low = isSigned ? -bound : 0;
+    for (Eigen::Index i = 0; i < values.size(); ++i) {
+        scale.clipsHigh |= values.data()[i] > scale.high;
+        scale.clipsLow |= values.data()[i] < scale.low;
+    }
+    scale.ticks = niceTicks(scale.low, scale.high, 5);
+}
+
+Axis unitAxis(Eigen::Index units, bool sorted) {
+    Axis axis;
+    axis.title = sorted ? "Unit (sorted by mean at the last point)" : "Unit";
+    axis.low = -0.5;
+    axis.high = static_cast<double>(units) - 0.5;
+    if (units == 1) {
+        axis.ticks = {{0, "0"}};
+        return axis;
+    }
+    for (auto& tick : niceTicks(0, static_cast<double>(units - 1), 5))
+        if (tick.value == std::floor(tick.value)) axis.ticks.push_back(std::move(tick));
+    return axis;
+}
+
+}  // namespace
+
+std::string_view densityMeasureName(DensityMeasure measure) {
+    return text(measure).name;
+}
+
+std::optional<DensityMeasure> parseDensityMeasure(std::string_view name) {
+    for (const auto& entry : measures)
+        if (entry.name == name) return entry.measure;
+    return std::nullopt;
+}
+
+DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
+                            const std::vector<ResidualPoint>& points, const DensityOptions& options) {
+    const auto units = values.cols();
+    if (values.rows() != static_cast<Eigen::Index>(points.size()) || points.empty() || units == 0)
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("The density has shape [{}, {}], but {} points are named.", values.rows(),
+                                units, points.size()));
+    if (options.sorted && (mean.rows() != values.rows() || mean.cols() != units))
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("The density has shape [{}, {}], but the mean that sorts it [{}, {}].",
+                                values.rows(), units, mean.rows(), mean.cols()));
+
+    DensityFigure result;
+    result.unitOfRow.resize(static_cast<std::size_t>(units));
+    std::iota(result.unitOfRow.begin(), result.unitOfRow.end(), 0);
+    if (options.sorted) {
+        const auto last = mean.row(mean.rows() - 1);
+        // An undefined mean sorts below all others.
+        const auto key = [&](std::int64_t unit) {
+            return std::isnan(last[unit]) ? -std::numeric_limits<double>::infinity() : last[unit];
+        };
+        std::stable_sort(result.unitOfRow.begin(), result.unitOfRow.end(),
+                         [&](std::int64_t a, std::int64_t b) { return key(a) < key(b); });
+    }
+
+    HeatmapPlot plot;
+    plot.values.resize(units, values.rows());
+    for (Eigen::Index row = 0; row < units; ++row)
+        plot.values.row(row) =
+            values.col(result.unitOfRow[static_cast<std::size_t>(row)]).transpose().cast<float>();
+    plot.x = depthAxis(points);
+    plot.y = unitAxis(units, options.sorted);
+    plot.colorScale.map = options.measure == DensityMeasure::Mean ? ColorMap::Vik : options.map;
+    plot.colorScale.title = text(options.measure).title;
+    setLimits(plot.colorScale, values, options.measure, options.limit);
+
+    result.figure.theme = options.theme;
+    result.figure.panels.push_back({{}, std::move(plot)});
+    return result;
+}
+
+Figure densityCurvesFigure(const DensityCurves& curves, const std::vector<ResidualPoint>& points,
+                           const Theme& theme) {
+    struct Entry {
+        const VectorD& values;
+        const char* title;
+        const char* axis;
+        std::optional<double> low, high;  // of the definition, not of the data
+    };
+    const std::array entries{
+        Entry{curves.trevesRolls, "Treves-Rolls", "Density (1: all units alike)", 0.0, {}},
+        Entry{curves.hoyer, "Hoyer", "Sparsity (1: one unit alone)", 0.0, {}},
+        Entry{curves.kurtosis, "Kurtosis", "Excess kurtosis over units", {}, {}},
+        Entry{curves.participationRatio, "Participation ratio", "Effective dimensions", 0.0, {}},
+    };
+    Figure figure;
+    figure.theme = theme;
+    for (const auto& entry : entries) {
+        if (entry.values.size() == 0) continue;
+        if (entry.values.size() != static_cast<Eigen::Index>(points.size()))
+            throw Error(ErrorCode::Mismatch, fmt::format("{} has {} values, but {} points are named.",
+                                                         entry.title, entry.values.size(), points.size()));
+        CurvePlot plot;
+        plot.x = depthAxis(points);
+        Curve curve;
+        curve.color = theme.series[figure.panels.size() % theme.series.size()];
+        curve.style.width = 1.4;
+        for (Eigen::Index p = 0; p < entry.values.size(); ++p) {
+            curve.x.push_back(static_cast<double>(p));
+            curve.y.push_back(entry.values[p]);
+        }
+        plot.curves.push_back(std::move(curve));
+        setRange(plot.y, plot.curves, entry.low, entry.high);
+        plot.y.title = entry.axis;
+        figure.panels.push_back({entry.title, std::move(plot)});
+    }
+    figure.columns = figure.panels.size() > 1 ? 2 : 1;
+    return figure;
+}
+
+}  // namespace rheo

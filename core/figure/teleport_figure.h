@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/array.h"
+#include "core/base/residual_point.h"
+#include "core/figure/figure.h"
+
+namespace rheo {
+
+/// How likely a token is next, before and after a teleport.
+struct TokenChange {
+    std::string token;  ///< its text; shown with visible spaces
+    double natural = 0;
+    double teleported = 0;
+};
+
+/// A teleport's measures as ANALYSES (Teleport) defines them, Q points from the one it was made at.
+/// What is empty is left out of the figure.
+struct TeleportCurves {
+    std::vector<ResidualPoint> points;  ///< all points of the model
+    int first = 0;                      ///< index of the point the state was put in at; Q = points - first
+    VectorD distance;                   ///< [Q]
+    VectorD distancePca;                ///< [Q]
+    MatrixD controlDistance;            ///< [K, Q], random directions of the whole space
+    MatrixD controlPcaDistance;         ///< [K, Q], random directions inside the PCA space
+    std::vector<TokenChange> tokens;    ///< in the order shown, from the top
+    bool rms = false;                   ///< the distances are those of h / RMS(h)
+};
+
+/// Distance, retention and contraction by depth, each with the band that 95 % of the controls lie in, and
+/// the next tokens before and after. Throws Error(Mismatch) for lengths that do not fit.
+Figure teleportFigure(const TeleportCurves& curves, const Theme& theme);
+
+/// A token as a reader can see it: spaces, line ends and other unprintable bytes as signs.
+std::string visibleToken(std::string_view text);
+
+}  // namespace rheo

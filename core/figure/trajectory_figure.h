@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/array.h"
+#include "core/base/index.h"
+#include "core/base/residual_point.h"
+#include "core/figure/figure.h"
+
+namespace rheo {
+
+/// What trajectories are drawn from. Refers to the scores; they must outlive the call.
+struct TrajectoryInput {
+    const Array3F& scores;               ///< [row, point, k]; a row with a NaN is left out
+    VectorD explained;                   ///< [k], share of the variance, 0 to 1; empty: not known
+    std::vector<ResidualPoint> points;   ///< [point]
+    std::vector<std::string> rowLabels;  ///< [row], for the legend ("prompt 3, token 17"); or empty
+};
+
+struct TrajectoryOptions {
+    Theme theme = lightTheme();
+    std::array<int, 3> components{0, 1, 2};  ///< which scores are the axes
+    std::vector<RowIndex> rows;              ///< shown, in this order; empty: all
+    std::optional<RowIndex> selected;        ///< drawn heavier, with its points as markers
+    std::optional<PointIndex> highlighted;   ///< every row marked at this point
+    bool mean = true;                        ///< also the mean path of the rows shown
+    bool colorByDepth = true;                ///< else the rows are in one muted colour
+    ColorMap map = ColorMap::Viridis;
+    std::optional<Camera> camera;  ///< none: the default direction, the whole box in view
+};
+
+/// Every row as a curve through depth in three components; picking answers rows (lines) and points
+/// (markers of the selected row). Throws Error(InvalidArgument) for components, rows or points that the
+/// scores do not have, and Error(Mismatch) for names or shares of another length.
+/// Cost: one pass over the scores of the rows shown.
+Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& options);
+
+/// A teleport in the space of a trajectory figure.
+struct TeleportOverlay {
+    PointIndex point;        ///< where the state was put in: the first of the paths
+    MatrixD natural;         ///< [q, k] scores of the natural path
+    MatrixD teleported;      ///< [q, k]
+    Array3F controls;        ///< [direction, q, k] paths of random pushes of the same size, or empty
+    bool extendAxes = true;  ///< grow the box to hold the paths; not while something is being dragged
+};
+
+/// Adds the natural path as a ghost, the teleported path with its points, the push between them, and the
+/// controls to the 3D plot of `figure`, which trajectoryFigure made with the same options.
+/// Throws Error(Mismatch) for paths of different shapes, Error(InvalidArgument) for a figure without
+/// a 3D plot.
+void addTeleport(Figure& figure, const TeleportOverlay& overlay, const TrajectoryOptions& options);
+
+}  // namespace rheo
