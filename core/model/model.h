@@ -16,10 +16,6 @@
 
 namespace rheo {
 
-enum class DType { Float32, BFloat16, Float16 };
-std::string_view dtypeName(DType dtype);
-std::optional<DType> parseDType(std::string_view name);
-
 struct ModelOptions {
     std::string device = "cpu";  ///< "cpu", "cuda" or "cuda:i"
     DType dtype = DType::Float32;
@@ -35,11 +31,16 @@ struct ForwardRequest {
     bool states = true;
     PointIndex firstPoint{0};                ///< states of points firstPoint ..
     std::optional<PointIndex> lastPoint;     ///< .. lastPoint, inclusive; default the final one
+    bool writes = false;                     ///< what was added between those points
     bool logits = false;                     ///< at `positions`
 };
 
 struct ForwardResult {
     Array3F states;  ///< [row, point, unit], rows prompt by prompt in order of `positions`
+    /// [row, point - 1, unit], empty unless asked for: what attention or the MLP (both, in parallel
+    /// blocks) wrote between a point and the next, after a post-norm where there is one. State p + 1 is
+    /// state p plus write p, rounded once to the compute dtype.
+    Array3F writes;
     MatrixF logits;  ///< [row, vocabulary], empty unless asked for
 };
 

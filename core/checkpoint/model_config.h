@@ -1,0 +1,156 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/checkpoint/dtype.h"
+
+namespace rheo {
+
+/// How a state is normed: x over its RMS times w; the same times (1 + w), as Gemma stores it; or
+/// LayerNorm with weight and bias.
+enum class NormKind { Rms, RmsOnePlus, Layer };
+
+/// Norms of queries and keys before positions are applied: none, over each head's width, or over all
+/// heads together.
+enum class QkNorm { None, PerHead, Full };
+
+enum class Activation { Silu, Gelu, GeluTanh, Relu };
+
+enum class RopeKind {
+    Default,   ///< theta^(-2i/dim)
+    Linear,    ///< frequencies divided by `factor`
+    Llama3,    ///< low frequencies divided by `factor`, high ones kept, smooth between
+    LongRope,  ///< a divisor for each frequency, one list for short sequences and one for long
+};
+
+/// Rotary position embedding. Frequencies are computed as each kind's reference does.
+struct RopeConfig {
+    RopeKind kind = RopeKind::Default;
+    double theta = 10000;
+    double factor = 1;
+    double lowFreqFactor = 1;                     ///< Llama3
+    double highFreqFactor = 4;                    ///< Llama3
+    std::int64_t originalMaxPositions = 0;        ///< Llama3, LongRope: the length first trained on
+    std::vector<double> shortFactor, longFactor;  ///< LongRope, [dim / 2]
+    double attentionFactor = 1;                   ///< LongRope: cosines and sines are multiplied by it
+    friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
+};
+
+/// What differs from block to block.
+struct BlockConfig {
+    std::optional<std::int64_t> window;  ///< a token attends to itself and the window - 1 before it
+    int rope = 0;                        ///< index into ModelConfig::ropes
+    double attentionScale = 1;           ///< factor of query times key
+};
+
+/// How query, key and value weights lie in a checkpoint.
+enum class QkvLayout {
+    Separate,  ///< three tensors
+    Stacked,   ///< one: all queries, all keys, all values
+    PerHead,   ///< one: query, key and value of head 0, then of head 1 (GPT-NeoX)
+};
+
+/// Names of the tensors of an architecture, without ".weight" and ".bias". An empty name: the
+/// architecture has none. Names of a block follow `block`, where "{}" is its number.
+struct TensorNames {
+    std::string prefix;  ///< of everything but `unembedding`; files of the bare decoder leave it out
+    std::string embedding, positions, finalNorm;
+    std::string unembedding;  ///< whole name, no prefix
+    std::string block;
+    std::string attnPreNorm, attnPostNorm, mlpPreNorm, mlpPostNorm, queryNorm, keyNorm;
+    std::string query, key, value;  ///< QkvLayout::Separate
+    std::string qkv;                ///< the other layouts
+    std::string attnOut;
+    std::string gate, up, down;
+    std::string gateUp;  ///< gate above up in one tensor; then `gate` and `up` are empty
+    QkvLayout qkvLayout = QkvLayout::Separate;
+    bool transposed = false;           ///< linear weights are [in, out] (GPT-2)
+    std::vector<std::string> buffers;  ///< endings of names that files carry and that are no parameters
+};
+
+/// One decoder, described by data: a stack of blocks that differ between architectures only in what
+/// stands here. Filled from config.json by one small function an architecture.
+///
+/// A block computes, on the residual stream h (norms that are absent are the identity):
+///   a  = attnPostNorm(attention(attnPreNorm(h)))
+///   sequential:  h' = h + a;   h'' = h' + mlpPostNorm(mlp(mlpPreNorm(h')))
+///   parallel:    h'' = h + (a + mlp(mlpPreNorm(h)));  with `sharedNorm` mlp(attnPreNorm(h))
+struct ModelConfig {
+    std::string architecture;  ///< model_type
+    std::int64_t layers = 0;
+    std::int64_t dModel = 0;
+    std::int64_t heads = 0;
+    std::int64_t kvHeads = 0;  ///< divides heads
+    std::int64_t headDim = 0;
+    std::int64_t intermediate = 0;  ///< width of the MLP
+    std::int64_t vocabulary = 0;
+    std::int64_t maxPositions = 0;  ///< longest sequence the config allows, tokens
+    /// Length of sequence it was trained on, where that is known and shorter.
+    std::optional<std::int64_t> trainedPositions;
+
+    NormKind norm = NormKind::Rms;
+    double normEpsilon = 1e-6;
+    bool attnPreNorm = true, attnPostNorm = false;
+    bool mlpPreNorm = true, mlpPostNorm = false;
+    bool parallelBlocks = false;  ///< attention and MLP read the same state: no point between them
+    bool sharedNorm = false;      ///< parallel blocks with one norm for both (GPT-J)
+    QkNorm qkNorm = QkNorm::None;
+
+    bool learnedPositions = false;
+    std::int64_t positionOffset = 0;  ///< rows of the position table before position 0 (OPT: 2)
+    std::int64_t rotaryDim = 0;       ///< units of each head that are rotated, from the first; 0: none
+    bool rotaryInterleaved = false;   ///< pairs are neighbours (GPT-J), not halves
+    std::vector<RopeConfig> ropes;    ///< named by BlockConfig::rope
+    std::vector<BlockConfig> blocks;  ///< [layers]
+
+    Activation activation = Activation::Silu;
+    bool gatedMlp = true;  ///< down(act(gate(x)) * up(x)), else down(act(up(x)))
+    bool qkvBias = false, attnOutBias = false, mlpBias = false, unembeddingBias = false;
+    std::optional<double> attentionSoftcap;  ///< scores become cap * tanh(score / cap)
+    std::optional<double> logitSoftcap;
+    double embeddingScale = 1;  ///< rounded to the compute dtype, as the reference does
+    bool tiedUnembedding = false;
+
+    double initializerRange = 0.02;            ///< SD of untrained weights
+    std::optional<double> residualInitRange;   ///< SD of untrained attnOut and down, where it differs
+    std::optional<std::int64_t> paddingToken;  ///< its untrained embedding is zero
+    std::string storedDType;                   ///< as the config says: "bfloat16"; empty if it does not
+    std::optional<std::int64_t> beginToken;
+    std::vector<std::int64_t> endTokens;
+
+    TensorNames names;
+};
+
+/// Reads config.json (its whole text; `file` is its name in messages). Every key that changes the
+/// computation must be understood. Keys left out take the architecture's own defaults.
+/// Throws Error(Format) for JSON that is damaged or a value of the wrong kind or out of range,
+/// Error(Unsupported) naming the model_type, key or value that this program does not compute.
+ModelConfig parseModelConfig(std::string_view json, const std::string& file);
+
+/// The model_type names that parseModelConfig knows, in alphabetical order.
+std::vector<std::string> knownArchitectures();
+
+/// How a parameter starts in an untrained model.
+enum class InitKind { Normal, Zeros, Ones };
+
+/// A parameter as the config makes one expect it in a checkpoint.
+struct ParameterSpec {
+    std::string name;  ///< with "prefix" and ".weight" or ".bias"
+    std::vector<std::int64_t> shape;
+    InitKind init = InitKind::Normal;
+    double initRange = 0;
+    bool isUnembedding = false;  ///< named without the prefix
+};
+
+/// Every parameter of a model, once; a tied unembedding is not among them.
+std::vector<ParameterSpec> expectedParameters(const ModelConfig& config);
+
+/// Name of a tensor of block `layer`: names.prefix + names.block + `part` + `suffix`.
+std::string blockTensorName(const ModelConfig& config, std::int64_t layer, const std::string& part,
+                            std::string_view suffix);
+
+}  // namespace rheo

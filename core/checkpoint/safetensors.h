@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rheo {
+
+/// Element types of a safetensors file that have whole bytes.
+enum class StoredType {
+    Bool,
+    U8,
+    I8,
+    F8E4M3,
+    F8E5M2,
+    U16,
+    I16,
+    F16,
+    BF16,
+    U32,
+    I32,
+    F32,
+    U64,
+    I64,
+    F64,
+};
+
+/// As the file spells it: "F32", "BF16", "F8_E4M3".
+std::string_view storedTypeName(StoredType type);
+std::int64_t storedTypeBytes(StoredType type);
+
+/// A tensor of a mapped file. `bytes` stays valid as long as the SafetensorsFile.
+struct StoredTensor {
+    std::string name;
+    StoredType type = StoredType::F32;
+    std::vector<std::int64_t> shape;
+    std::span<const std::byte> bytes;  ///< product of shape times element size, little endian, any alignment
+};
+
+/// A .safetensors file, mapped into memory and checked in full: what it offers can be read without a
+/// further thought. Nothing of the data is read until someone touches `bytes`.
+///
+/// Format: 8 bytes, the header's length n (little endian); n bytes of JSON, an object of
+/// {dtype, shape, data_offsets}; the data, without gaps or overlaps, to the end of the file
+/// (https://github.com/huggingface/safetensors, "Format").
+class SafetensorsFile {
+public:
+    /// A header may have at most this many bytes, as in the reference implementation.
+    static constexpr std::int64_t maxHeaderBytes = 100'000'000;
+
+    /// Throws Error(NotFound or Io) if the file cannot be mapped, Error(Format) naming the file and
+    /// tensor if anything in it breaks the format. Time and memory grow with the header only.
+    static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
+    /// The same checks on bytes in memory, which must outlive the result; `name` is for messages.
+    static std::shared_ptr<const SafetensorsFile> parse(std::span<const std::byte> bytes,
+                                                        const std::string& name);
+    ~SafetensorsFile();
+    SafetensorsFile(const SafetensorsFile&) = delete;
+    SafetensorsFile& operator=(const SafetensorsFile&) = delete;
+
+    const std::filesystem::path& path() const { return m_path; }
+    const std::vector<StoredTensor>& tensors() const { return m_tensors; }  ///< in order of name
+    const StoredTensor* find(std::string_view name) const;                  ///< null if there is none
+    std::span<const std::byte> header() const { return m_header; }          ///< the JSON, without its length
+    std::span<const std::byte> data() const { return m_data; }              ///< all after the header
+    std::int64_t fileBytes() const { return static_cast<std::int64_t>(m_bytes.size()); }
+
+private:
+    SafetensorsFile() = default;
+    void read();
+
+    std::filesystem::path m_path;
+    std::span<const std::byte> m_bytes;
+    void* m_mapping = nullptr;
+    std::span<const std::byte> m_header;
+    std::span<const std::byte> m_data;
+    std::vector<StoredTensor> m_tensors;
+};
+
+}  // namespace rheo
