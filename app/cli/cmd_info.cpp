@@ -1,0 +1,162 @@
+// rheo info: what a model folder or a trace file is.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+#include "core/trace/trace_reader.h"
+
+namespace rheo::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Options {
+    std::string path;
+    int batch = 8;
+    std::int64_t tokens = 0;
+};
+
+/// What config.json calls the model, where it can be read at all.
+std::string architectureOf(const fs::path& folder) {
+    const auto config = nlohmann::json::parse(readFile(folder / "config.json", 1 << 24), nullptr, false);
+    if (!config.is_object() || !config.contains("model_type") || !config["model_type"].is_string()) return "";
+    return config["model_type"].get<std::string>();
+}
+
+int infoOfModel(const Options& options, Common& common) {
+    const Console& console = common.console;
+    const auto dtype = parseDType(common.dtype);
+    if (!dtype)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));
+    nlohmann::ordered_json result{{"kind", "model"}};
+    std::shared_ptr<const Checkpoint> checkpoint;
+    try {
+        checkpoint = Checkpoint::open(options.path);
+    } catch (const Error& e) {
+        // What cannot be computed is an answer to the question this command asks.
+        if (e.code() != ErrorCode::Unsupported) throw;
+        result["architecture"] = architectureOf(options.path);
+        result["unsupported"] = {e.what()};
+        console.result(result);
+        console.say(fmt::format("model        {}\nunsupported  {}", result["architecture"].get<std::string>(),
+                                e.what()));
+        return 0;
+    }
+    const ModelConfig& config = checkpoint->config();
+    const auto points = residualPoints(static_cast<int>(config.layers), config.parallelBlocks);
+    const std::int64_t tokens =
+        options.tokens > 0 ? options.tokens : std::min<std::int64_t>(512, config.maxPositions);
+    const MemoryForecast forecast = checkpoint->forecast(*dtype, options.batch, tokens);
+    nlohmann::ordered_json unsupported = nlohmann::ordered_json::array();
+    if (!checkpoint->weightsMissing().empty()) unsupported.push_back(checkpoint->weightsMissing());
+    result.update({{"architecture", config.architecture},
+                   {"layers", config.layers},
+                   {"d_model", config.dModel},
+                   {"heads", config.heads},
+                   {"kv_heads", config.kvHeads},
+                   {"vocabulary", config.vocabulary},
+                   {"points", points.size()},
+                   {"dtype", config.storedDType},
+                   {"parameters", forecast.parameters},
+                   {"memory_bytes", {{"load", forecast.loadBytes}, {"capture", forecast.captureBytes}}},
+                   {"unsupported", unsupported}});
+    console.result(result);
+
+    console.say(fmt::format("model        {}, {} layers of {} units, {} heads ({} for keys and values)",
+                            config.architecture, config.layers, config.dModel, config.heads, config.kvHeads));
+    console.say(fmt::format("vocabulary   {}{}", config.vocabulary,
+                            checkpoint->tokenizerPath() ? "" : " (no tokenizer.json: token ids only)"));
+    console.say(
+        fmt::format("positions    {}{}", config.maxPositions,
+                    config.trainedPositions ? fmt::format(", trained on {}", *config.trainedPositions) : ""));
+    const char* increments =
+        config.attnPostNorm || config.mlpPostNorm ? "; each increment is normed before it is added" : "";
+    if (config.parallelBlocks)
+        console.say(
+            fmt::format("points       {}: {} to final; attention and MLP read the same state, so there is "
+                        "none between them{}",
+                        points.size(), pointName(points.front()), increments));
+    else
+        console.say(fmt::format("points       {}: {} to final{}", points.size(), pointName(points.front()),
+                                increments));
+    console.say(fmt::format("parameters   {}, stored as {}", forecast.parameters,
+                            config.storedDType.empty() ? "the files say" : config.storedDType));
+    console.say(fmt::format("memory       {} to load in {}; {} to capture {} prompts of {} tokens at once",
+                            formatBytes(double(forecast.loadBytes)), common.dtype,
+                            formatBytes(double(forecast.captureBytes)), options.batch, tokens));
+    if (const auto available = availableMemory())
+        console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
+                                *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
+    for (const auto& reason : unsupported) console.say("unsupported  " + reason.get<std::string>());
+    return 0;
+}
+
+int infoOfTrace(const Options& options, Common& common) {
+    const auto trace = TraceReader::open(options.path);
+    const TraceInfo& info = trace->info();
+    nlohmann::ordered_json model = nullptr;
+    if (info.model)
+        model = {{"architecture", info.model->architecture},
+                 {"layers", info.model->layers},
+                 {"d_model", info.model->dModel},
+                 {"vocabulary", info.model->vocabulary},
+                 {"dtype", info.model->dtype},
+                 {"weights_sha256", info.model->weightsSha256}};
+    common.console.result({{"kind", "trace"},
+                           {"rows", trace->storedRows()},
+                           {"points", info.points.size()},
+                           {"d_model", info.units},
+                           {"complete", trace->completeRows()},
+                           {"model", model}});
+    const Console& console = common.console;
+    console.say(fmt::format(
+        "trace        {} rows of {} samples{}", trace->storedRows(), info.samples.size(),
+        trace->completeRows() < trace->storedRows()
+            ? fmt::format("; {} complete (go on with rheo capture --resume)", trace->completeRows())
+            : ""));
+    console.say(fmt::format("points       {}: {} to {}", info.points.size(), pointName(info.points.front()),
+                            pointName(info.points.back())));
+    console.say(
+        fmt::format("units        {}, stored as {}", info.units, info.bfloat16 ? "bfloat16" : "float32"));
+    if (info.model)
+        console.say(fmt::format("model        {}, {} layers, computed in {}{}", info.model->architecture,
+                                info.model->layers, info.model->dtype,
+                                info.model->untrainedSeed
+                                    ? fmt::format(", untrained (seed {})", *info.model->untrainedSeed)
+                                    : ""));
+    else
+        console.say("model        not said: what needs the model is not available");
+    return 0;
+}
+
+int run(const Options& options, Common& common) {
+    std::error_code ignored;
+    if (fs::is_directory(options.path, ignored)) return infoOfModel(options, common);
+    if (!fs::exists(options.path, ignored))
+        throw Error(ErrorCode::NotFound, fmt::format("there is no file or folder {}", options.path),
+                    options.path);
+    return infoOfTrace(options, common);
+}
+
+}  // namespace
+
+void addInfo(CLI::App& app, Command& chosen) {
+    auto* command =
+        app.add_subcommand("info", "what a model folder or trace file is, and the memory it needs");
+    auto options = std::make_shared<Options>();
+    command->add_option("path", options->path, "model folder or trace file")->required()->type_name("PATH");
+    command->add_option("--batch", options->batch, "prompts at once, for the forecast of memory")
+        ->check(CLI::Range(1, 1 << 20));
+    command->add_option("--max-tokens", options->tokens, "tokens a prompt, for the forecast; default 512")
+        ->check(CLI::Range(1, 1 << 24));
+    command->callback(
+        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+}
+
+}  // namespace rheo::cli
