@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/output_file.h"
+#include "core/base/progress.h"
+#include "core/model/model.h"
+#include "core/trace/trace.h"
+
+namespace rheo {
+
+/// Which tokens of each prompt become rows.
+struct RowChoice {
+    enum class Kind { Last, All, Stride } kind = Kind::Last;
+    std::int64_t stride = 1;  ///< for Stride: positions 0, stride, 2 stride, ...
+};
+/// "last", "all" or "stride:K". Throws Error(InvalidArgument) quoting what it is not.
+RowChoice parseRowChoice(const std::string& text);
+
+/// Rows index, index + count, ... of all.
+struct Shard {
+    std::int64_t index = 0;
+    std::int64_t count = 1;
+};
+/// "i/n" with 0 <= i < n. Throws Error(InvalidArgument).
+Shard parseShard(const std::string& text);
+
+/// Everything a capture will hold but the states: known before the first of them is computed.
+struct CapturePlan {
+    TraceInfo info;
+    PointIndex firstPoint{0}, lastPoint{0};  ///< of the model's points, inclusive
+    std::int64_t tokens = 0;                 ///< to be run, over all prompts with a row
+    std::int64_t bytes() const {
+        return static_cast<std::int64_t>(info.rows.size() * info.points.size()) * info.units * (info.bfloat16 ? 2 : 4);
+    }
+};
+
+/// Lays out the rows of `samples`. `firstPoint` .. `lastPoint` are indices of the model's points.
+CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& rows, PointIndex firstPoint,
+                        PointIndex lastPoint, const Shard& shard, bool bfloat16);
+
+struct CaptureOptions {
+    int batch = 16;  ///< prompts run at once
+};
+
+/// Runs the prompts of `plan` and returns the states in memory. Prompts of similar length share a batch.
+/// Throws what the model throws, and Error(OutOfMemory) where the states cannot be held.
+std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const CapturePlan& plan,
+                                                   const CaptureOptions& options, Progress& progress);
+
+struct CaptureToFileOptions {
+    int batch = 16;
+    bool resume = false;  ///< go on with a file that an interrupted capture left
+    IfExists ifExists = IfExists::Refuse;
+    /// Called once, after the first batch: how long the rest will take.
+    std::function<void(double secondsLeft)> forecast;
+};
+
+struct CaptureOutcome {
+    std::int64_t rows = 0;     ///< in the file
+    std::int64_t resumed = 0;  ///< of these, complete before this call
+};
+
+/// Runs the prompts of `plan` into a trace file at `path`. Blocks of rows are written and marked complete as
+/// they come; cancelled or killed, the file keeps them, and `resume` goes on. Throws Error(DiskFull) before
+/// anything is computed; Error(AlreadyExists); Error(Mismatch) where the file to resume was made from another
+/// model, tokenizer, prompts, rows or points.
+CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const std::filesystem::path& path,
+                             const CaptureToFileOptions& options, Progress& progress);
+
+}  // namespace rheo
