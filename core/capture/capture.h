@@ -37,13 +37,14 @@ struct CapturePlan {
     PointIndex firstPoint{0}, lastPoint{0};  ///< of the model's points, inclusive
     std::int64_t tokens = 0;                 ///< to be run, over all prompts with a row
     std::int64_t bytes() const {
-        return static_cast<std::int64_t>(info.rows.size() * info.points.size()) * info.units * (info.bfloat16 ? 2 : 4);
+        return static_cast<std::int64_t>(info.rows.size() * info.points.size()) * info.units *
+               (info.bfloat16 ? 2 : 4);
     }
 };
 
 /// Lays out the rows of `samples`. `firstPoint` .. `lastPoint` are indices of the model's points.
-CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& rows, PointIndex firstPoint,
-                        PointIndex lastPoint, const Shard& shard, bool bfloat16);
+CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& rows,
+                        PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16);
 
 struct CaptureOptions {
     int batch = 16;  ///< prompts run at once

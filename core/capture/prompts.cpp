@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::uintmax_t largestFile = std::uintmax_t{4} << 30;
 
-bool isBlank(std::string_view line) { return line.find_first_not_of(" \t\r\f\v") == std::string_view::npos; }
+bool isBlank(std::string_view line) {
+    return line.find_first_not_of(" \t\r\f\v") == std::string_view::npos;
+}
 
 /// The lines of a text, without their ends (LF or CRLF).
 std::vector<std::string_view> linesOf(std::string_view text) {
@@ -46,14 +48,17 @@ void checkSample(Sample& sample, const ModelConfig& config, std::optional<std::i
     const auto tokens = static_cast<std::int64_t>(sample.tokenIds.size());
     if (tokens == 0) throw Error(ErrorCode::InvalidArgument, where + ": the prompt has no token");
     if (tokens > config.maxPositions)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{}: the prompt has {} tokens, and the model {} positions; shorten it, or let it be cut "
-                                "(--max-tokens {})",
-                                where, tokens, config.maxPositions, config.maxPositions));
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format(
+                "{}: the prompt has {} tokens, and the model {} positions; shorten it, or let it be cut "
+                "(--max-tokens {})",
+                where, tokens, config.maxPositions, config.maxPositions));
     for (const auto id : sample.tokenIds)
         if (id < 0 || id >= config.vocabulary)
             throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("{}: token id {} is outside the model's vocabulary of {}", where, id, config.vocabulary));
+                        fmt::format("{}: token id {} is outside the model's vocabulary of {}", where, id,
+                                    config.vocabulary));
 }
 
 Sample sampleOfObject(const nlohmann::json& object, const Tokenizer* tokenizer, const std::string& where) {
@@ -61,7 +66,8 @@ Sample sampleOfObject(const nlohmann::json& object, const Tokenizer* tokenizer, 
     if (object.contains("ids")) {
         for (const auto& id : object["ids"]) {
             if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX)
-                throw Error(ErrorCode::Format, fmt::format("{}: {} in `ids` is not a token id", where, id.dump()));
+                throw Error(ErrorCode::Format,
+                            fmt::format("{}: {} in `ids` is not a token id", where, id.dump()));
             sample.tokenIds.push_back(id.get<std::int32_t>());
         }
         if (tokenizer != nullptr) sample.text = tokenizer->decode(sample.tokenIds);
@@ -69,7 +75,8 @@ Sample sampleOfObject(const nlohmann::json& object, const Tokenizer* tokenizer, 
     }
     sample.text = object["text"].get<std::string>();
     if (tokenizer == nullptr)
-        throw Error(ErrorCode::NotFound, where + ": the model has no tokenizer.json, so prompts must be given as `ids`");
+        throw Error(ErrorCode::NotFound,
+                    where + ": the model has no tokenizer.json, so prompts must be given as `ids`");
     sample.tokenIds = tokenizer->encode(sample.text);
     return sample;
 }
@@ -85,15 +92,17 @@ Sample makeSample(const std::string& text, const Tokenizer& tokenizer, const Mod
     return sample;
 }
 
-PromptList readPrompts(const std::filesystem::path& file, const Tokenizer* tokenizer, const ModelConfig& config,
-                       const PromptOptions& options, Progress& progress) {
+PromptList readPrompts(const std::filesystem::path& file, const Tokenizer* tokenizer,
+                       const ModelConfig& config, const PromptOptions& options, Progress& progress) {
     const std::string contents = readFile(file, largestFile);
     const auto lines = linesOf(contents);
     const auto first = std::find_if_not(lines.begin(), lines.end(), isBlank);
-    const bool jsonLines = file.extension() == ".jsonl" || (first != lines.end() && !promptObject(*first).is_null());
+    const bool jsonLines =
+        file.extension() == ".jsonl" || (first != lines.end() && !promptObject(*first).is_null());
     if (!jsonLines && tokenizer == nullptr)
         throw Error(ErrorCode::NotFound,
-                    fmt::format("{}: the model has no tokenizer.json; give prompts as JSON Lines with `ids`", file.string()),
+                    fmt::format("{}: the model has no tokenizer.json; give prompts as JSON Lines with `ids`",
+                                file.string()),
                     file.string());
 
     PromptList list;
@@ -107,25 +116,29 @@ PromptList readPrompts(const std::filesystem::path& file, const Tokenizer* token
         }
         const std::string where = fmt::format("{}, line {}", file.string(), i + 1);
         if (!jsonLines) {
-            list.samples.push_back(makeSample(std::string(lines[i]), *tokenizer, config, options.maxTokens, where));
+            list.samples.push_back(
+                makeSample(std::string(lines[i]), *tokenizer, config, options.maxTokens, where));
             continue;
         }
         const auto object = promptObject(lines[i]);
         if (object.is_null())
-            throw Error(ErrorCode::Format, where + ": expected a JSON object with a `text` or an `ids` field", file.string());
+            throw Error(ErrorCode::Format, where + ": expected a JSON object with a `text` or an `ids` field",
+                        file.string());
         Sample sample = sampleOfObject(object, tokenizer, where);
         checkSample(sample, config, options.maxTokens, where);
         list.samples.push_back(std::move(sample));
     }
     if (list.samples.empty())
-        throw Error(ErrorCode::InvalidArgument, fmt::format("{} holds no prompt", file.string()), file.string());
+        throw Error(ErrorCode::InvalidArgument, fmt::format("{} holds no prompt", file.string()),
+                    file.string());
     return list;
 }
 
 std::string lengthNote(const ModelConfig& config, std::int64_t tokens) {
     if (!config.trainedPositions || tokens <= *config.trainedPositions) return {};
-    return fmt::format("{} tokens, and the model was trained on sequences of {}: what comes after is outside what it saw",
-                       tokens, *config.trainedPositions);
+    return fmt::format(
+        "{} tokens, and the model was trained on sequences of {}: what comes after is outside what it saw",
+        tokens, *config.trainedPositions);
 }
 
 }  // namespace rheo

@@ -30,8 +30,8 @@ struct PromptList {
 /// Throws Error(NotFound, Format) naming file and line; Error(InvalidArgument) for a prompt with more
 /// tokens than the model has positions (unless `maxTokens` cuts it) or an id outside its vocabulary.
 /// At most 4 GiB of file are read.
-PromptList readPrompts(const std::filesystem::path& file, const Tokenizer* tokenizer, const ModelConfig& config,
-                       const PromptOptions& options, Progress& progress);
+PromptList readPrompts(const std::filesystem::path& file, const Tokenizer* tokenizer,
+                       const ModelConfig& config, const PromptOptions& options, Progress& progress);
 
 /// One prompt as a sample, checked as readPrompts does; `where` begins the messages ("prompts.txt, line 3").
 Sample makeSample(const std::string& text, const Tokenizer& tokenizer, const ModelConfig& config,

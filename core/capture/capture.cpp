@@ -1,0 +1,219 @@
+#include "core/capture/capture.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/trace/trace_reader.h"
+#include "core/trace/trace_writer.h"
+
+namespace rheo {
+
+namespace {
+
+/// Rows computed before they are written: large enough that batches of similar lengths can be found, small
+/// enough that little is lost when the program is killed.
+constexpr std::int64_t windowBytes = std::int64_t{64} << 20;
+
+std::optional<std::int64_t> parseWhole(std::string_view digits) {
+    std::int64_t value = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (failed != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    return value;
+}
+
+std::int64_t rowValues(const CapturePlan& plan) {
+    return static_cast<std::int64_t>(plan.info.points.size()) * plan.info.units;
+}
+
+/// The rows of one prompt: consecutive in the trace.
+struct PromptRows {
+    std::int32_t sample = 0;
+    std::int64_t first = 0, count = 0;
+};
+
+std::vector<PromptRows> promptsOf(const std::vector<TraceRow>& rows) {
+    std::vector<PromptRows> prompts;
+    for (std::size_t n = 0; n < rows.size(); ++n) {
+        if (prompts.empty() || prompts.back().sample != rows[n].sample)
+            prompts.push_back({rows[n].sample, static_cast<std::int64_t>(n), 0});
+        ++prompts.back().count;
+    }
+    return prompts;
+}
+
+/// What a capture has done of what it has to do, in tokens run through the model.
+struct Meter {
+    std::int64_t done = 0, total = 0;
+    std::function<void(std::int64_t done, std::int64_t total)> afterBatch;
+};
+
+/// Runs `prompts`, whose rows are consecutive from that of the first, into `out` [row, point, unit]. Prompts
+/// of similar length share a batch, so that little is spent on padding.
+void runPrompts(const Model& model, const CapturePlan& plan, std::span<const PromptRows> prompts, int batch,
+                float* out, Meter& meter, Progress& progress) {
+    const auto tokensOf = [&](const PromptRows& p) -> const std::vector<std::int32_t>& {
+        return plan.info.samples[static_cast<std::size_t>(p.sample)].tokenIds;
+    };
+    std::vector<const PromptRows*> order;
+    for (const auto& prompt : prompts) order.push_back(&prompt);
+    std::stable_sort(order.begin(), order.end(), [&](const PromptRows* a, const PromptRows* b) {
+        return tokensOf(*a).size() > tokensOf(*b).size();
+    });
+    const std::int64_t base = prompts.front().first;
+    const auto values = static_cast<std::size_t>(rowValues(plan));
+
+    for (std::size_t at = 0; at < order.size(); at += static_cast<std::size_t>(batch)) {
+        progress.check();
+        const std::size_t end = std::min(order.size(), at + static_cast<std::size_t>(batch));
+        ForwardRequest request;
+        request.firstPoint = plan.firstPoint;
+        request.lastPoint = plan.lastPoint;
+        for (std::size_t i = at; i < end; ++i) {
+            request.ids.push_back(tokensOf(*order[i]));
+            auto& positions = request.positions.emplace_back();
+            for (std::int64_t n = 0; n < order[i]->count; ++n)
+                positions.push_back(plan.info.rows[static_cast<std::size_t>(order[i]->first + n)].position);
+            meter.done += static_cast<std::int64_t>(request.ids.back().size());
+        }
+        // A batch counts as one step of progress: its own reports would run backwards against the whole.
+        Progress silent(progress.stopToken());
+        const ForwardResult result = model.forward(request, silent);
+        const float* from = result.states.data.data();
+        for (std::size_t i = at; i < end; ++i) {
+            const auto size = static_cast<std::size_t>(order[i]->count) * values;
+            std::memcpy(out + static_cast<std::size_t>(order[i]->first - base) * values, from,
+                        size * sizeof(float));
+            from += size;
+        }
+        progress.report(static_cast<double>(meter.done), static_cast<double>(meter.total));
+        if (meter.afterBatch) meter.afterBatch(meter.done, meter.total);
+    }
+}
+
+}  // namespace
+
+RowChoice parseRowChoice(const std::string& text) {
+    if (text == "last") return {RowChoice::Kind::Last, 1};
+    if (text == "all") return {RowChoice::Kind::All, 1};
+    if (text.starts_with("stride:"))
+        if (const auto stride = parseWhole(std::string_view(text).substr(7)); stride && *stride > 0)
+            return {RowChoice::Kind::Stride, *stride};
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("rows '{}' are none of last, all, stride:K (K at least 1)", text));
+}
+
+Shard parseShard(const std::string& text) {
+    const auto slash = text.find('/');
+    if (slash != std::string::npos) {
+        const auto index = parseWhole(std::string_view(text).substr(0, slash));
+        const auto count = parseWhole(std::string_view(text).substr(slash + 1));
+        if (index && count && *index >= 0 && *index < *count) return {*index, *count};
+    }
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("shard '{}' is not i/n with i from 0 to n - 1", text));
+}
+
+CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& choice,
+                        PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16) {
+    const auto& points = model.points();
+    if (firstPoint.value() < 0 || lastPoint < firstPoint ||
+        lastPoint.value() >= static_cast<std::int64_t>(points.size()))
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("points {} to {} are asked for, and the model has 0 to {}",
+                                firstPoint.value(), lastPoint.value(), points.size() - 1));
+    CapturePlan plan;
+    plan.firstPoint = firstPoint;
+    plan.lastPoint = lastPoint;
+    plan.info.points.assign(points.begin() + firstPoint.value(), points.begin() + lastPoint.value() + 1);
+    plan.info.units = model.config().dModel;
+    plan.info.model = model.identity();
+    plan.info.bfloat16 = bfloat16;
+    plan.info.samples = std::move(samples);
+
+    std::int64_t row = 0;
+    for (std::size_t s = 0; s < plan.info.samples.size(); ++s) {
+        const auto& ids = plan.info.samples[s].tokenIds;
+        const auto count = static_cast<std::int64_t>(ids.size());
+        const std::size_t before = plan.info.rows.size();
+        for (std::int64_t t = choice.kind == RowChoice::Kind::Last ? count - 1 : 0; t < count;
+             t += choice.stride)
+            if (row++ % shard.count == shard.index)
+                plan.info.rows.push_back({static_cast<std::int32_t>(s), static_cast<std::int32_t>(t),
+                                          ids[static_cast<std::size_t>(t)]});
+        if (plan.info.rows.size() > before) plan.tokens += count;
+    }
+    if (plan.info.rows.empty())
+        throw Error(ErrorCode::InvalidArgument, "no token of any prompt is among the rows asked for");
+    return plan;
+}
+
+std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const CapturePlan& plan,
+                                                   const CaptureOptions& options, Progress& progress) {
+    progress.setStage("capturing");
+    Array3F states(static_cast<std::int64_t>(plan.info.rows.size()),
+                   static_cast<std::int64_t>(plan.info.points.size()), plan.info.units);
+    const auto prompts = promptsOf(plan.info.rows);
+    Meter meter{0, plan.tokens, {}};
+    runPrompts(model, plan, prompts, options.batch, states.data.data(), meter, progress);
+    return std::make_shared<const MemoryTrace>(plan.info, std::move(states));
+}
+
+CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const std::filesystem::path& path,
+                             const CaptureToFileOptions& options, Progress& progress) {
+    const auto rows = static_cast<std::int64_t>(plan.info.rows.size());
+    TraceWriter writer = options.resume ? TraceWriter::resume(path, plan.info)
+                                        : TraceWriter::create(path, plan.info, options.ifExists);
+    const std::vector<std::uint8_t> complete = writer.complete();
+
+    // A prompt with a row missing is run again as a whole: its rows cost little beside its tokens.
+    CaptureOutcome outcome{rows,
+                           std::count_if(complete.begin(), complete.end(), [](auto c) { return c != 0; })};
+    std::vector<PromptRows> missing;
+    Meter meter;
+    for (const auto& prompt : promptsOf(plan.info.rows)) {
+        const auto first = complete.begin() + prompt.first;
+        if (std::all_of(first, first + prompt.count, [](auto c) { return c != 0; })) continue;
+        missing.push_back(prompt);
+        meter.total += static_cast<std::int64_t>(
+            plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds.size());
+    }
+    const auto started = std::chrono::steady_clock::now();
+    bool told = false;
+    meter.afterBatch = [&](std::int64_t done, std::int64_t total) {
+        if (told || !options.forecast) return;
+        told = true;
+        const double seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        options.forecast(seconds * static_cast<double>(total - done) / static_cast<double>(done));
+    };
+
+    progress.setStage("capturing");
+    std::vector<float> window;
+    for (std::size_t at = 0; at < missing.size();) {
+        // Consecutive prompts whose rows follow on each other, up to the size of a window.
+        std::size_t end = at;
+        std::int64_t count = 0;
+        do {
+            count += missing[end].count;
+            ++end;
+        } while (end < missing.size() &&
+                 missing[end].first == missing[end - 1].first + missing[end - 1].count &&
+                 (count + missing[end].count) * rowValues(plan) * 4 <= windowBytes);
+        window.resize(static_cast<std::size_t>(count * rowValues(plan)));
+        runPrompts(model, plan, std::span(missing).subspan(at, end - at), options.batch, window.data(), meter,
+                   progress);
+        writer.writeRows(RowIndex{missing[at].first}, count, window.data());
+        at = end;
+    }
+    writer.close();
+    return outcome;
+}
+
+}  // namespace rheo
