@@ -57,8 +57,10 @@ public:
     /// By the name that TensorNames gives, whether the files carry the prefix or not. Null if absent.
     const StoredTensor* find(std::string_view name) const;
 
-    /// What traces of this model carry. `untrainedSeed` as given to the model. Reads at most 4 MiB of each
-    /// weight file, once.
+    /// What traces of this model carry. `untrainedSeed` as given to the model. The digest of the weights
+    /// is SHA-256 over, for each file in name order: its size (8 bytes, little endian), its header (the
+    /// JSON, without its length), and its data, or of 4 MiB of data and more only 64 blocks of 64 KiB,
+    /// block i beginning at floor(i * (data - 64 KiB) / 63). Read once.
     ModelIdentity identity(DType dtype, std::optional<std::uint64_t> untrainedSeed) const;
 
     /// forecastMemory of this config.
@@ -68,8 +70,10 @@ public:
 
 private:
     Checkpoint() = default;
+    void readTrainedLength();
     void openWeights();
     void checkTensors();
+    std::string fileName(std::string_view name) const;
 
     std::filesystem::path m_folder;
     ModelConfig m_config;
