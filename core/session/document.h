@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/analysis/pca.h"
+#include "core/base/array.h"
+#include "core/base/index.h"
+#include "core/base/progress.h"
+#include "core/dynamics/teleport.h"
+#include "core/trace/trace.h"
+
+namespace rheo {
+
+struct DensityResult;
+
+/// Names a prompt for as long as the document lives, wherever it stands in the list. Counted from 1.
+using PromptId = Index<struct PromptTag>;
+
+/// A teleport as the document keeps it: what was put where, and what came of it.
+struct TeleportRecord {
+    std::int64_t id = 0;  ///< counted from 1, never given twice in a document
+    PromptId prompt;
+    Sample sample;                          ///< the prompt as it was then
+    std::shared_ptr<const PcaBasis> basis;  ///< the one `target` is written in
+    VectorD target;                         ///< [k] scores the state was moved to
+    /// Exact paths and measures; no controls (they are computed for what is looked at).
+    TeleportResult result;
+};
+
+/// All of the window's document that undo brings back. An immutable value: every edit makes another,
+/// and what did not change is shared. Cheap to copy but for `prompts` and `teleports`.
+struct DocumentState {
+    /// The rows, N; null while there are none. Its samples are the prompts.
+    std::shared_ptr<const Trace> trace;
+    std::vector<PromptId> prompts;  ///< [sample]
+
+    std::shared_ptr<const PcaBasis> basis;          ///< null: not fitted
+    std::shared_ptr<const Trace> basisTrace;        ///< the rows it was fitted on
+    std::shared_ptr<const Array3F> scores;          ///< [row, point, k] of `trace` in `basis`
+    std::shared_ptr<const MatrixD> pointExplained;  ///< [point, 3], of the rows the basis was fitted on
+
+    std::shared_ptr<const DensityResult> density;  ///< null: not computed
+    std::shared_ptr<const Trace> densityTrace;     ///< the rows it is of
+
+    std::vector<std::shared_ptr<const TeleportRecord>> teleports;  ///< in the order they were made
+
+    /// Rows were added or removed since the basis was fitted.
+    bool basisIsStale() const { return basis && basisTrace != trace; }
+    bool densityIsStale() const { return density && densityTrace != trace; }
+    std::int64_t rows() const { return trace ? trace->rows() : 0; }
+};
+
+/// Place of a prompt in `state.prompts` (the sample number of its rows). Linear.
+std::optional<std::int64_t> sampleOf(const DocumentState& state, PromptId prompt);
+/// The row of a prompt's token, if it was captured. Linear in the rows.
+std::optional<RowIndex> findRow(const DocumentState& state, PromptId prompt, std::int32_t position);
+/// The first captured row of a prompt whose token is the last one, else its last captured row.
+std::optional<RowIndex> lastRowOf(const DocumentState& state, PromptId prompt);
+
+/// A document of the rows of `trace`, nothing computed. Prompts are numbered from `firstId`.
+DocumentState openDocument(std::shared_ptr<const Trace> trace, PromptId firstId);
+
+/// `state` with one prompt more, at the end: `captured` holds one sample and at least one row of it, with
+/// the points and units of the document. The basis stays and the new rows are projected on it.
+/// Throws Error(Mismatch) where points or units differ. Cost: the projection, and a copy of the scores.
+DocumentState addPrompt(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured);
+/// `state` with the rows of a prompt replaced by those in `captured`, its place and id kept.
+DocumentState replacePrompt(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured);
+/// `state` with another row of a prompt it has: `captured` holds one row, after the prompt's own rows.
+DocumentState addToken(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured);
+/// `state` without these prompts and their rows; teleports stay. Ids it does not have are passed over.
+DocumentState removePrompts(const DocumentState& state, const std::vector<PromptId>& ids);
+/// `state` with a basis and the scores of its rows in it. Throws Error(Mismatch) if the scores are not
+/// those of its rows and points.
+DocumentState withBasis(const DocumentState& state, std::shared_ptr<const PcaBasis> basis,
+                        std::shared_ptr<const Trace> fittedOn, std::shared_ptr<const Array3F> scores,
+                        std::shared_ptr<const MatrixD> pointExplained);
+
+/// Bytes this state holds beside what `shared` holds too (scores and rows in memory).
+std::int64_t ownBytes(const DocumentState& state, const DocumentState& shared);
+
+}  // namespace rheo
