@@ -19,8 +19,8 @@ struct PcaBasis {
 };
 
 struct PcaOptions {
-    int components = 10;                 ///< k; at most min(D, rows * points - 1)
-    bool perPointExplained = true;       ///< also each point's own PCA (3 components)
+    int components = 10;            ///< k; at most min(D, rows * points - 1)
+    bool perPointExplained = true;  ///< also each point's own PCA (3 components)
     int threads = 0;
     std::size_t memoryBytes = 1u << 30;  ///< bound on what is held beside the result
 };

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "core/base/array.h"
+#include "core/base/progress.h"
 #include "core/trace/trace.h"
 
 namespace rheo {
@@ -20,14 +23,44 @@ std::string_view scalingName(Scaling scaling);
 /// Surrogates are made from the raw values and scaled afterwards, so scaling is left to the reader.
 struct TraceView {
     std::shared_ptr<const Trace> trace;
-    std::vector<std::int64_t> rows;    ///< ascending; empty: all
-    std::vector<std::int64_t> points;  ///< ascending; empty: all
-    std::vector<std::int64_t> maskedUnits;  ///< ascending; left out of every statistic (read as 0)
+    std::vector<std::int64_t> rows = {};         ///< ascending; empty: all
+    std::vector<std::int64_t> points = {};       ///< ascending; empty: all
+    std::vector<std::int64_t> maskedUnits = {};  ///< ascending; left out of every statistic (read as 0)
     Scaling scaling = Scaling::Raw;
 
     std::int64_t rowCount() const;
     std::int64_t pointCount() const;
     std::int64_t unitCount() const { return trace->units(); }
+    std::int64_t usedUnits() const { return unitCount() - static_cast<std::int64_t>(maskedUnits.size()); }
+    /// Of the trace, for row n and point p of this view.
+    std::int64_t traceRow(std::int64_t n) const;
+    std::int64_t tracePoint(std::int64_t p) const;
 };
+
+/// Throws Error(InvalidArgument) for rows, points or units that are not ascending or not in the trace,
+/// and Error(Unsupported) for a scaling that needs more than the trace.
+void checkView(const TraceView& view);
+
+/// Raw values of rows first .. first + count - 1 of the view into `out`, [row, point, unit]; masked units are
+/// 0.
+void readView(const TraceView& view, std::int64_t first, std::int64_t count, float* out);
+/// Raw values of point `p` of all rows of the view, [row, unit]; masked units are 0.
+MatrixF readViewPoint(const TraceView& view, std::int64_t p);
+
+/// Scales states [state, unit] in place as the view says. A state of zero norm becomes NaN under Rms.
+void scaleStates(const TraceView& view, Eigen::Ref<MatrixD> states);
+
+/// Rows of a view that can be used, and how many cannot.
+struct UsableRows {
+    std::vector<std::int64_t> rows;  ///< of the view, ascending
+    std::int64_t excluded = 0;       ///< a value at the points used is not finite, or has no scale
+};
+/// One pass over the view. Throws Error(InvalidArgument) if no row is left.
+UsableRows usableRows(const TraceView& view, Progress& progress);
+/// The view of these rows alone.
+TraceView withRows(const TraceView& view, const std::vector<std::int64_t>& rows);
+
+/// Rows of the view that fit into `bytes`, as float32 and float64 side by side; at least 1.
+std::int64_t rowsPerBlock(const TraceView& view, std::size_t bytes);
 
 }  // namespace rheo

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/analysis/trace_view.h"
+#include "core/base/array.h"
+#include "core/base/progress.h"
+
+namespace rheo {
+
+/// Sum of outer products of states about a fixed shift, fed in blocks: what a covariance is made of.
+/// Float64; the products run in the BLAS library.
+class CovarianceSum {
+public:
+    explicit CovarianceSum(std::int64_t units);
+
+    /// Adds `states` [state, unit]. Blocks of more than about 1e9 / D^2 states take longer than 50 ms.
+    void add(const Eigen::Ref<const MatrixD>& states);
+
+    std::int64_t count() const { return m_count; }
+    VectorD mean() const;
+    /// Covariance [unit, unit] (N - 1), symmetric.
+    MatrixD covariance() const;
+    /// Its trace, without making it.
+    double trace() const;
+
+private:
+    std::int64_t m_count = 0;
+    VectorD m_shift;  ///< near the mean: keeps the sums small, so that little is lost when it is taken off
+    VectorD m_sum;    ///< of states less the shift
+    Eigen::MatrixXd m_products;  ///< lower triangle
+};
+
+/// States of one point, centred over rows: [row, unit]. Scaled as the view says.
+MatrixD centredPoint(const TraceView& view, std::int64_t point);
+
+/// The smaller of the two symmetric matrices that carry the spectrum of a point's covariance over rows: X^T X
+/// or X X^T, over N - 1, for X = `centred` [row, unit]. Checks for a stop between slices of work.
+MatrixD smallerGram(const MatrixD& centred, const Progress& progress);
+
+/// (sum of eigenvalues)^2 / sum of their squares of the covariance over rows at `point`: trace^2 over squared
+/// Frobenius norm, no eigensolve. NaN where nothing varies.
+double participationRatio(const TraceView& view, std::int64_t point, const Progress& progress);
+
+/// The `k` largest eigenvalues of a symmetric matrix, largest first, and the vectors to them as rows if
+/// `vectors` is not null. Dense up to 1,024 columns; above by Lanczos (residual at most 1e-10 of the largest
+/// eigenvalue), which checks for a stop between iterations. Throws Error(Internal) should it not converge.
+VectorD largestEigenvalues(const MatrixD& symmetric, int k, MatrixD* vectors, const Progress& progress);
+
+/// Runs BLAS calls on one thread while it lives, for loops that are parallel outside of them.
+class SerialBlas {
+public:
+    SerialBlas();
+    ~SerialBlas();
+    SerialBlas(const SerialBlas&) = delete;
+    SerialBlas& operator=(const SerialBlas&) = delete;
+};
+
+}  // namespace rheo

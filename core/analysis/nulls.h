@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/analysis/trace_view.h"
+#include "core/base/array.h"
+#include "core/base/progress.h"
+#include "core/base/random.h"
+
+namespace rheo {
+
+/// Surrogates of a trace (ANALYSES: Nulls): each keeps some structure and breaks the one under test.
+enum class NullKind {
+    DepthShuffle,      ///< an independent permutation of the points for each row and unit
+    IncrementShuffle,  ///< one permutation of the steps a row, shared by its units
+    SignFlip,          ///< an independent sign for each row, step and unit
+};
+std::string_view nullName(NullKind kind);
+std::optional<NullKind> parseNull(std::string_view name);
+/// Names of all of them, for messages.
+std::vector<std::string_view> nullNames();
+
+/// Replaces the path of one row by its surrogate. `path` is [point, unit], raw, float64. The stream decides
+/// the surrogate; name one per (repeat, row), so that it does not depend on how work is spread over threads.
+void makeSurrogate(NullKind kind, Eigen::Ref<MatrixD> path, RandomStream& random);
+
+/// How an observed statistic of n values lies among R repeats of it on surrogates. Each vector is [n].
+struct NullSummary {
+    VectorD mean;
+    VectorD low, high;  ///< 2.5 and 97.5 %, linear-interpolated
+    VectorD z;          ///< (observed - mean) / SD (N - 1); NaN where the SD is 0
+    VectorD pUpper;     ///< (1 + #{null >= observed}) / (R + 1)
+    VectorD pLower;     ///< (1 + #{null <= observed}) / (R + 1)
+    VectorD p;          ///< min(1, 2 min(pUpper, pLower))
+    int repeats = 0;
+    std::uint64_t seed = 0;
+};
+
+/// `samples` is [repeat, n]. Where the observed value is NaN all is NaN.
+NullSummary summarizeNull(const VectorD& observed, const MatrixD& samples, std::uint64_t seed);
+
+struct NullOptions {
+    int repeats = 200;
+    std::uint64_t seed = 0;
+    int threads = 0;
+};
+
+/// Explained variance of the first components of a pooled PCA of surrogates of `view`: [repeat, k].
+/// Parallel over repeats; each costs one surrogate of the trace and its covariance. Rows that cannot be
+/// used are left out, as pca() does. Throws as pca().
+MatrixD pcaExplainedOnSurrogates(const TraceView& view, NullKind kind, int components,
+                                 const NullOptions& options, Progress& progress);
+
+}  // namespace rheo

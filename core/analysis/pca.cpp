@@ -1,0 +1,154 @@
+#define EIGEN_USE_BLAS
+#include "core/analysis/pca.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/analysis/covariance.h"
+#include "core/base/error.h"
+
+namespace rheo {
+
+namespace {
+
+/// Multiplications of one call of dsyrk: some tens of milliseconds.
+constexpr double productWork = 2e9;
+constexpr int perPointComponents = 3;
+
+/// As many rows as keep a block inside the memory and a product short.
+std::int64_t blockRows(const TraceView& view, std::size_t memoryBytes) {
+    const auto units = static_cast<double>(view.unitCount());
+    const auto states = std::max(64.0, productWork / (units * units));
+    const auto rows = static_cast<std::int64_t>(states / static_cast<double>(view.pointCount()));
+    return std::clamp<std::int64_t>(rows, 1, rowsPerBlock(view, memoryBytes / 4));
+}
+
+/// Calls `use(first, states)` for blocks of the view's rows, scaled, [row * point, unit].
+template <class Use>
+void forEachBlock(const TraceView& view, std::int64_t block, const Progress& progress, Use use) {
+    std::vector<float> raw;
+    for (std::int64_t first = 0; first < view.rowCount(); first += block) {
+        progress.check();
+        const std::int64_t count = std::min(block, view.rowCount() - first);
+        const std::int64_t states = count * view.pointCount();
+        raw.resize(static_cast<std::size_t>(states * view.unitCount()));
+        readView(view, first, count, raw.data());
+        MatrixD scaled = Eigen::Map<const MatrixF>(raw.data(), states, view.unitCount()).cast<double>();
+        scaleStates(view, scaled);
+        use(first, count, scaled);
+    }
+}
+
+void fixSigns(MatrixD& components) {
+    for (Eigen::Index i = 0; i < components.rows(); ++i) {
+        Eigen::Index largest = 0;
+        components.row(i).cwiseAbs().maxCoeff(&largest);
+        if (components(i, largest) < 0) components.row(i) *= -1;
+    }
+}
+
+MatrixD perPointExplained(const TraceView& view, Progress& progress) {
+    const std::int64_t points = view.pointCount();
+    MatrixD explained =
+        MatrixD::Constant(points, perPointComponents, std::numeric_limits<double>::quiet_NaN());
+    if (view.rowCount() < 3) return explained;
+    for (std::int64_t p = 0; p < points; ++p) {
+        const MatrixD gram = smallerGram(centredPoint(view, p), progress);
+        const double trace = gram.trace();
+        const VectorD values = largestEigenvalues(gram, perPointComponents, nullptr, progress);
+        if (trace > 0)
+            for (Eigen::Index i = 0; i < values.size(); ++i)
+                explained(p, i) = std::max(0.0, values[i]) / trace;
+        progress.report(static_cast<double>(p + 1), static_cast<double>(points));
+    }
+    return explained;
+}
+
+}  // namespace
+
+PcaResult pca(const TraceView& asked, const PcaOptions& options, Progress& progress) {
+    checkView(asked);
+    progress.setStage("PCA: looking for values that are not finite");
+    Progress scan = progress.part(0, 0.1);
+    const UsableRows usable = usableRows(asked, scan);
+    const TraceView view = withRows(asked, usable.rows);
+    const std::int64_t states = view.rowCount() * view.pointCount();
+    if (states < 2) throw Error(ErrorCode::InvalidArgument, "a PCA needs at least two states");
+    const auto most = std::min<std::int64_t>(view.usedUnits(), states - 1);
+    if (options.components < 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} components are asked for; at least 1 is needed", options.components));
+    const int k = static_cast<int>(std::min<std::int64_t>(options.components, most));
+
+    progress.setStage("PCA: covariance");
+    CovarianceSum sum(view.unitCount());
+    const std::int64_t block = blockRows(view, options.memoryBytes);
+    forEachBlock(view, block, progress, [&](std::int64_t first, std::int64_t count, const MatrixD& scaled) {
+        sum.add(scaled);
+        progress.report(0.1 + 0.5 * static_cast<double>(first + count) / static_cast<double>(view.rowCount()),
+                        1);
+    });
+
+    progress.setStage("PCA: components");
+    PcaResult result;
+    result.excludedRows = usable.excluded;
+    PcaBasis& basis = result.basis;
+    basis.scaling = view.scaling;
+    basis.mean = sum.mean();
+    const MatrixD covariance = sum.covariance();
+    const double trace = covariance.trace();
+    basis.variance = largestEigenvalues(covariance, k, &basis.components, progress).cwiseMax(0.0);
+    basis.explained = basis.variance / trace;  // NaN where nothing varies
+    fixSigns(basis.components);
+    progress.report(0.7, 1);
+
+    progress.setStage("PCA: scores");
+    Progress scoring = progress.part(0.7, 0.9);
+    result.scores = project(basis, asked, scoring);
+    if (options.perPointExplained) {
+        progress.setStage("PCA: each point's own components");
+        Progress last = progress.part(0.9, 1);
+        result.perPointExplained = perPointExplained(view, last);
+    }
+    progress.report(1, 1);
+    return result;
+}
+
+Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress) {
+    if (basis.components.cols() != view.unitCount())
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("the basis is of states of {} units, and the trace has {}",
+                                basis.components.cols(), view.unitCount()));
+    TraceView scaled = view;
+    scaled.scaling = basis.scaling;
+    checkView(scaled);
+    const std::int64_t points = view.pointCount();
+    const Eigen::Index k = basis.components.rows();
+    Array3F scores(view.rowCount(), points, k);
+    forEachBlock(scaled, blockRows(scaled, std::size_t{256} << 20), progress,
+                 [&](std::int64_t first, std::int64_t count, const MatrixD& states) {
+                     const MatrixD centred = states.rowwise() - basis.mean.transpose();
+                     MatrixD z = centred * basis.components.transpose();
+                     // A row with one bad value is left out whole: half a path would look like a short one.
+                     for (std::int64_t n = 0; n < count; ++n) {
+                         auto path = z.middleRows(n * points, points);
+                         if (!states.middleRows(n * points, points).allFinite())
+                             path.setConstant(std::numeric_limits<double>::quiet_NaN());
+                     }
+                     Eigen::Map<MatrixF>(scores.at(first, 0), count * points, k) = z.cast<float>();
+                     progress.report(static_cast<double>(first + count),
+                                     static_cast<double>(view.rowCount()));
+                 });
+    return scores;
+}
+
+MatrixD project(const PcaBasis& basis, const MatrixF& states) {
+    if (basis.components.cols() != states.cols())
+        throw Error(ErrorCode::Mismatch, fmt::format("the basis is of states of {} units, and these have {}",
+                                                     basis.components.cols(), states.cols()));
+    return (states.cast<double>().rowwise() - basis.mean.transpose()) * basis.components.transpose();
+}
+
+}  // namespace rheo

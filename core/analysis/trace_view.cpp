@@ -1,0 +1,161 @@
+#include "core/analysis/trace_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/base/error.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr std::size_t scanBytes = std::size_t{32} << 20;
+
+void checkAscending(const std::vector<std::int64_t>& indices, std::int64_t count, const char* what) {
+    std::int64_t last = -1;
+    for (const auto index : indices) {
+        if (index <= last || index >= count)
+            throw Error(
+                ErrorCode::InvalidArgument,
+                fmt::format("{} {} is out of order, or not among the {} of the trace", what, index, count));
+        last = index;
+    }
+}
+
+void zeroMasked(const TraceView& view, float* states, std::int64_t count) {
+    for (const auto unit : view.maskedUnits)
+        for (std::int64_t i = 0; i < count; ++i) states[i * view.unitCount() + unit] = 0;
+}
+
+}  // namespace
+
+std::string_view scalingName(Scaling scaling) {
+    switch (scaling) {
+        case Scaling::Raw: return "raw";
+        case Scaling::Rms: return "rms";
+        case Scaling::FinalNorm: return "final_norm";
+    }
+    return "raw";
+}
+
+std::int64_t TraceView::rowCount() const {
+    return rows.empty() ? trace->rows() : static_cast<std::int64_t>(rows.size());
+}
+std::int64_t TraceView::pointCount() const {
+    return points.empty() ? trace->points() : static_cast<std::int64_t>(points.size());
+}
+std::int64_t TraceView::traceRow(std::int64_t n) const {
+    return rows.empty() ? n : rows[static_cast<std::size_t>(n)];
+}
+std::int64_t TraceView::tracePoint(std::int64_t p) const {
+    return points.empty() ? p : points[static_cast<std::size_t>(p)];
+}
+
+void checkView(const TraceView& view) {
+    checkAscending(view.rows, view.trace->rows(), "row");
+    checkAscending(view.points, view.trace->points(), "point");
+    checkAscending(view.maskedUnits, view.trace->units(), "unit");
+    if (view.rowCount() < 1 || view.pointCount() < 1 || view.usedUnits() < 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    "the trace has no row, no point or no unit that is not masked");
+    if (view.scaling == Scaling::FinalNorm)
+        throw Error(ErrorCode::Unsupported,
+                    "scaling final_norm needs the weights of the model's final norm; use raw or rms");
+}
+
+void readView(const TraceView& view, std::int64_t first, std::int64_t count, float* out) {
+    const std::int64_t units = view.unitCount();
+    const std::int64_t points = view.pointCount();
+    const std::int64_t wholeRow = view.trace->points() * units;
+    std::vector<float> whole;
+    for (std::int64_t n = 0; n < count;) {
+        // As many rows as follow on each other in the trace are read at once.
+        std::int64_t run = 1;
+        while (n + run < count && view.traceRow(first + n + run) == view.traceRow(first + n) + run) ++run;
+        const RowIndex from{view.traceRow(first + n)};
+        float* to = out + n * points * units;
+        if (view.points.empty()) {
+            view.trace->readRows(from, run, to);
+        } else {
+            whole.resize(static_cast<std::size_t>(run * wholeRow));
+            view.trace->readRows(from, run, whole.data());
+            for (std::int64_t i = 0; i < run; ++i)
+                for (std::int64_t p = 0; p < points; ++p)
+                    std::memcpy(to + (i * points + p) * units,
+                                whole.data() + i * wholeRow + view.tracePoint(p) * units,
+                                static_cast<std::size_t>(units) * sizeof(float));
+        }
+        n += run;
+    }
+    zeroMasked(view, out, count * points);
+}
+
+MatrixF readViewPoint(const TraceView& view, std::int64_t p) {
+    const std::int64_t rows = view.rowCount();
+    MatrixF states(rows, view.unitCount());
+    const PointIndex point{view.tracePoint(p)};
+    for (std::int64_t n = 0; n < rows;) {
+        std::int64_t run = 1;
+        while (n + run < rows && view.traceRow(n + run) == view.traceRow(n) + run) ++run;
+        view.trace->readPoint(point, RowIndex{view.traceRow(n)}, run, states.row(n).data());
+        n += run;
+    }
+    zeroMasked(view, states.data(), rows);
+    return states;
+}
+
+void scaleStates(const TraceView& view, Eigen::Ref<MatrixD> states) {
+    if (view.scaling == Scaling::Raw) return;
+    const auto used = static_cast<double>(view.usedUnits());
+    for (Eigen::Index i = 0; i < states.rows(); ++i) {
+        const double rms = std::sqrt(states.row(i).squaredNorm() / used);
+        states.row(i) *= rms > 0 ? 1 / rms : std::numeric_limits<double>::quiet_NaN();
+    }
+}
+
+std::int64_t rowsPerBlock(const TraceView& view, std::size_t bytes) {
+    const auto perRow =
+        static_cast<std::size_t>(view.pointCount() * view.unitCount()) * (sizeof(float) + sizeof(double));
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(bytes / std::max<std::size_t>(1, perRow)), 1,
+                                    view.rowCount());
+}
+
+UsableRows usableRows(const TraceView& view, Progress& progress) {
+    UsableRows usable;
+    const std::int64_t block = rowsPerBlock(view, scanBytes);
+    const std::int64_t values = view.pointCount() * view.unitCount();
+    std::vector<float> states(static_cast<std::size_t>(block * values));
+    for (std::int64_t first = 0; first < view.rowCount(); first += block) {
+        progress.check();
+        const std::int64_t count = std::min(block, view.rowCount() - first);
+        readView(view, first, count, states.data());
+        for (std::int64_t n = 0; n < count; ++n) {
+            const Eigen::Map<const MatrixF> row(states.data() + n * values, view.pointCount(),
+                                                view.unitCount());
+            const bool scaled = view.scaling == Scaling::Raw || row.rowwise().squaredNorm().minCoeff() > 0;
+            if (row.allFinite() && scaled)
+                usable.rows.push_back(first + n);
+            else
+                ++usable.excluded;
+        }
+    }
+    if (usable.rows.empty())
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("none of the {} rows can be used: each has a value that is not finite, or no scale",
+                        view.rowCount()));
+    return usable;
+}
+
+TraceView withRows(const TraceView& view, const std::vector<std::int64_t>& rows) {
+    TraceView chosen = view;
+    chosen.rows.clear();
+    for (const auto n : rows) chosen.rows.push_back(view.traceRow(n));
+    return chosen;
+}
+
+}  // namespace rheo
