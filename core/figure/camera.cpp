@@ -1,5 +1,6 @@
 #include "core/figure/camera.h"
 
+#include <Eigen/Geometry>
 #include <algorithm>
 #include <cmath>
 #include <numbers>
