@@ -1,0 +1,48 @@
+#pragma once
+
+#include <QPolygonF>
+#include <QRectF>
+#include <QString>
+#include <vector>
+
+#include "core/figure/figure.h"
+#include "widgets/paint/canvas.h"
+#include "widgets/paint/text_metrics.h"
+
+namespace rheo {
+
+/// From data space to the page: `view` is what the camera sees, from the upper to the lower edge.
+struct SpaceMap {
+    Camera camera;
+    QRectF view;
+    QPointF place(const Eigen::Vector3d& point) const;
+    /// Depth toward the eye, data units.
+    double depth(const Eigen::Vector3d& point) const;
+};
+
+struct AxisLabel3 {
+    QPointF centre;
+    QString text;
+    double size = 0;
+    double angle = 0;  ///< degrees, counter-clockwise
+    QPolygonF outline;
+};
+
+/// The box around the data as seen: panes behind the data with their grid, and each axis along an edge of the
+/// outline of the box, so that nothing of it lies before the data.
+struct Axes3Layout {
+    Polylines panes;  ///< polygons
+    Polylines grid;
+    Polylines edges;
+    Polylines axes;  ///< the edges that carry ticks
+    Polylines ticks;
+    std::vector<AxisLabel3> labels;
+    QRectF bounds;  ///< of all, labels included
+};
+Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetrics& metrics);
+
+/// The camera and view that show `plot` inside `area` with all its labels: the plot's own camera over all of
+/// `area`, or, if the plot asks for it, one fitted to what the labels leave.
+SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& metrics);
+
+}  // namespace rheo

@@ -1,0 +1,507 @@
+#include "widgets/paint/figure_layout.h"
+
+#include <QPolygonF>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "widgets/paint/axes3.h"
+
+namespace rheo {
+namespace {
+
+constexpr double margin = 6;     // around the figure
+constexpr double panelGap = 12;  // between panels
+constexpr double tickLength = 3.5;
+constexpr double labelGap = 2;  // from a tick to its label, from a label to a title
+constexpr double titleGap = 4;
+constexpr double barGap = 9;  // from the plot to its colour bar
+constexpr double barWidth = 7;
+constexpr double sampleWidth = 15;  // of a legend's line
+constexpr double legendPadding = 3;
+constexpr double legendGap = 9;  // between entries side by side
+constexpr double smallestPlot = 12;
+
+/// What a panel needs around its plot.
+struct Margins {
+    double left = 0, top = 0, right = 0, bottom = 0;
+};
+
+bool isVisible(const Axis& axis, double value) {
+    const double slack = 1e-9 * std::abs(axis.high - axis.low);
+    return value >= axis.low - slack && value <= axis.high + slack;
+}
+
+/// In as many lines as it takes to be no wider than `room`, smaller before it is cut.
+TitleLayout fitTitle(const std::string& text, double room, const TextMetrics& metrics,
+                     double size = type::axisTitle, double smallSize = type::smallTitle, int mostLines = 2,
+                     bool bold = false) {
+    TitleLayout title;
+    if (text.empty()) return title;
+    const QString whole = QString::fromStdString(text);
+    for (const double trial : {size, smallSize}) {
+        for (int lines = 1; lines <= mostLines; ++lines) {
+            title.size = trial;
+            title.lines = metrics.wrapped(whole, trial, bold, room, lines);
+            if (title.lines.join(' ') == whole.simplified()) return title;
+        }
+    }
+    return title;
+}
+
+double widestLabel(const Axis& axis, const TextMetrics& metrics) {
+    double widest = 0;
+    for (const auto& tick : axis.ticks)
+        if (tick.rank == 0 && isVisible(axis, tick.value))
+            widest = std::max(widest, metrics.width(typeset(tick.label), type::tick));
+    return widest;
+}
+
+Axis barAxis(const ColorScale& scale) {
+    Axis axis;
+    axis.low = scale.low;
+    axis.high = scale.high;
+    axis.ticks = scale.ticks;
+    return axis;
+}
+
+const ColorScale* colorScaleOf(const Panel& panel) {
+    if (const auto* plot = std::get_if<HeatmapPlot>(&panel.plot)) return &plot->colorScale;
+    if (const auto* plot = std::get_if<Plot3D>(&panel.plot))
+        return plot->colorScale ? &*plot->colorScale : nullptr;
+    return nullptr;
+}
+
+std::vector<LegendEntry> legendOf(const Panel& panel) {
+    std::vector<LegendEntry> entries;
+    const auto styled = [](const LineStyle& style, const Color& color) {
+        LineStyle line = style;
+        line.color = color;
+        line.opacity = 1;
+        return line;
+    };
+    if (const auto* plot = std::get_if<CurvePlot>(&panel.plot)) {
+        for (const auto& curve : plot->curves) {
+            LegendEntry entry;
+            QStringList names;
+            if (!curve.name.empty()) {
+                names << QString::fromStdString(curve.name);
+                entry.line = styled(curve.style, curve.color);
+                if (curve.markers) entry.marker = MarkerShape::Disc;
+                entry.markerColor = curve.color;
+            }
+            if (!curve.bandName.empty()) {
+                names << QString::fromStdString(curve.bandName);
+                entry.band = curve.color;
+            }
+            entry.text = names.join(", ");
+            if (!names.isEmpty()) entries.push_back(std::move(entry));
+        }
+    } else if (const auto* bars = std::get_if<BarPlot>(&panel.plot)) {
+        for (std::size_t i = 0; i < bars->series.size() && i < bars->colors.size(); ++i) {
+            LegendEntry entry;
+            entry.text = QString::fromStdString(bars->series[i]);
+            entry.square = bars->colors[i];
+            entries.push_back(std::move(entry));
+        }
+    } else if (const auto* space = std::get_if<Plot3D>(&panel.plot)) {
+        for (const auto& set : space->lines) {
+            if (set.name.empty()) continue;
+            LegendEntry entry;
+            entry.text = QString::fromStdString(set.name);
+            entry.line = styled(set.style, set.style.color.value_or(Color{0.5f, 0.5f, 0.5f}));
+            entries.push_back(std::move(entry));
+        }
+        for (const auto& set : space->markers) {
+            if (set.name.empty()) continue;
+            LegendEntry entry;
+            entry.text = QString::fromStdString(set.name);
+            entry.marker = set.shape;
+            entry.markerColor = set.color.value_or(Color{0.5f, 0.5f, 0.5f});
+            entries.push_back(std::move(entry));
+        }
+    }
+    return entries;
+}
+
+double entryWidth(const LegendEntry& entry, const TextMetrics& metrics) {
+    return sampleWidth + 4 + metrics.width(entry.text, type::legend);
+}
+
+/// Entries side by side in rows of at most `width`; places relative to (0, 0), rect their extent.
+LegendLayout stripLegend(std::vector<LegendEntry> entries, double width, const TextMetrics& metrics) {
+    LegendLayout legend;
+    const double line = metrics.lineHeight(type::legend);
+    double x = 0;
+    double y = line / 2;
+    for (auto& entry : entries) {
+        entry.text = metrics.elided(entry.text, type::legend, false, width - sampleWidth - 4);
+        const double w = entryWidth(entry, metrics);
+        if (x > 0 && x + w > width) {
+            x = 0;
+            y += line;
+        }
+        entry.place = {x, y};
+        legend.rect |= QRectF(x, y - line / 2, w, line);
+        x += w + legendGap;
+    }
+    legend.entries = std::move(entries);
+    return legend;
+}
+
+void moveLegend(LegendLayout& legend, const QPointF& by) {
+    legend.rect.translate(by);
+    for (auto& entry : legend.entries) entry.place += by;
+}
+
+bool segmentMeets(const QRectF& rect, QPointF a, QPointF b) {
+    // Liang and Barsky: the part of the segment inside the four half planes.
+    double from = 0, to = 1;
+    const QPointF d = b - a;
+    const double p[] = {-d.x(), d.x(), -d.y(), d.y()};
+    const double q[] = {a.x() - rect.left(), rect.right() - a.x(), a.y() - rect.top(), rect.bottom() - a.y()};
+    for (int i = 0; i < 4; ++i) {
+        if (p[i] == 0) {
+            if (q[i] < 0) return false;
+            continue;
+        }
+        const double t = q[i] / p[i];
+        if (p[i] < 0)
+            from = std::max(from, t);
+        else
+            to = std::min(to, t);
+    }
+    return from <= to;
+}
+
+/// Whether a curve, or the band about one, passes through `rect`.
+bool coversData(const QRectF& rect, const CurvePlot& plot, const AxisScale& x, const AxisScale& y) {
+    const auto usable = [](double value) { return std::isfinite(value); };
+    for (const auto& curve : plot.curves) {
+        const std::size_t n = curve.x.size();
+        for (const auto* values : {&curve.y, &curve.low, &curve.high}) {
+            for (std::size_t i = 0; i < std::min(n, values->size()); ++i) {
+                const QPointF at(x.place(curve.x[i]), y.place((*values)[i]));
+                if (!usable(at.x()) || !usable(at.y())) continue;
+                if (rect.contains(at)) return true;
+                if (i + 1 >= std::min(n, values->size())) continue;
+                const QPointF next(x.place(curve.x[i + 1]), y.place((*values)[i + 1]));
+                if (usable(next.x()) && usable(next.y()) && segmentMeets(rect, at, next)) return true;
+            }
+        }
+        for (std::size_t i = 0; i < std::min({n, curve.low.size(), curve.high.size()}); ++i) {
+            const double at = x.place(curve.x[i]);
+            if (at < rect.left() || at > rect.right()) continue;
+            const double a = y.place(curve.low[i]);
+            const double b = y.place(curve.high[i]);
+            if (std::min(a, b) <= rect.bottom() && std::max(a, b) >= rect.top()) return true;
+        }
+    }
+    return false;
+}
+
+/// A legend in a corner of the plot, where no data are; no rect if there is no such place.
+LegendLayout insideLegend(std::vector<LegendEntry> entries, const PanelLayout& panel, const CurvePlot& plot,
+                          const TextMetrics& metrics) {
+    LegendLayout legend;
+    const double line = metrics.lineHeight(type::legend);
+    double width = 0;
+    for (const auto& entry : entries) width = std::max(width, entryWidth(entry, metrics));
+    const QSizeF size(width + 2 * legendPadding,
+                      line * static_cast<double>(entries.size()) + 2 * legendPadding);
+    const QRectF room = panel.plot.adjusted(4, 3, -4, -4);
+    if (size.width() > 0.75 * room.width() || size.height() > 0.6 * room.height()) return legend;
+    for (const double fromTop : {0.0, 1.0, 0.5}) {
+        for (const double fromLeft : {1.0, 0.0, 0.5}) {
+            const QPointF corner(room.left() + fromLeft * (room.width() - size.width()),
+                                 room.top() + fromTop * (room.height() - size.height()));
+            const QRectF rect(corner, size);
+            if (coversData(rect.adjusted(-3, -3, 3, 3), plot, panel.x, panel.y)) continue;
+            legend.rect = rect;
+            legend.inside = true;
+            for (std::size_t i = 0; i < entries.size(); ++i)
+                entries[i].place =
+                    rect.topLeft() +
+                    QPointF(legendPadding, legendPadding + line * (static_cast<double>(i) + 0.5));
+            legend.entries = std::move(entries);
+            return legend;
+        }
+    }
+    return legend;
+}
+
+/// Titles that fit a panel of `size`, and the room that everything around its plot takes.
+Margins measurePanel(const Panel& panel, PanelLayout& layout, const QSizeF& size,
+                     const TextMetrics& metrics) {
+    Margins m;
+    const double labelHeight = metrics.capHeight(type::tick);
+    if (!panel.title.empty()) {
+        layout.title = fitTitle(panel.title, size.width(), metrics, type::panelTitle, type::legend, 2, true);
+        m.top = layout.title.height(metrics) + 2;
+    }
+    if (const auto* scale = colorScaleOf(panel)) {
+        const double widest = widestLabel(barAxis(*scale), metrics);
+        layout.barTitle = fitTitle(scale->title, 0.9 * size.height(), metrics);
+        m.right = barGap + barWidth + tickLength + labelGap + widest;
+        if (!layout.barTitle.lines.isEmpty()) m.right += labelGap + layout.barTitle.height(metrics);
+    }
+    const auto addBelow = [&](const Axis& axis) {
+        layout.xTitle = fitTitle(axis.title, size.width(), metrics);
+        m.bottom = tickLength + labelGap + labelHeight + titleGap + layout.xTitle.height(metrics);
+        // The last label reaches beyond the plot by half its width.
+        double overhang = 0;
+        for (const auto& tick : axis.ticks)
+            if (tick.rank == 0 && isVisible(axis, tick.value) &&
+                tick.value > axis.high - 0.1 * (axis.high - axis.low))
+                overhang = std::max(overhang, metrics.width(typeset(tick.label), type::tick) / 2);
+        m.right = std::max(m.right, overhang);
+    };
+    const auto addLeft = [&](const Axis& axis) {
+        layout.yTitle = fitTitle(axis.title, 0.92 * size.height(), metrics);
+        m.left = tickLength + labelGap + widestLabel(axis, metrics);
+        if (!layout.yTitle.lines.isEmpty()) m.left += titleGap + layout.yTitle.height(metrics);
+        m.top += labelHeight / 2;
+    };
+    if (const auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot)) {
+        addBelow(heatmap->x);
+        addLeft(heatmap->y);
+    } else if (const auto* curves = std::get_if<CurvePlot>(&panel.plot)) {
+        addBelow(curves->x);
+        addLeft(curves->y);
+    } else if (const auto* bars = std::get_if<BarPlot>(&panel.plot)) {
+        addBelow(bars->x);
+        double widest = 0;
+        for (const auto& bar : bars->bars)
+            widest = std::max(widest, metrics.width(QString::fromStdString(bar.label), type::tick));
+        m.left = std::min(widest, 0.4 * size.width()) + 2 * labelGap;
+    }
+    return m;
+}
+
+AxisScale scaleOf(const Axis& axis, double from, double to) {
+    return {axis.low, axis.high, from, to, axis.logarithmic};
+}
+
+void placeAxes(const Panel& panel, PanelLayout& layout, const TextMetrics& metrics) {
+    const QRectF& plot = layout.plot;
+    const auto set = [&](const Axis& x, const Axis& y) {
+        layout.x = scaleOf(x, plot.left(), plot.right());
+        layout.y = scaleOf(y, plot.bottom(), plot.top());
+        layout.xTicks = placeTicks(x, layout.x, false, metrics);
+        layout.yTicks = placeTicks(y, layout.y, true, metrics);
+    };
+    if (const auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot)) set(heatmap->x, heatmap->y);
+    if (const auto* curves = std::get_if<CurvePlot>(&panel.plot)) set(curves->x, curves->y);
+    if (const auto* bars = std::get_if<BarPlot>(&panel.plot)) {
+        Axis rows;
+        rows.low = static_cast<double>(bars->bars.size()) - 0.5;
+        rows.high = -0.5;
+        layout.x = scaleOf(bars->x, plot.left(), plot.right());
+        layout.y = scaleOf(rows, plot.bottom(), plot.top());
+        layout.xTicks = placeTicks(bars->x, layout.x, false, metrics);
+    }
+    if (const auto* scale = colorScaleOf(panel)) {
+        double height = plot.height();
+        if (std::holds_alternative<Plot3D>(panel.plot)) height = std::min(0.8 * height, 170.0);
+        QRectF bar(plot.right() + barGap, plot.center().y() - height / 2, barWidth, height);
+        // The pointed ends are part of the bar's length.
+        layout.colorBar =
+            bar.adjusted(0, scale->clipsHigh ? barWidth : 0, 0, scale->clipsLow ? -barWidth : 0);
+        layout.bar = {scale->low, scale->high, layout.colorBar->bottom(), layout.colorBar->top(), false};
+        layout.barTicks = placeTicks(barAxis(*scale), layout.bar, true, metrics);
+    }
+}
+
+}  // namespace
+
+double AxisScale::place(double at) const {
+    const double t = logarithmic ? std::log(at / low) / std::log(high / low) : (at - low) / (high - low);
+    return from + t * (to - from);
+}
+
+double AxisScale::value(double at) const {
+    const double t = (at - from) / (to - from);
+    return logarithmic ? low * std::pow(high / low, t) : low + t * (high - low);
+}
+
+std::vector<PlacedTick> placeTicks(const Axis& axis, const AxisScale& scale, bool vertical,
+                                   const TextMetrics& metrics) {
+    struct Candidate {
+        double place = 0;
+        double half = 0;  // of the room its label takes along the axis
+        QString label;
+        int rank = 0;
+    };
+    std::vector<Candidate> candidates;
+    std::size_t before = 0;  // labelled ticks left of what is shown
+    for (const auto& tick : axis.ticks) {
+        if (!isVisible(axis, tick.value)) {
+            if (tick.value < axis.low && tick.rank == 0 && !tick.label.empty()) ++before;
+            continue;
+        }
+        const QString label = typeset(tick.label);
+        const double extent =
+            vertical ? metrics.capHeight(type::tick) + 3 : metrics.width(label, type::tick) + 5;
+        candidates.push_back({scale.place(tick.value), extent / 2, label, tick.rank});
+    }
+    const auto collide = [](const Candidate& a, const Candidate& b) {
+        return std::abs(b.place - a.place) < a.half + b.half;
+    };
+    const auto fits = [&](const std::vector<std::size_t>& chosen) {
+        for (std::size_t i = 1; i < chosen.size(); ++i)
+            if (collide(candidates[chosen[i - 1]], candidates[chosen[i]])) return false;
+        return true;
+    };
+
+    std::vector<std::size_t> all, main;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        if (candidates[i].label.isEmpty()) continue;
+        all.push_back(i);
+        if (candidates[i].rank == 0) main.push_back(i);
+    }
+    std::vector<std::size_t> chosen = all;
+    if (!fits(all)) {
+        // Every label, every second, every fourth: counted from the axis's first, so that the same
+        // places keep their labels while the axis is moved.
+        for (std::size_t stride = 1;; stride *= 2) {
+            chosen.clear();
+            for (std::size_t i = 0; i < main.size(); ++i)
+                if ((before + i) % stride == 0) chosen.push_back(main[i]);
+            if (fits(chosen) || stride > main.size() + before) break;
+        }
+        // A named end ("final") is worth more than its neighbour.
+        if (axis.named && !main.empty() && (chosen.empty() || chosen.back() != main.back())) {
+            while (!chosen.empty() && collide(candidates[chosen.back()], candidates[main.back()]))
+                chosen.pop_back();
+            chosen.push_back(main.back());
+        }
+    }
+    // Ticks closer than this would be a grey smear.
+    constexpr double closest = 1.3;
+    const auto spacing = [&](int rank) {
+        double least = std::numeric_limits<double>::infinity();
+        double last = -std::numeric_limits<double>::infinity();
+        for (const auto& candidate : candidates) {
+            if (candidate.rank > rank) continue;
+            least = std::min(least, std::abs(candidate.place - last));
+            last = candidate.place;
+        }
+        return least;
+    };
+    const bool showAll = spacing(std::numeric_limits<int>::max()) >= closest;
+    const bool showMain = spacing(0) >= closest;
+
+    std::vector<PlacedTick> ticks;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const auto& candidate = candidates[i];
+        const bool labelled = std::find(chosen.begin(), chosen.end(), i) != chosen.end();
+        if (!labelled && !(candidate.rank == 0 ? showMain : showAll)) continue;
+        const bool minor = candidate.rank > 0 || (candidate.label.isEmpty() && !axis.named);
+        const double length = labelled && candidate.rank == 0 ? tickLength : minor ? 1.5 : 2.5;
+        ticks.push_back({candidate.place, length, labelled ? candidate.label : QString()});
+    }
+    return ticks;
+}
+
+FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMetrics& metrics) {
+    FigureLayout layout;
+    layout.size = size;
+    QRectF area = QRectF(QPointF(0, 0), size).adjusted(margin, margin, -margin, -margin);
+    if (!figure.title.empty()) {
+        layout.title =
+            fitTitle(figure.title, area.width(), metrics, type::figureTitle, type::panelTitle, 2, true);
+        area.setTop(area.top() + layout.title.height(metrics) + 4);
+    }
+    if (!figure.note.empty()) {
+        layout.note = fitTitle(figure.note, area.width(), metrics, type::note, type::note, 3);
+        area.setBottom(area.bottom() - layout.note.height(metrics) - 4);
+    }
+    const int count = static_cast<int>(figure.panels.size());
+    if (count == 0) return layout;
+    const int columns = std::clamp(figure.columns, 1, count);
+    const int rows = (count + columns - 1) / columns;
+    const QSizeF cell((area.width() - panelGap * (columns - 1)) / columns,
+                      (area.height() - panelGap * (rows - 1)) / rows);
+
+    layout.panels.resize(figure.panels.size());
+    std::vector<Margins> needs(figure.panels.size());
+    std::vector<double> strips(figure.panels.size(), 0.0);
+    for (int i = 0; i < count; ++i) {
+        auto& panel = layout.panels[static_cast<std::size_t>(i)];
+        panel.outer =
+            QRectF(area.left() + i % columns * (cell.width() + panelGap),
+                   area.top() + i / columns * (cell.height() + panelGap), cell.width(), cell.height());
+        needs[static_cast<std::size_t>(i)] =
+            measurePanel(figure.panels[static_cast<std::size_t>(i)], panel, cell, metrics);
+    }
+    // Plots of one column start and end at the same x, those of one row at the same y.
+    const auto placePlots = [&] {
+        for (int i = 0; i < count; ++i) {
+            Margins m;
+            for (int k = 0; k < count; ++k) {
+                const auto& need = needs[static_cast<std::size_t>(k)];
+                const double top = need.top + strips[static_cast<std::size_t>(k)];
+                if (k % columns == i % columns) {
+                    m.left = std::max(m.left, need.left);
+                    m.right = std::max(m.right, need.right);
+                }
+                if (k / columns == i / columns) {
+                    m.top = std::max(m.top, top);
+                    m.bottom = std::max(m.bottom, need.bottom);
+                }
+            }
+            auto& panel = layout.panels[static_cast<std::size_t>(i)];
+            panel.plot = panel.outer.adjusted(m.left, m.top, -m.right, -m.bottom);
+            if (panel.plot.width() < smallestPlot) panel.plot.setWidth(smallestPlot);
+            if (panel.plot.height() < smallestPlot) panel.plot.setHeight(smallestPlot);
+            placeAxes(figure.panels[static_cast<std::size_t>(i)], panel, metrics);
+        }
+    };
+    placePlots();
+    for (int i = 0; i < count; ++i) {
+        const auto& source = figure.panels[static_cast<std::size_t>(i)];
+        auto& panel = layout.panels[static_cast<std::size_t>(i)];
+        auto entries = legendOf(source);
+        if (entries.empty()) continue;
+        if (const auto* curves = std::get_if<CurvePlot>(&source.plot))
+            panel.legend = insideLegend(entries, panel, *curves, metrics);
+        if (panel.legend.inside) continue;
+        const bool whole = !std::holds_alternative<CurvePlot>(source.plot);
+        panel.legend =
+            stripLegend(std::move(entries),
+                        whole ? panel.outer.width() : panel.outer.right() - panel.plot.left(), metrics);
+        strips[static_cast<std::size_t>(i)] = panel.legend.rect.height() + 4;
+    }
+    placePlots();
+    for (int i = 0; i < count; ++i) {
+        const auto& source = figure.panels[static_cast<std::size_t>(i)];
+        auto& panel = layout.panels[static_cast<std::size_t>(i)];
+        panel.titlePlace = {panel.outer.left(), panel.outer.top() + metrics.capHeight(panel.title.size) + 1};
+        if (!panel.legend.inside && !panel.legend.entries.empty()) {
+            const bool whole = !std::holds_alternative<CurvePlot>(source.plot);
+            const double above = panel.plot.top() - strips[static_cast<std::size_t>(i)];
+            moveLegend(panel.legend, {whole ? panel.outer.left() : panel.plot.left(), above});
+        } else if (panel.legend.inside) {
+            // The strips of neighbours may have moved the plot: find its place again.
+            auto again = insideLegend(legendOf(source), panel, std::get<CurvePlot>(source.plot), metrics);
+            if (again.inside) panel.legend = std::move(again);
+        }
+        if (const auto* plot = std::get_if<Plot3D>(&source.plot)) {
+            const auto map = placeView(*plot, panel.plot, metrics);
+            panel.view = map.view;
+            panel.camera = map.camera;
+        }
+    }
+    return layout;
+}
+
+std::optional<FigurePosition> positionAt(const Figure& figure, const FigureLayout& layout, QPointF point) {
+    for (std::size_t i = 0; i < layout.panels.size() && i < figure.panels.size(); ++i) {
+        const auto& panel = layout.panels[i];
+        if (std::holds_alternative<Plot3D>(figure.panels[i].plot) || !panel.plot.contains(point)) continue;
+        return FigurePosition{static_cast<int>(i), panel.x.value(point.x()), panel.y.value(point.y())};
+    }
+    return std::nullopt;
+}
+
+}  // namespace rheo

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <QPointF>
+#include <QRectF>
+#include <QSizeF>
+#include <QString>
+#include <QStringList>
+#include <optional>
+#include <vector>
+
+#include "core/figure/figure.h"
+#include "widgets/paint/text_metrics.h"
+
+namespace rheo {
+
+/// Sizes of type in points.
+namespace type {
+inline constexpr double tick = 7;
+inline constexpr double axisTitle = 7.5;
+inline constexpr double smallTitle = 6.5;  ///< of an axis where there is little room
+inline constexpr double legend = 7;
+inline constexpr double panelTitle = 8;
+inline constexpr double figureTitle = 9.5;
+inline constexpr double note = 6;
+}  // namespace type
+
+/// Values of an axis to places and back, linear or logarithmic.
+struct AxisScale {
+    double low = 0, high = 1;  ///< values
+    double from = 0, to = 1;   ///< places of `low` and `high`
+    bool logarithmic = false;
+
+    double place(double value) const;
+    double value(double place) const;
+};
+
+struct PlacedTick {
+    double place = 0;
+    double length = 0;
+    QString label;  ///< empty: none, or no room for it
+};
+
+/// A title in one or more lines that fit.
+struct TitleLayout {
+    QStringList lines;
+    double size = type::axisTitle;
+    double height(const TextMetrics& metrics) const {
+        return static_cast<double>(lines.size()) * metrics.lineHeight(size);
+    }
+};
+
+/// One line of the legend and the sample left of it.
+struct LegendEntry {
+    QString text;
+    std::optional<LineStyle> line;  ///< its colour always set
+    std::optional<Color> band;
+    std::optional<Color> square;
+    std::optional<MarkerShape> marker;
+    Color markerColor;
+    QPointF place;  ///< left end of the sample, half way up
+};
+
+struct LegendLayout {
+    QRectF rect;          ///< empty: no legend
+    bool inside = false;  ///< in the plot, where no data are; else above it
+    std::vector<LegendEntry> entries;
+};
+
+/// Where the parts of a panel lie, in points from the upper left corner of the figure.
+struct PanelLayout {
+    QRectF outer;
+    TitleLayout title;
+    QPointF titlePlace;  ///< left end of the first baseline
+    QRectF plot;         ///< the data; of a 3D plot, all it may be drawn in
+    AxisScale x, y;      ///< of 2D plots
+    std::vector<PlacedTick> xTicks, yTicks, barTicks;
+    TitleLayout xTitle, yTitle, barTitle;
+    std::optional<QRectF> colorBar;
+    AxisScale bar;
+    LegendLayout legend;
+    QRectF view;    ///< of a 3D plot: what the camera sees, from edge to edge
+    Camera camera;  ///< of a 3D plot: fitted, if the plot asks for it
+};
+
+struct FigureLayout {
+    QSizeF size;
+    TitleLayout title, note;
+    std::vector<PanelLayout> panels;
+};
+
+/// Places everything of `figure` on an area of `size` points. Cost: a few text measurements a tick; for
+/// legends, one pass over the curves.
+FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMetrics& metrics);
+
+/// The ticks of `axis` that `scale` shows, each with its label where all labels have room. `vertical`:
+/// labels are stacked, else side by side.
+std::vector<PlacedTick> placeTicks(const Axis& axis, const AxisScale& scale, bool vertical,
+                                   const TextMetrics& metrics);
+
+/// What lies at a place of a figure.
+struct FigurePosition {
+    int panel = 0;
+    double x = 0;  ///< data coordinates of the panel's axes
+    double y = 0;
+};
+/// The 2D plot at `point` (in points) and the coordinates there; empty outside of plots.
+std::optional<FigurePosition> positionAt(const Figure& figure, const FigureLayout& layout, QPointF point);
+
+}  // namespace rheo
