@@ -17,7 +17,7 @@
 
 namespace rheo {
 
-/// Where a job runs. Jobs of one lane with one thread run in the order they were submitted.
+/// Where a job runs. In a lane of one thread jobs run in the order they were submitted, urgent ones first.
 enum class Lane {
     Model,     ///< one thread: every call on a model
     Io,        ///< one thread: every call on an HDF5 file
@@ -45,8 +45,9 @@ struct JobInfo {
 
 struct JobSpec {
     Lane lane = Lane::Analysis;
-    QString title;       ///< for a person: "Capturing 'It is a truth...'"
-    bool listed = true;  ///< see JobInfo
+    QString title;        ///< for a person: "Capturing 'It is a truth...'"
+    bool listed = true;   ///< see JobInfo
+    bool urgent = false;  ///< somebody's hand waits for it: starts before those that are not
 };
 
 /// Runs functions off the window's thread and brings their outcome back to it. The only bridge between
@@ -57,7 +58,7 @@ struct JobSpec {
 class JobRunner : public QObject {
     Q_OBJECT
 public:
-    /// `analysisThreads`: size of the pool, 0: one less than the cores, from 1 to 8.
+    /// `analysisThreads`: size of the pool, 0: one less than the cores, from 2 to 8.
     explicit JobRunner(QObject* parent = nullptr, int analysisThreads = 0);
     /// As shutdown() with its default bound.
     ~JobRunner() override;
@@ -134,6 +135,7 @@ JobId JobRunner::submit(JobSpec spec, Work work, QObject* receiver, Done done) {
         Failure failure;
         Ended ended = guard(
             [&] {
+                progress.check();
                 if constexpr (std::is_void_v<Raw>) {
                     (*kept)(progress);
                     result.emplace();

@@ -29,6 +29,7 @@ public:
     LatestWins(JobRunner& jobs, JobSpec spec, Work work, Done done)
         : m_jobs(jobs), m_spec(std::move(spec)), m_work(std::move(work)), m_done(std::move(done)) {
         m_spec.listed = false;
+        m_spec.urgent = true;
     }
     ~LatestWins() { drop(); }
     LatestWins(const LatestWins&) = delete;
