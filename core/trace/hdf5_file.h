@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rheo {
+
+/// Element types that files here are made of.
+enum class Hdf5Type { Float32, Float64, Int32, Int64, UInt8, UInt16, String, Other };
+
+/// How a dataset is laid out when it is created.
+struct Hdf5Layout {
+    std::vector<std::int64_t> chunk;  ///< empty: contiguous
+    bool early = false;               ///< space is taken at creation and not filled
+};
+
+/// What a dataset is, before anything of it is read.
+struct Hdf5Info {
+    std::vector<std::int64_t> shape;
+    Hdf5Type type = Hdf5Type::Other;
+    std::vector<std::int64_t> chunk;  ///< empty if it is not chunked
+    bool isFloat = false;             ///< a floating-point number of any width
+    std::int64_t count() const;       ///< product of the shape; checked against overflow when it was read
+};
+
+/// An HDF5 file. Names are paths from the root ("/rows/sample"); groups are made as needed.
+///
+/// The library is not safe to call from two threads: every call here holds one lock. Every failure throws
+/// Error naming the file and the dataset: NotFound, Format (not HDF5, damaged, wrong type or shape),
+/// AlreadyExists, DiskFull, Io.
+class Hdf5File {
+public:
+    static Hdf5File openForReading(const std::filesystem::path& path);
+    static Hdf5File openForWriting(const std::filesystem::path& path);
+    /// Makes a new file; an old one of that name is replaced.
+    static Hdf5File create(const std::filesystem::path& path);
+
+    Hdf5File(Hdf5File&&) noexcept;
+    Hdf5File& operator=(Hdf5File&&) noexcept;
+    ~Hdf5File();
+
+    const std::filesystem::path& path() const;
+    bool exists(const std::string& name) const;
+    /// Names inside a group, in order of name; "/" is the root.
+    std::vector<std::string> children(const std::string& group) const;
+    void remove(const std::string& name);
+    Hdf5Info info(const std::string& dataset) const;
+
+    /// Whole datasets. Reading converts between numeric types as HDF5 does; T is float, double, std::int32_t,
+    /// std::int64_t, std::uint8_t or std::uint16_t. `limit`: the most elements that may be read.
+    template <class T>
+    std::vector<T> read(const std::string& dataset, std::int64_t limit = std::int64_t{1} << 31) const;
+    std::vector<std::string> readStrings(const std::string& dataset) const;
+    template <class T>
+    void write(const std::string& dataset, std::span<const T> values, const std::vector<std::int64_t>& shape);
+    void writeStrings(const std::string& dataset, const std::vector<std::string>& values);
+
+    /// A dataset to be filled later, piece by piece.
+    template <class T>
+    void createDataset(const std::string& dataset, const std::vector<std::int64_t>& shape,
+                       const Hdf5Layout& layout);
+    /// The box of extent `count` from `start` on, in row-major order.
+    template <class T>
+    void readBox(const std::string& dataset, const std::vector<std::int64_t>& start,
+                 const std::vector<std::int64_t>& count, T* out) const;
+    template <class T>
+    void writeBox(const std::string& dataset, const std::vector<std::int64_t>& start,
+                  const std::vector<std::int64_t>& count, const T* values);
+
+    /// Attributes of a group or dataset.
+    std::optional<std::string> textAttribute(const std::string& object, const std::string& name) const;
+    std::optional<std::int64_t> integerAttribute(const std::string& object, const std::string& name) const;
+    std::optional<double> numberAttribute(const std::string& object, const std::string& name) const;
+    void setAttribute(const std::string& object, const std::string& name, const std::string& value);
+    void setAttribute(const std::string& object, const std::string& name, std::int64_t value);
+    void setAttribute(const std::string& object, const std::string& name, double value);
+    void makeGroup(const std::string& group);
+
+    /// Hands everything to the operating system.
+    void flush();
+    /// Flushes and closes; the object can only be destroyed after that.
+    void close();
+
+private:
+    struct State;
+    explicit Hdf5File(std::unique_ptr<State> state);
+    std::unique_ptr<State> m_state;
+};
+
+}  // namespace rheo

@@ -1,0 +1,61 @@
+#include "core/trace/trace.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "core/base/error.h"
+#include "core/base/hash.h"
+
+namespace rheo {
+
+namespace {
+
+void checkRange(std::int64_t first, std::int64_t count, std::int64_t size, const char* what) {
+    if (first < 0 || count < 0 || first > size - count)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{}s {} to {} are asked for, and the trace has {}", what, first,
+                                first + count - 1, size));
+}
+
+}  // namespace
+
+MemoryTrace::MemoryTrace(TraceInfo info, Array3F states)
+    : m_info(std::move(info)), m_states(std::move(states)) {
+    if (m_states.n0 != rows() || m_states.n1 != points() || m_states.n2 != units())
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("states of shape [{}, {}, {}] where [{}, {}, {}] was expected", m_states.n0,
+                                m_states.n1, m_states.n2, rows(), points(), units()));
+}
+
+void MemoryTrace::readRows(RowIndex first, std::int64_t count, float* out) const {
+    checkRange(first.value(), count, rows(), "row");
+    const auto values = static_cast<std::size_t>(points() * units());
+    std::memcpy(out, m_states.data.data() + static_cast<std::size_t>(first.value()) * values,
+                static_cast<std::size_t>(count) * values * sizeof(float));
+}
+
+void MemoryTrace::readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const {
+    checkRange(point.value(), 1, points(), "point");
+    checkRange(first.value(), count, rows(), "row");
+    for (std::int64_t n = 0; n < count; ++n)
+        std::memcpy(out + n * units(), m_states.at(first.value() + n, point.value()),
+                    static_cast<std::size_t>(units()) * sizeof(float));
+}
+
+void MemoryTrace::readUnits(UnitIndex first, std::int64_t count, float* out) const {
+    checkRange(first.value(), count, units(), "unit");
+    for (std::int64_t n = 0; n < rows(); ++n)
+        for (std::int64_t p = 0; p < points(); ++p)
+            std::memcpy(out + (n * points() + p) * count, m_states.at(n, p) + first.value(),
+                        static_cast<std::size_t>(count) * sizeof(float));
+}
+
+std::string MemoryTrace::sourceHash() const {
+    Sha256 hash;
+    hash.update(std::to_string(rows()) + "," + std::to_string(points()) + "," + std::to_string(units()));
+    hash.update(std::as_bytes(std::span(m_states.data)));
+    return hash.hex();
+}
+
+}  // namespace rheo

@@ -1,0 +1,217 @@
+#include "core/trace/trace_writer.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/trace/bfloat16.h"
+#include "core/trace/stored_trace.h"
+#include "core/trace/trace_format.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+namespace tf = trace_format;
+
+namespace {
+
+/// Room for what is not states: strings, indices, the library's own tables.
+constexpr std::int64_t overheadBytes = std::int64_t{1} << 20;
+
+/// Refuses before anything is written, with both numbers.
+void requireSpace(const fs::path& path, std::int64_t bytes) {
+    struct statvfs disk {};
+    const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    if (::statvfs(folder.c_str(), &disk) != 0) return;
+    const double available = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
+    if (static_cast<double>(bytes) > available)
+        throw Error(ErrorCode::DiskFull,
+                    fmt::format("{} needs {:.1f} MiB, and the disk has {:.1f} MiB left; choose another disk, "
+                                "fewer rows or points, or "
+                                "--store bfloat16",
+                                path.string(), static_cast<double>(bytes) / (1 << 20), available / (1 << 20)),
+                    path.string());
+}
+
+/// Takes the file's whole extent from the disk now: laying out a dataset only sets its length.
+void takeSpace(const fs::path& temporary, const fs::path& path) {
+    const int file = ::open(temporary.c_str(), O_RDWR | O_CLOEXEC);
+    if (file < 0) return;
+    const off_t size = ::lseek(file, 0, SEEK_END);
+    const int failed = size > 0 ? ::posix_fallocate(file, 0, size) : 0;
+    ::close(file);
+    if (failed == ENOSPC || failed == EDQUOT || failed == EFBIG)
+        throw Error(ErrorCode::DiskFull,
+                    fmt::format("the disk cannot hold the {} bytes of {}: {}", size, path.string(),
+                                std::strerror(failed)),
+                    path.string());
+}
+
+std::vector<std::int64_t> firstTokens(const std::vector<Sample>& samples) {
+    std::vector<std::int64_t> first{0};
+    for (const auto& sample : samples)
+        first.push_back(first.back() + static_cast<std::int64_t>(sample.tokenIds.size()));
+    return first;
+}
+
+template <class T>
+void writeList(Hdf5File& file, const char* dataset, const std::vector<T>& values) {
+    file.write<T>(dataset, values, {static_cast<std::int64_t>(values.size())});
+}
+
+void writeModel(Hdf5File& file, const ModelIdentity& model) {
+    file.makeGroup(tf::model);
+    file.setAttribute(tf::model, "architecture", model.architecture);
+    file.setAttribute(tf::model, "layers", model.layers);
+    file.setAttribute(tf::model, "d_model", model.dModel);
+    file.setAttribute(tf::model, "vocabulary", model.vocabulary);
+    file.setAttribute(tf::model, "dtype", model.dtype);
+    if (model.untrainedSeed)
+        file.setAttribute(tf::model, "untrained_seed", static_cast<std::int64_t>(*model.untrainedSeed));
+    file.setAttribute(tf::model, "config_sha256", model.configSha256);
+    file.setAttribute(tf::model, "tokenizer_sha256", model.tokenizerSha256);
+    file.setAttribute(tf::model, "weights_sha256", model.weightsSha256);
+}
+
+void layOut(Hdf5File& file, const TraceInfo& info) {
+    file.setAttribute("/", "format", std::string(tf::format));
+    file.setAttribute("/", "version", std::int64_t{tf::version});
+    file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));
+    file.setAttribute("/", "created", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
+
+    std::vector<std::int32_t> blocks;
+    std::vector<std::string> sites;
+    for (const auto& point : info.points) {
+        blocks.push_back(point.block);
+        sites.emplace_back(siteName(point.site));
+    }
+    writeList(file, tf::pointBlock, blocks);
+    file.writeStrings(tf::pointSite, sites);
+
+    std::vector<std::int32_t> samples, positions, tokens, ids;
+    for (const auto& row : info.rows) {
+        samples.push_back(row.sample);
+        positions.push_back(row.position);
+        tokens.push_back(row.tokenId);
+    }
+    writeList(file, tf::rowSample, samples);
+    writeList(file, tf::rowPosition, positions);
+    writeList(file, tf::rowToken, tokens);
+    writeList(file, tf::rowComplete, std::vector<std::uint8_t>(info.rows.size(), 0));
+
+    std::vector<std::string> texts;
+    for (const auto& sample : info.samples) {
+        texts.push_back(sample.text);
+        ids.insert(ids.end(), sample.tokenIds.begin(), sample.tokenIds.end());
+    }
+    file.writeStrings(tf::sampleText, texts);
+    writeList(file, tf::sampleTokens, ids);
+    writeList(file, tf::sampleFirst, firstTokens(info.samples));
+    if (info.model) writeModel(file, *info.model);
+
+    const auto rows = static_cast<std::int64_t>(info.rows.size());
+    const auto points = static_cast<std::int64_t>(info.points.size());
+    const Hdf5Layout layout{traceChunk(rows, points, info.units), true};
+    const std::vector<std::int64_t> shape{rows, points, info.units};
+    if (info.bfloat16)
+        file.createDataset<std::uint16_t>(tf::residual, shape, layout);
+    else
+        file.createDataset<float>(tf::residual, shape, layout);
+    file.setAttribute(tf::residual, "encoding", std::string(info.bfloat16 ? "bfloat16" : "float32"));
+}
+
+/// What keeps two traces from being one, or nothing.
+std::string difference(const TraceInfo& there, const TraceInfo& here) {
+    if (there.points != here.points) return "points";
+    if (there.units != here.units) return "number of units";
+    if (there.bfloat16 != here.bfloat16) return "encoding";
+    if (there.model.has_value() != here.model.has_value()) return "model";
+    if (there.model) {
+        if (there.model->tokenizerSha256 != here.model->tokenizerSha256) return "tokenizer";
+        if (!there.model->sameModel(*here.model)) return "model";
+        if (there.model->dtype != here.model->dtype) return "compute dtype";
+    }
+    if (there.samples != here.samples) return "prompts";
+    if (there.rows != here.rows) return "rows";
+    return {};
+}
+
+}  // namespace
+
+std::vector<std::int64_t> traceChunk(std::int64_t rows, std::int64_t points, std::int64_t units) {
+    return {std::min<std::int64_t>(rows, 16), std::min<std::int64_t>(points, 8),
+            std::min<std::int64_t>(units, 512)};
+}
+
+TraceWriter::TraceWriter(Hdf5File file, const TraceInfo& info)
+    : m_file(std::move(file)),
+      m_points(static_cast<std::int64_t>(info.points.size())),
+      m_units(info.units),
+      m_bfloat16(info.bfloat16),
+      m_complete(m_file.read<std::uint8_t>(tf::rowComplete)) {}
+
+TraceWriter TraceWriter::create(const fs::path& path, const TraceInfo& info, IfExists ifExists) {
+    if (info.rows.empty() || info.points.empty() || info.units < 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{}: a trace needs a row, a point and a unit", path.string()), path.string());
+    OutputFile output(path, ifExists);
+    const auto values = static_cast<std::int64_t>(info.rows.size() * info.points.size()) * info.units;
+    requireSpace(path, values * (info.bfloat16 ? 2 : 4) + overheadBytes);
+    try {
+        Hdf5File file = Hdf5File::create(output.temporary());
+        layOut(file, info);
+        file.close();
+    } catch (const Error& e) {
+        // The person knows the file by its final name.
+        std::string message = e.what();
+        if (const auto at = message.find(output.temporary().string()); at != std::string::npos)
+            message.replace(at, output.temporary().string().size(), path.string());
+        throw Error(e.code(), message, path.string());
+    }
+    takeSpace(output.temporary(), path);
+    output.commit();
+    return {Hdf5File::openForWriting(path), info};
+}
+
+TraceWriter TraceWriter::resume(const fs::path& path, const TraceInfo& info) {
+    Hdf5File file = Hdf5File::openForWriting(path);
+    const StoredTrace there = readStoredTrace(file);
+    if (const std::string what = difference(there.info, info); !what.empty())
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("{} cannot be resumed: its {} {} not what this capture has; give the same "
+                                "model, prompts and options, or "
+                                "another output",
+                                path.string(), what, what.ends_with('s') ? "are" : "is"),
+                    path.string());
+    return {std::move(file), info};
+}
+
+void TraceWriter::writeRows(RowIndex first, std::int64_t count, const float* states) {
+    const std::vector<std::int64_t> start{first.value(), 0, 0}, extent{count, m_points, m_units};
+    if (m_bfloat16) {
+        std::vector<std::uint16_t> bits(static_cast<std::size_t>(count * m_points * m_units));
+        std::transform(states, states + bits.size(), bits.begin(), toBfloat16);
+        m_file.writeBox(tf::residual, start, extent, bits.data());
+    } else {
+        m_file.writeBox(tf::residual, start, extent, states);
+    }
+    m_file.flush();
+    const std::vector<std::uint8_t> marks(static_cast<std::size_t>(count), 1);
+    m_file.writeBox(tf::rowComplete, {first.value()}, {count}, marks.data());
+    m_file.flush();
+}
+
+void TraceWriter::close() {
+    m_file.close();
+}
+
+}  // namespace rheo

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "core/base/output_file.h"
+#include "core/trace/hdf5_file.h"
+#include "core/trace/trace.h"
+
+namespace rheo {
+
+/// Writes a trace file that survives being killed at any moment.
+///
+/// create() lays the whole file out under a temporary name: every dataset at its full size, all strings and
+/// attributes; takes its space on the disk; renames it. From then on only raw data are written: a block of
+/// rows, flushed, then their marks in /rows/complete, flushed. Metadata never change again, so a reader
+/// always finds a sound file.
+class TraceWriter {
+public:
+    /// Throws Error(AlreadyExists, NotFound) as OutputFile does, and Error(DiskFull) before anything is left
+    /// behind.
+    static TraceWriter create(const std::filesystem::path& path, const TraceInfo& info, IfExists ifExists);
+    /// Goes on with an interrupted file. Throws Error(Mismatch) naming what differs: points, units, rows,
+    /// prompts, model, tokenizer, encoding.
+    static TraceWriter resume(const std::filesystem::path& path, const TraceInfo& info);
+
+    /// 1 for each row that is complete, as it was when the file was opened.
+    const std::vector<std::uint8_t>& complete() const { return m_complete; }
+
+    /// Rows first .. first + count - 1, [row, point, unit]. On return they are complete. Values are rounded
+    /// to bfloat16 where the file holds that. Throws Error(Io).
+    void writeRows(RowIndex first, std::int64_t count, const float* states);
+    void close();
+
+private:
+    TraceWriter(Hdf5File file, const TraceInfo& info);
+    Hdf5File m_file;
+    std::int64_t m_points, m_units;
+    bool m_bfloat16;
+    std::vector<std::uint8_t> m_complete;
+};
+
+/// The chunk of /residual for a trace of this shape. See the body for how it was chosen.
+std::vector<std::int64_t> traceChunk(std::int64_t rows, std::int64_t points, std::int64_t units);
+
+}  // namespace rheo
