@@ -18,9 +18,9 @@ namespace rheo {
 class Tokenizer {
 public:
     /// Largest tokenizer.json that is read (the largest published ones are near 35 MB).
-    static constexpr std::uint64_t kMaxFileBytes = std::uint64_t{256} << 20;
+    static constexpr std::uint64_t kMaxFileBytes = std::uint64_t{128} << 20;
     /// Longest text that is encoded at once, in bytes.
-    static constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20;
+    static constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;
 
     /// Reads a tokenizer.json.
     /// Throws Error: NotFound when there is no such file; Format when it is damaged (not JSON, a merge

@@ -1,0 +1,232 @@
+#include "core/tokenizer/bpe.h"
+
+#include <fmt/format.h>
+#include <algorithm>
+
+#include "core/tokenizer/unicode.h"
+
+namespace rheo {
+
+namespace {
+
+/// Says which model it is, and throws unless it is BPE.
+void requireBpe(Component& model, const TokenizerFile& file) {
+    std::string type = model.type();
+    if (type.empty()) {
+        // Files of before 2021 name no type; their keys tell.
+        if (file.kind == TokenizerFile::Vocabulary::List)
+            type = "Unigram";
+        else if (!file.hasMerges)
+            type = model.has("max_input_chars_per_word") ? "WordPiece" : "WordLevel";
+        else
+            type = "BPE";
+    }
+    if (type != "BPE")
+        throw model.place().unsupported(fmt::format(
+            "the tokenizer model {} is not supported, only BPE is; the model can still be run by token ids",
+            inQuotes(type)));
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(std::vector<std::pair<std::string, std::int32_t>> pieces, const Place& place) {
+    std::int32_t highest = -1;
+    for (const auto& [piece, id] : pieces) highest = std::max(highest, id);
+    m_byId.assign(static_cast<std::size_t>(highest + 1), -1);
+    m_pieces.reserve(pieces.size());
+    m_ids.reserve(pieces.size());
+    for (auto& [piece, id] : pieces) {
+        std::int32_t& index = m_byId[static_cast<std::size_t>(id)];
+        if (index >= 0)
+            throw place.format(fmt::format("id {} stands for {} and for {}", id,
+                                           inQuotes(m_pieces[static_cast<std::size_t>(index)]),
+                                           inQuotes(piece)));
+        index = static_cast<std::int32_t>(m_pieces.size());
+        m_pieces.push_back(std::move(piece));
+        if (!m_ids.emplace(m_pieces.back(), id).second)
+            throw place.format(fmt::format("the piece {} stands twice", inQuotes(m_pieces.back())));
+    }
+}
+
+std::optional<std::int32_t> Vocabulary::id(std::string_view piece) const {
+    const auto found = m_ids.find(piece);
+    if (found == m_ids.end()) return std::nullopt;
+    return found->second;
+}
+
+const std::string* Vocabulary::piece(std::int32_t id) const {
+    if (id < 0 || id >= size()) return nullptr;
+    const std::int32_t index = m_byId[static_cast<std::size_t>(id)];
+    return index < 0 ? nullptr : &m_pieces[static_cast<std::size_t>(index)];
+}
+
+Bpe::Bpe(TokenizerFile& file, const Place& place) : m_place(place) {
+    if (!file.rest.contains("model")) throw Place{place.file, ""}.format("\"model\" is missing");
+    Component model(file.rest["model"], place);
+    requireBpe(model, file);
+    model.ignore("vocab");
+    model.ignore("merges");
+    if (file.kind != TokenizerFile::Vocabulary::Pieces)
+        throw place.format("\"vocab\" is missing, or no object of pieces and ids");
+    if (!file.hasMerges) throw place.format("\"merges\" is missing, or no list");
+
+    if (model.has("dropout")) {
+        const auto& dropout = model.value("dropout");
+        if (!dropout.is_number() || dropout.get<double>() != 0)
+            throw place.unsupported("dropout " + dropout.dump().substr(0, 60) +
+                                    " would make tokens random; set it to null");
+    }
+    if (model.has("unk_token")) m_unknown = model.text("unk_token");
+    m_prefix = model.text("continuing_subword_prefix", "");
+    m_suffix = model.text("end_of_word_suffix", "");
+    m_fuseUnknown = model.flag("fuse_unk", false);
+    m_byteFallback = model.flag("byte_fallback", false);
+    m_ignoreMerges = model.flag("ignore_merges", false);
+    model.done();
+    for (const auto* affix : {&m_prefix, &m_suffix})
+        if (affix->size() > TokenizerFile::kMaxPieceBytes)
+            throw place.format("a prefix or suffix longer than any piece");
+
+    m_vocabulary = std::make_unique<const Vocabulary>(std::move(file.vocabulary), place.at("vocab"));
+    for (int byte = 0; byte < 256; ++byte)
+        m_byteIds[static_cast<std::size_t>(byte)] =
+            m_vocabulary->id(fmt::format("<0x{:02X}>", byte)).value_or(-1);
+    readMerges(file.merges, place.at("merges"));
+    file.merges = {};
+}
+
+void Bpe::readMerges(const MergeList& merges, const Place& place) {
+    m_merges.reserve(merges.size());
+    std::string whole;
+    for (std::size_t rank = 0; rank < merges.size(); ++rank) {
+        const auto [left, right] = merges[rank];
+        const auto need = [&](std::string_view piece) {
+            const auto id = m_vocabulary->id(piece);
+            if (!id)
+                throw place.at(rank).format(
+                    fmt::format("the merge of {} and {} needs the piece {}, which is not in the "
+                                "vocabulary",
+                                inQuotes(left), inQuotes(right), inQuotes(piece)));
+            return *id;
+        };
+        const std::int32_t leftId = need(left);
+        const std::int32_t rightId = need(right);
+        // The right piece stands behind another, so it has the prefix; what they become has only the left
+        // one's.
+        whole.assign(left);
+        whole.append(right.substr(std::min(m_prefix.size(), right.size())));
+        // A pair that stands twice has its last rank.
+        m_merges.insert_or_assign(pairOf(leftId, rightId),
+                                  Merge{static_cast<std::uint32_t>(rank), need(whole)});
+    }
+}
+
+void Bpe::encode(std::string_view word, std::vector<std::int32_t>& ids, Scratch& scratch) const {
+    if (m_ignoreMerges) {
+        if (const auto id = m_vocabulary->id(word)) {
+            ids.push_back(*id);
+            return;
+        }
+    }
+    spell(word, scratch);
+    merge(scratch);
+    for (const auto& symbol : scratch.symbols)
+        if (!symbol.removed) ids.push_back(symbol.id);
+}
+
+void Bpe::spell(std::string_view word, Scratch& scratch) const {
+    auto& symbols = scratch.symbols;
+    symbols.clear();
+    const auto add = [&symbols](std::int32_t id) {
+        const auto position = static_cast<std::int32_t>(symbols.size());
+        symbols.push_back({id, position - 1, position + 1, false});
+    };
+    std::int32_t pendingUnknown = -1;
+    for (std::size_t offset = 0; offset < word.size();) {
+        const std::size_t length = codePointAt(word, offset).length;
+        std::string_view spelling = word.substr(offset, length);
+        const bool first = offset == 0;
+        offset += length;
+        const bool last = offset == word.size();
+        if ((!first && !m_prefix.empty()) || (last && !m_suffix.empty())) {
+            scratch.spelling.clear();
+            if (!first) scratch.spelling += m_prefix;
+            scratch.spelling += spelling;
+            if (last) scratch.spelling += m_suffix;
+            spelling = scratch.spelling;
+        }
+
+        if (const auto id = m_vocabulary->id(spelling)) {
+            if (pendingUnknown >= 0) add(pendingUnknown);
+            pendingUnknown = -1;
+            add(*id);
+            continue;
+        }
+        if (m_byteFallback) {
+            const auto byteId = [this](char byte) { return m_byteIds[static_cast<std::uint8_t>(byte)]; };
+            if (std::all_of(spelling.begin(), spelling.end(), [&](char byte) { return byteId(byte) >= 0; })) {
+                // An unknown before these bytes is added after them: so does the reference implementation.
+                for (const char byte : spelling) add(byteId(byte));
+                continue;
+            }
+        }
+        if (!m_unknown) continue;
+        if (pendingUnknown >= 0 && m_fuseUnknown) continue;
+        if (pendingUnknown >= 0) add(pendingUnknown);
+        pendingUnknown = m_vocabulary->id(*m_unknown).value_or(-1);
+        if (pendingUnknown < 0)
+            throw m_place.format(
+                fmt::format("the text holds {}, which no piece can spell, and the unknown token {} "
+                            "is not in the vocabulary",
+                            inQuotes(spelling), inQuotes(*m_unknown)));
+    }
+    if (pendingUnknown >= 0) add(pendingUnknown);
+    if (!symbols.empty()) symbols.back().next = -1;
+}
+
+void Bpe::consider(std::int32_t left, std::int32_t right, std::int32_t position, Scratch& scratch) const {
+    const auto found = m_merges.find(pairOf(left, right));
+    if (found != m_merges.end()) scratch.queue.push_back({found->second.rank, position, found->second.id});
+}
+
+void Bpe::merge(Scratch& scratch) const {
+    auto& symbols = scratch.symbols;
+    auto& queue = scratch.queue;
+    // The lowest rank first, and of equal ranks the leftmost; std heaps keep the largest on top.
+    const auto worse = [](const Scratch::Candidate& a, const Scratch::Candidate& b) {
+        return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
+    };
+    queue.clear();
+    for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
+        consider(symbols[i].id, symbols[i + 1].id, static_cast<std::int32_t>(i), scratch);
+    std::make_heap(queue.begin(), queue.end(), worse);
+
+    while (!queue.empty()) {
+        std::pop_heap(queue.begin(), queue.end(), worse);
+        const Scratch::Candidate best = queue.back();
+        queue.pop_back();
+        auto& left = symbols[static_cast<std::size_t>(best.position)];
+        if (left.removed || left.next < 0) continue;
+        auto& right = symbols[static_cast<std::size_t>(left.next)];
+        // The pair may have changed since it was queued. What counts is what it becomes, not its rank:
+        // so does the reference implementation, and it matters where two pairs become the same piece.
+        const auto now = m_merges.find(pairOf(left.id, right.id));
+        if (now == m_merges.end() || now->second.id != best.id) continue;
+
+        left.id = best.id;
+        left.next = right.next;
+        right.removed = true;
+        if (right.next >= 0) symbols[static_cast<std::size_t>(right.next)].previous = best.position;
+
+        const std::size_t before = queue.size();
+        if (left.previous >= 0)
+            consider(symbols[static_cast<std::size_t>(left.previous)].id, left.id, left.previous, scratch);
+        const std::size_t between = queue.size();
+        if (between > before) std::push_heap(queue.begin(), queue.end(), worse);
+        if (left.next >= 0)
+            consider(left.id, symbols[static_cast<std::size_t>(left.next)].id, best.position, scratch);
+        if (queue.size() > between) std::push_heap(queue.begin(), queue.end(), worse);
+    }
+}
+
+}  // namespace rheo

@@ -1,0 +1,597 @@
+#include "core/tokenizer/regex_dialect.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <fmt/format.h>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/tokenizer/unicode.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr std::size_t kMaxNesting = 64;
+
+// Unicode property White_Space and its complement, as items of a class.
+constexpr const char* kSpace =
+    R"(\t-\r \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+constexpr const char* kNotSpace =
+    R"(\x{0}-\x{8}\x{e}-\x{1f}!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
+    R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
+constexpr const char* kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+constexpr const char* kHex = "0-9A-Fa-f";
+constexpr const char* kNotHex = R"(\x{0}-/:-@G-`g-\x{10ffff})";
+constexpr const char* kAny = "(?s:.)";
+
+/// A set of characters: `items` of one class, and expressions of one character each that no class can hold.
+struct CharacterSet {
+    std::string items;
+    std::vector<std::string> others;
+
+    void add(CharacterSet more) {
+        items += more.items;
+        for (auto& other : more.others) others.push_back(std::move(other));
+    }
+    bool plain() const { return others.empty() && !items.empty(); }
+
+    /// An expression that matches one character of the set.
+    std::string expression() const {
+        if (plain()) return fmt::format("[{}]", items);
+        if (items.empty() && others.size() == 1) return others.front();
+        std::string any = items.empty() ? "" : fmt::format("[{}]", items);
+        for (const auto& other : others) any += (any.empty() ? "" : "|") + other;
+        return fmt::format("(?:{})", any);
+    }
+
+    std::string complement() const {
+        if (plain()) return fmt::format("[^{}]", items);
+        return fmt::format("(?:(?!{}){})", expression(), kAny);
+    }
+};
+
+CharacterSet setOf(const char* items) {
+    return {items, {}};
+}
+
+/// The complement as a set of its own.
+CharacterSet negated(const CharacterSet& set) {
+    return {"", {set.complement()}};
+}
+
+bool compiles(const std::string& pattern) {
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    auto* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                               PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
+    pcre2_code_free(code);
+    return code != nullptr;
+}
+
+/// Items for the property that Oniguruma knows by `name`: a general category, a POSIX class, a script
+/// or a binary property. Case, spaces, hyphens and underscores do not matter.
+std::optional<CharacterSet> propertySet(std::string_view name) {
+    std::string plain;
+    for (const char c : name) {
+        if (c == ' ' || c == '_' || c == '-') continue;
+        const bool upper = c >= 'A' && c <= 'Z';
+        if (!upper && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')) return std::nullopt;
+        plain.push_back(static_cast<char>(upper ? c - 'A' + 'a' : c));
+    }
+    if (plain.empty() || plain.size() > 40) return std::nullopt;
+
+    using Names = std::array<const char*, 3>;
+    static constexpr Names kCategories[] = {
+        {"c", "other", "C"},
+        {"cc", "control", "Cc"},
+        {"cf", "format", "Cf"},
+        {"cn", "unassigned", "Cn"},
+        {"co", "privateuse", "Co"},
+        {"cs", "surrogate", "Cs"},
+        {"l", "letter", "L"},
+        {"lc", "casedletter", "L&"},
+        {"ll", "lowercaseletter", "Ll"},
+        {"lm", "modifierletter", "Lm"},
+        {"lo", "otherletter", "Lo"},
+        {"lt", "titlecaseletter", "Lt"},
+        {"lu", "uppercaseletter", "Lu"},
+        {"m", "mark", "M"},
+        {"mc", "spacingmark", "Mc"},
+        {"me", "enclosingmark", "Me"},
+        {"mn", "nonspacingmark", "Mn"},
+        {"n", "number", "N"},
+        {"nd", "decimalnumber", "Nd"},
+        {"nl", "letternumber", "Nl"},
+        {"no", "othernumber", "No"},
+        {"p", "punctuation", "P"},
+        {"pc", "connectorpunctuation", "Pc"},
+        {"pd", "dashpunctuation", "Pd"},
+        {"pe", "closepunctuation", "Pe"},
+        {"pf", "finalpunctuation", "Pf"},
+        {"pi", "initialpunctuation", "Pi"},
+        {"po", "otherpunctuation", "Po"},
+        {"ps", "openpunctuation", "Ps"},
+        {"s", "symbol", "S"},
+        {"sc", "currencysymbol", "Sc"},
+        {"sk", "modifiersymbol", "Sk"},
+        {"sm", "mathsymbol", "Sm"},
+        {"so", "othersymbol", "So"},
+        {"z", "separator", "Z"},
+        {"zl", "lineseparator", "Zl"},
+        {"zp", "paragraphseparator", "Zp"},
+        {"zs", "spaceseparator", "Zs"},
+    };
+    for (const auto& [shortName, longName, category] : kCategories)
+        if (plain == shortName || plain == longName)
+            return CharacterSet{fmt::format("\\p{{{}}}", category), {}};
+
+    static constexpr std::pair<const char*, const char*> kPosix[] = {
+        {"alnum", R"(\p{Alphabetic}\p{Nd})"},
+        {"alpha", R"(\p{Alphabetic})"},
+        {"any", R"(\x{0}-\x{10ffff})"},
+        {"ascii", R"(\x{0}-\x{7f})"},
+        {"cntrl", R"(\p{Cc})"},
+        {"digit", R"(\p{Nd})"},
+        {"lower", R"(\p{Lowercase})"},
+        {"space", kSpace},
+        {"upper", R"(\p{Uppercase})"},
+        {"whitespace", kSpace},
+        {"word", kWord},
+        {"xdigit", kHex},
+    };
+    for (const auto& [posix, items] : kPosix)
+        if (plain == posix) return setOf(items);
+
+    // PCRE2 would take a bare script name as its extensions (characters of several scripts).
+    for (const char* form : {"\\p{{sc:{}}}", "\\p{{{}}}"}) {
+        const std::string property = fmt::format(fmt::runtime(form), plain);
+        if (compiles(property)) return CharacterSet{property, {}};
+    }
+    return std::nullopt;
+}
+
+class Translator {
+public:
+    Translator(std::string_view pattern, const Place& place) : m_pattern(pattern), m_place(place) {}
+
+    std::string run() {
+        m_groups.push_back({0, 0});
+        while (!atEnd()) element();
+        if (m_groups.size() > 1) throw malformed("a group is not closed");
+        m_out.append(m_groups.back().scopes, ')');
+        return std::move(m_out);
+    }
+
+private:
+    struct Group {
+        std::size_t begin;   ///< in m_out
+        std::size_t scopes;  ///< option groups to close with this one
+    };
+
+    bool atEnd() const { return m_at >= m_pattern.size(); }
+    char peek(std::size_t ahead = 0) const {
+        return m_at + ahead < m_pattern.size() ? m_pattern[m_at + ahead] : '\0';
+    }
+    bool take(std::string_view text) {
+        if (m_pattern.substr(m_at, text.size()) != text) return false;
+        m_at += text.size();
+        return true;
+    }
+    char32_t takeCharacter() {
+        const CodePoint c = codePointAt(m_pattern, m_at);
+        m_at += c.length;
+        return c.value;
+    }
+
+    Error malformed(const std::string& why) const {
+        return m_place.format(fmt::format("the regular expression {} is malformed at offset {}: {}",
+                                          inQuotes(m_pattern, 200), m_at, why));
+    }
+    Error unsupported(const std::string& what) const {
+        return m_place.unsupported(
+            fmt::format("the regular expression {} uses {} (offset {}), which is not supported",
+                        inQuotes(m_pattern, 200), what, m_at));
+    }
+
+    static std::string literal(char32_t c) {
+        const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        std::string text;
+        if (alphanumeric || c >= 0xA0)
+            appendUtf8(text, c);
+        else
+            text = fmt::format("\\x{{{:x}}}", static_cast<std::uint32_t>(c));
+        return text;
+    }
+
+    void atom(const std::string& expression) {
+        m_atom = m_out.size();
+        m_quantified = false;
+        m_out += expression;
+    }
+
+    void element() {
+        switch (peek()) {
+            case '\\':
+                ++m_at;
+                escape();
+                break;
+            case '[':
+                ++m_at;
+                {
+                    const CharacterSet set = characterClass(0);
+                    atom(set.expression());
+                    break;
+                }
+            case '(':
+                ++m_at;
+                openGroup();
+                break;
+            case ')':
+                ++m_at;
+                closeGroup();
+                break;
+            case '|':
+                ++m_at;
+                m_out += '|';
+                m_atom.reset();
+                break;
+            case '*':
+            case '+':
+            case '?': {
+                const char kind = m_pattern[m_at++];
+                quantify(std::string(1, kind), true);
+                break;
+            }
+            case '{': interval(); break;
+            case '.':
+                ++m_at;
+                atom(".");
+                break;
+            case '^':
+                ++m_at;
+                atom("^");
+                break;
+            case '$':
+                ++m_at;
+                // Not at the very end of a text that ends with a line feed.
+                atom(R"((?:(?=\x{a})|(?<!\x{a})\z))");
+                break;
+            default: atom(literal(takeCharacter()));
+        }
+    }
+
+    /// `possessive`: whether a plus sign after it makes it so.
+    void quantify(const std::string& quantifier, bool possessive) {
+        if (!m_atom) throw malformed("nothing to repeat");
+        if (m_quantified) {  // a repeat of a repeat
+            m_out.insert(*m_atom, "(?:");
+            m_out += ')';
+        }
+        m_out += quantifier;
+        if (take("?"))
+            m_out += '?';
+        else if (possessive && take("+"))
+            m_out += '+';
+        m_quantified = true;
+    }
+
+    /// `{n}`, `{n,}`, `{n,m}`, `{,m}`; a brace that opens none of them stands for itself.
+    void interval() {
+        std::size_t end = m_at + 1;
+        const auto number = [&]() -> std::optional<int> {
+            const std::size_t begin = end;
+            int value = 0;
+            while (end < m_pattern.size() && m_pattern[end] >= '0' && m_pattern[end] <= '9') {
+                value = value * 10 + (m_pattern[end++] - '0');
+                if (value > 65535) throw malformed("a repeat count above 65535");
+            }
+            if (end == begin) return std::nullopt;
+            return value;
+        };
+        const auto low = number();
+        const bool comma = end < m_pattern.size() && m_pattern[end] == ',';
+        if (comma) ++end;
+        const auto high = comma ? number() : low;
+        if (end >= m_pattern.size() || m_pattern[end] != '}' || (!low && !high)) {
+            ++m_at;
+            atom(literal('{'));
+            return;
+        }
+        if (low && high && *low > *high) throw malformed("a repeat with its bounds exchanged");
+        m_at = end + 1;
+        const std::string bounds =
+            high ? fmt::format("{{{},{}}}", low.value_or(0), *high) : fmt::format("{{{},}}", *low);
+        if (!comma && take("?")) {  // {n}? is not lazy: n times, or not at all
+            quantify(bounds, false);
+            quantify("?", false);
+            return;
+        }
+        quantify(bounds, false);
+    }
+
+    void openGroup() {
+        if (m_groups.size() > kMaxNesting) throw unsupported("groups nested more than 64 deep");
+        if (!take("?")) return push("(");
+        for (const std::string_view plain : {":", "=", "!", ">", "<=", "<!"})
+            if (take(plain)) return push(fmt::format("(?{}", plain));
+        if (take("#")) {
+            const auto end = m_pattern.find(')', m_at);
+            if (end == std::string_view::npos) throw malformed("a comment is not closed");
+            m_at = end + 1;
+            return;
+        }
+        if (take("<")) return push(fmt::format("(?<{}>", groupName('>')));
+
+        std::string options;
+        while (peek() == 'i' || peek() == 'm' || peek() == '-') {
+            options += peek() == 'm' ? 's' : peek();  // Ruby's "multi line" lets a dot match line feeds
+            ++m_at;
+        }
+        if (take(":")) return push(fmt::format("(?{}:", options));
+        if (!options.empty() && take(")")) {
+            // Holds to the end of the enclosing group, its other branches included.
+            m_out += fmt::format("(?{}:", options);
+            ++m_groups.back().scopes;
+            if (m_groups.back().scopes > kMaxNesting) throw unsupported("more than 64 option settings");
+            m_atom.reset();
+            return;
+        }
+        throw unsupported(fmt::format("the group \"(?{}{}\"", options, lossyUtf8(m_pattern.substr(m_at, 1))));
+    }
+
+    void push(const std::string& opening) {
+        m_groups.push_back({m_out.size(), 0});
+        m_out += opening;
+        m_atom.reset();
+    }
+
+    void closeGroup() {
+        if (m_groups.size() == 1) throw malformed("a closing parenthesis without its opening");
+        const Group group = m_groups.back();
+        m_groups.pop_back();
+        m_out.append(group.scopes + 1, ')');
+        m_atom = group.begin;
+        m_quantified = false;
+    }
+
+    std::string groupName(char closing) {
+        const auto end = m_pattern.find(closing, m_at);
+        if (end == std::string_view::npos || end == m_at) throw malformed("a group's name is not closed");
+        std::string name(m_pattern.substr(m_at, end - m_at));
+        for (std::size_t i = 0; i < name.size(); ++i) {
+            const char c = name[i];
+            const bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+            if (!letter && !(i > 0 && c >= '0' && c <= '9'))
+                throw unsupported("the group name " + inQuotes(name));
+        }
+        m_at = end + 1;
+        return name;
+    }
+
+    void escape() {
+        if (atEnd()) throw malformed("a backslash at the end");
+        if (const auto set = escapedSet()) {
+            atom(set->expression());
+            return;
+        }
+        const std::string word = fmt::format("[{}]", kWord);
+        const char c = peek();
+        if (c >= '1' && c <= '9') {
+            std::string number;
+            while (peek() >= '0' && peek() <= '9' && number.size() < 4) number += m_pattern[m_at++];
+            atom(fmt::format("\\g{{{}}}", number));
+            return;
+        }
+        ++m_at;
+        switch (c) {
+            case 'b': atom(fmt::format("(?:(?<={0})(?!{0})|(?<!{0})(?={0}))", word)); return;
+            case 'B': atom(fmt::format("(?:(?<={0})(?={0})|(?<!{0})(?!{0}))", word)); return;
+            case 'A': atom("\\A"); return;
+            case 'z': atom("\\z"); return;
+            case 'Z': atom("\\Z"); return;
+            case 'R': atom(R"((?>\r\n|[\x{a}-\x{d}\x{85}\x{2028}\x{2029}]))"); return;
+            case 'N': atom("[^\\x{a}]"); return;
+            case 'O': atom(kAny); return;
+            case 'k':
+                if (!take("<")) throw unsupported("\"\\k\" without a name");
+                atom(fmt::format("\\k<{}>", groupName('>')));
+                return;
+            default: --m_at; atom(literal(escapedCharacter(false)));
+        }
+    }
+
+    /// After a backslash: one of the escapes that stand for a set of characters.
+    std::optional<CharacterSet> escapedSet() {
+        const char c = peek();
+        switch (c) {
+            case 's': ++m_at; return setOf(kSpace);
+            case 'S': ++m_at; return setOf(kNotSpace);
+            case 'd': ++m_at; return setOf("\\p{Nd}");
+            case 'D': ++m_at; return setOf("\\P{Nd}");
+            case 'h': ++m_at; return setOf(kHex);
+            case 'H': ++m_at; return setOf(kNotHex);
+            case 'w': ++m_at; return setOf(kWord);
+            case 'W': ++m_at; return negated(setOf(kWord));
+            case 'p':
+            case 'P': break;
+            default: return std::nullopt;
+        }
+        ++m_at;
+        if (!take("{")) throw unsupported(fmt::format("\"\\{}\" without a name in braces", c));
+        bool negative = c == 'P';
+        if (take("^")) negative = !negative;
+        const auto end = m_pattern.find('}', m_at);
+        if (end == std::string_view::npos) throw malformed("a property's name is not closed");
+        const std::string_view name = m_pattern.substr(m_at, end - m_at);
+        auto set = propertySet(name);
+        if (!set) throw unsupported("the property " + inQuotes(name));
+        m_at = end + 1;
+        if (!negative) return set;
+        if (set->items.rfind("\\p{", 0) == 0 && set->items.find('}') + 1 == set->items.size()) {
+            set->items[1] = 'P';
+            return set;
+        }
+        return negated(*set);
+    }
+
+    /// After a backslash: an escape that stands for one character.
+    char32_t escapedCharacter(bool inClass) {
+        if (atEnd()) throw malformed("a backslash at the end");
+        const char c = peek();
+        switch (c) {
+            case 't': ++m_at; return '\t';
+            case 'n': ++m_at; return '\n';
+            case 'r': ++m_at; return '\r';
+            case 'f': ++m_at; return '\f';
+            case 'v': ++m_at; return '\v';
+            case 'a': ++m_at; return '\a';
+            case 'e': ++m_at; return 0x1B;
+            case 'b':
+                if (!inClass) break;
+                ++m_at;
+                return '\b';
+            case '0': ++m_at; return digits(8, 0, 2);
+            case 'x': {
+                ++m_at;
+                if (take("{")) {
+                    const char32_t value = digits(16, 1, 8);
+                    if (!take("}")) throw malformed("a character's number is not closed");
+                    return value;
+                }
+                const char32_t value = digits(16, 1, 2);
+                if (value > 0x7F) throw unsupported("single bytes above \\x7F");
+                return value;
+            }
+            case 'u': ++m_at; return digits(16, 4, 4);
+            default: break;
+        }
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '1' && c <= '9'))
+            throw unsupported(fmt::format("\"\\{}\"", c));
+        return takeCharacter();
+    }
+
+    char32_t digits(int base, int fewest, int most) {
+        std::uint32_t value = 0;
+        int count = 0;
+        for (; count < most; ++count) {
+            const char c = peek();
+            int digit = 99;
+            if (c >= '0' && c <= '9') digit = c - '0';
+            if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
+            if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
+            if (digit >= base) break;
+            value = value * static_cast<std::uint32_t>(base) + static_cast<std::uint32_t>(digit);
+            ++m_at;
+        }
+        if (count < fewest) throw malformed("too few digits in a character's number");
+        if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) throw malformed("no such character");
+        return value;
+    }
+
+    /// After an opening bracket, up to and with the closing one.
+    CharacterSet characterClass(std::size_t depth) {
+        if (depth > kMaxNesting) throw unsupported("classes nested more than 64 deep");
+        const bool negative = take("^");
+        std::vector<CharacterSet> sides(1);  // of "&&"
+        bool first = true;
+        while (true) {
+            if (atEnd()) throw malformed("a character class is not closed");
+            CharacterSet& set = sides.back();
+            if (peek() == ']' && !first) {
+                ++m_at;
+                break;
+            }
+            first = false;
+            if (take("&&")) {
+                if (sides.size() > kMaxNesting) throw unsupported("more than 64 \"&&\" in one class");
+                sides.emplace_back();
+                continue;
+            }
+            if (peek() == '[') {
+                if (peek(1) == ':') {
+                    set.add(posixBracket());
+                } else {
+                    ++m_at;
+                    set.add(characterClass(depth + 1));
+                }
+                continue;
+            }
+            bool escaped = false;
+            if (take("\\")) {
+                if (auto known = escapedSet()) {
+                    set.add(std::move(*known));
+                    if (peek() == '-') {  // no range starts with a set: the hyphen stands for itself
+                        ++m_at;
+                        set.items += literal('-');
+                    }
+                    continue;
+                }
+                escaped = true;
+            }
+            const char32_t low = escaped ? escapedCharacter(true) : takeCharacter();
+            set.items += literal(low);
+            if (peek() != '-' || peek(1) == ']' || m_at + 1 >= m_pattern.size()) continue;
+            if (low == '-' && !escaped) continue;  // a hyphen that stands first stands for itself
+            ++m_at;
+            if (peek() == '[') throw unsupported("a range that ends with a set");
+            char32_t high = 0;
+            if (take("\\")) {
+                if (escapedSet()) throw unsupported("a range that ends with a set");
+                high = escapedCharacter(true);
+            } else {
+                high = takeCharacter();
+            }
+            if (high < low) throw malformed("a range with its ends exchanged");
+            set.items += '-' + literal(high);
+        }
+        for (const auto& side : sides)
+            if (side.items.empty() && side.others.empty()) throw malformed("an empty character class");
+
+        CharacterSet result = std::move(sides.front());
+        if (sides.size() > 1) {
+            std::string all;
+            for (std::size_t i = 1; i < sides.size(); ++i)
+                all += fmt::format("(?={})", sides[i].expression());
+            result = {"", {fmt::format("(?:{}{})", all, result.expression())}};
+        }
+        return negative ? negated(result) : result;
+    }
+
+    CharacterSet posixBracket() {
+        const auto end = m_pattern.find(":]", m_at + 2);
+        if (end == std::string_view::npos) throw malformed("a POSIX bracket is not closed");
+        std::string_view name = m_pattern.substr(m_at + 2, end - m_at - 2);
+        const bool negative = !name.empty() && name.front() == '^';
+        if (negative) name.remove_prefix(1);
+        // Those whose members are beyond doubt.
+        for (const std::string_view known :
+             {"alnum", "alpha", "digit", "lower", "space", "upper", "word", "xdigit"}) {
+            if (name != known) continue;
+            m_at = end + 2;
+            const auto set = *propertySet(name);
+            return negative ? negated(set) : set;
+        }
+        throw unsupported("the bracket " + inQuotes(m_pattern.substr(m_at, end + 2 - m_at)));
+    }
+
+    std::string_view m_pattern;
+    const Place& m_place;
+    std::size_t m_at = 0;
+    std::string m_out;
+    std::optional<std::size_t> m_atom;  ///< where in m_out the last atom begins
+    bool m_quantified = false;          ///< whether it has a quantifier already
+    std::vector<Group> m_groups;
+};
+
+}  // namespace
+
+std::string pcreOfOniguruma(std::string_view pattern, const Place& place) {
+    return Translator(pattern, place).run();
+}
+
+}  // namespace rheo
