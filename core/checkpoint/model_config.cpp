@@ -239,7 +239,7 @@ std::vector<ParameterSpec> expectedParameters(const ModelConfig& c) {
                     {c.vocabulary, c.dModel},
                     InitKind::Normal,
                     c.initializerRange,
-                    false});
+                    true});
     if (c.learnedPositions)
         list.push_back({names.prefix + names.positions + ".weight",
                         {c.maxPositions + c.positionOffset, c.dModel},
@@ -280,9 +280,9 @@ std::vector<ParameterSpec> expectedParameters(const ModelConfig& c) {
                         {c.vocabulary, c.dModel},
                         InitKind::Normal,
                         c.initializerRange,
-                        true});
+                        false});
     if (c.unembeddingBias)
-        list.push_back({names.unembedding + ".bias", {c.vocabulary}, InitKind::Zeros, 0, true});
+        list.push_back({names.unembedding + ".bias", {c.vocabulary}, InitKind::Zeros, 0, false});
     return list;
 }
 

@@ -117,7 +117,7 @@ struct ModelConfig {
 
     double initializerRange = 0.02;            ///< SD of untrained weights
     std::optional<double> residualInitRange;   ///< SD of untrained attnOut and down, where it differs
-    std::optional<std::int64_t> paddingToken;  ///< its untrained embedding is zero
+    std::optional<std::int64_t> paddingToken;  ///< its untrained embedding is zero, where that is so
     std::string storedDType;                   ///< as the config says: "bfloat16"; empty if it does not
     std::optional<std::int64_t> beginToken;
     std::vector<std::int64_t> endTokens;
@@ -143,7 +143,7 @@ struct ParameterSpec {
     std::vector<std::int64_t> shape;
     InitKind init = InitKind::Normal;
     double initRange = 0;
-    bool isUnembedding = false;  ///< named without the prefix
+    bool zeroPaddingRow = false;  ///< row ModelConfig::paddingToken starts as zero
 };
 
 /// Every parameter of a model, once; a tied unembedding is not among them.

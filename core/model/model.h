@@ -29,10 +29,10 @@ struct ForwardRequest {
     /// For each prompt, the token positions whose states (and logits) are wanted, ascending.
     std::vector<std::vector<std::int32_t>> positions;
     bool states = true;
-    PointIndex firstPoint{0};                ///< states of points firstPoint ..
-    std::optional<PointIndex> lastPoint;     ///< .. lastPoint, inclusive; default the final one
-    bool writes = false;                     ///< what was added between those points
-    bool logits = false;                     ///< at `positions`
+    PointIndex firstPoint{0};             ///< states of points firstPoint ..
+    std::optional<PointIndex> lastPoint;  ///< .. lastPoint, inclusive; default the final one
+    bool writes = false;                  ///< what was added between those points
+    bool logits = false;                  ///< at `positions`
 };
 
 struct ForwardResult {

@@ -1,0 +1,75 @@
+#pragma once
+// Internal to this room: include ATen before it.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/checkpoint/model_config.h"
+#include "core/model/weights.h"
+
+namespace rheo {
+
+/// Which code runs between matrix products: loops over float rows on a CPU and tensor operations
+/// elsewhere, or tensor operations everywhere (to test the one against the other).
+enum class KernelChoice { ByDevice, TensorOperations };
+
+/// Keys and values of the tokens of one sequence, [capacity, 2 * kvHeads * headDim] a block: the keys of all
+/// heads, then the values. float32 with the plain loops, else the compute dtype.
+struct KeyValueCache {
+    std::vector<at::Tensor> blocks;
+};
+
+/// Where the tokens and the queries of each packed sequence are.
+struct AttentionRows {
+    struct Sequence {
+        std::int64_t firstRow, tokens;     ///< rows of keys and values
+        std::int64_t firstQuery, queries;  ///< rows of queries
+    };
+    std::vector<Sequence> sequences;
+    std::vector<std::int64_t> rowToken;    ///< [row] which token of its sequence it is
+    std::vector<std::int64_t> queryToken;  ///< [query] likewise
+    std::int64_t start = 0;                ///< position of token 0
+};
+
+/// Cosines and sines of the rotary angles of the positions start .. start + tokens - 1, [token, rotaryDim /
+/// 2] float32. With long rope, which of two sets holds depends on the length of the whole sequence.
+struct RotaryTable {
+    std::vector<float> cosine, sine;
+    std::vector<float> longCosine, longSine;  ///< empty without long rope
+    std::int64_t half = 0;
+    std::int64_t longFrom = 0;  ///< whole sequences longer than this use the long set
+};
+
+RotaryTable rotaryTable(const RopeConfig& rope, std::int64_t rotaryDim, std::int64_t start,
+                        std::int64_t tokens);
+
+/// What attention needs of one block.
+struct AttentionTask {
+    const ModelConfig& config;
+    const BlockConfig& block;
+    const BlockWeights& weights;
+    const AttentionRows& rows;
+    const RotaryTable* rotary;  ///< null without rotary positions
+    const at::Tensor* before;   ///< cache of this block: rows.start tokens shared by all sequences, or null
+    at::Tensor* store;          ///< cache of this block to write to, or null
+};
+
+/// Rotates, norms and attends with the plain loops. `queries` [query, heads * headDim] and `keysValues`
+/// [row, 2 kvHeads * headDim] are float32 rows on the CPU, perhaps of one tensor, and are changed in place.
+/// Returns [query, heads * headDim] float32.
+at::Tensor attendPlain(const AttentionTask& task, const at::Tensor& queries, const at::Tensor& keysValues,
+                       const Progress& progress);
+
+/// The same by tensor operations, in the dtype of its input, on any device; nothing is changed in place.
+at::Tensor attendTensors(const AttentionTask& task, const at::Tensor& queries, const at::Tensor& keysValues,
+                         const Progress& progress);
+
+/// Norm of rows [row, width] by tensor operations, computed in float32, in the dtype of `x`.
+at::Tensor normTensors(const at::Tensor& x, const NormWeights& weights, NormKind kind, double epsilon);
+
+/// Sets the threads that libtorch and BLAS use on this thread's behalf.
+void useThreads(int threads);
+
+}  // namespace rheo

@@ -1,0 +1,188 @@
+#include "core/model/kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+// Column-major, as Fortran has it: a row-major [m, n] matrix is its [n, m] transpose.
+extern "C" void sgemm_(const char* transA, const char* transB, const int* m, const int* n, const int* k,
+                       const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
+                       const float* beta, float* c, const int* ldc);
+
+// One program runs on every x86-64, and uses the wide registers where there are some. Resolved by the
+// loader, which sanitizers cannot follow.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define RHEO_WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define RHEO_WIDE
+#endif
+
+namespace rheo::kernels {
+
+namespace {
+
+/// e^x by 2^k times a polynomial of the rest, |rest| <= ln(2) / 2: the Taylor series to the seventh power is
+/// off by less than 6e-9 there. Written without branches, so that the compiler makes vectors of it.
+inline float exponential(float x) {
+    const float clamped = std::max(x, -87.0F);
+    const float scaled = clamped * 1.44269504F;
+    const auto k = static_cast<std::int32_t>(scaled + (scaled < 0 ? -0.5F : 0.5F));
+    const auto whole = static_cast<float>(k);
+    // ln 2 in two parts, the first exact in few bits, keeps the difference exact.
+    const float r = (clamped - whole * 0.693359375F) + whole * 2.12194440e-4F;
+    float p = 1.0F / 5040;
+    p = p * r + 1.0F / 720;
+    p = p * r + 1.0F / 120;
+    p = p * r + 1.0F / 24;
+    p = p * r + 1.0F / 6;
+    p = p * r + 0.5F;
+    p = p * r + 1.0F;
+    p = p * r + 1.0F;
+    return p * std::bit_cast<float>((k + 127) << 23);
+}
+
+RHEO_WIDE float sumOfSquares(const float* x, float shift, std::int64_t n) {
+    float sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) sum += (x[i] - shift) * (x[i] - shift);
+    return sum;
+}
+
+RHEO_WIDE float sumOf(const float* x, std::int64_t n) {
+    float sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) sum += x[i];
+    return sum;
+}
+
+RHEO_WIDE void scaleRow(const float* x, const float* weight, float scale, std::int64_t n, float* y) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] * scale * weight[i];
+}
+
+RHEO_WIDE void shiftAndScaleRow(const float* x, const float* weight, const float* bias, float shift,
+                                float scale, std::int64_t n, float* y) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - shift) * scale * weight[i] + bias[i];
+}
+
+RHEO_WIDE float greatest(const float* x, std::int64_t n, float atLeast) {
+    float top = atLeast;
+    for (std::int64_t i = 0; i < n; ++i) top = x[i] > top ? x[i] : top;
+    return top;
+}
+
+/// x[i] = e^(scale * (x[i] - top)); returns their sum.
+RHEO_WIDE float exponentials(float* x, float top, float scale, std::int64_t n) {
+    float sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+        x[i] = exponential(scale * (x[i] - top));
+        sum += x[i];
+    }
+    return sum;
+}
+
+RHEO_WIDE void multiply(float* x, float factor, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) x[i] *= factor;
+}
+
+void softcapRow(float* x, float scale, float cap, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) x[i] = cap * std::tanh(scale * x[i] / cap);
+}
+
+/// Keys of `range` that a query at `position` sees, as [begin, end).
+struct Seen {
+    std::int64_t begin, end;
+};
+Seen seenBy(std::int64_t position, const KeyRange& range, std::int64_t window) {
+    const std::int64_t oldest = window > 0 ? position - window + 1 : 0;
+    const std::int64_t begin = std::clamp<std::int64_t>(oldest - range.first, 0, range.count);
+    const std::int64_t end = std::clamp<std::int64_t>(position + 1 - range.first, begin, range.count);
+    return {begin, end};
+}
+
+/// scores [count, range.count] = queries keys^T
+void products(const HeadTask& task, const KeyRange& range, float* scores) {
+    if (range.count == 0) return;
+    const int m = static_cast<int>(range.count);
+    const int n = static_cast<int>(task.count);
+    const int k = static_cast<int>(task.width);
+    const int lda = static_cast<int>(range.stride);
+    const int ldb = static_cast<int>(task.queryStride);
+    const float one = 1;
+    const float zero = 0;
+    sgemm_("T", "N", &m, &n, &k, &one, range.keys, &lda, task.queries, &ldb, &zero, scores, &m);
+}
+
+/// out [count, width] = weights [count, range.count] values, added to what is there if `add`
+void mix(const HeadTask& task, const KeyRange& range, const float* weights, bool add) {
+    if (range.count == 0) return;
+    const int m = static_cast<int>(task.width);
+    const int n = static_cast<int>(task.count);
+    const int k = static_cast<int>(range.count);
+    const int lda = static_cast<int>(range.stride);
+    const int ldc = static_cast<int>(task.outStride);
+    const float one = 1;
+    const float beta = add ? 1 : 0;
+    sgemm_("N", "N", &m, &n, &k, &one, range.values, &lda, weights, &k, &beta, task.out, &ldc);
+}
+
+}  // namespace
+
+void rmsNormRow(const float* x, const float* weight, float epsilon, std::int64_t n, float* y) {
+    const float mean = sumOfSquares(x, 0, n) / static_cast<float>(n);
+    scaleRow(x, weight, 1 / std::sqrt(mean + epsilon), n, y);
+}
+
+void layerNormRow(const float* x, const float* weight, const float* bias, float epsilon, std::int64_t n,
+                  float* y) {
+    const float mean = sumOf(x, n) / static_cast<float>(n);
+    const float variance = sumOfSquares(x, mean, n) / static_cast<float>(n);
+    shiftAndScaleRow(x, weight, bias, mean, 1 / std::sqrt(variance + epsilon), n, y);
+}
+
+RHEO_WIDE void rotateHead(float* head, const float* cosine, const float* sine, std::int64_t half) {
+    for (std::int64_t i = 0; i < half; ++i) {
+        const float a = head[i];
+        const float b = head[i + half];
+        head[i] = a * cosine[i] - b * sine[i];
+        head[i + half] = b * cosine[i] + a * sine[i];
+    }
+}
+
+std::int64_t scratchOf(std::int64_t queries, std::int64_t keys) {
+    return queries * keys;
+}
+
+void attendHead(const HeadTask& task, float* scratch) {
+    float* before = scratch;
+    float* own = scratch + task.count * task.before.count;
+    products(task, task.before, before);
+    products(task, task.own, own);
+
+    for (std::int64_t i = 0; i < task.count; ++i) {
+        float* const rows[2] = {before + i * task.before.count, own + i * task.own.count};
+        const KeyRange* const ranges[2] = {&task.before, &task.own};
+        Seen seen[2];
+        float scale = task.scale;
+        float top = -std::numeric_limits<float>::infinity();
+        for (int part = 0; part < 2; ++part) {
+            seen[part] = seenBy(task.positions[i], *ranges[part], task.window);
+            const std::int64_t count = seen[part].end - seen[part].begin;
+            if (task.softcap > 0) softcapRow(rows[part] + seen[part].begin, scale, task.softcap, count);
+            top = greatest(rows[part] + seen[part].begin, count, top);
+        }
+        if (task.softcap > 0) scale = 1;
+        float sum = 0;
+        for (int part = 0; part < 2; ++part)
+            sum += exponentials(rows[part] + seen[part].begin, top, scale, seen[part].end - seen[part].begin);
+        for (int part = 0; part < 2; ++part) {
+            multiply(rows[part] + seen[part].begin, 1 / sum, seen[part].end - seen[part].begin);
+            std::fill(rows[part], rows[part] + seen[part].begin, 0.0F);
+            std::fill(rows[part] + seen[part].end, rows[part] + ranges[part]->count, 0.0F);
+        }
+    }
+
+    mix(task, task.before, before, false);
+    mix(task, task.own, own, task.before.count > 0);
+}
+
+}  // namespace rheo::kernels

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+
+namespace rheo::kernels {
+
+// The small loops between matrix products, on plain float rows: what would otherwise be a dozen tensor
+// operations, each with its own allocation, for every one of them. Internal to this room.
+
+/// y[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i], i < n. `y` may be `x`.
+void rmsNormRow(const float* x, const float* weight, float epsilon, std::int64_t n, float* y);
+
+/// y[i] = (x[i] - mean(x)) / sqrt(var(x) + epsilon) * weight[i] + bias[i], biased variance. `y` may be `x`.
+void layerNormRow(const float* x, const float* weight, const float* bias, float epsilon, std::int64_t n,
+                  float* y);
+
+/// Rotates one head in place: units i and i + half, i < half, by the angle with cosine[i] and sine[i].
+void rotateHead(float* head, const float* cosine, const float* sine, std::int64_t half);
+
+/// Causal attention of one head over keys that lie in up to two places.
+struct KeyRange {
+    const float* keys = nullptr;    ///< key j at keys + j * stride
+    const float* values = nullptr;  ///< likewise
+    std::int64_t stride = 0;
+    std::int64_t first = 0;  ///< position of key 0
+    std::int64_t count = 0;
+};
+
+struct HeadTask {
+    const float* queries = nullptr;  ///< query i at queries + i * queryStride, [width]
+    std::int64_t queryStride = 0;
+    const std::int64_t* positions = nullptr;  ///< [count] of each query, ascending
+    std::int64_t count = 0;
+    KeyRange before;         ///< may be empty; positions first ..
+    KeyRange own;            ///< .. followed by these
+    std::int64_t width = 0;  ///< units of a head
+    float scale = 1;
+    float softcap = 0;        ///< 0: none
+    std::int64_t window = 0;  ///< 0: none
+    float* out = nullptr;     ///< of query i at out + i * outStride, [width]
+    std::int64_t outStride = 0;
+};
+
+/// Floats of scratch that attendHead needs for `queries` queries over `keys` keys.
+std::int64_t scratchOf(std::int64_t queries, std::int64_t keys);
+
+/// out = softmax(scale * queries keys^T, softcapped, over the keys at or before each query and inside its
+/// window) values. `scratch` as scratchOf says. Matrix products by BLAS, exponentials to 1e-7 relative.
+void attendHead(const HeadTask& task, float* scratch);
+
+}  // namespace rheo::kernels

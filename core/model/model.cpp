@@ -1,0 +1,430 @@
+#include "core/model/model.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <torch/cuda.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/model/block_stack.h"
+
+namespace rheo {
+
+namespace {
+
+at::ScalarType scalarType(DType dtype) {
+    switch (dtype) {
+        case DType::Float32: return at::kFloat;
+        case DType::BFloat16: return at::kBFloat16;
+        case DType::Float16: return at::kHalf;
+    }
+    return at::kFloat;
+}
+
+/// "cpu", "cuda", "cuda:1". Throws Error(InvalidArgument or Device).
+at::Device parseDevice(const std::string& name) {
+    if (name == "cpu") return at::Device(at::kCPU);
+    int index = 0;
+    bool valid = name == "cuda";
+    if (name.starts_with("cuda:")) {
+        const auto [end, failed] = std::from_chars(name.data() + 5, name.data() + name.size(), index);
+        valid = failed == std::errc{} && end == name.data() + name.size() && index >= 0 && index < 128;
+    }
+    if (!valid)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("'{}' is no device; write cpu, cuda or cuda:1", name), name);
+    if (!torch::cuda::is_available())
+        throw Error(ErrorCode::Device,
+                    fmt::format("{} is not available: libtorch was built without CUDA, or finds no CUDA "
+                                "device; use --device cpu, or a libtorch with CUDA",
+                                name),
+                    name);
+    if (static_cast<std::size_t>(index) >= torch::cuda::device_count())
+        throw Error(ErrorCode::Device,
+                    fmt::format("there is no {}: {} CUDA devices are there, counted from 0", name,
+                                torch::cuda::device_count()),
+                    name);
+    return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
+}
+
+/// libtorch's failures as ours; `doing` completes "... failed".
+template <class Function>
+auto translated(const char* doing, Function&& function) {
+    try {
+        return function();
+    } catch (const c10::Error& failure) {
+        std::string reason = failure.what_without_backtrace();
+        const bool memory = reason.find("out of memory") != std::string::npos ||
+                            reason.find("can't allocate memory") != std::string::npos;
+        if (memory)
+            throw Error(ErrorCode::OutOfMemory,
+                        fmt::format("{} failed, because memory ran out: {}; use a smaller batch, shorter "
+                                    "prompts or --dtype bfloat16",
+                                    doing, reason));
+        throw Error(reason.find("CUDA") != std::string::npos ? ErrorCode::Device : ErrorCode::Internal,
+                    fmt::format("{} failed in libtorch: {}", doing, reason));
+    } catch (const std::bad_alloc&) {
+        throw Error(ErrorCode::OutOfMemory,
+                    fmt::format("{} failed, because memory ran out; use a smaller batch, shorter prompts or "
+                                "--dtype bfloat16",
+                                doing));
+    }
+}
+
+std::string readableBytes(std::int64_t bytes) {
+    const double mib = static_cast<double>(bytes) / (1024 * 1024);
+    return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+}
+
+void requireMemory(const Checkpoint& checkpoint, const ModelOptions& options) {
+    const MemoryForecast forecast = checkpoint.forecast(options.dtype, 1, 1);
+    const auto available = availableMemory();
+    if (!available || forecast.peakLoadBytes <= *available) return;
+    throw Error(
+        ErrorCode::OutOfMemory,
+        fmt::format("loading {} as {} needs {} ({} parameters), and {} are available; {}",
+                    checkpoint.folder().string(), dtypeName(options.dtype),
+                    readableBytes(forecast.peakLoadBytes), forecast.parameters, readableBytes(*available),
+                    options.dtype == DType::Float32 ? "use --dtype bfloat16, or free memory"
+                                                    : "free memory, or choose a smaller model"),
+        checkpoint.folder().string());
+}
+
+class TorchContext : public PromptContext {
+public:
+    const std::vector<std::int32_t>& ids() const override { return m_ids; }
+
+    const void* model = nullptr;  ///< which model made it
+    std::vector<std::int32_t> m_ids;
+    KeyValueCache cache;
+    std::vector<at::Tensor> states;  ///< [point] of [token, unit], compute dtype
+};
+
+class TorchModel : public Model {
+public:
+    TorchModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelOptions& options, at::Device device,
+               Progress& progress)
+        : m_checkpoint(std::move(checkpoint)),
+          m_options(options),
+          m_threads(resolveThreads(options.threads)),
+          m_points(residualPoints(static_cast<int>(m_checkpoint->config().layers),
+                                  m_checkpoint->config().parallelBlocks)),
+          m_stack(load(device, progress)) {
+        m_identity = m_checkpoint->identity(options.dtype, options.untrainedSeed);
+    }
+
+    const ModelConfig& config() const override { return m_checkpoint->config(); }
+    const ModelOptions& options() const override { return m_options; }
+    const ModelIdentity& identity() const override { return m_identity; }
+    const std::vector<ResidualPoint>& points() const override { return m_points; }
+
+    ForwardResult forward(const ForwardRequest& request, Progress& progress) const override;
+    MatrixF logits(std::span<const std::int32_t> ids, Progress& progress) const override;
+    std::vector<std::int32_t> greedy(std::span<const std::int32_t> ids, int count, bool useCache,
+                                     Progress& progress) const override;
+    std::shared_ptr<const PromptContext> prepare(std::span<const std::int32_t> ids,
+                                                 Progress& progress) const override;
+    VectorF naturalState(const PromptContext& context, PointIndex point, int token) const override;
+    Continuation resume(const PromptContext& context, PointIndex point, int token, const MatrixF& states,
+                        bool wantLogits, Progress& progress) const override;
+
+private:
+    /// What libtorch keeps per thread, set for one call.
+    struct Call {
+        explicit Call(int threads) { useThreads(threads); }
+        c10::InferenceMode inference;
+    };
+
+    BlockStack load(at::Device device, Progress& progress) const {
+        const Call call(m_threads);
+        return translated("loading the model", [&] {
+            Weights weights = loadWeights(*m_checkpoint, device, scalarType(m_options.dtype),
+                                          m_options.untrainedSeed, m_threads, progress);
+            return BlockStack(m_checkpoint->config(), std::move(weights), device,
+                              scalarType(m_options.dtype));
+        });
+    }
+
+    std::int64_t lastPoint() const { return static_cast<std::int64_t>(m_points.size()) - 1; }
+
+    void checkIds(std::span<const std::int32_t> ids) const {
+        if (ids.empty()) throw Error(ErrorCode::InvalidArgument, "a prompt has no tokens");
+        if (static_cast<std::int64_t>(ids.size()) > config().maxPositions)
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("a prompt has {} tokens, and the model has positions for {}; shorten it",
+                                    ids.size(), config().maxPositions));
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            if (ids[i] < 0 || ids[i] >= config().vocabulary)
+                throw Error(ErrorCode::InvalidArgument,
+                            fmt::format("token id {} at position {} is not in the vocabulary of {}", ids[i],
+                                        i, config().vocabulary));
+    }
+
+    std::int64_t checkPoint(PointIndex point) const {
+        if (point.value() < 0 || point.value() > lastPoint())
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("there is no residual point {}: the model has {}, from 0", point.value(),
+                                    m_points.size()));
+        return point.value();
+    }
+
+    const TorchContext& own(const PromptContext& context) const {
+        const auto* mine = dynamic_cast<const TorchContext*>(&context);
+        if (mine == nullptr || mine->model != this)
+            throw Error(ErrorCode::Mismatch, "this prompt was prepared by another model; prepare it again");
+        return *mine;
+    }
+
+    std::int64_t checkToken(const TorchContext& context, int token) const {
+        if (token < 0 || static_cast<std::size_t>(token) >= context.ids().size())
+            throw Error(
+                ErrorCode::InvalidArgument,
+                fmt::format("there is no token {}: the prompt has {}, from 0", token, context.ids().size()));
+        return token;
+    }
+
+    at::Tensor embedded(std::span<const std::int32_t> ids, std::int64_t start) const {
+        const std::vector<std::int64_t> wide(ids.begin(), ids.end());
+        return m_stack.embed(at::tensor(wide, at::kLong), start, {static_cast<std::int64_t>(ids.size())});
+    }
+
+    std::shared_ptr<const Checkpoint> m_checkpoint;
+    ModelOptions m_options;
+    int m_threads;
+    std::vector<ResidualPoint> m_points;
+    BlockStack m_stack;
+    ModelIdentity m_identity;
+};
+
+/// Rows of `tensor` (all, or those of `index`) as float32, one after another on the CPU.
+at::Tensor hostRows(const at::Tensor& tensor, const at::Tensor* index) {
+    return (index != nullptr ? tensor.index_select(0, *index) : tensor).to(at::kCPU, at::kFloat).contiguous();
+}
+
+ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progress) const {
+    if (request.ids.empty()) throw Error(ErrorCode::InvalidArgument, "no prompt is given");
+    if (request.positions.size() != request.ids.size())
+        throw Error(ErrorCode::InvalidArgument, fmt::format("{} prompts are given, and positions for {}",
+                                                            request.ids.size(), request.positions.size()));
+    const std::int64_t first = checkPoint(request.firstPoint);
+    const std::int64_t last = request.lastPoint ? checkPoint(*request.lastPoint) : lastPoint();
+    if (last < first) throw Error(ErrorCode::InvalidArgument, "the last point is before the first");
+
+    std::vector<std::int64_t> ids;
+    std::vector<std::int64_t> lengths;
+    std::vector<std::int64_t> rows;  // of the packed tokens, those wanted
+    for (std::size_t prompt = 0; prompt < request.ids.size(); ++prompt) {
+        checkIds(request.ids[prompt]);
+        std::int32_t before = -1;
+        for (const std::int32_t position : request.positions[prompt]) {
+            if (position <= before || static_cast<std::size_t>(position) >= request.ids[prompt].size())
+                throw Error(ErrorCode::InvalidArgument,
+                            fmt::format("position {} of prompt {} is not one of its {} tokens, in ascending "
+                                        "order",
+                                        position, prompt, request.ids[prompt].size()));
+            rows.push_back(static_cast<std::int64_t>(ids.size()) + position);
+            before = position;
+        }
+        ids.insert(ids.end(), request.ids[prompt].begin(), request.ids[prompt].end());
+        lengths.push_back(static_cast<std::int64_t>(request.ids[prompt].size()));
+    }
+
+    ForwardResult result;
+    const auto count = static_cast<std::int64_t>(rows.size());
+    const std::int64_t units = config().dModel;
+    return translated("running the model", [&]() -> ForwardResult {
+        if (request.states) result.states = Array3F(count, last - first + 1, units);
+        if (request.writes) result.writes = Array3F(count, last - first, units);
+        if (request.logits) result.logits.resize(count, config().vocabulary);
+        const std::int64_t end = request.logits ? lastPoint() : last;
+        if (count == 0 || !(request.states || request.writes || request.logits)) return std::move(result);
+
+        const Call call(m_threads);
+        const at::Tensor wanted = at::tensor(rows, at::kLong).to(m_stack.device());
+        const bool all = rows.size() == ids.size();
+        const auto keep = [&](Array3F& out, const at::Tensor& tensor, bool wantedOnly, std::int64_t slot) {
+            const at::Tensor host = hostRows(tensor, all || wantedOnly ? nullptr : &wanted);
+            const float* values = host.data_ptr<float>();
+            for (std::int64_t row = 0; row < count; ++row)
+                std::copy_n(values + row * units, units, out.at(row, slot));
+        };
+        Walk walk;
+        walk.lengths = lengths;
+        walk.state = m_stack.embed(at::tensor(ids, at::kLong), 0, lengths);
+        walk.lastPoint = end;
+        if (!all) walk.wanted = rows;
+        walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool wantedOnly) {
+            progress.report(static_cast<double>(point), static_cast<double>(end + 1));
+            if (request.states && point >= first && point <= last)
+                keep(result.states, state, wantedOnly, point - first);
+        };
+        if (request.writes)
+            walk.onWrite = [&](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
+                if (point >= first && point < last) keep(result.writes, write, wantedOnly, point - first);
+            };
+        const at::Tensor state = m_stack.walk(walk, progress);
+        if (request.logits) m_stack.unembed(state, result.logits.data(), progress);
+        progress.report(1, 1);
+        return std::move(result);
+    });
+}
+
+MatrixF TorchModel::logits(std::span<const std::int32_t> ids, Progress& progress) const {
+    ForwardRequest request;
+    request.ids = {{ids.begin(), ids.end()}};
+    request.positions.emplace_back(ids.size());
+    std::iota(request.positions[0].begin(), request.positions[0].end(), 0);
+    request.states = false;
+    request.logits = true;
+    return forward(request, progress).logits;
+}
+
+std::vector<std::int32_t> TorchModel::greedy(std::span<const std::int32_t> ids, int count, bool useCache,
+                                             Progress& progress) const {
+    checkIds(ids);
+    if (count < 0) throw Error(ErrorCode::InvalidArgument, "a negative number of tokens is asked for");
+    const auto total = static_cast<std::int64_t>(ids.size()) + count;
+    if (total > config().maxPositions)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} tokens and {} more are asked for, and the model has positions for {}",
+                                ids.size(), count, config().maxPositions));
+    return translated("running the model", [&] {
+        const Call call(m_threads);
+        std::vector<std::int32_t> sequence(ids.begin(), ids.end());
+        KeyValueCache cache = m_stack.makeCache(useCache ? total : 0);
+        std::int64_t cached = 0;
+        VectorF scores(config().vocabulary);
+        for (int step = 0; step < count; ++step) {
+            const auto length = static_cast<std::int64_t>(sequence.size());
+            // With long rope, keys made for a short sequence are of no use once it is a long one.
+            for (const RopeConfig& rope : config().ropes)
+                if (rope.kind == RopeKind::LongRope && cached <= rope.originalMaxPositions &&
+                    length > rope.originalMaxPositions)
+                    cached = 0;
+            if (!useCache) cached = 0;
+            Walk walk;
+            walk.start = cached;
+            walk.lengths = {length - cached};
+            walk.state = embedded(std::span(sequence).subspan(static_cast<std::size_t>(cached)), cached);
+            walk.before = &cache;
+            if (useCache) walk.store = &cache;
+            walk.lastPoint = lastPoint();
+            if (length - cached > 1) walk.wanted = {length - cached - 1};
+            m_stack.unembed(m_stack.walk(walk, progress), scores.data(), progress);
+            cached = length;
+            Eigen::Index best = 0;
+            scores.maxCoeff(&best);
+            sequence.push_back(static_cast<std::int32_t>(best));
+            progress.report(step + 1, count);
+        }
+        sequence.erase(sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(ids.size()));
+        return sequence;
+    });
+}
+
+std::shared_ptr<const PromptContext> TorchModel::prepare(std::span<const std::int32_t> ids,
+                                                         Progress& progress) const {
+    checkIds(ids);
+    return translated("running the prompt", [&] {
+        const Call call(m_threads);
+        auto context = std::make_shared<TorchContext>();
+        context->model = this;
+        context->m_ids.assign(ids.begin(), ids.end());
+        context->cache = m_stack.makeCache(static_cast<std::int64_t>(ids.size()));
+        Walk walk;
+        walk.lengths = {static_cast<std::int64_t>(ids.size())};
+        walk.state = embedded(ids, 0);
+        walk.store = &context->cache;
+        walk.lastPoint = lastPoint();
+        walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool) {
+            progress.report(static_cast<double>(point), static_cast<double>(lastPoint()));
+            context->states.push_back(state);
+        };
+        m_stack.walk(walk, progress);
+        return std::shared_ptr<const PromptContext>(std::move(context));
+    });
+}
+
+VectorF TorchModel::naturalState(const PromptContext& context, PointIndex point, int token) const {
+    const TorchContext& prompt = own(context);
+    const std::int64_t p = checkPoint(point);
+    const std::int64_t t = checkToken(prompt, token);
+    return translated("reading a state", [&]() -> VectorF {
+        const Call call(m_threads);
+        const at::Tensor row = hostRows(prompt.states[static_cast<std::size_t>(p)].narrow(0, t, 1), nullptr);
+        return Eigen::Map<const VectorF>(row.data_ptr<float>(), config().dModel);
+    });
+}
+
+Continuation TorchModel::resume(const PromptContext& context, PointIndex point, int token,
+                                const MatrixF& states, bool wantLogits, Progress& progress) const {
+    const TorchContext& prompt = own(context);
+    const std::int64_t p = checkPoint(point);
+    const std::int64_t t = checkToken(prompt, token);
+    const std::int64_t units = config().dModel;
+    const std::int64_t count = states.rows();
+    if (count < 1 || states.cols() != units)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("states of [{}, {}] are given, where [1 or more, {}] are needed", count,
+                                states.cols(), units));
+    const std::int64_t tokens = static_cast<std::int64_t>(prompt.ids().size()) - t;
+    return translated("running a teleported state", [&] {
+        const Call call(m_threads);
+        Continuation result;
+        result.states.reserve(static_cast<std::size_t>(count));
+        for (std::int64_t i = 0; i < count; ++i)
+            result.states.emplace_back(tokens, lastPoint() - p + 1, units);
+
+        const at::Tensor natural = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, tokens);
+        at::Tensor input = at::empty({count, tokens, units}, natural.options());
+        if (tokens > 1) input.copy_(natural.unsqueeze(0).expand({count, tokens, units}));
+        // Written for the duration of this copy only; libtorch has no view of memory it may not write.
+        const at::Tensor given = at::from_blob(const_cast<float*>(states.data()), {count, units}, at::kFloat);
+        input.select(1, 0).copy_(given);
+
+        Walk walk;
+        walk.state = input.view({count * tokens, units});
+        walk.lengths.assign(static_cast<std::size_t>(count), tokens);
+        walk.start = t;
+        walk.before = &prompt.cache;
+        walk.firstPoint = p;
+        walk.lastPoint = lastPoint();
+        walk.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
+            const at::Tensor host = hostRows(state, nullptr);
+            const float* values = host.data_ptr<float>();
+            for (std::int64_t i = 0; i < count; ++i)
+                for (std::int64_t row = 0; row < tokens; ++row)
+                    std::copy_n(values + (i * tokens + row) * units, units,
+                                result.states[static_cast<std::size_t>(i)].at(row, at - p));
+        };
+        at::Tensor state = m_stack.walk(walk, progress);
+        if (wantLogits) {
+            result.logits.resize(count, config().vocabulary);
+            state = state.view({count, tokens, units}).select(1, tokens - 1).contiguous();
+            m_stack.unembed(state, result.logits.data(), progress);
+        }
+        return result;
+    });
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,
+                                         const ModelOptions& options, Progress& progress) {
+    const at::Device device = translated("choosing the device", [&] { return parseDevice(options.device); });
+    if (options.dtype == DType::Float16 && device.is_cpu())
+        throw Error(ErrorCode::Unsupported,
+                    "libtorch has no float16 matrix product on the CPU: use float32 or bfloat16 (a float16 "
+                    "checkpoint loads as either)");
+    if (!options.untrainedSeed && !checkpoint->weightsMissing().empty())
+        throw Error(ErrorCode::NotFound, checkpoint->weightsMissing(), checkpoint->folder().string());
+    if (device.is_cpu()) requireMemory(*checkpoint, options);
+    return std::make_shared<TorchModel>(std::move(checkpoint), options, device, progress);
+}
+
+}  // namespace rheo
