@@ -137,6 +137,7 @@ DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
     setLimits(plot.colorScale, values, options.measure, options.limit);
 
     result.figure.theme = options.theme;
+    result.figure.note = depthNote(points);
     result.figure.panels.push_back({{}, std::move(plot)});
     return result;
 }
@@ -177,6 +178,7 @@ Figure densityCurvesFigure(const DensityCurves& curves, const std::vector<Residu
         figure.panels.push_back({entry.title, std::move(plot)});
     }
     figure.columns = figure.panels.size() > 1 ? 2 : 1;
+    figure.note = depthNote(points);
     return figure;
 }
 

@@ -21,13 +21,15 @@ bool any(const std::vector<ResidualPoint>& points, Site site) {
 }
 
 std::string depthTitle(const std::vector<ResidualPoint>& points) {
-    if (any(points, Site::Unnamed)) return "Depth (point)";
-    if (any(points, Site::AttnIn) && any(points, Site::MlpIn))
-        return "Depth (block; long ticks attn_in, short mlp_in)";
-    return "Depth (block)";
+    return any(points, Site::Unnamed) ? "Depth (point)" : "Depth (block)";
 }
 
 }  // namespace
+
+std::string depthNote(const std::vector<ResidualPoint>& points) {
+    if (!any(points, Site::AttnIn) || !any(points, Site::MlpIn)) return {};
+    return "Depth: long ticks are attn_in (before attention), short ticks mlp_in (before the MLP).";
+}
 
 Axis depthAxisFrom(const std::vector<ResidualPoint>& points, int first) {
     Axis axis;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/base/residual_point.h"
@@ -11,6 +12,9 @@ namespace rheo {
 /// of room at both ends. A tick at each block's first point ("L00", "L01", ...; thinned by whoever draws,
 /// to what has room), one of rank 1 at its `mlp_in`, and "final". `points` must not be empty.
 Axis depthAxis(const std::vector<ResidualPoint>& points);
+
+/// What the ticks of depthAxis mean, for the small print; empty where there is but one kind.
+std::string depthNote(const std::vector<ResidualPoint>& points);
 
 /// As depthAxis, for the points from index `first` on only.
 Axis depthAxisFrom(const std::vector<ResidualPoint>& points, int first);

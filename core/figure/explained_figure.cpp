@@ -38,7 +38,6 @@ CurvePlot byComponent(const ExplainedInput& input, const Theme& theme) {
                                     null.mean.size(), components));
         Curve curve;
         curve.name = null.name;
-        curve.bandName = null.repeats > 0 ? fmt::format("95 % of {} repeats", null.repeats) : "95 %";
         curve.x = x;
         curve.y = percent(null.mean);
         curve.low = percent(null.low);
@@ -94,7 +93,20 @@ Figure explainedFigure(const ExplainedInput& input, const Theme& theme) {
     Figure figure;
     figure.theme = theme;
     figure.panels.push_back({"Pooled over depth", byComponent(input, theme)});
-    if (input.perPoint.size() > 0) figure.panels.push_back({"Own PCA of each point", byDepth(input, theme)});
+    const bool sameRepeats = std::all_of(input.nulls.begin(), input.nulls.end(), [&](const auto& null) {
+        return null.repeats == input.nulls.front().repeats;
+    });
+    if (!input.nulls.empty())
+        figure.note = sameRepeats && input.nulls.front().repeats > 0
+                          ? fmt::format("Dashed: mean of {} repeats of each null; bands: 2.5 to 97.5 %.",
+                                        input.nulls.front().repeats)
+                          : "Dashed: mean of each null; bands: 2.5 to 97.5 %.";
+    if (input.perPoint.size() > 0) {
+        figure.panels.push_back({"Own PCA of each point", byDepth(input, theme)});
+        const auto note = depthNote(input.points);
+        if (!figure.note.empty() && !note.empty()) figure.note += ' ';
+        figure.note += note;
+    }
     figure.columns = static_cast<int>(figure.panels.size());
     if (figure.panels.size() == 1) figure.panels.front().title.clear();
     return figure;

@@ -46,6 +46,12 @@ std::string decadeLabel(int exponent) {
 
 }  // namespace
 
+Color scaleColor(const ColorScale& scale, double value, const Color& missing) {
+    if (std::isnan(value)) return missing;
+    const double t = std::clamp((value - scale.low) / (scale.high - scale.low), 0.0, 1.0);
+    return mapColor(scale.map, scale.mapFrom + t * (scale.mapTo - scale.mapFrom));
+}
+
 std::string formatNumber(double value, int significant) {
     if (std::isnan(value)) return "NaN";
     if (std::isinf(value)) return value < 0 ? "-inf" : "inf";

@@ -34,11 +34,16 @@ struct ColorScale {
     ColorMap map = ColorMap::Viridis;
     double low = 0;
     double high = 1;
+    double mapFrom = 0;  ///< the part of the map that is used, for thin lines whose colours must
+    double mapTo = 1;    ///< stand out from the background: `low` has the colour at `mapFrom`
     std::string title;
     std::vector<Tick> ticks;
     bool clipsLow = false;   ///< values lie below `low`: that end of the bar is drawn pointed
     bool clipsHigh = false;  ///< values lie above `high`
 };
+
+/// The colour of a value: clamped to the ends of the scale; `missing` for NaN.
+Color scaleColor(const ColorScale& scale, double value, const Color& missing);
 
 enum class Dash { Solid, Dashed, Dotted };
 

@@ -168,16 +168,15 @@ Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
     Figure figure;
     figure.theme = theme;
     figure.columns = 2;
+    figure.note = depthNote(curves.points);
     const auto same = [](const MatrixD& distances) { return distances; };
     figure.panels.push_back(
         {"Distance",
-         drawing.plot(same, 0, curves.rms ? "Distance (units of the RMS)" : "Distance (residual units)", true,
-                      std::nullopt)});
-    figure.panels.push_back(
-        {"Retention", drawing.plot(retained, 0, "Share of the push that is left", false, 1.0)});
+         drawing.plot(same, 0, curves.rms ? "Units of the RMS" : "Residual units", true, std::nullopt)});
+    figure.panels.push_back({"Retention", drawing.plot(retained, 0, "Share of the push left", false, 1.0)});
     if (steps > 1)
         figure.panels.push_back(
-            {"Contraction", drawing.plot(contracted, 0.5, "ln of the growth in a step", false, 0.0)});
+            {"Contraction", drawing.plot(contracted, 0.5, "ln growth per step", false, 0.0)});
     if (!curves.tokens.empty()) figure.panels.push_back({"Next token", tokenBars(curves.tokens, theme)});
     return figure;
 }

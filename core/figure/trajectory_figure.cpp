@@ -152,6 +152,8 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     scale.map = options.map;
     scale.low = 0;
     scale.high = std::max<double>(1, static_cast<double>(scores.n1 - 1));
+    // Viridis ends in a yellow that is lost on white, and begins in a violet that is lost on black.
+    if (options.map != ColorMap::Vik) (theme.dark ? scale.mapFrom : scale.mapTo) = theme.dark ? 0.15 : 0.9;
     scale.title = "Depth";
     scale.ticks = depthTicks(input.points);
 
@@ -195,7 +197,7 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
             selectedPoints.xyz = selected->xyz;
             for (std::int64_t p = 0; p < scores.n1; ++p) selectedPoints.tags.push_back(p);
             selectedPoints.color = theme.selected;
-            selectedPoints.size = 3;
+            selectedPoints.size = 2.6;
             selectedPoints.layer = 2;
         } else {
             selected.reset();
@@ -309,7 +311,7 @@ void addTeleport(Figure& figure, const TeleportOverlay& overlay, const Trajector
     teleported.xyz = path(overlay.teleported);
     closeLine(teleported, -1);
     teleported.style.color = theme.teleported;
-    teleported.style.width = 2;
+    teleported.style.width = 1.6;
     teleported.pickable = false;
     teleported.layer = 3;
 
@@ -335,7 +337,7 @@ void addTeleport(Figure& figure, const TeleportOverlay& overlay, const Trajector
         return set;
     };
     plot.markers.push_back(mark(natural, MarkerShape::Ring, 6, false));
-    plot.markers.push_back(mark(teleported, MarkerShape::Disc, 3.4, true));
+    plot.markers.push_back(mark(teleported, MarkerShape::Disc, 2.8, true));
     plot.markers.push_back(mark(teleported, MarkerShape::Diamond, 8, false));
     include(extent, natural.xyz);
     include(extent, teleported.xyz);

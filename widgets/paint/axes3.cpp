@@ -235,8 +235,8 @@ void addTitle(Labeller& labeller, const TickedAxis& ticked, const Axis& axis, co
     const double length = norm(along);
     double angle = std::atan2(-along.y(), along.x()) * 180 / std::numbers::pi;
     // Text is read from the left, and from below where it stands.
-    if (angle > 90.5) angle -= 180;
-    if (angle <= -89.5) angle += 180;
+    if (angle > 120) angle -= 180;
+    if (angle <= -60) angle += 180;
     QString whole = QString::fromStdString(axis.title);
     QStringList lines{whole};
     if (const auto cut = whole.indexOf(" ("); cut > 0 && metrics.width(whole, type::axisTitle) > 1.1 * length)

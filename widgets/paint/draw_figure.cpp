@@ -40,6 +40,7 @@ public:
             const double top = all.bottom() - 6 - m_layout.note.height(m_metrics);
             title(m_layout.note, {6, top + m_metrics.ascent(m_layout.note.size)}, false, m_theme.muted);
         }
+        legend(m_layout.legend);
         for (std::size_t i = 0; i < m_layout.panels.size(); ++i) drawPanel(static_cast<int>(i));
     }
 
@@ -169,12 +170,16 @@ private:
         m_canvas.endGroup();
     }
 
+    QColor barColor(const ColorScale& scale, double share) const {
+        return toQColor(scaleColor(scale, scale.low + share * (scale.high - scale.low), m_theme.missing));
+    }
+
     void colorBar(const ColorScale& scale, const PanelLayout& layout) {
         if (!layout.colorBar) return;
         const QRectF bar = *layout.colorBar;
         m_canvas.beginGroup("color bar");
-        const QColor low = toQColor(mapColor(scale.map, 0));
-        const QColor high = toQColor(mapColor(scale.map, 1));
+        const QColor low = barColor(scale, 0);
+        const QColor high = barColor(scale, 1);
         QPolygonF outline{{bar.bottomLeft()}};
         if (scale.clipsLow) {
             const QPointF tip(bar.center().x(), bar.bottom() + bar.width());
@@ -192,7 +197,7 @@ private:
         const int steps = std::clamp(static_cast<int>(bar.height()), 16, 256);
         for (int i = 0; i < steps; ++i) {
             const QRectF step(bar.left(), bar.top(), bar.width(), bar.height() * (steps - i) / steps);
-            m_canvas.rectangle(step, toQColor(mapColor(scale.map, (i + 0.5) / steps)));
+            m_canvas.rectangle(step, barColor(scale, (i + 0.5) / steps));
         }
         Polylines lines{outline};
         const double height = m_metrics.capHeight(type::tick);

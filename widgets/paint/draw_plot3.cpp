@@ -4,7 +4,6 @@
 
 #include "widgets/paint/axes3.h"
 #include "widgets/paint/draw_figure.h"
-#include "widgets/paint/heatmap_image.h"
 
 namespace rheo {
 namespace {
@@ -87,10 +86,14 @@ private:
             Look look = model;
             look.color = toQColor(m_theme.missing, opacity);
             if (step < colorSteps && m_plot.colorScale)
-                look.color = toQColor(mapColor(m_plot.colorScale->map, step / (colorSteps - 1.0)), opacity);
+                look.color = toQColor(colorAt(*m_plot.colorScale, step / (colorSteps - 1.0)), opacity);
             m_looks.push_back(look);
         }
         return first;
+    }
+
+    Color colorAt(const ColorScale& scale, double share) const {
+        return scaleColor(scale, scale.low + share * (scale.high - scale.low), m_theme.missing);
     }
 
     std::int32_t colorStep(double value) const {

@@ -44,10 +44,30 @@ QSizeF sizeInPoints(const ExportOptions& options) {
 QByteArray encodeSvg(const Figure& figure, const ExportOptions& options) {
     const TextMetrics metrics;
     HeatmapImages images;
-    SvgCanvas canvas(sizeInPoints(options), QString::fromStdString(figure.title),
+    const auto layout = layoutFigure(figure, sizeInPoints(options), metrics);
+    SvgCanvas canvas(sizeInPoints(options), layout.scale, QString::fromStdString(figure.title),
                      QString::fromStdString(options.recipeJson));
-    drawFigure(canvas, figure, layoutFigure(figure, sizeInPoints(options), metrics), metrics, images);
+    drawFigure(canvas, figure, layout, metrics, images);
     return canvas.finish();
+}
+
+/// QPdfWriter knows pages of whole points only, rounded from what was asked for. This puts the exact size
+/// into the page's box, in the room that its digits leave; the upper edge, which drawing starts from, stays.
+/// A writer that leaves no room, or other words, keeps its rounded page, wrong by less than 0.2 mm.
+void setExactPage(QByteArray& pdf, const QSizeF& points) {
+    const QByteArray key = "/MediaBox [";
+    const auto begin = pdf.indexOf(key);
+    if (begin < 0 || pdf.indexOf(key, begin + 1) >= 0) return;
+    const auto from = begin + key.size();
+    const auto to = pdf.indexOf(']', from);
+    const auto numbers = pdf.mid(from, to - from).split(' ');
+    if (to < 0 || numbers.size() != 4) return;
+    const double top = numbers[3].toDouble();
+    if (std::abs(top - points.height()) > 1 || std::abs(numbers[2].toDouble() - points.width()) > 1) return;
+    const QByteArray exact = "0 " + QByteArray::number(top - points.height(), 'f', 3) + ' ' +
+                             QByteArray::number(points.width(), 'f', 3) + ' ' +
+                             QByteArray::number(top, 'f', 0);
+    if (exact.size() <= to - from) pdf.replace(from, to - from, exact.leftJustified(to - from, ' '));
 }
 
 QByteArray encodePdf(const Figure& figure, const ExportOptions& options) {
@@ -71,6 +91,7 @@ QByteArray encodePdf(const Figure& figure, const ExportOptions& options) {
                     unitsPerPoint);
         if (!painter.end()) throw Error(ErrorCode::Internal, "The PDF could not be ended.");
     }
+    setExactPage(bytes, sizeInPoints(options));
     return bytes;
 }
 

@@ -90,10 +90,8 @@ std::vector<LegendEntry> legendOf(const Panel& panel) {
                 if (curve.markers) entry.marker = MarkerShape::Disc;
                 entry.markerColor = curve.color;
             }
-            if (!curve.bandName.empty()) {
-                names << QString::fromStdString(curve.bandName);
-                entry.band = curve.color;
-            }
+            if (!curve.bandName.empty()) names << QString::fromStdString(curve.bandName);
+            if (!curve.low.empty()) entry.band = curve.color;
             entry.text = names.join(", ");
             if (!names.isEmpty()) entries.push_back(std::move(entry));
         }
@@ -200,8 +198,28 @@ bool coversData(const QRectF& rect, const CurvePlot& plot, const AxisScale& x, c
     return false;
 }
 
+bool coversData(const QRectF& rect, const BarPlot& plot, const AxisScale& x, const AxisScale& y) {
+    const double half = std::abs(y.place(1) - y.place(0)) / 2;
+    for (std::size_t i = 0; i < plot.bars.size(); ++i) {
+        const double middle = y.place(static_cast<double>(i));
+        if (middle + half < rect.top() || middle - half > rect.bottom()) continue;
+        for (const double value : plot.bars[i].values)
+            if (std::isfinite(value) && x.place(value) > rect.left()) return true;
+    }
+    return false;
+}
+
+/// Whether data of a 2D plot are drawn inside `rect`.
+bool coversData(const QRectF& rect, const Panel& panel, const PanelLayout& layout) {
+    if (const auto* curves = std::get_if<CurvePlot>(&panel.plot))
+        return coversData(rect, *curves, layout.x, layout.y);
+    if (const auto* bars = std::get_if<BarPlot>(&panel.plot))
+        return coversData(rect, *bars, layout.x, layout.y);
+    return true;
+}
+
 /// A legend in a corner of the plot, where no data are; no rect if there is no such place.
-LegendLayout insideLegend(std::vector<LegendEntry> entries, const PanelLayout& panel, const CurvePlot& plot,
+LegendLayout insideLegend(std::vector<LegendEntry> entries, const Panel& source, const PanelLayout& panel,
                           const TextMetrics& metrics) {
     LegendLayout legend;
     const double line = metrics.lineHeight(type::legend);
@@ -216,7 +234,7 @@ LegendLayout insideLegend(std::vector<LegendEntry> entries, const PanelLayout& p
             const QPointF corner(room.left() + fromLeft * (room.width() - size.width()),
                                  room.top() + fromTop * (room.height() - size.height()));
             const QRectF rect(corner, size);
-            if (coversData(rect.adjusted(-3, -3, 3, 3), plot, panel.x, panel.y)) continue;
+            if (coversData(rect.adjusted(-3, -3, 3, 3), source, panel)) continue;
             legend.rect = rect;
             legend.inside = true;
             for (std::size_t i = 0; i < entries.size(); ++i)
@@ -230,8 +248,9 @@ LegendLayout insideLegend(std::vector<LegendEntry> entries, const PanelLayout& p
     return legend;
 }
 
-/// Titles that fit a panel of `size`, and the room that everything around its plot takes.
-Margins measurePanel(const Panel& panel, PanelLayout& layout, const QSizeF& size,
+/// Titles that fit a panel of `size`, and the room that everything around its plot takes, `strip` for a
+/// legend above it included.
+Margins measurePanel(const Panel& panel, PanelLayout& layout, double strip, const QSizeF& size,
                      const TextMetrics& metrics) {
     Margins m;
     const double labelHeight = metrics.capHeight(type::tick);
@@ -239,6 +258,8 @@ Margins measurePanel(const Panel& panel, PanelLayout& layout, const QSizeF& size
         layout.title = fitTitle(panel.title, size.width(), metrics, type::panelTitle, type::legend, 2, true);
         m.top = layout.title.height(metrics) + 2;
     }
+    m.top += strip;
+    layout.clearance = 0;
     if (const auto* scale = colorScaleOf(panel)) {
         const double widest = widestLabel(barAxis(*scale), metrics);
         layout.barTitle = fitTitle(scale->title, 0.9 * size.height(), metrics);
@@ -257,10 +278,11 @@ Margins measurePanel(const Panel& panel, PanelLayout& layout, const QSizeF& size
         m.right = std::max(m.right, overhang);
     };
     const auto addLeft = [&](const Axis& axis) {
-        layout.yTitle = fitTitle(axis.title, 0.92 * size.height(), metrics);
+        layout.yTitle = fitTitle(axis.title, size.height() - m.top - m.bottom, metrics);
         m.left = tickLength + labelGap + widestLabel(axis, metrics);
         if (!layout.yTitle.lines.isEmpty()) m.left += titleGap + layout.yTitle.height(metrics);
-        m.top += labelHeight / 2;
+        layout.clearance = labelHeight / 2;
+        m.top += layout.clearance;
     };
     if (const auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot)) {
         addBelow(heatmap->x);
@@ -310,6 +332,77 @@ void placeAxes(const Panel& panel, PanelLayout& layout, const TextMetrics& metri
         layout.bar = {scale->low, scale->high, layout.colorBar->bottom(), layout.colorBar->top(), false};
         layout.barTicks = placeTicks(barAxis(*scale), layout.bar, true, metrics);
     }
+}
+
+/// The cells of a figure's panels, row by row.
+class Grid {
+public:
+    Grid(const Figure& figure, const QRectF& area) : m_area(area) {
+        const int count = static_cast<int>(figure.panels.size());
+        m_columns = std::clamp(figure.columns, 1, count);
+        m_rows = (count + m_columns - 1) / m_columns;
+        m_size = {(area.width() - panelGap * (m_columns - 1)) / m_columns,
+                  (area.height() - panelGap * (m_rows - 1)) / m_rows};
+    }
+    int column(std::size_t i) const { return static_cast<int>(i) % m_columns; }
+    int row(std::size_t i) const { return static_cast<int>(i) / m_columns; }
+    QRectF cell(std::size_t i) const {
+        return {QPointF(m_area.left() + column(i) * (m_size.width() + panelGap),
+                        m_area.top() + row(i) * (m_size.height() + panelGap)),
+                m_size};
+    }
+
+private:
+    QRectF m_area;
+    QSizeF m_size;
+    int m_columns = 1, m_rows = 1;
+};
+
+/// Plots of one column start and end at the same x, those of one row at the same y. `strips`: room
+/// above each plot for its legend.
+void placePlots(const Figure& figure, FigureLayout& layout, const Grid& grid,
+                const std::vector<double>& strips, const TextMetrics& metrics) {
+    std::vector<Margins> needs;
+    for (std::size_t i = 0; i < figure.panels.size(); ++i)
+        needs.push_back(
+            measurePanel(figure.panels[i], layout.panels[i], strips[i], grid.cell(i).size(), metrics));
+    for (std::size_t i = 0; i < figure.panels.size(); ++i) {
+        Margins m;
+        for (std::size_t k = 0; k < needs.size(); ++k) {
+            if (grid.column(k) == grid.column(i)) {
+                m.left = std::max(m.left, needs[k].left);
+                m.right = std::max(m.right, needs[k].right);
+            }
+            if (grid.row(k) == grid.row(i)) {
+                m.top = std::max(m.top, needs[k].top);
+                m.bottom = std::max(m.bottom, needs[k].bottom);
+            }
+        }
+        auto& panel = layout.panels[i];
+        panel.plot = panel.outer.adjusted(m.left, m.top, -m.right, -m.bottom);
+        if (panel.plot.width() < smallestPlot) panel.plot.setWidth(smallestPlot);
+        if (panel.plot.height() < smallestPlot) panel.plot.setHeight(smallestPlot);
+        placeAxes(figure.panels[i], panel, metrics);
+    }
+}
+
+/// Where panels are smaller than their kind needs at the usual size of type, everything is drawn
+/// smaller, type and lines alike, down to what can still be read in print.
+double typeScale(const Figure& figure, const QSizeF& size) {
+    constexpr double smallest = 0.7;
+    if (figure.panels.empty()) return 1;
+    const QSizeF cell = Grid(figure, QRectF(QPointF(0, 0), size)).cell(0).size();
+    double scale = 1;
+    for (const auto& panel : figure.panels) {
+        QSizeF wanted(160, 115);
+        if (std::holds_alternative<Plot3D>(panel.plot)) wanted = {270, 200};
+        if (std::holds_alternative<HeatmapPlot>(panel.plot)) wanted = {220, 160};
+        // A line of type for each bar, up to as many as anyone compares.
+        if (const auto* bars = std::get_if<BarPlot>(&panel.plot))
+            wanted.setHeight(60 + 8.5 * std::min<double>(static_cast<double>(bars->bars.size()), 12));
+        scale = std::min({scale, cell.width() / wanted.width(), cell.height() / wanted.height()});
+    }
+    return std::max(scale, smallest);
 }
 
 }  // namespace
@@ -397,7 +490,7 @@ std::vector<PlacedTick> placeTicks(const Axis& axis, const AxisScale& scale, boo
         const bool labelled = std::find(chosen.begin(), chosen.end(), i) != chosen.end();
         if (!labelled && !(candidate.rank == 0 ? showMain : showAll)) continue;
         const bool minor = candidate.rank > 0 || (candidate.label.isEmpty() && !axis.named);
-        const double length = labelled && candidate.rank == 0 ? tickLength : minor ? 1.5 : 2.5;
+        const double length = labelled && candidate.rank == 0 ? tickLength : minor && !labelled ? 1.5 : 2.5;
         ticks.push_back({candidate.place, length, labelled ? candidate.label : QString()});
     }
     return ticks;
@@ -405,8 +498,9 @@ std::vector<PlacedTick> placeTicks(const Axis& axis, const AxisScale& scale, boo
 
 FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMetrics& metrics) {
     FigureLayout layout;
-    layout.size = size;
-    QRectF area = QRectF(QPointF(0, 0), size).adjusted(margin, margin, -margin, -margin);
+    layout.scale = typeScale(figure, size);
+    layout.size = size / layout.scale;
+    QRectF area = QRectF(QPointF(0, 0), layout.size).adjusted(margin, margin, -margin, -margin);
     if (!figure.title.empty()) {
         layout.title =
             fitTitle(figure.title, area.width(), metrics, type::figureTitle, type::panelTitle, 2, true);
@@ -416,77 +510,61 @@ FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMe
         layout.note = fitTitle(figure.note, area.width(), metrics, type::note, type::note, 3);
         area.setBottom(area.bottom() - layout.note.height(metrics) - 4);
     }
-    const int count = static_cast<int>(figure.panels.size());
+    const std::size_t count = figure.panels.size();
     if (count == 0) return layout;
-    const int columns = std::clamp(figure.columns, 1, count);
-    const int rows = (count + columns - 1) / columns;
-    const QSizeF cell((area.width() - panelGap * (columns - 1)) / columns,
-                      (area.height() - panelGap * (rows - 1)) / rows);
 
-    layout.panels.resize(figure.panels.size());
-    std::vector<Margins> needs(figure.panels.size());
-    std::vector<double> strips(figure.panels.size(), 0.0);
-    for (int i = 0; i < count; ++i) {
-        auto& panel = layout.panels[static_cast<std::size_t>(i)];
-        panel.outer =
-            QRectF(area.left() + i % columns * (cell.width() + panelGap),
-                   area.top() + i / columns * (cell.height() + panelGap), cell.width(), cell.height());
-        needs[static_cast<std::size_t>(i)] =
-            measurePanel(figure.panels[static_cast<std::size_t>(i)], panel, cell, metrics);
+    std::vector<std::vector<LegendEntry>> entries;
+    std::size_t explainingCurves = 0;
+    for (const auto& panel : figure.panels) {
+        entries.push_back(legendOf(panel));
+        if (!entries.back().empty() && !std::holds_alternative<BarPlot>(panel.plot)) ++explainingCurves;
     }
-    // Plots of one column start and end at the same x, those of one row at the same y.
-    const auto placePlots = [&] {
-        for (int i = 0; i < count; ++i) {
-            Margins m;
-            for (int k = 0; k < count; ++k) {
-                const auto& need = needs[static_cast<std::size_t>(k)];
-                const double top = need.top + strips[static_cast<std::size_t>(k)];
-                if (k % columns == i % columns) {
-                    m.left = std::max(m.left, need.left);
-                    m.right = std::max(m.right, need.right);
-                }
-                if (k / columns == i / columns) {
-                    m.top = std::max(m.top, top);
-                    m.bottom = std::max(m.bottom, need.bottom);
-                }
+    // Where only one of several panels of curves has names, they are those of all.
+    const bool shared = count > 1 && explainingCurves == 1;
+
+    // A legend goes into its plot where that is free; those that find no place go above, which makes
+    // plots smaller, so that the others have to look again.
+    std::vector<bool> above(count, false);
+    for (bool settled = false; !settled;) {
+        settled = true;
+        std::vector<double> strips(count, 0.0);
+        QRectF rest = area;
+        layout.legend = {};
+        layout.panels.assign(count, {});
+        for (std::size_t i = 0; i < count; ++i) {
+            if (!above[i] || !shared || std::holds_alternative<BarPlot>(figure.panels[i].plot)) continue;
+            layout.legend = stripLegend(entries[i], area.width(), metrics);
+            rest.setTop(area.top() + layout.legend.rect.height() + 5);
+            moveLegend(layout.legend, area.topLeft());
+        }
+        const Grid grid(figure, rest);
+        for (std::size_t i = 0; i < count; ++i) {
+            layout.panels[i].outer = grid.cell(i);
+            const bool ownStrip = above[i] && (layout.legend.entries.empty() ||
+                                               std::holds_alternative<BarPlot>(figure.panels[i].plot));
+            if (!ownStrip) continue;
+            layout.panels[i].legend = stripLegend(entries[i], grid.cell(i).width(), metrics);
+            strips[i] = layout.panels[i].legend.rect.height() + 4;
+        }
+        placePlots(figure, layout, grid, strips, metrics);
+        for (std::size_t i = 0; i < count; ++i) {
+            auto& panel = layout.panels[i];
+            if (entries[i].empty()) continue;
+            if (above[i]) {
+                moveLegend(panel.legend,
+                           {panel.outer.left(), panel.plot.top() - panel.clearance - strips[i]});
+                continue;
             }
-            auto& panel = layout.panels[static_cast<std::size_t>(i)];
-            panel.plot = panel.outer.adjusted(m.left, m.top, -m.right, -m.bottom);
-            if (panel.plot.width() < smallestPlot) panel.plot.setWidth(smallestPlot);
-            if (panel.plot.height() < smallestPlot) panel.plot.setHeight(smallestPlot);
-            placeAxes(figure.panels[static_cast<std::size_t>(i)], panel, metrics);
+            panel.legend = insideLegend(entries[i], figure.panels[i], panel, metrics);
+            if (panel.legend.inside) continue;
+            above[i] = true;
+            settled = false;
         }
-    };
-    placePlots();
-    for (int i = 0; i < count; ++i) {
-        const auto& source = figure.panels[static_cast<std::size_t>(i)];
-        auto& panel = layout.panels[static_cast<std::size_t>(i)];
-        auto entries = legendOf(source);
-        if (entries.empty()) continue;
-        if (const auto* curves = std::get_if<CurvePlot>(&source.plot))
-            panel.legend = insideLegend(entries, panel, *curves, metrics);
-        if (panel.legend.inside) continue;
-        const bool whole = !std::holds_alternative<CurvePlot>(source.plot);
-        panel.legend =
-            stripLegend(std::move(entries),
-                        whole ? panel.outer.width() : panel.outer.right() - panel.plot.left(), metrics);
-        strips[static_cast<std::size_t>(i)] = panel.legend.rect.height() + 4;
     }
-    placePlots();
-    for (int i = 0; i < count; ++i) {
-        const auto& source = figure.panels[static_cast<std::size_t>(i)];
-        auto& panel = layout.panels[static_cast<std::size_t>(i)];
+    for (std::size_t i = 0; i < count; ++i) {
+        auto& panel = layout.panels[i];
         panel.titlePlace = {panel.outer.left(), panel.outer.top() + metrics.capHeight(panel.title.size) + 1};
-        if (!panel.legend.inside && !panel.legend.entries.empty()) {
-            const bool whole = !std::holds_alternative<CurvePlot>(source.plot);
-            const double above = panel.plot.top() - strips[static_cast<std::size_t>(i)];
-            moveLegend(panel.legend, {whole ? panel.outer.left() : panel.plot.left(), above});
-        } else if (panel.legend.inside) {
-            // The strips of neighbours may have moved the plot: find its place again.
-            auto again = insideLegend(legendOf(source), panel, std::get<CurvePlot>(source.plot), metrics);
-            if (again.inside) panel.legend = std::move(again);
-        }
-        if (const auto* plot = std::get_if<Plot3D>(&source.plot)) {
+        if (const auto* plot = std::get_if<Plot3D>(&figure.panels[i].plot)) {
             const auto map = placeView(*plot, panel.plot, metrics);
             panel.view = map.view;
             panel.camera = map.camera;

@@ -66,7 +66,7 @@ struct LegendLayout {
     std::vector<LegendEntry> entries;
 };
 
-/// Where the parts of a panel lie, in points from the upper left corner of the figure.
+/// Where the parts of a panel lie, from the upper left corner of the figure.
 struct PanelLayout {
     QRectF outer;
     TitleLayout title;
@@ -77,14 +77,18 @@ struct PanelLayout {
     TitleLayout xTitle, yTitle, barTitle;
     std::optional<QRectF> colorBar;
     AxisScale bar;
+    double clearance = 0;  ///< above the plot, for the half of a tick's label
     LegendLayout legend;
     QRectF view;    ///< of a 3D plot: what the camera sees, from edge to edge
     Camera camera;  ///< of a 3D plot: fitted, if the plot asks for it
 };
 
+/// All lengths are in units of `scale` points.
 struct FigureLayout {
-    QSizeF size;
+    double scale = 1;  ///< below 1 where the figure is small for what it holds
+    QSizeF size;       ///< of the whole, in these units
     TitleLayout title, note;
+    LegendLayout legend;  ///< of all panels
     std::vector<PanelLayout> panels;
 };
 
@@ -103,7 +107,7 @@ struct FigurePosition {
     double x = 0;  ///< data coordinates of the panel's axes
     double y = 0;
 };
-/// The 2D plot at `point` (in points) and the coordinates there; empty outside of plots.
+/// The 2D plot at `point` (in the layout's units) and the coordinates there; empty outside of plots.
 std::optional<FigurePosition> positionAt(const Figure& figure, const FigureLayout& layout, QPointF point);
 
 }  // namespace rheo

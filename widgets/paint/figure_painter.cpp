@@ -42,7 +42,7 @@ void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, do
     const auto layout = layoutFigure(figure, rect.size() / unitsPerPoint, metrics);
     painter.save();
     painter.translate(rect.topLeft());
-    painter.scale(unitsPerPoint, unitsPerPoint);
+    painter.scale(unitsPerPoint * layout.scale, unitsPerPoint * layout.scale);
     PainterCanvas canvas(painter);
     drawFigure(canvas, figure, layout, metrics, images);
     painter.restore();
@@ -80,14 +80,14 @@ void FigurePainter::paint(QPainter& painter, const QRectF& rect, double unitsPer
     m_unitsPerPoint = unitsPerPoint;
     painter.save();
     painter.translate(rect.topLeft());
-    painter.scale(unitsPerPoint, unitsPerPoint);
+    painter.scale(unit(), unit());
     PainterCanvas canvas(painter);
     drawFigure(canvas, m_shown, m_layout, metrics, m_images);
     painter.restore();
 }
 
 std::optional<FigurePosition> FigurePainter::positionAt(const QPointF& place) const {
-    return rheo::positionAt(m_shown, m_layout, toPoints(place));
+    return rheo::positionAt(m_shown, m_layout, toLayout(place));
 }
 
 std::optional<FigurePainter::Cell> FigurePainter::cellAt(const QPointF& place) const {
@@ -107,14 +107,14 @@ std::optional<QPointF> FigurePainter::placeOf(const FigurePosition& position) co
     const auto i = static_cast<std::size_t>(position.panel);
     if (position.panel < 0 || i >= m_layout.panels.size()) return std::nullopt;
     const auto& panel = m_layout.panels[i];
-    return m_rect.topLeft() + QPointF(panel.x.place(position.x), panel.y.place(position.y)) * m_unitsPerPoint;
+    return m_rect.topLeft() + QPointF(panel.x.place(position.x), panel.y.place(position.y)) * unit();
 }
 
 QRectF FigurePainter::plotRect(int panel) const {
     const auto i = static_cast<std::size_t>(panel);
     if (panel < 0 || i >= m_layout.panels.size()) return {};
     const auto& plot = m_layout.panels[i].plot;
-    return {m_rect.topLeft() + plot.topLeft() * m_unitsPerPoint, plot.size() * m_unitsPerPoint};
+    return {m_rect.topLeft() + plot.topLeft() * unit(), plot.size() * unit()};
 }
 
 void FigurePainter::setRange(int panel, bool vertical, double low, double high) {
@@ -161,7 +161,7 @@ bool FigurePainter::zoom(const QPointF& place, double factor, Qt::Orientations d
     const auto i = static_cast<std::size_t>(position->panel);
     const auto& panel = m_layout.panels[i];
     if (axesOf(m_shown.panels[i]).x == nullptr) return false;
-    const QPointF at = toPoints(place);
+    const QPointF at = toLayout(place);
     const auto apply = [&](bool vertical, const AxisScale& scale, double where) {
         const double low = where + (scale.from - where) / factor;
         const double high = where + (scale.to - where) / factor;
@@ -180,7 +180,7 @@ bool FigurePainter::pan(const QPointF& from, const QPointF& to) {
     const auto i = static_cast<std::size_t>(position->panel);
     const auto& panel = m_layout.panels[i];
     if (axesOf(m_shown.panels[i]).x == nullptr) return false;
-    const QPointF by = (to - from) / m_unitsPerPoint;
+    const QPointF by = (to - from) / unit();
     const AxisScale x = panel.x;
     const AxisScale y = panel.y;
     setRange(position->panel, false, x.value(x.from - by.x()), x.value(x.to - by.x()));
@@ -194,7 +194,7 @@ bool FigurePainter::zoomTo(const QPointF& corner, const QPointF& opposite) {
     const auto i = static_cast<std::size_t>(position->panel);
     const auto& panel = m_layout.panels[i];
     if (axesOf(m_shown.panels[i]).x == nullptr) return false;
-    const QRectF frame = QRectF(toPoints(corner), toPoints(opposite)).normalized() & panel.plot;
+    const QRectF frame = QRectF(toLayout(corner), toLayout(opposite)).normalized() & panel.plot;
     if (frame.width() < 2 || frame.height() < 2) return false;
     const AxisScale x = panel.x;
     const AxisScale y = panel.y;

@@ -62,7 +62,9 @@ public:
     bool isZoomed() const;
 
 private:
-    QPointF toPoints(const QPointF& place) const { return (place - m_rect.topLeft()) / m_unitsPerPoint; }
+    /// The layout's unit in the painter's coordinates.
+    double unit() const { return m_unitsPerPoint * m_layout.scale; }
+    QPointF toLayout(const QPointF& place) const { return (place - m_rect.topLeft()) / unit(); }
     void setRange(int panel, bool vertical, double low, double high);
 
     std::shared_ptr<const Figure> m_figure;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace rheo {
@@ -20,11 +21,6 @@ struct Bins {
 };
 
 }  // namespace
-
-Color scaleColor(const ColorScale& scale, const Theme& theme, double value) {
-    if (std::isnan(value)) return theme.missing;
-    return mapColor(scale.map, (value - scale.low) / (scale.high - scale.low));
-}
 
 QRect visibleCells(const HeatmapPlot& plot) {
     const auto range = [](const Axis& axis, Eigen::Index count) {
@@ -67,8 +63,8 @@ QImage heatmapImage(const HeatmapPlot& plot, const Theme& theme, const QRect& ce
         auto* line = reinterpret_cast<QRgb*>(image.scanLine(y));
         for (int x = 0; x < columns.pixels; ++x) {
             const auto i = static_cast<std::size_t>(x);
-            line[x] =
-                rgb(count[i] == 0 ? theme.missing : scaleColor(plot.colorScale, theme, sum[i] / count[i]));
+            const double mean = count[i] == 0 ? std::numeric_limits<double>::quiet_NaN() : sum[i] / count[i];
+            line[x] = rgb(scaleColor(plot.colorScale, mean, theme.missing));
         }
     }
     return image;

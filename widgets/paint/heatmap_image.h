@@ -19,7 +19,4 @@ QImage heatmapImage(const HeatmapPlot& plot, const Theme& theme, const QRect& ce
 /// share a pixel it has the colour of their mean (NaN left out), instead of that of one of them.
 QImage heatmapImage(const HeatmapPlot& plot, const Theme& theme, const QRect& cells, int width, int height);
 
-/// The colour of a value on a scale.
-Color scaleColor(const ColorScale& scale, const Theme& theme, double value);
-
 }  // namespace rheo

@@ -70,10 +70,10 @@ QByteArray escapeXml(const QString& text) {
     return clean.toHtmlEscaped().replace('\r', "&#13;").toUtf8();
 }
 
-SvgCanvas::SvgCanvas(const QSizeF& size, const QString& title, const QString& metadata) {
+SvgCanvas::SvgCanvas(const QSizeF& size, double unit, const QString& title, const QString& metadata) {
     constexpr double millimetres = 25.4 / 72;
-    const auto width = number(size.width());
-    const auto height = number(size.height());
+    const auto width = number(size.width() / unit);
+    const auto height = number(size.height() / unit);
     m_out +=
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
         "xmlns:xlink=\"http://www.w3.org/1999/xlink\" version=\"1.1\" width=\"" +

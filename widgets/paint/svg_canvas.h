@@ -13,8 +13,9 @@ namespace rheo {
 /// metadata or unsmoothed images (Qt 6.4). The same calls give the same bytes.
 class SvgCanvas final : public Canvas {
 public:
-    /// `size` in points; `metadata` is any text, kept in <metadata>.
-    SvgCanvas(const QSizeF& size, const QString& title, const QString& metadata);
+    /// `size` in points, `unit` the points in a unit of what is drawn; `metadata` is any text, kept in
+    /// <metadata>.
+    SvgCanvas(const QSizeF& size, double unit, const QString& title, const QString& metadata);
 
     void beginGroup(const QString& name) override;
     void endGroup() override;

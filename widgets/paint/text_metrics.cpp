@@ -47,6 +47,8 @@ double TextMetrics::descent(double size) const {
 }
 
 QString TextMetrics::elided(const QString& text, double size, bool bold, double width) const {
+    // What was given just the room it takes is not to lose its end to rounding.
+    if (this->width(text, size, bold) <= width + 0.01) return text;
     return (bold ? m_bold : m_plain)
         .elidedText(text, Qt::ElideRight, std::max(width, 0.0) * fontUnits / size);
 }
