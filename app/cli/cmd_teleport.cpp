@@ -1,6 +1,7 @@
 // rheo teleport: one teleport, with the recovery measures and controls.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
@@ -41,6 +42,18 @@ VectorD targetScores(const Options& options, const PcaBasis& basis, const Vector
         target[j] = options.to.empty() ? target[j] + given[i] : given[i];
     }
     return target;
+}
+
+/// The likeliest tokens of both paths, those of the natural one first.
+void showTokens(TeleportFile& file, const Tokenizer* tokenizer) {
+    for (const auto* path : {&file.result.natural, &file.result.teleported})
+        for (const auto& token : topTokens(path->logits, 6)) {
+            if (std::find(file.shownIds.begin(), file.shownIds.end(), token.id) != file.shownIds.end())
+                continue;
+            file.shownIds.push_back(token.id);
+            file.shownTexts.push_back(tokenizer != nullptr ? tokenizer->pieceText(token.id)
+                                                           : fmt::format("{}", token.id));
+        }
 }
 
 int run(const Options& options, Common& common) {
@@ -85,8 +98,9 @@ int run(const Options& options, Common& common) {
 
     const TeleportResult result =
         teleport(*open.model, *context, request, basis ? &*basis : nullptr, running);
-    writeTeleportFile(options.out.path, makeTeleportFile(*open.model, ids, options.text.text, result),
-                      options.out.ifExists());
+    TeleportFile file{open.model->points(), options.text.text, ids, open.model->identity(), result, {}, {}};
+    showTokens(file, open.tokenizer.get());
+    writeTeleportFile(options.out.path, file, options.out.ifExists());
 
     const TeleportMeasures& m = result.measures;
     const auto last = m.distance.size() - 1;

@@ -1,0 +1,112 @@
+// rheo capture: prompts to a trace file.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+#include "core/capture/capture.h"
+#include "core/capture/prompts.h"
+
+namespace rheo::cli {
+
+namespace {
+
+struct Options {
+    ModelOption model;
+    OutOption out;
+    std::string prompts;
+    std::string rows = "last";
+    std::string points = "all";
+    std::string store = "float32";
+    std::string shard = "0/1";
+    PromptOptions prompt;
+    int batch = 16;
+    bool resume = false;
+};
+
+std::string duration(double seconds) {
+    if (seconds < 90) return fmt::format("{:.0f} s", seconds);
+    return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
+
+int run(const Options& options, Common& common) {
+    const auto started = std::chrono::steady_clock::now();
+    if (!options.resume) options.out.refuseEarly();
+    const RowChoice rows = parseRowChoice(options.rows);
+    const Shard shard = parseShard(options.shard);
+    if (options.store != "float32" && options.store != "bfloat16")
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("--store {} is neither float32 nor bfloat16", options.store));
+
+    Progress progress = common.console.progress();
+    Progress loading = progress.part(0, 0.05);
+    const OpenModel open = openModel(options.model, common, loading);
+    const ModelConfig& config = open.model->config();
+    Progress reading = progress.part(0.05, 0.06);
+    PromptList prompts = readPrompts(options.prompts, open.tokenizer.get(), config, options.prompt, reading);
+    if (prompts.blankLines > 0)
+        common.console.warn(
+            fmt::format("{} blank lines of {} were skipped", prompts.blankLines, options.prompts));
+    std::int64_t longest = 0;
+    for (const auto& sample : prompts.samples)
+        longest = std::max(longest, static_cast<std::int64_t>(sample.tokenIds.size()));
+    if (const auto note = lengthNote(config, longest); !note.empty())
+        common.console.warn("the longest prompt has " + note);
+
+    const auto points = parsePoints(open.model->points(), options.points);
+    const CapturePlan plan =
+        planCapture(*open.model, std::move(prompts.samples), rows, PointIndex{points.front()},
+                    PointIndex{points.back()}, shard, options.store == "bfloat16");
+    common.console.say(fmt::format("{} rows of {} points by {} units: {}, from {} tokens of {} prompts",
+                                   plan.info.rows.size(), plan.info.points.size(), plan.info.units,
+                                   formatBytes(static_cast<double>(plan.bytes())), plan.tokens,
+                                   plan.info.samples.size()));
+    CaptureToFileOptions how;
+    how.batch = options.batch;
+    how.resume = options.resume;
+    how.ifExists = options.out.ifExists();
+    how.forecast = [&](double seconds) {
+        if (seconds > 5) common.console.say(fmt::format("about {} to go", duration(seconds)));
+    };
+    Progress capturing = progress.part(0.06, 1);
+    const CaptureOutcome outcome = captureToFile(*open.model, plan, options.out.path, how, capturing);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    if (outcome.resumed > 0)
+        common.console.warn(fmt::format("{} of {} rows were there already", outcome.resumed, outcome.rows));
+    common.console.say(fmt::format("{}: {} rows in {:.1f} s", options.out.path, outcome.rows, seconds));
+    common.console.result({{"out", options.out.path}, {"rows", outcome.rows}, {"seconds", seconds}});
+    return 0;
+}
+
+}  // namespace
+
+void addCapture(CLI::App& app, Command& chosen) {
+    auto* command =
+        app.add_subcommand("capture", "run prompts and write the states of their tokens to a trace");
+    auto options = std::make_shared<Options>();
+    options->model.addTo(*command);
+    options->out.addTo(*command, "the trace (.rheo.h5)");
+    command
+        ->add_option("--prompts", options->prompts, "one prompt a line, or JSON Lines with `text` or `ids`")
+        ->required()
+        ->type_name("F");
+    command->add_option("--rows", options->rows, "which tokens become rows: last, all or stride:K");
+    command->add_option("--points", options->points,
+                        "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
+    command->add_option("--limit", options->prompt.limit, "only the first N prompts")
+        ->check(CLI::PositiveNumber);
+    command
+        ->add_option("--max-tokens", options->prompt.maxTokens,
+                     "only the first M token ids of each, BOS counted")
+        ->check(CLI::PositiveNumber);
+    command->add_option("--batch", options->batch, "prompts run at once")->check(CLI::Range(1, 65536));
+    command->add_option("--store", options->store, "float32 or bfloat16");
+    command->add_option("--shard", options->shard, "only rows i, i + n, ...")->type_name("i/n");
+    command->add_flag("--resume", options->resume, "go on with an interrupted capture");
+    command->callback(
+        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+}
+
+}  // namespace rheo::cli

@@ -1,0 +1,216 @@
+#include "core/session/recipe_figure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+
+namespace rheo {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, 5> views{"trajectories", "density", "sparsity", "pca", "teleport"};
+
+Json parseOptions(const Recipe& recipe, std::initializer_list<std::string_view> known) {
+    const Json options = Json::parse(recipe.options, nullptr, false);
+    if (!options.is_object())
+        throw Error(ErrorCode::Format,
+                    "the options of a figure should be a JSON object, and are " + recipe.options);
+    for (const auto& [key, value] : options.items())
+        if (std::find(known.begin(), known.end(), key) == known.end())
+            throw Error(
+                ErrorCode::Unsupported,
+                fmt::format("view {} has no option {}; it has {}", recipe.view, key, fmt::join(known, ", ")),
+                key);
+    return options;
+}
+
+/// `options[key]` as T, or `otherwise` where it is absent or null.
+template <class T>
+T option(const Json& options, const char* key, T otherwise) {
+    const auto found = options.find(key);
+    if (found == options.end() || found->is_null()) return otherwise;
+    try {
+        return found->get<T>();
+    } catch (const Json::exception&) {
+        throw Error(ErrorCode::Format,
+                    fmt::format("option {} of the figure cannot be {}", key, found->dump()), key);
+    }
+}
+
+ColorMap mapNamed(const std::string& name) {
+    if (const auto map = parseColorMap(name)) return *map;
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("'{}' is no colour map; there are viridis, cividis and vik", name));
+}
+
+const StoredPca& requirePca(const Results& results) {
+    if (!results.pca)
+        throw Error(ErrorCode::NotFound, "these results hold no PCA; make one with rheo analyze --stat pca",
+                    results.source.path);
+    return *results.pca;
+}
+
+const DensityResult& requireDensity(const Results& results) {
+    if (!results.density)
+        throw Error(ErrorCode::NotFound,
+                    "these results hold no density; compute it with rheo analyze --stat density",
+                    results.source.path);
+    return *results.density;
+}
+
+const MatrixD& measured(const DensityResult& density, DensityMeasure measure) {
+    switch (measure) {
+        case DensityMeasure::Mean: return density.mean;
+        case DensityMeasure::MeanAbs: return density.meanAbs;
+        case DensityMeasure::Rms: return density.rms;
+        case DensityMeasure::ActiveFraction: return density.activeFraction;
+    }
+    return density.mean;
+}
+
+}  // namespace
+
+std::vector<std::string_view> figureViews() {
+    return {views.begin(), views.end()};
+}
+
+Theme themeNamed(const std::string& name) {
+    if (name == "light") return lightTheme();
+    if (name == "dark") return darkTheme();
+    throw Error(ErrorCode::InvalidArgument, fmt::format("theme '{}' is neither light nor dark", name));
+}
+
+std::string recipeOptions(const TrajectoryOptions& o) {
+    Json options;
+    options["components"] = o.components;
+    if (!o.rows.empty()) {
+        auto& rows = options["rows"] = Json::array();
+        for (const auto row : o.rows) rows.push_back(row.value());
+    }
+    if (o.selected) options["selected"] = o.selected->value();
+    if (o.highlighted) options["highlighted"] = o.highlighted->value();
+    options["mean"] = o.mean;
+    options["color_by_depth"] = o.colorByDepth;
+    options["map"] = colorMapName(o.map);
+    return options.dump();
+}
+
+TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
+    const Json options = parseOptions(
+        recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by_depth", "map"});
+    TrajectoryOptions o;
+    o.theme = themeNamed(recipe.theme);
+    o.camera = recipe.camera;
+    o.components = option(options, "components", o.components);
+    for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
+    if (options.contains("selected")) o.selected = RowIndex{option<std::int64_t>(options, "selected", 0)};
+    if (options.contains("highlighted"))
+        o.highlighted = PointIndex{option<std::int64_t>(options, "highlighted", 0)};
+    o.mean = option(options, "mean", o.mean);
+    o.colorByDepth = option(options, "color_by_depth", o.colorByDepth);
+    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    return o;
+}
+
+std::string recipeOptions(const DensityOptions& o) {
+    Json options;
+    options["measure"] = densityMeasureName(o.measure);
+    options["sorted"] = o.sorted;
+    options["map"] = colorMapName(o.map);
+    if (o.limit) options["limit"] = *o.limit;
+    return options.dump();
+}
+
+DensityOptions densityOptions(const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"measure", "sorted", "map", "limit"});
+    DensityOptions o;
+    o.theme = themeNamed(recipe.theme);
+    const auto name = option<std::string>(options, "measure", "mean");
+    const auto measure = parseDensityMeasure(name);
+    if (!measure)
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("'{}' is no measure of density; there are mean, mean_abs, rms and active_fraction",
+                        name));
+    o.measure = *measure;
+    o.sorted = option(options, "sorted", o.sorted);
+    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    if (options.contains("limit")) o.limit = option<double>(options, "limit", 0);
+    return o;
+}
+
+std::vector<std::string> rowLabels(const TraceInfo& info) {
+    std::vector<std::string> labels;
+    for (const auto& row : info.rows)
+        labels.push_back(fmt::format("sample {}, token {}", row.sample, row.position));
+    return labels;
+}
+
+Figure figureOfResults(const Results& results, const Recipe& recipe) {
+    const auto& points = results.source.info.points;
+    if (recipe.view == "trajectories") {
+        const PcaResult& pca = requirePca(results).result;
+        return trajectoryFigure({pca.scores, pca.basis.explained, points, rowLabels(results.source.info)},
+                                trajectoryOptions(recipe));
+    }
+    if (recipe.view == "pca") {
+        parseOptions(recipe, {});
+        const StoredPca& pca = requirePca(results);
+        ExplainedInput input{pca.result.basis.explained, {}, pca.result.perPointExplained, points};
+        for (const auto& null : pca.nullsOfExplained)
+            input.nulls.push_back(
+                {null.name, null.summary.mean, null.summary.low, null.summary.high, null.summary.repeats});
+        return explainedFigure(input, themeNamed(recipe.theme));
+    }
+    if (recipe.view == "density") {
+        const DensityResult& density = requireDensity(results);
+        const DensityOptions options = densityOptions(recipe);
+        return densityFigure(measured(density, options.measure), density.mean, points, options).figure;
+    }
+    if (recipe.view == "sparsity") {
+        parseOptions(recipe, {});
+        const DensityResult& d = requireDensity(results);
+        return densityCurvesFigure({d.trevesRolls, d.hoyer, d.kurtosis, d.participationRatio}, points,
+                                   themeNamed(recipe.theme));
+    }
+    throw Error(ErrorCode::Unsupported,
+                fmt::format("results have no view '{}'; there are {} (teleport from a teleport's file)",
+                            recipe.view, fmt::join(views, ", ")));
+}
+
+Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"rms"});
+    const TeleportResult& result = teleport.result;
+    TeleportCurves curves;
+    curves.rms = option(options, "rms", false);
+    curves.points = teleport.points;
+    curves.first = static_cast<int>(result.request.point.value());
+    curves.distance = curves.rms ? result.measures.distanceRms : result.measures.distance;
+    if (!curves.rms) curves.distancePca = result.measures.distancePca;
+    curves.controlDistance = curves.rms ? result.controlDistanceRms : result.controlDistance;
+    curves.controlPcaDistance = curves.rms ? result.controlPcaDistanceRms : result.controlPcaDistance;
+    const VectorD before = softmax(result.natural.logits), after = softmax(result.teleported.logits);
+    for (std::size_t i = 0; i < teleport.shownIds.size(); ++i)
+        curves.tokens.push_back(
+            {teleport.shownTexts[i], before[teleport.shownIds[i]], after[teleport.shownIds[i]]});
+    return teleportFigure(curves, themeNamed(recipe.theme));
+}
+
+Figure figureOfRecipe(const Recipe& recipe) {
+    if (std::find(views.begin(), views.end(), recipe.view) == views.end())
+        throw Error(ErrorCode::Unsupported,
+                    fmt::format("there is no view '{}'; there are {}", recipe.view, fmt::join(views, ", ")));
+    if (recipe.sources.empty()) throw Error(ErrorCode::Format, "the recipe names no source");
+    const RecipeSource& source = recipe.sources.front();
+    if (recipe.view == "teleport") return figureOfTeleport(readTeleportFile(source.path), recipe);
+    return figureOfResults(readResults(source.path), recipe);
+}
+
+}  // namespace rheo

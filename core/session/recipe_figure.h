@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/figure/density_figure.h"
+#include "core/figure/explained_figure.h"
+#include "core/figure/figure.h"
+#include "core/figure/teleport_figure.h"
+#include "core/figure/trajectory_figure.h"
+#include "core/session/recipe.h"
+#include "core/session/results_file.h"
+#include "core/session/teleport_file.h"
+
+namespace rheo {
+
+/// Names of the views that a recipe can ask for: "trajectories", "density", ...
+std::vector<std::string_view> figureViews();
+
+/// The options of a view as a recipe keeps them (a JSON object) and back. Theme and camera are fields of the
+/// recipe itself. Reading throws Error(Format) naming the field; unknown fields are refused by name, so that
+/// a misspelt option is not silently ignored.
+std::string recipeOptions(const TrajectoryOptions& options);
+std::string recipeOptions(const DensityOptions& options);
+TrajectoryOptions trajectoryOptions(const Recipe& recipe);
+DensityOptions densityOptions(const Recipe& recipe);
+
+/// "light" or "dark". Throws Error(InvalidArgument).
+Theme themeNamed(const std::string& name);
+
+/// "sample 3, token 17" for each row.
+std::vector<std::string> rowLabels(const TraceInfo& info);
+
+/// One figure of results. Throws Error(NotFound) if they do not hold what the view shows, Error(Unsupported)
+/// naming the views there are.
+Figure figureOfResults(const Results& results, const Recipe& recipe);
+/// The view "teleport". `rms`: distances of states scaled by their RMS.
+Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe);
+
+/// Reads the recipe's source ("results" or "teleport") and makes its figure.
+Figure figureOfRecipe(const Recipe& recipe);
+
+}  // namespace rheo
