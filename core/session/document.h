@@ -48,8 +48,8 @@ struct DocumentState {
     std::vector<std::shared_ptr<const TeleportRecord>> teleports;  ///< in the order they were made
 
     /// Rows were added or removed since the basis was fitted.
-    bool basisIsStale() const { return basis && basisTrace != trace; }
-    bool densityIsStale() const { return density && densityTrace != trace; }
+    bool basisIsStale() const { return basis && trace && basisTrace != trace; }
+    bool densityIsStale() const { return density && trace && densityTrace != trace; }
     std::int64_t rows() const { return trace ? trace->rows() : 0; }
 };
 
@@ -57,7 +57,7 @@ struct DocumentState {
 std::optional<std::int64_t> sampleOf(const DocumentState& state, PromptId prompt);
 /// The row of a prompt's token, if it was captured. Linear in the rows.
 std::optional<RowIndex> findRow(const DocumentState& state, PromptId prompt, std::int32_t position);
-/// The first captured row of a prompt whose token is the last one, else its last captured row.
+/// The captured row of a prompt whose token is furthest back. Linear in the rows.
 std::optional<RowIndex> lastRowOf(const DocumentState& state, PromptId prompt);
 
 /// A document of the rows of `trace`, nothing computed. Prompts are numbered from `firstId`.
