@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/analysis/density.h"
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/ranges.h"
@@ -35,7 +36,7 @@ const MeasureText& text(DensityMeasure measure) {
 
 constexpr double shareInside = 0.99;  // of the cells, within the limits of the colour scale
 
-void setLimits(ColorScale& scale, const MatrixD& values, DensityMeasure measure,
+void setLimits(ColorScale& scale, const MatrixF& values, DensityMeasure measure,
                std::optional<double> limit) {
     if (measure == DensityMeasure::ActiveFraction) {
         scale.low = 0;
@@ -113,13 +114,18 @@ DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
                                 values.rows(), units, mean.rows(), mean.cols()));
 
     DensityFigure result;
+    std::vector<bool> masked(static_cast<std::size_t>(units), false);
+    for (const auto unit : options.maskedUnits)
+        if (unit >= 0 && unit < units) masked[static_cast<std::size_t>(unit)] = true;
     result.unitOfRow.resize(static_cast<std::size_t>(units));
     std::iota(result.unitOfRow.begin(), result.unitOfRow.end(), 0);
     if (options.sorted) {
         const auto last = mean.row(mean.rows() - 1);
-        // An undefined mean sorts below all others.
+        // A masked unit, or one whose mean is undefined, sorts below all others.
         const auto key = [&](std::int64_t unit) {
-            return std::isnan(last[unit]) ? -std::numeric_limits<double>::infinity() : last[unit];
+            return masked[static_cast<std::size_t>(unit)] || std::isnan(last[unit])
+                       ? -std::numeric_limits<double>::infinity()
+                       : last[unit];
         };
         std::stable_sort(result.unitOfRow.begin(), result.unitOfRow.end(),
                          [&](std::int64_t a, std::int64_t b) { return key(a) < key(b); });
@@ -127,19 +133,41 @@ DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
 
     HeatmapPlot plot;
     plot.values.resize(units, values.rows());
-    for (Eigen::Index row = 0; row < units; ++row)
-        plot.values.row(row) =
-            values.col(result.unitOfRow[static_cast<std::size_t>(row)]).transpose().cast<float>();
+    for (Eigen::Index row = 0; row < units; ++row) {
+        const auto unit = result.unitOfRow[static_cast<std::size_t>(row)];
+        if (masked[static_cast<std::size_t>(unit)])
+            plot.values.row(row).setConstant(std::numeric_limits<float>::quiet_NaN());
+        else
+            plot.values.row(row) = values.col(unit).transpose().cast<float>();
+    }
     plot.x = depthAxis(points);
     plot.y = unitAxis(units, options.sorted);
     plot.colorScale.map = options.measure == DensityMeasure::Mean ? ColorMap::Vik : options.map;
     plot.colorScale.title = text(options.measure).title;
-    setLimits(plot.colorScale, values, options.measure, options.limit);
+    setLimits(plot.colorScale, plot.values, options.measure, options.limit);
 
     result.figure.theme = options.theme;
     result.figure.note = depthNote(points);
     result.figure.panels.push_back({{}, std::move(plot)});
     return result;
+}
+
+DensityFigure densityFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
+                            const DensityOptions& options) {
+    switch (options.measure) {
+        case DensityMeasure::MeanAbs: return densityFigure(result.meanAbs, result.mean, points, options);
+        case DensityMeasure::Rms: return densityFigure(result.rms, result.mean, points, options);
+        case DensityMeasure::ActiveFraction:
+            return densityFigure(result.activeFraction, result.mean, points, options);
+        case DensityMeasure::Mean: break;
+    }
+    return densityFigure(result.mean, result.mean, points, options);
+}
+
+Figure densityCurvesFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
+                           const Theme& theme) {
+    const DensityCurves curves{result.trevesRolls, result.hoyer, result.kurtosis, result.participationRatio};
+    return densityCurvesFigure(curves, points, theme);
 }
 
 Figure densityCurvesFigure(const DensityCurves& curves, const std::vector<ResidualPoint>& points,

@@ -20,9 +20,10 @@ std::optional<DensityMeasure> parseDensityMeasure(std::string_view name);
 struct DensityOptions {
     Theme theme = lightTheme();
     DensityMeasure measure = DensityMeasure::Mean;
-    bool sorted = true;                ///< units by their mean at the last point, else as they are
-    ColorMap map = ColorMap::Viridis;  ///< of measures that are never negative
-    std::optional<double> limit;       ///< the colour scale ends here; none: where 99 % of the cells are
+    std::vector<std::int64_t> maskedUnits;  ///< left out of the analysis: drawn as missing
+    bool sorted = true;                     ///< units by their mean at the last point, else as they are
+    ColorMap map = ColorMap::Viridis;       ///< of measures that are never negative
+    std::optional<double> limit;            ///< the colour scale ends here; none: where 99 % of the cells are
 };
 
 struct DensityFigure {
@@ -37,6 +38,11 @@ struct DensityFigure {
 DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
                             const std::vector<ResidualPoint>& points, const DensityOptions& options);
 
+struct DensityResult;
+/// The measure that `options` chooses of a result.
+DensityFigure densityFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
+                            const DensityOptions& options);
+
 /// The measures of density that have one number a point; an empty one is left out.
 struct DensityCurves {
     VectorD trevesRolls;         ///< [point], 0 (sparse) to 1 (dense)
@@ -47,6 +53,8 @@ struct DensityCurves {
 
 /// One panel a measure, each against depth. Throws Error(Mismatch) for lengths that do not fit.
 Figure densityCurvesFigure(const DensityCurves& curves, const std::vector<ResidualPoint>& points,
+                           const Theme& theme);
+Figure densityCurvesFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
                            const Theme& theme);
 
 }  // namespace rheo

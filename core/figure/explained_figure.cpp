@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/analysis/nulls.h"
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/ranges.h"
@@ -85,6 +86,10 @@ CurvePlot byDepth(const ExplainedInput& input, const Theme& theme) {
 }
 
 }  // namespace
+
+ExplainedNull explainedNull(std::string name, const NullSummary& summary) {
+    return {std::move(name), summary.mean, summary.low, summary.high, summary.repeats};
+}
 
 Figure explainedFigure(const ExplainedInput& input, const Theme& theme) {
     if (input.explained.size() == 0)

@@ -16,6 +16,9 @@ struct ExplainedNull {
     int repeats = 0;
 };
 
+struct NullSummary;
+ExplainedNull explainedNull(std::string name, const NullSummary& summary);
+
 struct ExplainedInput {
     VectorD explained;  ///< [k], share of the variance, 0 to 1
     std::vector<ExplainedNull> nulls;

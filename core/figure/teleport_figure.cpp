@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/dynamics/teleport.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/ranges.h"
 
@@ -150,6 +151,19 @@ std::size_t characterLength(std::string_view text) {
 }
 
 }  // namespace
+
+TeleportCurves teleportCurves(const TeleportResult& result, const std::vector<ResidualPoint>& points,
+                              bool rms) {
+    TeleportCurves curves;
+    curves.points = points;
+    curves.first = static_cast<int>(result.request.point.value());
+    curves.rms = rms;
+    curves.distance = rms ? result.measures.distanceRms : result.measures.distance;
+    if (!rms) curves.distancePca = result.measures.distancePca;
+    curves.controlDistance = rms ? result.controlDistanceRms : result.controlDistance;
+    curves.controlPcaDistance = rms ? result.controlPcaDistanceRms : result.controlPcaDistance;
+    return curves;
+}
 
 Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
     const auto points = static_cast<Eigen::Index>(curves.points.size());

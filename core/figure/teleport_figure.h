@@ -30,6 +30,11 @@ struct TeleportCurves {
     bool rms = false;                   ///< the distances are those of h / RMS(h)
 };
 
+struct TeleportResult;
+/// The curves of a result, in raw or RMS scaling; the tokens are for the caller to fill.
+TeleportCurves teleportCurves(const TeleportResult& result, const std::vector<ResidualPoint>& points,
+                              bool rms);
+
 /// Distance, retention and contraction by depth, each with the band that 95 % of the controls lie in, and
 /// the next tokens before and after. Throws Error(Mismatch) for lengths that do not fit.
 Figure teleportFigure(const TeleportCurves& curves, const Theme& theme);
