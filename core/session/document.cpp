@@ -45,7 +45,7 @@ struct NextRow {
 };
 
 /// `state` with other rows and samples; those that stay keep their scores, new ones are projected.
-DocumentState withRows(const DocumentState& state, const std::shared_ptr<const Trace>& captured,
+DocumentState withRows(const DocumentState& state, const CapturedRows* captured,
                        const std::vector<NextRow>& rows, std::vector<Sample> samples,
                        std::vector<PromptId> prompts) {
     DocumentState next = state;
@@ -59,7 +59,7 @@ DocumentState withRows(const DocumentState& state, const std::shared_ptr<const T
     std::vector<std::shared_ptr<const Trace>> parts;
     if (state.trace) parts.push_back(state.trace);
     const auto capturedPart = static_cast<std::int32_t>(parts.size());
-    if (captured) parts.push_back(captured);
+    if (captured != nullptr) parts.push_back(captured->trace);
     std::vector<PickedRow> picked;
     picked.reserve(rows.size());
     for (const NextRow& row : rows)
@@ -69,14 +69,20 @@ DocumentState withRows(const DocumentState& state, const std::shared_ptr<const T
 
     next.scores = nullptr;
     if (!state.basis || (state.trace && !state.scores)) return next;
-    Progress progress;
-    const Array3F fresh =
-        captured ? project(*state.basis, TraceView{.trace = captured}, progress) : Array3F{};
+    const Array3F* fresh = nullptr;
+    Array3F made;
+    if (captured != nullptr && captured->basis == state.basis) {
+        fresh = &captured->scores;
+    } else if (captured != nullptr) {
+        Progress progress;
+        made = project(*state.basis, TraceView{.trace = captured->trace}, progress);
+        fresh = &made;
+    }
     Array3F scores(static_cast<std::int64_t>(rows.size()), next.trace->points(),
                    state.basis->components.rows());
     for (std::size_t n = 0; n < rows.size(); ++n) {
         const float* source =
-            rows[n].from >= 0 ? state.scores->at(rows[n].from, 0) : fresh.at(rows[n].captured, 0);
+            rows[n].from >= 0 ? state.scores->at(rows[n].from, 0) : fresh->at(rows[n].captured, 0);
         std::copy_n(source, scores.n1 * scores.n2, scores.at(static_cast<std::int64_t>(n), 0));
     }
     next.scores = std::make_shared<const Array3F>(std::move(scores));
@@ -91,9 +97,11 @@ std::vector<NextRow> allRows(const DocumentState& state) {
     return rows;
 }
 
-void requireOneSample(const Trace& captured) {
-    if (captured.info().samples.size() != 1 || captured.rows() < 1)
-        throw Error(ErrorCode::InvalidArgument, "rows of one prompt were expected");
+void requireSamples(const Trace& captured, std::size_t count) {
+    if (captured.info().samples.size() != count || captured.rows() < static_cast<std::int64_t>(count))
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("rows of {} prompts were expected, and {} of {} came", count, captured.rows(),
+                                captured.info().samples.size()));
 }
 
 }  // namespace
@@ -147,28 +155,40 @@ DocumentState openDocument(std::shared_ptr<const Trace> trace, PromptId firstId)
     return state;
 }
 
-DocumentState addPrompt(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured) {
-    requireOneSample(*captured);
+CapturedRows projected(std::shared_ptr<const Trace> trace, std::shared_ptr<const PcaBasis> basis,
+                       Progress& progress) {
+    CapturedRows rows;
+    if (basis) rows.scores = project(*basis, TraceView{.trace = trace}, progress);
+    rows.trace = std::move(trace);
+    rows.basis = std::move(basis);
+    return rows;
+}
+
+DocumentState addPrompts(const DocumentState& state, const std::vector<PromptId>& ids,
+                         const CapturedRows& captured) {
+    const TraceInfo& info = captured.trace->info();
+    requireSamples(*captured.trace, ids.size());
     auto rows = allRows(state);
     auto samples = state.trace ? state.trace->info().samples : std::vector<Sample>{};
     auto prompts = state.prompts;
-    for (std::int64_t n = 0; n < captured->rows(); ++n)
-        rows.push_back({-1, n, static_cast<std::int32_t>(samples.size())});
-    samples.push_back(captured->info().samples.front());
-    prompts.push_back(id);
-    return withRows(state, captured, rows, std::move(samples), std::move(prompts));
+    const auto before = static_cast<std::int32_t>(samples.size());
+    for (std::size_t n = 0; n < info.rows.size(); ++n)
+        rows.push_back({-1, static_cast<std::int64_t>(n), before + info.rows[n].sample});
+    samples.insert(samples.end(), info.samples.begin(), info.samples.end());
+    prompts.insert(prompts.end(), ids.begin(), ids.end());
+    return withRows(state, &captured, rows, std::move(samples), std::move(prompts));
 }
 
-DocumentState replacePrompt(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured) {
-    requireOneSample(*captured);
+DocumentState replacePrompt(const DocumentState& state, PromptId id, const CapturedRows& captured) {
+    requireSamples(*captured.trace, 1);
     const auto sample = static_cast<std::int32_t>(indexOf(state, id));
     auto samples = state.trace->info().samples;
-    samples[static_cast<std::size_t>(sample)] = captured->info().samples.front();
+    samples[static_cast<std::size_t>(sample)] = captured.trace->info().samples.front();
     // The new rows stand where the first of the old ones stood.
     std::vector<NextRow> rows;
     bool placed = false;
     const auto place = [&] {
-        for (std::int64_t n = 0; n < captured->rows(); ++n) rows.push_back({-1, n, sample});
+        for (std::int64_t n = 0; n < captured.trace->rows(); ++n) rows.push_back({-1, n, sample});
         placed = true;
     };
     for (const NextRow& row : allRows(state)) {
@@ -178,13 +198,13 @@ DocumentState replacePrompt(const DocumentState& state, PromptId id, std::shared
             place();
     }
     if (!placed) place();
-    return withRows(state, captured, rows, std::move(samples), state.prompts);
+    return withRows(state, &captured, rows, std::move(samples), state.prompts);
 }
 
-DocumentState addToken(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured) {
-    requireOneSample(*captured);
+DocumentState addToken(const DocumentState& state, PromptId id, const CapturedRows& captured) {
+    requireSamples(*captured.trace, 1);
     const auto sample = static_cast<std::int32_t>(indexOf(state, id));
-    if (captured->info().samples.front().tokenIds !=
+    if (captured.trace->info().samples.front().tokenIds !=
         state.trace->info().samples[static_cast<std::size_t>(sample)].tokenIds)
         throw Error(ErrorCode::Mismatch, "the prompt was changed meanwhile");
     auto rows = allRows(state);
@@ -192,9 +212,9 @@ DocumentState addToken(const DocumentState& state, PromptId id, std::shared_ptr<
     for (auto row = rows.begin(); row != rows.end(); ++row)
         if (row->sample == sample) after = row + 1;
     std::vector<NextRow> fresh;
-    for (std::int64_t n = 0; n < captured->rows(); ++n) fresh.push_back({-1, n, sample});
+    for (std::int64_t n = 0; n < captured.trace->rows(); ++n) fresh.push_back({-1, n, sample});
     rows.insert(after, fresh.begin(), fresh.end());
-    return withRows(state, captured, rows, state.trace->info().samples, state.prompts);
+    return withRows(state, &captured, rows, state.trace->info().samples, state.prompts);
 }
 
 DocumentState removePrompts(const DocumentState& state, const std::vector<PromptId>& ids) {

@@ -63,14 +63,26 @@ std::optional<RowIndex> lastRowOf(const DocumentState& state, PromptId prompt);
 /// A document of the rows of `trace`, nothing computed. Prompts are numbered from `firstId`.
 DocumentState openDocument(std::shared_ptr<const Trace> trace, PromptId firstId);
 
-/// `state` with one prompt more, at the end: `captured` holds one sample and at least one row of it, with
-/// the points and units of the document. The basis stays and the new rows are projected on it.
-/// Throws Error(Mismatch) where points or units differ. Cost: the projection, and a copy of the scores.
-DocumentState addPrompt(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured);
+/// Rows fresh from the model, and their scores where they are known already.
+struct CapturedRows {
+    std::shared_ptr<const Trace> trace;
+    std::shared_ptr<const PcaBasis> basis;  ///< of `scores`; null: not projected
+    Array3F scores;                         ///< [row, point, k]
+};
+/// Projects rows on a basis (null: leaves them as they are), so that what follows is cheap.
+CapturedRows projected(std::shared_ptr<const Trace> trace, std::shared_ptr<const PcaBasis> basis,
+                       Progress& progress);
+
+/// `state` with prompts more, at the end: `captured` has one sample for each of `ids`, and at least one row
+/// of each. The basis stays; rows that were not projected on it are now.
+/// Throws Error(Mismatch) where points or units differ. Cost: a copy of the scores.
+DocumentState addPrompts(const DocumentState& state, const std::vector<PromptId>& ids,
+                         const CapturedRows& captured);
 /// `state` with the rows of a prompt replaced by those in `captured`, its place and id kept.
-DocumentState replacePrompt(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured);
+DocumentState replacePrompt(const DocumentState& state, PromptId id, const CapturedRows& captured);
 /// `state` with another row of a prompt it has: `captured` holds one row, after the prompt's own rows.
-DocumentState addToken(const DocumentState& state, PromptId id, std::shared_ptr<const Trace> captured);
+/// Throws Error(Mismatch) if the prompt has other tokens by now.
+DocumentState addToken(const DocumentState& state, PromptId id, const CapturedRows& captured);
 /// `state` without these prompts and their rows; teleports stay. Ids it does not have are passed over.
 DocumentState removePrompts(const DocumentState& state, const std::vector<PromptId>& ids);
 /// `state` with a basis and the scores of its rows in it. Throws Error(Mismatch) if the scores are not

@@ -58,7 +58,22 @@ struct JobRunner::Shared {
     int threads = 0;  ///< alive
 
     static void workOn(const std::shared_ptr<Shared>& shared, Lane lane);
+    /// Takes the first job that waits and runs it. `lock` is let go meanwhile.
+    static void runFirst(const std::shared_ptr<Shared>& shared, Lane lane,
+                         std::unique_lock<std::mutex>& lock);
 };
+
+namespace {
+
+/// Whose job this thread runs just now.
+struct Here {
+    std::weak_ptr<void> shared;
+    Lane lane = Lane::Analysis;
+    int depth = 0;
+};
+thread_local Here here;
+
+}  // namespace
 
 struct JobRunner::Private {
     struct Entry {
@@ -73,47 +88,65 @@ struct JobRunner::Private {
     QTimer timer;
 };
 
-void JobRunner::Shared::workOn(const std::shared_ptr<Shared>& shared, Lane lane) {
-    std::unique_lock lock(shared->mutex);
+void JobRunner::Shared::runFirst(const std::shared_ptr<Shared>& shared, Lane lane,
+                                 std::unique_lock<std::mutex>& lock) {
     auto& waiting = shared->waiting[indexOf(lane)];
-    while (true) {
-        shared->work.wait(lock, [&] { return shared->closing || !waiting.empty(); });
-        if (shared->closing) break;
-        auto queued = std::make_optional(std::move(waiting.front()));
-        waiting.pop_front();
+    auto queued = std::make_optional(std::move(waiting.front()));
+    waiting.pop_front();
+    lock.unlock();
+
+    const qint64 id = queued->id;
+    const auto meter = queued->meter;
+    {
+        const std::scoped_lock metering(meter->mutex);
+        meter->started = true;
+        meter->start = Clock::now();
+    }
+    Progress progress(queued->stop, [meter](const ProgressReport& report) {
+        const std::scoped_lock metering(meter->mutex);
+        meter->fraction = report.fraction;
+        meter->stage = report.stage;
+    });
+    auto ended = std::make_shared<Ended>(queued->task(progress));
+    queued.reset();
+
+    lock.lock();
+    if (id != 0 && shared->runner != nullptr)
+        QMetaObject::invokeMethod(
+            shared->runner,
+            [runner = shared->runner, id, ended = std::move(ended)] { runner->jobEndedOnLane(id, ended); },
+            Qt::QueuedConnection);
+    if (ended) {  // nobody takes it: let it die outside the lock
         lock.unlock();
-
-        const qint64 id = queued->id;
-        const auto meter = queued->meter;
-        {
-            const std::scoped_lock metering(meter->mutex);
-            meter->started = true;
-            meter->start = Clock::now();
-        }
-        Progress progress(queued->stop, [meter](const ProgressReport& report) {
-            const std::scoped_lock metering(meter->mutex);
-            meter->fraction = report.fraction;
-            meter->stage = report.stage;
-        });
-        auto ended = std::make_shared<Ended>(queued->task(progress));
-        queued.reset();
-
+        ended.reset();
         lock.lock();
-        if (id != 0 && shared->runner != nullptr)
-            QMetaObject::invokeMethod(
-                shared->runner,
-                [runner = shared->runner, id, ended = std::move(ended)] {
-                    runner->jobEndedOnLane(id, ended);
-                },
-                Qt::QueuedConnection);
-        if (ended) {  // nobody takes it: let it die outside the lock
-            lock.unlock();
-            ended.reset();
-            lock.lock();
-        }
+    }
+}
+
+void JobRunner::Shared::workOn(const std::shared_ptr<Shared>& shared, Lane lane) {
+    here = {shared, lane, 0};
+    std::unique_lock lock(shared->mutex);
+    while (true) {
+        shared->work.wait(lock, [&] { return shared->closing || !shared->waiting[indexOf(lane)].empty(); });
+        if (shared->closing) break;
+        runFirst(shared, lane, lock);
     }
     --shared->threads;
     shared->threadEnded.notify_all();
+}
+
+void JobRunner::letUrgentThrough() {
+    if (here.depth > 0) return;  // an urgent job lets nobody through
+    const auto shared = std::static_pointer_cast<Shared>(here.shared.lock());
+    if (!shared) return;
+    ++here.depth;
+    {
+        std::unique_lock lock(shared->mutex);
+        const auto& waiting = shared->waiting[indexOf(here.lane)];
+        while (!shared->closing && !waiting.empty() && waiting.front().urgent)
+            Shared::runFirst(shared, here.lane, lock);
+    }
+    --here.depth;
 }
 
 JobRunner::JobRunner(QObject* parent, int analysisThreads)

@@ -87,6 +87,10 @@ public:
     /// and nothing more is delivered.
     bool shutdown(std::chrono::milliseconds bound = std::chrono::seconds(5));
 
+    /// For a long job, between two pieces of its work: runs the urgent jobs that wait on its lane, here and
+    /// now, so that a hand that drags does not wait for it. Does nothing outside of a job.
+    static void letUrgentThrough();
+
 Q_SIGNALS:
     void jobAdded(const rheo::JobInfo& job);
     /// At most 20 times a second for each job.

@@ -122,7 +122,7 @@ void TestSessionDocument::opensWithoutSamples() {
 void TestSessionDocument::promptsComeAndTheBasisStays() {
     const auto before = fitted(openDocument(makeTrace(5, 1, 1), PromptId{1}));
     const auto copy = before;
-    const auto after = addPrompt(before, PromptId{9}, onePrompt(2, {3, 1}));
+    const auto after = addPrompts(before, {PromptId{9}}, {onePrompt(2, {3, 1})});
     QCOMPARE(after.rows(), std::int64_t{7});
     QCOMPARE(ids(after), (std::vector<std::int64_t>{1, 2, 3, 4, 5, 9}));
     QCOMPARE(after.basis, before.basis);
@@ -134,7 +134,7 @@ void TestSessionDocument::promptsComeAndTheBasisStays() {
     QCOMPARE(before.scores->n0, std::int64_t{5});
     QVERIFY(!fitted(after).basisIsStale());
     // Without a basis there are no scores; without rows the first prompt makes them.
-    const auto first = addPrompt(DocumentState{}, PromptId{1}, onePrompt(3, {3}));
+    const auto first = addPrompts(DocumentState{}, {PromptId{1}}, {onePrompt(3, {3})});
     QCOMPARE(first.rows(), std::int64_t{1});
     QVERIFY(!first.scores);
 }
@@ -142,7 +142,7 @@ void TestSessionDocument::promptsComeAndTheBasisStays() {
 void TestSessionDocument::replacedInItsPlace() {
     const auto before = fitted(openDocument(makeTrace(4, 2, 1), PromptId{1}));
     const auto fresh = onePrompt(7, {3});
-    const auto after = replacePrompt(before, PromptId{2}, fresh);
+    const auto after = replacePrompt(before, PromptId{2}, {fresh});
     QCOMPARE(ids(after), ids(before));
     QCOMPARE(after.rows(), std::int64_t{7});
     QCOMPARE(after.trace->info().samples[1].text, std::string("new 7"));
@@ -162,13 +162,13 @@ void TestSessionDocument::tokensFollowTheirPrompt() {
     info.samples = {state.trace->info().samples[0]};
     info.rows = {{0, 1, 2}};
     const auto row = std::make_shared<MemoryTrace>(info, Array3F(1, points, units));
-    const auto after = addToken(state, PromptId{1}, row);
+    const auto after = addToken(state, PromptId{1}, {row});
     QCOMPARE(after.rows(), std::int64_t{4});
     QCOMPARE(findRow(after, PromptId{1}, 1)->value(), std::int64_t{1});
     QCOMPARE(findRow(after, PromptId{2}, 3)->value(), std::int64_t{2});
     checkScores(after);
     // Rows of a prompt that was edited meanwhile are not taken.
-    QVERIFY_EXCEPTION_THROWN(addToken(state, PromptId{2}, row), Error);
+    QVERIFY_EXCEPTION_THROWN(addToken(state, PromptId{2}, {row}), Error);
 }
 
 void TestSessionDocument::removedPrompts() {
@@ -184,12 +184,12 @@ void TestSessionDocument::removedPrompts() {
 
 void TestSessionDocument::addingAndRemovingGivesTheSameRows() {
     const auto opened = fitted(openDocument(makeTrace(4, 1, 1), PromptId{1}));
-    const auto back = removePrompts(addPrompt(opened, PromptId{9}, onePrompt(2, {3})), {PromptId{9}});
+    const auto back = removePrompts(addPrompts(opened, {PromptId{9}}, {onePrompt(2, {3})}), {PromptId{9}});
     QCOMPARE(back.trace, opened.trace);
     QVERIFY(!back.basisIsStale());
     // Also from rows that were joined themselves.
-    const auto joined = fitted(addPrompt(opened, PromptId{9}, onePrompt(2, {3})));
-    const auto again = removePrompts(addPrompt(joined, PromptId{10}, onePrompt(3, {3})), {PromptId{10}});
+    const auto joined = fitted(addPrompts(opened, {PromptId{9}}, {onePrompt(2, {3})}));
+    const auto again = removePrompts(addPrompts(joined, {PromptId{10}}, {onePrompt(3, {3})}), {PromptId{10}});
     QCOMPARE(again.trace, joined.trace);
     QVERIFY(!again.basisIsStale());
 }
@@ -201,7 +201,7 @@ void TestSessionDocument::removedToTheLast() {
     QVERIFY(!none.scores);
     QCOMPARE(none.rows(), std::int64_t{0});
     QVERIFY(none.basis);  // and stays for what comes
-    const auto one = addPrompt(none, PromptId{3}, onePrompt(2, {3}));
+    const auto one = addPrompts(none, {PromptId{3}}, {onePrompt(2, {3})});
     QCOMPARE(one.rows(), std::int64_t{1});
     QVERIFY(one.basisIsStale());
     checkScores(one);
@@ -209,14 +209,15 @@ void TestSessionDocument::removedToTheLast() {
 
 void TestSessionDocument::refusals() {
     const auto state = fitted(openDocument(makeTrace(2, 1, 1), PromptId{1}));
-    QVERIFY_EXCEPTION_THROWN(addPrompt(state, PromptId{9}, makeTrace(2, 1, 2)), Error);
-    QVERIFY_EXCEPTION_THROWN(replacePrompt(state, PromptId{9}, onePrompt(2, {3})), Error);
+    QVERIFY_EXCEPTION_THROWN(addPrompts(state, {PromptId{9}}, {makeTrace(2, 1, 2)}), Error);
+    QVERIFY_EXCEPTION_THROWN(replacePrompt(state, PromptId{9}, {onePrompt(2, {3})}), Error);
     TraceInfo info = emptyInfo();
     info.units = 7;
     info.samples.push_back({"wide", {1}});
     info.rows.push_back({0, 0, 1});
     QVERIFY_EXCEPTION_THROWN(
-        addPrompt(state, PromptId{9}, std::make_shared<MemoryTrace>(info, Array3F(1, points, 7))), Error);
+        addPrompts(state, {PromptId{9}}, {std::make_shared<MemoryTrace>(info, Array3F(1, points, 7))}),
+        Error);
     QVERIFY_EXCEPTION_THROWN(withBasis(state, state.basis, state.trace,
                                        std::make_shared<const Array3F>(Array3F(3, points, 3)), nullptr),
                              Error);
@@ -226,7 +227,7 @@ void TestSessionDocument::bytes() {
     const auto before = fitted(openDocument(makeTrace(100, 1, 1), PromptId{1}));
     QCOMPARE(ownBytes(before, before), std::int64_t{0});
     QCOMPARE(ownBytes(before, {}), std::int64_t{100 * points * units * 4 + 100 * points * 3 * 4});
-    const auto after = addPrompt(before, PromptId{500}, onePrompt(2, {3}));
+    const auto after = addPrompts(before, {PromptId{500}}, {onePrompt(2, {3})});
     // Its states, all scores, and the list of rows; not the states of the others.
     const auto more = ownBytes(after, before);
     QVERIFY(more > 101 * points * 3 * 4 && more < 101 * (points * 3 * 4 + 40) + points * units * 4);

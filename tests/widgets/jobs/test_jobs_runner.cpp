@@ -35,6 +35,7 @@ private Q_SLOTS:
     void workMayReturnNothingOrWhatCanOnlyBeMoved();
     void oneThreadLanesKeepOrder();
     void urgentJobsGoFirst();
+    void longJobsLetUrgentOnesThrough();
     void lanesRunBesideEachOther();
     void analysisPoolIsBounded();
     void failuresKeepTheirWords_data();
@@ -133,6 +134,33 @@ void TestJobsRunner::urgentJobsGoFirst() {
     gate->open = true;
     QTRY_COMPARE(order.size(), 4);
     QCOMPARE(order, QStringList({"u1", "u2", "a", "b"}));
+}
+
+void TestJobsRunner::longJobsLetUrgentOnesThrough() {
+    JobRunner::letUrgentThrough();  // outside of a job: nothing
+    JobRunner jobs;
+    auto gate = std::make_shared<Gate>();
+    QStringList order;
+    jobs.submit(
+        {Lane::Model, "long"},
+        [gate](Progress& p) {
+            gate->pass(p);
+            JobRunner::letUrgentThrough();
+        },
+        this, [&](auto) { order << "long"; });
+    QTRY_COMPARE(gate->inside.load(), 1);
+    jobs.submit(
+        {Lane::Model, "plain"}, [](Progress&) {}, this, [&](auto) { order << "plain"; });
+    jobs.submit(
+        {Lane::Model, "urgent", true, true}, [](Progress&) { JobRunner::letUrgentThrough(); }, this,
+        [&](auto) { order << "urgent"; });
+    // What it throws is its own.
+    jobs.submit(
+        {Lane::Model, "urgent", true, true}, [](Progress&) { throw Cancelled{}; }, this,
+        [&](auto outcome) { order << (outcome.cancelled() ? "stopped" : "no"); });
+    gate->open = true;
+    QTRY_COMPARE(order.size(), 4);
+    QCOMPARE(order, QStringList({"urgent", "stopped", "long", "plain"}));
 }
 
 void TestJobsRunner::lanesRunBesideEachOther() {
