@@ -1,0 +1,417 @@
+// What figures hold: the right shapes, names and numbers of the results they show.
+#include <QtTest>
+#include <cmath>
+#include <functional>
+
+#include "core/base/error.h"
+#include "core/figure/density_figure.h"
+#include "core/figure/explained_figure.h"
+#include "core/figure/teleport_figure.h"
+#include "core/figure/trajectory_figure.h"
+
+using namespace rheo;
+
+namespace {
+
+constexpr int rows = 5, pointCount = 9, components = 4;
+
+Array3F exampleScores() {
+    Array3F scores(rows, pointCount, components);
+    for (int n = 0; n < rows; ++n)
+        for (int p = 0; p < pointCount; ++p)
+            for (int k = 0; k < components; ++k)
+                scores.at(n, p)[k] = static_cast<float>(100 * k + 10 * n + p);
+    return scores;
+}
+
+const LineSet3* lineNamed(const Plot3D& plot, const std::string& name) {
+    for (const auto& set : plot.lines)
+        if (set.name == name) return &set;
+    return nullptr;
+}
+
+const Plot3D& plotOf(const Figure& figure) {
+    return std::get<Plot3D>(figure.panels.front().plot);
+}
+
+bool refused(ErrorCode code, const std::function<void()>& call) {
+    try {
+        call();
+    } catch (const Error& e) {
+        return e.code() == code;
+    }
+    return false;
+}
+
+VectorD vector(std::initializer_list<double> values) {
+    VectorD result(static_cast<Eigen::Index>(values.size()));
+    Eigen::Index i = 0;
+    for (const double value : values) result[i++] = value;
+    return result;
+}
+
+}  // namespace
+
+class TestFigureBuilders : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void trajectoriesHoldEveryRow();
+    void trajectoriesOfChosenRowsAndComponents();
+    void trajectoriesMarkSelectionAndPoint();
+    void trajectoriesLeaveOutWhatIsNotFinite();
+    void trajectoriesRefuseWhatIsNotThere();
+    void trajectoriesOfOneStillRow();
+    void teleportsAreAdded();
+    void densityIsSortedByTheLastPoint();
+    void densityLimitsAreRobustAndSaySo();
+    void densityMasksUnits();
+    void densityMeasuresHaveNames();
+    void densityCurvesByDepth();
+    void explainedBesideItsNulls();
+    void teleportMeasuresFromDistances();
+    void tokensCanBeSeen();
+};
+
+void TestFigureBuilders::trajectoriesHoldEveryRow() {
+    const auto scores = exampleScores();
+    const TrajectoryInput input{scores, vector({0.412, 0.2, 0.1, 0.05}), residualPoints(4, false), {}};
+    const auto figure = trajectoryFigure(input, {});
+    const auto& plot = plotOf(figure);
+    QCOMPARE(plot.axes[0].title, std::string("PC1 (41.2 % of variance)"));
+    QCOMPARE(plot.axes[2].title, std::string("PC3 (10.0 % of variance)"));
+    const auto& lines = plot.lines.front();
+    QCOMPARE(lines.offsets.size(), std::size_t(rows + 1));
+    QCOMPARE(lines.tags, (std::vector<std::int64_t>{0, 1, 2, 3, 4}));
+    QCOMPARE(lines.xyz.size(), std::size_t(rows * pointCount * 3));
+    for (int n = 0; n < rows; ++n) {
+        QCOMPARE(lines.offsets[static_cast<std::size_t>(n + 1)], (n + 1) * pointCount);
+        for (int p = 0; p < pointCount; ++p) {
+            const auto vertex = static_cast<std::size_t>(n * pointCount + p);
+            QCOMPARE(lines.values[vertex], static_cast<float>(p));
+            for (std::size_t k = 0; k < 3; ++k) QCOMPARE(lines.xyz[3 * vertex + k], scores.at(n, p)[k]);
+        }
+    }
+    const auto* mean = lineNamed(plot, "mean of 5 rows");
+    QVERIFY(mean != nullptr);
+    QCOMPARE(mean->xyz.size(), std::size_t(3 * pointCount));
+    QCOMPARE(mean->xyz[3 * 4 + 1], 100.0f + 20 + 4);
+    QVERIFY(mean->style.width > lines.style.width);
+    QVERIFY(!mean->pickable);
+    QVERIFY(plot.colorScale.has_value());
+    QCOMPARE(plot.colorScale->title, std::string("Depth"));
+    QCOMPARE(plot.colorScale->high, double(pointCount - 1));
+    QCOMPARE(plot.colorScale->ticks.front().label, std::string("L00"));
+    QCOMPARE(plot.colorScale->ticks.back().label, std::string("final"));
+    for (int k = 0; k < 3; ++k) {
+        const auto& axis = plot.axes[static_cast<std::size_t>(k)];
+        QVERIFY(axis.low < 100 * k && axis.high > 100 * k + 48);
+        QVERIFY(axis.ticks.size() >= 2);
+    }
+    QVERIFY(plot.fitCamera);
+}
+
+void TestFigureBuilders::trajectoriesOfChosenRowsAndComponents() {
+    const auto scores = exampleScores();
+    const TrajectoryInput input{scores, {}, residualPoints(4, false), {}};
+    TrajectoryOptions options;
+    options.rows = {RowIndex(3), RowIndex(1)};
+    options.components = {1, 3, 0};
+    options.mean = false;
+    options.colorByDepth = false;
+    Camera camera;
+    camera.azimuth = 77;
+    options.camera = camera;
+    const auto figure = trajectoryFigure(input, options);
+    const auto& plot = plotOf(figure);
+    QCOMPARE(plot.lines.size(), std::size_t(1));
+    QCOMPARE(plot.lines[0].tags, (std::vector<std::int64_t>{3, 1}));
+    QCOMPARE(plot.lines[0].xyz[0], 130.0f);
+    QCOMPARE(plot.lines[0].xyz[1], 330.0f);
+    QCOMPARE(plot.lines[0].xyz[2], 30.0f);
+    QVERIFY(plot.lines[0].style.color.has_value());
+    QVERIFY(!plot.colorScale);
+    QCOMPARE(plot.axes[1].title, std::string("PC4"));
+    QCOMPARE(plot.camera.azimuth, 77.0);
+    QVERIFY(!plot.fitCamera);
+}
+
+void TestFigureBuilders::trajectoriesMarkSelectionAndPoint() {
+    const auto scores = exampleScores();
+    const TrajectoryInput input{scores, {}, residualPoints(4, false), {"a", "b", "c", "d", "e"}};
+    TrajectoryOptions options;
+    options.selected = RowIndex(2);
+    options.highlighted = PointIndex(3);
+    const auto figure = trajectoryFigure(input, options);
+    const auto& plot = plotOf(figure);
+    const auto* selected = lineNamed(plot, "c");
+    QVERIFY(selected != nullptr);
+    QCOMPARE(selected->tags, (std::vector<std::int64_t>{2}));
+    QVERIFY(selected->layer > plot.lines.front().layer);
+    const MarkerSet3 *section = nullptr, *points = nullptr, *ring = nullptr;
+    for (const auto& set : plot.markers) {
+        if (set.name == "at L01.mlp_in")
+            section = &set;
+        else if (set.shape == MarkerShape::Ring)
+            ring = &set;
+        else
+            points = &set;
+    }
+    QVERIFY(section != nullptr && points != nullptr && ring != nullptr);
+    QCOMPARE(section->xyz.size(), std::size_t(3 * rows));
+    QCOMPARE(section->xyz[3 * 4], 43.0f);
+    QCOMPARE(points->tags, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+    QCOMPARE(ring->xyz, (std::vector<float>{23, 123, 223}));
+    QCOMPARE(ring->tags, (std::vector<std::int64_t>{3}));
+}
+
+void TestFigureBuilders::trajectoriesLeaveOutWhatIsNotFinite() {
+    auto scores = exampleScores();
+    scores.at(1, 4)[2] = std::nanf("");
+    const TrajectoryInput input{scores, {}, residualPoints(4, false), {}};
+    TrajectoryOptions options;
+    options.selected = RowIndex(1);
+    const auto figure = trajectoryFigure(input, options);
+    const auto& plot = plotOf(figure);
+    QCOMPARE(plot.lines.front().tags, (std::vector<std::int64_t>{0, 2, 3, 4}));
+    QVERIFY(lineNamed(plot, "mean of 4 rows") != nullptr);
+    QVERIFY(plot.markers.empty());
+    QVERIFY(figure.note.find("1 of 5 rows") != std::string::npos);
+}
+
+void TestFigureBuilders::trajectoriesRefuseWhatIsNotThere() {
+    const auto scores = exampleScores();
+    const auto points = residualPoints(4, false);
+    TrajectoryOptions options;
+    options.components = {0, 1, 4};
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] {
+        trajectoryFigure({scores, {}, points, {}}, options);
+    }));
+    options = {};
+    options.rows = {RowIndex(5)};
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] {
+        trajectoryFigure({scores, {}, points, {}}, options);
+    }));
+    options = {};
+    options.highlighted = PointIndex(9);
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] {
+        trajectoryFigure({scores, {}, points, {}}, options);
+    }));
+    QVERIFY(refused(ErrorCode::Mismatch, [&] {
+        trajectoryFigure({scores, {}, residualPoints(3, false), {}}, {});
+    }));
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { trajectoryFigure({scores, vector({1}), points, {}}, {}); }));
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { trajectoryFigure({scores, {}, points, {"a"}}, {}); }));
+}
+
+void TestFigureBuilders::trajectoriesOfOneStillRow() {
+    const Array3F scores(1, 3, 3);
+    const auto figure = trajectoryFigure({scores, {}, residualPoints(1, false), {}}, {});
+    for (const auto& axis : plotOf(figure).axes) QVERIFY(axis.low < axis.high);
+    QVERIFY(plotOf(figure).camera.halfHeight > 0);
+    QCOMPARE(plotOf(figure).lines.size(), std::size_t(1));  // no mean of one row
+}
+
+void TestFigureBuilders::teleportsAreAdded() {
+    const auto scores = exampleScores();
+    const TrajectoryInput input{scores, {}, residualPoints(4, false), {}};
+    auto figure = trajectoryFigure(input, {});
+    const auto before = plotOf(figure).axes;
+    TeleportOverlay overlay;
+    overlay.point = PointIndex(6);
+    overlay.natural = MatrixD::Zero(3, components);
+    overlay.teleported = MatrixD::Constant(3, components, 60);
+    overlay.controls = Array3F(2, 3, components);
+    overlay.extendAxes = false;
+    auto fixed = figure;
+    addTeleport(fixed, overlay, {});
+    for (std::size_t i = 0; i < 3; ++i) QCOMPARE(plotOf(fixed).axes[i].low, before[i].low);
+    overlay.extendAxes = true;
+    addTeleport(figure, overlay, {});
+    const auto& plot = plotOf(figure);
+    const auto* natural = lineNamed(plot, "natural");
+    const auto* teleported = lineNamed(plot, "teleported");
+    QVERIFY(natural != nullptr && teleported != nullptr);
+    QVERIFY(natural->style.dash == Dash::Dashed);
+    QCOMPARE(teleported->xyz.size(), std::size_t(9));
+    QVERIFY(lineNamed(plot, "random pushes of the same size") != nullptr);
+    QVERIFY(plot.axes[2].low < 0 && plot.axes[0].high > 60);
+    // Once it holds the paths, adding them again changes nothing.
+    const auto grown = plot.axes;
+    addTeleport(figure, overlay, {});
+    for (std::size_t i = 0; i < 3; ++i) QCOMPARE(plotOf(figure).axes[i].high, grown[i].high);
+    for (const auto& set : plotOf(figure).markers) QVERIFY(set.tags.front() == 6);
+
+    overlay.teleported.resize(2, components);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { addTeleport(figure, overlay, {}); }));
+    Figure other;
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] { addTeleport(other, overlay, {}); }));
+}
+
+void TestFigureBuilders::densityIsSortedByTheLastPoint() {
+    MatrixD mean(3, 4);
+    mean << 1, 2, 3, 4,  //
+        5, 6, 7, 8,      //
+        -1, 4, std::nan(""), 0.5;
+    const auto points = residualPoints(1, false);
+    DensityOptions options;
+    const auto sorted = densityFigure(mean, mean, points, options);
+    QCOMPARE(sorted.unitOfRow, (std::vector<std::int64_t>{2, 0, 3, 1}));
+    const auto& plot = std::get<HeatmapPlot>(sorted.figure.panels.front().plot);
+    QCOMPARE(plot.values.rows(), 4);
+    QCOMPARE(plot.values.cols(), 3);
+    QCOMPARE(plot.values(3, 0), 2.0f);
+    QCOMPARE(plot.values(3, 2), 4.0f);
+    QCOMPARE(plot.x.high, 2.5);
+    QCOMPARE(plot.y.high, 3.5);
+    options.sorted = false;
+    const auto plain = densityFigure(mean, {}, points, options);
+    QCOMPARE(plain.unitOfRow, (std::vector<std::int64_t>{0, 1, 2, 3}));
+    QCOMPARE(std::get<HeatmapPlot>(plain.figure.panels.front().plot).y.title, std::string("Unit"));
+    options.sorted = true;
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { densityFigure(mean, {}, points, options); }));
+    QVERIFY(
+        refused(ErrorCode::Mismatch, [&] { densityFigure(mean, mean, residualPoints(2, false), options); }));
+}
+
+void TestFigureBuilders::densityLimitsAreRobustAndSaySo() {
+    // A thousand small values and one massive activation: it must not wash out the rest.
+    MatrixD values = MatrixD::Constant(3, 400, 0.5);
+    values(1, 7) = -300;
+    const auto points = residualPoints(1, false);
+    const auto scaleOf = [&](const DensityOptions& options) {
+        return std::get<HeatmapPlot>(
+                   densityFigure(values, values, points, options).figure.panels.front().plot)
+            .colorScale;
+    };
+    DensityOptions options;
+    auto scale = scaleOf(options);
+    QCOMPARE(scale.high, 0.5);
+    QCOMPARE(scale.low, -0.5);
+    QVERIFY(scale.clipsLow);
+    QVERIFY(!scale.clipsHigh);
+    QVERIFY(scale.map == ColorMap::Vik);
+    options.limit = 2;
+    QCOMPARE(scaleOf(options).high, 2.0);
+    options = {};
+    options.measure = DensityMeasure::ActiveFraction;
+    scale = scaleOf(options);
+    QCOMPARE(scale.low, 0.0);
+    QCOMPARE(scale.high, 1.0);
+    values.setConstant(std::nan(""));
+    scale = scaleOf({});
+    QVERIFY(scale.low < scale.high);
+    QVERIFY(!scale.clipsLow && !scale.clipsHigh);
+}
+
+void TestFigureBuilders::densityMasksUnits() {
+    MatrixD values = MatrixD::Constant(3, 4, 1);
+    values.col(2).setConstant(0);
+    DensityOptions options;
+    options.maskedUnits = {2};
+    const auto density = densityFigure(values, values, residualPoints(1, false), options);
+    QCOMPARE(density.unitOfRow.front(), std::int64_t(2));
+    QVERIFY(std::isnan(std::get<HeatmapPlot>(density.figure.panels.front().plot).values(0, 1)));
+}
+
+void TestFigureBuilders::densityMeasuresHaveNames() {
+    for (const char* name : {"mean", "mean_abs", "rms", "active_fraction"}) {
+        const auto measure = parseDensityMeasure(name);
+        QVERIFY(measure.has_value());
+        QCOMPARE(std::string(densityMeasureName(*measure)), std::string(name));
+    }
+    QVERIFY(!parseDensityMeasure("median"));
+}
+
+void TestFigureBuilders::densityCurvesByDepth() {
+    DensityCurves curves;
+    curves.trevesRolls = vector({0.1, 0.2, 0.3});
+    curves.kurtosis = vector({-1, 5, 2});
+    const auto figure = densityCurvesFigure(curves, residualPoints(1, false), lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t(2));
+    QCOMPARE(figure.panels[1].title, std::string("Kurtosis"));
+    const auto& plot = std::get<CurvePlot>(figure.panels[0].plot);
+    QCOMPARE(plot.curves.front().y, (std::vector<double>{0.1, 0.2, 0.3}));
+    QCOMPARE(plot.y.low, 0.0);
+    curves.hoyer = vector({1});
+    QVERIFY(refused(ErrorCode::Mismatch,
+                    [&] { densityCurvesFigure(curves, residualPoints(1, false), lightTheme()); }));
+}
+
+void TestFigureBuilders::explainedBesideItsNulls() {
+    ExplainedInput input;
+    input.explained = vector({0.5, 0.25});
+    input.nulls.push_back({"sign_flip", vector({0.3, 0.2}), vector({0.2, 0.1}), vector({0.4, 0.3}), 200});
+    auto figure = explainedFigure(input, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t(1));
+    const auto& plot = std::get<CurvePlot>(figure.panels[0].plot);
+    QCOMPARE(plot.curves.size(), std::size_t(2));
+    QCOMPARE(plot.curves.back().name, std::string("observed"));
+    QCOMPARE(plot.curves.back().x, (std::vector<double>{1, 2}));
+    QCOMPARE(plot.curves.back().y, (std::vector<double>{50, 25}));
+    QCOMPARE(plot.curves.front().high.front(), 40.0);
+    QVERIFY(figure.note.find("200 repeats") != std::string::npos);
+    input.perPoint = MatrixD::Constant(3, 2, 0.1);
+    input.points = residualPoints(1, false);
+    figure = explainedFigure(input, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t(2));
+    const auto& own = std::get<CurvePlot>(figure.panels[1].plot);
+    QVERIFY(std::abs(own.curves[1].y[0] - 20) < 1e-12);  // 2 components of 10 % each
+    input.nulls.front().low = vector({1});
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { explainedFigure(input, lightTheme()); }));
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { explainedFigure({}, lightTheme()); }));
+}
+
+void TestFigureBuilders::teleportMeasuresFromDistances() {
+    TeleportCurves curves;
+    curves.points = residualPoints(2, false);
+    curves.first = 2;
+    curves.distance = vector({2, 1, 4});
+    curves.controlDistance = MatrixD::Constant(32, 3, 5);
+    curves.tokens = {{" the", 0.5, 0.25}, {"\n", 0.1, 0.6}};
+    const auto figure = teleportFigure(curves, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t(4));
+    const auto teleported = [&](std::size_t panel) {
+        return std::get<CurvePlot>(figure.panels[panel].plot).curves.back();
+    };
+    QCOMPARE(teleported(0).name, std::string("teleported"));
+    QCOMPARE(teleported(0).x, (std::vector<double>{2, 3, 4}));
+    QCOMPARE(teleported(0).y, (std::vector<double>{2, 1, 4}));
+    QCOMPARE(teleported(1).y, (std::vector<double>{1, 0.5, 2}));
+    QCOMPARE(teleported(2).x, (std::vector<double>{2.5, 3.5}));
+    QVERIFY(std::abs(teleported(2).y[0] - std::log(0.5)) < 1e-15);
+    QVERIFY(std::abs(teleported(2).y[1] - std::log(4.0)) < 1e-15);
+    const auto& band = std::get<CurvePlot>(figure.panels[0].plot).curves.front();
+    QCOMPARE(band.low, (std::vector<double>{5, 5, 5}));
+    QVERIFY(band.bandName.find("32 random directions") != std::string::npos);
+    const auto& bars = std::get<BarPlot>(figure.panels[3].plot);
+    QCOMPARE(bars.bars.size(), std::size_t(2));
+    QCOMPARE(bars.bars[1].values, (std::vector<double>{0.1, 0.6}));
+
+    // A push of nothing has no ratios, and draws none.
+    curves.distance = vector({0, 0, 0});
+    curves.tokens.clear();
+    const auto nothing = teleportFigure(curves, lightTheme());
+    QCOMPARE(nothing.panels.size(), std::size_t(3));
+    for (const double y : std::get<CurvePlot>(nothing.panels[1].plot).curves.back().y) QVERIFY(std::isnan(y));
+
+    curves.first = 1;
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { teleportFigure(curves, lightTheme()); }));
+    curves.first = 2;
+    curves.controlPcaDistance = MatrixD::Zero(3, 2);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { teleportFigure(curves, lightTheme()); }));
+}
+
+void TestFigureBuilders::tokensCanBeSeen() {
+    QCOMPARE(visibleToken(" the"), std::string("\u2423the"));
+    QCOMPARE(visibleToken("a\n"), std::string("a\u21b5"));
+    QCOMPARE(visibleToken(std::string("\x00\x7f", 2)), std::string("<00><7F>"));
+    QCOMPARE(visibleToken("\u00e9\u4e2d\U0001f600"), std::string("\u00e9\u4e2d\U0001f600"));
+    // Half a character, an overlong form, a surrogate, a lone continuation.
+    QCOMPARE(visibleToken("\xe4\xb8"), std::string("\ufffd\ufffd"));
+    QCOMPARE(visibleToken("\xc0\xaf"), std::string("\ufffd\ufffd"));
+    QCOMPARE(visibleToken("\xed\xa0\x80"), std::string("\ufffd\ufffd\ufffd"));
+    QCOMPARE(visibleToken("x\x80y"), std::string("x\ufffdy"));
+}
+
+QTEST_APPLESS_MAIN(TestFigureBuilders)
+#include "test_figure_builders.moc"
