@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/figure/figure.h"
+#include "widgets/scene/scene3.h"
+
+namespace rheo {
+
+/// What is under the mouse.
+struct Picked {
+    std::int64_t tag = 0;     ///< of the line: the row
+    std::int32_t vertex = 0;  ///< along the line: the point
+    double distance = 0;      ///< pixels
+};
+
+/// The vertices of a plot's pickable lines where the camera shows them: picking is exact and needs no
+/// graphics. Cost: one projection a vertex to make, one distance a vertex to ask.
+class Projected3 {
+public:
+    Projected3() = default;
+    /// `view` in pixels, y up, as Scene3::setView takes it.
+    Projected3(const Plot3D& plot, const Camera& camera, const PixelRect& view);
+
+    /// The nearest line within `tolerance` pixels of (x, y); its nearest vertex. Of lines at the same place
+    /// the nearer to the eye.
+    std::optional<Picked> pick(double x, double y, double tolerance) const;
+    /// Tags of lines with a vertex inside `box`, each once, ascending.
+    std::vector<std::int64_t> inside(const PixelRect& box) const;
+
+private:
+    struct Line {
+        std::int64_t tag;
+        std::size_t begin, end;
+    };
+    std::vector<Line> m_lines;
+    std::vector<Eigen::Vector3f> m_places;  ///< x and y in pixels, z toward the eye
+};
+
+}  // namespace rheo

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/figure/figure.h"
+
+class vtkRenderer;
+class vtkRenderWindow;
+
+namespace rheo {
+
+/// A rectangle of the window in pixels, y up, (0, 0) the lower left corner.
+struct PixelRect {
+    double x = 0, y = 0, width = 1, height = 1;
+};
+
+/// A flat shape behind the data: a filled polygon, or an open curve.
+struct BackdropShape {
+    std::vector<std::array<double, 2>> outline;  ///< pixels of the window, y up
+    Color color;
+    double opacity = 1;
+    double width = 0;  ///< of the curve in pixels; 0: a polygon
+};
+
+/// The lines of a 3D plot on screen: each LineSet3 is one polydata, coloured vertex by vertex. What is flat
+/// (the box's panes and grid behind the data) is given as shapes; what is above the data is drawn over the
+/// picture by others. All calls belong on the thread that owns the window's OpenGL context.
+class Scene3 {
+public:
+    Scene3();
+    ~Scene3();
+    Scene3(const Scene3&) = delete;
+    Scene3& operator=(const Scene3&) = delete;
+
+    /// To be called once for each render window the scene is shown in.
+    void attachTo(vtkRenderWindow* window);
+    /// Gives back what it holds of the window's OpenGL context; attachTo() may follow.
+    void detachFrom(vtkRenderWindow* window);
+
+    /// Shows these lines. A set that is the same as before (by its content) is not built again.
+    /// `pixelsPerPoint` scales line widths.
+    void setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoint);
+    void setBackdrop(const std::vector<BackdropShape>& shapes);
+    /// `camera` sees `view` from its lower to its upper edge; nothing is drawn outside of `clip`. `window` is
+    /// the window's size in pixels.
+    void setView(const Camera& camera, const PixelRect& view, const PixelRect& clip, double windowWidth,
+                 double windowHeight);
+
+    /// The renderer of the lines, to ask VTK itself where it draws (in tests).
+    vtkRenderer* renderer() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+}  // namespace rheo

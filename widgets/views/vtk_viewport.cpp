@@ -1,0 +1,104 @@
+#include "widgets/views/vtk_viewport.h"
+
+#include <vtkCommand.h>
+#include <vtkGenericOpenGLRenderWindow.h>
+#include <vtkOpenGLState.h>
+
+#include <QOpenGLContext>
+#include <QOpenGLFunctions>
+#include <QSurfaceFormat>
+
+namespace rheo {
+
+VtkViewport::VtkViewport(QWidget* parent) : QOpenGLWidget(parent) {
+    m_window->SetMultiSamples(4);
+    for (const unsigned long event : {vtkCommand::WindowMakeCurrentEvent, vtkCommand::WindowIsCurrentEvent,
+                                      vtkCommand::WindowSupportsOpenGLEvent, vtkCommand::WindowIsDirectEvent})
+        m_window->AddObserver(event, this, &VtkViewport::onWindowEvent);
+}
+
+VtkViewport::~VtkViewport() {
+    makeCurrent();
+    releaseContext();
+    m_window->RemoveAllObservers();
+    doneCurrent();
+}
+
+void VtkViewport::setDefaultSurfaceFormat() {
+    QSurfaceFormat format;
+    format.setRenderableType(QSurfaceFormat::OpenGL);
+    format.setVersion(3, 2);
+    format.setProfile(QSurfaceFormat::CoreProfile);
+    format.setDepthBufferSize(24);
+    format.setStencilBufferSize(8);
+    QSurfaceFormat::setDefaultFormat(format);
+}
+
+void VtkViewport::onWindowEvent(vtkObject*, unsigned long event, void* answer) {
+    switch (event) {
+        case vtkCommand::WindowMakeCurrentEvent:
+            // The context alone: QOpenGLWidget::makeCurrent() would bind Qt's framebuffer in the middle of
+            // VTK's frame.
+            if (context() != nullptr && QOpenGLContext::currentContext() != context())
+                context()->makeCurrent(context()->surface());
+            break;
+        case vtkCommand::WindowIsCurrentEvent:
+            *static_cast<bool*>(answer) =
+                context() != nullptr && QOpenGLContext::currentContext() == context();
+            break;
+        case vtkCommand::WindowSupportsOpenGLEvent: *static_cast<int*>(answer) = 1; break;
+        case vtkCommand::WindowIsDirectEvent: *static_cast<int*>(answer) = 1; break;
+        default: break;
+    }
+}
+
+void VtkViewport::initializeGL() {
+    const auto format = context()->format();
+    if (format.version() < qMakePair(3, 2)) {
+        m_trouble = tr("This view needs OpenGL 3.2, and the display offers %1.%2. Start the program with "
+                       "LIBGL_ALWAYS_SOFTWARE=1 in the "
+                       "environment to draw in software; everything else works without it.")
+                        .arg(format.majorVersion())
+                        .arg(format.minorVersion());
+        Q_EMIT troubleChanged(m_trouble);
+        return;
+    }
+    // Qt destroys the context when the widget moves to another window, and calls here again with a new one.
+    connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, [this] {
+        makeCurrent();
+        releaseContext();
+        doneCurrent();
+    });
+    m_window->SetOwnContext(0);
+    m_window->SetReadyForRendering(true);
+    m_window->SetFrameBlitModeToNoBlit();
+    m_window->OpenGLInitContext();
+    m_scene.attachTo(m_window);
+    m_attached = true;
+}
+
+void VtkViewport::releaseContext() {
+    if (!m_attached) return;
+    m_attached = false;
+    m_scene.detachFrom(m_window);
+    m_window->Finalize();
+    m_window->SetReadyForRendering(false);
+}
+
+void VtkViewport::paintGL() {
+    if (!m_attached) return;
+    const int w = qRound(width() * devicePixelRatioF()), h = qRound(height() * devicePixelRatioF());
+    m_window->SetSize(w, h);
+    prepareFrame();
+    // Qt drew with this context since the last frame: what VTK remembers of its state no longer holds.
+    m_window->GetState()->Reset();
+    m_window->Render();
+    auto* gl = context()->functions();
+    gl->glBindFramebuffer(GL_DRAW_FRAMEBUFFER, defaultFramebufferObject());
+    gl->glDisable(GL_SCISSOR_TEST);
+    m_window->GetState()->ResetFramebufferBindings();
+    m_window->BlitDisplayFramebuffer();
+    ++m_frames;
+}
+
+}  // namespace rheo

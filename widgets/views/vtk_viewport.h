@@ -1,0 +1,56 @@
+#pragma once
+
+#include <vtkNew.h>
+#include <vtkSmartPointer.h>
+
+#include <QOpenGLWidget>
+#include <QString>
+
+#include "widgets/scene/scene3.h"
+
+class vtkGenericOpenGLRenderWindow;
+class vtkObject;
+
+namespace rheo {
+
+/// A VTK scene in a Qt widget: VTK draws into a framebuffer of its own, on Qt's context, and the finished
+/// picture is copied into the widget's. Draws only when asked (requestRender), when shown and when resized.
+/// Survives being moved to another window, where Qt makes a new context for it.
+class VtkViewport : public QOpenGLWidget {
+    Q_OBJECT
+public:
+    explicit VtkViewport(QWidget* parent = nullptr);
+    ~VtkViewport() override;
+
+    /// OpenGL 3.2 core with depth 24 and stencil 8, for all windows. Before QApplication is made.
+    static void setDefaultSurfaceFormat();
+
+    Scene3& scene() { return m_scene; }
+    /// Draws once, soon; any number of requests before that are one.
+    void requestRender() { update(); }
+    /// Frames drawn so far.
+    qint64 frames() const { return m_frames; }
+    /// Why nothing can be drawn here, as sentences; empty if all is well.
+    const QString& trouble() const { return m_trouble; }
+
+Q_SIGNALS:
+    void troubleChanged(const QString& why);
+
+protected:
+    void initializeGL() override;
+    void paintGL() override;
+    /// Called before each frame, with the context current: brings the scene up to date.
+    virtual void prepareFrame() {}
+
+private:
+    void releaseContext();
+    void onWindowEvent(vtkObject*, unsigned long event, void* data);
+
+    vtkNew<vtkGenericOpenGLRenderWindow> m_window;
+    Scene3 m_scene;
+    bool m_attached = false;
+    qint64 m_frames = 0;
+    QString m_trouble;
+};
+
+}  // namespace rheo
