@@ -4,8 +4,6 @@
 
 #include "core/model/attention.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -16,38 +14,6 @@
 namespace rheo {
 
 namespace {
-
-/// OpenBLAS keeps a thread count of its own, which libtorch does not set. Looked up by name, because any
-/// other BLAS may stand in its place.
-struct BlasThreads {
-    using Set = void (*)(int);
-    using Get = int (*)();
-    Set set = reinterpret_cast<Set>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
-    Get get = reinterpret_cast<Get>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads"));
-};
-
-const BlasThreads& blas() {
-    static const BlasThreads functions;
-    return functions;
-}
-
-/// One BLAS thread while several threads of ours each call it.
-class SingleBlasThread {
-public:
-    explicit SingleBlasThread(bool wanted) {
-        if (!wanted || blas().set == nullptr || blas().get == nullptr) return;
-        m_before = blas().get();
-        if (m_before > 1) blas().set(1);
-    }
-    ~SingleBlasThread() {
-        if (m_before > 1) blas().set(m_before);
-    }
-    SingleBlasThread(const SingleBlasThread&) = delete;
-    SingleBlasThread& operator=(const SingleBlasThread&) = delete;
-
-private:
-    int m_before = 0;
-};
 
 /// Scores kept at once by one thread, 4 MiB: they stay in the cache.
 constexpr std::int64_t maxScratch = std::int64_t{1} << 20;
@@ -135,11 +101,6 @@ void prepareRows(const AttentionTask& task, const at::Tensor& tensor, const Head
 }
 
 }  // namespace
-
-void useThreads(int threads) {
-    if (at::get_num_threads() != threads) at::set_num_threads(threads);
-    if (blas().set != nullptr && blas().get != nullptr && blas().get() != threads) blas().set(threads);
-}
 
 RotaryTable rotaryTable(const RopeConfig& rope, std::int64_t rotaryDim, std::int64_t start,
                         std::int64_t tokens) {
@@ -277,7 +238,6 @@ at::Tensor attendPlain(const AttentionTask& task, const at::Tensor& queries, con
     for (const auto& sequence : task.rows.sequences)
         work += sequence.queries * (task.rows.start + sequence.tokens) * c.heads * width;
     const std::int64_t grain = std::max<std::int64_t>(1, items * 200'000 / std::max<std::int64_t>(1, work));
-    const SingleBlasThread single(items > grain && at::get_num_threads() > 1);
     at::parallel_for(0, items, grain, [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> scratch;
         for (std::int64_t item = begin; item < end; ++item) {

@@ -69,7 +69,4 @@ at::Tensor attendTensors(const AttentionTask& task, const at::Tensor& queries, c
 /// Norm of rows [row, width] by tensor operations, computed in float32, in the dtype of `x`.
 at::Tensor normTensors(const at::Tensor& x, const NormWeights& weights, NormKind kind, double epsilon);
 
-/// Sets the threads that libtorch and BLAS use on this thread's behalf.
-void useThreads(int threads);
-
 }  // namespace rheo

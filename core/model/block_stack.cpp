@@ -116,33 +116,58 @@ at::Tensor BlockStack::norm(const at::Tensor& x, const NormWeights& weights) con
 
 at::Tensor BlockStack::linear(const at::Tensor& x, const LinearWeights& weights,
                               const Progress& progress) const {
+    const std::int64_t rows = x.size(0);
+    const std::int64_t in = weights.weight.size(1);
+    const std::int64_t out = weights.weight.size(0);
+    if (m_plainLoops && rows == 1) return vectorProduct(x, weights);
+
     const bool bias = weights.bias.defined();
-    // A matrix times one vector: bound by reading the weights, which BLAS does best with its own routine.
-    if (x.size(0) == 1 && x.scalar_type() == at::kFloat && x.is_cpu()) {
-        const at::Tensor vector = x.select(0, 0);
-        return (bias ? at::addmv(weights.bias, weights.weight, vector) : at::mv(weights.weight, vector))
-            .unsqueeze(0);
-    }
-    const at::Tensor transposed = weights.weight.t();
-    const auto product = [&](const at::Tensor& rows) {
-        return bias ? at::addmm(weights.bias, rows, transposed) : at::mm(rows, transposed);
-    };
-    const double work = 2.0 * static_cast<double>(x.size(0)) * static_cast<double>(weights.weight.numel());
-    if (work <= maxWork) return product(x);
-    const auto piece = std::max<std::int64_t>(
-        64, static_cast<std::int64_t>(static_cast<double>(x.size(0)) * maxWork / work));
-    at::Tensor result = at::empty({x.size(0), weights.weight.size(0)}, x.options());
-    for (std::int64_t begin = 0; begin < x.size(0); begin += piece) {
+    const auto piece = static_cast<std::int64_t>(
+        std::max(64.0, maxWork / (2.0 * static_cast<double>(in) * static_cast<double>(out))));
+    at::Tensor result = at::empty({rows, out}, x.options());
+    for (std::int64_t begin = 0; begin < rows; begin += piece) {
         progress.check();
-        const std::int64_t count = std::min(piece, x.size(0) - begin);
+        const std::int64_t count = std::min(piece, rows - begin);
         at::Tensor part = result.narrow(0, begin, count);
-        const at::Tensor rows = x.narrow(0, begin, count);
-        if (bias)
-            at::addmm_out(part, weights.bias, rows, transposed);
-        else
-            at::mm_out(part, rows, transposed);
+        const at::Tensor some = x.narrow(0, begin, count);
+        if (m_plainLoops && x.scalar_type() == at::kFloat) {
+            auto* const y = part.data_ptr<float>();
+            if (bias)
+                for (std::int64_t row = 0; row < count; ++row)
+                    std::copy_n(weights.bias.data_ptr<float>(), out, y + row * out);
+            kernels::product(true, count, out, in, some.data_ptr<float>(), some.stride(0),
+                             weights.weight.data_ptr<float>(), in, bias, y, out);
+        } else if (bias) {
+            at::addmm_out(part, weights.bias, some, weights.weight.t());
+        } else {
+            at::mm_out(part, some, weights.weight.t());
+        }
     }
     return result;
+}
+
+/// One row: bound by reading the weights, so they are read once, in order.
+at::Tensor BlockStack::vectorProduct(const at::Tensor& x, const LinearWeights& weights) const {
+    const std::int64_t in = weights.weight.size(1);
+    const std::int64_t out = weights.weight.size(0);
+    const at::Tensor wide = x.to(at::kFloat);
+    const at::Tensor bias = weights.bias.defined() ? weights.bias.to(at::kFloat) : at::Tensor();
+    at::Tensor result = at::empty({1, out}, at::kFloat);
+    const auto* const vector = wide.data_ptr<float>();
+    const auto* const shift = bias.defined() ? bias.data_ptr<float>() : nullptr;
+    auto* const y = result.data_ptr<float>();
+    const std::int64_t grain = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / in);
+    at::parallel_for(0, out, grain, [&](std::int64_t begin, std::int64_t end) {
+        const float* const part = shift == nullptr ? nullptr : shift + begin;
+        if (m_dtype == at::kFloat)
+            kernels::matrixVector(weights.weight.data_ptr<float>() + begin * in, vector, part, end - begin,
+                                  in, y + begin);
+        else
+            kernels::matrixVector(
+                reinterpret_cast<const std::uint16_t*>(weights.weight.data_ptr<at::BFloat16>()) + begin * in,
+                vector, part, end - begin, in, y + begin);
+    });
+    return m_dtype == at::kFloat ? result : result.to(m_dtype);
 }
 
 at::Tensor BlockStack::attention(std::int64_t layer, const at::Tensor& normed, const Walk& walk,

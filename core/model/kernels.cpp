@@ -1,5 +1,7 @@
 #include "core/model/kernels.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -88,6 +90,63 @@ void softcapRow(float* x, float scale, float cap, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) x[i] = cap * std::tanh(scale * x[i] / cap);
 }
 
+/// dnnl_sgemm of oneDNN, row-major; null where libtorch was built without it or hides it.
+using OneDnnProduct = int (*)(char transA, char transB, std::int64_t m, std::int64_t n, std::int64_t k,
+                              float alpha, const float* a, std::int64_t lda, const float* b, std::int64_t ldb,
+                              float beta, float* c, std::int64_t ldc);
+OneDnnProduct oneDnn() {
+    static const auto function = reinterpret_cast<OneDnnProduct>(dlsym(RTLD_DEFAULT, "dnnl_sgemm"));
+    return function;
+}
+
+inline float widened(float value) {
+    return value;
+}
+inline float widened(std::uint16_t bits) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+/// Four rows at a time, so that x is read once for the four.
+template <class T>
+[[gnu::always_inline]] inline void dots(const T* weights, const float* x, std::int64_t rows, std::int64_t n,
+                                        float* y) {
+    std::int64_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+        const T* const a = weights + row * n;
+        const T* const b = a + n;
+        const T* const c = b + n;
+        const T* const d = c + n;
+        float sumA = 0;
+        float sumB = 0;
+        float sumC = 0;
+        float sumD = 0;
+        for (std::int64_t i = 0; i < n; ++i) {
+            sumA += widened(a[i]) * x[i];
+            sumB += widened(b[i]) * x[i];
+            sumC += widened(c[i]) * x[i];
+            sumD += widened(d[i]) * x[i];
+        }
+        y[row] = sumA;
+        y[row + 1] = sumB;
+        y[row + 2] = sumC;
+        y[row + 3] = sumD;
+    }
+    for (; row < rows; ++row) {
+        float sum = 0;
+        for (std::int64_t i = 0; i < n; ++i) sum += widened(weights[row * n + i]) * x[i];
+        y[row] = sum;
+    }
+}
+
+RHEO_WIDE void dotsOfFloat(const float* weights, const float* x, std::int64_t rows, std::int64_t n,
+                           float* y) {
+    dots(weights, x, rows, n, y);
+}
+RHEO_WIDE void dotsOfBFloat16(const std::uint16_t* weights, const float* x, std::int64_t rows, std::int64_t n,
+                              float* y) {
+    dots(weights, x, rows, n, y);
+}
+
 /// Keys of `range` that a query at `position` sees, as [begin, end).
 struct Seen {
     std::int64_t begin, end;
@@ -100,29 +159,17 @@ Seen seenBy(std::int64_t position, const KeyRange& range, std::int64_t window) {
 }
 
 /// scores [count, range.count] = queries keys^T
-void products(const HeadTask& task, const KeyRange& range, float* scores) {
+void scoresOf(const HeadTask& task, const KeyRange& range, float* scores) {
     if (range.count == 0) return;
-    const int m = static_cast<int>(range.count);
-    const int n = static_cast<int>(task.count);
-    const int k = static_cast<int>(task.width);
-    const int lda = static_cast<int>(range.stride);
-    const int ldb = static_cast<int>(task.queryStride);
-    const float one = 1;
-    const float zero = 0;
-    sgemm_("T", "N", &m, &n, &k, &one, range.keys, &lda, task.queries, &ldb, &zero, scores, &m);
+    product(true, task.count, range.count, task.width, task.queries, task.queryStride, range.keys,
+            range.stride, false, scores, range.count);
 }
 
 /// out [count, width] = weights [count, range.count] values, added to what is there if `add`
 void mix(const HeadTask& task, const KeyRange& range, const float* weights, bool add) {
     if (range.count == 0) return;
-    const int m = static_cast<int>(task.width);
-    const int n = static_cast<int>(task.count);
-    const int k = static_cast<int>(range.count);
-    const int lda = static_cast<int>(range.stride);
-    const int ldc = static_cast<int>(task.outStride);
-    const float one = 1;
-    const float beta = add ? 1 : 0;
-    sgemm_("N", "N", &m, &n, &k, &one, range.values, &lda, weights, &k, &beta, task.out, &ldc);
+    product(false, task.count, task.width, range.count, weights, range.count, range.values, range.stride, add,
+            task.out, task.outStride);
 }
 
 }  // namespace
@@ -148,6 +195,41 @@ RHEO_WIDE void rotateHead(float* head, const float* cosine, const float* sine, s
     }
 }
 
+void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
+             std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c,
+             std::int64_t ldc) {
+    const float one = 1;
+    const float beta = accumulate ? 1 : 0;
+    if (const auto function = oneDnn()) {
+        function('N', transposedB ? 'T' : 'N', m, n, k, one, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    const int rows = static_cast<int>(n);
+    const int columns = static_cast<int>(m);
+    const int inner = static_cast<int>(k);
+    const int strideA = static_cast<int>(lda);
+    const int strideB = static_cast<int>(ldb);
+    const int strideC = static_cast<int>(ldc);
+    sgemm_(transposedB ? "T" : "N", "N", &rows, &columns, &inner, &one, b, &strideB, a, &strideA, &beta, c,
+           &strideC);
+}
+
+void matrixVector(const float* weights, const float* x, const float* bias, std::int64_t rows, std::int64_t n,
+                  float* y) {
+    dotsOfFloat(weights, x, rows, n, y);
+    if (bias != nullptr) addRow(bias, rows, y);
+}
+
+void matrixVector(const std::uint16_t* weights, const float* x, const float* bias, std::int64_t rows,
+                  std::int64_t n, float* y) {
+    dotsOfBFloat16(weights, x, rows, n, y);
+    if (bias != nullptr) addRow(bias, rows, y);
+}
+
+RHEO_WIDE void addRow(const float* x, std::int64_t n, float* y) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
 std::int64_t scratchOf(std::int64_t queries, std::int64_t keys) {
     return queries * keys;
 }
@@ -155,8 +237,8 @@ std::int64_t scratchOf(std::int64_t queries, std::int64_t keys) {
 void attendHead(const HeadTask& task, float* scratch) {
     float* before = scratch;
     float* own = scratch + task.count * task.before.count;
-    products(task, task.before, before);
-    products(task, task.own, own);
+    scoresOf(task, task.before, before);
+    scoresOf(task, task.own, own);
 
     for (std::int64_t i = 0; i < task.count; ++i) {
         float* const rows[2] = {before + i * task.before.count, own + i * task.own.count};

@@ -17,6 +17,22 @@ void layerNormRow(const float* x, const float* weight, const float* bias, float 
 /// Rotates one head in place: units i and i + half, i < half, by the angle with cosine[i] and sine[i].
 void rotateHead(float* head, const float* cosine, const float* sine, std::int64_t half);
 
+/// c [m, n] = a [m, k] times b, which is [k, n], or [n, k] if `transposedB`; added to c if `accumulate`. Rows
+/// are `lda`, `ldb`, `ldc` floats apart. By oneDNN where libtorch brings it, which knows newer processors
+/// than many a BLAS and shares libtorch's threads; else by BLAS.
+void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
+             std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c, std::int64_t ldc);
+
+/// y[i] = weights[i] . x (+ bias[i]), weights [rows, n]: one pass over the weights, which bounds it. The
+/// second form takes bfloat16 bits.
+void matrixVector(const float* weights, const float* x, const float* bias, std::int64_t rows, std::int64_t n,
+                  float* y);
+void matrixVector(const std::uint16_t* weights, const float* x, const float* bias, std::int64_t rows,
+                  std::int64_t n, float* y);
+
+/// y[i] += x[i]
+void addRow(const float* x, std::int64_t n, float* y);
+
 /// Causal attention of one head over keys that lie in up to two places.
 struct KeyRange {
     const float* keys = nullptr;    ///< key j at keys + j * stride
@@ -45,7 +61,7 @@ struct HeadTask {
 std::int64_t scratchOf(std::int64_t queries, std::int64_t keys);
 
 /// out = softmax(scale * queries keys^T, softcapped, over the keys at or before each query and inside its
-/// window) values. `scratch` as scratchOf says. Matrix products by BLAS, exponentials to 1e-7 relative.
+/// window) values. `scratch` as scratchOf says. Exponentials to 1e-7 relative.
 void attendHead(const HeadTask& task, float* scratch);
 
 }  // namespace rheo::kernels

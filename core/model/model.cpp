@@ -6,12 +6,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
+#include <mutex>
 #include <numeric>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/model/block_stack.h"
+#include "core/model/threads.h"
 
 namespace rheo {
 
@@ -105,6 +106,29 @@ public:
     std::vector<at::Tensor> states;  ///< [point] of [token, unit], compute dtype
 };
 
+double largestProduct(const ModelConfig& config) {
+    const std::int64_t widest = std::max(config.intermediate * (config.gatedMlp ? 2 : 1),
+                                         (config.heads + 2 * config.kvHeads) * config.headDim);
+    return 2.0 * static_cast<double>(config.dModel) * static_cast<double>(widest);
+}
+
+/// Progress of several runs at once, as the share of points that all of them have passed.
+class SharedProgress {
+public:
+    SharedProgress(Progress& progress, double total) : m_progress(progress), m_total(total) {}
+    void advance(double rows) {
+        const std::lock_guard lock(m_mutex);
+        m_done += rows;
+        m_progress.report(m_done, m_total);
+    }
+
+private:
+    Progress& m_progress;
+    double m_total;
+    double m_done = 0;
+    std::mutex m_mutex;
+};
+
 class TorchModel : public Model {
 public:
     TorchModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelOptions& options, at::Device device,
@@ -114,6 +138,7 @@ public:
           m_threads(resolveThreads(options.threads)),
           m_points(residualPoints(static_cast<int>(m_checkpoint->config().layers),
                                   m_checkpoint->config().parallelBlocks)),
+          m_workPerRow(largestProduct(m_checkpoint->config())),
           m_stack(load(device, progress)) {
         m_identity = m_checkpoint->identity(options.dtype, options.untrainedSeed);
     }
@@ -140,8 +165,46 @@ private:
         c10::InferenceMode inference;
     };
 
+    /// Threads worth waking for each matrix product of `rows` rows: waking and waiting costs more than a
+    /// small product, and much more on a busy machine.
+    int threadsFor(std::int64_t rows) const {
+        return static_cast<double>(rows) * m_workPerRow < 5e7 ? 1 : m_threads;
+    }
+
+    /// Splits `count` independent sequences into runs of neighbours, and calls `run(begin, end)` on each on a
+    /// thread of its own: `weight(i)` rows each. One run, on this thread, where there is too little to do.
+    template <class Weight, class Run>
+    void inParallel(std::int64_t count, const Weight& weight, const Progress& progress,
+                    const Run& run) const {
+        std::int64_t rows = 0;
+        for (std::int64_t i = 0; i < count; ++i) rows += weight(i);
+        // A run of a few rows reads the same weights as one of many.
+        const std::int64_t runs = std::min<std::int64_t>(
+            {m_stack.device().is_cpu() ? m_threads : 1, count, std::max<std::int64_t>(1, rows / 32)});
+        if (runs <= 1) {
+            const Call call(threadsFor(rows));
+            run(std::int64_t{0}, count);
+            return;
+        }
+        std::vector<std::int64_t> ends;
+        std::int64_t sum = 0;
+        for (std::int64_t i = 0; i < count; ++i) {
+            sum += weight(i);
+            const auto done = static_cast<std::int64_t>(ends.size());
+            if (i + 1 == count || (done + 1 < runs && sum * runs >= rows * (done + 1))) ends.push_back(i + 1);
+        }
+        parallelFor(static_cast<std::int64_t>(ends.size()), 1, m_threads, progress,
+                    [&](std::int64_t index, std::int64_t) {
+                        const Call call(1);
+                        run(index == 0 ? 0 : ends[static_cast<std::size_t>(index) - 1],
+                            ends[static_cast<std::size_t>(index)]);
+                    });
+    }
+
     BlockStack load(at::Device device, Progress& progress) const {
-        const Call call(m_threads);
+        // Converting small tensors is not worth waking threads for.
+        const bool large = m_checkpoint->forecast(m_options.dtype, 1, 1).parameters > 100'000'000;
+        const Call call(large ? m_threads : 1);
         return translated("loading the model", [&] {
             Weights weights = loadWeights(*m_checkpoint, device, scalarType(m_options.dtype),
                                           m_options.untrainedSeed, m_threads, progress);
@@ -197,6 +260,7 @@ private:
     ModelOptions m_options;
     int m_threads;
     std::vector<ResidualPoint> m_points;
+    double m_workPerRow;  ///< floating-point operations of the largest matrix product in a block
     BlockStack m_stack;
     ModelIdentity m_identity;
 };
@@ -207,7 +271,8 @@ at::Tensor hostRows(const at::Tensor& tensor, const at::Tensor* index) {
 }
 
 ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progress) const {
-    if (request.ids.empty()) throw Error(ErrorCode::InvalidArgument, "no prompt is given");
+    const auto prompts = static_cast<std::int64_t>(request.ids.size());
+    if (prompts == 0) throw Error(ErrorCode::InvalidArgument, "no prompt is given");
     if (request.positions.size() != request.ids.size())
         throw Error(ErrorCode::InvalidArgument, fmt::format("{} prompts are given, and positions for {}",
                                                             request.ids.size(), request.positions.size()));
@@ -215,9 +280,8 @@ ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progr
     const std::int64_t last = request.lastPoint ? checkPoint(*request.lastPoint) : lastPoint();
     if (last < first) throw Error(ErrorCode::InvalidArgument, "the last point is before the first");
 
-    std::vector<std::int64_t> ids;
-    std::vector<std::int64_t> lengths;
-    std::vector<std::int64_t> rows;  // of the packed tokens, those wanted
+    std::vector<std::int64_t> firstRows{0};  // of each prompt in the result
+    std::int64_t tokens = 0;
     for (std::size_t prompt = 0; prompt < request.ids.size(); ++prompt) {
         checkIds(request.ids[prompt]);
         std::int32_t before = -1;
@@ -227,50 +291,69 @@ ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progr
                             fmt::format("position {} of prompt {} is not one of its {} tokens, in ascending "
                                         "order",
                                         position, prompt, request.ids[prompt].size()));
-            rows.push_back(static_cast<std::int64_t>(ids.size()) + position);
             before = position;
         }
-        ids.insert(ids.end(), request.ids[prompt].begin(), request.ids[prompt].end());
-        lengths.push_back(static_cast<std::int64_t>(request.ids[prompt].size()));
+        firstRows.push_back(firstRows.back() + static_cast<std::int64_t>(request.positions[prompt].size()));
+        tokens += static_cast<std::int64_t>(request.ids[prompt].size());
     }
 
-    ForwardResult result;
-    const auto count = static_cast<std::int64_t>(rows.size());
-    const std::int64_t units = config().dModel;
     return translated("running the model", [&]() -> ForwardResult {
-        if (request.states) result.states = Array3F(count, last - first + 1, units);
-        if (request.writes) result.writes = Array3F(count, last - first, units);
-        if (request.logits) result.logits.resize(count, config().vocabulary);
-        const std::int64_t end = request.logits ? lastPoint() : last;
-        if (count == 0 || !(request.states || request.writes || request.logits)) return std::move(result);
+        ForwardResult result;
+        const std::int64_t units = config().dModel;
+        if (request.states) result.states = Array3F(firstRows.back(), last - first + 1, units);
+        if (request.writes) result.writes = Array3F(firstRows.back(), last - first, units);
+        if (request.logits) result.logits.resize(firstRows.back(), config().vocabulary);
+        if (!request.states && !request.writes && !request.logits) return result;
 
-        const Call call(m_threads);
-        const at::Tensor wanted = at::tensor(rows, at::kLong).to(m_stack.device());
-        const bool all = rows.size() == ids.size();
-        const auto keep = [&](Array3F& out, const at::Tensor& tensor, bool wantedOnly, std::int64_t slot) {
-            const at::Tensor host = hostRows(tensor, all || wantedOnly ? nullptr : &wanted);
-            const float* values = host.data_ptr<float>();
-            for (std::int64_t row = 0; row < count; ++row)
-                std::copy_n(values + row * units, units, out.at(row, slot));
-        };
-        Walk walk;
-        walk.lengths = lengths;
-        walk.state = m_stack.embed(at::tensor(ids, at::kLong), 0, lengths);
-        walk.lastPoint = end;
-        if (!all) walk.wanted = rows;
-        walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool wantedOnly) {
-            progress.report(static_cast<double>(point), static_cast<double>(end + 1));
-            if (request.states && point >= first && point <= last)
-                keep(result.states, state, wantedOnly, point - first);
-        };
-        if (request.writes)
-            walk.onWrite = [&](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
-                if (point >= first && point < last) keep(result.writes, write, wantedOnly, point - first);
+        const std::int64_t end = request.logits ? lastPoint() : last;
+        SharedProgress shared(progress, static_cast<double>(tokens) * static_cast<double>(end + 1));
+        const auto run = [&](std::int64_t from, std::int64_t to) {
+            const std::int64_t rowOffset = firstRows[static_cast<std::size_t>(from)];
+            const std::int64_t count = firstRows[static_cast<std::size_t>(to)] - rowOffset;
+            if (count == 0) return;
+            std::vector<std::int64_t> ids;
+            std::vector<std::int64_t> rows;  // of the packed tokens, those wanted
+            Walk walk;
+            for (std::int64_t i = from; i < to; ++i) {
+                const auto prompt = static_cast<std::size_t>(i);
+                for (const std::int32_t position : request.positions[prompt])
+                    rows.push_back(static_cast<std::int64_t>(ids.size()) + position);
+                ids.insert(ids.end(), request.ids[prompt].begin(), request.ids[prompt].end());
+                walk.lengths.push_back(static_cast<std::int64_t>(request.ids[prompt].size()));
+            }
+            const at::Tensor wanted = at::tensor(rows, at::kLong).to(m_stack.device());
+            const bool all = rows.size() == ids.size();
+            const auto keep = [&](Array3F& out, const at::Tensor& tensor, bool wantedOnly,
+                                  std::int64_t slot) {
+                const at::Tensor host = hostRows(tensor, all || wantedOnly ? nullptr : &wanted);
+                const float* values = host.data_ptr<float>();
+                for (std::int64_t row = 0; row < count; ++row)
+                    std::copy_n(values + row * units, units, out.at(rowOffset + row, slot));
             };
-        const at::Tensor state = m_stack.walk(walk, progress);
-        if (request.logits) m_stack.unembed(state, result.logits.data(), progress);
+            walk.state = m_stack.embed(at::tensor(ids, at::kLong), 0, walk.lengths);
+            walk.lastPoint = end;
+            if (!all) walk.wanted = rows;
+            walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool wantedOnly) {
+                shared.advance(static_cast<double>(ids.size()));
+                if (request.states && point >= first && point <= last)
+                    keep(result.states, state, wantedOnly, point - first);
+            };
+            if (request.writes)
+                walk.onWrite = [&](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
+                    if (point >= first && point < last) keep(result.writes, write, wantedOnly, point - first);
+                };
+            const at::Tensor state = m_stack.walk(walk, progress);
+            if (request.logits)
+                m_stack.unembed(state, result.logits.data() + rowOffset * result.logits.cols(), progress);
+        };
+        inParallel(
+            prompts,
+            [&](std::int64_t i) {
+                return static_cast<std::int64_t>(request.ids[static_cast<std::size_t>(i)].size());
+            },
+            progress, run);
         progress.report(1, 1);
-        return std::move(result);
+        return result;
     });
 }
 
@@ -294,9 +377,12 @@ std::vector<std::int32_t> TorchModel::greedy(std::span<const std::int32_t> ids, 
                     fmt::format("{} tokens and {} more are asked for, and the model has positions for {}",
                                 ids.size(), count, config().maxPositions));
     return translated("running the model", [&] {
-        const Call call(m_threads);
         std::vector<std::int32_t> sequence(ids.begin(), ids.end());
-        KeyValueCache cache = m_stack.makeCache(useCache ? total : 0);
+        KeyValueCache cache;
+        {
+            const Call call(1);
+            cache = m_stack.makeCache(useCache ? total : 0);
+        }
         std::int64_t cached = 0;
         VectorF scores(config().vocabulary);
         for (int step = 0; step < count; ++step) {
@@ -307,6 +393,7 @@ std::vector<std::int32_t> TorchModel::greedy(std::span<const std::int32_t> ids, 
                     length > rope.originalMaxPositions)
                     cached = 0;
             if (!useCache) cached = 0;
+            const Call call(threadsFor(length - cached));
             Walk walk;
             walk.start = cached;
             walk.lengths = {length - cached};
@@ -331,7 +418,7 @@ std::shared_ptr<const PromptContext> TorchModel::prepare(std::span<const std::in
                                                          Progress& progress) const {
     checkIds(ids);
     return translated("running the prompt", [&] {
-        const Call call(m_threads);
+        const Call call(threadsFor(static_cast<std::int64_t>(ids.size())));
         auto context = std::make_shared<TorchContext>();
         context->model = this;
         context->m_ids.assign(ids.begin(), ids.end());
@@ -355,7 +442,7 @@ VectorF TorchModel::naturalState(const PromptContext& context, PointIndex point,
     const std::int64_t p = checkPoint(point);
     const std::int64_t t = checkToken(prompt, token);
     return translated("reading a state", [&]() -> VectorF {
-        const Call call(m_threads);
+        const Call call(1);
         const at::Tensor row = hostRows(prompt.states[static_cast<std::size_t>(p)].narrow(0, t, 1), nullptr);
         return Eigen::Map<const VectorF>(row.data_ptr<float>(), config().dModel);
     });
@@ -374,40 +461,47 @@ Continuation TorchModel::resume(const PromptContext& context, PointIndex point, 
                                 states.cols(), units));
     const std::int64_t tokens = static_cast<std::int64_t>(prompt.ids().size()) - t;
     return translated("running a teleported state", [&] {
-        const Call call(m_threads);
         Continuation result;
         result.states.reserve(static_cast<std::size_t>(count));
         for (std::int64_t i = 0; i < count; ++i)
             result.states.emplace_back(tokens, lastPoint() - p + 1, units);
+        if (wantLogits) result.logits.resize(count, config().vocabulary);
 
-        const at::Tensor natural = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, tokens);
-        at::Tensor input = at::empty({count, tokens, units}, natural.options());
-        if (tokens > 1) input.copy_(natural.unsqueeze(0).expand({count, tokens, units}));
-        // Written for the duration of this copy only; libtorch has no view of memory it may not write.
-        const at::Tensor given = at::from_blob(const_cast<float*>(states.data()), {count, units}, at::kFloat);
-        input.select(1, 0).copy_(given);
+        SharedProgress shared(progress,
+                              static_cast<double>(count) * static_cast<double>(lastPoint() - p + 1));
+        const auto run = [&](std::int64_t from, std::int64_t to) {
+            const std::int64_t some = to - from;
+            const at::Tensor natural = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, tokens);
+            at::Tensor input = at::empty({some, tokens, units}, natural.options());
+            if (tokens > 1) input.copy_(natural.unsqueeze(0).expand({some, tokens, units}));
+            // Only read: libtorch has no view of memory that may not be written.
+            auto* const given = const_cast<float*>(states.data() + from * units);
+            input.select(1, 0).copy_(at::from_blob(given, {some, units}, at::kFloat));
 
-        Walk walk;
-        walk.state = input.view({count * tokens, units});
-        walk.lengths.assign(static_cast<std::size_t>(count), tokens);
-        walk.start = t;
-        walk.before = &prompt.cache;
-        walk.firstPoint = p;
-        walk.lastPoint = lastPoint();
-        walk.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
-            const at::Tensor host = hostRows(state, nullptr);
-            const float* values = host.data_ptr<float>();
-            for (std::int64_t i = 0; i < count; ++i)
-                for (std::int64_t row = 0; row < tokens; ++row)
-                    std::copy_n(values + (i * tokens + row) * units, units,
-                                result.states[static_cast<std::size_t>(i)].at(row, at - p));
+            Walk walk;
+            walk.state = input.view({some * tokens, units});
+            walk.lengths.assign(static_cast<std::size_t>(some), tokens);
+            walk.start = t;
+            walk.before = &prompt.cache;
+            walk.firstPoint = p;
+            walk.lastPoint = lastPoint();
+            walk.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
+                shared.advance(static_cast<double>(some));
+                const at::Tensor host = hostRows(state, nullptr);
+                const float* values = host.data_ptr<float>();
+                for (std::int64_t i = 0; i < some; ++i)
+                    for (std::int64_t row = 0; row < tokens; ++row)
+                        std::copy_n(values + (i * tokens + row) * units, units,
+                                    result.states[static_cast<std::size_t>(from + i)].at(row, at - p));
+            };
+            at::Tensor state = m_stack.walk(walk, progress);
+            if (wantLogits) {
+                state = state.view({some, tokens, units}).select(1, tokens - 1).contiguous();
+                m_stack.unembed(state, result.logits.data() + from * result.logits.cols(), progress);
+            }
         };
-        at::Tensor state = m_stack.walk(walk, progress);
-        if (wantLogits) {
-            result.logits.resize(count, config().vocabulary);
-            state = state.view({count, tokens, units}).select(1, tokens - 1).contiguous();
-            m_stack.unembed(state, result.logits.data(), progress);
-        }
+        inParallel(
+            count, [&](std::int64_t) { return tokens; }, progress, run);
         return result;
     });
 }

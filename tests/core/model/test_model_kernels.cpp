@@ -1,0 +1,228 @@
+// The loops of the CPU path against the same thing said in tensor operations, which other devices run.
+#include <ATen/ATen.h>
+
+#include <QtTest>
+#include <cmath>
+
+#include "core/base/random.h"
+#include "core/model/block_stack.h"
+#include "core/model/kernels.h"
+#include "core/model/threads.h"
+#include "reference.h"
+
+using namespace rheo;
+using namespace rheo::test;
+
+namespace {
+
+at::Tensor normal(at::IntArrayRef shape, std::uint64_t seed) {
+    RandomStream random(seed);
+    at::Tensor tensor = at::empty(shape, at::kFloat);
+    for (std::int64_t i = 0; i < tensor.numel(); ++i)
+        tensor.data_ptr<float>()[i] = static_cast<float>(random.normal());
+    return tensor;
+}
+
+/// Largest difference over the RMS of `expected`.
+double error(const at::Tensor& found, const at::Tensor& expected) {
+    const at::Tensor a = found.to(at::kFloat).contiguous();
+    const at::Tensor b = expected.to(at::kFloat).contiguous();
+    if (a.sizes() != b.sizes()) return INFINITY;
+    return relativeError(a.data_ptr<float>(), b.data_ptr<float>(), a.numel());
+}
+
+}  // namespace
+
+class TestModelKernels : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void norms();
+    void products();
+    void rotation();
+    void attention_data();
+    void attention();
+    void wholeModelByTensorOperations_data();
+    void wholeModelByTensorOperations();
+};
+
+void TestModelKernels::norms() {
+    for (const std::int64_t n : {1, 7, 48, 129, 4096}) {
+        const at::Tensor x = normal({1, n}, 1) * 3 + 0.5;
+        const at::Tensor weight = normal({n}, 2);
+        const at::Tensor bias = normal({n}, 3);
+        at::Tensor found = at::empty({1, n});
+        kernels::rmsNormRow(x.data_ptr<float>(), weight.data_ptr<float>(), 1e-5F, n, found.data_ptr<float>());
+        const at::Tensor wide = x.to(at::kDouble);
+        QVERIFY(error(found, wide * at::rsqrt(wide.square().mean(-1, true) + 1e-5) * weight) < 1e-6);
+        if (n == 1) continue;
+        kernels::layerNormRow(x.data_ptr<float>(), weight.data_ptr<float>(), bias.data_ptr<float>(), 1e-5F, n,
+                              found.data_ptr<float>());
+        QVERIFY(error(found, at::layer_norm(wide, {n}, weight.to(at::kDouble), bias.to(at::kDouble), 1e-5)) <
+                2e-6);
+        QVERIFY(error(normTensors(x, {weight, bias}, NormKind::Layer, 1e-5), found) < 2e-6);
+        kernels::rmsNormRow(x.data_ptr<float>(), weight.data_ptr<float>(), 1e-5F, n, found.data_ptr<float>());
+        QVERIFY(error(normTensors(x, {weight, {}}, NormKind::Rms, 1e-5), found) < 2e-6);
+    }
+}
+
+void TestModelKernels::products() {
+    for (const auto& [m, n, k] : {std::array{1, 1, 1}, {3, 5, 7}, {1, 130, 33}, {40, 17, 64}}) {
+        const at::Tensor a = normal({m, k}, 1);
+        const at::Tensor b = normal({k, n}, 2);
+        const at::Tensor start = normal({m, n}, 3);
+        const at::Tensor expected = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+        for (const bool transposed : {false, true})
+            for (const bool add : {false, true}) {
+                at::Tensor c = start.clone();
+                const at::Tensor right = transposed ? b.t().contiguous() : b;
+                kernels::product(transposed, m, n, k, a.data_ptr<float>(), k, right.data_ptr<float>(),
+                                 transposed ? k : n, add, c.data_ptr<float>(), n);
+                QVERIFY(error(c, add ? expected + start : expected) < 5e-6);
+            }
+        const at::Tensor weights = b.t().contiguous();
+        const at::Tensor bias = normal({n}, 5);
+        const at::Tensor x = a.select(0, 0).contiguous();
+        at::Tensor y = at::empty({n});
+        kernels::matrixVector(weights.data_ptr<float>(), x.data_ptr<float>(), bias.data_ptr<float>(), n, k,
+                              y.data_ptr<float>());
+        QVERIFY(error(y, expected.select(0, 0) + bias) < 5e-6);
+        const at::Tensor halved = weights.to(at::kBFloat16);
+        kernels::matrixVector(reinterpret_cast<const std::uint16_t*>(halved.data_ptr<at::BFloat16>()),
+                              x.data_ptr<float>(), nullptr, n, k, y.data_ptr<float>());
+        QVERIFY(error(y, at::mv(halved.to(at::kDouble), x.to(at::kDouble))) < 5e-6);
+    }
+}
+
+// Rotating by an angle and then by its negative gives the vector back, and keeps its length between.
+void TestModelKernels::rotation() {
+    RopeConfig rope;
+    const RotaryTable table = rotaryTable(rope, 16, 5, 4);
+    QCOMPARE(table.half, std::int64_t{8});
+    QCOMPARE(table.cosine.size(), std::size_t{32});
+    QVERIFY(std::abs(table.cosine[0] - std::cos(5.0F)) < 1e-6F);
+    QVERIFY(std::abs(table.sine[8 + 1] - std::sin(6.0F / std::pow(10000.0F, 2.0F / 16))) < 1e-6F);
+    const at::Tensor x = normal({16}, 4);
+    at::Tensor y = x.clone();
+    kernels::rotateHead(y.data_ptr<float>(), table.cosine.data() + 16, table.sine.data() + 16, 8);
+    QVERIFY(error(y, x) > 0.1);
+    QVERIFY(std::abs(y.norm().item<float>() - x.norm().item<float>()) < 1e-5F);
+    std::vector<float> back(table.sine.begin() + 16, table.sine.begin() + 24);
+    for (float& value : back) value = -value;
+    kernels::rotateHead(y.data_ptr<float>(), table.cosine.data() + 16, back.data(), 8);
+    QVERIFY(error(y, x) < 1e-6);
+}
+
+void TestModelKernels::attention_data() {
+    QTest::addColumn<int>("before");
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<int>("window");
+    QTest::addColumn<double>("softcap");
+    QTest::newRow("one token alone") << 0 << 1 << 0 << 0.0;
+    QTest::newRow("a prompt") << 0 << 45 << 0 << 0.0;
+    QTest::newRow("a prompt in a window") << 0 << 45 << 7 << 0.0;
+    QTest::newRow("a window wider than all") << 3 << 5 << 100 << 0.0;
+    QTest::newRow("one token after others") << 33 << 1 << 0 << 0.0;
+    QTest::newRow("some after others") << 33 << 6 << 0 << 0.0;
+    QTest::newRow("some after others in a window") << 33 << 20 << 9 << 0.0;
+    QTest::newRow("one in a window of one") << 33 << 1 << 1 << 0.0;
+    QTest::newRow("softcapped") << 10 << 8 << 0 << 2.0;
+}
+
+void TestModelKernels::attention() {
+    QFETCH(int, before);
+    QFETCH(int, tokens);
+    QFETCH(int, window);
+    QFETCH(double, softcap);
+    constexpr std::int64_t width = 24;
+    const int keys = before + tokens;
+    const at::Tensor q = normal({tokens, width}, 1) * 2;
+    const at::Tensor k = normal({keys, width}, 2);
+    const at::Tensor v = normal({keys, width}, 3);
+    std::vector<std::int64_t> positions;
+    for (int i = 0; i < tokens; ++i) positions.push_back(before + i);
+
+    kernels::HeadTask task;
+    task.queries = q.data_ptr<float>();
+    task.queryStride = width;
+    task.positions = positions.data();
+    task.count = tokens;
+    task.before = {k.data_ptr<float>(), v.data_ptr<float>(), width, 0, before};
+    task.own = {k.data_ptr<float>() + before * width, v.data_ptr<float>() + before * width, width, before,
+                tokens};
+    task.width = width;
+    task.scale = 0.3F;
+    task.softcap = static_cast<float>(softcap);
+    task.window = window;
+    at::Tensor found = at::empty({tokens, width});
+    task.out = found.data_ptr<float>();
+    task.outStride = width;
+    std::vector<float> scratch(static_cast<std::size_t>(kernels::scratchOf(tokens, keys)));
+    kernels::attendHead(task, scratch.data());
+
+    at::Tensor scores = at::mm(q.to(at::kDouble), k.to(at::kDouble).t()) * 0.3;
+    if (softcap > 0) scores = at::tanh(scores / softcap) * softcap;
+    for (int i = 0; i < tokens; ++i)
+        for (int j = 0; j < keys; ++j)
+            if (j > before + i || (window > 0 && before + i - j >= window)) scores[i][j] = -INFINITY;
+    QVERIFY(error(found, at::mm(at::softmax(scores, 1), v.to(at::kDouble))) < 3e-6);
+}
+
+void TestModelKernels::wholeModelByTensorOperations_data() {
+    QTest::addColumn<int>("index");
+    const auto list = fixtures();
+    for (std::size_t i = 0; i < list.size(); ++i) QTest::newRow(list[i].name.c_str()) << static_cast<int>(i);
+}
+
+// What runs on an accelerator, here on the CPU: against the reference, at the reference's tolerance.
+void TestModelKernels::wholeModelByTensorOperations() {
+    QFETCH(int, index);
+    const Fixture fixture = fixtures()[static_cast<std::size_t>(index)];
+    const c10::InferenceMode inference;
+    useThreads(2);
+    Progress progress;
+    const auto checkpoint = Checkpoint::open(fixture.folder);
+    const BlockStack stack(checkpoint->config(),
+                           loadWeights(*checkpoint, at::kCPU, at::kFloat, {}, 2, progress), at::kCPU,
+                           at::kFloat, KernelChoice::TensorOperations);
+    const Reference reference = readReference(fixture.reference);
+    double worst = 0;
+    for (const ReferencePrompt& prompt : reference.prompts) {
+        const auto tokens = static_cast<std::int64_t>(prompt.ids.size());
+        const std::vector<std::int64_t> ids(prompt.ids.begin(), prompt.ids.end());
+        KeyValueCache cache = stack.makeCache(tokens);
+        const auto compare = [&](Walk walk, std::int64_t first) {
+            walk.lastPoint = stack.pointCount() - 1;
+            walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool) {
+                worst = std::max(worst, relativeError(state.data_ptr<float>(), prompt.states.at(point, first),
+                                                      state.numel()));
+            };
+            stack.walk(walk, progress);
+        };
+        Walk whole;
+        whole.lengths = {tokens};
+        whole.state = stack.embed(at::tensor(ids, at::kLong), 0, whole.lengths);
+        whole.store = &cache;
+        compare(whole, 0);
+        if (tokens < 3) continue;
+        // The last two tokens again, after the others.
+        Walk rest;
+        rest.start = tokens - 2;
+        rest.lengths = {2};
+        rest.state = whole.state.narrow(0, tokens - 2, 2);
+        rest.before = &cache;
+        compare(rest, tokens - 2);
+
+        at::Tensor logits = at::empty({prompt.logits.rows(), prompt.logits.cols()});
+        Walk last = whole;
+        last.lastPoint = stack.pointCount() - 1;
+        for (std::int64_t i = tokens - prompt.logits.rows(); i < tokens; ++i) last.wanted.push_back(i);
+        stack.unembed(stack.walk(last, progress), logits.data_ptr<float>(), progress);
+        worst = std::max(worst,
+                         relativeError(logits.data_ptr<float>(), prompt.logits.data(), prompt.logits.size()));
+    }
+    qInfo("largest error %.2g", worst);
+    QVERIFY(worst < 3e-5);
+}
+
+QTEST_GUILESS_MAIN(TestModelKernels)
+#include "test_model_kernels.moc"
