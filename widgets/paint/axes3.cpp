@@ -1,5 +1,6 @@
 #include "widgets/paint/axes3.h"
 
+#include <QMarginsF>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -351,13 +352,20 @@ SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& me
         low[i] = plot.axes[static_cast<std::size_t>(i)].low;
         high[i] = plot.axes[static_cast<std::size_t>(i)].high;
     }
-    // The labels keep their size while the box shrinks, so a few steps settle it.
-    for (int step = 0; step < 8; ++step) {
+    // The labels keep their size while the box shrinks, so a few steps settle it. Which labels there are can
+    // change from step to step: after some, the view only shrinks, until all of them are inside.
+    for (int step = 0; step < 24; ++step) {
         map.camera = fitted(plot.camera, low, high, map.view.width() / map.view.height());
         const QRectF bounds = layoutAxes3(plot, map, metrics).bounds;
         if (bounds.isNull()) return map;
-        QRectF next = map.view.adjusted(area.left() - bounds.left(), area.top() - bounds.top(),
-                                        area.right() - bounds.right(), area.bottom() - bounds.bottom());
+        QMarginsF room(bounds.left() - area.left(), bounds.top() - area.top(), area.right() - bounds.right(),
+                       area.bottom() - bounds.bottom());
+        if (step >= 6) {
+            if (area.adjusted(-0.5, -0.5, 0.5, 0.5).contains(bounds)) break;
+            room = {std::min(room.left(), 0.0), std::min(room.top(), 0.0), std::min(room.right(), 0.0),
+                    std::min(room.bottom(), 0.0)};
+        }
+        const QRectF next = map.view.marginsAdded(room);
         if (next.width() < 20 || next.height() < 20) break;
         map.view = next;
     }
