@@ -291,12 +291,6 @@ void TrajectoryCanvas::paintOverlay(QPainter& painter) {
     static HeatmapImages images;
     drawFigure(canvas, m_frame, m_layout, metrics, images);
     if (m_overlay) {
-        SplitCanvas data(
-            &over,
-            [](const QPointF&) {
-                return std::array{0.0, 0.0};
-            },
-            over.pixelsPerPoint());
         DataOnly dataOnly(over);
         Plot3D whole = *this->plot();
         whole.lines = m_overlay->lines;

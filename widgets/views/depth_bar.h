@@ -1,0 +1,34 @@
+#pragma once
+
+#include <QWidget>
+
+#include "widgets/models/depth_player.h"
+#include "widgets/models/selection.h"
+#include "widgets/models/workspace.h"
+
+class QLabel;
+class QSlider;
+class QToolButton;
+
+namespace rheo {
+
+/// The slider of depth with play; names the point.
+class DepthBar : public QWidget {
+    Q_OBJECT
+public:
+    DepthBar(Workspace& workspace, Selection& selection, QWidget* parent = nullptr);
+    QSlider* slider() const { return m_slider; }
+    DepthPlayer& player() { return m_player; }
+
+private:
+    void update();
+
+    Workspace& m_workspace;
+    Selection& m_selection;
+    DepthPlayer m_player;
+    QToolButton* m_play;
+    QSlider* m_slider;
+    QLabel* m_name;
+};
+
+}  // namespace rheo

@@ -1,0 +1,109 @@
+#include "widgets/views/figure_widget.h"
+
+#include <QApplication>
+#include <QKeyEvent>
+#include <QMouseEvent>
+#include <QPainter>
+#include <QToolTip>
+#include <QWheelEvent>
+#include <cmath>
+
+namespace rheo {
+
+namespace {
+constexpr double unitsPerPoint = 96.0 / 72.0;
+}
+
+FigureWidget::FigureWidget(QWidget* parent) : QWidget(parent) {
+    setMouseTracking(true);
+    setFocusPolicy(Qt::StrongFocus);
+    setMinimumSize(160, 110);
+}
+
+void FigureWidget::setFigure(std::shared_ptr<const Figure> figure, bool keepRanges) {
+    m_painter.setFigure(std::move(figure), keepRanges);
+    update();
+}
+
+void FigureWidget::setEmptyText(const QString& text) {
+    m_emptyText = text;
+    update();
+}
+
+void FigureWidget::paintEvent(QPaintEvent*) {
+    QPainter painter(this);
+    if (m_painter.figure() != nullptr) {
+        m_painter.paint(painter, rect(), unitsPerPoint);
+        return;
+    }
+    painter.setPen(palette().color(QPalette::Disabled, QPalette::WindowText));
+    painter.drawText(rect().adjusted(16, 16, -16, -16), Qt::AlignCenter | Qt::TextWordWrap, m_emptyText);
+}
+
+void FigureWidget::mousePressEvent(QMouseEvent* event) {
+    if (event->button() == Qt::LeftButton) m_pressed = m_last = event->position();
+}
+
+void FigureWidget::mouseMoveEvent(QMouseEvent* event) {
+    const QPointF at = event->position();
+    if (event->buttons() & Qt::LeftButton) {
+        if (!m_panning && (at - m_pressed).manhattanLength() < QApplication::startDragDistance()) return;
+        m_panning = true;
+        setCursor(Qt::ClosedHandCursor);
+        if (m_painter.pan(m_last, at)) update();
+        m_last = at;
+        return;
+    }
+    if (!m_describe) return;
+    if (const auto cell = m_painter.cellAt(at)) {
+        const QString text = m_describe(cell->row, cell->column, cell->value);
+        QToolTip::showText(event->globalPosition().toPoint(), text, this);
+        Q_EMIT cellHovered(text);
+    } else {
+        QToolTip::hideText();
+        Q_EMIT cellHovered({});
+    }
+}
+
+void FigureWidget::mouseReleaseEvent(QMouseEvent* event) {
+    unsetCursor();
+    if (!std::exchange(m_panning, false) && event->button() == Qt::LeftButton)
+        if (const auto cell = m_painter.cellAt(event->position()))
+            Q_EMIT cellClicked(cell->row, cell->column);
+}
+
+void FigureWidget::mouseDoubleClickEvent(QMouseEvent*) {
+    m_painter.resetRanges();
+    update();
+}
+
+void FigureWidget::wheelEvent(QWheelEvent* event) {
+    const double steps =
+        event->pixelDelta().isNull() ? event->angleDelta().y() / 120.0 : event->pixelDelta().y() / 60.0;
+    if (steps != 0 && m_painter.zoom(event->position(), std::pow(1.2, steps))) {
+        update();
+        event->accept();
+    } else {
+        event->ignore();
+    }
+}
+
+void FigureWidget::keyPressEvent(QKeyEvent* event) {
+    const QPointF centre = m_painter.figure() != nullptr ? m_painter.plotRect(0).center() : QPointF();
+    const double step = 40;
+    bool done = true;
+    switch (event->key()) {
+        case Qt::Key_Plus:
+        case Qt::Key_Equal: done = m_painter.zoom(centre, 1.2); break;
+        case Qt::Key_Minus: done = m_painter.zoom(centre, 1 / 1.2); break;
+        case Qt::Key_Left: done = m_painter.pan(centre, centre + QPointF(step, 0)); break;
+        case Qt::Key_Right: done = m_painter.pan(centre, centre - QPointF(step, 0)); break;
+        case Qt::Key_Up: done = m_painter.pan(centre, centre + QPointF(0, step)); break;
+        case Qt::Key_Down: done = m_painter.pan(centre, centre - QPointF(0, step)); break;
+        case Qt::Key_Home: m_painter.resetRanges(); break;
+        default: return QWidget::keyPressEvent(event);
+    }
+    if (done) update();
+}
+
+}  // namespace rheo

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <QWidget>
+#include <functional>
+#include <memory>
+
+#include "core/figure/figure.h"
+#include "widgets/paint/figure_painter.h"
+
+namespace rheo {
+
+/// A 2D figure on screen, painted by the exporter's own painter. Wheel zooms about the mouse, drag moves,
+/// double click (or Home) shows the whole; plus and minus zoom from the keyboard.
+class FigureWidget : public QWidget {
+    Q_OBJECT
+public:
+    explicit FigureWidget(QWidget* parent = nullptr);
+
+    /// Null shows `emptyText` instead.
+    void setFigure(std::shared_ptr<const Figure> figure, bool keepRanges = true);
+    const Figure* figure() const { return m_painter.figure(); }
+    /// As it is zoomed: what an export shows.
+    const Figure& shown() const { return m_painter.shown(); }
+    void setEmptyText(const QString& text);
+    /// What to say of a heatmap's cell under the mouse (row and column of its values).
+    void setCellDescriber(std::function<QString(qint64 row, qint64 column, float value)> describe) {
+        m_describe = std::move(describe);
+    }
+    const FigurePainter& painter() const { return m_painter; }
+    QSize sizeHint() const override { return {360, 260}; }
+
+Q_SIGNALS:
+    void cellHovered(const QString& description);
+    void cellClicked(qint64 row, qint64 column);
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+    void mouseDoubleClickEvent(QMouseEvent* event) override;
+    void wheelEvent(QWheelEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+
+private:
+    FigurePainter m_painter;
+    QString m_emptyText;
+    QPointF m_pressed, m_last;
+    bool m_panning = false;
+    std::function<QString(qint64, qint64, float)> m_describe;
+};
+
+}  // namespace rheo

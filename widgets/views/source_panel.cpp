@@ -1,0 +1,260 @@
+#include "widgets/views/source_panel.h"
+
+#include <QFontDatabase>
+#include <QHBoxLayout>
+#include <QInputDialog>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListView>
+#include <QPainter>
+#include <QPushButton>
+#include <QShortcut>
+#include <QSortFilterProxyModel>
+#include <QStyledItemDelegate>
+#include <QVBoxLayout>
+
+namespace rheo {
+
+namespace {
+
+/// A prompt in two lines: its beginning, and what came of it.
+class PromptDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex&) const override {
+        return {120, 2 * option.fontMetrics.height() + 10};
+    }
+    void paint(QPainter* painter, const QStyleOptionViewItem& option,
+               const QModelIndex& index) const override {
+        QStyleOptionViewItem empty = option;
+        initStyleOption(&empty, index);
+        empty.text.clear();
+        empty.widget->style()->drawControl(QStyle::CE_ItemViewItem, &empty, painter, empty.widget);
+        const bool chosen = option.state & QStyle::State_Selected;
+        const auto group = option.state & QStyle::State_Active ? QPalette::Active : QPalette::Inactive;
+        const QColor ink = option.palette.color(group, chosen ? QPalette::HighlightedText : QPalette::Text);
+        const QRect box = option.rect.adjusted(7, 5, -7, -5);
+        painter->save();
+        painter->setPen(ink);
+        const QString text = index.data(Qt::DisplayRole).toString();
+        painter->drawText(box, Qt::AlignTop | Qt::AlignLeft,
+                          option.fontMetrics.elidedText(text.isEmpty() ? tr("(no text)") : text,
+                                                        Qt::ElideRight, box.width()));
+        QColor faint = ink;
+        faint.setAlphaF(0.68f);
+        const auto status = PromptStatus(index.data(PromptListModel::StatusRole).toInt());
+        QString line;
+        if (status == PromptStatus::Failed) {
+            line = tr("failed: %1").arg(index.data(PromptListModel::ReasonRole).toString());
+            if (!chosen) faint = QColor(0xd5, 0x5e, 0x00);
+        } else {
+            const int tokens = index.data(PromptListModel::TokensRole).toInt();
+            if (tokens >= 0) line = tr("%n tokens", nullptr, tokens);
+            if (status != PromptStatus::Ready)
+                line += (line.isEmpty() ? "" : ", ") + promptStatusName(status);
+            const QString note = index.data(PromptListModel::NoteRole).toString();
+            if (!note.isEmpty()) line += QStringLiteral("  ⚠");
+        }
+        painter->setPen(faint);
+        painter->drawText(box, Qt::AlignBottom | Qt::AlignLeft,
+                          option.fontMetrics.elidedText(line, Qt::ElideRight, box.width()));
+        painter->restore();
+    }
+};
+
+/// A token as a chip.
+class TokenDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
+        return {std::max(option.fontMetrics.horizontalAdvance(label(index)) + 10, 14),
+                option.fontMetrics.height() + 8};
+    }
+    void paint(QPainter* painter, const QStyleOptionViewItem& option,
+               const QModelIndex& index) const override {
+        const bool chosen = index.data(TokenStripModel::SelectedRole).toBool();
+        const bool captured = index.data(TokenStripModel::CapturedRole).toBool();
+        const QPalette& palette = option.palette;
+        QColor fill = chosen ? palette.color(QPalette::Highlight) : palette.color(QPalette::AlternateBase);
+        painter->save();
+        painter->setRenderHint(QPainter::Antialiasing);
+        painter->setPen(QPen(captured ? palette.color(QPalette::Highlight) : palette.color(QPalette::Mid),
+                             captured ? 1.4 : 0.8));
+        painter->setBrush(fill);
+        painter->drawRoundedRect(QRectF(option.rect).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4);
+        QColor ink = chosen ? palette.color(QPalette::HighlightedText) : palette.color(QPalette::Text);
+        if (index.data(TokenStripModel::SpecialRole).toBool()) ink.setAlphaF(0.6f);
+        painter->setPen(ink);
+        painter->drawText(option.rect, Qt::AlignCenter, label(index));
+        painter->restore();
+    }
+
+private:
+    static QString label(const QModelIndex& index) { return index.data(Qt::DisplayRole).toString(); }
+};
+
+}  // namespace
+
+SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* parent)
+    : QWidget(parent),
+      m_workspace(workspace),
+      m_selection(selection),
+      m_source(new QLabel),
+      m_search(new QLineEdit),
+      m_prompts(new QListView),
+      m_tokens(new QListView),
+      m_add(new QPushButton(tr("&Add…"))),
+      m_edit(new QPushButton(tr("E&dit…"))),
+      m_remove(new QPushButton(tr("&Remove"))),
+      m_promptModel(new PromptListModel(workspace, this)),
+      m_tokenModel(new TokenStripModel(workspace, selection, this)),
+      m_filtered(new QSortFilterProxyModel(this)) {
+    m_source->setWordWrap(true);
+    m_source->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_search->setPlaceholderText(tr("Search the prompts"));
+    m_search->setClearButtonEnabled(true);
+    m_filtered->setSourceModel(m_promptModel);
+    m_filtered->setFilterRole(PromptListModel::TextRole);
+    m_filtered->setFilterCaseSensitivity(Qt::CaseInsensitive);
+    m_prompts->setModel(m_filtered);
+    m_prompts->setItemDelegate(new PromptDelegate(m_prompts));
+    m_prompts->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_prompts->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    m_prompts->setUniformItemSizes(true);
+    m_prompts->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
+    m_prompts->setAccessibleName(tr("Prompts"));
+    m_tokens->setModel(m_tokenModel);
+    m_tokens->setItemDelegate(new TokenDelegate(m_tokens));
+    m_tokens->setFlow(QListView::LeftToRight);
+    m_tokens->setWrapping(true);
+    m_tokens->setResizeMode(QListView::Adjust);
+    m_tokens->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    m_tokens->setSelectionMode(QAbstractItemView::SingleSelection);
+    m_tokens->setAccessibleName(tr("Tokens of the prompt"));
+    m_tokens->setMinimumHeight(90);
+    m_add->setToolTip(tr("Add a prompt; the model runs it and its trajectory appears (Ins)"));
+    m_edit->setToolTip(tr("Change the text of the selected prompt (F2)"));
+    m_remove->setToolTip(tr("Take the selected prompts out (Del)"));
+
+    auto* buttons = new QHBoxLayout;
+    buttons->addWidget(m_add);
+    buttons->addWidget(m_edit);
+    buttons->addWidget(m_remove);
+    auto* tokensTitle = new QLabel(tr("Tokens: choose the one to follow"));
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 8, 8, 8);
+    layout->addWidget(m_source);
+    layout->addWidget(m_search);
+    layout->addWidget(m_prompts, 3);
+    layout->addLayout(buttons);
+    layout->addWidget(tokensTitle);
+    layout->addWidget(m_tokens, 1);
+
+    connect(m_search, &QLineEdit::textChanged, m_filtered, &QSortFilterProxyModel::setFilterFixedString);
+    connect(m_add, &QPushButton::clicked, this, &SourcePanel::addPrompt);
+    connect(m_edit, &QPushButton::clicked, this, &SourcePanel::editPrompt);
+    connect(m_remove, &QPushButton::clicked, this, &SourcePanel::removePrompts);
+    connect(new QShortcut(Qt::Key_Insert, this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
+            &QShortcut::activated, this, &SourcePanel::addPrompt);
+    connect(new QShortcut(Qt::Key_F2, m_prompts, nullptr, nullptr, Qt::WidgetShortcut), &QShortcut::activated,
+            this, &SourcePanel::editPrompt);
+    connect(new QShortcut(Qt::Key_Delete, m_prompts, nullptr, nullptr, Qt::WidgetShortcut),
+            &QShortcut::activated, this, &SourcePanel::removePrompts);
+    connect(m_prompts, &QListView::doubleClicked, this, &SourcePanel::editPrompt);
+    connect(m_prompts->selectionModel(), &QItemSelectionModel::currentChanged, this,
+            [this](const QModelIndex& now) {
+                if (now.isValid() && !m_showing)
+                    m_selection.selectPrompt(m_promptModel->idAt(m_filtered->mapToSource(now).row()));
+            });
+    connect(m_prompts->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+            &SourcePanel::updateButtons);
+    const auto choose = [this](const QModelIndex& index) {
+        m_selection.selectToken(index.data(TokenStripModel::PositionRole).toInt());
+    };
+    connect(m_tokens, &QListView::clicked, this, choose);
+    connect(m_tokens, &QListView::activated, this, choose);
+    connect(&m_selection, &Selection::promptChanged, this, &SourcePanel::showSelection);
+    connect(&m_workspace, &Workspace::stateChanged, this, &SourcePanel::describeSource);
+    connect(&m_workspace, &Workspace::modelChanged, this, &SourcePanel::describeSource);
+    describeSource();
+}
+
+void SourcePanel::describeSource() {
+    QStringList lines;
+    if (const auto model = m_workspace.model()) {
+        const ModelConfig& c = model->model->config();
+        QString line = tr("<b>Model</b> %1, %2 blocks of %3 units")
+                           .arg(QString::fromStdString(c.architecture))
+                           .arg(c.layers)
+                           .arg(c.dModel);
+        if (c.parallelBlocks)
+            line += tr("; attention and MLP in parallel, so there is no point between them");
+        if (c.attnPostNorm || c.mlpPostNorm) line += tr("; each increment is normed before it is added");
+        lines << line;
+    }
+    const auto state = m_workspace.state();
+    if (state->trace) {
+        lines << tr("<b>Trace</b> %1 rows, %2 points%3")
+                     .arg(state->rows())
+                     .arg(state->trace->points())
+                     .arg(m_workspace.model()
+                              ? QString()
+                              : tr("; no model is attached: what needs one is not available"));
+    }
+    if (lines.isEmpty()) lines << tr("Nothing is open.");
+    m_source->setText(lines.join("<br>"));
+    updateButtons();
+}
+
+void SourcePanel::updateButtons() {
+    const QString why = m_workspace.whyNot(Feature::AddPrompt);
+    m_add->setEnabled(why.isEmpty());
+    if (!why.isEmpty()) m_add->setToolTip(why);
+    const auto ids = chosen();
+    m_edit->setEnabled(ids.size() == 1 && why.isEmpty());
+    m_remove->setEnabled(!ids.isEmpty());
+}
+
+QList<PromptId> SourcePanel::chosen() const {
+    QList<PromptId> ids;
+    for (const auto& index : m_prompts->selectionModel()->selectedIndexes())
+        ids << m_promptModel->idAt(m_filtered->mapToSource(index).row());
+    return ids;
+}
+
+void SourcePanel::showSelection() {
+    const auto index = m_filtered->mapFromSource(m_promptModel->indexOf(m_selection.prompt()));
+    if (!index.isValid() || index == m_prompts->currentIndex()) return;
+    m_showing = true;
+    m_prompts->setCurrentIndex(index);
+    m_prompts->scrollTo(index);
+    m_showing = false;
+}
+
+void SourcePanel::addPrompt() {
+    if (!m_add->isEnabled()) return;
+    bool ok = false;
+    const QString text = QInputDialog::getMultiLineText(
+        this, tr("Add a prompt"), tr("The model runs this text; its last token becomes a trajectory."), {},
+        &ok);
+    if (ok && !text.isEmpty()) m_workspace.addPrompt(text);
+}
+
+void SourcePanel::editPrompt() {
+    const auto ids = chosen();
+    if (ids.size() != 1 || !m_edit->isEnabled()) return;
+    bool ok = false;
+    const QString before = QString::fromStdString(m_workspace.sampleOfPrompt(ids.front()).text);
+    const QString text = QInputDialog::getMultiLineText(
+        this, tr("Edit the prompt"),
+        tr("The model runs the new text; until it has, the old trajectory stays."), before, &ok);
+    if (ok && !text.isEmpty() && text != before) m_workspace.editPrompt(ids.front(), text);
+}
+
+void SourcePanel::removePrompts() {
+    const auto ids = chosen();
+    if (!ids.isEmpty()) m_workspace.removePrompts(ids);
+}
+
+}  // namespace rheo

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <QWidget>
+
+#include "widgets/models/prompt_list_model.h"
+#include "widgets/models/selection.h"
+#include "widgets/models/token_strip_model.h"
+#include "widgets/models/workspace.h"
+
+class QLabel;
+class QLineEdit;
+class QListView;
+class QPushButton;
+class QSortFilterProxyModel;
+
+namespace rheo {
+
+/// What is open: model and trace, the prompts (search, add, edit, remove), and the tokens of the selected
+/// prompt.
+class SourcePanel : public QWidget {
+    Q_OBJECT
+public:
+    SourcePanel(Workspace& workspace, Selection& selection, QWidget* parent = nullptr);
+
+    QListView* promptView() const { return m_prompts; }
+    QListView* tokenView() const { return m_tokens; }
+    QLineEdit* searchField() const { return m_search; }
+
+public Q_SLOTS:
+    /// Asks for a text and adds it.
+    void addPrompt();
+    void editPrompt();
+    void removePrompts();
+
+private:
+    void describeSource();
+    void updateButtons();
+    void showSelection();
+    QList<PromptId> chosen() const;
+
+    Workspace& m_workspace;
+    Selection& m_selection;
+    QLabel* m_source;
+    QLineEdit* m_search;
+    QListView* m_prompts;
+    QListView* m_tokens;
+    QPushButton *m_add, *m_edit, *m_remove;
+    PromptListModel* m_promptModel;
+    TokenStripModel* m_tokenModel;
+    QSortFilterProxyModel* m_filtered;
+    bool m_showing = false;
+};
+
+}  // namespace rheo

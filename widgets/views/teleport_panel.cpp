@@ -1,0 +1,215 @@
+#include "widgets/views/teleport_panel.h"
+
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QGridLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QListView>
+#include <QPushButton>
+#include <QVBoxLayout>
+#include <cmath>
+
+#include "core/figure/teleport_figure.h"
+
+namespace rheo {
+
+TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWidget* parent)
+    : QWidget(parent),
+      m_workspace(workspace),
+      m_teleport(teleport),
+      m_where(new QLabel),
+      m_status(new QLabel),
+      m_mode(new QComboBox),
+      m_displacement(new QLabel),
+      m_natural(new QPushButton(tr("&Natural path"))),
+      m_curves(new FigureWidget),
+      m_history(new QListView),
+      m_historyModel(new TeleportHistory(workspace, this)),
+      m_save(new QPushButton(tr("Sa&ve…"))),
+      m_copy(new QPushButton(tr("Copy as co&mmand"))) {
+    m_where->setWordWrap(true);
+    m_status->setWordWrap(true);
+    m_displacement->setWordWrap(true);
+    m_mode->addItem(tr("Shift: keep what is outside these components"), int(TeleportMode::Shift));
+    m_mode->addItem(tr("Project: drop what is outside"), int(TeleportMode::Project));
+    m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_mode->setAccessibleName(tr("Mode"));
+    m_curves->setMinimumHeight(240);
+    m_curves->setEmptyText(tr(
+        "Drag the handle of the selected trajectory, type coordinates, or use the arrow keys in the view."));
+    m_history->setModel(m_historyModel);
+    m_history->setMaximumHeight(110);
+    m_history->setAccessibleName(tr("Teleports made"));
+    m_natural->setToolTip(tr("Show the path as the model makes it"));
+    m_save->setToolTip(tr("Save the chosen teleport as rheo teleport --out does"));
+    m_copy->setToolTip(tr("Copy the rheo line that does the same"));
+
+    auto* grid = new QGridLayout;
+    for (int c = 0; c < 3; ++c) {
+        auto* label = new QLabel(tr("PC&%1").arg(c + 1));
+        auto* box = new QDoubleSpinBox;
+        box->setRange(-1e6, 1e6);
+        box->setDecimals(3);
+        box->setKeyboardTracking(false);
+        box->setAccessibleName(tr("Score of component %1").arg(c + 1));
+        label->setBuddy(box);
+        grid->addWidget(label, 0, c);
+        grid->addWidget(box, 1, c);
+        m_coordinates[static_cast<std::size_t>(c)] = box;
+        connect(box, &QDoubleSpinBox::valueChanged, this, [this] {
+            if (m_updating) return;
+            VectorD target(m_teleport.components());
+            for (int i = 0; i < target.size(); ++i)
+                target[i] = m_coordinates[static_cast<std::size_t>(i)]->value();
+            m_teleport.setCoordinates(target);
+        });
+    }
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 8, 8, 8);
+    layout->addWidget(m_where);
+    layout->addWidget(m_mode);
+    layout->addLayout(grid);
+    layout->addWidget(m_displacement);
+    layout->addWidget(m_status);
+    layout->addWidget(m_curves, 1);
+    auto* made = new QLabel(tr("Teleports made"));
+    layout->addWidget(made);
+    layout->addWidget(m_history);
+    auto* buttons = new QHBoxLayout;
+    buttons->addWidget(m_natural);
+    buttons->addWidget(m_save);
+    buttons->addWidget(m_copy);
+    layout->addLayout(buttons);
+
+    connect(m_mode, &QComboBox::activated, this,
+            [this] { m_teleport.setMode(TeleportMode(m_mode->currentData().toInt())); });
+    connect(&m_teleport, &TeleportModel::modeChanged, this,
+            [this] { m_mode->setCurrentIndex(m_mode->findData(int(m_teleport.mode()))); });
+    connect(m_natural, &QPushButton::clicked, &m_teleport, &TeleportModel::showNatural);
+    connect(m_save, &QPushButton::clicked, this, [this] { Q_EMIT saveRequested(chosen()); });
+    connect(m_copy, &QPushButton::clicked, this, [this] { Q_EMIT copyRequested(chosen()); });
+    connect(m_history, &QListView::clicked, this, [this](const QModelIndex& index) {
+        m_teleport.showTeleport(index.data(TeleportHistory::IdRole).toLongLong());
+    });
+    for (auto signal : {&TeleportModel::naturalChanged, &TeleportModel::handleMoved})
+        connect(&m_teleport, signal, this, &TeleportPanel::updateCoordinates);
+    for (auto signal :
+         {&TeleportModel::naturalChanged, &TeleportModel::pathChanged, &TeleportModel::resultChanged})
+        connect(&m_teleport, signal, this, &TeleportPanel::updatePath);
+    connect(&m_teleport, &TeleportModel::statusChanged, this, &TeleportPanel::updateStatus);
+    connect(&m_teleport, &TeleportModel::stateChanged, this, &TeleportPanel::updateStatus);
+    connect(m_historyModel, &QAbstractItemModel::modelReset, this, &TeleportPanel::updateStatus);
+    connect(m_historyModel, &QAbstractItemModel::rowsInserted, this, &TeleportPanel::updateStatus);
+    connect(m_historyModel, &QAbstractItemModel::rowsRemoved, this, &TeleportPanel::updateStatus);
+    updateStatus();
+    updateCoordinates();
+    updatePath();
+}
+
+void TeleportPanel::setDark(bool dark) {
+    m_dark = dark;
+    updatePath();
+}
+
+std::int64_t TeleportPanel::chosen() const {
+    const auto index = m_history->currentIndex();
+    if (m_teleport.shownId() != 0) return m_teleport.shownId();
+    return index.isValid() ? index.data(TeleportHistory::IdRole).toLongLong() : 0;
+}
+
+void TeleportPanel::updateStatus() {
+    const auto state = m_teleport.state();
+    const bool ready = state != TeleportModel::State::Idle && state != TeleportModel::State::Preparing;
+    m_status->setText(m_teleport.status());
+    m_mode->setEnabled(ready);
+    m_natural->setEnabled(ready && m_teleport.isMoved());
+    for (int c = 0; c < 3; ++c)
+        m_coordinates[static_cast<std::size_t>(c)]->setEnabled(ready && c < m_teleport.components());
+    const bool some = m_historyModel->rowCount() > 0;
+    m_save->setEnabled(some);
+    m_copy->setEnabled(some);
+    const auto& points = m_workspace.points();
+    if (ready && static_cast<std::size_t>(m_teleport.point().value()) < points.size())
+        m_where->setText(tr("State of token %1 at <b>%2</b>")
+                             .arg(m_teleport.token())
+                             .arg(QString::fromStdString(
+                                 pointName(points[static_cast<std::size_t>(m_teleport.point().value())]))));
+    else
+        m_where->setText(tr("<b>Teleport</b>"));
+}
+
+void TeleportPanel::updateCoordinates() {
+    const auto& target = m_teleport.target();
+    m_updating = true;
+    for (int c = 0; c < 3; ++c) {
+        auto* box = m_coordinates[static_cast<std::size_t>(c)];
+        if (c < target.size() && !box->hasFocus()) box->setValue(target[c]);
+        if (c < m_teleport.spread().size() && std::isfinite(m_teleport.spread()[c]) &&
+            m_teleport.spread()[c] > 0)
+            box->setSingleStep(m_teleport.spread()[c] / 10);
+    }
+    m_updating = false;
+    if (!m_teleport.isMoved()) {
+        m_displacement->setText(tr("At its natural place"));
+    } else {
+        QString text =
+            tr("Moved by %1 SDs of the rows at this depth").arg(m_teleport.displacement(), 0, 'f', 1);
+        if (m_teleport.isFarOutside())
+            text = QStringLiteral("<span style='color:%1'>⚠ %2</span>")
+                       .arg(m_dark ? "#ffb000" : "#b34700",
+                            tr("%1: far outside what the model makes here (%2 SDs from the mean)")
+                                .arg(text)
+                                .arg(m_teleport.outlyingness(), 0, 'f', 1));
+        m_displacement->setText(text);
+    }
+    updateStatus();
+}
+
+void TeleportPanel::updatePath() {
+    updateStatus();
+    const auto* measures = m_teleport.measures();
+    const auto tokens = m_teleport.nextTokens(8);
+    TeleportCurves curves;
+    curves.points = m_workspace.points();
+    curves.first = static_cast<int>(m_teleport.point().value());
+    const auto model = m_workspace.model();
+    if (model) {
+        curves.points = model->model->points();
+        curves.first = static_cast<int>(m_teleport.modelPoint().value());
+    }
+    for (const auto& token : tokens)
+        curves.tokens.push_back({token.text.toStdString(), token.natural, token.teleported});
+    if (measures != nullptr) {
+        curves.distance = measures->distance;
+        curves.distancePca = measures->distancePca;
+        if (const auto result = m_teleport.result()) {
+            curves.controlDistance = result->controlDistance;
+            curves.controlPcaDistance = result->controlPcaDistance;
+        }
+    }
+    if (measures == nullptr && tokens.empty()) {
+        m_curves->setFigure(nullptr);
+        return;
+    }
+    try {
+        Figure figure = teleportFigure(curves, m_dark ? darkTheme() : lightTheme());
+        figure.columns = 1;
+        m_curves->setFigure(std::make_shared<const Figure>(std::move(figure)));
+    } catch (const Error& e) {
+        m_curves->setFigure(nullptr);
+        m_curves->setEmptyText(QString::fromUtf8(e.what()));
+    }
+}
+
+QString TeleportPanel::nextTokensText() const {
+    QStringList lines;
+    for (const auto& token : m_teleport.nextTokens(8))
+        lines << QStringLiteral("%1 %2 %3")
+                     .arg(token.text)
+                     .arg(token.natural, 0, 'f', 4)
+                     .arg(token.teleported, 0, 'f', 4);
+    return lines.join('\n');
+}
+
+}  // namespace rheo

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <QWidget>
+#include <array>
+#include <memory>
+
+#include "widgets/models/teleport_history.h"
+#include "widgets/models/teleport_model.h"
+#include "widgets/views/figure_widget.h"
+
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QListView;
+class QPushButton;
+
+namespace rheo {
+
+/// Teleport beside the trajectories: mode, coordinates, how far it is pushed and what comes of it, the next
+/// tokens before and after, and the teleports made so far.
+class TeleportPanel : public QWidget {
+    Q_OBJECT
+public:
+    TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWidget* parent = nullptr);
+
+    void setDark(bool dark);
+    FigureWidget* curves() const { return m_curves; }
+    QDoubleSpinBox* coordinate(int component) const {
+        return m_coordinates[static_cast<std::size_t>(component)];
+    }
+    QString nextTokensText() const;
+
+Q_SIGNALS:
+    void saveRequested(qint64 teleport);
+    void copyRequested(qint64 teleport);
+
+private:
+    void updateStatus();
+    void updateCoordinates();
+    void updatePath();
+    std::int64_t chosen() const;
+
+    Workspace& m_workspace;
+    TeleportModel& m_teleport;
+    QLabel* m_where;
+    QLabel* m_status;
+    QComboBox* m_mode;
+    std::array<QDoubleSpinBox*, 3> m_coordinates{};
+    QLabel* m_displacement;
+    QPushButton* m_natural;
+    FigureWidget* m_curves;
+    QListView* m_history;
+    TeleportHistory* m_historyModel;
+    QPushButton *m_save, *m_copy;
+    bool m_dark = false;
+    bool m_updating = false;
+};
+
+}  // namespace rheo

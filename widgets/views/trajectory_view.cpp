@@ -1,0 +1,211 @@
+#include "widgets/views/trajectory_view.h"
+
+#include <QAction>
+#include <QLabel>
+#include <QToolBar>
+#include <QVBoxLayout>
+
+#include "core/base/error.h"
+
+namespace rheo {
+
+TrajectoryView::TrajectoryView(Workspace& workspace, Selection& selection, TeleportModel& teleport,
+                               QWidget* parent)
+    : QWidget(parent),
+      m_workspace(workspace),
+      m_selection(selection),
+      m_teleport(teleport),
+      m_canvas(new TrajectoryCanvas),
+      m_hint(new QLabel) {
+    auto* bar = new QToolBar;
+    bar->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    const auto preset = [&](const QString& text, const QKeySequence& key, auto act) {
+        auto* action = bar->addAction(text);
+        action->setShortcut(key);
+        action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+        action->setToolTip(QStringLiteral("%1 (%2)").arg(text, key.toString(QKeySequence::NativeText)));
+        addAction(action);
+        connect(action, &QAction::triggered, this, act);
+        return action;
+    };
+    preset(tr("Front"), QKeySequence("1"), [this] { lookFrom(0, 0); });
+    preset(tr("Side"), QKeySequence("2"), [this] { lookFrom(90, 0); });
+    preset(tr("Top"), QKeySequence("3"), [this] { lookFrom(0, 90); });
+    preset(tr("Reset"), QKeySequence("0"), [this] { resetCamera(); });
+    bar->addSeparator();
+    m_perspective = preset(tr("Perspective"), QKeySequence("5"), [this](bool on) { setPerspective(on); });
+    m_perspective->setCheckable(true);
+    auto* box =
+        preset(tr("Select by box"), QKeySequence("B"), [this](bool on) { m_canvas->setBoxSelecting(on); });
+    box->setCheckable(true);
+    bar->addSeparator();
+    bar->addWidget(m_hint);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(bar);
+    layout->addWidget(m_canvas, 1);
+
+    connect(&m_workspace, &Workspace::stateChanged, this, &TrajectoryView::rebuild);
+    connect(&m_selection, &Selection::rowChanged, this, &TrajectoryView::rebuild);
+    connect(&m_selection, &Selection::rowsChanged, this, &TrajectoryView::rebuild);
+    connect(&m_selection, &Selection::pointChanged, this, &TrajectoryView::rebuild);
+    for (auto signal :
+         {&TeleportModel::naturalChanged, &TeleportModel::handleMoved, &TeleportModel::resultChanged})
+        connect(&m_teleport, signal, this, &TrajectoryView::updateHandle);
+    for (auto signal :
+         {&TeleportModel::naturalChanged, &TeleportModel::pathChanged, &TeleportModel::resultChanged})
+        connect(&m_teleport, signal, this, &TrajectoryView::updateOverlay);
+    connect(&m_teleport, &TeleportModel::stateChanged, this, [this] { updateHandle(); });
+
+    connect(m_canvas, &TrajectoryCanvas::rowClicked, this,
+            [this](qint64 row, int point, Qt::KeyboardModifiers modifiers) {
+                if (modifiers & Qt::ControlModifier) {
+                    auto rows = m_selection.rows();
+                    if (!rows.removeOne(row)) rows << row;
+                    std::sort(rows.begin(), rows.end());
+                    m_selection.selectRows(rows);
+                } else {
+                    m_selection.selectRow(RowIndex{row});
+                }
+                m_selection.selectPoint(PointIndex{point});
+            });
+    connect(m_canvas, &TrajectoryCanvas::rowsBoxed, this,
+            [this](const QList<qint64>& rows) { m_selection.selectRows(rows); });
+    connect(m_canvas, &TrajectoryCanvas::hovered, this,
+            [this](qint64 row, int point) { Q_EMIT hovered(row < 0 ? QString() : describe(row, point)); });
+    m_canvas->setDescriber([this](std::int64_t row, std::int32_t point) { return describe(row, point); });
+    connect(m_canvas, &TrajectoryCanvas::handleGrabbed, this, [this] { m_teleport.beginDrag(); });
+    connect(m_canvas, &TrajectoryCanvas::handleMoved, this, [this](double x, double y, double z) {
+        VectorD target = m_teleport.target();
+        const double place[] = {x, y, z};
+        for (Eigen::Index c = 0; c < std::min<Eigen::Index>(3, target.size()); ++c) target[c] = place[c];
+        m_teleport.moveTo(target);
+    });
+    connect(m_canvas, &TrajectoryCanvas::handleReleased, this, [this] { m_teleport.endDrag(); });
+    connect(m_canvas, &TrajectoryCanvas::handleCancelled, this, [this] { m_teleport.cancelDrag(); });
+    rebuild();
+}
+
+void TrajectoryView::setDark(bool dark) {
+    m_dark = dark;
+    rebuild();
+}
+
+TrajectoryOptions TrajectoryView::options() const {
+    TrajectoryOptions options;
+    options.theme = m_dark ? darkTheme() : lightTheme();
+    options.selected = m_selection.row();
+    if (m_selection.row()) options.highlighted = m_selection.point();
+    return options;
+}
+
+void TrajectoryView::rebuild() {
+    const auto state = m_workspace.state();
+    if (!state->scores || !state->basis || state->scores->n2 < 3) {
+        m_canvas->setFigure(nullptr);
+        m_hint->setText(state->rows() > 0 ? tr("  Fit a PCA (Analysis menu) to see the trajectories")
+                                          : QString());
+        updateOverlay();
+        return;
+    }
+    m_hint->clear();
+    TrajectoryOptions how = options();
+    how.highlighted.reset();  // the handle and the markers of the selected row show the depth
+    how.camera = m_canvas->figure() ? std::optional(m_canvas->camera()) : std::nullopt;
+    if (how.selected && how.selected->value() >= state->scores->n0) how.selected.reset();
+    const TrajectoryInput input{*state->scores, state->basis->explained, m_workspace.points(),
+                                rowLabels(state->trace->info())};
+    m_canvas->setFigure(std::make_shared<const Figure>(trajectoryFigure(input, how)));
+    updateHandle();
+    updateOverlay();
+}
+
+void TrajectoryView::updateHandle() {
+    const auto state = m_teleport.state();
+    const auto& target = m_teleport.target();
+    if (state == TeleportModel::State::Idle || state == TeleportModel::State::Preparing ||
+        target.size() < 3 || !m_canvas->figure())
+        return m_canvas->setHandle(std::nullopt);
+    m_canvas->setHandle(Eigen::Vector3d(target[0], target[1], target[2]));
+}
+
+std::optional<TeleportOverlay> TrajectoryView::overlay() const {
+    const MatrixD &natural = m_teleport.naturalPath(), &moved = m_teleport.teleportedPath();
+    if (moved.size() == 0 || natural.rows() != moved.rows() || moved.cols() < 3) return std::nullopt;
+    TeleportOverlay overlay{m_teleport.point(), natural, moved, {}, false};
+    return overlay;
+}
+
+void TrajectoryView::updateOverlay() {
+    const auto drawn = overlay();
+    if (!drawn || !m_canvas->figure()) return m_canvas->setOverlay(nullptr);
+    // The exporter's own drawing of a teleport, into an empty plot.
+    Figure figure;
+    figure.theme = m_canvas->figure()->theme;
+    figure.panels.push_back({"", Plot3D{}});
+    for (const auto& panel : m_canvas->figure()->panels)
+        if (const auto* plot = std::get_if<Plot3D>(&panel.plot)) {
+            auto& empty = std::get<Plot3D>(figure.panels[0].plot);
+            empty.axes = plot->axes;
+            empty.colorScale = plot->colorScale;
+        }
+    try {
+        addTeleport(figure, *drawn, options());
+        m_canvas->setOverlay(std::make_shared<const Plot3D>(std::get<Plot3D>(figure.panels[0].plot)));
+    } catch (const Error&) {
+        m_canvas->setOverlay(nullptr);  // the path of a basis that was just replaced
+    }
+}
+
+std::shared_ptr<const Figure> TrajectoryView::shownFigure() const {
+    if (!m_canvas->figure()) return nullptr;
+    auto figure = std::make_shared<Figure>(*m_canvas->figure());
+    for (auto& panel : figure->panels)
+        if (auto* plot = std::get_if<Plot3D>(&panel.plot)) plot->camera = m_canvas->camera();
+    if (const auto drawn = overlay()) addTeleport(*figure, *drawn, options());
+    return figure;
+}
+
+QString TrajectoryView::describe(std::int64_t row, std::int32_t point) const {
+    const auto state = m_workspace.state();
+    const auto& points = m_workspace.points();
+    if (!state->trace || !state->scores || row < 0 || row >= state->scores->n0 || point < 0 ||
+        point >= state->scores->n1)
+        return {};
+    const TraceRow& r = state->trace->info().rows[static_cast<std::size_t>(row)];
+    const auto z = state->scores->line(row, point);
+    QString token;
+    if (const auto model = m_workspace.model(); model && model->tokenizer && r.tokenId >= 0)
+        token = QStringLiteral(" “%1”").arg(QString::fromStdString(model->tokenizer->pieceText(r.tokenId)));
+    return tr("sample %1, token %2%3 at %4: PC1 %5, PC2 %6, PC3 %7")
+        .arg(r.sample)
+        .arg(r.position)
+        .arg(token, QString::fromStdString(pointName(points[static_cast<std::size_t>(point)])))
+        .arg(double(z[0]), 0, 'g', 4)
+        .arg(double(z[1]), 0, 'g', 4)
+        .arg(double(z[2]), 0, 'g', 4);
+}
+
+void TrajectoryView::lookFrom(double azimuth, double elevation) {
+    Camera camera = m_canvas->camera();
+    camera.azimuth = azimuth;
+    camera.elevation = elevation;
+    camera.roll = 0;
+    m_canvas->setCamera(camera);
+    m_canvas->fitToData();
+}
+
+void TrajectoryView::resetCamera() {
+    const Camera fresh;
+    lookFrom(fresh.azimuth, fresh.elevation);
+}
+
+void TrajectoryView::setPerspective(bool on) {
+    Camera camera = m_canvas->camera();
+    camera.perspective = on;
+    m_canvas->setCamera(camera);
+    m_perspective->setChecked(on);
+}
+
+}  // namespace rheo
