@@ -301,6 +301,27 @@ void addPanes(Axes3Layout& layout, const Plot3D& plot, const Box& box, const Spa
     }
 }
 
+/// Where the camera shows the whole box, its labels are to be seen as well: the view is drawn smaller about
+/// its centre until they are inside `area`. A camera that is nearer shows what it shows.
+void shrinkToLabels(const Plot3D& plot, SpaceMap& map, const QRectF& area, const TextMetrics& metrics) {
+    const Box box(plot, map);
+    for (int corner = 0; corner < 8; ++corner) {
+        const auto screen =
+            projectToScreen(map.camera, box.corner({corner & 1, corner >> 1 & 1, corner >> 2 & 1}));
+        if (!(std::abs(screen.y()) <= 1.02)) return;
+    }
+    const QPointF centre = area.center();
+    for (int step = 0; step < 12; ++step) {
+        const QRectF bounds = layoutAxes3(plot, map, metrics).bounds;
+        const double x = std::max(centre.x() - bounds.left(), bounds.right() - centre.x());
+        const double y = std::max(centre.y() - bounds.top(), bounds.bottom() - centre.y());
+        const double factor = std::min(area.width() / 2 / x, area.height() / 2 / y);
+        if (!(factor < 0.999) || map.view.height() * factor < 20) return;
+        const QSizeF size = map.view.size() * factor;
+        map.view = QRectF(centre - QPointF(size.width(), size.height()) / 2, size);
+    }
+}
+
 }  // namespace
 
 QPointF SpaceMap::place(const Eigen::Vector3d& point) const {
@@ -346,11 +367,14 @@ Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetri
 
 SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& metrics) {
     SpaceMap map{plot.camera, area};
-    if (!plot.fitCamera) return map;
     Eigen::Vector3d low, high;
     for (Eigen::Index i = 0; i < 3; ++i) {
         low[i] = plot.axes[static_cast<std::size_t>(i)].low;
         high[i] = plot.axes[static_cast<std::size_t>(i)].high;
+    }
+    if (!plot.fitCamera) {
+        shrinkToLabels(plot, map, area, metrics);
+        return map;
     }
     // The labels keep their size while the box shrinks, so a few steps settle it. Which labels there are can
     // change from step to step: after some, the view only shrinks, until all of them are inside.

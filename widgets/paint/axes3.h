@@ -41,8 +41,9 @@ struct Axes3Layout {
 };
 Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetrics& metrics);
 
-/// The camera and view that show `plot` inside `area` with all its labels: the plot's own camera over all of
-/// `area`, or, if the plot asks for it, one fitted to what the labels leave.
+/// The camera and view that show `plot` inside `area`: a camera fitted to what the labels leave, if the plot
+/// asks for it; else the plot's own, over all of `area`, or over less where it shows the whole box and the
+/// labels need room.
 SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& metrics);
 
 }  // namespace rheo

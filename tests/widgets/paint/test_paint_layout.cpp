@@ -104,6 +104,7 @@ private Q_SLOTS:
     void nothingIsWrittenOverAnything_data();
     void nothingIsWrittenOverAnything();
     void camerasKeepTheirLabelsApart();
+    void chosenCamerasAreKept();
     void panelsShareTheirEdges();
     void legendsStayOffTheData();
     void labelsAreThinnedNotDropped();
@@ -201,6 +202,33 @@ void TestPaintLayout::camerasKeepTheirLabelsApart() {
                     }
                 }
     QVERIFY(labels > 5000);
+}
+
+void TestPaintLayout::chosenCamerasAreKept() {
+    Figure figure = exampleTrajectories(lightTheme(), 10);
+    auto& plot = std::get<Plot3D>(figure.panels.front().plot);
+    const TextMetrics metrics;
+    Eigen::Vector3d low, high;
+    for (int i = 0; i < 3; ++i) {
+        low[i] = plot.axes[static_cast<std::size_t>(i)].low;
+        high[i] = plot.axes[static_cast<std::size_t>(i)].high;
+    }
+    plot.fitCamera = false;
+    // As a window would have it: the box fills a wide view. All labels are there, and the camera is the same.
+    for (const double aspect : {0.8, 1.5, 2.5}) {
+        plot.camera = fitted(plot.camera, low, high, aspect);
+        const auto panel = layoutFigure(figure, points({120, 90}), metrics).panels.front();
+        QCOMPARE(panel.camera.halfHeight, plot.camera.halfHeight);
+        QVERIFY(panel.camera.focal == plot.camera.focal);
+        const auto axes = layoutAxes3(plot, {panel.camera, panel.view}, metrics);
+        QVERIFY(panel.plot.adjusted(-1, -1, 1, 1).contains(axes.bounds));
+        QVERIFY(std::abs(panel.view.width() / panel.view.height() -
+                         panel.plot.width() / panel.plot.height()) < 1e-9);
+    }
+    // Nearer than the whole box, it fills the plot.
+    plot.camera.halfHeight /= 8;
+    const auto near = layoutFigure(figure, points({120, 90}), metrics).panels.front();
+    QCOMPARE(near.view, near.plot);
 }
 
 void TestPaintLayout::panelsShareTheirEdges() {
