@@ -69,7 +69,7 @@ AddedTokens::AddedTokens(const nlohmann::json& value, const Vocabulary& vocabula
     // earlier in the file, as in the reference implementation.
     MatchScratch scratch(contentBytes);
     for (const bool special : {true, false}) {
-        for (const AddedToken& token : m_tokens) {
+        for (AddedToken& token : m_tokens) {
             if (token.special != special) continue;
             WorkingText content{token.content, true};
             if (token.normalized) normalizer(content, scratch);
@@ -79,7 +79,8 @@ AddedTokens::AddedTokens(const nlohmann::json& value, const Vocabulary& vocabula
             contentBytes += content.text.size();
             if (contentBytes > 4 * kMaxContentBytes)
                 throw place.format("the added tokens become too long when they are normalized");
-            (token.normalized ? m_normalized : m_raw).add(content.text, token.id);
+            token.spelling = std::move(content.text);
+            (token.normalized ? m_normalized : m_raw).add(token.spelling, token.id);
         }
     }
     std::sort(m_tokens.begin(), m_tokens.end(),
@@ -120,6 +121,7 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normaliz
         if (token.rstrip)
             while (end < text.size() && isWhiteSpace(codePointAt(text, end).value))
                 end += codePointAt(text, end).length;
+        if (begin >= end) continue;  // of white space, all of which the token before has taken
         if (covered < begin) segments.push_back({covered, begin, -1});
         segments.push_back({begin, end, token.id});
         covered = end;

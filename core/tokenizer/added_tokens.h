@@ -16,6 +16,7 @@ namespace rheo {
 struct AddedToken {
     std::int32_t id = 0;
     std::string content;
+    std::string spelling;     ///< what decoding starts from: the content, normalized if the token is
     bool singleWord = false;  ///< only where no word character touches it
     bool lstrip = false;      ///< takes the white space on its left with it
     bool rstrip = false;      ///< and on its right

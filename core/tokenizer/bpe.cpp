@@ -16,7 +16,7 @@ void requireBpe(Component& model, const TokenizerFile& file) {
         // Files of before 2021 name no type; their keys tell.
         if (file.kind == TokenizerFile::Vocabulary::List)
             type = "Unigram";
-        else if (!file.hasMerges)
+        else if (file.kind == TokenizerFile::Vocabulary::Pieces && !file.hasMerges)
             type = model.has("max_input_chars_per_word") ? "WordPiece" : "WordLevel";
         else
             type = "BPE";

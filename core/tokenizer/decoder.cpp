@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/tokenizer/byte_letters.h"
+#include "core/tokenizer/tokenizer.h"
 #include "core/tokenizer/unicode.h"
 
 namespace rheo {
@@ -104,9 +105,9 @@ void strip(std::string& piece, std::string_view content, std::size_t start, std:
 }  // namespace
 
 void Decoder::checkSize(std::size_t bytes) {
-    if (bytes > kMaxTextBytes)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("the decoded text would be longer than {} MiB", kMaxTextBytes >> 20));
+    if (bytes > Tokenizer::kMaxDecodedBytes)
+        throw Error(ErrorCode::InvalidArgument, fmt::format("the decoded text would be longer than {} MiB",
+                                                            Tokenizer::kMaxDecodedBytes >> 20));
 }
 
 Decoder::Decoder(const nlohmann::json& value, const Place& place, ComponentBudget& budget) {

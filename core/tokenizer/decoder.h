@@ -13,9 +13,7 @@ namespace rheo {
 /// Pieces back to text, as the "decoder" of a tokenizer.json says. Immutable.
 class Decoder {
 public:
-    /// Longest text that is put together, in bytes.
-    static constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;
-    /// Throws Error(InvalidArgument) beyond it.
+    /// Throws Error(InvalidArgument) beyond Tokenizer::kMaxDecodedBytes.
     static void checkSize(std::size_t bytes);
 
     /// From the value of "decoder"; with null, pieces are joined by spaces, as the reference implementation
@@ -24,7 +22,7 @@ public:
     Decoder(const nlohmann::json& value, const Place& place, ComponentBudget& budget);
 
     /// The text of `pieces` (each valid UTF-8), itself valid UTF-8: bytes that form no character become
-    /// U+FFFD. Throws Error(Format) beyond kMaxTextBytes and as Pattern does.
+    /// U+FFFD. Throws as checkSize() and Pattern do.
     std::string decode(std::vector<std::string> pieces) const;
 
     /// The bytes that one piece contributes to a text, wherever it stands in it: spaces at its ends are

@@ -148,10 +148,7 @@ Normalizer makeNormalizer(const nlohmann::json& value, const Place& place, Compo
         const bool right = component.flag("strip_right");
         made = strip(left, right);
     } else if (type == "StripAccents") {
-        made = [](WorkingText& working, MatchScratch&) {
-            filter(working,
-                   [](char32_t c) { return u_charType(static_cast<UChar32>(c)) == U_NON_SPACING_MARK; });
-        };
+        made = [](WorkingText& working, MatchScratch&) { filter(working, isMark); };
     } else if (type == "Prepend") {
         made = prepend(component.text("prepend"), place);
     } else if (type == "Replace") {

@@ -10,7 +10,7 @@ namespace rheo {
 
 /// Longest that a text may become while it is normalized and split, in bytes: four times the longest
 /// text there can be. A file whose replacements go beyond it is hostile.
-inline constexpr std::size_t kMaxWorkingBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kMaxWorkingBytes = std::size_t{32} << 20;
 
 /// A stretch of the text on its way to the model.
 struct WorkingText {

@@ -97,17 +97,21 @@ PreTokenizer splitByCharacter(std::function<bool(char32_t)> matches, Behavior be
         splitWords(words, scratch, behavior, false, place, [&](std::string_view word) {
             auto& spans = scratch.spans;
             spans.clear();
+            const auto push = [&spans](std::size_t begin, std::size_t end, bool isMatch) {
+                spans.push_back(
+                    {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), isMatch});
+            };
             std::size_t covered = 0;
             for (std::size_t offset = 0; offset < word.size();) {
                 const CodePoint c = codePointAt(word, offset);
                 if (matches(c.value)) {
-                    if (covered < offset) spans.push_back({covered, offset, false});
-                    spans.push_back({offset, offset + c.length, true});
+                    if (covered < offset) push(covered, offset, false);
+                    push(offset, offset + c.length, true);
                     covered = offset + c.length;
                 }
                 offset += c.length;
             }
-            if (covered < word.size()) spans.push_back({covered, word.size(), false});
+            if (covered < word.size()) push(covered, word.size(), false);
         });
     };
 }
@@ -125,8 +129,9 @@ PreTokenizer whitespace(const Place& place) {
                 const Kind now = isWordCharacter(c.value) ? Kind::Word
                                  : isWhiteSpace(c.value)  ? Kind::Space
                                                           : Kind::Other;
-                if (spans.empty() || now != kind) spans.push_back({offset, offset, now == Kind::Space});
-                spans.back().end = offset + c.length;
+                const auto at = static_cast<std::uint32_t>(offset);
+                if (spans.empty() || now != kind) spans.push_back({at, at, now == Kind::Space});
+                spans.back().end = static_cast<std::uint32_t>(offset + c.length);
                 kind = now;
                 offset += c.length;
             }
@@ -214,7 +219,7 @@ void Words::add(std::string_view word, const Place& place) {
         throw place.format(fmt::format("makes the text longer than {} MiB; the file is damaged or hostile",
                                        kMaxWorkingBytes >> 20));
     text += word;
-    ends.push_back(text.size());
+    ends.push_back(static_cast<std::uint32_t>(text.size()));
 }
 
 PreTokenizer makePreTokenizer(const nlohmann::json& value, const Place& place, ComponentBudget& budget) {

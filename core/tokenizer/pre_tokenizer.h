@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -15,7 +16,7 @@ namespace rheo {
 /// A stretch of text cut into words, none empty: word i is text[ends[i-1], ends[i]).
 struct Words {
     std::string text;  ///< valid UTF-8
-    std::vector<std::size_t> ends;
+    std::vector<std::uint32_t> ends;
     bool startsText = false;  ///< whether the first word begins where the whole text begins
 
     std::size_t size() const { return ends.size(); }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "core/tokenizer/regex_dialect.h"
 #include "core/tokenizer/unicode.h"
@@ -68,7 +69,8 @@ struct Pattern::Compiled {
     }
 
     /// The first match that starts at `offset` or later.
-    std::optional<Span> find(std::string_view text, std::size_t offset, MatchScratch& scratch) const {
+    std::optional<std::pair<std::size_t, std::size_t>> find(std::string_view text, std::size_t offset,
+                                                            MatchScratch& scratch) const {
         const MatchScratch::Matcher& matcher = *scratch.m_matcher;
         for (std::size_t from = offset;;) {
             scratch.checkTime(place);
@@ -81,7 +83,7 @@ struct Pattern::Compiled {
                             PCRE2_NO_UTF_CHECK, matcher.data.get(), matcher.context.get());
             if (found >= 0) {
                 const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(matcher.data.get());
-                return Span{ends[0], ends[1], true};
+                return std::pair<std::size_t, std::size_t>{ends[0], ends[1]};
             }
             switch (found) {
                 case PCRE2_ERROR_NOMATCH: break;
@@ -162,9 +164,12 @@ void Pattern::split(std::string_view text, MatchScratch& scratch) const {
         return;
     }
     std::size_t covered = 0;
+    const auto push = [&spans](std::size_t begin, std::size_t end, bool isMatch) {
+        spans.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end), isMatch});
+    };
     const auto add = [&](std::size_t begin, std::size_t end) {
-        if (covered != begin) spans.push_back({covered, begin, false});
-        spans.push_back({begin, end, true});
+        if (covered != begin) push(covered, begin, false);
+        push(begin, end, true);
         covered = end;
     };
 
@@ -177,17 +182,18 @@ void Pattern::split(std::string_view text, MatchScratch& scratch) const {
         for (std::size_t from = 0; from <= text.size();) {
             const auto match = m_compiled->find(text, from, scratch);
             if (!match) break;
-            if (match->begin == match->end && lastEnd == match->end) {
+            const auto [begin, end] = *match;
+            if (begin == end && lastEnd == end) {
                 // Nothing, right behind a match: look on from the next character.
                 from += from < text.size() ? codePointAt(text, from).length : 1;
                 continue;
             }
-            add(match->begin, match->end);
-            from = match->end;
-            lastEnd = match->end;
+            add(begin, end);
+            from = end;
+            lastEnd = end;
         }
     }
-    if (covered != text.size()) spans.push_back({covered, text.size(), false});
+    if (covered != text.size()) push(covered, text.size(), false);
 }
 
 }  // namespace rheo

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,10 +12,10 @@
 
 namespace rheo {
 
-/// A stretch of a text, in bytes: [begin, end).
+/// A stretch of a text, in bytes: [begin, end). Small, for there may be one a character.
 struct Span {
-    std::size_t begin = 0;
-    std::size_t end = 0;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
     bool isMatch = false;
 };
 
@@ -52,8 +53,8 @@ public:
     /// From {"String": s} or {"Regex": s}.
     static Pattern fromJson(const nlohmann::json& value, const Place& place);
 
-    /// Cuts `text` (valid UTF-8) at its matches, left to right: the spans cover all of it in order. Only
-    /// a match can be empty, and never right behind another. An empty text is one span, no match.
+    /// Cuts `text` (valid UTF-8, below 4 GiB) at its matches, left to right: the spans cover all of it in
+    /// order. Only a match can be empty, and never right behind another. An empty text is one span, no match.
     /// Throws Error(Format) when a match needs more than 10^7 steps, more than 64 MiB, or runs past the
     /// deadline. Result in `scratch.spans`.
     void split(std::string_view text, MatchScratch& scratch) const;

@@ -24,7 +24,9 @@ constexpr const char* kSpace =
 constexpr const char* kNotSpace =
     R"(\x{0}-\x{8}\x{e}-\x{1f}!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027})"
     R"(\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
-constexpr const char* kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+constexpr const char* kPosixWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+// Outside of classes Oniguruma counts the fractions and superscripts of Latin-1 in as well.
+constexpr const char* kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 constexpr const char* kHex = "0-9A-Fa-f";
 constexpr const char* kNotHex = R"(\x{0}-/:-@G-`g-\x{10ffff})";
 constexpr const char* kAny = "(?s:.)";
@@ -75,7 +77,7 @@ bool compiles(const std::string& pattern) {
 
 /// Items for the property that Oniguruma knows by `name`: a general category, a POSIX class, a script
 /// or a binary property. Case, spaces, hyphens and underscores do not matter.
-std::optional<CharacterSet> propertySet(std::string_view name) {
+std::optional<CharacterSet> propertySet(std::string_view name, const char* word) {
     std::string plain;
     for (const char c : name) {
         if (c == ' ' || c == '_' || c == '-') continue;
@@ -141,9 +143,10 @@ std::optional<CharacterSet> propertySet(std::string_view name) {
         {"space", kSpace},
         {"upper", R"(\p{Uppercase})"},
         {"whitespace", kSpace},
-        {"word", kWord},
+
         {"xdigit", kHex},
     };
+    if (plain == "word") return setOf(word);
     for (const auto& [posix, items] : kPosix)
         if (plain == posix) return setOf(items);
 
@@ -160,7 +163,7 @@ public:
     Translator(std::string_view pattern, const Place& place) : m_pattern(pattern), m_place(place) {}
 
     std::string run() {
-        m_groups.push_back({0, 0});
+        m_groups.push_back({0, 0, false});
         while (!atEnd()) element();
         if (m_groups.size() > 1) throw malformed("a group is not closed");
         m_out.append(m_groups.back().scopes, ')');
@@ -171,6 +174,7 @@ private:
     struct Group {
         std::size_t begin;   ///< in m_out
         std::size_t scopes;  ///< option groups to close with this one
+        bool caseless;       ///< within it, here
     };
 
     bool atEnd() const { return m_at >= m_pattern.size(); }
@@ -208,9 +212,24 @@ private:
         return text;
     }
 
+    void character(char32_t c) {
+        // Without regard to case, Oniguruma lets one character stand for two ("ß" for "ss", a ligature for
+        // its letters); PCRE2 does not.
+        const char32_t before = std::exchange(m_letter, U'\0');
+        const char32_t letter = c >= U'A' && c <= U'Z' ? c - U'A' + U'a' : c;
+        if (m_groups.back().caseless) {
+            const bool pair = (before == U's' && (letter == U's' || letter == U't')) ||
+                              (before == U'f' && (letter == U'f' || letter == U'i' || letter == U'l'));
+            if (pair) throw unsupported("letters without regard to case that one character can stand for");
+        }
+        atom(literal(c));
+        m_letter = letter;
+    }
+
     void atom(const std::string& expression) {
         m_atom = m_out.size();
         m_quantified = false;
+        m_letter = U'\0';
         m_out += expression;
     }
 
@@ -239,6 +258,7 @@ private:
                 ++m_at;
                 m_out += '|';
                 m_atom.reset();
+                m_letter = U'\0';
                 break;
             case '*':
             case '+':
@@ -258,10 +278,9 @@ private:
                 break;
             case '$':
                 ++m_at;
-                // Not at the very end of a text that ends with a line feed.
-                atom(R"((?:(?=\x{a})|(?<!\x{a})\z))");
+                atom("$");
                 break;
-            default: atom(literal(takeCharacter()));
+            default: character(takeCharacter());
         }
     }
 
@@ -332,22 +351,35 @@ private:
             options += peek() == 'm' ? 's' : peek();  // Ruby's "multi line" lets a dot match line feeds
             ++m_at;
         }
-        if (take(":")) return push(fmt::format("(?{}:", options));
+        bool caseless = m_groups.back().caseless;
+        bool on = true;
+        for (const char option : options) {
+            if (option == '-') on = false;
+            if (option == 'i') caseless = on;
+        }
+        if (take(":")) {
+            push(fmt::format("(?{}:", options));
+            m_groups.back().caseless = caseless;
+            return;
+        }
         if (!options.empty() && take(")")) {
             // Holds to the end of the enclosing group, its other branches included.
             m_out += fmt::format("(?{}:", options);
+            m_groups.back().caseless = caseless;
             ++m_groups.back().scopes;
             if (m_groups.back().scopes > kMaxNesting) throw unsupported("more than 64 option settings");
             m_atom.reset();
+            m_letter = U'\0';
             return;
         }
         throw unsupported(fmt::format("the group \"(?{}{}\"", options, lossyUtf8(m_pattern.substr(m_at, 1))));
     }
 
     void push(const std::string& opening) {
-        m_groups.push_back({m_out.size(), 0});
+        m_groups.push_back({m_out.size(), 0, m_groups.back().caseless});
         m_out += opening;
         m_atom.reset();
+        m_letter = U'\0';
     }
 
     void closeGroup() {
@@ -357,6 +389,7 @@ private:
         m_out.append(group.scopes + 1, ')');
         m_atom = group.begin;
         m_quantified = false;
+        m_letter = U'\0';
     }
 
     std::string groupName(char closing) {
@@ -375,7 +408,7 @@ private:
 
     void escape() {
         if (atEnd()) throw malformed("a backslash at the end");
-        if (const auto set = escapedSet()) {
+        if (const auto set = escapedSet(kWord)) {
             atom(set->expression());
             return;
         }
@@ -401,12 +434,12 @@ private:
                 if (!take("<")) throw unsupported("\"\\k\" without a name");
                 atom(fmt::format("\\k<{}>", groupName('>')));
                 return;
-            default: --m_at; atom(literal(escapedCharacter(false)));
+            default: --m_at; character(escapedCharacter(false));
         }
     }
 
-    /// After a backslash: one of the escapes that stand for a set of characters.
-    std::optional<CharacterSet> escapedSet() {
+    /// After a backslash: one of the escapes that stand for a set of characters. `word`: items of "\w" here.
+    std::optional<CharacterSet> escapedSet(const char* word) {
         const char c = peek();
         switch (c) {
             case 's': ++m_at; return setOf(kSpace);
@@ -415,8 +448,8 @@ private:
             case 'D': ++m_at; return setOf("\\P{Nd}");
             case 'h': ++m_at; return setOf(kHex);
             case 'H': ++m_at; return setOf(kNotHex);
-            case 'w': ++m_at; return setOf(kWord);
-            case 'W': ++m_at; return negated(setOf(kWord));
+            case 'w': ++m_at; return setOf(word);
+            case 'W': ++m_at; return negated(setOf(word));
             case 'p':
             case 'P': break;
             default: return std::nullopt;
@@ -428,7 +461,7 @@ private:
         const auto end = m_pattern.find('}', m_at);
         if (end == std::string_view::npos) throw malformed("a property's name is not closed");
         const std::string_view name = m_pattern.substr(m_at, end - m_at);
-        auto set = propertySet(name);
+        auto set = propertySet(name, word);
         if (!set) throw unsupported("the property " + inQuotes(name));
         m_at = end + 1;
         if (!negative) return set;
@@ -523,7 +556,7 @@ private:
             }
             bool escaped = false;
             if (take("\\")) {
-                if (auto known = escapedSet()) {
+                if (auto known = escapedSet(kPosixWord)) {
                     set.add(std::move(*known));
                     if (peek() == '-') {  // no range starts with a set: the hyphen stands for itself
                         ++m_at;
@@ -541,7 +574,7 @@ private:
             if (peek() == '[') throw unsupported("a range that ends with a set");
             char32_t high = 0;
             if (take("\\")) {
-                if (escapedSet()) throw unsupported("a range that ends with a set");
+                if (escapedSet(kPosixWord)) throw unsupported("a range that ends with a set");
                 high = escapedCharacter(true);
             } else {
                 high = takeCharacter();
@@ -573,7 +606,7 @@ private:
              {"alnum", "alpha", "digit", "lower", "space", "upper", "word", "xdigit"}) {
             if (name != known) continue;
             m_at = end + 2;
-            const auto set = *propertySet(name);
+            const auto set = *propertySet(name, kPosixWord);
             return negative ? negated(set) : set;
         }
         throw unsupported("the bracket " + inQuotes(m_pattern.substr(m_at, end + 2 - m_at)));
@@ -585,6 +618,7 @@ private:
     std::string m_out;
     std::optional<std::size_t> m_atom;  ///< where in m_out the last atom begins
     bool m_quantified = false;          ///< whether it has a quantifier already
+    char32_t m_letter = U'\0';          ///< the last atom, if it is one character, in lower case
     std::vector<Group> m_groups;
 };
 

@@ -78,9 +78,9 @@ struct Tokenizer::Data {
     Decoder decoder;
     std::int64_t size = 0;
 
-    /// The piece of an id, or null.
-    const std::string* piece(std::int32_t id) const {
-        if (const AddedToken* token = added.find(id)) return &token->content;
+    /// What the decoder is given for an id, or null.
+    const std::string* spelling(std::int32_t id) const {
+        if (const AddedToken* token = added.find(id)) return &token->spelling;
         return bpe.vocabulary().piece(id);
     }
 
@@ -133,7 +133,7 @@ Tokenizer::Tokenizer(std::unique_ptr<const Data> data) : m_data(std::move(data))
 
 Tokenizer::~Tokenizer() = default;
 
-std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpecial) const {
+std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpecial) const try {
     if (utf8.size() > kMaxTextBytes)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("a text of {} bytes; at most {} MiB are encoded at once", utf8.size(),
@@ -165,7 +165,7 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpeci
             }
             Words cut;
             cut.text = stretch.text.substr(inner.begin, inner.end - inner.begin);
-            cut.ends = {cut.text.size()};
+            cut.ends = {static_cast<std::uint32_t>(cut.text.size())};
             cut.startsText = stretch.startsText && inner.begin == 0;
             data.preTokenizer(cut, scratch);
             for (std::size_t i = 0; i < cut.size(); ++i) words.encode(cut[i]);
@@ -174,6 +174,9 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpeci
 
     if (addSpecial) ids.insert(ids.end(), data.postProcessor.after.begin(), data.postProcessor.after.end());
     return ids;
+} catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::OutOfMemory,
+                fmt::format("not enough memory to encode {} bytes of text", utf8.size()));
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool keepSpecial) const {
@@ -182,7 +185,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool keepSpecia
     std::size_t bytes = 0;
     for (const std::int32_t id : ids) {
         if (!keepSpecial && isSpecial(id)) continue;
-        const std::string* piece = m_data->piece(id);
+        const std::string* piece = m_data->spelling(id);
         if (piece == nullptr) continue;
         bytes += piece->size();
         Decoder::checkSize(bytes);
@@ -192,12 +195,13 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool keepSpecia
 }
 
 std::string Tokenizer::piece(std::int32_t id) const {
-    const std::string* piece = m_data->piece(id);
+    if (const AddedToken* token = m_data->added.find(id)) return token->content;
+    const std::string* piece = m_data->bpe.vocabulary().piece(id);
     return piece == nullptr ? std::string() : *piece;
 }
 
 std::string Tokenizer::pieceText(std::int32_t id) const {
-    const std::string* piece = m_data->piece(id);
+    const std::string* piece = m_data->spelling(id);
     if (piece == nullptr) return {};
     const std::string bytes = m_data->decoder.bytesOf(*piece);
     std::string text;

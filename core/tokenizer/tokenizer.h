@@ -20,9 +20,12 @@ public:
     /// Largest tokenizer.json that is read (the largest published ones are near 35 MB).
     static constexpr std::uint64_t kMaxFileBytes = std::uint64_t{128} << 20;
     /// Longest text that is encoded at once, in bytes.
-    static constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;
+    static constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20;
 
-    /// Reads a tokenizer.json.
+    /// Longest text that is decoded at once, in bytes.
+    static constexpr std::size_t kMaxDecodedBytes = std::size_t{32} << 20;
+
+    /// Reads a tokenizer.json. Its `truncation` and `padding` shape batches and are not applied here.
     /// Throws Error: NotFound when there is no such file; Format when it is damaged (not JSON, a merge
     /// of unknown pieces, an id twice, a regular expression that does not compile); Unsupported when it
     /// names a model (Unigram, WordPiece) or a component that is not computed here, by that name.
@@ -40,11 +43,13 @@ public:
     /// (such as the beginning-of-text token); special tokens spelt out in the text are found either way.
     /// Throws Error(Format) with the offset of the first bad byte when `utf8` is not UTF-8, and when a
     /// regular expression of the file backtracks without end; Error(InvalidArgument) beyond
-    /// kMaxTextBytes. Cost: O(n log n) in the length of the longest word, else linear.
+    /// kMaxTextBytes; Error(OutOfMemory). Cost: O(n log n) in the length of the longest word, else
+    /// linear; about 10 MB/s.
     std::vector<std::int32_t> encode(std::string_view utf8, bool addSpecial = true) const;
 
     /// Text of `ids` [T] as valid UTF-8 (bytes that form no character become U+FFFD). Ids without a
     /// piece contribute nothing; special tokens are left out unless `keepSpecial`.
+    /// Throws Error(InvalidArgument) for a text beyond kMaxDecodedBytes.
     std::string decode(std::span<const std::int32_t> ids, bool keepSpecial = false) const;
 
     /// The piece of a token as stored in the vocabulary ("Ġthe", "▁the", "<0x0A>").

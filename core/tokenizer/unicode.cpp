@@ -105,6 +105,10 @@ bool isNumeric(char32_t character) {
     return hasCategory(character, U_GC_N_MASK);
 }
 
+bool isMark(char32_t character) {
+    return hasCategory(character, U_GC_M_MASK);
+}
+
 bool isPunctuation(char32_t character) {
     constexpr std::u32string_view kAsciiSymbols = U"$+<=>^`|~";
     return hasCategory(character, U_GC_P_MASK) || kAsciiSymbols.find(character) != std::u32string_view::npos;

@@ -35,6 +35,8 @@ std::string lossyUtf8(std::string_view bytes);
 bool isWhiteSpace(char32_t character);
 /// General categories Nd, Nl and No.
 bool isNumeric(char32_t character);
+/// General categories M*.
+bool isMark(char32_t character);
 /// General categories P*, and the ASCII symbols ($+<=>^`|~).
 bool isPunctuation(char32_t character);
 /// A word character by UTS #18, annex C: Alphabetic, marks, decimal digits, connectors, joiners.
