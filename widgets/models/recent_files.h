@@ -10,7 +10,7 @@ namespace rheo {
 class RecentFiles : public QObject {
     Q_OBJECT
 public:
-    static constexpr int kLongest = 12;
+    static constexpr int longest = 12;
 
     /// `settingsFile`: an INI file instead of the program's own settings (for tests).
     explicit RecentFiles(const QString& settingsFile = {}, QObject* parent = nullptr);

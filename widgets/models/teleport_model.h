@@ -125,7 +125,24 @@ Q_SIGNALS:
     void modeChanged();
 
 private:
+    struct Held;
+    struct Live;
+    struct Private;
+
     void enter(State state);
+    void refresh();
+    void prepared(Held held);
+    void liveAnswered(Live live);
+    void measureSpread();
+    void forget();
+    void showLatest(std::int64_t wanted);
+    void showRecord(const TeleportRecord& record);
+    void clearPath();
+    void post();
+    void commit();
+    void startControls();
+    void stopControls();
+    QString reasonIdle() const;
 
     Workspace& m_workspace;
     Selection& m_selection;
@@ -139,7 +156,6 @@ private:
     VectorD m_naturalScores, m_target, m_pathTarget, m_spread, m_mean;
     MatrixD m_naturalPath, m_teleportedPath;
     std::int64_t m_shown = 0;
-    struct Private;
     std::unique_ptr<Private> m_private;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QDBusVariant>
 #include <QObject>
 #include <QString>
 
@@ -8,7 +9,8 @@ namespace rheo {
 enum class ThemeChoice { System, Light, Dark };
 
 /// Light or dark: as chosen, else as the system says and whenever it changes its mind. Asks Qt (6.5 and
-/// newer), else the desktop portal (org.freedesktop.appearance color-scheme), else the palette.
+/// newer), else the desktop portal (org.freedesktop.appearance color-scheme); where neither answers, the
+/// palette the program was started with decides. Make it before setting a palette; needs a QGuiApplication.
 class ThemeSource : public QObject {
     Q_OBJECT
 public:
@@ -18,20 +20,21 @@ public:
     ThemeChoice choice() const { return m_choice; }
     void setChoice(ThemeChoice choice);
 
+public Q_SLOTS:
+    /// What the portal says, at first and later: 1 is dark, 2 light, all else no preference.
+    void portalChanged(const QString& group, const QString& key, const QDBusVariant& value);
+
 Q_SIGNALS:
     void darkChanged(bool dark);
 
-private Q_SLOTS:
-    void portalChanged(const QString& group, const QString& key, const class QDBusVariant& value);
-
 private:
-    void askSystem();
+    void askPortal();
     void update();
 
     ThemeChoice m_choice = ThemeChoice::System;
-    bool m_systemDark = false;
-    bool m_portalAnswered = false;
-    bool m_dark = false;
+    bool m_paletteDark;
+    bool m_systemDark;
+    bool m_dark;
 };
 
 }  // namespace rheo

@@ -37,10 +37,12 @@ private:
     };
     void rebuild();
     void refresh();
+    void markCaptured();
 
     Workspace& m_workspace;
     Selection& m_selection;
     PromptId m_prompt;
+    std::vector<std::int32_t> m_ids;
     std::vector<Token> m_tokens;
 };
 

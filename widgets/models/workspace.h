@@ -34,20 +34,21 @@ struct PromptItem {
     QString note;    ///< such as: longer than the sequences the model was trained on
 };
 
-/// What a trace without a model, or a model without a trace, may not be able to do.
+/// What may not be possible just now; see Workspace::whyNot().
 enum class Feature {
-    AddPrompt,     ///< add or edit a prompt
-    RemovePrompt,  ///<
-    CaptureToken,  ///< the path of another token
-    Teleport,      ///<
-    NextTokens,    ///< probabilities of what comes next
-    TokenText,     ///< the text of single tokens
-    Trajectories,  ///< a PCA to draw in
-    Density,       ///<
-    SaveTrace,     ///<
-    SaveTeleport,  ///<
-    AttachModel,   ///<
-    CopyCommand,   ///<
+    AddPrompt,
+    EditPrompt,
+    RemovePrompt,
+    CaptureToken,  ///< the path of a token that is no row yet
+    FitBasis,
+    Density,
+    Teleport,
+    NextTokens,  ///< probabilities of what comes next
+    TokenText,   ///< the text of single tokens
+    SaveTrace,
+    SaveResults,
+    AttachModel,
+    CopyCommand,
 };
 
 /// A model folder, a trace, or neither (by what is there, not by its name alone).
@@ -122,12 +123,14 @@ public:
     /// Captures the path of a token that is no row yet (undoable), and sends tokenCaptured(); at once if
     /// it is there.
     void captureToken(PromptId id, int position);
+    bool isCapturing(PromptId id, int position) const;
 
     // ---- analyses ---------------------------------------------------------------------------------
 
     /// Fits the PCA on the rows there are (undoable).
     JobId fitBasis();
     JobId refitBasis() { return fitBasis(); }
+    /// Density of the rows there are (undoable).
     JobId computeDensity();
     /// Traces up to this size are fitted when they are opened; nothing heavy starts by itself.
     static constexpr std::int64_t autoFitBytes = std::int64_t{256} << 20;
@@ -155,8 +158,8 @@ public:
     /// What they are, for the question when closing: "3 captured rows and 1 teleport".
     QString unsavedSummary() const;
 
-    /// The lines of `rheo` that make what is shown: capture, analyze, and the teleport `id` if it is not
-    /// 0. Empty where whyNot(CopyCommand) says why.
+    /// The lines of `rheo` that make what is shown: capture if no file holds the rows, analyze, and the
+    /// teleport `id` if it is not 0. Empty where whyNot(CopyCommand) says why.
     QString copyAsCommand(std::int64_t teleport = 0) const;
 
     /// Why something cannot be done now, as a sentence; empty if it can.
@@ -164,7 +167,7 @@ public:
 
     /// The open trace or model, for the window's title; empty: nothing is open.
     QString title() const;
-    QString traceFile() const { return m_traceFile; }  ///< opened or saved; empty: neither
+    QString traceFile() const;  ///< opened or saved; empty: neither
     QString modelFolder() const;
 
 Q_SIGNALS:
@@ -191,20 +194,37 @@ Q_SIGNALS:
 
 private:
     struct Pending;
+    struct Opened;
     class StateCommand;
+    struct Private;
 
     void setState(std::shared_ptr<const DocumentState> state);
     void push(const QString& text, DocumentState next);
-    void replaceDocument(DocumentState next, std::shared_ptr<const LoadedModel> model, bool clean);
+    void replaceDocument(Opened opened);
     bool refuse(const QString& what, Feature feature);
     void fail(const QString& what, const Failure& failure);
+    template <class Make>
+    bool edit(const QString& what, const QString& text, Make make);
+    template <class R, class Use>
+    void use(const QString& what, Outcome<R>& outcome, Use&& use);
+    void startCapture(Pending& pending);
+    void capturedPrompt(PromptId id, quint64 run, Outcome<CapturedRows> outcome);
+    JobId projectAndPush(const QString& text, std::shared_ptr<const PcaBasis> basis,
+                         std::shared_ptr<const Trace> fittedOn,
+                         std::shared_ptr<const MatrixD> pointExplained);
+    JobId fit(bool opening);
+    JobId density(bool opening);
+    void stopDocumentJobs();
+    JobId remember(JobId id);
+    void setModel(std::shared_ptr<const LoadedModel> model);
+    std::int64_t unsavedRows() const;
+    std::int64_t unsavedTeleports() const;
+    void updateFlags();
 
     JobRunner& m_jobs;
     QUndoStack m_undo;
     std::shared_ptr<const DocumentState> m_state;
     std::shared_ptr<const LoadedModel> m_model;
-    QString m_traceFile;
-    struct Private;
     std::unique_ptr<Private> m_private;
 };
 
