@@ -320,9 +320,10 @@ void Checkpoint::checkTensors() {
             m_tensors.push_back(tensor);
             continue;
         }
-        const bool buffer = std::any_of(names.buffers.begin(), names.buffers.end(), [&](const auto& ending) {
-            return name == ending || (name.size() > ending.size() && name.ends_with("." + ending));
-        });
+        const bool buffer =
+            std::any_of(names.buffers.begin(), names.buffers.end(), [&name = name](const auto& ending) {
+                return name == ending || (name.size() > ending.size() && name.ends_with("." + ending));
+            });
         if (!buffer) surplus.push_back(name);
     }
     const auto refuse = [&](const char* what, const std::vector<std::string>& list) {

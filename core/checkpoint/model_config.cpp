@@ -147,6 +147,8 @@ void checkConsistency(const ConfigKeys& keys, const ModelConfig& c) {
     };
     if (c.heads % c.kvHeads != 0)
         refuse(fmt::format("{} query heads cannot share {} key and value heads evenly", c.heads, c.kvHeads));
+    if (c.headDim < 1)
+        refuse(fmt::format("{} heads are more than the {} units of a state", c.heads, c.dModel));
     if (c.heads * c.headDim > (std::int64_t{1} << 22))
         refuse(fmt::format("{} heads of {} units are more than this program can index", c.heads, c.headDim));
     if (c.rotaryDim < 0 || c.rotaryDim % 2 != 0 || c.rotaryDim > c.headDim)

@@ -134,9 +134,7 @@ public:
     }
 
 private:
-    at::Tensor placed(const at::Tensor& tensor) const {
-        return tensor.to(m_device, m_dtype, false, false, at::MemoryFormat::Contiguous);
-    }
+    at::Tensor placed(const at::Tensor& tensor) const { return tensor.to(m_device, m_dtype).contiguous(); }
 
     NormWeights norm(const std::string& base) {
         NormWeights weights;

@@ -92,6 +92,8 @@ private Q_SLOTS:
     void untouchedStateIsTheNaturalPath();
     void manyStatesAtOnce();
     void earlierTokensAreUntouched();
+    void longRopeCrossesItsFirstLength_data();
+    void longRopeCrossesItsFirstLength();
     void untrainedIsReproducible();
     void stopsBetweenBlocks();
     void loadingReportsAndStops();
@@ -281,6 +283,28 @@ void TestModelRuns::earlierTokensAreUntouched() {
         QVERIFY(!sameBits(a.line(t, a.n1 - 1), b.line(t, b.n1 - 1)));
     }
     QVERIFY(h == m_demo->naturalState(*context, PointIndex(0), 10));
+}
+
+void TestModelRuns::longRopeCrossesItsFirstLength_data() {
+    QTest::addColumn<QString>("folder");
+    for (const char* name : {"phi3", "phi3-long-partial"})
+        QTest::newRow(name) << QString(RHEO_FIXTURES "/models/%1/model").arg(name);
+}
+
+// The rotary factors are those of the whole sequence: once it is longer than 64 tokens, nothing cached before
+// is of use. With the cache and without, tokens must be the same, and they differ from those that keeping
+// the short factors would give (which the states show).
+void TestModelRuns::longRopeCrossesItsFirstLength() {
+    const auto model = fetched();
+    Progress progress;
+    QCOMPARE(model->config().ropes[0].originalMaxPositions, std::int64_t{64});
+    for (const int length : {58, 63, 64, 65}) {
+        const auto ids = prompt(*model, length, 2);
+        QVERIFY(model->greedy(ids, 12, true, progress) == model->greedy(ids, 12, false, progress));
+    }
+    const ForwardResult at64 = run(*model, everything({prompt(*model, 64, 2)}));
+    const ForwardResult at65 = run(*model, everything({prompt(*model, 65, 2)}));
+    QVERIFY(worst(at65.states, 60, at64.states, 60) > 1e-3);
 }
 
 void TestModelRuns::untrainedIsReproducible() {
