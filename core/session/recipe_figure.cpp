@@ -65,16 +65,6 @@ const DensityResult& requireDensity(const Results& results) {
     return *results.density;
 }
 
-const MatrixD& measured(const DensityResult& density, DensityMeasure measure) {
-    switch (measure) {
-        case DensityMeasure::Mean: return density.mean;
-        case DensityMeasure::MeanAbs: return density.meanAbs;
-        case DensityMeasure::Rms: return density.rms;
-        case DensityMeasure::ActiveFraction: return density.activeFraction;
-    }
-    return density.mean;
-}
-
 }  // namespace
 
 std::vector<std::string_view> figureViews() {
@@ -170,15 +160,12 @@ Figure figureOfResults(const Results& results, const Recipe& recipe) {
         return explainedFigure(input, themeNamed(recipe.theme));
     }
     if (recipe.view == "density") {
-        const DensityResult& density = requireDensity(results);
-        const DensityOptions options = densityOptions(recipe);
-        return densityFigure(measured(density, options.measure), density.mean, points, options).figure;
+        return densityFigure(requireDensity(results), points, densityOptions(recipe)).figure;
     }
     if (recipe.view == "sparsity") {
         parseOptions(recipe, {});
         const DensityResult& d = requireDensity(results);
-        return densityCurvesFigure({d.trevesRolls, d.hoyer, d.kurtosis, d.participationRatio}, points,
-                                   themeNamed(recipe.theme));
+        return densityCurvesFigure(d, points, themeNamed(recipe.theme));
     }
     throw Error(ErrorCode::Unsupported,
                 fmt::format("results have no view '{}'; there are {} (teleport from a teleport's file)",
@@ -188,14 +175,7 @@ Figure figureOfResults(const Results& results, const Recipe& recipe) {
 Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
     const Json options = parseOptions(recipe, {"rms"});
     const TeleportResult& result = teleport.result;
-    TeleportCurves curves;
-    curves.rms = option(options, "rms", false);
-    curves.points = teleport.points;
-    curves.first = static_cast<int>(result.request.point.value());
-    curves.distance = curves.rms ? result.measures.distanceRms : result.measures.distance;
-    if (!curves.rms) curves.distancePca = result.measures.distancePca;
-    curves.controlDistance = curves.rms ? result.controlDistanceRms : result.controlDistance;
-    curves.controlPcaDistance = curves.rms ? result.controlPcaDistanceRms : result.controlPcaDistance;
+    TeleportCurves curves = teleportCurves(result, teleport.points, option(options, "rms", false));
     const VectorD before = softmax(result.natural.logits), after = softmax(result.teleported.logits);
     for (std::size_t i = 0; i < teleport.shownIds.size(); ++i)
         curves.tokens.push_back(

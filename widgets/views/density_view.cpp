@@ -101,13 +101,7 @@ void DensityView::rebuild() {
                                                  : m_workspace.whyNot(Feature::Density));
         return;
     }
-    const DensityResult& d = *state->density;
-    const DensityOptions how = options();
-    const MatrixD& values = how.measure == DensityMeasure::Mean      ? d.mean
-                            : how.measure == DensityMeasure::MeanAbs ? d.meanAbs
-                            : how.measure == DensityMeasure::Rms     ? d.rms
-                                                                     : d.activeFraction;
-    DensityFigure made = densityFigure(values, d.mean, m_workspace.points(), how);
+    DensityFigure made = densityFigure(*state->density, m_workspace.points(), options());
     m_unitOfRow = std::move(made.unitOfRow);
     m_figure->setFigure(std::make_shared<const Figure>(std::move(made.figure)));
 }

@@ -1,0 +1,72 @@
+// rheograph: the window.
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QIcon>
+#include <QStyleFactory>
+#include <QTimer>
+#include <cstdio>
+
+#include "app/main_window.h"
+#include "app/resource_paths.h"
+#include "core/base/error.h"
+#include "widgets/views/trajectory_view.h"
+
+int main(int argc, char** argv) {
+    rheo::VtkViewport::setDefaultSurfaceFormat();
+    QApplication app(argc, argv);
+    QApplication::setApplicationName("Rheograph");
+    QApplication::setOrganizationName("Rheograph");
+    QApplication::setApplicationVersion(RHEO_VERSION);
+    QApplication::setDesktopFileName("rheograph");
+    QApplication::setStyle(QStyleFactory::create("Fusion"));
+    try {
+        QApplication::setWindowIcon(
+            QIcon(QString::fromStdString((rheo::resourceFolder() / "icons" / "rheograph.svg").string())));
+    } catch (const rheo::Error&) {
+        // Without its shipped files the program can still open what the user has.
+    }
+
+    QCommandLineParser parser;
+    parser.setApplicationDescription(
+        "Watch a transformer's residual stream as a dynamical system over depth.");
+    parser.addHelpOption();
+    parser.addVersionOption();
+    parser.addPositionalArgument("path", "A model folder or a trace file to open.", "[path]");
+    const QCommandLineOption demo("demo", "Open the built-in demo.");
+    const QCommandLineOption theme("theme", "light, dark or system.", "name");
+    const QCommandLineOption screenshot(
+        "screenshot", "Save a picture of the window once it shows its trajectories, and quit.", "file.png");
+    parser.addOptions({demo, theme, screenshot});
+    parser.process(app);
+
+    rheo::MainWindow window;
+    if (parser.isSet(theme))
+        window.setThemeChoice(parser.value(theme) == "dark"    ? rheo::ThemeChoice::Dark
+                              : parser.value(theme) == "light" ? rheo::ThemeChoice::Light
+                                                               : rheo::ThemeChoice::System);
+    window.show();
+    if (parser.isSet(demo))
+        window.openDemo();
+    else if (!parser.positionalArguments().isEmpty())
+        window.openPath(parser.positionalArguments().front());
+
+    if (parser.isSet(screenshot)) {
+        auto* timer = new QTimer(&window);
+        auto* waited = new int(0);
+        QObject::connect(timer, &QTimer::timeout, &window,
+                         [&window, timer, waited, file = parser.value(screenshot)] {
+                             // Until nothing is computed any more; the start page never computes.
+                             *waited += 250;
+                             if ((!window.workspace().jobs().isIdle() || *waited < 3000) && *waited < 300000)
+                                 return;
+                             timer->stop();
+                             const bool saved = window.grab().save(file);
+                             if (!saved)
+                                 std::fprintf(stderr, "rheograph: cannot write %s\n", qPrintable(file));
+                             delete waited;
+                             QApplication::exit(saved ? 0 : 1);
+                         });
+        timer->start(250);
+    }
+    return QApplication::exec();
+}

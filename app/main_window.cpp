@@ -1,0 +1,556 @@
+#include "app/main_window.h"
+
+#include <QApplication>
+#include <QCheckBox>
+#include <QClipboard>
+#include <QCloseEvent>
+#include <QDateTime>
+#include <QDialog>
+#include <QDialogButtonBox>
+#include <QDockWidget>
+#include <QDoubleSpinBox>
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QFormLayout>
+#include <QLabel>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QPushButton>
+#include <QSettings>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QStyleFactory>
+#include <QTabWidget>
+#include <QVBoxLayout>
+
+#include "app/open_model_dialog.h"
+#include "app/resource_paths.h"
+#include "core/base/error.h"
+#include "core/session/recipe.h"
+#include "widgets/paint/export_figure.h"
+#include "widgets/views/banner.h"
+#include "widgets/views/density_view.h"
+#include "widgets/views/depth_bar.h"
+#include "widgets/views/jobs_panel.h"
+#include "widgets/views/source_panel.h"
+#include "widgets/views/teleport_panel.h"
+#include "widgets/views/trajectory_view.h"
+
+namespace rheo {
+
+namespace {
+
+QPalette paletteFor(bool dark) {
+    QPalette p;
+    const auto set = [&](QPalette::ColorRole role, const char* light, const char* night) {
+        p.setColor(role, QColor(dark ? night : light));
+    };
+    set(QPalette::Window, "#f4f5f7", "#1f2227");
+    set(QPalette::WindowText, "#1b1d21", "#e6e8eb");
+    set(QPalette::Base, "#ffffff", "#16181c");
+    set(QPalette::AlternateBase, "#eceef2", "#262a30");
+    set(QPalette::Text, "#1b1d21", "#e6e8eb");
+    set(QPalette::Button, "#e9ebef", "#2b2f36");
+    set(QPalette::ButtonText, "#1b1d21", "#e6e8eb");
+    set(QPalette::Highlight, "#1f5fa8", "#3d7fc9");
+    set(QPalette::HighlightedText, "#ffffff", "#ffffff");
+    set(QPalette::ToolTipBase, "#ffffff", "#2b2f36");
+    set(QPalette::ToolTipText, "#1b1d21", "#e6e8eb");
+    set(QPalette::PlaceholderText, "#6b7078", "#8b9098");
+    set(QPalette::Link, "#1f5fa8", "#7fb2ec");
+    set(QPalette::Mid, "#b9bec6", "#4a4f58");
+    set(QPalette::BrightText, "#b34700", "#ffb000");
+    for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText})
+        p.setColor(QPalette::Disabled, role, QColor(dark ? "#767b84" : "#8d929a"));
+    return p;
+}
+
+/// What to do when nothing is open.
+QWidget* startPage(const std::function<void()>& demo, const std::function<void()>& model,
+                   const std::function<void()>& trace) {
+    auto* page = new QWidget;
+    auto* layout = new QVBoxLayout(page);
+    layout->addStretch(2);
+    auto* title = new QLabel(QObject::tr("<h1>Watch a residual stream move</h1>"));
+    auto* text = new QLabel(
+        QObject::tr("Each token of a language model is a point that moves from block to block. Open "
+                    "something to see how.<br><br>"
+                    "<b>New here?</b> The demo is a small model that reads a thousand passages from two "
+                    "novels. When its trajectories "
+                    "have appeared, click one, choose a depth with the slider below, and drag the ring."));
+    text->setWordWrap(true);
+    text->setMaximumWidth(560);
+    layout->addWidget(title, 0, Qt::AlignHCenter);
+    layout->addWidget(text, 0, Qt::AlignHCenter);
+    layout->addSpacing(18);
+    const auto button = [&](const QString& label, const std::function<void()>& act, bool first) {
+        auto* b = new QPushButton(label);
+        b->setMinimumSize(320, 40);
+        b->setDefault(first);
+        QObject::connect(b, &QPushButton::clicked, page, act);
+        layout->addWidget(b, 0, Qt::AlignHCenter);
+    };
+    button(QObject::tr("Open the demo"), demo, true);
+    button(QObject::tr("Open a model folder (Hugging Face layout)…"), model, false);
+    button(QObject::tr("Open a trace (.rheo.h5)…"), trace, false);
+    auto* drop = new QLabel(QObject::tr("or drop a folder or a file here"));
+    drop->setEnabled(false);
+    layout->addWidget(drop, 0, Qt::AlignHCenter);
+    layout->addStretch(3);
+    return page;
+}
+
+}  // namespace
+
+MainWindow::MainWindow(QWidget* parent)
+    : QMainWindow(parent),
+      m_workspace(m_jobs),
+      m_selection(m_workspace),
+      m_teleport(m_workspace, m_selection),
+      m_banner(new Banner),
+      m_pages(new QStackedWidget),
+      m_tabs(new QTabWidget),
+      m_trajectories(new TrajectoryView(m_workspace, m_selection, m_teleport)),
+      m_density(new DensityView(m_workspace, m_selection)),
+      m_source(new SourcePanel(m_workspace, m_selection)),
+      m_teleportPanel(new TeleportPanel(m_workspace, m_teleport)),
+      m_depth(new DepthBar(m_workspace, m_selection)) {
+    setAcceptDrops(true);
+    setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+    m_tabs->setDocumentMode(true);
+    m_tabs->addTab(m_trajectories, tr("Trajectories"));
+    m_tabs->addTab(m_density, tr("Density"));
+    const auto openModel = [this] { askOpenModel({}, false); };
+    const auto openTrace = [this] {
+        const QString file = QFileDialog::getOpenFileName(this, tr("Open a trace"), {},
+                                                          tr("Traces (*.rheo.h5 *.h5);;All files (*)"));
+        if (!file.isEmpty() && confirmLosing(tr("Open another trace"))) m_workspace.openTrace(file);
+    };
+    m_pages->addWidget(startPage([this] { openDemo(); }, openModel, openTrace));
+    m_pages->addWidget(m_tabs);
+
+    auto* centre = new QWidget;
+    auto* layout = new QVBoxLayout(centre);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(m_banner);
+    layout->addWidget(m_pages, 1);
+    layout->addWidget(m_depth);
+    layout->addWidget(new JobsPanel(m_jobs));
+    setCentralWidget(centre);
+
+    const auto dock = [&](QWidget* widget, const QString& title, const char* name, Qt::DockWidgetArea area) {
+        auto* d = new QDockWidget(title, this);
+        d->setObjectName(name);
+        d->setWidget(widget);
+        addDockWidget(area, d);
+        return d;
+    };
+    auto* left = dock(m_source, tr("Source"), "source", Qt::LeftDockWidgetArea);
+    auto* right = dock(m_teleportPanel, tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
+    resizeDocks({left, right}, {270, 350}, Qt::Horizontal);
+
+    buildMenus();
+    m_viewMenu->addAction(left->toggleViewAction());
+    m_viewMenu->addAction(right->toggleViewAction());
+
+    connect(&m_workspace, &Workspace::failed, this, [this](const QString& what, const Failure& failure) {
+        m_banner->showError(tr("%1: %2").arg(what, failure.message));
+    });
+    connect(&m_workspace, &Workspace::noted, this,
+            [this](const QString& note) { statusBar()->showMessage(note, 15000); });
+    connect(&m_workspace, &Workspace::basisStaleChanged, this, &MainWindow::updateBanner);
+    connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updatePage);
+    connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
+    connect(&m_workspace, &Workspace::unsavedChanged, this, &MainWindow::updateTitle);
+    connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
+        m_recent.add(path);
+        if (m_banner->isError()) m_banner->hide();
+    });
+    connect(&m_workspace, &Workspace::saved, this, [this](const QString& path) {
+        statusBar()->showMessage(tr("Saved %1").arg(path), 8000);
+        if (path.endsWith(".rheo.h5")) m_recent.add(path);
+    });
+    connect(&m_workspace, &Workspace::inspected, this,
+            [this](const QString& folder, std::shared_ptr<const Checkpoint> checkpoint) {
+                OpenModelDialog dialog(checkpoint, this);
+                if (dialog.exec() != QDialog::Accepted) return;
+                const bool attach = property("attach").toBool();
+                if (attach)
+                    m_workspace.attachModel(folder, dialog.options());
+                else if (confirmLosing(tr("Open another model")))
+                    m_workspace.openModel(folder, dialog.options());
+            });
+    connect(&m_workspace, &Workspace::documentReplaced, this, [this] {
+        if (m_workspace.state()->rows() > 0) {
+            m_selection.selectRow(RowIndex{0});
+            m_selection.selectPoint(PointIndex{static_cast<std::int64_t>(m_workspace.points().size()) / 4});
+        }
+    });
+    connect(m_trajectories, &TrajectoryView::hovered, this,
+            [this](const QString& text) { statusBar()->showMessage(text); });
+    connect(m_teleportPanel, &TeleportPanel::saveRequested, this, &MainWindow::saveTeleport);
+    connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
+    connect(&m_theme, &ThemeSource::darkChanged, this, &MainWindow::applyTheme);
+    connect(&m_recent, &RecentFiles::changed, this, &MainWindow::rebuildRecent);
+    rebuildRecent();
+
+    QSettings settings;
+    resize(1280, 800);
+    restoreGeometry(settings.value("geometry").toByteArray());
+    restoreState(settings.value("windowState").toByteArray());
+    m_theme.setChoice(ThemeChoice(settings.value("theme", int(ThemeChoice::System)).toInt()));
+    applyTheme(m_theme.isDark());
+    updatePage();
+}
+
+MainWindow::~MainWindow() {
+    m_jobs.shutdown();
+}
+
+void MainWindow::buildMenus() {
+    auto* file = menuBar()->addMenu(tr("&File"));
+    const auto add = [](QMenu* menu, const QString& text, const QKeySequence& key, auto* receiver, auto act) {
+        auto* action = menu->addAction(text);
+        action->setShortcut(key);
+        QObject::connect(action, &QAction::triggered, receiver, act);
+        return action;
+    };
+    add(file, tr("Open &model folder…"), QKeySequence("Ctrl+M"), this, [this] { askOpenModel({}, false); });
+    add(file, tr("&Open trace…"), QKeySequence::Open, this, [this] {
+        const QString path = QFileDialog::getOpenFileName(this, tr("Open a trace"), {},
+                                                          tr("Traces (*.rheo.h5 *.h5);;All files (*)"));
+        if (!path.isEmpty() && confirmLosing(tr("Open another trace"))) m_workspace.openTrace(path);
+    });
+    add(file, tr("Open the &demo"), QKeySequence("Ctrl+D"), this, [this] {
+        if (confirmLosing(tr("Open the demo"))) openDemo();
+    });
+    m_recentMenu = file->addMenu(tr("Open &recent"));
+    add(file, tr("&Attach a model to this trace…"), {}, this, [this] {
+        if (const QString why = m_workspace.whyNot(Feature::AttachModel); !why.isEmpty())
+            m_banner->showError(why);
+        else
+            askOpenModel({}, true);
+    });
+    add(file, tr("Add prompts from a &file…"), {}, this, [this] {
+        const QString path = QFileDialog::getOpenFileName(this, tr("Add prompts, one a line"), {},
+                                                          tr("Text (*.txt *.jsonl);;All files (*)"));
+        if (!path.isEmpty()) m_workspace.addPromptsFromFile(path, 1000);
+    });
+    file->addSeparator();
+    add(file, tr("&Save trace as…"), QKeySequence::SaveAs, this, [this] { askSaveTrace(); });
+    add(file, tr("Save &teleport…"), {}, this, [this] { saveTeleport(m_teleport.shownId()); });
+    add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
+    file->addSeparator();
+    add(file, tr("&Quit"), QKeySequence::Quit, this, [this] { close(); });
+
+    auto* edit = menuBar()->addMenu(tr("&Edit"));
+    auto* undo = m_workspace.undoStack()->createUndoAction(this, tr("&Undo"));
+    undo->setShortcut(QKeySequence::Undo);
+    edit->addAction(undo);
+    auto* redo = m_workspace.undoStack()->createRedoAction(this, tr("&Redo"));
+    redo->setShortcuts({QKeySequence::Redo, QKeySequence("Ctrl+Y")});
+    edit->addAction(redo);
+    edit->addSeparator();
+    add(edit, tr("Add a &prompt…"), QKeySequence("Ctrl+N"), m_source, [this] { m_source->addPrompt(); });
+    add(edit, tr("Copy as &command"), QKeySequence("Ctrl+Shift+C"), this,
+        [this] { copyCommand(m_teleport.shownId()); });
+    add(edit, tr("Copy &picture"), QKeySequence("Ctrl+Alt+C"), this, [this] { copyPicture(); });
+
+    auto* analysis = menuBar()->addMenu(tr("&Analysis"));
+    add(analysis, tr("&Fit the PCA to all rows"), QKeySequence("Ctrl+R"), this,
+        [this] { m_workspace.fitBasis(); });
+    add(analysis, tr("Compute &density"), {}, this, [this] {
+        m_tabs->setCurrentWidget(m_density);
+        m_workspace.computeDensity();
+    });
+    add(analysis, tr("&Cancel all jobs"), QKeySequence("Ctrl+."), this, [this] { m_jobs.cancelAll(); });
+
+    m_viewMenu = menuBar()->addMenu(tr("&View"));
+    add(m_viewMenu, tr("&Trajectories"), QKeySequence("Ctrl+1"), this,
+        [this] { m_tabs->setCurrentWidget(m_trajectories); });
+    add(m_viewMenu, tr("&Density"), QKeySequence("Ctrl+2"), this,
+        [this] { m_tabs->setCurrentWidget(m_density); });
+    m_viewMenu->addSeparator();
+    auto* themes = m_viewMenu->addMenu(tr("T&heme"));
+    const auto theme = [&](const QString& text, ThemeChoice choice) {
+        add(themes, text, {}, this, [this, choice] { setThemeChoice(choice); });
+    };
+    theme(tr("As the &system"), ThemeChoice::System);
+    theme(tr("&Light"), ThemeChoice::Light);
+    theme(tr("&Dark"), ThemeChoice::Dark);
+    add(m_viewMenu, tr("&Full screen"), QKeySequence("F11"), this,
+        [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
+    m_viewMenu->addSeparator();
+
+    auto* help = menuBar()->addMenu(tr("&Help"));
+    add(help, tr("&Keys and mouse"), QKeySequence("F1"), this, [this] { showShortcuts(); });
+    add(help, tr("&About Rheograph"), {}, this, [this] { showAbout(); });
+}
+
+void MainWindow::keyPressEvent(QKeyEvent* event) {
+    switch (event->key()) {
+        case Qt::Key_Space: m_depth->player().toggle(); break;
+        case Qt::Key_BracketLeft: m_depth->player().stepBack(); break;
+        case Qt::Key_BracketRight: m_depth->player().stepForward(); break;
+        case Qt::Key_Question: showShortcuts(); break;
+        default: QMainWindow::keyPressEvent(event);
+    }
+}
+
+void MainWindow::openDemo(int limit) {
+    try {
+        m_workspace.openDemo(QString::fromStdString(demoModelFolder().string()),
+                             QString::fromStdString(demoPromptsFile().string()), limit);
+    } catch (const Error& e) {
+        m_banner->showError(QString::fromUtf8(e.what()));
+    }
+}
+
+void MainWindow::openPath(const QString& path) {
+    if (kindOfPath(path) == PathKind::Model) return askOpenModel(path, false);
+    if (confirmLosing(tr("Open %1").arg(QFileInfo(path).fileName()))) m_workspace.openPath(path, {});
+}
+
+void MainWindow::askOpenModel(const QString& folder, bool attach) {
+    const QString chosen = folder.isEmpty() ? QFileDialog::getExistingDirectory(
+                                                  this, tr("Open a model folder (with config.json)"))
+                                            : folder;
+    if (chosen.isEmpty()) return;
+    setProperty("attach", attach);
+    m_workspace.inspectModel(chosen);
+}
+
+void MainWindow::updatePage() {
+    const bool open = m_workspace.state()->rows() > 0 || m_workspace.model() || m_workspace.promptCount() > 0;
+    m_pages->setCurrentIndex(open ? 1 : 0);
+    updateTitle();
+}
+
+void MainWindow::updateTitle() {
+    const QString title = m_workspace.title();
+    setWindowTitle(title.isEmpty() ? QStringLiteral("Rheograph")
+                                   : QStringLiteral("%1[*] – Rheograph").arg(title));
+    setWindowModified(m_workspace.hasUnsaved() && !title.isEmpty());
+}
+
+void MainWindow::updateBanner() {
+    if (m_workspace.state()->basisIsStale())
+        m_banner->showNews(tr("The rows have changed since the PCA was fitted: new ones are projected on the "
+                              "old components."),
+                           tr("Fit again"), [this] { m_workspace.refitBasis(); });
+    else if (!m_banner->isError())
+        m_banner->hide();
+}
+
+void MainWindow::setThemeChoice(ThemeChoice choice) {
+    QSettings().setValue("theme", int(choice));
+    m_theme.setChoice(choice);
+    applyTheme(m_theme.isDark());
+}
+
+void MainWindow::applyTheme(bool dark) {
+    QApplication::setPalette(paletteFor(dark));
+    m_trajectories->setDark(dark);
+    m_density->setDark(dark);
+    m_teleportPanel->setDark(dark);
+}
+
+void MainWindow::rebuildRecent() {
+    m_recentMenu->clear();
+    for (const auto& path : m_recent.paths())
+        connect(m_recentMenu->addAction(path), &QAction::triggered, this, [this, path] { openPath(path); });
+    m_recentMenu->setEnabled(!m_recentMenu->isEmpty());
+}
+
+bool MainWindow::confirmLosing(const QString& doing) {
+    if (!m_workspace.hasUnsaved()) return true;
+    return QMessageBox::question(
+               this, doing, tr("%1 would be lost. Go on?").arg(m_workspace.unsavedSummary()),
+               QMessageBox::Discard | QMessageBox::Cancel, QMessageBox::Cancel) == QMessageBox::Discard;
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    QStringList reasons;
+    if (m_workspace.hasUnsaved()) reasons << tr("%1 are not saved.").arg(m_workspace.unsavedSummary());
+    if (const auto jobs = m_jobs.jobs(); !jobs.isEmpty())
+        reasons << tr("%n jobs are running.", nullptr, static_cast<int>(jobs.size()));
+    if (!reasons.isEmpty() &&
+        QMessageBox::question(this, tr("Close Rheograph"), reasons.join(' ') + tr(" Close all the same?"),
+                              QMessageBox::Discard | QMessageBox::Cancel,
+                              QMessageBox::Cancel) != QMessageBox::Discard) {
+        event->ignore();
+        return;
+    }
+    QSettings settings;
+    settings.setValue("geometry", saveGeometry());
+    settings.setValue("windowState", saveState());
+    m_jobs.cancelAll();
+    event->accept();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    if (event->mimeData()->hasUrls() && event->mimeData()->urls().size() == 1 &&
+        event->mimeData()->urls().front().isLocalFile())
+        event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    event->acceptProposedAction();
+    openPath(event->mimeData()->urls().front().toLocalFile());
+}
+
+void MainWindow::askSaveTrace() {
+    if (const QString why = m_workspace.whyNot(Feature::SaveTrace); !why.isEmpty())
+        return m_banner->showError(why);
+    QString file =
+        QFileDialog::getSaveFileName(this, tr("Save the trace"), "trace.rheo.h5", tr("Traces (*.rheo.h5)"));
+    if (file.isEmpty()) return;
+    if (!file.endsWith(".h5")) file += ".rheo.h5";
+    m_workspace.saveTraceAs(file, true);  // the dialog asked
+}
+
+void MainWindow::saveTeleport(qint64 id) {
+    if (const QString why = m_workspace.whyNot(Feature::SaveTeleport); !why.isEmpty())
+        return m_banner->showError(why);
+    if (id == 0) return m_banner->showNews(tr("Choose a teleport in the list on the right first."));
+    const QString file =
+        QFileDialog::getSaveFileName(this, tr("Save the teleport"), "teleport.h5", tr("HDF5 (*.h5)"));
+    if (!file.isEmpty()) m_workspace.saveTeleport(id, file, true);
+}
+
+void MainWindow::copyCommand(qint64 id) {
+    const QString command = m_workspace.copyAsCommand(id);
+    if (command.isEmpty()) return m_banner->showNews(m_workspace.whyNot(Feature::CopyCommand));
+    QApplication::clipboard()->setText(command);
+    statusBar()->showMessage(tr("Copied: %1").arg(command.section('\n', 0, 0)), 8000);
+}
+
+void MainWindow::copyPicture() {
+    QApplication::clipboard()->setPixmap(m_tabs->currentWidget()->grab());
+    statusBar()->showMessage(tr("The view is on the clipboard"), 5000);
+}
+
+void MainWindow::askExport() {
+    const bool space = m_tabs->currentWidget() == m_trajectories;
+    if (space ? !m_trajectories->canvas()->figure() : m_density->figureWidget()->figure() == nullptr)
+        return m_banner->showNews(tr("There is nothing in this view to export yet."));
+    QDialog dialog(this);
+    dialog.setWindowTitle(tr("Export the view"));
+    auto* form = new QFormLayout(&dialog);
+    const auto box = [](double value, double low, double high, const QString& unit) {
+        auto* b = new QDoubleSpinBox;
+        b->setRange(low, high);
+        b->setDecimals(0);
+        b->setValue(value);
+        b->setSuffix(unit);
+        return b;
+    };
+    auto* width = box(160, 20, 2000, tr(" mm"));
+    auto* height = box(120, 15, 2000, tr(" mm"));
+    auto* dpi = box(300, 30, 2400, tr(" dpi"));
+    auto* results =
+        new QCheckBox(tr("Also save what it is made from (FILE.results.h5), so that\n'rheo figure --recipe "
+                         "FILE' can make it again"));
+    results->setChecked(true);
+    form->addRow(tr("&Width"), width);
+    form->addRow(tr("&Height"), height);
+    form->addRow(tr("&Resolution (PNG)"), dpi);
+    form->addRow(results);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel);
+    form->addRow(buttons);
+    connect(buttons, &QDialogButtonBox::accepted, &dialog, &QDialog::accept);
+    connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
+    if (dialog.exec() != QDialog::Accepted) return;
+    QString file =
+        QFileDialog::getSaveFileName(this, tr("Export the view"), space ? "trajectories.svg" : "density.svg",
+                                     tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png)"));
+    if (file.isEmpty()) return;
+    if (QFileInfo(file).suffix().isEmpty()) file += ".svg";
+    exportView(file, width->value(), height->value(), dpi->value(), true, results->isChecked());
+}
+
+bool MainWindow::exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
+                            bool saveResults) {
+    const bool space = m_tabs->currentWidget() == m_trajectories;
+    try {
+        Recipe recipe;
+        recipe.view = space ? "trajectories" : "density";
+        const QString results = file + ".results.h5";
+        recipe.sources = {{"results", (saveResults ? results : QString()).toStdString(), ""}};
+        recipe.widthMm = widthMm;
+        recipe.heightMm = heightMm;
+        recipe.dpi = dpi;
+        recipe.theme = m_theme.isDark() ? "dark" : "light";
+        recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
+        recipe.time = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
+        std::shared_ptr<const Figure> figure;
+        if (space) {
+            figure = m_trajectories->shownFigure();
+            TrajectoryOptions options = m_trajectories->options();
+            options.highlighted.reset();
+            recipe.options = recipeOptions(options);
+            recipe.camera = m_trajectories->canvas()->camera();
+        } else {
+            figure = std::make_shared<const Figure>(m_density->figureWidget()->shown());
+            recipe.options = recipeOptions(m_density->options());
+        }
+        if (!figure || figure->panels.empty())
+            throw Error(ErrorCode::NotFound, "there is nothing in this view to export yet");
+        exportFigure(*figure, {file.toStdString(), widthMm, heightMm, dpi, recipeToJson(recipe),
+                               replace ? IfExists::Replace : IfExists::Refuse});
+        if (saveResults) m_workspace.saveResults(results, replace);
+        statusBar()->showMessage(tr("Exported %1").arg(file), 8000);
+        return true;
+    } catch (const Error& e) {
+        m_banner->showError(tr("Export: %1").arg(QString::fromUtf8(e.what())));
+        return false;
+    }
+}
+
+void MainWindow::showShortcuts() {
+    QMessageBox box(this);
+    box.setWindowTitle(tr("Keys and mouse"));
+    box.setTextFormat(Qt::RichText);
+    box.setText(tr(
+        "<table cellspacing=4>"
+        "<tr><td colspan=2><b>Trajectories</b></td></tr>"
+        "<tr><td>Drag</td><td>turn; middle or Shift+drag: move; wheel, + and −: zoom</td></tr>"
+        "<tr><td>Click, Ctrl+click</td><td>select a trajectory, one more</td></tr>"
+        "<tr><td>B</td><td>select by a box</td></tr>"
+        "<tr><td>1, 2, 3, 0</td><td>front, side, top, reset; 5: perspective</td></tr>"
+        "<tr><td colspan=2><b>Teleport</b></td></tr>"
+        "<tr><td>Drag the ring</td><td>in the plane of the screen; hold X, Y or Z: along that axis</td></tr>"
+        "<tr><td>Arrows, Page Up/Down</td><td>move the ring; Shift: further, Ctrl: finer</td></tr>"
+        "<tr><td>Enter, Esc</td><td>let go, take it back</td></tr>"
+        "<tr><td>Ctrl+Z, Ctrl+Shift+Z</td><td>undo, redo</td></tr>"
+        "<tr><td colspan=2><b>Depth</b></td></tr>"
+        "<tr><td>Space</td><td>play or pause; [ and ]: one point back or on</td></tr>"
+        "<tr><td colspan=2><b>Prompts</b></td></tr>"
+        "<tr><td>Ins, F2, Del</td><td>add, edit, remove</td></tr>"
+        "<tr><td colspan=2><b>Files</b></td></tr>"
+        "<tr><td>Ctrl+O, Ctrl+M, Ctrl+D</td><td>open a trace, a model, the demo</td></tr>"
+        "<tr><td>Ctrl+Shift+S, Ctrl+E</td><td>save the trace, export the view</td></tr>"
+        "<tr><td>Ctrl+Shift+C</td><td>copy the rheo line that does the same</td></tr>"
+        "</table>"));
+    box.exec();
+}
+
+void MainWindow::showAbout() {
+    QString device = tr("no model is open");
+    if (const auto model = m_workspace.model())
+        device = tr("%1, %2").arg(QString::fromStdString(model->model->options().device),
+                                  QString::fromUtf8(dtypeName(model->model->options().dtype).data()));
+    QMessageBox::about(
+        this, tr("About Rheograph"),
+        tr("<h3>Rheograph %1</h3><p>The residual stream of a transformer as a dynamical system over "
+           "depth.</p>"
+           "<p>It starts from <i>Transformer Dynamics</i> (Fernando and Guitchounts, arXiv 2502.12131).</p>"
+           "<p>Qt %2. Model runs on: %3.</p><p>Licence: Apache-2.0. The demo model and its passages come "
+           "from books in the public domain.</p>")
+            .arg(RHEO_VERSION, qVersion(), device));
+}
+
+}  // namespace rheo
