@@ -8,12 +8,11 @@
 namespace rheo {
 namespace {
 
+using namespace spacing;
+
 constexpr double frameWidth = 0.6;
 constexpr double gridWidth = 0.5;
 constexpr double tickWidth = 0.6;
-constexpr double labelGap = 2;
-constexpr double titleGap = 4;
-constexpr double sampleWidth = 15;
 constexpr double bandOpacity = 0.25;
 constexpr double curveMarker = 3.4;
 // Beyond this many points outside of what is seen, curves are cut: some viewers give up on far places.
@@ -34,11 +33,11 @@ public:
         const QRectF all(QPointF(0, 0), m_layout.size);
         m_canvas.rectangle(all, toQColor(m_theme.background));
         if (!m_layout.title.lines.isEmpty())
-            title(m_layout.title, {6, 6 + m_metrics.capHeight(m_layout.title.size) + 1}, true,
+            title(m_layout.title, {margin, margin + m_metrics.capHeight(m_layout.title.size) + 1}, true,
                   m_theme.foreground);
         if (!m_layout.note.lines.isEmpty()) {
-            const double top = all.bottom() - 6 - m_layout.note.height(m_metrics);
-            title(m_layout.note, {6, top + m_metrics.ascent(m_layout.note.size)}, false, m_theme.muted);
+            const double top = all.bottom() - margin - m_layout.note.height(m_metrics);
+            title(m_layout.note, {margin, top + m_metrics.ascent(m_layout.note.size)}, false, m_theme.muted);
         }
         legend(m_layout.legend);
         for (std::size_t i = 0; i < m_layout.panels.size(); ++i) drawPanel(static_cast<int>(i));
@@ -112,7 +111,7 @@ private:
         m_canvas.lines(lines, {ink(), tickWidth});
 
         const double height = m_metrics.capHeight(type::tick);
-        const double below = plot.bottom() + 3.5 + labelGap + height;
+        const double below = plot.bottom() + tickLength + labelGap + height;
         for (const auto& tick : layout.xTicks)
             if (!tick.label.isEmpty())
                 m_canvas.text({tick.place, below}, tick.label, {type::tick, false, ink(), Anchor::Middle, 0});
@@ -120,7 +119,7 @@ private:
         for (const auto& tick : layout.yTicks) {
             if (tick.label.isEmpty()) continue;
             widest = std::max(widest, m_metrics.width(tick.label, type::tick));
-            m_canvas.text({plot.left() - 3.5 - labelGap, tick.place + height / 2}, tick.label,
+            m_canvas.text({plot.left() - tickLength - labelGap, tick.place + height / 2}, tick.label,
                           {type::tick, false, ink(), Anchor::End, 0});
         }
         QPointF at(0, below + titleGap + m_metrics.ascent(layout.xTitle.size));
@@ -132,7 +131,7 @@ private:
             m_canvas.text(at, line, {layout.xTitle.size, false, ink(), Anchor::Middle, 0});
             at.ry() += m_metrics.lineHeight(layout.xTitle.size);
         }
-        standingTitle(layout.yTitle, plot.left() - 3.5 - labelGap - widest - titleGap, true,
+        standingTitle(layout.yTitle, plot.left() - tickLength - labelGap - widest - titleGap, true,
                       plot.center().y(), layout.outer);
         m_canvas.endGroup();
     }
@@ -203,16 +202,17 @@ private:
         const double height = m_metrics.capHeight(type::tick);
         double widest = 0;
         for (const auto& tick : layout.barTicks)
-            lines.push_back(QPolygonF{{QPointF(bar.right(), tick.place),
-                                       QPointF(bar.right() + std::min(tick.length, 2.5), tick.place)}});
+            lines.push_back(
+                QPolygonF{{QPointF(bar.right(), tick.place),
+                           QPointF(bar.right() + std::min(tick.length, barTickLength), tick.place)}});
         m_canvas.lines(lines, {ink(), tickWidth});
         for (const auto& tick : layout.barTicks) {
             if (tick.label.isEmpty()) continue;
             widest = std::max(widest, m_metrics.width(tick.label, type::tick));
-            m_canvas.text({bar.right() + 2.5 + labelGap, tick.place + height / 2}, tick.label,
+            m_canvas.text({bar.right() + barTickLength + labelGap, tick.place + height / 2}, tick.label,
                           {type::tick, false, ink(), Anchor::Start, 0});
         }
-        standingTitle(layout.barTitle, bar.right() + 2.5 + labelGap + widest + labelGap, false,
+        standingTitle(layout.barTitle, bar.right() + barTickLength + labelGap + widest + labelGap, false,
                       bar.center().y(), layout.outer);
         m_canvas.endGroup();
     }
@@ -334,7 +334,7 @@ private:
                 m_canvas.rectangle(QRectF(middle.x() - 3.5, a.y() - 3, 7, 6), toQColor(*entry.square));
             if (entry.marker)
                 m_canvas.marker(*entry.marker, middle, curveMarker, toQColor(entry.markerColor));
-            m_canvas.text(b + QPointF(4, m_metrics.capHeight(type::legend) / 2), entry.text,
+            m_canvas.text(b + QPointF(sampleGap, m_metrics.capHeight(type::legend) / 2), entry.text,
                           {type::legend, false, ink(), Anchor::Start, 0});
         }
         m_canvas.endGroup();

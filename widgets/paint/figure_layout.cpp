@@ -1,36 +1,19 @@
 #include "widgets/paint/figure_layout.h"
 
-#include <QPolygonF>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "widgets/paint/axes3.h"
 
 namespace rheo {
 namespace {
 
-constexpr double margin = 6;     // around the figure
-constexpr double panelGap = 12;  // between panels
-constexpr double tickLength = 3.5;
-constexpr double labelGap = 2;  // from a tick to its label, from a label to a title
-constexpr double titleGap = 4;
-constexpr double barGap = 9;  // from the plot to its colour bar
-constexpr double barWidth = 7;
-constexpr double sampleWidth = 15;  // of a legend's line
-constexpr double legendPadding = 3;
-constexpr double legendGap = 9;  // between entries side by side
-constexpr double smallestPlot = 12;
+using namespace spacing;
 
 /// What a panel needs around its plot.
 struct Margins {
     double left = 0, top = 0, right = 0, bottom = 0;
 };
-
-bool isVisible(const Axis& axis, double value) {
-    const double slack = 1e-9 * std::abs(axis.high - axis.low);
-    return value >= axis.low - slack && value <= axis.high + slack;
-}
 
 /// In as many lines as it takes to be no wider than `room`, smaller before it is cut.
 TitleLayout fitTitle(const std::string& text, double room, const TextMetrics& metrics,
@@ -70,182 +53,6 @@ const ColorScale* colorScaleOf(const Panel& panel) {
     if (const auto* plot = std::get_if<Plot3D>(&panel.plot))
         return plot->colorScale ? &*plot->colorScale : nullptr;
     return nullptr;
-}
-
-std::vector<LegendEntry> legendOf(const Panel& panel) {
-    std::vector<LegendEntry> entries;
-    const auto styled = [](const LineStyle& style, const Color& color) {
-        LineStyle line = style;
-        line.color = color;
-        line.opacity = 1;
-        return line;
-    };
-    if (const auto* plot = std::get_if<CurvePlot>(&panel.plot)) {
-        for (const auto& curve : plot->curves) {
-            LegendEntry entry;
-            QStringList names;
-            if (!curve.name.empty()) {
-                names << QString::fromStdString(curve.name);
-                entry.line = styled(curve.style, curve.color);
-                if (curve.markers) entry.marker = MarkerShape::Disc;
-                entry.markerColor = curve.color;
-            }
-            if (!curve.bandName.empty()) names << QString::fromStdString(curve.bandName);
-            if (!curve.low.empty()) entry.band = curve.color;
-            entry.text = names.join(", ");
-            if (!names.isEmpty()) entries.push_back(std::move(entry));
-        }
-    } else if (const auto* bars = std::get_if<BarPlot>(&panel.plot)) {
-        for (std::size_t i = 0; i < bars->series.size() && i < bars->colors.size(); ++i) {
-            LegendEntry entry;
-            entry.text = QString::fromStdString(bars->series[i]);
-            entry.square = bars->colors[i];
-            entries.push_back(std::move(entry));
-        }
-    } else if (const auto* space = std::get_if<Plot3D>(&panel.plot)) {
-        for (const auto& set : space->lines) {
-            if (set.name.empty()) continue;
-            LegendEntry entry;
-            entry.text = QString::fromStdString(set.name);
-            entry.line = styled(set.style, set.style.color.value_or(Color{0.5f, 0.5f, 0.5f}));
-            entries.push_back(std::move(entry));
-        }
-        for (const auto& set : space->markers) {
-            if (set.name.empty()) continue;
-            LegendEntry entry;
-            entry.text = QString::fromStdString(set.name);
-            entry.marker = set.shape;
-            entry.markerColor = set.color.value_or(Color{0.5f, 0.5f, 0.5f});
-            entries.push_back(std::move(entry));
-        }
-    }
-    return entries;
-}
-
-double entryWidth(const LegendEntry& entry, const TextMetrics& metrics) {
-    return sampleWidth + 4 + metrics.width(entry.text, type::legend);
-}
-
-/// Entries side by side in rows of at most `width`; places relative to (0, 0), rect their extent.
-LegendLayout stripLegend(std::vector<LegendEntry> entries, double width, const TextMetrics& metrics) {
-    LegendLayout legend;
-    const double line = metrics.lineHeight(type::legend);
-    double x = 0;
-    double y = line / 2;
-    for (auto& entry : entries) {
-        entry.text = metrics.elided(entry.text, type::legend, false, width - sampleWidth - 4);
-        const double w = entryWidth(entry, metrics);
-        if (x > 0 && x + w > width) {
-            x = 0;
-            y += line;
-        }
-        entry.place = {x, y};
-        legend.rect |= QRectF(x, y - line / 2, w, line);
-        x += w + legendGap;
-    }
-    legend.entries = std::move(entries);
-    return legend;
-}
-
-void moveLegend(LegendLayout& legend, const QPointF& by) {
-    legend.rect.translate(by);
-    for (auto& entry : legend.entries) entry.place += by;
-}
-
-bool segmentMeets(const QRectF& rect, QPointF a, QPointF b) {
-    // Liang and Barsky: the part of the segment inside the four half planes.
-    double from = 0, to = 1;
-    const QPointF d = b - a;
-    const double p[] = {-d.x(), d.x(), -d.y(), d.y()};
-    const double q[] = {a.x() - rect.left(), rect.right() - a.x(), a.y() - rect.top(), rect.bottom() - a.y()};
-    for (int i = 0; i < 4; ++i) {
-        if (p[i] == 0) {
-            if (q[i] < 0) return false;
-            continue;
-        }
-        const double t = q[i] / p[i];
-        if (p[i] < 0)
-            from = std::max(from, t);
-        else
-            to = std::min(to, t);
-    }
-    return from <= to;
-}
-
-/// Whether a curve, or the band about one, passes through `rect`.
-bool coversData(const QRectF& rect, const CurvePlot& plot, const AxisScale& x, const AxisScale& y) {
-    const auto usable = [](double value) { return std::isfinite(value); };
-    for (const auto& curve : plot.curves) {
-        const std::size_t n = curve.x.size();
-        for (const auto* values : {&curve.y, &curve.low, &curve.high}) {
-            for (std::size_t i = 0; i < std::min(n, values->size()); ++i) {
-                const QPointF at(x.place(curve.x[i]), y.place((*values)[i]));
-                if (!usable(at.x()) || !usable(at.y())) continue;
-                if (rect.contains(at)) return true;
-                if (i + 1 >= std::min(n, values->size())) continue;
-                const QPointF next(x.place(curve.x[i + 1]), y.place((*values)[i + 1]));
-                if (usable(next.x()) && usable(next.y()) && segmentMeets(rect, at, next)) return true;
-            }
-        }
-        for (std::size_t i = 0; i < std::min({n, curve.low.size(), curve.high.size()}); ++i) {
-            const double at = x.place(curve.x[i]);
-            if (at < rect.left() || at > rect.right()) continue;
-            const double a = y.place(curve.low[i]);
-            const double b = y.place(curve.high[i]);
-            if (std::min(a, b) <= rect.bottom() && std::max(a, b) >= rect.top()) return true;
-        }
-    }
-    return false;
-}
-
-bool coversData(const QRectF& rect, const BarPlot& plot, const AxisScale& x, const AxisScale& y) {
-    const double half = std::abs(y.place(1) - y.place(0)) / 2;
-    for (std::size_t i = 0; i < plot.bars.size(); ++i) {
-        const double middle = y.place(static_cast<double>(i));
-        if (middle + half < rect.top() || middle - half > rect.bottom()) continue;
-        for (const double value : plot.bars[i].values)
-            if (std::isfinite(value) && x.place(value) > rect.left()) return true;
-    }
-    return false;
-}
-
-/// Whether data of a 2D plot are drawn inside `rect`.
-bool coversData(const QRectF& rect, const Panel& panel, const PanelLayout& layout) {
-    if (const auto* curves = std::get_if<CurvePlot>(&panel.plot))
-        return coversData(rect, *curves, layout.x, layout.y);
-    if (const auto* bars = std::get_if<BarPlot>(&panel.plot))
-        return coversData(rect, *bars, layout.x, layout.y);
-    return true;
-}
-
-/// A legend in a corner of the plot, where no data are; no rect if there is no such place.
-LegendLayout insideLegend(std::vector<LegendEntry> entries, const Panel& source, const PanelLayout& panel,
-                          const TextMetrics& metrics) {
-    LegendLayout legend;
-    const double line = metrics.lineHeight(type::legend);
-    double width = 0;
-    for (const auto& entry : entries) width = std::max(width, entryWidth(entry, metrics));
-    const QSizeF size(width + 2 * legendPadding,
-                      line * static_cast<double>(entries.size()) + 2 * legendPadding);
-    const QRectF room = panel.plot.adjusted(4, 3, -4, -4);
-    if (size.width() > 0.75 * room.width() || size.height() > 0.6 * room.height()) return legend;
-    for (const double fromTop : {0.0, 1.0, 0.5}) {
-        for (const double fromLeft : {1.0, 0.0, 0.5}) {
-            const QPointF corner(room.left() + fromLeft * (room.width() - size.width()),
-                                 room.top() + fromTop * (room.height() - size.height()));
-            const QRectF rect(corner, size);
-            if (coversData(rect.adjusted(-3, -3, 3, 3), source, panel)) continue;
-            legend.rect = rect;
-            legend.inside = true;
-            for (std::size_t i = 0; i < entries.size(); ++i)
-                entries[i].place =
-                    rect.topLeft() +
-                    QPointF(legendPadding, legendPadding + line * (static_cast<double>(i) + 0.5));
-            legend.entries = std::move(entries);
-            return legend;
-        }
-    }
-    return legend;
 }
 
 /// Titles that fit a panel of `size`, and the room that everything around its plot takes, `strip` for a
@@ -407,95 +214,6 @@ double typeScale(const Figure& figure, const QSizeF& size) {
 
 }  // namespace
 
-double AxisScale::place(double at) const {
-    const double t = logarithmic ? std::log(at / low) / std::log(high / low) : (at - low) / (high - low);
-    return from + t * (to - from);
-}
-
-double AxisScale::value(double at) const {
-    const double t = (at - from) / (to - from);
-    return logarithmic ? low * std::pow(high / low, t) : low + t * (high - low);
-}
-
-std::vector<PlacedTick> placeTicks(const Axis& axis, const AxisScale& scale, bool vertical,
-                                   const TextMetrics& metrics) {
-    struct Candidate {
-        double place = 0;
-        double half = 0;  // of the room its label takes along the axis
-        QString label;
-        int rank = 0;
-    };
-    std::vector<Candidate> candidates;
-    std::size_t before = 0;  // labelled ticks left of what is shown
-    for (const auto& tick : axis.ticks) {
-        if (!isVisible(axis, tick.value)) {
-            if (tick.value < axis.low && tick.rank == 0 && !tick.label.empty()) ++before;
-            continue;
-        }
-        const QString label = typeset(tick.label);
-        const double extent =
-            vertical ? metrics.capHeight(type::tick) + 3 : metrics.width(label, type::tick) + 5;
-        candidates.push_back({scale.place(tick.value), extent / 2, label, tick.rank});
-    }
-    const auto collide = [](const Candidate& a, const Candidate& b) {
-        return std::abs(b.place - a.place) < a.half + b.half;
-    };
-    const auto fits = [&](const std::vector<std::size_t>& chosen) {
-        for (std::size_t i = 1; i < chosen.size(); ++i)
-            if (collide(candidates[chosen[i - 1]], candidates[chosen[i]])) return false;
-        return true;
-    };
-
-    std::vector<std::size_t> all, main;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-        if (candidates[i].label.isEmpty()) continue;
-        all.push_back(i);
-        if (candidates[i].rank == 0) main.push_back(i);
-    }
-    std::vector<std::size_t> chosen = all;
-    if (!fits(all)) {
-        // Every label, every second, every fourth: counted from the axis's first, so that the same
-        // places keep their labels while the axis is moved.
-        for (std::size_t stride = 1;; stride *= 2) {
-            chosen.clear();
-            for (std::size_t i = 0; i < main.size(); ++i)
-                if ((before + i) % stride == 0) chosen.push_back(main[i]);
-            if (fits(chosen) || stride > main.size() + before) break;
-        }
-        // A named end ("final") is worth more than its neighbour.
-        if (axis.named && !main.empty() && (chosen.empty() || chosen.back() != main.back())) {
-            while (!chosen.empty() && collide(candidates[chosen.back()], candidates[main.back()]))
-                chosen.pop_back();
-            chosen.push_back(main.back());
-        }
-    }
-    // Ticks closer than this would be a grey smear.
-    constexpr double closest = 1.3;
-    const auto spacing = [&](int rank) {
-        double least = std::numeric_limits<double>::infinity();
-        double last = -std::numeric_limits<double>::infinity();
-        for (const auto& candidate : candidates) {
-            if (candidate.rank > rank) continue;
-            least = std::min(least, std::abs(candidate.place - last));
-            last = candidate.place;
-        }
-        return least;
-    };
-    const bool showAll = spacing(std::numeric_limits<int>::max()) >= closest;
-    const bool showMain = spacing(0) >= closest;
-
-    std::vector<PlacedTick> ticks;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-        const auto& candidate = candidates[i];
-        const bool labelled = std::find(chosen.begin(), chosen.end(), i) != chosen.end();
-        if (!labelled && !(candidate.rank == 0 ? showMain : showAll)) continue;
-        const bool minor = candidate.rank > 0 || (candidate.label.isEmpty() && !axis.named);
-        const double length = labelled && candidate.rank == 0 ? tickLength : minor && !labelled ? 1.5 : 2.5;
-        ticks.push_back({candidate.place, length, labelled ? candidate.label : QString()});
-    }
-    return ticks;
-}
-
 FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMetrics& metrics) {
     FigureLayout layout;
     layout.scale = typeScale(figure, size);
@@ -555,7 +273,8 @@ FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMe
                            {panel.outer.left(), panel.plot.top() - panel.clearance - strips[i]});
                 continue;
             }
-            panel.legend = insideLegend(entries[i], figure.panels[i], panel, metrics);
+            panel.legend =
+                insideLegend(entries[i], figure.panels[i], {panel.plot, panel.x, panel.y}, metrics);
             if (panel.legend.inside) continue;
             above[i] = true;
             settled = false;

@@ -9,36 +9,11 @@
 #include <vector>
 
 #include "core/figure/figure.h"
+#include "widgets/paint/axis_layout.h"
+#include "widgets/paint/legend_layout.h"
 #include "widgets/paint/text_metrics.h"
 
 namespace rheo {
-
-/// Sizes of type in points.
-namespace type {
-inline constexpr double tick = 7;
-inline constexpr double axisTitle = 7.5;
-inline constexpr double smallTitle = 6.5;  ///< of an axis where there is little room
-inline constexpr double legend = 7;
-inline constexpr double panelTitle = 8;
-inline constexpr double figureTitle = 9.5;
-inline constexpr double note = 6;
-}  // namespace type
-
-/// Values of an axis to places and back, linear or logarithmic.
-struct AxisScale {
-    double low = 0, high = 1;  ///< values
-    double from = 0, to = 1;   ///< places of `low` and `high`
-    bool logarithmic = false;
-
-    double place(double value) const;
-    double value(double place) const;
-};
-
-struct PlacedTick {
-    double place = 0;
-    double length = 0;
-    QString label;  ///< empty: none, or no room for it
-};
 
 /// A title in one or more lines that fit.
 struct TitleLayout {
@@ -47,23 +22,6 @@ struct TitleLayout {
     double height(const TextMetrics& metrics) const {
         return static_cast<double>(lines.size()) * metrics.lineHeight(size);
     }
-};
-
-/// One line of the legend and the sample left of it.
-struct LegendEntry {
-    QString text;
-    std::optional<LineStyle> line;  ///< its colour always set
-    std::optional<Color> band;
-    std::optional<Color> square;
-    std::optional<MarkerShape> marker;
-    Color markerColor;
-    QPointF place;  ///< left end of the sample, half way up
-};
-
-struct LegendLayout {
-    QRectF rect;          ///< empty: no legend
-    bool inside = false;  ///< in the plot, where no data are; else above it
-    std::vector<LegendEntry> entries;
 };
 
 /// Where the parts of a panel lie, from the upper left corner of the figure.
@@ -95,11 +53,6 @@ struct FigureLayout {
 /// Places everything of `figure` on an area of `size` points. Cost: a few text measurements a tick; for
 /// legends, one pass over the curves.
 FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMetrics& metrics);
-
-/// The ticks of `axis` that `scale` shows, each with its label where all labels have room. `vertical`:
-/// labels are stacked, else side by side.
-std::vector<PlacedTick> placeTicks(const Axis& axis, const AxisScale& scale, bool vertical,
-                                   const TextMetrics& metrics);
 
 /// What lies at a place of a figure.
 struct FigurePosition {
