@@ -1,5 +1,6 @@
 // config.json: both spellings, defaults of keys left out, and refusals by name.
 #include <QtTest>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -45,6 +46,16 @@ private Q_SLOTS:
     void refuses();
     void refusesDamagedJson_data();
     void refusesDamagedJson();
+    void defaultsDifferByArchitecture();
+    void windowsOfQwenAndMistral();
+    void layersOfGemma();
+    void ropesOfGemma3();
+    void longRope();
+    void layersOfGptNeo();
+    void scalesOfGpt2();
+    void refusesByArchitecture_data();
+    void refusesByArchitecture();
+    void knownNamesAreSorted();
     void parametersAreCountedOnce();
 };
 
@@ -182,6 +193,7 @@ void TestCheckpointConfig::refuses_data() {
     row("text for a number", R"({"hidden_size":"128"})", "hidden_size", true);
     row("number for a flag", R"({"attention_bias":1})", "attention_bias", true);
     row("uneven heads", R"({"num_attention_heads":5})", "evenly", true);
+    row("heads of no unit", R"({"num_attention_heads":500,"num_key_value_heads":1})", "500 heads", true);
     row("odd head width", R"({"head_dim":33})", "pairs", true);
     row("linear without factor", R"({"rope_scaling":{"rope_type":"linear"}})", "factor", true);
     row("llama3 without its keys", R"({"rope_scaling":{"rope_type":"llama3","factor":8}})", "low_freq_factor",
@@ -225,6 +237,181 @@ void TestCheckpointConfig::refusesDamagedJson() {
     QFETCH(QString, part);
     EXPECT_ERROR(ErrorCode::Format, (QStringList{"config.json", part}),
                  parseModelConfig(text.toStdString(), "config.json"));
+}
+
+// Published files leave these out; each architecture means something else by that.
+void TestCheckpointConfig::defaultsDifferByArchitecture() {
+    for (const std::string& name : knownArchitectures()) {
+        const ModelConfig c = parse({{"model_type", name}});
+        const bool tied = name.starts_with("gemma") || name == "gpt2" || name == "gpt_neo" || name == "opt";
+        QVERIFY2(c.tiedUnembedding == tied, name.c_str());
+        QVERIFY2(c.parallelBlocks == (name == "gpt_neox" || name == "gptj"), name.c_str());
+        QCOMPARE(static_cast<std::int64_t>(c.blocks.size()), c.layers);
+        QVERIFY2(c.embeddingScale == 1 || name.starts_with("gemma"), name.c_str());
+    }
+    QVERIFY(parse({{"model_type", "gemma"}, {"hidden_act", "gelu"}}).activation == Activation::GeluTanh);
+    QVERIFY(parse({{"model_type", "gpt_neox"}, {"hidden_act", "gelu"}}).activation == Activation::Gelu);
+    QCOMPARE(parse({{"model_type", "gemma"}}).headDim, std::int64_t{256});
+    QCOMPARE(parse({{"model_type", "qwen3"}}).headDim, std::int64_t{128});
+    QCOMPARE(parse({{"model_type", "gpt_neox"}}).rotaryDim, std::int64_t{24});  // a quarter of 96
+    QCOMPARE(parse({{"model_type", "gpt_neox"}, {"rotary_pct", 1.0}}).rotaryDim, std::int64_t{96});
+    QCOMPARE(parse({{"model_type", "mistral"}}).kvHeads, std::int64_t{8});
+    QCOMPARE(parse({{"model_type", "mistral"}, {"num_key_value_heads", nullptr}}).kvHeads, std::int64_t{32});
+    QCOMPARE(parse({{"model_type", "gemma2"}}).attentionSoftcap.value_or(0), 50.0);
+    QVERIFY(!parse({{"model_type", "gemma2"}, {"attn_logit_softcapping", nullptr}}).attentionSoftcap);
+    QCOMPARE(parse({{"model_type", "gemma2"}}).blocks[0].attentionScale, 1.0 / 16);
+    QCOMPARE(parse({{"model_type", "gpt_neo"}}).blocks[0].attentionScale, 1.0);
+    QCOMPARE(parse({{"model_type", "opt"}}).positionOffset, std::int64_t{2});
+    QVERIFY(!parse({{"model_type", "olmo2"}}).attnPreNorm);
+}
+
+void TestCheckpointConfig::windowsOfQwenAndMistral() {
+    const json mistral = {{"model_type", "mistral"}};
+    QCOMPARE(parse(mistral).blocks[3].window.value_or(0), std::int64_t{4096});
+    json none = mistral;
+    none["sliding_window"] = nullptr;
+    QVERIFY(!parse(none).blocks[3].window);
+    json qwen = {{"model_type", "qwen2"}, {"sliding_window", 100}, {"max_window_layers", 5}};
+    QVERIFY(!parse(qwen).blocks[31].window);
+    qwen["use_sliding_window"] = true;
+    QVERIFY(!parse(qwen).blocks[4].window);
+    QCOMPARE(parse(qwen).blocks[5].window.value_or(0), std::int64_t{100});
+}
+
+void TestCheckpointConfig::layersOfGemma() {
+    const ModelConfig two = parse({{"model_type", "gemma2"}, {"sliding_window", 64}});
+    QVERIFY(two.blocks[0].window && !two.blocks[1].window && two.blocks[2].window);
+    const ModelConfig three = parse({{"model_type", "gemma3_text"}, {"sliding_window", 64}});
+    QVERIFY(three.blocks[4].window && !three.blocks[5].window && three.blocks[6].window);
+    const ModelConfig listed = parse({{"model_type", "gemma2"},
+                                      {"num_hidden_layers", 2},
+                                      {"layer_types", {"full_attention", "sliding_attention"}}});
+    QVERIFY(!listed.blocks[0].window && listed.blocks[1].window);
+}
+
+void TestCheckpointConfig::ropesOfGemma3() {
+    const json base = {{"model_type", "gemma3_text"}};
+    json old = base;
+    old.update({{"rope_theta", 1e6},
+                {"rope_local_base_freq", 12345.0},
+                {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8.0}}}});
+    json fresh = base;
+    fresh["rope_parameters"] = {
+        {"full_attention", {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 1e6}}},
+        {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 12345.0}}}};
+    const ModelConfig a = parse(old);
+    const ModelConfig b = parse(fresh);
+    QCOMPARE(a.ropes.size(), std::size_t{2});
+    QVERIFY(a.ropes == b.ropes);
+    QVERIFY(a.ropes[0].kind == RopeKind::Linear);
+    QCOMPARE(a.ropes[1].theta, 12345.0);
+    QCOMPARE(a.blocks[5].rope, 0);
+    QCOMPARE(a.blocks[6].rope, 1);
+    QCOMPARE(parse(base).ropes[0].theta, 1e6);
+    QCOMPARE(parse(base).ropes[1].theta, 1e4);
+}
+
+void TestCheckpointConfig::longRope() {
+    const std::vector<double> ones(48, 1.0);
+    json config = {{"model_type", "phi3"},
+                   {"max_position_embeddings", 131072},
+                   {"original_max_position_embeddings", 4096},
+                   {"rope_scaling", {{"type", "longrope"}, {"short_factor", ones}, {"long_factor", ones}}}};
+    const ModelConfig c = parse(config);
+    QVERIFY(c.ropes[0].kind == RopeKind::LongRope);
+    QCOMPARE(c.ropes[0].originalMaxPositions, std::int64_t{4096});
+    QVERIFY(std::abs(c.ropes[0].attentionFactor - std::sqrt(1 + std::log(32.0) / std::log(4096.0))) < 1e-12);
+    for (const char* name : {"su", "yarn"}) {
+        config["rope_scaling"]["type"] = name;
+        QVERIFY(parse(config).ropes == c.ropes);
+    }
+    config["rope_scaling"]["factor"] = 4.0;
+    EXPECT_ERROR(ErrorCode::Unsupported, QStringList{"factor"}, parse(config));
+    config["rope_scaling"].erase("factor");
+    config["rope_scaling"]["long_factor"] = std::vector<double>(47, 1.0);
+    EXPECT_ERROR(ErrorCode::Format, QStringList{"long_factor"}, parse(config));
+}
+
+void TestCheckpointConfig::layersOfGptNeo() {
+    const json base = {{"model_type", "gpt_neo"}};
+    const ModelConfig usual = parse(base);
+    QVERIFY(!usual.blocks[0].window);
+    QCOMPARE(usual.blocks[1].window.value_or(0), std::int64_t{256});
+    json few = base;
+    few["num_layers"] = 3;
+    EXPECT_ERROR(ErrorCode::Format, QStringList{"attention_types"}, parse(few));
+    few["attention_types"] = json::parse(R"([[["global"],2],[["local"],1]])");
+    QVERIFY(!parse(few).blocks[1].window && parse(few).blocks[2].window);
+    few["attention_types"] = json::parse(R"([[["global"],4000000000]])");
+    EXPECT_ERROR(ErrorCode::Format, QStringList{"attention_types"}, parse(few));
+    few["attention_types"] = json::parse(R"([[["global"],3]])");
+    few["attention_layers"] = {"global", "local", "global"};
+    EXPECT_ERROR(ErrorCode::Unsupported, QStringList{"attention_layers"}, parse(few));
+}
+
+void TestCheckpointConfig::scalesOfGpt2() {
+    json config = {{"model_type", "gpt2"}};
+    QCOMPARE(parse(config).blocks[3].attentionScale, 0.125);
+    config["scale_attn_by_inverse_layer_idx"] = true;
+    QCOMPARE(parse(config).blocks[3].attentionScale, 0.125 / 4);
+    config["scale_attn_weights"] = false;
+    QCOMPARE(parse(config).blocks[3].attentionScale, 0.25);
+    QVERIFY(std::abs(*parse(config).residualInitRange - 0.02 / std::sqrt(24.0)) < 1e-15);
+}
+
+void TestCheckpointConfig::refusesByArchitecture_data() {
+    QTest::addColumn<QString>("config");
+    QTest::addColumn<QString>("part");
+    QTest::newRow("opt 350m") << R"({"model_type":"opt","do_layer_norm_before":false})"
+                              << "do_layer_norm_before";
+    QTest::newRow("opt projected") << R"({"model_type":"opt","word_embed_proj_dim":512})"
+                                   << "word_embed_proj_dim";
+    QTest::newRow("opt without a final norm") << R"({"model_type":"opt","_remove_final_layer_norm":true})"
+                                              << "_remove_final_layer_norm";
+    QTest::newRow("opt without affine norms")
+        << R"({"model_type":"opt","layer_norm_elementwise_affine":false})"
+        << "layer_norm_elementwise_affine";
+    QTest::newRow("phi3 with biases") << R"({"model_type":"phi3","attention_bias":true})"
+                                      << "attention_bias";
+    QTest::newRow("gemma that is no gelu") << R"({"model_type":"gemma","hidden_act":"silu"})"
+                                           << "hidden_act";
+    QTest::newRow("gptj unscaled") << R"({"model_type":"gptj","scale_attn_weights":false})"
+                                   << "scale_attn_weights";
+    QTest::newRow("gptj without rotary") << R"({"model_type":"gptj","rotary":false})"
+                                         << "rotary";
+    QTest::newRow("gptj all rotary") << R"({"model_type":"gptj","rotary_dim":null})"
+                                     << "rotary_dim";
+    QTest::newRow("partial rotary llama")
+        << R"({"model_type":"llama","rope_parameters":{"rope_type":"default","partial_rotary_factor":0.5}})"
+        << "partial_rotary_factor";
+    QTest::newRow("neox names disagree")
+        << R"({"model_type":"gpt_neox","rotary_emb_base":1.0,"rope_theta":2.0})"
+        << "rope_theta";
+    QTest::newRow("unknown layer type")
+        << R"({"model_type":"gemma2","num_hidden_layers":1,"layer_types":["chunked_attention"]})"
+        << "chunked_attention";
+    QTest::newRow("qwen slides without a window")
+        << R"({"model_type":"qwen2","num_hidden_layers":1,"layer_types":["sliding_attention"]})"
+        << "sliding_window";
+    QTest::newRow("cross attention in gpt2") << R"({"model_type":"gpt2","add_cross_attention":true})"
+                                             << "add_cross_attention";
+    QTest::newRow("a key of another architecture") << R"({"model_type":"llama","query_pre_attn_scalar":4})"
+                                                   << "query_pre_attn_scalar";
+    QTest::newRow("vision and text") << R"({"model_type":"gemma3","text_config":{}})"
+                                     << "gemma3";
+}
+
+void TestCheckpointConfig::refusesByArchitecture() {
+    QFETCH(QString, config);
+    QFETCH(QString, part);
+    EXPECT_ERROR(ErrorCode::Unsupported, QStringList{part},
+                 parseModelConfig(config.toStdString(), "config.json"));
+}
+
+void TestCheckpointConfig::knownNamesAreSorted() {
+    const auto names = knownArchitectures();
+    QCOMPARE(names.size(), std::size_t{14});
+    QVERIFY(std::is_sorted(names.begin(), names.end()));
 }
 
 void TestCheckpointConfig::parametersAreCountedOnce() {
