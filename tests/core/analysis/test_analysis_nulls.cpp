@@ -1,0 +1,224 @@
+// Surrogates keep what they promise to keep and break the rest; on data drawn from the null, p-values are
+// uniform.
+#include <QtTest>
+#include <algorithm>
+#include <cmath>
+
+#include "core/analysis/nulls.h"
+#include "core/analysis/pca.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
+
+using namespace rheo;
+
+namespace {
+
+MatrixD walk(int points, int units, std::uint64_t seed) {
+    RandomStream random(seed);
+    MatrixD path(points, units);
+    for (int u = 0; u < units; ++u) {
+        double x = random.normal();
+        for (int p = 0; p < points; ++p, x += random.normal()) path(p, u) = x;
+    }
+    return path;
+}
+
+std::vector<double> sorted(const Eigen::Ref<const VectorD>& v) {
+    std::vector<double> values(v.begin(), v.end());
+    std::sort(values.begin(), values.end());
+    return values;
+}
+
+TraceView viewOf(const std::vector<MatrixD>& paths) {
+    Array3F states(static_cast<std::int64_t>(paths.size()), paths[0].rows(), paths[0].cols());
+    TraceInfo info;
+    info.units = paths[0].cols();
+    for (Eigen::Index p = 0; p < paths[0].rows(); ++p)
+        info.points.push_back({static_cast<int>(p), Site::Unnamed});
+    for (std::size_t n = 0; n < paths.size(); ++n) {
+        info.rows.push_back({static_cast<std::int32_t>(n), 0, -1});
+        Eigen::Map<MatrixF>(states.at(static_cast<std::int64_t>(n), 0), paths[n].rows(), paths[n].cols()) =
+            paths[n].cast<float>();
+    }
+    TraceView view;
+    view.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(states));
+    return view;
+}
+
+}  // namespace
+
+class TestAnalysisNulls : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void depthShuffleKeepsTheValuesOfEachUnit();
+    void incrementShuffleKeepsEndsAndSteps();
+    void signFlipKeepsTheSizeOfEachStep();
+    void sameSeedSameSurrogate();
+    void summaryByHand();
+    void pValuesAreUniformUnderTheNull();
+    void threadsDoNotChangeTheNull();
+    void aCurvedPathIsNoWalk();
+};
+
+void TestAnalysisNulls::depthShuffleKeepsTheValuesOfEachUnit() {
+    const MatrixD before = walk(20, 7, 1);
+    MatrixD after = before;
+    RandomStream random(2);
+    makeSurrogate(NullKind::DepthShuffle, after, random);
+    int moved = 0;
+    for (int u = 0; u < 7; ++u) {
+        QVERIFY(sorted(before.col(u)) == sorted(after.col(u)));
+        moved += before.col(u) != after.col(u);
+    }
+    QCOMPARE(moved, 7);
+    // Each unit by a permutation of its own: the order of unit 0 does not sort unit 1 as well.
+    int same = 0;
+    for (int p = 0; p < 20; ++p)
+        for (int q = 0; q < 20; ++q) same += after(p, 0) == before(q, 0) && after(p, 1) == before(q, 1);
+    QVERIFY(same < 8);
+    // Uniform: each of the 3! orders of three points as often as the others.
+    std::vector<int> count(6);
+    for (int i = 0; i < 6000; ++i) {
+        MatrixD three(3, 1);
+        three << 0, 1, 2;
+        makeSurrogate(NullKind::DepthShuffle, three, random);
+        ++count[static_cast<std::size_t>(three(0, 0) * 2 + (three(1, 0) > three(2, 0) ? 1 : 0))];
+    }
+    double chi = 0;
+    for (const int c : count) chi += (c - 1000.0) * (c - 1000.0) / 1000;
+    QVERIFY2(chi < 20.5, "chi-square of 5 degrees of freedom, 0.1 %");
+}
+
+void TestAnalysisNulls::incrementShuffleKeepsEndsAndSteps() {
+    const MatrixD before = walk(20, 7, 1);
+    MatrixD after = before;
+    RandomStream random(2);
+    makeSurrogate(NullKind::IncrementShuffle, after, random);
+    QVERIFY((after.row(0) - before.row(0)).norm() == 0);
+    QVERIFY((after.row(19) - before.row(19)).norm() < 1e-12);
+    const MatrixD a = before.bottomRows(19) - before.topRows(19),
+                  b = after.bottomRows(19) - after.topRows(19);
+    // One permutation for all units: step lengths over units are the same multiset.
+    const auto la = sorted(a.rowwise().norm()), lb = sorted(b.rowwise().norm());
+    for (std::size_t i = 0; i < la.size(); ++i) QVERIFY(std::abs(la[i] - lb[i]) < 1e-12);
+    QVERIFY((a - b).norm() > 1);
+}
+
+void TestAnalysisNulls::signFlipKeepsTheSizeOfEachStep() {
+    const MatrixD before = walk(200, 70, 1);
+    MatrixD after = before;
+    RandomStream random(2);
+    makeSurrogate(NullKind::SignFlip, after, random);
+    QVERIFY((after.row(0) - before.row(0)).norm() == 0);
+    const MatrixD a = before.bottomRows(199) - before.topRows(199),
+                  b = after.bottomRows(199) - after.topRows(199);
+    QVERIFY((a.cwiseAbs() - b.cwiseAbs()).cwiseAbs().maxCoeff() < 1e-12);
+    const double kept = static_cast<double>((a.array() * b.array() > 0).count()),
+                 all = static_cast<double>(a.size());
+    QVERIFY2(std::abs(kept - all / 2) < 4 * std::sqrt(all) / 2, "half of the signs are kept");
+}
+
+void TestAnalysisNulls::sameSeedSameSurrogate() {
+    for (const auto kind : {NullKind::DepthShuffle, NullKind::IncrementShuffle, NullKind::SignFlip}) {
+        MatrixD a = walk(15, 5, 1), b = a, c = a;
+        RandomStream first(7, 3), again(7, 3), other(7, 4);
+        makeSurrogate(kind, a, first);
+        makeSurrogate(kind, b, again);
+        makeSurrogate(kind, c, other);
+        QVERIFY(a == b);
+        QVERIFY(a != c);
+        QCOMPARE(*parseNull(nullName(kind)), kind);
+    }
+    QVERIFY(!parseNull("horoscope"));
+}
+
+void TestAnalysisNulls::summaryByHand() {
+    MatrixD samples(4, 2);
+    samples << 1, 5, 2, 5, 3, 5, 4, 5;
+    VectorD observed(2);
+    observed << 3, NAN;
+    const auto s = summarizeNull(observed, samples, 9);
+    QCOMPARE(s.mean[0], 2.5);
+    QCOMPARE(s.pUpper[0], 3.0 / 5);  // 3 and 4 are as large or larger
+    QCOMPARE(s.pLower[0], 4.0 / 5);
+    QCOMPARE(s.p[0], 1.0);
+    QVERIFY(std::abs(s.z[0] - 0.5 / std::sqrt(5.0 / 3)) < 1e-12);
+    QVERIFY(std::abs(s.low[0] - 1.075) < 1e-12);
+    QVERIFY(std::abs(s.high[0] - 3.925) < 1e-12);
+    QVERIFY(std::isnan(s.mean[1]) && std::isnan(s.p[1]));
+    observed << 3, 5;
+    const auto constant = summarizeNull(observed, samples, 9);
+    QVERIFY2(std::isnan(constant.z[1]), "an SD of zero has no z");
+    QCOMPARE(constant.p[1], 1.0);
+}
+
+void TestAnalysisNulls::pValuesAreUniformUnderTheNull() {
+    // Random walks with symmetric steps are what sign_flip makes: the p-value of their explained variance is
+    // uniform.
+    constexpr int trials = 120, repeats = 39;
+    std::vector<double> ps;
+    for (int trial = 0; trial < trials; ++trial) {
+        std::vector<MatrixD> paths;
+        for (int n = 0; n < 6; ++n) {
+            // From zero, because the null keeps where a path starts.
+            MatrixD path = walk(10, 5, static_cast<std::uint64_t>(1000 + trial * 6 + n));
+            path.rowwise() -= Eigen::RowVectorXd(path.row(0));
+            paths.push_back(path);
+        }
+        const auto view = viewOf(paths);
+        Progress progress;
+        PcaOptions options;
+        options.components = 2;
+        const VectorD observed = pca(view, options, progress).basis.explained;
+        const auto samples = pcaExplainedOnSurrogates(
+            view, NullKind::SignFlip, 2, {repeats, static_cast<std::uint64_t>(trial), 2}, progress);
+        ps.push_back(summarizeNull(observed, samples, 0).pUpper[0]);
+    }
+    std::sort(ps.begin(), ps.end());
+    // Kolmogorov-Smirnov against the uniform law on 1/40 .. 40/40; 1.63 / sqrt(n) is its 1 % point, 1/40 the
+    // grain of the p-values.
+    double worst = 0;
+    for (int i = 0; i < trials; ++i)
+        worst = std::max(worst, std::abs((i + 1.0) / trials - ps[static_cast<std::size_t>(i)]));
+    QVERIFY2(worst < 1.63 / std::sqrt(double(trials)) + 1.0 / (repeats + 1),
+             qPrintable(QString::number(worst)));
+}
+
+void TestAnalysisNulls::threadsDoNotChangeTheNull() {
+    std::vector<MatrixD> paths;
+    for (int n = 0; n < 8; ++n) paths.push_back(walk(12, 6, static_cast<std::uint64_t>(n)));
+    const auto view = viewOf(paths);
+    Progress progress;
+    for (const auto kind : {NullKind::DepthShuffle, NullKind::IncrementShuffle, NullKind::SignFlip}) {
+        const auto one = pcaExplainedOnSurrogates(view, kind, 3, {10, 5, 1}, progress);
+        const auto three = pcaExplainedOnSurrogates(view, kind, 3, {10, 5, 3}, progress);
+        QVERIFY(one == three);
+    }
+    QVERIFY_EXCEPTION_THROWN(pcaExplainedOnSurrogates(view, NullKind::SignFlip, 3, {0, 5, 1}, progress),
+                             Error);
+}
+
+void TestAnalysisNulls::aCurvedPathIsNoWalk() {
+    // All rows follow one plane curve: three components hold far more than in surrogates with random signs.
+    std::vector<MatrixD> paths;
+    RandomStream random(3);
+    VectorD a = VectorD::Random(20).normalized(), b = VectorD::Random(20).normalized();
+    for (int n = 0; n < 10; ++n) {
+        MatrixD path(16, 20);
+        for (int p = 0; p < 16; ++p) {
+            path.row(p) = (std::cos(p * 0.3) * a + std::sin(p * 0.3) * b).transpose() * 5;
+            for (int u = 0; u < 20; ++u) path(p, u) += 0.2 * random.normal();
+        }
+        paths.push_back(path);
+    }
+    const auto view = viewOf(paths);
+    Progress progress;
+    PcaOptions options;
+    options.components = 2;
+    const VectorD observed = pca(view, options, progress).basis.explained;
+    const auto samples = pcaExplainedOnSurrogates(view, NullKind::SignFlip, 2, {99, 1, 0}, progress);
+    QCOMPARE(summarizeNull(observed, samples, 1).pUpper[0], 0.01);
+}
+
+QTEST_APPLESS_MAIN(TestAnalysisNulls)
+#include "test_analysis_nulls.moc"

@@ -1,0 +1,263 @@
+// PCA and density against independent reference values, closed forms and invariances.
+#include <QtTest>
+#include <cmath>
+
+#include "core/analysis/covariance.h"
+#include "core/analysis/density.h"
+#include "core/analysis/pca.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "golden.h"
+
+using namespace rheo;
+
+namespace {
+
+TraceView memoryView(Array3F states) {
+    TraceInfo info;
+    info.units = states.n2;
+    for (std::int64_t p = 0; p < states.n1; ++p) info.points.push_back({static_cast<int>(p), Site::Unnamed});
+    for (std::int64_t n = 0; n < states.n0; ++n) info.rows.push_back({static_cast<std::int32_t>(n), 0, -1});
+    TraceView view;
+    view.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(states));
+    return view;
+}
+
+Array3F gaussian(std::int64_t rows, std::int64_t points, std::int64_t units, std::uint64_t seed) {
+    Array3F states(rows, points, units);
+    RandomStream random(seed);
+    for (auto& x : states.data) x = static_cast<float>(random.normal());
+    return states;
+}
+
+PcaResult fit(const TraceView& view, int k) {
+    PcaOptions options;
+    options.components = k;
+    Progress progress;
+    return pca(view, options, progress);
+}
+
+}  // namespace
+
+class TestAnalysisPca : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void pcaEqualsTheReference_data();
+    void pcaEqualsTheReference();
+    void densityEqualsTheReference_data();
+    void densityEqualsTheReference();
+    void plantedSubspaceIsFound();
+    void walkInManyUnitsIsLowDimensional();
+    void lanczosAgreesWithTheDenseSolution();
+    void orderOfRowsAndUnitsDoesNotMatter();
+    void rotationOfTheBasisKeepsTheSpectrum();
+    void rowsThatAreNotFiniteAreLeftOut();
+    void maskedUnitsCountForNothing();
+    void blocksDoNotMatter();
+    void aStopIsHeeded();
+    void degenerateInputIsSaid();
+};
+
+void TestAnalysisPca::pcaEqualsTheReference_data() {
+    QTest::addColumn<QString>("group");
+    QTest::newRow("raw") << "raw";
+    QTest::newRow("rms") << "rms";
+}
+
+void TestAnalysisPca::pcaEqualsTheReference() {
+    QFETCH(QString, group);
+    const auto result = fit(golden::view(group == "raw" ? Scaling::Raw : Scaling::Rms), 6);
+    const std::string at = "/" + group.toStdString() + "/pca/";
+    const auto near = [&](const MatrixD& found, const char* name, double tolerance) {
+        const double d = golden::difference(found, golden::matrix(at + name));
+        QVERIFY2(d <= tolerance, qPrintable(QString("%1: %2").arg(name).arg(d)));
+    };
+    // Both are float64 throughout; components are as well conditioned as the gaps between eigenvalues.
+    near(result.basis.mean.transpose(), "mean", 1e-12);
+    near(result.basis.variance.transpose(), "variance", 1e-11);
+    near(result.basis.explained.transpose(), "explained", 1e-11);
+    near(result.basis.components, "components", 1e-8);
+    near(result.perPointExplained, "per_point_explained", 1e-10);
+    // Scores are kept as float32.
+    const MatrixD scores = Eigen::Map<const MatrixF>(result.scores.data.data(), 120, 13 * 6).cast<double>();
+    near(scores, "scores", 1e-6);
+}
+
+void TestAnalysisPca::densityEqualsTheReference_data() {
+    pcaEqualsTheReference_data();
+}
+
+void TestAnalysisPca::densityEqualsTheReference() {
+    QFETCH(QString, group);
+    Progress progress;
+    const auto d = density(golden::view(group == "raw" ? Scaling::Raw : Scaling::Rms), {}, progress);
+    const std::string at = "/" + group.toStdString() + "/density/";
+    const auto near = [&](const MatrixD& found, const char* name) {
+        const double difference = golden::difference(found, golden::matrix(at + name));
+        QVERIFY2(difference <= 1e-11, qPrintable(QString("%1: %2").arg(name).arg(difference)));
+    };
+    near(d.mean, "mean");
+    near(d.meanAbs, "mean_abs");
+    near(d.rms, "rms");
+    near(d.activeFraction, "active_fraction");
+    near(d.trevesRolls.transpose(), "treves_rolls");
+    near(d.hoyer.transpose(), "hoyer");
+    near(d.kurtosis.transpose(), "kurtosis");
+    near(d.participationRatio.transpose(), "participation_ratio");
+}
+
+void TestAnalysisPca::plantedSubspaceIsFound() {
+    // Two orthogonal directions of variance 9 and 4 in 40 units, noise of variance 1e-6.
+    Array3F states(300, 5, 40);
+    RandomStream random(1);
+    for (std::int64_t n = 0; n < 300; ++n)
+        for (std::int64_t p = 0; p < 5; ++p) {
+            const double a = 3 * random.normal(), b = 2 * random.normal();
+            for (std::int64_t u = 0; u < 40; ++u)
+                states.at(n, p)[u] =
+                    static_cast<float>((u == 7 ? a : 0) + (u == 30 ? -b : 0) + 1e-3 * random.normal());
+        }
+    const auto result = fit(memoryView(std::move(states)), 3);
+    QVERIFY(result.basis.components(0, 7) > 0.999);
+    QVERIFY(result.basis.components(1, 30) > 0.999);  // the sign is fixed: the largest entry is positive
+    // 1,500 draws: the SD of a sample variance is its value times sqrt(2 / 1500).
+    QVERIFY(std::abs(result.basis.variance[0] - 9) < 5 * 9 * std::sqrt(2.0 / 1500));
+    QVERIFY(std::abs(result.basis.variance[1] - 4) < 5 * 4 * std::sqrt(2.0 / 1500));
+    QVERIFY(result.basis.explained.head(2).sum() > 0.9999);
+    QCOMPARE(result.excludedRows, 0);
+}
+
+void TestAnalysisPca::walkInManyUnitsIsLowDimensional() {
+    // Three components of one walk of 65 points in very many units hold 6/pi^2 (1 + 1/4 + 1/9) = 0.827 of the
+    // variance (the known limit for long walks in high dimension).
+    Array3F states(1, 65, 3000);
+    RandomStream random(5);
+    for (std::int64_t u = 0; u < 3000; ++u) {
+        double x = 0;
+        for (std::int64_t p = 0; p < 65; ++p) {
+            states.at(0, p)[u] = static_cast<float>(x);
+            x += random.normal();
+        }
+    }
+    const auto result = fit(memoryView(std::move(states)), 3);
+    const double held = result.basis.explained.sum();
+    QVERIFY2(std::abs(held - 0.83) < 0.02, qPrintable(QString::number(held)));
+}
+
+void TestAnalysisPca::lanczosAgreesWithTheDenseSolution() {
+    // Above 1,024 columns the solver is another; a matrix with a known spectrum decides.
+    const Eigen::Index n = 1100;
+    MatrixD x = MatrixD::Zero(n, n);
+    for (Eigen::Index i = 0; i < n; ++i) x(i, i) = 1.0 / (1.0 + static_cast<double>(i));
+    // A Householder reflection keeps the eigenvalues and mixes all columns.
+    VectorD v = VectorD::LinSpaced(n, 1, 2).normalized();
+    const MatrixD h = MatrixD::Identity(n, n) - 2 * v * v.transpose();
+    x = h * x * h;
+    MatrixD vectors;
+    const VectorD values = largestEigenvalues(x, 5, &vectors, Progress{});
+    for (int i = 0; i < 5; ++i) {
+        QVERIFY(std::abs(values[i] - 1.0 / (1 + i)) < 1e-10);
+        QVERIFY((x * vectors.row(i).transpose() - values[i] * vectors.row(i).transpose()).norm() < 1e-9);
+    }
+}
+
+void TestAnalysisPca::orderOfRowsAndUnitsDoesNotMatter() {
+    const auto states = gaussian(30, 4, 12, 9);
+    Array3F turned(30, 4, 12);
+    for (std::int64_t n = 0; n < 30; ++n)
+        for (std::int64_t p = 0; p < 4; ++p)
+            for (std::int64_t u = 0; u < 12; ++u) turned.at(29 - n, p)[11 - u] = states.at(n, p)[u];
+    const auto a = fit(memoryView(states), 4), b = fit(memoryView(turned), 4);
+    QVERIFY((a.basis.variance - b.basis.variance).cwiseAbs().maxCoeff() < 1e-12);
+    Progress progress;
+    const auto da = density(memoryView(states), {}, progress), db = density(memoryView(turned), {}, progress);
+    QVERIFY((da.participationRatio - db.participationRatio).cwiseAbs().maxCoeff() < 1e-10);
+    QVERIFY((da.hoyer - db.hoyer).cwiseAbs().maxCoeff() < 1e-12);
+    QVERIFY((da.mean - db.mean.rowwise().reverse()).cwiseAbs().maxCoeff() < 1e-12);
+}
+
+void TestAnalysisPca::rotationOfTheBasisKeepsTheSpectrum() {
+    const auto states = gaussian(40, 3, 16, 2);
+    const MatrixD random = MatrixD::Random(16, 16);
+    const MatrixD q = Eigen::HouseholderQR<MatrixD>(random).householderQ();
+    Array3F turned(40, 3, 16);
+    Eigen::Map<MatrixF>(turned.data.data(), 120, 16) =
+        (Eigen::Map<const MatrixF>(states.data.data(), 120, 16).cast<double>() * q).cast<float>();
+    const auto a = fit(memoryView(states), 5), b = fit(memoryView(turned), 5);
+    QVERIFY((a.basis.variance - b.basis.variance).cwiseAbs().maxCoeff() < 1e-6);  // float32 storage
+}
+
+void TestAnalysisPca::rowsThatAreNotFiniteAreLeftOut() {
+    auto states = gaussian(20, 3, 6, 4);
+    Array3F fewer(18, 3, 6);
+    std::copy(states.data.begin() + 2 * 18, states.data.end(), fewer.data.begin());
+    states.at(0, 1)[3] = NAN;
+    states.at(1, 2)[0] = INFINITY;
+    const auto a = fit(memoryView(states), 3), b = fit(memoryView(fewer), 3);
+    QCOMPARE(a.excludedRows, 2);
+    QVERIFY((a.basis.variance - b.basis.variance).cwiseAbs().maxCoeff() < 1e-13);
+    QVERIFY(std::isnan(a.scores.at(0, 0)[0]) && std::isnan(a.scores.at(1, 0)[0]));
+    QCOMPARE(a.scores.at(2, 1)[0], b.scores.at(0, 1)[0]);
+    auto all = gaussian(2, 3, 6, 4);
+    all.at(0, 0)[0] = all.at(1, 0)[0] = NAN;
+    QVERIFY_EXCEPTION_THROWN(fit(memoryView(all), 2), Error);
+}
+
+void TestAnalysisPca::maskedUnitsCountForNothing() {
+    auto states = gaussian(40, 4, 10, 6);
+    Array3F without(40, 4, 9);
+    for (std::int64_t n = 0; n < 40; ++n)
+        for (std::int64_t p = 0; p < 4; ++p) {
+            for (std::int64_t u = 0, v = 0; u < 10; ++u)
+                if (u != 4) without.at(n, p)[v++] = states.at(n, p)[u];
+            states.at(n, p)[4] *= 1000;  // a massive unit
+        }
+    auto masked = memoryView(states);
+    masked.maskedUnits = {4};
+    masked.scaling = Scaling::Rms;
+    auto plain = memoryView(without);
+    plain.scaling = Scaling::Rms;
+    QVERIFY((fit(masked, 4).basis.variance - fit(plain, 4).basis.variance).cwiseAbs().maxCoeff() < 1e-12);
+    Progress progress;
+    const auto a = density(masked, {}, progress), b = density(plain, {}, progress);
+    QVERIFY((a.trevesRolls - b.trevesRolls).cwiseAbs().maxCoeff() < 1e-12);
+    QVERIFY((a.kurtosis - b.kurtosis).cwiseAbs().maxCoeff() < 1e-11);
+    QVERIFY((a.participationRatio - b.participationRatio).cwiseAbs().maxCoeff() < 1e-10);
+}
+
+void TestAnalysisPca::blocksDoNotMatter() {
+    const auto view = memoryView(gaussian(50, 7, 20, 8));
+    PcaOptions small, large;
+    small.memoryBytes = 1;  // a row at a time
+    Progress progress;
+    const auto a = pca(view, small, progress), b = pca(view, large, progress);
+    QVERIFY((a.basis.variance - b.basis.variance).cwiseAbs().maxCoeff() < 1e-12);
+    QVERIFY(a.scores.data.size() == b.scores.data.size());
+}
+
+void TestAnalysisPca::aStopIsHeeded() {
+    std::stop_source source;
+    source.request_stop();
+    Progress stopped(source.get_token());
+    const auto view = memoryView(gaussian(20, 3, 6, 4));
+    QVERIFY_EXCEPTION_THROWN(pca(view, {}, stopped), Cancelled);
+    QVERIFY_EXCEPTION_THROWN(density(view, {}, stopped), Cancelled);
+}
+
+void TestAnalysisPca::degenerateInputIsSaid() {
+    Array3F constant(10, 3, 5);
+    std::fill(constant.data.begin(), constant.data.end(), 2.0f);
+    const auto result = fit(memoryView(constant), 2);
+    QVERIFY2(std::isnan(result.basis.explained[0]), "nothing varies, so no share of it is explained");
+    Progress progress;
+    QVERIFY(std::isnan(density(memoryView(constant), {}, progress).kurtosis[0]));
+    QVERIFY(std::isnan(density(memoryView(gaussian(2, 3, 5, 1)), {}, progress).participationRatio[0]));
+    auto view = memoryView(gaussian(10, 3, 5, 1));
+    view.points = {2, 1};
+    QVERIFY_EXCEPTION_THROWN(fit(view, 2), Error);
+    view.points = {0, 3};
+    QVERIFY_EXCEPTION_THROWN(fit(view, 2), Error);
+}
+
+QTEST_APPLESS_MAIN(TestAnalysisPca)
+#include "test_analysis_pca.moc"
