@@ -13,6 +13,7 @@
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
 #include "core/checkpoint/json.h"
+#include "core/checkpoint/model_cache.h"
 
 namespace rheo {
 
@@ -178,14 +179,9 @@ MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t ba
     return forecast;
 }
 
-std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& folder) {
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& name) {
+    const fs::path folder = locateModel(name.string());
     std::error_code failed;
-    if (!fs::is_directory(folder, failed))
-        throw Error(ErrorCode::NotFound,
-                    fmt::format("there is no model folder {}; give a folder that holds config.json and "
-                                "model.safetensors",
-                                folder.string()),
-                    folder.string());
     if (!fs::exists(folder / "config.json", failed))
         throw Error(ErrorCode::NotFound,
                     fmt::format("{} holds no config.json, so it is not a model folder; choose the folder "
@@ -195,9 +191,9 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& folder) {
 
     std::shared_ptr<Checkpoint> checkpoint(new Checkpoint);
     checkpoint->m_folder = folder;
-    const std::string name = (folder / "config.json").string();
+    const std::string configFile = (folder / "config.json").string();
     const std::string text = readFile(resolved(folder, "config.json"), maxConfigBytes);
-    checkpoint->m_config = parseModelConfig(text, name);
+    checkpoint->m_config = parseModelConfig(text, configFile);
     Sha256 hash;
     hash.update(text);
     checkpoint->m_configSha256 = hash.hex();

@@ -38,13 +38,14 @@ std::optional<std::int64_t> availableMemory();
 /// weights are mapped, and read when used. Immutable.
 class Checkpoint {
 public:
-    /// Throws Error(NotFound) if there is no such folder or it has no config.json; Error(Unsupported) as
+    /// `folder`: a model's folder, or what else locateModel understands (ORG/NAME in the local cache).
+    /// Throws Error(NotFound) if there is no such model or it has no config.json; Error(Unsupported) as
     /// parseModelConfig; Error(Format) for a damaged file; Error(Mismatch) naming the tensors that are
     /// missing, surplus or of another shape than the config says. A folder without weights opens: see
     /// `weightsMissing`.
     static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder);
 
-    const std::filesystem::path& folder() const { return m_folder; }
+    const std::filesystem::path& folder() const { return m_folder; }  ///< where it was found
     const ModelConfig& config() const { return m_config; }
     std::optional<std::filesystem::path> tokenizerPath() const;
 

@@ -1,0 +1,167 @@
+#include "core/checkpoint/model_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/base/output_file.h"
+#include "core/checkpoint/json.h"
+#include "core/checkpoint/model_config.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view folderPrefix = "models--";
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+/// "~/x" as shells and the Hugging Face libraries read it.
+fs::path expanded(const std::string& path) {
+    if (path == "~" || path.starts_with("~/")) return fs::path(environment("HOME") + path.substr(1));
+    return path;
+}
+
+bool isPlainWord(std::string_view word) {
+    if (word.empty() || word == "." || word == ".." || word.size() > 200) return false;
+    return std::all_of(word.begin(), word.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '-' || c == '_';
+    });
+}
+
+/// The cache's folder name of "ORG/NAME" (or a "NAME" of the early days); empty if it is no such name.
+std::string cacheName(std::string_view model) {
+    const auto slash = model.find('/');
+    if (slash == std::string_view::npos)
+        return isPlainWord(model) ? fmt::format("{}{}", folderPrefix, model) : "";
+    const std::string_view organisation = model.substr(0, slash);
+    const std::string_view name = model.substr(slash + 1);
+    if (!isPlainWord(organisation) || !isPlainWord(name)) return "";
+    return fmt::format("{}{}--{}", folderPrefix, organisation, name);
+}
+
+/// "models--ORG--NAME" -> "ORG/NAME".
+std::string modelName(std::string folder) {
+    folder.erase(0, folderPrefix.size());
+    if (const auto dashes = folder.find("--"); dashes != std::string::npos) folder.replace(dashes, 2, "/");
+    return folder;
+}
+
+/// The main revision in a folder models--ORG--NAME: the one refs/main names, else the newest there is.
+std::optional<fs::path> mainSnapshot(const fs::path& home) {
+    std::error_code failed;
+    try {
+        std::string revision = readFile(home / "refs" / "main", 1000);
+        while (!revision.empty() &&
+               (revision.back() == '\n' || revision.back() == '\r' || revision.back() == ' '))
+            revision.pop_back();
+        if (isPlainWord(revision) && fs::is_directory(home / "snapshots" / revision, failed))
+            return home / "snapshots" / revision;
+    } catch (const Error&) {
+        failed.clear();  // models put there by hand have no refs
+    }
+    std::optional<fs::path> newest;
+    fs::file_time_type when;
+    for (const auto& entry : fs::directory_iterator(home / "snapshots", failed)) {
+        if (!entry.is_directory(failed)) continue;
+        const auto time = entry.last_write_time(failed);
+        if (newest && time <= when) continue;
+        newest = entry.path();
+        when = time;
+    }
+    return newest;
+}
+
+}  // namespace
+
+fs::path modelCacheFolder() {
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+        if (const std::string given = environment(name); !given.empty()) return expanded(given);
+    if (const std::string home = environment("HF_HOME"); !home.empty()) return expanded(home) / "hub";
+    if (const std::string cache = environment("XDG_CACHE_HOME"); !cache.empty())
+        return fs::path(cache) / "huggingface" / "hub";
+    return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
+}
+
+fs::path locateModel(const std::string& name) {
+    std::error_code failed;
+    fs::path path = expanded(name);
+    if (path.has_relative_path() && !path.has_filename()) path = path.parent_path();  // "folder/"
+    if (fs::is_directory(path, failed)) {
+        if (fs::exists(path / "config.json", failed) || !fs::is_directory(path / "snapshots", failed))
+            return path;
+        if (const auto snapshot = mainSnapshot(path)) return *snapshot;
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format("{} is a folder of the Hugging Face cache without a finished download; fetch the "
+                        "model again",
+                        path.string()),
+            path.string());
+    }
+    if (fs::exists(path, failed))
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("{} is a file; give the folder that holds config.json and model.safetensors",
+                                path.string()),
+                    path.string());
+    const std::string folder = cacheName(name);
+    if (folder.empty())
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("there is no model folder {}; give a folder that holds config.json and "
+                                "model.safetensors, or ORG/NAME of a model in the Hugging Face cache",
+                                name),
+                    name);
+    const fs::path cache = modelCacheFolder();
+    if (const auto snapshot = mainSnapshot(cache / folder)) return *snapshot;
+    throw Error(
+        ErrorCode::NotFound,
+        fmt::format("there is neither a folder {} nor a model of that name in {}; nothing is downloaded "
+                    "here: fetch it with `hf download {}`",
+                    name, cache.string(), name),
+        name);
+}
+
+std::vector<CachedModel> cachedModels() {
+    const auto known = knownArchitectures();
+    std::vector<CachedModel> models;
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator(modelCacheFolder(), failed)) {
+        const std::string folder = entry.path().filename().string();
+        if (!folder.starts_with(folderPrefix)) continue;
+        const auto snapshot = mainSnapshot(entry.path());
+        if (!snapshot || !fs::exists(*snapshot / "config.json", failed)) continue;
+        CachedModel model;
+        model.name = modelName(folder);
+        model.folder = *snapshot;
+        try {
+            const std::string file = (*snapshot / "config.json").string();
+            const auto config = parseJsonObject(readFile(file, 4 << 20), file);
+            const auto type = config.find("model_type");
+            if (type != config.end() && type->is_string())
+                model.architecture = type->get<std::string>().substr(0, 100);
+        } catch (const Error&) {
+            model.architecture.clear();  // listed all the same: opening it says what is wrong
+        }
+        model.known = std::find(known.begin(), known.end(), model.architecture) != known.end();
+        for (const auto& file : fs::directory_iterator(*snapshot, failed))
+            if (file.path().extension() == ".safetensors") {
+                const auto size = fs::file_size(file.path(), failed);
+                if (!failed) model.bytes += static_cast<std::int64_t>(size);
+            }
+        models.push_back(std::move(model));
+    }
+    std::sort(models.begin(), models.end(),
+              [](const CachedModel& a, const CachedModel& b) { return a.name < b.name; });
+    return models;
+}
+
+}  // namespace rheo

@@ -1,0 +1,172 @@
+// Models by name: folders, folders of the Hugging Face cache, ORG/NAME.
+#include <QTemporaryDir>
+#include <QtTest>
+#include <filesystem>
+#include <fstream>
+
+#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/model_cache.h"
+#include "expect_error.h"
+
+using namespace rheo;
+using namespace rheo::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path tiny = fs::path(RHEO_FIXTURES) / "models" / "llama-3-new-config" / "model";
+
+/// `model` in `cache` as the Hugging Face libraries keep it: a snapshot of links into blobs.
+fs::path addToCache(const fs::path& cache, const std::string& folder, const std::string& revision,
+                    const fs::path& model = tiny) {
+    const fs::path home = cache / folder;
+    const fs::path snapshot = home / "snapshots" / revision;
+    fs::create_directories(snapshot);
+    fs::create_directories(home / "blobs");
+    for (const auto& entry : fs::directory_iterator(model)) {
+        const std::string blob = revision + "-" + entry.path().filename().string();
+        fs::copy_file(entry.path(), home / "blobs" / blob);
+        fs::create_symlink(fs::path("../../blobs") / blob, snapshot / entry.path().filename());
+    }
+    return snapshot;
+}
+
+void setMain(const fs::path& cache, const std::string& folder, const std::string& revision) {
+    fs::create_directories(cache / folder / "refs");
+    std::ofstream(cache / folder / "refs" / "main") << revision;
+}
+
+}  // namespace
+
+class TestCheckpointCache : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void init();
+    void environmentChoosesTheFolder();
+    void findsByName();
+    void mainRevisionCounts();
+    void foldersGoFirst();
+    void saysHowToFetch();
+    void refusesNames_data();
+    void refusesNames();
+    void listsModels();
+
+private:
+    std::unique_ptr<QTemporaryDir> m_folder;
+    fs::path m_cache;
+};
+
+void TestCheckpointCache::init() {
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"})
+        qunsetenv(name);
+    m_folder = std::make_unique<QTemporaryDir>();
+    m_cache = fs::path(m_folder->path().toStdString()) / "hub";
+    fs::create_directories(m_cache);
+    qputenv("HF_HUB_CACHE", QByteArray::fromStdString(m_cache.string()));
+}
+
+void TestCheckpointCache::environmentChoosesTheFolder() {
+    QCOMPARE(modelCacheFolder().string(), m_cache.string());
+    qputenv("HF_HOME", "/somewhere");
+    QCOMPARE(modelCacheFolder().string(), m_cache.string());
+    qunsetenv("HF_HUB_CACHE");
+    QCOMPARE(modelCacheFolder().string(), std::string("/somewhere/hub"));
+    qunsetenv("HF_HOME");
+    qputenv("XDG_CACHE_HOME", "/caches");
+    QCOMPARE(modelCacheFolder().string(), std::string("/caches/huggingface/hub"));
+    qunsetenv("XDG_CACHE_HOME");
+    qputenv("HOME", "/home/someone");
+    QCOMPARE(modelCacheFolder().string(), std::string("/home/someone/.cache/huggingface/hub"));
+    qputenv("HF_HOME", "~/models");
+    QCOMPARE(modelCacheFolder().string(), std::string("/home/someone/models/hub"));
+}
+
+void TestCheckpointCache::findsByName() {
+    const fs::path snapshot = addToCache(m_cache, "models--some-org--tiny.llama_1", "abc123");
+    setMain(m_cache, "models--some-org--tiny.llama_1", "abc123");
+    QCOMPARE(locateModel("some-org/tiny.llama_1").string(), snapshot.string());
+    QCOMPARE(locateModel((m_cache / "models--some-org--tiny.llama_1").string()).string(), snapshot.string());
+    QCOMPARE(locateModel(snapshot.string()).string(), snapshot.string());
+    QCOMPARE(locateModel(snapshot.string() + "/").string(), snapshot.string());
+    const auto checkpoint = Checkpoint::open("some-org/tiny.llama_1");
+    QCOMPARE(checkpoint->tensors().size(), std::size_t{39});
+    QCOMPARE(checkpoint->folder().string(), snapshot.string());
+    QVERIFY(checkpoint->tokenizerPath().has_value());
+    addToCache(m_cache, "models--old", "r");
+    QCOMPARE(Checkpoint::open("old")->tensors().size(), std::size_t{39});
+}
+
+void TestCheckpointCache::mainRevisionCounts() {
+    const std::string folder = "models--o--n";
+    const fs::path first = addToCache(m_cache, folder, "aaa");
+    const fs::path second = addToCache(m_cache, folder, "bbb");
+    fs::last_write_time(first, fs::file_time_type::clock::now() + std::chrono::hours(1));
+    QCOMPARE(locateModel("o/n").string(), first.string());  // the newest, without refs
+    setMain(m_cache, folder, "bbb\n");
+    QCOMPARE(locateModel("o/n").string(), second.string());
+    setMain(m_cache, folder, "../../../etc");
+    QCOMPARE(locateModel("o/n").string(), first.string());
+}
+
+void TestCheckpointCache::foldersGoFirst() {
+    addToCache(m_cache, "models--org--name", "abc");
+    const QDir before = QDir::current();
+    const fs::path here = m_folder->path().toStdString();
+    fs::create_directories(here / "org" / "name");
+    fs::copy_file(tiny / "config.json", here / "org" / "name" / "config.json");
+    QDir::setCurrent(m_folder->path());
+    const std::string found = locateModel("org/name").string();
+    QDir::setCurrent(before.path());
+    QCOMPARE(found, std::string("org/name"));
+}
+
+void TestCheckpointCache::saysHowToFetch() {
+    EXPECT_ERROR(ErrorCode::NotFound,
+                 (QStringList{"hf download some/thing", QString::fromStdString(m_cache.string())}),
+                 Checkpoint::open("some/thing"));
+    fs::create_directories(m_cache / "models--some--thing" / "snapshots");
+    EXPECT_ERROR(ErrorCode::NotFound, QStringList{"hf download some/thing"}, Checkpoint::open("some/thing"));
+    EXPECT_ERROR(ErrorCode::NotFound, QStringList{"finished download"},
+                 Checkpoint::open(m_cache / "models--some--thing"));
+    std::ofstream(m_cache / "a_file") << "x";
+    EXPECT_ERROR(ErrorCode::NotFound, QStringList{"is a file"}, Checkpoint::open(m_cache / "a_file"));
+}
+
+void TestCheckpointCache::refusesNames_data() {
+    QTest::addColumn<QString>("name");
+    for (const char* name : {"../../etc", "a/b/c", "/not/there", "a b/c", "org/..", "", "org/"})
+        QTest::newRow(name) << QString(name);
+}
+
+void TestCheckpointCache::refusesNames() {
+    QFETCH(QString, name);
+    EXPECT_ERROR(ErrorCode::NotFound, QStringList{"no"},
+                 locateModel("/nowhere-at-all/" + name.toStdString()));
+    if (name != "../../etc")
+        EXPECT_ERROR(ErrorCode::NotFound, QStringList{"no"}, locateModel(name.toStdString()));
+}
+
+void TestCheckpointCache::listsModels() {
+    QVERIFY(cachedModels().empty());
+    addToCache(m_cache, "models--b--llama", "1");
+    addToCache(m_cache, "models--a--phi", "1", fs::path(RHEO_FIXTURES) / "models" / "phi3" / "model");
+    fs::create_directories(m_cache / "models--c--empty");
+    fs::create_directories(m_cache / "datasets--d--e");
+    const fs::path odd = m_cache / "models--z--odd" / "snapshots" / "1";
+    fs::create_directories(odd);
+    std::ofstream(odd / "config.json") << R"({"model_type":"mamba"})";
+    const auto models = cachedModels();
+    QCOMPARE(models.size(), std::size_t{3});
+    QCOMPARE(models[0].name, std::string("a/phi"));
+    QCOMPARE(models[0].architecture, std::string("phi3"));
+    QVERIFY(models[0].known);
+    QCOMPARE(models[1].name, std::string("b/llama"));
+    QCOMPARE(models[1].bytes, std::int64_t{379656});
+    QCOMPARE(models[2].architecture, std::string("mamba"));
+    QVERIFY(!models[2].known);
+    qputenv("HF_HUB_CACHE", "/nowhere-at-all");
+    QVERIFY(cachedModels().empty());
+}
+
+QTEST_APPLESS_MAIN(TestCheckpointCache)
+#include "test_checkpoint_cache.moc"
