@@ -1,0 +1,384 @@
+// The window as a person uses it: the demo opens, the handle is dragged with the mouse, the path and the
+// tokens change, undo brings the natural path back, and the view is exported. Real model, real events, a real
+// (virtual) display.
+#include <QApplication>
+#include <QDir>
+#include <QFile>
+#include <QMessageBox>
+#include <QSettings>
+#include <QSlider>
+#include <QStandardPaths>
+#include <QStyleFactory>
+#include <QTemporaryDir>
+#include <QTimer>
+#include <QXmlStreamReader>
+#include <QtTest>
+
+#include "app/main_window.h"
+#include "app/resource_paths.h"
+#include "widgets/views/banner.h"
+#include "widgets/views/density_view.h"
+#include "widgets/views/depth_bar.h"
+#include "widgets/views/source_panel.h"
+#include "widgets/views/teleport_panel.h"
+#include "widgets/views/trajectory_view.h"
+
+using namespace rheo;
+
+class TestAppWindow : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void cleanupTestCase();
+    void theDemoIsThere();
+    void drawsOnlyWhenAsked();
+    void clickSelectsTheTrajectoryUnderTheMouse();
+    void depthSliderMovesTheHandle();
+    void dragChangesPathAndTokens();
+    void undoAndRedoBringBackTheNaturalPathAndTheTeleport();
+    void escapeTakesADragBack();
+    void arrowKeysMoveTheHandle();
+    void typedCoordinatesTeleport();
+    void aPromptIsAddedAndTheBasisStays();
+    void densityIsComputedOnRequest();
+    void exportsAreVectors();
+    void cameraPresetsAndPerspective();
+    void survivesAnotherWindow();
+    void errorsKeepWhatWasOpen();
+    void closingAsksWhenSomethingWouldBeLost();
+
+private:
+    TrajectoryCanvas* canvas() const { return m_window->trajectories()->canvas(); }
+    bool settled() const { return m_window->workspace().jobs().isIdle(); }
+    void dragHandle(const QPoint& by) {
+        const QPoint from = canvas()->placeOf(*canvas()->handle()).toPoint();
+        QTest::mouseMove(canvas(), from);
+        QTest::mousePress(canvas(), Qt::LeftButton, {}, from);
+        for (int i = 1; i <= 10; ++i) {
+            QTest::mouseMove(canvas(), from + by * i / 10);
+            QTest::qWait(15);
+        }
+        QTest::mouseRelease(canvas(), Qt::LeftButton, {}, from + by);
+    }
+    QTemporaryDir m_dir;
+    std::unique_ptr<MainWindow> m_window;
+};
+
+void TestAppWindow::initTestCase() {
+    QStandardPaths::setTestModeEnabled(true);
+    QSettings().clear();
+    m_window = std::make_unique<MainWindow>();
+    m_window->setThemeChoice(ThemeChoice::Light);
+    m_window->resize(1280, 800);
+    m_window->show();
+    QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
+    m_window->openDemo(60);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().state()->scores != nullptr, 120000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
+}
+
+void TestAppWindow::cleanupTestCase() {
+    m_window.reset();
+}
+
+void TestAppWindow::theDemoIsThere() {
+    QCOMPARE(m_window->workspace().state()->rows(), 60);
+    QVERIFY(canvas()->figure() != nullptr);
+    QVERIFY2(canvas()->trouble().isEmpty(), qPrintable(canvas()->trouble()));
+    QTRY_VERIFY(canvas()->frames() > 0);
+    // Lines of the data are on screen: the picture holds colours that are neither background nor grey.
+    const QImage image = canvas()->grabFramebuffer();
+    int coloured = 0;
+    for (int y = 0; y < image.height(); y += 2)
+        for (int x = 0; x < image.width(); x += 2) coloured += QColor(image.pixel(x, y)).hsvSaturation() > 80;
+    QVERIFY2(coloured > 300, qPrintable(QString::number(coloured)));
+}
+
+void TestAppWindow::drawsOnlyWhenAsked() {
+    QTest::qWait(500);
+    const auto before = canvas()->frames();
+    QTest::qWait(1000);
+    QCOMPARE(canvas()->frames(), before);
+    canvas()->requestRender();
+    QTRY_COMPARE(canvas()->frames(), before + 1);
+}
+
+void TestAppWindow::clickSelectsTheTrajectoryUnderTheMouse() {
+    const auto state = m_window->workspace().state();
+    const std::int64_t row = 17, point = 64;
+    const auto z = state->scores->line(row, point);
+    QSignalSpy clicked(canvas(), &TrajectoryCanvas::rowClicked);
+    const QPoint at = canvas()->placeOf({z[0], z[1], z[2]}).toPoint();
+    QVERIFY(canvas()->rect().contains(at));
+    QTest::mouseClick(canvas(), Qt::LeftButton, {}, at);
+    QCOMPARE(clicked.size(), 1);
+    QVERIFY(m_window->selection().row().has_value());
+    QCOMPARE(m_window->selection().row()->value(), clicked[0][0].toLongLong());
+    m_window->selection().selectRow(RowIndex{3});
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+}
+
+void TestAppWindow::depthSliderMovesTheHandle() {
+    m_window->selection().selectPoint(PointIndex{10});
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().point().value(), 10, 10000);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+    QTRY_VERIFY(canvas()->handle().has_value());
+    const auto z = m_window->workspace().state()->scores->line(3, 10);
+    // The handle stands where the trajectory is: the same state, computed in another shape of batch.
+    for (int c = 0; c < 3; ++c)
+        QVERIFY(std::abs((*canvas()->handle())[c] - double(z[static_cast<std::size_t>(c)])) < 1e-2);
+    QTest::keyClick(m_window->depthBar()->slider(), Qt::Key_Right);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().point().value(), 11, 10000);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+}
+
+void TestAppWindow::dragChangesPathAndTokens() {
+    auto& teleport = m_window->teleport();
+    canvas()->fitToData();
+    QTRY_VERIFY(canvas()->handle().has_value());
+    const MatrixD natural = teleport.naturalPath();
+    QSignalSpy paths(&teleport, &TeleportModel::pathChanged);
+    const int made = static_cast<int>(m_window->workspace().state()->teleports.size());
+    dragHandle({160, -90});
+    QTRY_VERIFY_WITH_TIMEOUT(teleport.result() != nullptr, 30000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    QVERIFY2(paths.size() >= 2, "the path followed while the handle was dragged");
+    QVERIFY(teleport.isMoved());
+    QCOMPARE(teleport.teleportedPath().rows(), natural.rows());
+    QVERIFY((teleport.teleportedPath() - natural).norm() > 1);
+    QCOMPARE(static_cast<int>(m_window->workspace().state()->teleports.size()), made + 1);
+    // The first point of the path is where the handle was let go.
+    QVERIFY((teleport.teleportedPath().row(0).transpose() - teleport.target()).norm() < 1e-2);
+    bool changed = false;
+    for (const auto& token : teleport.nextTokens(8))
+        changed |= std::abs(token.natural - token.teleported) > 1e-6;
+    QVERIFY2(changed, "the next tokens are others");
+    QTRY_VERIFY_WITH_TIMEOUT(teleport.result() && teleport.result()->controlDistance.rows() == 32, 30000);
+    QVERIFY(m_window->teleportPanel()->curves()->figure() != nullptr);
+}
+
+void TestAppWindow::undoAndRedoBringBackTheNaturalPathAndTheTeleport() {
+    auto& teleport = m_window->teleport();
+    const MatrixD moved = teleport.teleportedPath();
+    QTest::keyClick(m_window.get(), Qt::Key_Z, Qt::ControlModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().state()->teleports.empty(), 5000);
+    QTRY_VERIFY_WITH_TIMEOUT(!teleport.isMoved(), 5000);
+    QTRY_VERIFY((*canvas()->handle() - Eigen::Vector3d(teleport.naturalScores().head<3>())).norm() < 1e-9);
+    QTest::keyClick(m_window.get(), Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->workspace().state()->teleports.size(), std::size_t(1), 5000);
+    m_window->teleport().showTeleport(m_window->workspace().state()->teleports[0]->id);
+    QTRY_VERIFY_WITH_TIMEOUT(
+        teleport.teleportedPath().size() == moved.size() && (teleport.teleportedPath() - moved).norm() < 1e-4,
+        20000);
+    teleport.showNatural();
+    QTRY_VERIFY(!teleport.isMoved());
+}
+
+void TestAppWindow::escapeTakesADragBack() {
+    auto& teleport = m_window->teleport();
+    QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 20000);
+    const auto made = m_window->workspace().state()->teleports.size();
+    const QPoint from = canvas()->placeOf(*canvas()->handle()).toPoint();
+    canvas()->setFocus();
+    QTest::mousePress(canvas(), Qt::LeftButton, {}, from);
+    QTest::mouseMove(canvas(), from + QPoint(50, 20));
+    QVERIFY(canvas()->isDragging());
+    QTest::keyClick(canvas(), Qt::Key_Escape);
+    QVERIFY(!canvas()->isDragging());
+    QTest::mouseRelease(canvas(), Qt::LeftButton, {}, from + QPoint(50, 20));
+    QTRY_VERIFY(!teleport.isMoved());
+    QCOMPARE(m_window->workspace().state()->teleports.size(), made);
+}
+
+void TestAppWindow::arrowKeysMoveTheHandle() {
+    auto& teleport = m_window->teleport();
+    QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 20000);
+    const auto made = m_window->workspace().state()->teleports.size();
+    const QPointF before = canvas()->placeOf(*canvas()->handle());
+    canvas()->setFocus();
+    for (int i = 0; i < 4; ++i) QTest::keyClick(canvas(), Qt::Key_Right);
+    const QPointF after = canvas()->placeOf(*canvas()->handle());
+    QVERIFY2(std::abs(after.x() - before.x() - 40) < 1 && std::abs(after.y() - before.y()) < 1,
+             "ten pixels a key, to the right on the screen");
+    QTest::keyClick(canvas(), Qt::Key_Return);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->workspace().state()->teleports.size(), made + 1, 20000);
+}
+
+void TestAppWindow::typedCoordinatesTeleport() {
+    auto& teleport = m_window->teleport();
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    const auto made = m_window->workspace().state()->teleports.size();
+    auto* box = m_window->teleportPanel()->coordinate(0);
+    const double goal = std::round(teleport.naturalScores()[0]) + 5;
+    reinterpret_cast<QWidget*>(box)->setFocus();
+    QTest::keyClick(reinterpret_cast<QWidget*>(box), Qt::Key_A, Qt::ControlModifier);
+    QTest::keyClicks(reinterpret_cast<QWidget*>(box), QLocale().toString(goal, 'f', 3));
+    QTest::keyClick(reinterpret_cast<QWidget*>(box), Qt::Key_Return);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->workspace().state()->teleports.size(), made + 1, 20000);
+    QVERIFY(std::abs(teleport.target()[0] - goal) < 1e-9);
+}
+
+void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
+    const auto before = m_window->workspace().state();
+    QVERIFY(m_window->workspace().addPrompt("It was the best of times, it was the worst of").value() > 0);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->workspace().state()->rows(), before->rows() + 1, 30000);
+    const auto after = m_window->workspace().state();
+    QVERIFY2(after->basis == before->basis, "the basis stays");
+    QVERIFY(after->basisIsStale());
+    QTRY_VERIFY(m_window->banner()->isVisible() && !m_window->banner()->isError());
+    QTRY_VERIFY(after->scores->n0 == before->rows() + 1);
+    m_window->workspace().refitBasis();
+    QTRY_VERIFY_WITH_TIMEOUT(!m_window->workspace().state()->basisIsStale(), 30000);
+    QVERIFY(m_window->workspace().state()->basis != before->basis);
+    m_window->workspace().undoStack()->undo();
+    QVERIFY(m_window->workspace().state()->basis == before->basis);
+    m_window->workspace().undoStack()->undo();
+    QCOMPARE(m_window->workspace().state()->rows(), before->rows());
+}
+
+void TestAppWindow::densityIsComputedOnRequest() {
+    QVERIFY2(m_window->workspace().state()->density == nullptr, "nothing heavy starts by itself");
+    m_window->workspace().computeDensity();
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().state()->density != nullptr, 60000);
+    QTest::keyClick(m_window.get(), Qt::Key_2, Qt::ControlModifier);
+    auto* figure = m_window->density()->figureWidget();
+    QTRY_VERIFY(figure->isVisible() && figure->figure() != nullptr);
+    QTest::qWait(100);
+    QSignalSpy hovered(figure, &FigureWidget::cellHovered);
+    const QRectF plot = figure->painter().plotRect(0);
+    QVERIFY(plot.width() > 100);
+    QTest::mouseMove(figure, plot.center().toPoint() - QPoint(3, 3));
+    QTest::mouseMove(figure, plot.center().toPoint());
+    QTRY_VERIFY(!hovered.isEmpty());
+    QVERIFY2(hovered.last()[0].toString().startsWith("unit "), qPrintable(hovered.last()[0].toString()));
+    QTest::mouseClick(figure, Qt::LeftButton, {}, plot.center().toPoint());
+    QVERIFY(hovered.last()[0].toString().startsWith(
+        QString("unit %1 ").arg(m_window->selection().unit().value())));
+}
+
+void TestAppWindow::exportsAreVectors() {
+    QTest::keyClick(m_window.get(), Qt::Key_1, Qt::ControlModifier);
+    const QString svg = m_dir.filePath("view.svg");
+    QVERIFY(m_window->exportView(svg, 160, 120, 300, false, false));
+    QFile file(svg);
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QXmlStreamReader xml(&file);
+    int paths = 0, texts = 0, images = 0;
+    QString metadata;
+    while (!xml.atEnd()) {
+        xml.readNext();
+        if (!xml.isStartElement()) continue;
+        paths += xml.name() == QLatin1String("path");
+        texts += xml.name() == QLatin1String("text");
+        images += xml.name() == QLatin1String("image");
+        if (xml.name() == QLatin1String("metadata"))
+            metadata = xml.readElementText(QXmlStreamReader::IncludeChildElements);
+    }
+    QVERIFY2(!xml.hasError(), qPrintable(xml.errorString()));
+    QVERIFY2(paths > 50, qPrintable(QString::number(paths)));
+    QVERIFY(texts > 8);
+    QCOMPARE(images, 0);
+    QVERIFY(metadata.contains("trajectories"));
+    QVERIFY2(!m_window->exportView(svg, 160, 120, 300, false, false), "an export is not overwritten unasked");
+    QVERIFY(m_window->banner()->isVisible() && m_window->banner()->isError());
+    QVERIFY(m_window->exportView(m_dir.filePath("view.pdf"), 160, 120, 300, false, false));
+    QVERIFY(m_window->exportView(m_dir.filePath("view.png"), 80, 60, 100, false, false));
+    QCOMPARE(QImage(m_dir.filePath("view.png")).size(), QSize(315, 236));
+}
+
+void TestAppWindow::cameraPresetsAndPerspective() {
+    m_window->trajectories()->lookFrom(90, 0);
+    QCOMPARE(canvas()->camera().azimuth, 90.0);
+    m_window->trajectories()->setPerspective(true);
+    QVERIFY(canvas()->camera().perspective);
+    m_window->trajectories()->setPerspective(false);
+    const double before = canvas()->camera().azimuth;
+    const QPoint empty(canvas()->width() / 2, canvas()->height() - 60);
+    QTest::mousePress(canvas(), Qt::LeftButton, {}, empty);
+    QTest::mouseMove(canvas(), empty + QPoint(40, 0));
+    QTest::mouseMove(canvas(), empty + QPoint(80, 0));
+    QTest::mouseRelease(canvas(), Qt::LeftButton, {}, empty + QPoint(80, 0));
+    QVERIFY(canvas()->camera().azimuth != before);
+    m_window->trajectories()->resetCamera();
+}
+
+void TestAppWindow::survivesAnotherWindow() {
+    QTest::qWait(200);
+    const QImage before = canvas()->grabFramebuffer();
+    QWidget other;
+    auto* layout = new QVBoxLayout(&other);
+    auto* view = m_window->trajectories();
+    auto* tabs = view->parentWidget();
+    Q_UNUSED(tabs)
+    const QSize size = view->size();
+    view->setParent(nullptr);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(view);
+    other.resize(size);
+    other.show();
+    view->show();
+    QVERIFY(QTest::qWaitForWindowExposed(&other));
+    QTest::qWait(300);
+    const QImage after = canvas()->grabFramebuffer();
+    QCOMPARE(after.size(), before.size());
+    qint64 different = 0;
+    for (int y = 0; y < after.height(); ++y)
+        for (int x = 0; x < after.width(); ++x) different += after.pixel(x, y) != before.pixel(x, y);
+    QVERIFY2(different < after.width() * after.height() / 100, qPrintable(QString::number(different)));
+    auto* tabWidget = m_window->findChild<QTabWidget*>();
+    QVERIFY(tabWidget != nullptr);
+    tabWidget->insertTab(0, view, "Trajectories");
+    tabWidget->setCurrentIndex(0);
+    QTest::qWait(300);
+    QVERIFY(canvas()->grabFramebuffer().size().width() > 100);
+}
+
+void TestAppWindow::errorsKeepWhatWasOpen() {
+    const auto rows = m_window->workspace().state()->rows();
+    m_window->workspace().undoStack()->setClean();
+    const QString broken = m_dir.filePath("broken.rheo.h5");
+    QFile file(broken);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("\x89HDF\r\n\x1a\nnot really");
+    file.close();
+    m_window->workspace().openTrace(broken);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->banner()->isVisible() && m_window->banner()->isError(), 10000);
+    QVERIFY2(m_window->banner()->text().contains("broken.rheo.h5"), qPrintable(m_window->banner()->text()));
+    QCOMPARE(m_window->workspace().state()->rows(), rows);
+    QDir().mkpath(m_dir.filePath("empty"));
+    m_window->workspace().openModel(m_dir.filePath("empty"), {});
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->banner()->text().contains("empty"), 10000);
+    QCOMPARE(m_window->workspace().state()->rows(), rows);
+    QVERIFY(m_window->workspace().model() != nullptr);
+}
+
+void TestAppWindow::closingAsksWhenSomethingWouldBeLost() {
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    if (!m_window->workspace().hasUnsaved()) {
+        m_window->workspace().addPrompt("One more thing to lose, said the");
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().hasUnsaved(), 30000);
+        QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    }
+    QString asked;
+    QTimer::singleShot(300, this, [&asked] {
+        for (auto* widget : QApplication::topLevelWidgets())
+            if (auto* box = qobject_cast<QMessageBox*>(widget)) {
+                asked = box->text();
+                box->button(QMessageBox::Cancel)->click();
+            }
+    });
+    QVERIFY2(!m_window->close(), "Cancel keeps the window open");
+    QVERIFY2(!asked.isEmpty(), "it said what would be lost");
+    QVERIFY(m_window->isVisible());
+}
+
+int main(int argc, char** argv) {
+    VtkViewport::setDefaultSurfaceFormat();
+    QApplication app(argc, argv);
+    QApplication::setApplicationName("Rheograph test");
+    QApplication::setOrganizationName("Rheograph test");
+    QApplication::setStyle(QStyleFactory::create("Fusion"));
+    TestAppWindow test;
+    return QTest::qExec(&test, argc, argv);
+}
+#include "test_app_window.moc"
