@@ -99,7 +99,9 @@ void Bpe::readMerges(const MergeList& merges, const Place& place) {
     m_merges.reserve(merges.size());
     std::string whole;
     for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-        const auto [left, right] = merges[rank];
+        const auto pair = merges[rank];
+        const std::string_view left = pair.first;
+        const std::string_view right = pair.second;
         const auto need = [&](std::string_view piece) {
             const auto id = m_vocabulary->id(piece);
             if (!id)

@@ -102,6 +102,12 @@ private:
         top.ignore("truncation");
         top.ignore("padding");
         top.done();
+        for (const auto* ids : {&postProcessor.before, &postProcessor.after})
+            for (const std::int32_t id : *ids)
+                if (spelling(id) == nullptr)
+                    throw top.place()
+                        .at("post_processor")
+                        .format(fmt::format("id {} is that of no token", id));
         size = bpe.vocabulary().size();
         if (!added.tokens().empty()) size = std::max<std::int64_t>(size, added.tokens().back().id + 1);
     }

@@ -25,6 +25,10 @@ if(RHEO_SANITIZE)
   target_link_options(rheo_options INTERFACE -fsanitize=${RHEO_SANITIZE})
 endif()
 
+if(RHEO_LIBFUZZER)
+  target_compile_options(rheo_options INTERFACE -fsanitize=fuzzer-no-link)  # coverage, for the targets in tests/fuzz
+endif()
+
 # rheo_room(NAME SOURCES ... [PUBLIC lib ...] [PRIVATE lib ...])
 # A static library rheo_NAME. What it links is what it may include (docs in README, "The house").
 function(rheo_room name)

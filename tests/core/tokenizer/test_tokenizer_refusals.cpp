@@ -231,6 +231,10 @@ void TestTokenizerRefusals::damagedIsNamed_data() {
         "add_prefix_space");
     row("a negative count", with("decoder", "{'type': 'Strip', 'content': ' ', 'start': -1, 'stop': 0}"),
         "start");
+    row("a special token that is none",
+        with("post_processor",
+             "{'type': 'RobertaProcessing', 'cls': ['<s>', 4], 'sep': ['</s>', 5], 'trim_offsets': true}"),
+        "id 5");
     row("an undeclared special token",
         with("post_processor",
              "{'type': 'TemplateProcessing', 'single': [{'SpecialToken': {'id': '<x>', 'type_id': 0}}, "
