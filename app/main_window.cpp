@@ -413,7 +413,7 @@ void MainWindow::askSaveTrace() {
 }
 
 void MainWindow::saveTeleport(qint64 id) {
-    if (const QString why = m_workspace.whyNot(Feature::SaveTeleport); !why.isEmpty())
+    if (const QString why = m_workspace.whyNot(Feature::Teleport); !why.isEmpty())
         return m_banner->showError(why);
     if (id == 0) return m_banner->showNews(tr("Choose a teleport in the list on the right first."));
     const QString file =

@@ -130,7 +130,7 @@ int run(const Options& asked, Common& common) {
             const double from = perDensity + perPca, width = (1 - from) / static_cast<double>(nulls.size());
             Progress null = progress.part(from + width * static_cast<double>(i),
                                           from + width * static_cast<double>(i + 1));
-            const NullOptions how{options.repeats, common.seed, common.threads};
+            const NullOptions how{options.repeats, common.seed, common.threads, options.pca.memoryBytes / 2};
             const MatrixD samples = pcaExplainedOnSurrogates(
                 view, nulls[i], static_cast<int>(result.basis.components.rows()), how, null);
             summaries.push_back({std::string(nullName(nulls[i])),

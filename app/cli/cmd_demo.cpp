@@ -50,7 +50,7 @@ std::vector<Step> demoSteps(const fs::path& out) {
          "One state pushed along the first components in block 8, carried on by the network, beside random "
          "pushes of the same norm.",
          {"teleport", "--model", model, "--text", prompt, "--point", "L08.attn_in", "--basis", results,
-          "--by", "4,4,0", "--controls", "32", "--out", pushed},
+          "--by=-25,20,0", "--controls", "32", "--out", pushed},
          ""},
     };
     const auto figure = [&](const char* title, const char* what, const std::string& source,

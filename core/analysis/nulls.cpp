@@ -152,6 +152,13 @@ MatrixD pcaExplainedOnSurrogates(const TraceView& asked, NullKind kind, int comp
         static_cast<int>(std::min<std::int64_t>({components, view.usedUnits(), rows * points - 1}));
     const std::int64_t block = std::clamp<std::int64_t>(statesAtOnce / points, 1, rows);
 
+    // Every repeat reads all of the trace: where it fits, once.
+    std::vector<float> held;
+    if (static_cast<std::size_t>(rows * points * units) * sizeof(float) <= options.memoryBytes) {
+        held.resize(static_cast<std::size_t>(rows * points * units));
+        readView(view, 0, rows, held.data());
+    }
+
     MatrixD explained(options.repeats, k);
     const SerialBlas serial;
     std::mutex mutex;
@@ -163,9 +170,13 @@ MatrixD pcaExplainedOnSurrogates(const TraceView& asked, NullKind kind, int comp
         for (std::int64_t first = 0; first < rows; first += block) {
             progress.check();
             const std::int64_t count = std::min(block, rows - first);
-            raw.resize(static_cast<std::size_t>(count * points * units));
-            readView(view, first, count, raw.data());
-            states = Eigen::Map<const MatrixF>(raw.data(), count * points, units).cast<double>();
+            const float* from = held.data() + first * points * units;
+            if (held.empty()) {
+                raw.resize(static_cast<std::size_t>(count * points * units));
+                readView(view, first, count, raw.data());
+                from = raw.data();
+            }
+            states = Eigen::Map<const MatrixF>(from, count * points, units).cast<double>();
             for (std::int64_t n = 0; n < count; ++n) {
                 RandomStream random(options.seed, static_cast<std::uint64_t>(repeat * rows + first + n));
                 makeSurrogate(kind, states.middleRows(n * points, points), random);

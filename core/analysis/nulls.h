@@ -47,6 +47,8 @@ struct NullOptions {
     int repeats = 200;
     std::uint64_t seed = 0;
     int threads = 0;
+    std::size_t memoryBytes = std::size_t{512}
+                              << 20;  ///< a trace up to this size is held, else read in every repeat
 };
 
 /// Explained variance of the first components of a pooled PCA of surrogates of `view`: [repeat, k].

@@ -193,6 +193,9 @@ void TestAnalysisNulls::threadsDoNotChangeTheNull() {
         const auto one = pcaExplainedOnSurrogates(view, kind, 3, {10, 5, 1}, progress);
         const auto three = pcaExplainedOnSurrogates(view, kind, 3, {10, 5, 3}, progress);
         QVERIFY(one == three);
+        NullOptions streaming{10, 5, 2};
+        streaming.memoryBytes = 0;
+        QVERIFY(pcaExplainedOnSurrogates(view, kind, 3, streaming, progress) == one);
     }
     QVERIFY_EXCEPTION_THROWN(pcaExplainedOnSurrogates(view, NullKind::SignFlip, 3, {0, 5, 1}, progress),
                              Error);
