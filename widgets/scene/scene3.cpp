@@ -95,15 +95,13 @@ struct ShownSet {
 }  // namespace
 
 struct Scene3::State {
-    vtkNew<vtkRenderer> background;  ///< fills the window
-    vtkNew<vtkRenderer> data;        ///< the plot's rectangle of it
-    vtkNew<vtkPolyData> polygons, curves;
-    vtkNew<vtkActor2D> polygonActor, curveActor;
+    vtkNew<vtkRenderer> background;                     ///< fills the window
+    vtkNew<vtkRenderer> data;                           ///< the plot's rectangle of it
+    std::vector<vtkSmartPointer<vtkActor2D>> backdrop;  ///< one for each look
     std::vector<ShownSet> shown;
     std::optional<ColorScale> scale;
     Theme theme;
     double pixelsPerPoint = 0;
-    std::vector<BackdropShape> backdrop;
     PixelRect clip;
 };
 
@@ -112,20 +110,6 @@ Scene3::Scene3() : m_state(std::make_unique<State>()) {
     s.background->SetLayer(0);
     s.background->InteractiveOff();
     s.data->SetLayer(1);
-    const auto flat = [&](vtkPolyData* shapes, vtkActor2D* actor) {
-        vtkNew<vtkPolyDataMapper2D> mapper;
-        vtkNew<vtkCoordinate> pixels;
-        pixels->SetCoordinateSystemToViewport();
-        mapper->SetInputData(shapes);
-        mapper->SetTransformCoordinate(pixels);
-        mapper->SetScalarModeToUseCellData();
-        mapper->SetColorModeToDirectScalars();
-        actor->SetMapper(mapper);
-        actor->GetProperty()->SetDisplayLocationToBackground();
-        s.data->AddActor2D(actor);
-    };
-    flat(s.polygons, s.polygonActor);
-    flat(s.curves, s.curveActor);
 }
 
 Scene3::~Scene3() = default;
@@ -187,33 +171,42 @@ void Scene3::setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoi
 
 void Scene3::setBackdrop(const std::vector<BackdropShape>& shapes) {
     State& s = *m_state;
-    s.backdrop = shapes;
-    vtkNew<vtkPoints> points;
-    vtkNew<vtkCellArray> polygons, curves;
-    vtkNew<vtkUnsignedCharArray> polygonColors, curveColors;
-    polygonColors->SetNumberOfComponents(4);
-    curveColors->SetNumberOfComponents(4);
-    double width = 1;
-    for (const auto& shape : shapes) {
-        const bool filled = shape.width <= 0;
-        vtkCellArray* cells = filled ? polygons.Get() : curves.Get();
-        cells->InsertNextCell(static_cast<vtkIdType>(shape.outline.size()));
-        for (const auto& at : shape.outline)
-            cells->InsertCellPoint(points->InsertNextPoint(at[0] - s.clip.x, at[1] - s.clip.y, 0));
-        const unsigned char rgba[4] = {channel(shape.color.r), channel(shape.color.g), channel(shape.color.b),
-                                       channel(static_cast<float>(shape.opacity))};
-        (filled ? polygonColors : curveColors)->InsertNextTypedTuple(rgba);
-        width = std::max(width, shape.width);
+    for (const auto& actor : s.backdrop) s.data->RemoveActor2D(actor);
+    s.backdrop.clear();
+    const auto sameLook = [](const BackdropShape& a, const BackdropShape& b) {
+        return a.color == b.color && a.opacity == b.opacity && a.width == b.width;
+    };
+    // Shapes of one look follow on each other; each look is an actor.
+    for (std::size_t at = 0; at < shapes.size();) {
+        const BackdropShape& look = shapes[at];
+        vtkNew<vtkPoints> points;
+        vtkNew<vtkCellArray> cells;
+        for (; at < shapes.size() && sameLook(shapes[at], look); ++at) {
+            cells->InsertNextCell(static_cast<vtkIdType>(shapes[at].outline.size()));
+            for (const auto& place : shapes[at].outline)
+                cells->InsertCellPoint(points->InsertNextPoint(place[0] - s.clip.x, place[1] - s.clip.y, 0));
+        }
+        vtkNew<vtkPolyData> data;
+        data->SetPoints(points);
+        if (look.width > 0)
+            data->SetLines(cells);
+        else
+            data->SetPolys(cells);
+        vtkNew<vtkPolyDataMapper2D> mapper;
+        vtkNew<vtkCoordinate> pixels;
+        pixels->SetCoordinateSystemToViewport();
+        mapper->SetInputData(data);
+        mapper->SetTransformCoordinate(pixels);
+        auto actor = vtkSmartPointer<vtkActor2D>::New();
+        actor->SetMapper(mapper);
+        auto* property = actor->GetProperty();
+        property->SetColor(look.color.r, look.color.g, look.color.b);
+        property->SetOpacity(look.opacity);
+        property->SetLineWidth(static_cast<float>(std::max(1.0, look.width)));
+        property->SetDisplayLocationToBackground();
+        s.data->AddActor2D(actor);
+        s.backdrop.push_back(actor);
     }
-    s.polygons->Initialize();
-    s.polygons->SetPoints(points);
-    s.polygons->SetPolys(polygons);
-    s.polygons->GetCellData()->SetScalars(polygonColors);
-    s.curves->Initialize();
-    s.curves->SetPoints(points);
-    s.curves->SetLines(curves);
-    s.curves->GetCellData()->SetScalars(curveColors);
-    s.curveActor->GetProperty()->SetLineWidth(static_cast<float>(width));
 }
 
 void Scene3::setView(const Camera& camera, const PixelRect& view, const PixelRect& clip, double windowWidth,

@@ -171,16 +171,12 @@ void TeleportPanel::updatePath() {
     const auto* measures = m_teleport.measures();
     const auto tokens = m_teleport.nextTokens(8);
     TeleportCurves curves;
-    curves.points = m_workspace.points();
-    curves.first = static_cast<int>(m_teleport.point().value());
-    const auto model = m_workspace.model();
-    if (model) {
-        curves.points = model->model->points();
-        curves.first = static_cast<int>(m_teleport.modelPoint().value());
-    }
     for (const auto& token : tokens)
         curves.tokens.push_back({token.text.toStdString(), token.natural, token.teleported});
-    if (measures != nullptr) {
+    const auto model = m_workspace.model();
+    if (measures != nullptr && model) {
+        curves.points = model->model->points();
+        curves.first = static_cast<int>(m_teleport.modelPoint().value());
         curves.distance = measures->distance;
         curves.distancePca = measures->distancePca;
         if (const auto result = m_teleport.result()) {

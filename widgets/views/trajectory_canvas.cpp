@@ -229,7 +229,9 @@ void TrajectoryCanvas::layOut() {
     auto& frame = std::get<Plot3D>(m_frame.panels[static_cast<std::size_t>(m_panel)].plot);
     frame = *plot();
     frame.camera = m_camera;
+    // What lies above all others (the mean, the selected row) is painted; the many are the scene's.
     for (auto& set : frame.lines) {
+        if (set.layer > 0) continue;
         set.xyz.clear();
         set.values.clear();
         set.offsets.clear();
@@ -252,7 +254,9 @@ void TrajectoryCanvas::prepareFrame() {
     layOut();
     const double ratio = devicePixelRatioF();
     if (m_sceneStale) {
-        scene().setPlot(*p, m_figure->theme, pixelsPerUnit() * ratio);
+        Plot3D below = *p;
+        std::erase_if(below.lines, [](const LineSet3& set) { return set.layer > 0; });
+        scene().setPlot(below, m_figure->theme, pixelsPerUnit() * ratio);
         m_sceneStale = false;
     }
     const auto& panel = m_layout.panels[static_cast<std::size_t>(m_panel)];

@@ -98,6 +98,12 @@ void VtkViewport::paintGL() {
     gl->glDisable(GL_SCISSOR_TEST);
     m_window->GetState()->ResetFramebufferBindings();
     m_window->BlitDisplayFramebuffer();
+    // Blending left its own alpha behind, and Qt would mix the widget with what is under it.
+    gl->glBindFramebuffer(GL_FRAMEBUFFER, defaultFramebufferObject());
+    gl->glColorMask(GL_FALSE, GL_FALSE, GL_FALSE, GL_TRUE);
+    gl->glClearColor(0, 0, 0, 1);
+    gl->glClear(GL_COLOR_BUFFER_BIT);
+    gl->glColorMask(GL_TRUE, GL_TRUE, GL_TRUE, GL_TRUE);
     ++m_frames;
 }
 
