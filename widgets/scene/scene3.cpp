@@ -109,19 +109,22 @@ Scene3::Scene3() : m_state(std::make_unique<State>()) {
     State& s = *m_state;
     s.background->SetLayer(0);
     s.background->InteractiveOff();
-    s.data->SetLayer(1);
+    s.flat->SetLayer(1);
+    s.flat->InteractiveOff();
+    s.data->SetLayer(2);
 }
 
 Scene3::~Scene3() = default;
 
 void Scene3::attachTo(vtkRenderWindow* window) {
-    window->SetNumberOfLayers(2);
+    window->SetNumberOfLayers(3);
     window->AddRenderer(m_state->background);
+    window->AddRenderer(m_state->flat);
     window->AddRenderer(m_state->data);
 }
 
 void Scene3::detachFrom(vtkRenderWindow* window) {
-    for (vtkRenderer* renderer : {m_state->data.Get(), m_state->background.Get()}) {
+    for (vtkRenderer* renderer : {m_state->data.Get(), m_state->flat.Get(), m_state->background.Get()}) {
         renderer->ReleaseGraphicsResources(window);
         window->RemoveRenderer(renderer);
     }
@@ -171,7 +174,7 @@ void Scene3::setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoi
 
 void Scene3::setBackdrop(const std::vector<BackdropShape>& shapes) {
     State& s = *m_state;
-    for (const auto& actor : s.backdrop) s.data->RemoveActor2D(actor);
+    for (const auto& actor : s.backdrop) s.flat->RemoveActor2D(actor);
     s.backdrop.clear();
     const auto sameLook = [](const BackdropShape& a, const BackdropShape& b) {
         return a.color == b.color && a.opacity == b.opacity && a.width == b.width;
@@ -203,8 +206,7 @@ void Scene3::setBackdrop(const std::vector<BackdropShape>& shapes) {
         property->SetColor(look.color.r, look.color.g, look.color.b);
         property->SetOpacity(look.opacity);
         property->SetLineWidth(static_cast<float>(std::max(1.0, look.width)));
-        property->SetDisplayLocationToBackground();
-        s.data->AddActor2D(actor);
+        s.flat->AddActor2D(actor);
         s.backdrop.push_back(actor);
     }
 }
@@ -213,8 +215,9 @@ void Scene3::setView(const Camera& camera, const PixelRect& view, const PixelRec
                      double windowHeight) {
     State& s = *m_state;
     s.clip = clip;
-    s.data->SetViewport(clip.x / windowWidth, clip.y / windowHeight, (clip.x + clip.width) / windowWidth,
-                        (clip.y + clip.height) / windowHeight);
+    for (vtkRenderer* renderer : {s.flat.Get(), s.data.Get()})
+        renderer->SetViewport(clip.x / windowWidth, clip.y / windowHeight,
+                              (clip.x + clip.width) / windowWidth, (clip.y + clip.height) / windowHeight);
     const CameraFrame frame = cameraFrame(camera);
     const double distance = eyeDistance(camera);
     const Eigen::Vector3d eye = camera.focal + distance * frame.toEye;

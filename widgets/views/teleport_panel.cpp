@@ -184,7 +184,8 @@ void TeleportPanel::updatePath() {
             curves.controlPcaDistance = result->controlPcaDistance;
         }
     }
-    if (measures == nullptr && tokens.empty()) {
+    if (measures == nullptr) {
+        m_curves->setEmptyText(tr("Drag the handle of the selected trajectory, type coordinates, or use the arrow keys in the view."));
         m_curves->setFigure(nullptr);
         return;
     }
