@@ -95,8 +95,9 @@ struct ShownSet {
 }  // namespace
 
 struct Scene3::State {
-    vtkNew<vtkRenderer> background;                     ///< fills the window
-    vtkNew<vtkRenderer> data;                           ///< the plot's rectangle of it
+    vtkNew<vtkRenderer> background;  ///< fills the window
+    vtkNew<vtkRenderer> flat;        ///< the plot's rectangle of it: what lies behind the data
+    vtkNew<vtkRenderer> data;        ///< the same rectangle: the lines
     std::vector<vtkSmartPointer<vtkActor2D>> backdrop;  ///< one for each look
     std::vector<ShownSet> shown;
     std::optional<ColorScale> scale;
