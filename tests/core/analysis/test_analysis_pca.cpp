@@ -1,4 +1,5 @@
 // PCA and density against independent reference values, closed forms and invariances.
+#include <Eigen/QR>
 #include <QtTest>
 #include <cmath>
 

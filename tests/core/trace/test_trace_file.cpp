@@ -114,11 +114,8 @@ void TestTraceFile::anIndependentReaderFindsTheSame() {
     for (int n = 0; n < 3; ++n)
         for (int p = 0; p < 3; ++p) {
             for (int u = 0; u < 4; ++u) {
-                const QString line = QString("(%1,%2,%3): %4")
-                                         .arg(n)
-                                         .arg(p)
-                                         .arg(u)
-                                         .arg(static_cast<double>(planted::value(n, p, u)), 0, 'g', 9);
+                const QString line =
+                    QString::asprintf("(%d,%d,%d): %.9g", n, p, u, static_cast<double>(planted::value(n, p, u)));
                 QVERIFY2(text.contains(line), qPrintable(line + "\n" + text));
             }
         }
