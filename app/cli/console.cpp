@@ -1,7 +1,7 @@
 #include "app/cli/console.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -104,20 +104,32 @@ void Console::result(nlohmann::ordered_json value) const {
                stdout);
 }
 
+namespace {
+
+int signalPipe[2] = {-1, -1};
+
+void onSignal(int) {
+    // All that may be done here: the thread at the other end does the rest.
+    const char byte = 1;
+    [[maybe_unused]] const auto written = ::write(signalPipe[1], &byte, 1);
+}
+
+}  // namespace
+
 void catchInterrupts() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    // Blocked here and so in every later thread; one thread of its own waits for them, because
-    // request_stop() may not be called from a signal handler.
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    std::thread([set] {
-        int caught = 0;
-        sigwait(&set, &caught);
+    if (::pipe2(signalPipe, O_CLOEXEC) != 0) return;
+    // A handler, and not a blocked signal that one thread waits for: libraries start threads before main(), and the
+    // system may give the signal to any of them.
+    struct sigaction action {};
+    action.sa_handler = onSignal;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    std::thread([] {
+        char byte = 0;
+        if (::read(signalPipe[0], &byte, 1) != 1) return;
         interruptSource().request_stop();
-        sigwait(&set, &caught);
-        std::_Exit(130);
+        if (::read(signalPipe[0], &byte, 1) == 1) std::_Exit(130);
     }).detach();
 }
 

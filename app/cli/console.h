@@ -38,7 +38,6 @@ private:
 };
 
 /// From here on SIGINT and SIGTERM request a stop instead of ending the process; a second one ends it.
-/// To be called before the first thread starts.
 void catchInterrupts();
 std::stop_token interruptToken();
 

@@ -6,6 +6,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 #include "core/base/error.h"
@@ -114,9 +115,9 @@ void TestTraceFile::anIndependentReaderFindsTheSame() {
     for (int n = 0; n < 3; ++n)
         for (int p = 0; p < 3; ++p) {
             for (int u = 0; u < 4; ++u) {
-                const QString line =
-                    QString::asprintf("(%d,%d,%d): %.9g", n, p, u, static_cast<double>(planted::value(n, p, u)));
-                QVERIFY2(text.contains(line), qPrintable(line + "\n" + text));
+                char line[64];
+                std::snprintf(line, sizeof line, "(%d,%d,%d): %.9g", n, p, u, static_cast<double>(planted::value(n, p, u)));
+                QVERIFY2(text.contains(line), line);
             }
         }
     QVERIFY(text.contains("(2): 1"));  // the last row is complete
