@@ -214,6 +214,10 @@ void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, c
            &strideC);
 }
 
+bool hasOneDnn() {
+    return oneDnn() != nullptr;
+}
+
 void matrixVector(const float* weights, const float* x, const float* bias, std::int64_t rows, std::int64_t n,
                   float* y) {
     dotsOfFloat(weights, x, rows, n, y);

@@ -23,6 +23,9 @@ void rotateHead(float* head, const float* cosine, const float* sine, std::int64_
 void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
              std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c, std::int64_t ldc);
 
+/// Whether `product` has oneDNN.
+bool hasOneDnn();
+
 /// y[i] = weights[i] . x (+ bias[i]), weights [rows, n]: one pass over the weights, which bounds it. The
 /// second form takes bfloat16 bits.
 void matrixVector(const float* weights, const float* x, const float* bias, std::int64_t rows, std::int64_t n,

@@ -45,7 +45,7 @@ at::Device parseDevice(const std::string& name) {
                                 "device; use --device cpu, or a libtorch with CUDA",
                                 name),
                     name);
-    if (static_cast<std::size_t>(index) >= torch::cuda::device_count())
+    if (index >= static_cast<int>(torch::cuda::device_count()))
         throw Error(ErrorCode::Device,
                     fmt::format("there is no {}: {} CUDA devices are there, counted from 0", name,
                                 torch::cuda::device_count()),
@@ -161,7 +161,8 @@ public:
 private:
     /// What libtorch keeps per thread, set for one call.
     struct Call {
-        explicit Call(int threads) { useThreads(threads); }
+        explicit Call(int count) : threads(count) {}
+        ThreadScope threads;
         c10::InferenceMode inference;
     };
 
@@ -180,7 +181,7 @@ private:
         for (std::int64_t i = 0; i < count; ++i) rows += weight(i);
         // A run of a few rows reads the same weights as one of many.
         const std::int64_t runs = std::min<std::int64_t>(
-            {m_stack.device().is_cpu() ? m_threads : 1, count, std::max<std::int64_t>(1, rows / 32)});
+            {m_stack.device().is_cpu() ? m_threads : 1, count, std::max<std::int64_t>(1, rows / 16)});
         if (runs <= 1) {
             const Call call(threadsFor(rows));
             run(std::int64_t{0}, count);

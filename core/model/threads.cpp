@@ -6,9 +6,19 @@
 #include <omp.h>
 #endif
 
+#include "core/model/kernels.h"
+
 namespace rheo {
 
 namespace {
+
+void setThreads(int threads) {
+#ifdef _OPENMP
+    omp_set_num_threads(threads);
+#else
+    at::set_num_threads(threads);
+#endif
+}
 
 /// Looked up by name, because any other BLAS may stand in OpenBLAS's place.
 struct BlasThreads {
@@ -18,18 +28,26 @@ struct BlasThreads {
     Get get = reinterpret_cast<Get>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads"));
 };
 
+const BlasThreads& blas() {
+    static const BlasThreads functions;
+    return functions;
+}
+
 }  // namespace
 
-void useThreads(int threads) {
-    // The first question makes libtorch settle this thread's own number, which it would else do later.
-    const int now = at::get_num_threads();
-#ifdef _OPENMP
-    if (now != threads) omp_set_num_threads(threads);
-#else
-    if (now != threads) at::set_num_threads(threads);
-#endif
-    static const BlasThreads blas;
-    if (blas.set != nullptr && blas.get != nullptr && blas.get() != threads) blas.set(threads);
+// The first question makes libtorch settle this thread's own number, which it would else do later.
+ThreadScope::ThreadScope(int threads) : m_before(at::get_num_threads()) {
+    if (m_before != threads) setThreads(threads);
+    if (kernels::hasOneDnn() || blas().set == nullptr || blas().get == nullptr) return;
+    const int now = blas().get();
+    if (now == threads) return;
+    m_blasBefore = now;
+    blas().set(threads);
+}
+
+ThreadScope::~ThreadScope() {
+    if (at::get_num_threads() != m_before) setThreads(m_before);
+    if (m_blasBefore > 0) blas().set(m_blasBefore);
 }
 
 }  // namespace rheo

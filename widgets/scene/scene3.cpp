@@ -18,11 +18,14 @@
 #include <vtkRenderWindow.h>
 #include <vtkRenderer.h>
 #include <vtkSmartPointer.h>
+#include <vtkTypeInt32Array.h>
 #include <vtkUnsignedCharArray.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <limits>
+#include <numeric>
+#include <optional>
 
 namespace rheo {
 
@@ -35,46 +38,129 @@ unsigned char channel(float value) {
     return static_cast<unsigned char>(std::lround(std::clamp(value, 0.0f, 1.0f) * 255));
 }
 
-/// All lines of a set as one polydata with a colour a vertex.
-vtkSmartPointer<vtkPolyData> polyDataOf(const LineSet3& set, const std::optional<ColorScale>& scale,
-                                        const Theme& theme) {
-    const auto vertices = static_cast<vtkIdType>(set.xyz.size() / 3);
+/// The lines of a set on screen: one polydata whose cells are the segments, so that they can be put in order.
+class Batch {
+public:
+    Batch(const LineSet3& set, const std::optional<ColorScale>& scale, const Theme& theme,
+          double pixelsPerPoint);
+
+    const LineSet3& set() const { return m_set; }
+    vtkActor* actor() const { return m_actor; }
+    /// Puts what is farther from the eye first, where order is seen.
+    void sort(const Eigen::Vector3d& toEye);
+
+private:
+    using Segment = std::array<std::int32_t, 2>;
+
+    LineSet3 m_set;
+    vtkNew<vtkActor> m_actor;
+    vtkNew<vtkPolyData> m_data;
+    vtkNew<vtkTypeInt32Array> m_ends;  ///< of the segments, in the order they are drawn
+    std::vector<Segment> m_segments;
+    std::vector<float> m_depths;          ///< of the vertices
+    std::vector<std::uint16_t> m_slices;  ///< of the segments
+    std::optional<Eigen::Vector3d> m_sortedFor;
+    bool m_translucent = false;
+};
+
+Batch::Batch(const LineSet3& set, const std::optional<ColorScale>& scale, const Theme& theme,
+             double pixelsPerPoint)
+    : m_set(set) {
+    const auto vertices = set.xyz.size() / 3;
     vtkNew<vtkFloatArray> xyz;
     xyz->SetNumberOfComponents(3);
-    xyz->SetNumberOfTuples(vertices);
-    std::memcpy(xyz->GetPointer(0), set.xyz.data(), set.xyz.size() * sizeof(float));
-    // A vertex that is not finite would spoil the bounds of all; its line is left out.
+    xyz->SetNumberOfTuples(static_cast<vtkIdType>(vertices));
+    float* place = xyz->GetPointer(0);
+    std::copy(set.xyz.begin(), set.xyz.begin() + static_cast<std::ptrdiff_t>(3 * vertices), place);
+    for (std::size_t line = 0; line + 1 < set.offsets.size(); ++line) {
+        const auto begin = set.offsets[line], end = set.offsets[line + 1];
+        float* first = place + std::ptrdiff_t{3} * begin;
+        float* last = place + std::ptrdiff_t{3} * end;
+        if (!std::all_of(first, last, [](float x) { return std::isfinite(x); })) {
+            // A line that is not finite is left out, and is not to spoil the bounds of the others.
+            std::fill(first, last, 0.0f);
+            continue;
+        }
+        for (auto i = begin; i + 1 < end; ++i) m_segments.push_back({i, i + 1});
+    }
     vtkNew<vtkPoints> points;
     points->SetData(xyz);
 
-    vtkNew<vtkCellArray> cells;
-    for (std::size_t line = 0; line + 1 < set.offsets.size(); ++line) {
-        const auto begin = set.offsets[line], end = set.offsets[line + 1];
-        const float* first = set.xyz.data() + std::size_t{3} * static_cast<std::size_t>(begin);
-        if (end - begin < 2 ||
-            !std::all_of(first, first + 3 * (end - begin), [](float x) { return std::isfinite(x); }))
-            continue;
-        cells->InsertNextCell(end - begin);
-        for (auto i = begin; i < end; ++i) cells->InsertCellPoint(i);
-    }
-
+    // A line thinner than a pixel is drawn a pixel wide, and paler by as much.
+    const double width = set.style.width * pixelsPerPoint;
+    const double opacity = set.style.opacity * std::min(1.0, width);
+    m_translucent = opacity < 1;
     vtkNew<vtkUnsignedCharArray> colors;
     colors->SetNumberOfComponents(4);
-    colors->SetNumberOfTuples(vertices);
-    const bool shaded = !set.style.color && scale && set.values.size() == static_cast<std::size_t>(vertices);
-    const unsigned char alpha = channel(static_cast<float>(set.style.opacity));
-    for (vtkIdType i = 0; i < vertices; ++i) {
-        const Color color = shaded
-                                ? scaleColor(*scale, set.values[static_cast<std::size_t>(i)], theme.missing)
-                                : set.style.color.value_or(theme.foreground);
-        const unsigned char rgba[4] = {channel(color.r), channel(color.g), channel(color.b), alpha};
-        colors->SetTypedTuple(i, rgba);
+    colors->SetNumberOfTuples(static_cast<vtkIdType>(vertices));
+    const bool shaded = !set.style.color && scale && set.values.size() == vertices;
+    for (std::size_t i = 0; i < vertices; ++i) {
+        const Color color = shaded ? scaleColor(*scale, set.values[i], theme.missing)
+                                   : set.style.color.value_or(theme.foreground);
+        const unsigned char rgba[4] = {channel(color.r), channel(color.g), channel(color.b),
+                                       channel(static_cast<float>(opacity))};
+        colors->SetTypedTuple(static_cast<vtkIdType>(i), rgba);
     }
-    auto data = vtkSmartPointer<vtkPolyData>::New();
-    data->SetPoints(points);
-    data->SetLines(cells);
-    data->GetPointData()->SetScalars(colors);
-    return data;
+
+    vtkNew<vtkTypeInt32Array> offsets;
+    offsets->SetNumberOfValues(static_cast<vtkIdType>(m_segments.size()) + 1);
+    for (vtkIdType i = 0; i < offsets->GetNumberOfValues(); ++i)
+        offsets->SetValue(i, static_cast<vtkTypeInt32>(2 * i));
+    m_ends->SetNumberOfValues(static_cast<vtkIdType>(2 * m_segments.size()));
+    std::int32_t* ends = m_ends->GetPointer(0);
+    for (const auto& segment : m_segments) ends = std::copy(segment.begin(), segment.end(), ends);
+    vtkNew<vtkCellArray> cells;
+    cells->SetData(offsets, m_ends);
+    m_data->SetPoints(points);
+    m_data->SetLines(cells);
+    m_data->GetPointData()->SetScalars(colors);
+
+    vtkNew<vtkPolyDataMapper> mapper;
+    mapper->SetInputData(m_data);
+    mapper->SetColorModeToDirectScalars();
+    // Lines have no face: light would only darken them.
+    m_actor->GetProperty()->LightingOff();
+    m_actor->GetProperty()->SetLineWidth(static_cast<float>(std::max(1.0, width)));
+    m_actor->SetMapper(mapper);
+    // VTK's pass for what is translucent averages colours whatever their depth, and has no antialiasing.
+    // Drawn in order, back to front, plain blending is right, and it is what the exporter does.
+    m_actor->ForceOpaqueOn();
+}
+
+void Batch::sort(const Eigen::Vector3d& toEye) {
+    if (!m_translucent || m_segments.empty() || m_sortedFor == toEye) return;
+    m_sortedFor = toEye;
+    const Eigen::Vector3f eye = toEye.cast<float>();
+    m_depths.resize(m_set.xyz.size() / 3);
+    for (std::size_t i = 0; i < m_depths.size(); ++i)
+        m_depths[i] = eye.dot(Eigen::Map<const Eigen::Vector3f>(m_set.xyz.data() + 3 * i));
+    float low = std::numeric_limits<float>::infinity(), high = -low;
+    for (const auto& [a, b] : m_segments) {
+        const float depth = m_depths[static_cast<std::size_t>(a)] + m_depths[static_cast<std::size_t>(b)];
+        low = std::min(low, depth);
+        high = std::max(high, depth);
+    }
+    // Sorted by counting, into slices thinner than anyone can see.
+    constexpr int slices = 4096;
+    const float scale = high > low ? (slices - 1) / (high - low) : 0;
+    std::array<std::int32_t, slices + 1> starts{};
+    m_slices.resize(m_segments.size());
+    for (std::size_t i = 0; i < m_segments.size(); ++i) {
+        const auto [a, b] = m_segments[i];
+        const float depth = m_depths[static_cast<std::size_t>(a)] + m_depths[static_cast<std::size_t>(b)];
+        m_slices[i] = static_cast<std::uint16_t>((depth - low) * scale);
+        ++starts[m_slices[i] + std::size_t{1}];
+    }
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    std::int32_t* ends = m_ends->GetPointer(0);
+    for (std::size_t i = 0; i < m_segments.size(); ++i) {
+        const auto at = std::ptrdiff_t{2} * starts[m_slices[i]]++;
+        ends[at] = m_segments[i][0];
+        ends[at + 1] = m_segments[i][1];
+    }
+    m_ends->Modified();
+    m_data->GetLines()->Modified();
+    m_data->Modified();
 }
 
 bool sameLook(const LineStyle& a, const LineStyle& b) {
@@ -86,12 +172,6 @@ bool sameScale(const std::optional<ColorScale>& a, const std::optional<ColorScal
     return !a || (a->map == b->map && a->low == b->low && a->high == b->high);
 }
 
-/// What a set on screen was made of, and what shows it.
-struct ShownSet {
-    LineSet3 set;
-    vtkSmartPointer<vtkActor> actor;
-};
-
 }  // namespace
 
 struct Scene3::State {
@@ -99,7 +179,7 @@ struct Scene3::State {
     vtkNew<vtkRenderer> flat;        ///< the plot's rectangle of it: what lies behind the data
     vtkNew<vtkRenderer> data;        ///< the same rectangle: the lines
     std::vector<vtkSmartPointer<vtkActor2D>> backdrop;  ///< one for each look
-    std::vector<ShownSet> shown;
+    std::vector<std::unique_ptr<Batch>> shown;
     std::optional<ColorScale> scale;
     Theme theme;
     double pixelsPerPoint = 0;
@@ -136,37 +216,22 @@ void Scene3::setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoi
     s.background->SetBackground(theme.background.r, theme.background.g, theme.background.b);
     const bool sameColors = sameScale(s.scale, plot.colorScale) && s.theme.dark == theme.dark &&
                             s.pixelsPerPoint == pixelsPerPoint;
-    std::vector<ShownSet> next;
+    std::vector<std::unique_ptr<Batch>> next;
     for (const auto& set : plot.lines) {
-        const auto before = std::find_if(s.shown.begin(), s.shown.end(), [&](const ShownSet& shown) {
-            return shown.actor && sameColors && sameLook(shown.set.style, set.style) &&
-                   shown.set.offsets == set.offsets && shown.set.values == set.values &&
-                   shown.set.xyz == set.xyz;
+        const auto before = std::find_if(s.shown.begin(), s.shown.end(), [&](const auto& batch) {
+            return batch && sameColors && sameLook(batch->set().style, set.style) &&
+                   batch->set().offsets == set.offsets && batch->set().values == set.values &&
+                   batch->set().xyz == set.xyz;
         });
         if (before != s.shown.end()) {
             next.push_back(std::move(*before));
-            before->actor = nullptr;
             continue;
         }
-        auto actor = vtkSmartPointer<vtkActor>::New();
-        vtkNew<vtkPolyDataMapper> mapper;
-        mapper->SetInputData(polyDataOf(set, plot.colorScale, theme));
-        mapper->SetColorModeToDirectScalars();
-        // Lines have no face: light would only darken them.
-        actor->GetProperty()->LightingOff();
-        actor->GetProperty()->SetLineWidth(
-            static_cast<float>(std::max(1.0, set.style.width * pixelsPerPoint)));
-        actor->SetMapper(mapper);
-        // Without this a set of translucent lines would go through the opaque pass and lose its transparency.
-        if (set.style.opacity < 1)
-            actor->ForceTranslucentOn();
-        else
-            actor->ForceOpaqueOn();
-        s.data->AddActor(actor);
-        next.push_back({set, actor});
+        next.push_back(std::make_unique<Batch>(set, plot.colorScale, theme, pixelsPerPoint));
+        s.data->AddActor(next.back()->actor());
     }
     for (const auto& old : s.shown)
-        if (old.actor) s.data->RemoveActor(old.actor);
+        if (old) s.data->RemoveActor(old->actor());
     s.shown = std::move(next);
     s.scale = plot.colorScale;
     s.theme = theme;
@@ -233,6 +298,7 @@ void Scene3::setView(const Camera& camera, const PixelRect& view, const PixelRec
     c->SetViewAngle(2 * std::atan(std::tan(halfViewAngle) * magnification) / degree);
     c->SetWindowCenter(-2 * ((view.x + view.width / 2) - (clip.x + clip.width / 2)) / clip.width,
                        -2 * ((view.y + view.height / 2) - (clip.y + clip.height / 2)) / clip.height);
+    for (const auto& batch : s.shown) batch->sort(frame.toEye);
     s.data->ResetCameraClippingRange();
 }
 

@@ -178,7 +178,7 @@ void TestModelKernels::wholeModelByTensorOperations() {
     QFETCH(int, index);
     const Fixture fixture = fixtures()[static_cast<std::size_t>(index)];
     const c10::InferenceMode inference;
-    useThreads(2);
+    const ThreadScope threads(2);
     Progress progress;
     const auto checkpoint = Checkpoint::open(fixture.folder);
     const BlockStack stack(checkpoint->config(),

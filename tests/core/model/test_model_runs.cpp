@@ -3,6 +3,7 @@
 #include <QtTest>
 #include <bit>
 #include <cmath>
+#include <fstream>
 
 #include "core/base/error.h"
 #include "reference.h"
@@ -98,6 +99,8 @@ private Q_SLOTS:
     void stopsBetweenBlocks();
     void loadingReportsAndStops();
     void refusals();
+    void refusesWhatWillNotFit();
+    void tiedModelsCarryOneMatrix();
 
 private:
     static void addFixtures() {
@@ -431,6 +434,38 @@ void TestModelRuns::refusals() {
     const auto other = loadModel(RHEO_RESOURCES "/demo-model");
     expectError(ErrorCode::Mismatch, {"another model"},
                 [&] { other->naturalState(*context, PointIndex(0), 0); });
+}
+
+void TestModelRuns::refusesWhatWillNotFit() {
+    const QTemporaryDir folder;
+    const std::filesystem::path path = folder.path().toStdString();
+    std::ofstream(path / "config.json")
+        << R"({"model_type":"llama","hidden_size":65536,"intermediate_size":262144,"num_hidden_layers":1000,"num_attention_heads":64})";
+    Progress progress;
+    expectError(ErrorCode::OutOfMemory, {"GiB", "parameters", "--dtype bfloat16"}, [&] {
+        Model::load(Checkpoint::open(path), {"cpu", DType::Float32, 1, 1}, progress);
+    });
+}
+
+// A tied model whose file holds another unembedding could be either of two models.
+void TestModelRuns::tiedModelsCarryOneMatrix() {
+    namespace fs = std::filesystem;
+    const QTemporaryDir folder;
+    const fs::path path = folder.path().toStdString();
+    const fs::path source = fs::path(RHEO_FIXTURES) / "models" / "gpt2-resaved" / "model";
+    fs::copy_file(source / "config.json", path / "config.json");
+    fs::copy_file(source / "model.safetensors", path / "model.safetensors");
+    QVERIFY(loadModel(path) != nullptr);
+    const auto offset = [&] {
+        const auto file = SafetensorsFile::open(path / "model.safetensors");
+        return 8 + static_cast<std::int64_t>(file->header().size()) +
+               (file->find("lm_head.weight")->bytes.data() - file->data().data());
+    }();
+    std::fstream file(path / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(offset + 100);
+    file.put('\x7f');
+    file.close();
+    expectError(ErrorCode::Mismatch, {"tie_word_embeddings", "lm_head.weight"}, [&] { loadModel(path); });
 }
 
 QTEST_GUILESS_MAIN(TestModelRuns)
