@@ -29,10 +29,10 @@ void requireBpe(Component& model, const TokenizerFile& file) {
 
 }  // namespace
 
-Vocabulary::Vocabulary(std::vector<std::pair<std::string, std::int32_t>> pieces, const Place& place) {
-    std::int32_t highest = -1;
-    for (const auto& [piece, id] : pieces) highest = std::max(highest, id);
-    m_byId.assign(static_cast<std::size_t>(highest + 1), -1);
+Vocabulary::Vocabulary(std::vector<std::pair<std::string, std::int32_t>>&& pieces, const Place& place) {
+    std::size_t size = 0;
+    for (const auto& [piece, id] : pieces) size = std::max(size, static_cast<std::size_t>(id) + 1);
+    m_byId.assign(size, -1);
     m_pieces.reserve(pieces.size());
     m_ids.reserve(pieces.size());
     for (auto& [piece, id] : pieces) {

@@ -17,8 +17,8 @@ namespace rheo {
 /// The pieces of a vocabulary and their ids.
 class Vocabulary {
 public:
-    /// Throws Error(Format) for a piece or an id that stands twice.
-    Vocabulary(std::vector<std::pair<std::string, std::int32_t>> pieces, const Place& place);
+    /// Ids in 0 .. kMaxTokenIds-1. Throws Error(Format) for a piece or an id that stands twice.
+    Vocabulary(std::vector<std::pair<std::string, std::int32_t>>&& pieces, const Place& place);
     Vocabulary(const Vocabulary&) = delete;
     Vocabulary& operator=(const Vocabulary&) = delete;
 

@@ -24,6 +24,23 @@ void checkSize(std::size_t bytes, const Place& place) {
                                        kMaxWorkingBytes >> 20));
 }
 
+// A normalization sorts characters that combine with one another, in time that grows with the square of
+// their number. Writing needs a few; 30 are stream-safe (Unicode 15, annex 15).
+constexpr std::size_t kMaxCombining = 4096;
+
+void checkCombining(std::string_view text, const icu::Normalizer2& form, const Place& place) {
+    std::size_t run = 0;
+    for (std::size_t offset = 0; offset < text.size();) {
+        const CodePoint c = codePointAt(text, offset);
+        run = c.value < 0x80 || form.hasBoundaryBefore(static_cast<UChar32>(c.value)) ? 0 : run + 1;
+        if (run > kMaxCombining)
+            throw place.format(fmt::format(
+                "cannot normalize a text with more than {} combining characters in a row (near byte {})",
+                kMaxCombining, offset));
+        offset += c.length;
+    }
+}
+
 Normalizer unicodeForm(const icu::Normalizer2* (*instance)(UErrorCode&), const Place& place) {
     UErrorCode status = U_ZERO_ERROR;
     const icu::Normalizer2* form = instance(status);
@@ -31,6 +48,7 @@ Normalizer unicodeForm(const icu::Normalizer2* (*instance)(UErrorCode&), const P
         throw Error(ErrorCode::Internal,
                     fmt::format("ICU has no normalization data: {}", u_errorName(status)));
     return [form, place](WorkingText& working, MatchScratch&) {
+        checkCombining(working.text, *form, place);
         UErrorCode failed = U_ZERO_ERROR;
         std::string text;
         text.reserve(working.text.size());

@@ -18,7 +18,8 @@ struct WorkingText {
     bool startsText = false;  ///< whether its first character comes from the first of the whole text
 };
 
-/// Changes a stretch of text. Throws Error(Format) beyond kMaxWorkingBytes.
+/// Changes a stretch of text. Throws Error(Format) beyond kMaxWorkingBytes, and for thousands of combining
+/// characters in a row.
 using Normalizer = std::function<void(WorkingText&, MatchScratch&)>;
 
 /// From the value of "normalizer"; null gives one that changes nothing.

@@ -14,6 +14,10 @@ namespace rheo {
 
 /// Text to token ids and back, exactly as a Hugging Face tokenizer.json (version 1.0, model BPE) says.
 ///
+/// Equal to the reference implementation (https://github.com/huggingface/tokenizers, 0.23), with one
+/// limit: classes of characters in regular expressions are those of the PCRE2 in use (10.42: Unicode 14),
+/// so characters younger than that may be cut otherwise.
+///
 /// Immutable; every const function may be called from several threads at once.
 class Tokenizer {
 public:
@@ -21,7 +25,6 @@ public:
     static constexpr std::uint64_t kMaxFileBytes = std::uint64_t{128} << 20;
     /// Longest text that is encoded at once, in bytes.
     static constexpr std::size_t kMaxTextBytes = std::size_t{8} << 20;
-
     /// Longest text that is decoded at once, in bytes.
     static constexpr std::size_t kMaxDecodedBytes = std::size_t{32} << 20;
 

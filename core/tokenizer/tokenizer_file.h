@@ -28,7 +28,7 @@ private:
 
 /// A tokenizer.json taken apart: the two parts that grow with the vocabulary as plain lists, the
 /// small rest as JSON.
-struct TokenizerFile {
+struct TokenizerFile {  // NOLINT(bugprone-exception-escape): json's move may only assert
     static constexpr std::size_t kMaxMerges = std::size_t{1} << 23;
     static constexpr std::size_t kMaxPieceBytes = std::size_t{1} << 16;
     static constexpr std::size_t kMaxValues = 2'000'000;  ///< in `rest`, keys apart
@@ -37,8 +37,8 @@ struct TokenizerFile {
     nlohmann::json rest;  ///< the file without model.vocab and model.merges
     /// model.vocab: absent, {piece: id}, or a list as Unigram has (which is then skipped).
     enum class Vocabulary { Absent, Pieces, List } kind = Vocabulary::Absent;
-    std::vector<std::pair<std::string, std::int32_t>>
-        vocabulary;  ///< in order of the file, ids unchecked for doubles
+    /// In order of the file; ids are in range, and may stand twice.
+    std::vector<std::pair<std::string, std::int32_t>> vocabulary;
     bool hasMerges = false;
     MergeList merges;
 };

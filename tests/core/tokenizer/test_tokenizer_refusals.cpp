@@ -96,6 +96,7 @@ private Q_SLOTS:
     void textsThatGrowWithoutEnd_data();
     void textsThatGrowWithoutEnd();
     void regexThatBacktracksWithoutEnd();
+    void combiningCharactersWithoutEnd();
     void unknownTokenThatIsNotThere();
     void textThatIsNotUtf8();
     void textThatIsTooLong();
@@ -402,6 +403,25 @@ void TestTokenizerRefusals::regexThatBacktracksWithoutEnd() {
         QVERIFY2(error->code() == ErrorCode::Format, error->what());
         QVERIFY2(QString(error->what()).contains(regex), error->what());
         QVERIFY2(QString(error->what()).contains("pre_tokenizer.pattern"), error->what());
+    }
+}
+
+void TestTokenizerRefusals::combiningCharactersWithoutEnd() {
+    const std::pair<const char*, const char*> forms[] = {
+        {"NFC", "\u0301\u0316"}, {"NFD", "\u0301\u0316"}, {"NFKC", "\u0301\uFF9E"}, {"NFKD", "\u0301\uFF9E"}};
+    for (const auto& [form, marks] : forms) {
+        auto tokenizer = sound();
+        tokenizer["normalizer"] = QJsonObject{{"type", form}};
+        const auto made = Tokenizer::parse(text(tokenizer), "folder/tokenizer.json");
+        const auto word = [marks = marks](int count) {
+            std::string all = "b";
+            for (int i = 0; i < count; ++i) all += marks;
+            return all;
+        };
+        QVERIFY(!made->encode(word(2000)).empty());
+        const auto error = failure([&] { made->encode(word(1'000'000)); });
+        QVERIFY2(error && error->code() == ErrorCode::Format, form);
+        QVERIFY2(QString(error->what()).contains("combining characters"), error->what());
     }
 }
 
