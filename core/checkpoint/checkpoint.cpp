@@ -36,7 +36,7 @@ bool isInside(const fs::path& path, const fs::path& folder) {
 fs::path resolved(const fs::path& folder, const std::string& name) {
     const fs::path path = folder / name;
     std::error_code failed;
-    const fs::path real = fs::canonical(path, failed);
+    fs::path real = fs::canonical(path, failed);
     if (failed)
         throw Error(ErrorCode::NotFound, fmt::format("there is no {} in {}", name, folder.string()),
                     path.string());
