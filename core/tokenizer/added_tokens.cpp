@@ -66,7 +66,7 @@ AddedTokens::AddedTokens(const nlohmann::json& value, const Vocabulary& vocabula
     }
 
     // Contents may become equal by normalization; then a special token comes before another, else the
-    // earlier in the file, as in the reference implementation.
+    // earlier in the file (the reference implementation leaves it to chance).
     MatchScratch scratch(contentBytes);
     for (const bool special : {true, false}) {
         for (AddedToken& token : m_tokens) {
@@ -113,14 +113,18 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normaliz
             const bool touchesRight = end < text.size() && isWordCharacter(codePointAt(text, end).value);
             if (touchesLeft || touchesRight) continue;
         }
+        // White space that a token before has taken stays its own; and what lies between the end of a match
+        // and `covered` is white space, so that no character is looked at twice.
         if (token.lstrip) {
-            while (begin > 0 && isWhiteSpace(codePointBefore(text, begin).value))
+            begin = std::max(begin, covered);
+            while (begin > covered && isWhiteSpace(codePointBefore(text, begin).value))
                 begin -= codePointBefore(text, begin).length;
-            begin = std::max(begin, covered);  // not what a token before has taken
         }
-        if (token.rstrip)
+        if (token.rstrip) {
+            end = std::max(end, covered);
             while (end < text.size() && isWhiteSpace(codePointAt(text, end).value))
                 end += codePointAt(text, end).length;
+        }
         if (begin >= end) continue;  // of white space, all of which the token before has taken
         if (covered < begin) segments.push_back({covered, begin, -1});
         segments.push_back({begin, end, token.id});

@@ -74,7 +74,7 @@ std::optional<Error> failure(const std::function<void()>& call) {
     return std::nullopt;
 }
 
-std::optional<Error> refusal(const std::string& json) {
+std::optional<Error> refusal(std::string_view json) {
     return failure([&] { Tokenizer::parse(json, "folder/tokenizer.json"); });
 }
 
@@ -97,6 +97,7 @@ private Q_SLOTS:
     void textsThatGrowWithoutEnd();
     void regexThatBacktracksWithoutEnd();
     void combiningCharactersWithoutEnd();
+    void whiteSpaceWithoutEnd();
     void unknownTokenThatIsNotThere();
     void textThatIsNotUtf8();
     void textThatIsTooLong();
@@ -352,7 +353,7 @@ void TestTokenizerRefusals::hugeAndDeep_data() {
 void TestTokenizerRefusals::hugeAndDeep() {
     QFETCH(QByteArray, json);
     QFETCH(QString, part);
-    const auto error = refusal(json.toStdString());
+    const auto error = refusal({json.constData(), static_cast<std::size_t>(json.size())});
     QVERIFY(error);
     QVERIFY2(error->code() == ErrorCode::Format, error->what());
     QVERIFY2(QString(error->what()).contains(part), error->what());
@@ -422,6 +423,23 @@ void TestTokenizerRefusals::combiningCharactersWithoutEnd() {
         const auto error = failure([&] { made->encode(word(1'000'000)); });
         QVERIFY2(error && error->code() == ErrorCode::Format, form);
         QVERIFY2(QString(error->what()).contains("combining characters"), error->what());
+    }
+}
+
+void TestTokenizerRefusals::whiteSpaceWithoutEnd() {
+    // Tokens of white space that take the white space around them: one each at first sight, all of it.
+    for (const char* flag : {"lstrip", "rstrip"}) {
+        auto tokenizer = withToken(5, " ");
+        auto tokens = tokenizer["added_tokens"].toArray();
+        auto token = tokens[1].toObject();
+        token[flag] = true;
+        tokens[1] = token;
+        tokenizer["added_tokens"] = tokens;
+        const auto made = Tokenizer::parse(text(tokenizer), "folder/tokenizer.json");
+        const auto ids = made->encode("a" + std::string(1'000'000, ' ') + "b");
+        QCOMPARE(ids.front(), 0);
+        QCOMPARE(ids.back(), 1);
+        QCOMPARE(ids[1], 5);
     }
 }
 
