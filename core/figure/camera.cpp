@@ -53,7 +53,11 @@ double eyeDistance(const Camera& camera) {
 }
 
 Eigen::Vector3d projectToScreen(const Camera& camera, const Eigen::Vector3d& point) {
-    const auto frame = cameraFrame(camera);
+    return projectToScreen(camera, cameraFrame(camera), point);
+}
+
+Eigen::Vector3d projectToScreen(const Camera& camera, const CameraFrame& frame,
+                                const Eigen::Vector3d& point) {
     const Eigen::Vector3d offset = point - camera.focal;
     const double z = offset.dot(frame.toEye);
     const double scale = perspectiveScale(camera, z) / camera.halfHeight;

@@ -28,6 +28,8 @@ double eyeDistance(const Camera& camera);
 /// Where a point is on the screen: x and y in units of half the height of the view (y up, both 0 at the
 /// centre), z the depth toward the eye in data units.
 Eigen::Vector3d projectToScreen(const Camera& camera, const Eigen::Vector3d& point);
+/// The same for many points of one camera, with its frame made once.
+Eigen::Vector3d projectToScreen(const Camera& camera, const CameraFrame& frame, const Eigen::Vector3d& point);
 
 /// The point that lies at screen position (x, y) in the plane parallel to the screen through `through`:
 /// what dragging in the plane of the screen means.

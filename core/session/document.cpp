@@ -7,7 +7,6 @@
 #include <numeric>
 #include <set>
 
-#include "core/analysis/density.h"
 #include "core/base/error.h"
 #include "core/trace/joined_trace.h"
 
@@ -251,45 +250,6 @@ DocumentState withBasis(const DocumentState& state, std::shared_ptr<const PcaBas
     next.scores = std::move(scores);
     next.pointExplained = std::move(pointExplained);
     return next;
-}
-
-namespace {
-
-/// Bytes of the states that a trace holds in memory, by the object that holds them.
-void collectStates(const std::shared_ptr<const Trace>& trace, std::map<const void*, std::int64_t>& held) {
-    if (!trace) return;
-    if (const auto* joined = dynamic_cast<const JoinedTrace*>(trace.get())) {
-        held[joined] =
-            static_cast<std::int64_t>(joined->picked().size() * (sizeof(PickedRow) + sizeof(TraceRow)));
-        for (const auto& part : joined->parts()) collectStates(part, held);
-    } else if (const auto* memory = dynamic_cast<const MemoryTrace*>(trace.get())) {
-        held[memory] = static_cast<std::int64_t>(memory->states().data.size() * sizeof(float));
-    }
-}
-
-std::map<const void*, std::int64_t> holdings(const DocumentState& state) {
-    std::map<const void*, std::int64_t> held;
-    for (const auto& trace : {state.trace, state.basisTrace, state.densityTrace}) collectStates(trace, held);
-    if (state.scores)
-        held[state.scores.get()] = static_cast<std::int64_t>(state.scores->data.size() * sizeof(float));
-    if (state.density)
-        held[state.density.get()] =
-            state.density->mean.size() * 4 * static_cast<std::int64_t>(sizeof(double));
-    for (const auto& record : state.teleports)
-        held[record.get()] = static_cast<std::int64_t>(
-            (record->result.natural.states.data.size() + record->result.teleported.states.data.size()) *
-            sizeof(float));
-    return held;
-}
-
-}  // namespace
-
-std::int64_t ownBytes(const DocumentState& state, const DocumentState& shared) {
-    const auto other = holdings(shared);
-    std::int64_t bytes = 0;
-    for (const auto& [object, size] : holdings(state))
-        if (!other.contains(object)) bytes += size;
-    return bytes;
 }
 
 }  // namespace rheo

@@ -66,8 +66,8 @@ DocumentState openDocument(std::shared_ptr<const Trace> trace, PromptId firstId)
 /// Rows fresh from the model, and their scores where they are known already.
 struct CapturedRows {
     std::shared_ptr<const Trace> trace;
-    std::shared_ptr<const PcaBasis> basis;  ///< of `scores`; null: not projected
-    Array3F scores;                         ///< [row, point, k]
+    std::shared_ptr<const PcaBasis> basis = {};  ///< of `scores`; null: not projected
+    Array3F scores = {};                         ///< [row, point, k]
 };
 /// Projects rows on a basis (null: leaves them as they are), so that what follows is cheap.
 CapturedRows projected(std::shared_ptr<const Trace> trace, std::shared_ptr<const PcaBasis> basis,
@@ -90,8 +90,5 @@ DocumentState removePrompts(const DocumentState& state, const std::vector<Prompt
 DocumentState withBasis(const DocumentState& state, std::shared_ptr<const PcaBasis> basis,
                         std::shared_ptr<const Trace> fittedOn, std::shared_ptr<const Array3F> scores,
                         std::shared_ptr<const MatrixD> pointExplained);
-
-/// Bytes this state holds beside what `shared` holds too (scores and rows in memory).
-std::int64_t ownBytes(const DocumentState& state, const DocumentState& shared);
 
 }  // namespace rheo

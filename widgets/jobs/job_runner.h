@@ -134,7 +134,8 @@ JobId JobRunner::submit(JobSpec spec, Work work, QObject* receiver, Done done) {
         });
     // std::function wants what can be copied, and a work may hold what can only be moved.
     auto kept = std::make_shared<Work>(std::move(work));
-    Task task = [finish, kept](Progress& progress) mutable {
+    // The task alone holds it: a quick job may be over before this function is.
+    Task task = [finish, kept = std::move(kept)](Progress& progress) mutable {
         std::optional<R> result;
         Failure failure;
         Ended ended = guard(

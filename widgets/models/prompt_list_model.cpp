@@ -30,10 +30,13 @@ QVariant PromptListModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
     const PromptId id = m_ids[index.row()];
     if (role == IdRole) return static_cast<qlonglong>(id.value());
-    // The list may be a signal behind the workspace.
-    const int place = m_workspace.promptIndex(id);
-    if (place < 0) return {};
-    const PromptItem item = m_workspace.promptAt(place);
+    PromptItem item;
+    if (index.row() < m_workspace.promptCount()) item = m_workspace.promptAt(index.row());
+    if (item.id != id) {  // the list is a signal behind the workspace
+        const int place = m_workspace.promptIndex(id);
+        if (place < 0) return {};
+        item = m_workspace.promptAt(place);
+    }
     switch (role) {
         case Qt::DisplayRole:
             return item.text.isEmpty() ? tr("Sample %1").arg(id.value()) : item.text.simplified();

@@ -1,6 +1,8 @@
 #include "widgets/models/selection.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace rheo {
 
@@ -103,12 +105,19 @@ void Selection::follow() {
         return;
     }
     QList<qint64> rows;
-    for (const qint64 row : m_rows) {
-        if (!before->trace || row >= before->rows()) continue;
-        const TraceRow& at = before->trace->info().rows[static_cast<std::size_t>(row)];
-        if (const auto now =
-                findRow(*m_seen, before->prompts[static_cast<std::size_t>(at.sample)], at.position))
-            rows.append(now->value());
+    if (before->trace && m_seen->trace && !m_rows.isEmpty()) {
+        // Many rows may be picked: one pass over all of them instead of a search for each.
+        std::map<std::pair<PromptId, std::int32_t>, qint64> now;
+        const auto& after = m_seen->trace->info().rows;
+        for (std::size_t n = 0; n < after.size(); ++n)
+            now.emplace(
+                std::pair(m_seen->prompts[static_cast<std::size_t>(after[n].sample)], after[n].position),
+                static_cast<qint64>(n));
+        for (const qint64 picked : m_rows) {
+            const TraceRow& at = before->trace->info().rows[static_cast<std::size_t>(picked)];
+            const auto place = now.find({before->prompts[static_cast<std::size_t>(at.sample)], at.position});
+            if (place != now.end()) rows.append(place->second);
+        }
     }
     auto row = findRow(*m_seen, m_prompt, m_token);
     int token = m_token;

@@ -269,8 +269,17 @@ void Workspace::setState(std::shared_ptr<const DocumentState> state) {
 }
 
 void Workspace::push(const QString& text, DocumentState next) {
+    if (m_undo.count() == 0) limitUndo(next);
     m_undo.push(
         new StateCommand(*this, text, m_state, std::make_shared<const DocumentState>(std::move(next))));
+}
+
+/// As many steps as may hold scores of their own. The stack takes a limit only while it is empty.
+void Workspace::limitUndo(const DocumentState& state) {
+    const std::int64_t each =
+        state.scores ? static_cast<std::int64_t>(state.scores->data.size() * sizeof(float)) : 0;
+    m_undo.setUndoLimit(
+        static_cast<int>(std::clamp<std::int64_t>(undoBytes / std::max<std::int64_t>(1, each), 10, 200)));
 }
 
 void Workspace::updateFlags() {
@@ -357,11 +366,8 @@ void Workspace::replaceDocument(Opened opened) {
     d.resultsBasis = nullptr;
     forEachSource(opened.state.trace, [&](const auto& part) { d.safe.insert(part); });
 
-    const std::int64_t each =
-        ownBytes(opened.state, {}) - (opened.state.trace ? bytesOf(*opened.state.trace) : 0);
     m_undo.clear();
-    m_undo.setUndoLimit(
-        static_cast<int>(std::clamp<std::int64_t>(undoBytes / std::max<std::int64_t>(1, each), 10, 200)));
+    limitUndo(opened.state);
     setModel(std::move(opened.model));
     setState(std::make_shared<const DocumentState>(std::move(opened.state)));
     Q_EMIT documentReplaced();

@@ -200,6 +200,7 @@ private:
 
     void setState(std::shared_ptr<const DocumentState> state);
     void push(const QString& text, DocumentState next);
+    void limitUndo(const DocumentState& state);
     void replaceDocument(Opened opened);
     bool refuse(const QString& what, Feature feature);
     void fail(const QString& what, const Failure& failure);

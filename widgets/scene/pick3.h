@@ -17,15 +17,17 @@ struct Picked {
 };
 
 /// The vertices of a plot's pickable lines where the camera shows them: picking is exact and needs no
-/// graphics. Cost: one projection a vertex to make, one distance a vertex to ask.
+/// graphics. What lies behind the eye, or is not finite, is not there. Cost: one projection a vertex to make,
+/// one distance a segment to ask (65,000 of them: a third of a millisecond).
 class Projected3 {
 public:
     Projected3() = default;
     /// `view` in pixels, y up, as Scene3::setView takes it.
     Projected3(const Plot3D& plot, const Camera& camera, const PixelRect& view);
 
-    /// The nearest line within `tolerance` pixels of (x, y); its nearest vertex. Of lines at the same place
-    /// the nearer to the eye.
+    /// The line nearest to (x, y), if within `tolerance` pixels, and its vertex nearest on the screen. Of
+    /// lines less than half a pixel farther than the nearest: the one of the highest layer, and of those the
+    /// one nearest to the eye, as the eye would choose.
     std::optional<Picked> pick(double x, double y, double tolerance) const;
     /// Tags of lines with a vertex inside `box`, each once, ascending.
     std::vector<std::int64_t> inside(const PixelRect& box) const;
@@ -34,9 +36,10 @@ private:
     struct Line {
         std::int64_t tag;
         std::size_t begin, end;
+        int layer;
     };
     std::vector<Line> m_lines;
-    std::vector<Eigen::Vector3f> m_places;  ///< x and y in pixels, z toward the eye
+    std::vector<Eigen::Vector3f> m_places;  ///< x and y in pixels, z toward the eye; NaN: not seen
 };
 
 }  // namespace rheo

@@ -2,11 +2,12 @@
 
 #include <vtkActor.h>
 #include <vtkActor2D.h>
+#include <vtkBoundingBox.h>
 #include <vtkCamera.h>
 #include <vtkCellArray.h>
-#include <vtkCellData.h>
 #include <vtkCoordinate.h>
 #include <vtkFloatArray.h>
+#include <vtkMath.h>
 #include <vtkNew.h>
 #include <vtkPointData.h>
 #include <vtkPoints.h>
@@ -24,6 +25,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <optional>
 
@@ -175,40 +177,66 @@ bool sameScale(const std::optional<ColorScale>& a, const std::optional<ColorScal
 }  // namespace
 
 struct Scene3::State {
-    vtkNew<vtkRenderer> background;  ///< fills the window
-    vtkNew<vtkRenderer> flat;        ///< the plot's rectangle of it: what lies behind the data
-    vtkNew<vtkRenderer> data;        ///< the same rectangle: the lines
+    vtkNew<vtkRenderer> background;             ///< fills the window
+    vtkNew<vtkRenderer> flat;                   ///< the plot's rectangle of it: what lies behind the data
+    vtkNew<vtkCamera> camera;                   ///< of all layers
+    std::map<int, vtkNew<vtkRenderer>> layers;  ///< the same rectangle: the lines; never empty
+    vtkRenderWindow* window = nullptr;
     std::vector<vtkSmartPointer<vtkActor2D>> backdrop;  ///< one for each look
     std::vector<std::unique_ptr<Batch>> shown;
     std::optional<ColorScale> scale;
     Theme theme;
     double pixelsPerPoint = 0;
     PixelRect clip;
+
+    vtkRenderer* layer(int number);
 };
 
 Scene3::Scene3() : m_state(std::make_unique<State>()) {
     State& s = *m_state;
     s.background->SetLayer(0);
-    s.background->InteractiveOff();
     s.flat->SetLayer(1);
+    s.background->InteractiveOff();
     s.flat->InteractiveOff();
-    s.data->SetLayer(2);
+    s.layer(0);
 }
 
 Scene3::~Scene3() = default;
 
+vtkRenderer* Scene3::State::layer(int number) {
+    const auto [place, made] = layers.try_emplace(number);
+    vtkRenderer* renderer = place->second;
+    if (made) {
+        renderer->SetActiveCamera(camera);
+        renderer->SetViewport(flat->GetViewport());
+        int next = 2;
+        for (auto& [_, other] : layers) other->SetLayer(next++);
+        if (window != nullptr) {
+            window->SetNumberOfLayers(next);
+            window->AddRenderer(renderer);
+        }
+    }
+    return renderer;
+}
+
 void Scene3::attachTo(vtkRenderWindow* window) {
-    window->SetNumberOfLayers(3);
-    window->AddRenderer(m_state->background);
-    window->AddRenderer(m_state->flat);
-    window->AddRenderer(m_state->data);
+    State& s = *m_state;
+    s.window = window;
+    window->SetNumberOfLayers(2 + static_cast<int>(s.layers.size()));
+    window->AddRenderer(s.background);
+    window->AddRenderer(s.flat);
+    for (auto& [_, renderer] : s.layers) window->AddRenderer(renderer);
 }
 
 void Scene3::detachFrom(vtkRenderWindow* window) {
-    for (vtkRenderer* renderer : {m_state->data.Get(), m_state->flat.Get(), m_state->background.Get()}) {
+    State& s = *m_state;
+    std::vector<vtkRenderer*> renderers{s.background, s.flat};
+    for (auto& [_, renderer] : s.layers) renderers.push_back(renderer);
+    for (vtkRenderer* renderer : renderers) {
         renderer->ReleaseGraphicsResources(window);
         window->RemoveRenderer(renderer);
     }
+    s.window = nullptr;
 }
 
 void Scene3::setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoint) {
@@ -219,19 +247,19 @@ void Scene3::setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoi
     std::vector<std::unique_ptr<Batch>> next;
     for (const auto& set : plot.lines) {
         const auto before = std::find_if(s.shown.begin(), s.shown.end(), [&](const auto& batch) {
-            return batch && sameColors && sameLook(batch->set().style, set.style) &&
-                   batch->set().offsets == set.offsets && batch->set().values == set.values &&
-                   batch->set().xyz == set.xyz;
+            return batch && sameColors && batch->set().layer == set.layer &&
+                   sameLook(batch->set().style, set.style) && batch->set().offsets == set.offsets &&
+                   batch->set().values == set.values && batch->set().xyz == set.xyz;
         });
         if (before != s.shown.end()) {
             next.push_back(std::move(*before));
             continue;
         }
         next.push_back(std::make_unique<Batch>(set, plot.colorScale, theme, pixelsPerPoint));
-        s.data->AddActor(next.back()->actor());
+        s.layer(set.layer)->AddActor(next.back()->actor());
     }
     for (const auto& old : s.shown)
-        if (old) s.data->RemoveActor(old->actor());
+        if (old) s.layer(old->set().layer)->RemoveActor(old->actor());
     s.shown = std::move(next);
     s.scale = plot.colorScale;
     s.theme = theme;
@@ -281,13 +309,15 @@ void Scene3::setView(const Camera& camera, const PixelRect& view, const PixelRec
                      double windowHeight) {
     State& s = *m_state;
     s.clip = clip;
-    for (vtkRenderer* renderer : {s.flat.Get(), s.data.Get()})
+    std::vector<vtkRenderer*> renderers{s.flat};
+    for (auto& [_, renderer] : s.layers) renderers.push_back(renderer);
+    for (vtkRenderer* renderer : renderers)
         renderer->SetViewport(clip.x / windowWidth, clip.y / windowHeight,
                               (clip.x + clip.width) / windowWidth, (clip.y + clip.height) / windowHeight);
     const CameraFrame frame = cameraFrame(camera);
     const double distance = eyeDistance(camera);
     const Eigen::Vector3d eye = camera.focal + distance * frame.toEye;
-    vtkCamera* c = s.data->GetActiveCamera();
+    vtkCamera* c = s.camera;
     c->SetFocalPoint(camera.focal.data());
     c->SetPosition(eye.data());
     c->SetViewUp(frame.up.data());
@@ -299,11 +329,20 @@ void Scene3::setView(const Camera& camera, const PixelRect& view, const PixelRec
     c->SetWindowCenter(-2 * ((view.x + view.width / 2) - (clip.x + clip.width / 2)) / clip.width,
                        -2 * ((view.y + view.height / 2) - (clip.y + clip.height / 2)) / clip.height);
     for (const auto& batch : s.shown) batch->sort(frame.toEye);
-    s.data->ResetCameraClippingRange();
+    // The range is the camera's, and the camera all layers'.
+    vtkBoundingBox bounds;
+    for (auto& [_, renderer] : s.layers)
+        if (double box[6]; (renderer->ComputeVisiblePropBounds(box), vtkMath::AreBoundsInitialized(box)))
+            bounds.AddBounds(box);
+    if (bounds.IsValid()) {
+        double box[6];
+        bounds.GetBounds(box);
+        s.layers.begin()->second->ResetCameraClippingRange(box);
+    }
 }
 
 vtkRenderer* Scene3::renderer() const {
-    return m_state->data;
+    return m_state->layers.begin()->second;
 }
 
 }  // namespace rheo

@@ -4,6 +4,7 @@
 #include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
+#include <QNativeGestureEvent>
 #include <QPainter>
 #include <QRubberBand>
 #include <QToolTip>
@@ -13,122 +14,73 @@
 
 #include "widgets/paint/axes3.h"
 #include "widgets/paint/draw_figure.h"
+#include "widgets/paint/legend_layout.h"
 #include "widgets/paint/painter_canvas.h"
+#include "widgets/scene/drag3.h"
+#include "widgets/views/split_canvas.h"
 
 namespace rheo {
 
 namespace {
 
 constexpr double pointsPerPixel = 72.0 / 96.0;
-constexpr double pickTolerance = 6;  // pixels of the widget
-constexpr double handleRadius = 9;   // pixels of the widget
+// Lengths in pixels of the widget.
+constexpr double pickTolerance = 6;
+constexpr double handleRadius = 9;
+constexpr double arrowGap = 3;      // from the handle's ring to its arrows
+constexpr double arrowLength = 30;  // of an axis that lies in the screen
+constexpr double shortestArrow = 9;
+constexpr double arrowHead = 7;
+constexpr double keyStep = 10;  // an arrow key moves the handle
 constexpr double degreesPerPixel = 0.4;
-constexpr double keyStep = 10;  // pixels an arrow key moves the handle
+constexpr double degreesPerKey = 5;
+constexpr double zoomPerNotch = 1.15;
+// Larger sets above the others are the scene's as well: painting them would take too long.
+constexpr std::size_t mostPainted = 3 * 20000;
 
-/// Splits what the exporter would paint: the box behind the data goes into shapes for the scene, the data's
-/// own lines were taken out before, and all else is painted over the picture.
-class SplitCanvas final : public Canvas {
-public:
-    /// `over` may be null: only the shapes are wanted. `toWindow` turns layout places into pixels of the
-    /// window, y up.
-    SplitCanvas(Canvas* over, std::function<std::array<double, 2>(const QPointF&)> toWindow,
-                double pixelsPerPoint)
-        : m_over(over), m_toWindow(std::move(toWindow)), m_pixelsPerPoint(pixelsPerPoint) {}
-    std::vector<BackdropShape> shapes;
+const TextMetrics& metrics() {
+    static const TextMetrics instance;
+    return instance;
+}
 
-    void beginGroup(const QString& name) override { m_inAxes = name == "axes"; }
-    void endGroup() override { m_inAxes = false; }
-    void beginClip(const QRectF& rect) override {
-        if (m_over) m_over->beginClip(rect);
-    }
-    void endClip() override {
-        if (m_over) m_over->endClip();
-    }
-    void lines(const Polylines& lines, const Stroke& stroke) override {
-        if (!m_inAxes) {
-            if (m_over) m_over->lines(lines, stroke);
-            return;
-        }
-        for (const auto& line : lines)
-            add(line, stroke.color, std::max(1.0, stroke.width * m_pixelsPerPoint));
-    }
-    void polygons(const Polylines& polygons, const QColor& fill) override {
-        if (!m_inAxes) {
-            if (m_over) m_over->polygons(polygons, fill);
-            return;
-        }
-        for (const auto& polygon : polygons) add(polygon, fill, 0);
-    }
-    void rectangle(const QRectF& rect, const QColor& fill) override {
-        // The first rectangle is the page itself: the scene has its own background.
-        if (m_over && m_painted) m_over->rectangle(rect, fill);
-        m_painted = true;
-    }
-    void marker(MarkerShape shape, const QPointF& centre, double diameter, const QColor& color) override {
-        if (m_over) m_over->marker(shape, centre, diameter, color);
-    }
-    void text(const QPointF& at, const QString& text, const TextStyle& style) override {
-        if (m_over) m_over->text(at, text, style);
-    }
-    void image(const QRectF& rect, const QImage& image) override {
-        if (m_over) m_over->image(rect, image);
-    }
-    double pixelsPerPoint() const override { return m_pixelsPerPoint; }
+bool isPainted(const LineSet3& set) {
+    return set.layer > 0 && set.xyz.size() <= mostPainted;
+}
 
-private:
-    void add(const QPolygonF& outline, const QColor& color, double width) {
-        BackdropShape shape;
-        shape.color = {static_cast<float>(color.redF()), static_cast<float>(color.greenF()),
-                       static_cast<float>(color.blueF())};
-        shape.opacity = color.alphaF();
-        shape.width = width;
-        for (const auto& at : outline) shape.outline.push_back(m_toWindow(at));
-        shapes.push_back(std::move(shape));
-    }
-    Canvas* m_over;
-    std::function<std::array<double, 2>(const QPointF&)> m_toWindow;
-    double m_pixelsPerPoint;
-    bool m_inAxes = false;
-    bool m_painted = false;
-};
+bool sameBox(const Plot3D& a, const Plot3D& b) {
+    for (std::size_t i = 0; i < 3; ++i)
+        if (a.axes[i].low != b.axes[i].low || a.axes[i].high != b.axes[i].high) return false;
+    return true;
+}
 
-/// Lets through what a 3D plot draws of its data, without the box around it.
-class DataOnly final : public Canvas {
-public:
-    explicit DataOnly(Canvas& to) : m_to(to) {}
-    void beginGroup(const QString& name) override { m_data = name == "data"; }
-    void endGroup() override { m_data = false; }
-    void beginClip(const QRectF& r) override { m_to.beginClip(r); }
-    void endClip() override { m_to.endClip(); }
-    void lines(const Polylines& l, const Stroke& s) override {
-        if (m_data) m_to.lines(l, s);
-    }
-    void polygons(const Polylines& p, const QColor& c) override {
-        if (m_data) m_to.polygons(p, c);
-    }
-    void rectangle(const QRectF&, const QColor&) override {}
-    void marker(MarkerShape s, const QPointF& c, double d, const QColor& color) override {
-        if (m_data) m_to.marker(s, c, d, color);
-    }
-    void text(const QPointF&, const QString&, const TextStyle&) override {}
-    void image(const QRectF&, const QImage&) override {}
-    double pixelsPerPoint() const override { return m_to.pixelsPerPoint(); }
+Eigen::Vector3d lowCorner(const Plot3D& plot) {
+    return {plot.axes[0].low, plot.axes[1].low, plot.axes[2].low};
+}
 
-private:
-    Canvas& m_to;
-    bool m_data = false;
-};
+Eigen::Vector3d highCorner(const Plot3D& plot) {
+    return {plot.axes[0].high, plot.axes[1].high, plot.axes[2].high};
+}
 
 bool keepsOnAxis(int key, int& axis) {
-    if (key == Qt::Key_X)
-        axis = 0;
-    else if (key == Qt::Key_Y)
-        axis = 1;
-    else if (key == Qt::Key_Z)
-        axis = 2;
-    else
-        return false;
-    return true;
+    switch (key) {
+        case Qt::Key_X: axis = 0; return true;
+        case Qt::Key_Y: axis = 1; return true;
+        case Qt::Key_Z: axis = 2; return true;
+        default: return false;
+    }
+}
+
+/// How far `at` is from the straight line between two places.
+double distanceTo(const QPointF& at, const QPointF& from, const QPointF& to) {
+    const QPointF along = to - from, there = at - from;
+    const double t = QPointF::dotProduct(there, along) / std::max(QPointF::dotProduct(along, along), 1e-12);
+    const QPointF off = there - along * std::clamp(t, 0.0, 1.0);
+    return std::hypot(off.x(), off.y());
+}
+
+/// "PC1" of "PC1 (41.2 % of variance)".
+QString shortTitle(const Axis& axis) {
+    return QString::fromStdString(axis.title.substr(0, axis.title.find(" (")));
 }
 
 }  // namespace
@@ -140,15 +92,41 @@ public:
         setAttribute(Qt::WA_TransparentForMouseEvents);
         setAttribute(Qt::WA_NoSystemBackground);
     }
+    /// What lies still while the handle and the mouse move is to be painted anew.
+    void renew() {
+        m_still = QPixmap();
+        update();
+    }
 
 protected:
     void paintEvent(QPaintEvent*) override {
         QPainter painter(this);
-        m_canvas->paintOverlay(painter);
+        if (!m_canvas->trouble().isEmpty()) return paintTrouble(painter);
+        if (m_canvas->plot() == nullptr) return;
+        const QSize pixels = (QSizeF(size()) * devicePixelRatioF()).toSize();
+        if (m_still.size() != pixels) {
+            m_still = QPixmap(pixels);
+            m_still.setDevicePixelRatio(devicePixelRatioF());
+            m_still.fill(Qt::transparent);
+            QPainter still(&m_still);
+            m_canvas->paintFrame(still);
+        }
+        painter.drawPixmap(0, 0, m_still);
+        painter.setRenderHint(QPainter::Antialiasing);
+        m_canvas->paintHovered(painter);
+        m_canvas->paintHandle(painter);
     }
 
 private:
+    void paintTrouble(QPainter& painter) {
+        painter.fillRect(rect(), palette().window());
+        painter.setPen(palette().color(QPalette::WindowText));
+        painter.drawText(rect().adjusted(40, 40, -40, -40), Qt::AlignCenter | Qt::TextWordWrap,
+                         m_canvas->trouble());
+    }
+
     TrajectoryCanvas* m_canvas;
+    QPixmap m_still;
 };
 
 TrajectoryCanvas::TrajectoryCanvas(QWidget* parent) : VtkViewport(parent), m_painted(new Overlay(this)) {
@@ -156,6 +134,7 @@ TrajectoryCanvas::TrajectoryCanvas(QWidget* parent) : VtkViewport(parent), m_pai
     setFocusPolicy(Qt::StrongFocus);
     setMinimumSize(240, 180);
     setAccessibleName(tr("Trajectories in three principal components"));
+    connect(this, &VtkViewport::troubleChanged, m_painted, qOverload<>(&QWidget::update));
 }
 
 TrajectoryCanvas::~TrajectoryCanvas() = default;
@@ -165,125 +144,172 @@ const Plot3D* TrajectoryCanvas::plot() const {
                     : nullptr;
 }
 
+// ---- what is shown --------------------------------------------------------------------------------------
+
 void TrajectoryCanvas::setFigure(std::shared_ptr<const Figure> figure) {
-    const bool first = plot() == nullptr;
+    const auto before = m_figure;
+    const Plot3D* old = plot();
     m_figure = nullptr;
     for (std::size_t i = 0; figure && i < figure->panels.size(); ++i)
         if (std::holds_alternative<Plot3D>(figure->panels[i].plot)) {
-            m_figure = figure;
+            m_figure = std::move(figure);
             m_panel = static_cast<int>(i);
             break;
         }
-    if (const Plot3D* p = plot()) {
-        m_frame = *m_figure;
-        if (first) m_camera = p->camera;
-    }
     m_sceneStale = true;
     m_projected.reset();
-    if (first && plot() != nullptr) fitToData();
-    changed(true);
+    m_hovered.reset();
+    if (const Plot3D* now = plot()) {
+        if (old == nullptr) {
+            m_camera = now->camera;
+            m_whole = true;
+        }
+        composeFrame();
+        layOut();
+        if (m_whole && (old == nullptr || !sameBox(*old, *now))) fitToData();
+    } else {
+        setHandle(std::nullopt);
+    }
+    changed();
 }
 
 void TrajectoryCanvas::setOverlay(std::shared_ptr<const Plot3D> overlay) {
+    if (overlay == nullptr && m_overlay == nullptr) return;
     m_overlay = std::move(overlay);
-    m_painted->update();
+    if (plot() == nullptr) return;
+    composeFrame();
+    placeLegend();
+    m_painted->renew();
 }
 
-void TrajectoryCanvas::setCamera(const Camera& camera) {
-    m_camera = camera;
-    changed(true);
-    Q_EMIT cameraChanged();
+/// What is painted over the scene: the figure without the lines that the scene draws, with the overlay.
+void TrajectoryCanvas::composeFrame() {
+    m_frame.title = m_figure->title;
+    m_frame.theme = m_figure->theme;
+    m_frame.columns = m_figure->columns;
+    m_frame.note = m_figure->note;
+    m_frame.panels.resize(m_figure->panels.size());
+    for (std::size_t i = 0; i < m_frame.panels.size(); ++i)
+        if (static_cast<int>(i) != m_panel) m_frame.panels[i] = m_figure->panels[i];
+    const Plot3D& all = *plot();
+    Panel& shown = m_frame.panels[static_cast<std::size_t>(m_panel)];
+    shown.title = m_figure->panels[static_cast<std::size_t>(m_panel)].title;
+    Plot3D frame;
+    frame.axes = all.axes;
+    frame.markers = all.markers;
+    frame.colorScale = all.colorScale;
+    for (const auto& set : all.lines) {
+        if (isPainted(set)) {
+            frame.lines.push_back(set);
+        } else {
+            // Its name and look are for the legend.
+            LineSet3 named;
+            named.name = set.name;
+            named.style = set.style;
+            named.layer = set.layer;
+            frame.lines.push_back(std::move(named));
+        }
+    }
+    if (m_overlay) {
+        frame.lines.insert(frame.lines.end(), m_overlay->lines.begin(), m_overlay->lines.end());
+        frame.markers.insert(frame.markers.end(), m_overlay->markers.begin(), m_overlay->markers.end());
+    }
+    shown.plot = std::move(frame);
 }
 
-void TrajectoryCanvas::fitToData() {
-    const Plot3D* p = plot();
-    if (p == nullptr) return;
-    layOut();
-    const auto& panel = m_layout.panels[static_cast<std::size_t>(m_panel)];
-    const double aspect = panel.plot.height() > 0 ? panel.plot.width() / panel.plot.height() : 1;
-    // A little further away than the data alone: the labels of the axes lie outside of the box.
-    Camera camera = fitted(m_camera, {p->axes[0].low, p->axes[1].low, p->axes[2].low},
-                           {p->axes[0].high, p->axes[1].high, p->axes[2].high}, aspect);
-    camera.halfHeight *= 1.16;
-    setCamera(camera);
+/// Places the parts of the figure. The overlay has no part in it: what is dragged must not move the view.
+void TrajectoryCanvas::layOut() {
+    Figure still = m_frame;
+    Plot3D& frame = std::get<Plot3D>(still.panels[static_cast<std::size_t>(m_panel)].plot);
+    frame.lines.resize(plot()->lines.size());
+    frame.markers.resize(plot()->markers.size());
+    m_layout = layoutFigure(still, QSizeF(size()) * pointsPerPixel, metrics());
+    m_legendPlace = panel().legend.entries.empty() ? panel().outer.topLeft() : panel().legend.rect.topLeft();
+    panel().view = panel().plot;
+    panel().camera = m_camera;
+    placeLegend();
 }
 
-void TrajectoryCanvas::changed(bool camera) {
-    if (camera) m_projected.reset();
+/// The legend of the figure and the overlay, where that of the figure alone was placed.
+void TrajectoryCanvas::placeLegend() {
+    auto& legend = panel().legend;
+    legend = stripLegend(legendOf(m_frame.panels[static_cast<std::size_t>(m_panel)]), panel().outer.width(),
+                         metrics());
+    moveLegend(legend, m_legendPlace);
+    // Where it needs more room than it was given it lies over the plot, on a ground of its own.
+    legend.inside = legend.rect.bottom() > panel().plot.top();
+}
+
+void TrajectoryCanvas::changed() {
+    m_projected.reset();
     requestRender();
-    m_painted->update();
+    m_painted->renew();
 }
 
 double TrajectoryCanvas::pixelsPerUnit() const {
     return m_layout.scale / pointsPerPixel;
 }
 
-void TrajectoryCanvas::layOut() {
-    if (!m_figure) return;
-    static const TextMetrics metrics;
-    // The layout is of the whole figure, legend included; what is painted is the same less the lines.
-    m_layout = layoutFigure(*m_figure, QSizeF(size()) * pointsPerPixel, metrics);
-    auto& panel = m_layout.panels[static_cast<std::size_t>(m_panel)];
-    panel.camera = m_camera;
-    panel.view = panel.plot;
-    auto& frame = std::get<Plot3D>(m_frame.panels[static_cast<std::size_t>(m_panel)].plot);
-    frame = *plot();
-    frame.camera = m_camera;
-    // What lies above all others (the mean, the selected row) is painted; the many are the scene's.
-    for (auto& set : frame.lines) {
-        if (set.layer > 0) continue;
-        set.xyz.clear();
-        set.values.clear();
-        set.offsets.clear();
-        set.tags.clear();
-    }
+double TrajectoryCanvas::unitsPerPixel() const {
+    return m_camera.halfHeight / (panel().view.height() / 2 * pixelsPerUnit());
 }
 
-PixelRect TrajectoryCanvas::toPixels(const QRectF& r) const {
-    const double unit = pixelsPerUnit() * devicePixelRatioF();
-    return {r.left() * unit, (height() * devicePixelRatioF()) - r.bottom() * unit, r.width() * unit,
-            r.height() * unit};
+PixelRect TrajectoryCanvas::toPixels(const QRectF& r, double ratio) const {
+    const double unit = pixelsPerUnit() * ratio;
+    return {r.left() * unit, height() * ratio - r.bottom() * unit, r.width() * unit, r.height() * unit};
+}
+
+/// From the widget's coordinates to those of projectToScreen().
+QPointF TrajectoryCanvas::onScreen(const QPointF& at) const {
+    const QPointF off = at / pixelsPerUnit() - panel().view.center();
+    return QPointF(off.x(), -off.y()) / (panel().view.height() / 2);
+}
+
+QPointF TrajectoryCanvas::placeOf(const Eigen::Vector3d& point) const {
+    if (plot() == nullptr) return {};
+    const auto screen = projectToScreen(m_camera, point);
+    return (panel().view.center() + QPointF(screen.x(), -screen.y()) * (panel().view.height() / 2)) *
+           pixelsPerUnit();
 }
 
 void TrajectoryCanvas::prepareFrame() {
     const Plot3D* p = plot();
     if (p == nullptr) {
-        scene().setPlot({}, lightTheme(), 1);
+        const QColor base = palette().color(QPalette::Base);
+        Theme theme = base.lightness() < 128 ? darkTheme() : lightTheme();
+        theme.background = {static_cast<float>(base.redF()), static_cast<float>(base.greenF()),
+                            static_cast<float>(base.blueF())};
+        scene().setPlot({}, theme, 1);
+        scene().setBackdrop({});
         return;
     }
-    layOut();
-    const double ratio = devicePixelRatioF();
-    if (m_sceneStale) {
-        Plot3D below = *p;
-        std::erase_if(below.lines, [](const LineSet3& set) { return set.layer > 0; });
-        scene().setPlot(below, m_figure->theme, pixelsPerUnit() * ratio);
+    const double ratio = devicePixelRatioF(), unit = pixelsPerUnit() * ratio;
+    if (m_sceneStale || unit != m_scenePixelsPerPoint) {
+        Plot3D below;
+        below.colorScale = p->colorScale;
+        std::copy_if(p->lines.begin(), p->lines.end(), std::back_inserter(below.lines),
+                     [](const LineSet3& set) { return !isPainted(set); });
+        scene().setPlot(below, m_figure->theme, unit);
         m_sceneStale = false;
+        m_scenePixelsPerPoint = unit;
     }
-    const auto& panel = m_layout.panels[static_cast<std::size_t>(m_panel)];
-    scene().setView(m_camera, toPixels(panel.view), toPixels(panel.plot), width() * ratio, height() * ratio);
-    static const TextMetrics metrics;
-    const double unit = pixelsPerUnit() * ratio;
+    scene().setView(m_camera, toPixels(panel().view, ratio), toPixels(panel().plot, ratio), width() * ratio,
+                    height() * ratio);
+    // Of the box alone: what is above it is painted over the picture.
+    Plot3D box;
+    box.axes = p->axes;
     SplitCanvas canvas(
         nullptr,
         [&](const QPointF& at) {
             return std::array{at.x() * unit, height() * ratio - at.y() * unit};
         },
         unit);
-    drawPlot3(canvas, std::get<Plot3D>(m_frame.panels[static_cast<std::size_t>(m_panel)].plot), panel,
-              m_figure->theme, metrics);
-    scene().setBackdrop(canvas.shapes);
+    drawPlot3(canvas, box, panel(), m_figure->theme, metrics());
+    scene().setBackdrop(canvas.shapes());
 }
 
-void TrajectoryCanvas::paintOverlay(QPainter& painter) {
-    if (!trouble().isEmpty()) {
-        painter.drawText(rect().adjusted(40, 40, -40, -40), Qt::AlignCenter | Qt::TextWordWrap, trouble());
-        return;
-    }
-    if (plot() == nullptr) return;
-    layOut();
-    static const TextMetrics metrics;
+void TrajectoryCanvas::paintFrame(QPainter& painter) const {
     painter.setRenderHint(QPainter::Antialiasing);
-    painter.save();
     painter.scale(pixelsPerUnit(), pixelsPerUnit());
     PainterCanvas over(painter);
     SplitCanvas canvas(
@@ -292,75 +318,204 @@ void TrajectoryCanvas::paintOverlay(QPainter& painter) {
             return std::array{0.0, 0.0};
         },
         over.pixelsPerPoint());
-    static HeatmapImages images;
-    drawFigure(canvas, m_frame, m_layout, metrics, images);
-    if (m_overlay) {
-        DataOnly dataOnly(over);
-        Plot3D whole = *this->plot();
-        whole.lines = m_overlay->lines;
-        whole.markers = m_overlay->markers;
-        whole.camera = m_camera;
-        drawPlot3(dataOnly, whole, m_layout.panels[static_cast<std::size_t>(m_panel)], m_figure->theme,
-                  metrics);
-    }
-    painter.restore();
+    HeatmapImages images;
+    drawFigure(canvas, m_frame, m_layout, metrics(), images);
+}
 
+void TrajectoryCanvas::paintHovered(QPainter& painter) const {
+    if (!m_hovered || m_drag != Drag::None) return;
+    for (const auto& set : plot()->lines) {
+        if (!set.pickable) continue;
+        const auto found = std::find(set.tags.begin(), set.tags.end(), m_hovered->tag);
+        if (found == set.tags.end()) continue;
+        const auto line = static_cast<std::size_t>(found - set.tags.begin());
+        QPolygonF path;
+        for (auto i = set.offsets[line]; i < set.offsets[line + 1]; ++i) {
+            const float* xyz = set.xyz.data() + std::size_t{3} * static_cast<std::size_t>(i);
+            path << placeOf({xyz[0], xyz[1], xyz[2]});
+        }
+        painter.save();
+        const double unit = pixelsPerUnit();
+        const QRectF& area = panel().plot;
+        painter.setClipRect(QRectF(area.topLeft() * unit, area.size() * unit));
+        painter.setBrush(Qt::NoBrush);
+        painter.setPen(
+            QPen(toQColor(m_figure->theme.background, 0.8), 4.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+        painter.drawPolyline(path);
+        painter.setPen(
+            QPen(toQColor(m_figure->theme.foreground), 1.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+        painter.drawPolyline(path);
+        if (m_hovered->vertex < path.size()) {
+            painter.setPen(QPen(toQColor(m_figure->theme.background), 1.5));
+            painter.setBrush(toQColor(m_figure->theme.foreground));
+            painter.drawEllipse(path[m_hovered->vertex], 4, 4);
+        }
+        painter.restore();
+        return;
+    }
+}
+
+void TrajectoryCanvas::paintHandle(QPainter& painter) const {
     if (!m_handle) return;
     const QPointF at = placeOf(*m_handle);
     const Theme& theme = m_figure->theme;
-    const QColor ring = toQColor(theme.teleported);
-    const bool held = m_drag == Drag::Handle || m_keyDrag;
+    const QColor accent = toQColor(theme.teleported), ground = toQColor(theme.background, 0.85);
+    const bool held = isHeld(), hot = held || m_handleHovered;
     if (held && m_axis >= 0) {
-        Eigen::Vector3d along = Eigen::Vector3d::Unit(m_axis) * m_camera.halfHeight * 4;
-        painter.setPen(QPen(toQColor(theme.muted), 1, Qt::DashLine));
+        const Eigen::Vector3d along = Eigen::Vector3d::Unit(m_axis) * m_camera.halfHeight * 4;
+        painter.setPen(QPen(toQColor(theme.foreground, 0.6), 1, Qt::DashLine));
         painter.drawLine(placeOf(*m_handle - along), placeOf(*m_handle + along));
     }
-    painter.setPen(QPen(toQColor(theme.background, 0.9), 5));
+    for (const Arrow& arrow : arrows()) {
+        const bool lit = held ? m_axis == arrow.axis : m_arrowHovered == arrow.axis;
+        const QPointF span = arrow.to - arrow.from;
+        const QPointF along = span / std::hypot(span.x(), span.y()), across(-along.y(), along.x());
+        const QPointF neck = arrow.to - along * arrowHead;
+        const QPolygonF head{
+            {arrow.to, neck + across * (arrowHead * 0.5), neck - across * (arrowHead * 0.5)}};
+        const QColor ink = lit ? accent : toQColor(theme.foreground, hot || m_arrowHovered ? 0.9 : 0.55);
+        painter.setPen(QPen(ground, lit ? 6 : 4.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+        painter.setBrush(ground);
+        painter.drawLine(arrow.from, neck);
+        painter.drawPolygon(head);
+        painter.setPen(QPen(ink, lit ? 2.4 : 1.5));
+        painter.drawLine(arrow.from, neck);
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(ink);
+        painter.drawPolygon(head);
+        if (!hot && !m_arrowHovered) continue;
+        QFont font = figureFont(lit);
+        font.setPixelSize(11);
+        painter.setFont(font);
+        const QString name = shortTitle(plot()->axes[static_cast<std::size_t>(arrow.axis)]);
+        const QFontMetricsF size(font);
+        const double half = size.horizontalAdvance(name) / 2;
+        const QPointF middle =
+            arrow.to + along * (4 + std::abs(along.x()) * half + std::abs(along.y()) * size.capHeight() / 2);
+        const QRectF box(middle.x() - half - 2, middle.y() - size.capHeight() / 2 - 3, 2 * half + 4,
+                         size.capHeight() + 6);
+        painter.setBrush(ground);
+        painter.drawRoundedRect(box, 3, 3);
+        painter.setPen(ink);
+        painter.drawText(QPointF(middle.x() - half, middle.y() + size.capHeight() / 2), name);
+    }
+    painter.setPen(QPen(ground, 5.5));
     painter.setBrush(Qt::NoBrush);
     painter.drawEllipse(at, handleRadius, handleRadius);
-    painter.setPen(QPen(ring, m_handleHovered || held ? 3.5 : 2.2));
-    painter.setBrush(toQColor(theme.background, m_handleHovered || held ? 0.85 : 0.55));
+    painter.setPen(QPen(accent, hot ? 3.5 : 2.2));
+    painter.setBrush(toQColor(theme.background, hot ? 0.85 : 0.55));
     painter.drawEllipse(at, handleRadius, handleRadius);
     painter.setPen(Qt::NoPen);
-    painter.setBrush(ring);
+    painter.setBrush(accent);
     painter.drawEllipse(at, 3, 3);
     if (hasFocus() && !held) {
-        painter.setPen(QPen(ring, 1, Qt::DotLine));
+        painter.setPen(QPen(accent, 1, Qt::DotLine));
         painter.setBrush(Qt::NoBrush);
         painter.drawEllipse(at, handleRadius + 4, handleRadius + 4);
     }
 }
 
-QPointF TrajectoryCanvas::placeOf(const Eigen::Vector3d& point) const {
-    if (m_layout.panels.empty()) return {};
-    const QRectF view = m_layout.panels[static_cast<std::size_t>(m_panel)].view;
-    const auto screen = projectToScreen(m_camera, point);
-    return (view.center() + QPointF(screen.x(), -screen.y()) * (view.height() / 2)) * pixelsPerUnit();
+// ---- the camera -----------------------------------------------------------------------------------------
+
+void TrajectoryCanvas::useCamera(const Camera& camera, bool whole) {
+    m_camera = camera;
+    m_whole = whole;
+    if (plot() != nullptr) panel().camera = camera;
+    changed();
+    Q_EMIT cameraChanged();
 }
 
-const Projected3& TrajectoryCanvas::projected() const {
-    if (!m_projected) {
-        const auto& panel = m_layout.panels[static_cast<std::size_t>(m_panel)];
-        const double unit = pixelsPerUnit();
-        // In the widget's coordinates turned upside down: y up from its lower edge.
-        m_projected = Projected3(*plot(), m_camera,
-                                 {panel.view.left() * unit, height() - panel.view.bottom() * unit,
-                                  panel.view.width() * unit, panel.view.height() * unit});
+void TrajectoryCanvas::setCamera(const Camera& camera) {
+    useCamera(camera, false);
+}
+
+void TrajectoryCanvas::fitToData() {
+    const Plot3D* p = plot();
+    if (p == nullptr) return;
+    const QRectF area = panel().plot.adjusted(1, 1, -1, -1);
+    if (area.width() < 40 || area.height() < 40) return;
+    Camera camera = fitted(m_camera, lowCorner(*p), highCorner(*p), area.width() / area.height());
+    const CameraFrame frame = cameraFrame(camera);
+    Plot3D box;
+    box.axes = p->axes;
+    // Labels keep their size while the box grows into what they leave, so a few steps settle it. Which labels
+    // there are can change from step to step: after some, the box only shrinks.
+    for (int step = 0; step < 16; ++step) {
+        const QRectF bounds = layoutAxes3(box, {camera, panel().plot}, metrics()).bounds;
+        if (bounds.isNull()) break;
+        const double unit = camera.halfHeight / (panel().plot.height() / 2);
+        const QPointF off = bounds.center() - area.center();
+        camera.focal += (off.x() * frame.right - off.y() * frame.up) * unit;
+        double factor = std::max(bounds.width() / area.width(), bounds.height() / area.height());
+        if (step >= 10) factor = std::max(factor, 1.0);
+        if (std::abs(factor - 1) < 1e-3 && std::hypot(off.x(), off.y()) < 0.1) break;
+        camera.halfHeight *= factor;
     }
-    return *m_projected;
+    useCamera(camera, true);
+}
+
+void TrajectoryCanvas::turn(double azimuth, double elevation) {
+    Camera camera = m_camera;
+    camera.azimuth = std::remainder(camera.azimuth + azimuth, 360.0);
+    camera.elevation = std::clamp(camera.elevation + elevation, -90.0, 90.0);
+    useCamera(camera, m_whole);
+}
+
+void TrajectoryCanvas::zoom(double factor, const QPointF& about) {
+    const Plot3D* p = plot();
+    if (p == nullptr) return;
+    const double size = (highCorner(*p) - lowCorner(*p)).norm();
+    Camera camera = m_camera;
+    camera.halfHeight = std::clamp(m_camera.halfHeight / factor, 1e-5 * size, 20 * size);
+    if (!std::isfinite(camera.halfHeight) || camera.halfHeight == m_camera.halfHeight) return;
+    const QPointF at = onScreen(about);
+    const Eigen::Vector3d under = unprojectToPlane(m_camera, at.x(), at.y(), m_camera.focal);
+    camera.focal += (under - m_camera.focal) * (1 - camera.halfHeight / m_camera.halfHeight);
+    setCamera(camera);
+}
+
+// ---- the handle -----------------------------------------------------------------------------------------
+
+std::vector<TrajectoryCanvas::Arrow> TrajectoryCanvas::arrows() const {
+    std::vector<Arrow> result;
+    const QPointF at = placeOf(*m_handle);
+    for (int axis = 0; axis < 3; ++axis) {
+        const Eigen::Vector2d seen = axisOnScreen(m_camera, *m_handle, axis);
+        const double length = seen.norm() * arrowLength;
+        if (length < shortestArrow) continue;  // it points at the eye, or away
+        const QPointF along = QPointF(seen.x(), -seen.y()) / seen.norm();
+        const QPointF from = at + along * (handleRadius + arrowGap);
+        result.push_back({axis, from, from + along * length});
+    }
+    return result;
 }
 
 bool TrajectoryCanvas::isOnHandle(const QPointF& at) const {
     if (!m_handle || plot() == nullptr) return false;
-    const QPointF d = at - placeOf(*m_handle);
-    return std::hypot(d.x(), d.y()) <= handleRadius + 4;
+    const QPointF off = at - placeOf(*m_handle);
+    return std::hypot(off.x(), off.y()) <= handleRadius + arrowGap;
+}
+
+std::optional<int> TrajectoryCanvas::arrowAt(const QPointF& at) const {
+    if (!m_handle || plot() == nullptr || isOnHandle(at)) return std::nullopt;
+    for (const Arrow& arrow : arrows())
+        if (distanceTo(at, arrow.from, arrow.to) <= 5) return arrow.axis;
+    return std::nullopt;
 }
 
 void TrajectoryCanvas::setHandle(std::optional<Eigen::Vector3d> place) {
-    // While it is held, the hand decides where it is.
-    if (m_drag == Drag::Handle || m_keyDrag) return;
+    if (isHeld() && place) return;
+    const bool taken = isHeld();
+    m_drag = taken ? Drag::None : m_drag;
+    m_keyDrag = false;
     m_handle = place;
+    if (!place) {
+        m_handleHovered = false;
+        m_arrowHovered.reset();
+    }
+    updateCursor();
     m_painted->update();
+    if (taken) Q_EMIT handleCancelled();
 }
 
 void TrajectoryCanvas::grabHandle() {
@@ -376,81 +531,127 @@ void TrajectoryCanvas::moveHandle(const Eigen::Vector3d& place) {
 }
 
 void TrajectoryCanvas::dragHandleTo(const QPointF& mouse) {
-    const QRectF view = m_layout.panels[static_cast<std::size_t>(m_panel)].view;
-    const QPointF at = (mouse + m_grabOffset) / pixelsPerUnit() - view.center();
-    const double x = at.x() / (view.height() / 2), y = -at.y() / (view.height() / 2);
-    Eigen::Vector3d place = unprojectToPlane(m_camera, x, y, *m_handleBefore);
-    if (m_axis >= 0) {
-        // The point of the axis nearest to the ray from the eye through the mouse.
-        const Eigen::Vector3d axis = Eigen::Vector3d::Unit(m_axis);
-        const CameraFrame frame = cameraFrame(m_camera);
-        const Eigen::Vector3d ray =
-            m_camera.perspective
-                ? Eigen::Vector3d(
-                      (place - (m_camera.focal + eyeDistance(m_camera) * frame.toEye)).normalized())
-                : Eigen::Vector3d(-frame.toEye);
-        const Eigen::Vector3d between = place - *m_handleBefore;
-        const double b = axis.dot(ray), denominator = 1 - b * b;
-        // An axis that points at the eye cannot be followed.
-        const double t = denominator > 1e-3 ? (between.dot(axis) - b * between.dot(ray)) / denominator : 0;
-        place = *m_handleBefore + t * axis;
+    const QPointF at = onScreen(mouse + m_grabOffset);
+    moveHandle(m_axis < 0 ? unprojectToPlane(m_camera, at.x(), at.y(), *m_handleBefore)
+                          : unprojectToAxis(m_camera, at.x(), at.y(), *m_handleBefore, m_axis));
+}
+
+void TrajectoryCanvas::nudgeHandle(const Eigen::Vector3d& screen, Qt::KeyboardModifiers modifiers) {
+    if (!m_keyDrag) {
+        grabHandle();
+        m_keyDrag = true;
     }
-    moveHandle(place);
+    double step = keyStep * unitsPerPixel();
+    if (modifiers & Qt::ShiftModifier) step *= 5;
+    if (modifiers & Qt::ControlModifier) step /= 10;
+    const CameraFrame frame = cameraFrame(m_camera);
+    Eigen::Vector3d by = step * (screen.x() * frame.right + screen.y() * frame.up + screen.z() * frame.toEye);
+    if (m_axis >= 0) {
+        const Eigen::Vector3d along = Eigen::Vector3d::Unit(m_axis);
+        by = along * (by.dot(along) >= 0 ? step : -step);
+    }
+    moveHandle(*m_handle + by);
+}
+
+void TrajectoryCanvas::cancelHandle() {
+    m_drag = Drag::None;
+    m_keyDrag = false;
+    m_handle = m_handleBefore;
+    updateCursor();
+    m_painted->update();
+    Q_EMIT handleCancelled();
+}
+
+// ---- the mouse ------------------------------------------------------------------------------------------
+
+const Projected3& TrajectoryCanvas::projected() const {
+    // In the widget's coordinates turned upside down: y up from its lower edge.
+    if (!m_projected) m_projected = Projected3(*plot(), m_camera, toPixels(panel().view, 1));
+    return *m_projected;
+}
+
+std::optional<Picked> TrajectoryCanvas::pick(const QPointF& at) const {
+    // Nothing is seen beside the plot.
+    if (plot() == nullptr || !panel().plot.contains(at / pixelsPerUnit())) return std::nullopt;
+    return projected().pick(at.x(), height() - at.y(), pickTolerance);
+}
+
+void TrajectoryCanvas::updateCursor() {
+    switch (m_drag) {
+        case Drag::Handle:
+        case Drag::Move: return setCursor(Qt::ClosedHandCursor);
+        case Drag::Box: return setCursor(Qt::CrossCursor);
+        case Drag::Pressed:
+        case Drag::Turn: return unsetCursor();
+        case Drag::None: break;
+    }
+    if (m_handleHovered || m_arrowHovered)
+        setCursor(Qt::OpenHandCursor);
+    else if (m_boxSelecting)
+        setCursor(Qt::CrossCursor);
+    else if (m_hovered)
+        setCursor(Qt::PointingHandCursor);
+    else
+        unsetCursor();
 }
 
 void TrajectoryCanvas::resizeEvent(QResizeEvent* event) {
     VtkViewport::resizeEvent(event);
     m_painted->resize(size());
-    m_sceneStale = true;
-    changed(true);
+    if (plot() == nullptr) return;
+    layOut();
+    if (m_whole)
+        fitToData();
+    else
+        changed();
 }
 
 void TrajectoryCanvas::mousePressEvent(QMouseEvent* event) {
     if (plot() == nullptr || m_drag != Drag::None) return;
-    m_pressed = m_last = event->position();
-    if (event->button() == Qt::LeftButton && isOnHandle(event->position())) {
+    const QPointF at = event->position();
+    const bool left = event->button() == Qt::LeftButton;
+    if (!left && event->button() != Qt::MiddleButton) return VtkViewport::mousePressEvent(event);
+    if (m_keyDrag && left) releaseKeys();
+    m_button = event->button();
+    m_pressed = m_last = at;
+    const auto arrow = arrowAt(at);
+    if (left && (arrow || isOnHandle(at))) {
         m_drag = Drag::Handle;
-        m_grabOffset = placeOf(*m_handle) - event->position();
+        m_grabOffset = placeOf(*m_handle) - at;
         grabHandle();
-    } else if (event->button() == Qt::LeftButton && m_boxSelecting) {
+        m_axis = arrow.value_or(-1);
+    } else if (left && m_boxSelecting) {
         m_drag = Drag::Box;
         if (m_band == nullptr) m_band = new QRubberBand(QRubberBand::Rectangle, this);
         m_band->setGeometry(QRect(m_pressed.toPoint(), QSize()));
         m_band->show();
-    } else if (event->button() == Qt::MiddleButton ||
-               (event->button() == Qt::LeftButton && event->modifiers() & Qt::ShiftModifier)) {
+    } else if (!left || event->modifiers() & Qt::ShiftModifier) {
         m_drag = Drag::Move;
-        setCursor(Qt::ClosedHandCursor);
-    } else if (event->button() == Qt::LeftButton) {
+    } else {
         m_drag = Drag::Pressed;
     }
+    updateCursor();
+    m_painted->update();
 }
 
 void TrajectoryCanvas::mouseMoveEvent(QMouseEvent* event) {
     if (plot() == nullptr) return;
     const QPointF at = event->position(), by = at - m_last;
-    if (m_drag == Drag::Pressed &&
-        (at - m_pressed).manhattanLength() >= QApplication::startDragDistance() / 2)
+    if (m_drag == Drag::Pressed) {
+        if ((at - m_pressed).manhattanLength() < QApplication::startDragDistance() / 2) return;
         m_drag = Drag::Turn;
+        updateCursor();
+    }
     switch (m_drag) {
         case Drag::None: hover(at); break;
-        case Drag::Pressed: return;
+        case Drag::Pressed: break;
         case Drag::Handle: dragHandleTo(at); break;
         case Drag::Box: m_band->setGeometry(QRect(m_pressed.toPoint(), at.toPoint()).normalized()); break;
-        case Drag::Turn: {
-            Camera camera = m_camera;
-            camera.azimuth = std::remainder(camera.azimuth - by.x() * degreesPerPixel, 360.0);
-            camera.elevation = std::clamp(camera.elevation + by.y() * degreesPerPixel, -90.0, 90.0);
-            setCamera(camera);
-            break;
-        }
+        case Drag::Turn: turn(-by.x() * degreesPerPixel, by.y() * degreesPerPixel); break;
         case Drag::Move: {
-            const double unit =
-                m_camera.halfHeight /
-                (m_layout.panels[static_cast<std::size_t>(m_panel)].view.height() / 2 * pixelsPerUnit());
             const CameraFrame frame = cameraFrame(m_camera);
             Camera camera = m_camera;
-            camera.focal += (-by.x() * frame.right + by.y() * frame.up) * unit;
+            camera.focal += (-by.x() * frame.right + by.y() * frame.up) * unitsPerPixel();
             setCamera(camera);
             break;
         }
@@ -459,74 +660,138 @@ void TrajectoryCanvas::mouseMoveEvent(QMouseEvent* event) {
 }
 
 void TrajectoryCanvas::mouseReleaseEvent(QMouseEvent* event) {
-    const Drag was = std::exchange(m_drag, Drag::None);
-    unsetCursor();
+    if (event->button() != m_button) return;
+    m_button = Qt::NoButton;
+    Drag was = std::exchange(m_drag, Drag::None);
+    if (m_band != nullptr) m_band->hide();
+    const QRectF box = QRectF(m_pressed, event->position()).normalized();
+    // A box without a size is a click.
+    if (was == Drag::Box && box.width() + box.height() < QApplication::startDragDistance())
+        was = Drag::Pressed;
     if (was == Drag::Handle) {
-        m_painted->update();
+        m_axis = -1;
         Q_EMIT handleReleased();
     } else if (was == Drag::Box) {
-        m_band->hide();
-        const QRectF box = QRectF(m_pressed, event->position()).normalized();
         QList<qint64> rows;
         for (const auto row :
              projected().inside({box.left(), height() - box.bottom(), box.width(), box.height()}))
             rows << row;
         Q_EMIT rowsBoxed(rows);
     } else if (was == Drag::Pressed) {
-        const auto picked =
-            projected().pick(event->position().x(), height() - event->position().y(), pickTolerance);
-        if (picked) Q_EMIT rowClicked(picked->tag, picked->vertex, event->modifiers());
+        if (const auto picked = pick(event->position()))
+            Q_EMIT rowClicked(picked->tag, picked->vertex, event->modifiers());
     }
+    if (plot() != nullptr) hover(event->position());
+    updateCursor();
+    m_painted->update();
 }
 
 void TrajectoryCanvas::mouseDoubleClickEvent(QMouseEvent* event) {
-    if (event->button() == Qt::LeftButton && !isOnHandle(event->position())) fitToData();
-}
-
-void TrajectoryCanvas::zoom(double factor, const QPointF& about) {
-    const QRectF view = m_layout.panels[static_cast<std::size_t>(m_panel)].view;
-    const QPointF at = about / pixelsPerUnit() - view.center();
-    const double x = at.x() / (view.height() / 2), y = -at.y() / (view.height() / 2);
-    Camera camera = m_camera;
-    const Eigen::Vector3d under = unprojectToPlane(m_camera, x, y, m_camera.focal);
-    camera.halfHeight = m_camera.halfHeight / factor;
-    if (!(camera.halfHeight > 1e-9) || !std::isfinite(camera.halfHeight)) return;
-    camera.focal += (under - m_camera.focal) * (1 - 1 / factor);
-    setCamera(camera);
+    if (event->button() == Qt::LeftButton && !isOnHandle(event->position()) && !arrowAt(event->position()))
+        fitToData();
 }
 
 void TrajectoryCanvas::wheelEvent(QWheelEvent* event) {
-    if (plot() == nullptr) return;
-    // A notch of a wheel is 120; a trackpad sends pixels.
-    const double steps =
-        event->pixelDelta().isNull() ? event->angleDelta().y() / 120.0 : event->pixelDelta().y() / 60.0;
-    if (steps != 0) zoom(std::pow(1.15, steps), event->position());
+    // A notch of a wheel is 120. A trackpad sends pixels, with phases; without phases they are not to be
+    // trusted (X11) unless there is nothing else.
+    const QPoint pixels = event->pixelDelta(), angle = event->angleDelta();
+    const bool trackpad = !pixels.isNull() && (event->phase() != Qt::NoScrollPhase || angle.isNull());
+    const double steps = trackpad ? pixels.y() / 60.0 : angle.y() / 120.0;
+    if (steps != 0) zoom(std::pow(zoomPerNotch, steps), event->position());
     event->accept();
 }
 
+void TrajectoryCanvas::hover(const QPointF& at) {
+    const bool onHandle = isOnHandle(at);
+    const auto arrow = arrowAt(at);
+    const auto picked = onHandle || arrow ? std::nullopt : pick(at);
+    const bool sameHandle = onHandle == m_handleHovered && arrow == m_arrowHovered;
+    const bool sameRow = picked.has_value() == m_hovered.has_value() &&
+                         (!picked || (picked->tag == m_hovered->tag && picked->vertex == m_hovered->vertex));
+    if (sameHandle && sameRow) return;
+    m_handleHovered = onHandle;
+    m_arrowHovered = arrow;
+    m_hovered = picked;
+    updateCursor();
+    m_painted->update();
+    if (!sameRow) Q_EMIT hovered(picked ? picked->tag : -1, picked ? picked->vertex : 0);
+}
+
+void TrajectoryCanvas::leaveEvent(QEvent* event) {
+    const bool row = m_hovered.has_value();
+    m_handleHovered = false;
+    m_arrowHovered.reset();
+    m_hovered.reset();
+    m_painted->update();
+    if (row) Q_EMIT hovered(-1, 0);
+    VtkViewport::leaveEvent(event);
+}
+
+bool TrajectoryCanvas::event(QEvent* event) {
+    if (event->type() == QEvent::NativeGesture) {
+        const auto* gesture = static_cast<QNativeGestureEvent*>(event);
+        if (gesture->gestureType() == Qt::ZoomNativeGesture) {
+            zoom(std::max(0.1, 1 + gesture->value()), gesture->position());
+            return true;
+        }
+    }
+    if (event->type() == QEvent::ToolTip && plot() != nullptr) {
+        const auto* help = static_cast<QHelpEvent*>(event);
+        const auto picked = pick(help->pos());
+        if (isOnHandle(help->pos()))
+            QToolTip::showText(
+                help->globalPos(),
+                tr("Drag to put this state elsewhere, in the plane of the screen. Hold X, Y or Z to "
+                   "stay on that axis. Arrow keys move it too (Shift: further, Ctrl: finer, Page "
+                   "Up and Down: nearer and farther); Enter lets go, Esc takes it back."),
+                this);
+        else if (const auto axis = arrowAt(help->pos()))
+            QToolTip::showText(
+                help->globalPos(),
+                tr("Drag along %1 alone").arg(shortTitle(plot()->axes[static_cast<std::size_t>(*axis)])),
+                this);
+        else if (picked && m_describe)
+            QToolTip::showText(help->globalPos(), m_describe(picked->tag, picked->vertex), this);
+        else
+            QToolTip::hideText();
+        return true;
+    }
+    return VtkViewport::event(event);
+}
+
+void TrajectoryCanvas::setBoxSelecting(bool on) {
+    m_boxSelecting = on;
+    updateCursor();
+}
+
+// ---- the keys -------------------------------------------------------------------------------------------
+
+void TrajectoryCanvas::releaseKeys() {
+    m_keyDrag = false;
+    m_axis = -1;
+    m_painted->update();
+    Q_EMIT handleReleased();
+}
+
 void TrajectoryCanvas::keyPressEvent(QKeyEvent* event) {
-    const bool held = m_drag == Drag::Handle || m_keyDrag;
     int axis = -1;
-    if (held && keepsOnAxis(event->key(), axis)) {
-        m_axis = m_axis == axis && !event->isAutoRepeat() && m_keyDrag ? -1 : axis;
+    if (isHeld() && keepsOnAxis(event->key(), axis)) {
+        if (event->isAutoRepeat()) return;
+        // While the mouse holds it, a key does as long as it is down; with keys alone, until it comes again.
+        m_axis = m_keyDrag && m_axis == axis ? -1 : axis;
         if (m_drag == Drag::Handle) dragHandleTo(m_last);
         m_painted->update();
         return;
     }
-    if (held && event->key() == Qt::Key_Escape) {
+    if (event->key() == Qt::Key_Escape && isHeld()) return cancelHandle();
+    if (event->key() == Qt::Key_Escape && m_drag == Drag::Box) {
         m_drag = Drag::None;
-        m_keyDrag = false;
-        m_handle = m_handleBefore;
-        m_painted->update();
-        Q_EMIT handleCancelled();
-        return;
+        m_band->hide();
+        return updateCursor();
     }
-    if (m_keyDrag && (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter)) {
-        m_keyDrag = false;
-        m_painted->update();
-        Q_EMIT handleReleased();
-        return;
-    }
+    if (m_keyDrag && (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter)) return releaseKeys();
+    if (plot() == nullptr) return VtkViewport::keyPressEvent(event);
+
     Eigen::Vector3d screen(0, 0, 0);
     switch (event->key()) {
         case Qt::Key_Left: screen.x() = -1; break;
@@ -536,32 +801,16 @@ void TrajectoryCanvas::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_PageUp: screen.z() = 1; break;
         case Qt::Key_PageDown: screen.z() = -1; break;
         case Qt::Key_Plus:
-        case Qt::Key_Equal: return zoom(1.15, rect().center());
-        case Qt::Key_Minus: return zoom(1 / 1.15, rect().center());
+        case Qt::Key_Equal: return zoom(zoomPerNotch, rect().center());
+        case Qt::Key_Minus: return zoom(1 / zoomPerNotch, rect().center());
+        case Qt::Key_Home: return fitToData();
         default: return VtkViewport::keyPressEvent(event);
     }
-    if (plot() == nullptr || m_drag == Drag::Handle) return;
-    if (!m_handle) {
-        Camera camera = m_camera;
-        camera.azimuth = std::remainder(camera.azimuth + 5 * screen.x(), 360.0);
-        camera.elevation = std::clamp(camera.elevation + 5 * screen.y(), -90.0, 90.0);
-        return setCamera(camera);
-    }
-    if (!m_keyDrag) {
-        grabHandle();
-        m_keyDrag = true;
-    }
-    double step = keyStep;
-    if (event->modifiers() & Qt::ShiftModifier) step *= 5;
-    if (event->modifiers() & Qt::ControlModifier) step /= 10;
-    step *= m_camera.halfHeight /
-            (m_layout.panels[static_cast<std::size_t>(m_panel)].view.height() / 2 * pixelsPerUnit());
-    const CameraFrame frame = cameraFrame(m_camera);
-    Eigen::Vector3d by = step * (screen.x() * frame.right + screen.y() * frame.up + screen.z() * frame.toEye);
-    if (m_axis >= 0)
-        by = Eigen::Vector3d::Unit(m_axis) *
-             (by.dot(Eigen::Vector3d::Unit(m_axis)) >= 0 ? by.norm() : -by.norm());
-    moveHandle(*m_handle + by);
+    if (m_drag != Drag::None) return;
+    if (m_handle && !(event->modifiers() & Qt::AltModifier))
+        nudgeHandle(screen, event->modifiers());
+    else
+        turn(degreesPerKey * screen.x(), degreesPerKey * screen.y());
 }
 
 void TrajectoryCanvas::keyReleaseEvent(QKeyEvent* event) {
@@ -575,52 +824,18 @@ void TrajectoryCanvas::keyReleaseEvent(QKeyEvent* event) {
     VtkViewport::keyReleaseEvent(event);
 }
 
-void TrajectoryCanvas::hover(const QPointF& at) {
-    const bool onHandle = isOnHandle(at);
-    if (onHandle != m_handleHovered) {
-        m_handleHovered = onHandle;
-        setCursor(onHandle ? Qt::OpenHandCursor : Qt::ArrowCursor);
-        m_painted->update();
-    }
-    const auto picked = onHandle ? std::nullopt : projected().pick(at.x(), height() - at.y(), pickTolerance);
-    const std::int64_t row = picked ? picked->tag : -1;
-    if (row < 0 && m_hoveredRow < 0) return;
-    m_hoveredRow = row;
-    Q_EMIT hovered(row, picked ? picked->vertex : 0);
+void TrajectoryCanvas::focusInEvent(QFocusEvent* event) {
+    VtkViewport::focusInEvent(event);
+    m_painted->update();
 }
 
-void TrajectoryCanvas::leaveEvent(QEvent* event) {
-    m_handleHovered = false;
-    if (m_hoveredRow >= 0) Q_EMIT hovered(-1, 0);
-    m_hoveredRow = -1;
-    VtkViewport::leaveEvent(event);
-}
-
-bool TrajectoryCanvas::event(QEvent* event) {
-    if (event->type() == QEvent::ToolTip && plot() != nullptr) {
-        auto* help = static_cast<QHelpEvent*>(event);
-        if (isOnHandle(help->pos())) {
-            QToolTip::showText(help->globalPos(),
-                               tr("Drag to put this state elsewhere. Hold X, Y or Z to stay on that axis. "
-                                  "Arrow keys move it "
-                                  "(Shift: further, Ctrl: finer, Page Up/Down: nearer and further), Enter "
-                                  "lets go, Esc takes it back."),
-                               this);
-            return true;
-        }
-        const auto picked = projected().pick(help->pos().x(), height() - help->pos().y(), pickTolerance);
-        if (picked && m_describe)
-            QToolTip::showText(help->globalPos(), m_describe(picked->tag, picked->vertex), this);
-        else
-            QToolTip::hideText();
-        return true;
-    }
-    return VtkViewport::event(event);
-}
-
-void TrajectoryCanvas::setBoxSelecting(bool on) {
-    m_boxSelecting = on;
-    setCursor(on ? Qt::CrossCursor : Qt::ArrowCursor);
+void TrajectoryCanvas::focusOutEvent(QFocusEvent* event) {
+    VtkViewport::focusOutEvent(event);
+    // The keys go elsewhere: nobody could let go any more.
+    if (m_keyDrag && event->reason() != Qt::ActiveWindowFocusReason &&
+        event->reason() != Qt::PopupFocusReason)
+        releaseKeys();
+    m_painted->update();
 }
 
 }  // namespace rheo

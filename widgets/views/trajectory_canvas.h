@@ -1,6 +1,5 @@
 #pragma once
 
-#include <QPointer>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,22 +14,24 @@ class QRubberBand;
 
 namespace rheo {
 
-/// A 3D figure on screen: lines by VTK, everything around and above them (labels, colour bar, markers, the
-/// handle) painted as the exporter paints it. Turns, moves and zooms with the mouse; answers what is under
-/// it; lets a handle be dragged.
+/// A 3D figure on screen: the many lines by VTK, everything around and above them (labels, colour bar, the
+/// mean, the selection, markers, the handle) painted as the exporter paints it. Turns, moves and zooms with
+/// the mouse and the keys; answers what is under the mouse; lets a handle be dragged.
 ///
-/// Left drag turns (on the handle: drags it), middle or Shift+left drag moves, the wheel zooms about the
-/// mouse. While the handle is held: X, Y or Z keep it on that axis; the arrow keys move it in the plane of
-/// the screen (Shift: further, Ctrl: finer, Page Up and Down: toward the eye and away), Enter lets go, Esc
-/// takes it back.
+/// Left drag turns (on the handle: drags it), middle or Shift+left drag moves, the wheel or a pinch zooms
+/// about the mouse, a double click shows the whole. The handle is dragged in the plane of the screen through
+/// it; by one of its arrows, or with X, Y or Z held, along that axis. The arrow keys move it in the plane of
+/// the screen (Shift: further, Ctrl: finer, Page Up and Down: toward the eye and away; X, Y or Z: that axis
+/// only), Enter lets go, Esc takes it back. Where there is no handle, and with Alt, the arrow keys turn the
+/// view.
 class TrajectoryCanvas : public VtkViewport {
     Q_OBJECT
 public:
     explicit TrajectoryCanvas(QWidget* parent = nullptr);
     ~TrajectoryCanvas() override;
 
-    /// The first 3D panel of `figure` is shown. The camera stays as the user has it, unless nothing was shown
-    /// yet.
+    /// The first 3D panel of `figure` is shown; null: nothing. The camera stays as the user has it; one that
+    /// shows the whole goes on showing the whole.
     void setFigure(std::shared_ptr<const Figure> figure);
     std::shared_ptr<const Figure> figure() const { return m_figure; }
     /// Lines and markers over the others: the ghost, the teleported path. Cheap: may change with every mouse
@@ -39,9 +40,13 @@ public:
 
     const Camera& camera() const { return m_camera; }
     void setCamera(const Camera& camera);
-    /// The same direction, with all of the data in view.
+    bool showsWhole() const { return m_whole; }
+    /// The same direction, with the whole box and its labels in view, and kept so when the size or the data
+    /// change until somebody moves or zooms.
     void fitToData();
 
+    /// Where the handle is, data units; none: there is nothing to take hold of. While it is held the hand
+    /// decides where it is, and none takes it out of the hand (handleCancelled).
     void setHandle(std::optional<Eigen::Vector3d> place);
     std::optional<Eigen::Vector3d> handle() const { return m_handle; }
     bool isDragging() const { return m_drag == Drag::Handle; }
@@ -74,44 +79,78 @@ protected:
     void wheelEvent(QWheelEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
     void keyReleaseEvent(QKeyEvent* event) override;
+    void focusInEvent(QFocusEvent* event) override;
+    void focusOutEvent(QFocusEvent* event) override;
     void leaveEvent(QEvent* event) override;
     bool event(QEvent* event) override;
 
 private:
     enum class Drag { None, Pressed, Turn, Move, Handle, Box };
     class Overlay;
+    /// One of the handle's arrows as it is on the widget.
+    struct Arrow {
+        int axis = 0;
+        QPointF from, to;
+    };
 
     const Plot3D* plot() const;
+    PanelLayout& panel() { return m_layout.panels[static_cast<std::size_t>(m_panel)]; }
+    const PanelLayout& panel() const { return m_layout.panels[static_cast<std::size_t>(m_panel)]; }
+    void composeFrame();
     void layOut();
-    void changed(bool camera);
-    void paintOverlay(QPainter& painter);
+    void placeLegend();
+    void changed();
+    void useCamera(const Camera& camera, bool whole);
+    void paintFrame(QPainter& painter) const;
+    void paintHovered(QPainter& painter) const;
+    void paintHandle(QPainter& painter) const;
     double pixelsPerUnit() const;  ///< of the layout, in widget coordinates
-    PixelRect toPixels(const QRectF& layoutRect) const;
+    double unitsPerPixel() const;  ///< of the data, in the focal plane
+    QPointF onScreen(const QPointF& at) const;
+    PixelRect toPixels(const QRectF& layoutRect, double ratio) const;
     const Projected3& projected() const;
+    std::optional<Picked> pick(const QPointF& at) const;
+
+    bool isHeld() const { return m_drag == Drag::Handle || m_keyDrag; }
+    std::vector<Arrow> arrows() const;
     bool isOnHandle(const QPointF& at) const;
+    std::optional<int> arrowAt(const QPointF& at) const;
     void grabHandle();
     void moveHandle(const Eigen::Vector3d& place);
     void dragHandleTo(const QPointF& at);
+    void nudgeHandle(const Eigen::Vector3d& screen, Qt::KeyboardModifiers modifiers);
+    void releaseKeys();
+    void cancelHandle();
+
     void hover(const QPointF& at);
+    void turn(double azimuth, double elevation);
     void zoom(double factor, const QPointF& about);
+    void updateCursor();
 
     std::shared_ptr<const Figure> m_figure;
-    Figure m_frame;  ///< the figure without its lines: what is painted around them
     int m_panel = 0;
     std::shared_ptr<const Plot3D> m_overlay;
+    /// What is painted over the scene: the figure with the overlay in it, without the lines that the scene
+    /// draws.
+    Figure m_frame;
     FigureLayout m_layout;
+    QPointF m_legendPlace;
     Camera m_camera;
+    bool m_whole = true;  ///< the camera shows all, and is to go on doing so
     mutable std::optional<Projected3> m_projected;
     bool m_sceneStale = true;
+    double m_scenePixelsPerPoint = 0;
 
     std::optional<Eigen::Vector3d> m_handle, m_handleBefore;
     bool m_handleHovered = false;
+    std::optional<int> m_arrowHovered;
     int m_axis = -1;  ///< the handle is kept on; -1: the plane of the screen
     bool m_keyDrag = false;
     Drag m_drag = Drag::None;
+    Qt::MouseButton m_button = Qt::NoButton;  ///< that the drag began with
     QPointF m_pressed, m_last, m_grabOffset;
     bool m_boxSelecting = false;
-    std::int64_t m_hoveredRow = -1;
+    std::optional<Picked> m_hovered;
     QRubberBand* m_band = nullptr;
     Overlay* m_painted = nullptr;
     std::function<QString(std::int64_t, std::int32_t)> m_describe;

@@ -4,6 +4,8 @@
 #include <QLabel>
 #include <QToolBar>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -117,6 +119,8 @@ void TrajectoryView::rebuild() {
     const TrajectoryInput input{*state->scores, state->basis->explained, m_workspace.points(),
                                 rowLabels(state->trace->info())};
     m_canvas->setFigure(std::make_shared<const Figure>(trajectoryFigure(input, how)));
+    // In another space the old place means nothing.
+    if (std::exchange(m_basis, state->basis) != state->basis) m_canvas->fitToData();
     updateHandle();
     updateOverlay();
 }
@@ -202,9 +206,11 @@ void TrajectoryView::resetCamera() {
 }
 
 void TrajectoryView::setPerspective(bool on) {
+    const bool whole = m_canvas->showsWhole();
     Camera camera = m_canvas->camera();
     camera.perspective = on;
     m_canvas->setCamera(camera);
+    if (whole) m_canvas->fitToData();
     m_perspective->setChecked(on);
 }
 

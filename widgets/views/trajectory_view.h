@@ -47,6 +47,7 @@ private:
     TrajectoryCanvas* m_canvas;
     QAction* m_perspective;
     QLabel* m_hint;
+    std::shared_ptr<const PcaBasis> m_basis;  ///< of what is shown
     bool m_dark = false;
 };
 

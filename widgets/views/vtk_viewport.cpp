@@ -7,6 +7,7 @@
 #include <QOpenGLContext>
 #include <QOpenGLFunctions>
 #include <QSurfaceFormat>
+#include <QTimer>
 
 namespace rheo {
 
@@ -18,6 +19,8 @@ VtkViewport::VtkViewport(QWidget* parent) : QOpenGLWidget(parent) {
 }
 
 VtkViewport::~VtkViewport() {
+    // The base class destroys the context, when this one's members are gone.
+    disconnect(m_contextGone);
     makeCurrent();
     releaseContext();
     m_window->RemoveAllObservers();
@@ -54,17 +57,13 @@ void VtkViewport::onWindowEvent(vtkObject*, unsigned long event, void* answer) {
 
 void VtkViewport::initializeGL() {
     const auto format = context()->format();
-    if (format.version() < qMakePair(3, 2)) {
-        m_trouble = tr("This view needs OpenGL 3.2, and the display offers %1.%2. Start the program with "
-                       "LIBGL_ALWAYS_SOFTWARE=1 in the "
-                       "environment to draw in software; everything else works without it.")
-                        .arg(format.majorVersion())
-                        .arg(format.minorVersion());
-        Q_EMIT troubleChanged(m_trouble);
-        return;
-    }
+    if (format.version() < qMakePair(3, 2))
+        return setTrouble(tr("This view needs OpenGL 3.2, and the display offers %1.%2.")
+                              .arg(format.majorVersion())
+                              .arg(format.minorVersion()));
+    setTrouble({});
     // Qt destroys the context when the widget moves to another window, and calls here again with a new one.
-    connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, [this] {
+    m_contextGone = connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, [this] {
         makeCurrent();
         releaseContext();
         doneCurrent();
@@ -75,6 +74,27 @@ void VtkViewport::initializeGL() {
     m_window->OpenGLInitContext();
     m_scene.attachTo(m_window);
     m_attached = true;
+}
+
+void VtkViewport::showEvent(QShowEvent* event) {
+    QOpenGLWidget::showEvent(event);
+    // Where there is no OpenGL at all, nobody calls initializeGL().
+    QTimer::singleShot(0, this, [this] {
+        if (isVisible() && !isValid())
+            setTrouble(tr("This view needs OpenGL 3.2, and the display offers none."));
+    });
+}
+
+void VtkViewport::setTrouble(const QString& why) {
+    const QString whole =
+        why.isEmpty()
+            ? why
+            : tr("%1 Start the program with LIBGL_ALWAYS_SOFTWARE=1 in its environment to draw in "
+                 "software, or update the graphics driver. Everything else works without this view.")
+                  .arg(why);
+    if (whole == m_trouble) return;
+    m_trouble = whole;
+    Q_EMIT troubleChanged(m_trouble);
 }
 
 void VtkViewport::releaseContext() {

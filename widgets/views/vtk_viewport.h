@@ -28,9 +28,9 @@ public:
     Scene3& scene() { return m_scene; }
     /// Draws once, soon; any number of requests before that are one.
     void requestRender() { update(); }
-    /// Frames drawn so far.
+    /// Frames drawn so far. None are while nothing changes.
     qint64 frames() const { return m_frames; }
-    /// Why nothing can be drawn here, as sentences; empty if all is well.
+    /// Why nothing can be drawn here and what to do about it, as sentences; empty if all is well.
     const QString& trouble() const { return m_trouble; }
 
 Q_SIGNALS:
@@ -39,16 +39,19 @@ Q_SIGNALS:
 protected:
     void initializeGL() override;
     void paintGL() override;
+    void showEvent(QShowEvent* event) override;
     /// Called before each frame, with the context current: brings the scene up to date.
     virtual void prepareFrame() {}
 
 private:
     void releaseContext();
+    void setTrouble(const QString& why);
     void onWindowEvent(vtkObject*, unsigned long event, void* data);
 
     vtkNew<vtkGenericOpenGLRenderWindow> m_window;
     Scene3 m_scene;
-    bool m_attached = false;
+    bool m_attached = false;  ///< to a context: the recipe was run
+    QMetaObject::Connection m_contextGone;
     qint64 m_frames = 0;
     QString m_trouble;
 };

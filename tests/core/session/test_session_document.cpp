@@ -86,7 +86,6 @@ private Q_SLOTS:
     void addingAndRemovingGivesTheSameRows();
     void removedToTheLast();
     void refusals();
-    void bytes();
 };
 
 void TestSessionDocument::opens() {
@@ -221,16 +220,6 @@ void TestSessionDocument::refusals() {
     QVERIFY_EXCEPTION_THROWN(withBasis(state, state.basis, state.trace,
                                        std::make_shared<const Array3F>(Array3F(3, points, 3)), nullptr),
                              Error);
-}
-
-void TestSessionDocument::bytes() {
-    const auto before = fitted(openDocument(makeTrace(100, 1, 1), PromptId{1}));
-    QCOMPARE(ownBytes(before, before), std::int64_t{0});
-    QCOMPARE(ownBytes(before, {}), std::int64_t{100 * points * units * 4 + 100 * points * 3 * 4});
-    const auto after = addPrompts(before, {PromptId{500}}, {onePrompt(2, {3})});
-    // Its states, all scores, and the list of rows; not the states of the others.
-    const auto more = ownBytes(after, before);
-    QVERIFY(more > 101 * points * 3 * 4 && more < 101 * (points * 3 * 4 + 40) + points * units * 4);
 }
 
 QTEST_APPLESS_MAIN(TestSessionDocument)

@@ -329,12 +329,12 @@ void TestJobsRunner::whatIsCapturedDiesOnItsLane() {
         delete p;
     });
     jobs.submit(
-        {Lane::Model, "hold"}, [&lane, big](Progress&) { lane = QThread::currentThreadId(); }, this,
+        {Lane::Model, "hold"},
+        [&lane, held = std::move(big)](Progress&) { lane = QThread::currentThreadId(); }, this,
         [&](auto) {
             QVERIFY(died != nullptr);  // before the answer is here
             back = true;
         });
-    big.reset();
     QTRY_VERIFY(back);
     QCOMPARE(died, lane);
 }
