@@ -39,6 +39,8 @@ void addInfo(CLI::App& app, Command& chosen);
 void addTokenize(CLI::App& app, Command& chosen);
 void addLogits(CLI::App& app, Command& chosen);
 void addCapture(CLI::App& app, Command& chosen);
+void addImport(CLI::App& app, Command& chosen);
+void addMerge(CLI::App& app, Command& chosen);
 void addAnalyze(CLI::App& app, Command& chosen);
 void addTeleport(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);

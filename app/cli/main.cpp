@@ -45,8 +45,8 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     app.require_subcommand(1);
     addCommon(app, common);
     Command chosen;
-    for (const auto add :
-         {addInfo, addTokenize, addLogits, addCapture, addAnalyze, addTeleport, addFigure, addDemo})
+    for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
+                           addTeleport, addFigure, addDemo})
         add(app, chosen);
     try {
         std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them

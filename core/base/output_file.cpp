@@ -69,6 +69,22 @@ void OutputFile::commit() {
     m_committed = true;
 }
 
+void writeWhole(const fs::path& path, IfExists ifExists,
+                const std::function<void(const fs::path& temporary)>& write) {
+    OutputFile output(path, ifExists);
+    try {
+        write(output.temporary());
+    } catch (const Error& e) {
+        const std::string temporary = output.temporary().string();
+        std::string message = e.what();
+        const auto at = message.find(temporary);
+        if (at == std::string::npos) throw;
+        message.replace(at, temporary.size(), path.string());
+        throw Error(e.code(), message, path.string());
+    }
+    output.commit();
+}
+
 void writeFile(const fs::path& path, std::string_view contents, IfExists ifExists) {
     OutputFile output(path, ifExists);
     errno = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string_view>
 
 namespace rheo {
@@ -32,6 +33,11 @@ private:
     IfExists m_ifExists;
     bool m_committed = false;
 };
+
+/// Calls `write` with the temporary name of an OutputFile, then commits it. Errors that name the temporary
+/// file are thrown again with the name that the person knows. Throws as OutputFile and `write` do.
+void writeWhole(const std::filesystem::path& path, IfExists ifExists,
+                const std::function<void(const std::filesystem::path& temporary)>& write);
 
 /// Writes `contents` as one OutputFile. Throws as OutputFile does, and Error(Io or DiskFull).
 void writeFile(const std::filesystem::path& path, std::string_view contents, IfExists ifExists);

@@ -359,6 +359,28 @@ std::vector<std::string> Hdf5File::children(const std::string& group) const {
     return names;
 }
 
+std::vector<std::string> Hdf5File::datasets(std::size_t limit) const {
+    const Lock lock(libraryMutex());
+    struct Visit {
+        std::vector<std::string> names;
+        std::size_t limit;
+    } found{{}, limit};
+    // Groups that were seen are not entered again, so that a file cannot lead in circles.
+    const auto visit = [](hid_t group, const char* name, const H5L_info_t* link, void* to) -> herr_t {
+        auto& visited = *static_cast<Visit*>(to);
+        if (link->type != H5L_TYPE_HARD && link->type != H5L_TYPE_SOFT) return 0;
+        const Handle opened(H5Oopen(group, name, H5P_DEFAULT), H5Oclose);
+        if (!opened.valid() || H5Iget_type(opened.get()) != H5I_DATASET) return 0;
+        visited.names.push_back(std::string("/") + name);
+        return visited.names.size() > visited.limit ? -1 : 0;
+    };
+    if (H5Lvisit(m_state->file, H5_INDEX_NAME, H5_ITER_INC, visit, &found) < 0)
+        m_state->fail(ErrorCode::Format, "",
+                      found.names.size() > limit ? fmt::format("it holds more than {} datasets", limit)
+                                                 : "its groups are damaged");
+    return std::move(found.names);
+}
+
 void Hdf5File::remove(const std::string& name) {
     const Lock lock(libraryMutex());
     m_state->datasets.clear();
@@ -369,6 +391,11 @@ void Hdf5File::remove(const std::string& name) {
 Hdf5Info Hdf5File::info(const std::string& dataset) const {
     const Lock lock(libraryMutex());
     return m_state->info(dataset);
+}
+
+std::int64_t Hdf5File::storedBytes(const std::string& dataset) const {
+    const Lock lock(libraryMutex());
+    return static_cast<std::int64_t>(H5Dget_storage_size(m_state->dataset(dataset)));
 }
 
 template <class T>
@@ -446,6 +473,66 @@ void Hdf5File::createDataset(const std::string& dataset, const std::vector<std::
                              const Hdf5Layout& layout) {
     const Lock lock(libraryMutex());
     m_state->create(dataset, storedType<T>(), shape, layout);
+}
+
+template <class T>
+void Hdf5File::createVirtual(const std::string& dataset, const std::vector<std::int64_t>& shape,
+                             const std::vector<Hdf5Part>& parts, T fill) {
+    const Lock lock(libraryMutex());
+    const auto rank = static_cast<int>(shape.size());
+    const auto whole = extents(shape);
+    const Handle space(H5Screate_simple(rank, whole.data(), nullptr), H5Sclose);
+    const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+    H5Pset_obj_track_times(creation.get(), false);
+    H5Pset_fill_value(creation.get(), nativeType<T>(), &fill);
+    for (const Hdf5Part& part : parts) {
+        auto there = whole;
+        there[0] = part.rows.size();
+        const Handle source(H5Screate_simple(rank, there.data(), nullptr), H5Sclose);
+        H5Sselect_none(space.get());
+        // Rows at equal distances make one selection, however many they are.
+        for (std::size_t k = 0; k < part.rows.size();) {
+            std::size_t end = k + 1;
+            const std::int64_t step = end < part.rows.size() ? part.rows[end] - part.rows[k] : 1;
+            while (end < part.rows.size() && part.rows[end] - part.rows[end - 1] == step) ++end;
+            std::vector<hsize_t> start(whole.size(), 0), stride(whole.size(), 1), count(whole.size(), 1);
+            auto block = whole;
+            start[0] = static_cast<hsize_t>(part.rows[k]);
+            stride[0] = static_cast<hsize_t>(step);
+            count[0] = end - k;
+            block[0] = 1;
+            H5Sselect_hyperslab(space.get(), k == 0 ? H5S_SELECT_SET : H5S_SELECT_OR, start.data(),
+                                stride.data(), count.data(), block.data());
+            k = end;
+        }
+        if (H5Pset_virtual(creation.get(), space.get(), part.file.c_str(), dataset.c_str(), source.get()) < 0)
+            m_state->failFromLibrary(dataset, "describing " + part.file);
+    }
+    H5Sselect_all(space.get());
+    const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+    H5Pset_create_intermediate_group(links.get(), 1);
+    const Handle made(H5Dcreate2(m_state->file, dataset.c_str(), storedType<T>(), space.get(), links.get(),
+                                 creation.get(), H5P_DEFAULT),
+                      H5Dclose);
+    if (!made.valid()) m_state->failFromLibrary(dataset, "making it");
+}
+
+std::vector<std::string> Hdf5File::virtualFiles(const std::string& dataset) const {
+    const Lock lock(libraryMutex());
+    const Handle creation(H5Dget_create_plist(m_state->dataset(dataset)), H5Pclose);
+    std::vector<std::string> files;
+    if (H5Pget_layout(creation.get()) != H5D_VIRTUAL) return files;
+    std::size_t count = 0;
+    if (H5Pget_virtual_count(creation.get(), &count) < 0)
+        m_state->fail(ErrorCode::Format, dataset, "the list of files that it shows is damaged");
+    for (std::size_t i = 0; i < count; ++i) {
+        const ssize_t length = H5Pget_virtual_filename(creation.get(), i, nullptr, 0);
+        std::string name(static_cast<std::size_t>(std::max<ssize_t>(length, 0)), '\0');
+        if (length < 1 || H5Pget_virtual_filename(creation.get(), i, name.data(), name.size() + 1) < 0)
+            m_state->fail(ErrorCode::Format, dataset, "the list of files that it shows is damaged");
+        files.push_back(std::move(name));
+    }
+    return files;
 }
 
 template <class T>
@@ -588,6 +675,8 @@ void Hdf5File::close() {
                                      const std::vector<std::int64_t>&);                            \
     template void Hdf5File::createDataset<T>(const std::string&, const std::vector<std::int64_t>&, \
                                              const Hdf5Layout&);                                   \
+    template void Hdf5File::createVirtual<T>(const std::string&, const std::vector<std::int64_t>&, \
+                                             const std::vector<Hdf5Part>&, T);                     \
     template void Hdf5File::readBox<T>(const std::string&, const std::vector<std::int64_t>&,       \
                                        const std::vector<std::int64_t>&, T*) const;                \
     template void Hdf5File::writeBox<T>(const std::string&, const std::vector<std::int64_t>&,      \

@@ -28,6 +28,13 @@ struct Hdf5Info {
     std::int64_t count() const;       ///< product of the shape; checked against overflow when it was read
 };
 
+/// A file whose dataset is shown by a virtual one: its row k (all that follows the first axis) is row rows[k]
+/// there.
+struct Hdf5Part {
+    std::string file;                ///< as it will be looked for: absolute, or beside the file that shows it
+    std::vector<std::int64_t> rows;  ///< ascending
+};
+
 /// An HDF5 file. Names are paths from the root ("/rows/sample"); groups are made as needed.
 ///
 /// The library is not safe to call from two threads: every call here holds one lock. Every failure throws
@@ -48,8 +55,13 @@ public:
     bool exists(const std::string& name) const;
     /// Names inside a group, in order of name; "/" is the root.
     std::vector<std::string> children(const std::string& group) const;
+    /// Paths of all datasets of this file, in order of name, those in groups included; links to other files
+    /// are not followed. Throws Error(Format) where there are more than `limit`.
+    std::vector<std::string> datasets(std::size_t limit) const;
     void remove(const std::string& name);
     Hdf5Info info(const std::string& dataset) const;
+    /// Bytes that the dataset takes in this file, 0 while nothing was written; linear in its chunks.
+    std::int64_t storedBytes(const std::string& dataset) const;
 
     /// Whole datasets. Reading converts between numeric types as HDF5 does; T is float, double, std::int32_t,
     /// std::int64_t, std::uint8_t or std::uint16_t. `limit`: the most elements that may be read.
@@ -64,6 +76,13 @@ public:
     template <class T>
     void createDataset(const std::string& dataset, const std::vector<std::int64_t>& shape,
                        const Hdf5Layout& layout);
+    /// A dataset that holds nothing and shows `parts` of datasets of the same name and shape (but for the
+    /// first axis) in other files. What no part covers, or whose file is gone, reads as `fill`.
+    template <class T>
+    void createVirtual(const std::string& dataset, const std::vector<std::int64_t>& shape,
+                       const std::vector<Hdf5Part>& parts, T fill);
+    /// The files that a virtual dataset shows, as it names them; empty for one that holds its own data.
+    std::vector<std::string> virtualFiles(const std::string& dataset) const;
     /// The box of extent `count` from `start` on, in row-major order.
     template <class T>
     void readBox(const std::string& dataset, const std::vector<std::int64_t>& start,

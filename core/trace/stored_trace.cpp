@@ -158,6 +158,7 @@ StoredTrace readStoredTrace(const Hdf5File& file) {
                 path, *version, tf::version),
             path);
     StoredTrace stored;
+    stored.info.origin = file.textAttribute("/", "origin").value_or("");
     readShape(file, stored);
     readPoints(file, stored);
     readRowInfo(file, stored);

@@ -20,6 +20,19 @@ void checkRange(std::int64_t first, std::int64_t count, std::int64_t size, const
 
 }  // namespace
 
+std::string captureDifference(const TraceInfo& one, const TraceInfo& other) {
+    if (one.points != other.points) return "points";
+    if (one.units != other.units) return "number of units";
+    if (one.bfloat16 != other.bfloat16) return "encoding";
+    if (one.model.has_value() != other.model.has_value()) return "model";
+    if (one.model) {
+        if (one.model->tokenizerSha256 != other.model->tokenizerSha256) return "tokenizer";
+        if (!one.model->sameModel(*other.model)) return "model";
+        if (one.model->dtype != other.model->dtype) return "compute dtype";
+    }
+    return one.samples != other.samples ? "prompts" : "";
+}
+
 MemoryTrace::MemoryTrace(TraceInfo info, Array3F states)
     : m_info(std::move(info)), m_states(std::move(states)) {
     if (m_states.n0 != rows() || m_states.n1 != points() || m_states.n2 != units())

@@ -36,7 +36,12 @@ struct TraceInfo {
     std::vector<Sample> samples;
     std::optional<ModelIdentity> model;
     bool bfloat16 = false;  ///< stored as bfloat16; values are handed out as float32 all the same
+    /// Where the states of an imported trace come from, and what is to be known of them; for a person.
+    std::string origin = {};
 };
+
+/// What keeps two traces from holding rows of one capture ("points", "model", ...); empty if nothing does.
+std::string captureDifference(const TraceInfo& one, const TraceInfo& other);
 
 /// States X[n, p, u], float32: N rows, P points, D units. Read-only and safe to call from several
 /// threads. Two kinds: MemoryTrace below, and the file behind TraceReader.

@@ -26,6 +26,18 @@ constexpr std::int64_t hashedRows = 64;
 std::shared_ptr<const TraceReader> TraceReader::open(const std::filesystem::path& path) {
     auto reader = std::shared_ptr<TraceReader>(new TraceReader(Hdf5File::openForReading(path)));
     StoredTrace stored = readStoredTrace(reader->m_file);
+    // A merged trace shows the states of other files. The library would read what is gone as a fill value.
+    for (const std::string& part : reader->m_file.virtualFiles(tf::residual)) {
+        const std::filesystem::path shown = path.parent_path() / part;  // as it is, where it is absolute
+        std::error_code ignored;
+        if (part != "." && !std::filesystem::exists(shown, ignored))
+            throw Error(
+                ErrorCode::NotFound,
+                fmt::format("{} shows the states of {}, which is not there; put it back, or merge the "
+                            "shards anew (with --copy they are not needed any more)",
+                            path.string(), shown.string()),
+                path.string());
+    }
     const auto incomplete = std::count(stored.complete.begin(), stored.complete.end(), 0);
     reader->m_storedRows = static_cast<std::int64_t>(stored.complete.size());
     reader->m_info = std::move(stored.info);

@@ -82,11 +82,14 @@ void writeModel(Hdf5File& file, const ModelIdentity& model) {
     file.setAttribute(tf::model, "weights_sha256", model.weightsSha256);
 }
 
-void layOut(Hdf5File& file, const TraceInfo& info) {
+}  // namespace
+
+void writeTraceHeader(Hdf5File& file, const TraceInfo& info, bool complete) {
     file.setAttribute("/", "format", std::string(tf::format));
     file.setAttribute("/", "version", std::int64_t{tf::version});
     file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));
     file.setAttribute("/", "created", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
+    if (!info.origin.empty()) file.setAttribute("/", "origin", info.origin);
 
     std::vector<std::int32_t> blocks;
     std::vector<std::string> sites;
@@ -106,7 +109,7 @@ void layOut(Hdf5File& file, const TraceInfo& info) {
     writeList(file, tf::rowSample, samples);
     writeList(file, tf::rowPosition, positions);
     writeList(file, tf::rowToken, tokens);
-    writeList(file, tf::rowComplete, std::vector<std::uint8_t>(info.rows.size(), 0));
+    writeList(file, tf::rowComplete, std::vector<std::uint8_t>(info.rows.size(), complete ? 1 : 0));
 
     std::vector<std::string> texts;
     for (const auto& sample : info.samples) {
@@ -117,7 +120,12 @@ void layOut(Hdf5File& file, const TraceInfo& info) {
     writeList(file, tf::sampleTokens, ids);
     writeList(file, tf::sampleFirst, firstTokens(info.samples));
     if (info.model) writeModel(file, *info.model);
+}
 
+namespace {
+
+void layOut(Hdf5File& file, const TraceInfo& info) {
+    writeTraceHeader(file, info, false);
     const auto rows = static_cast<std::int64_t>(info.rows.size());
     const auto points = static_cast<std::int64_t>(info.points.size());
     const Hdf5Layout layout{traceChunk(rows, points, info.units), true};
@@ -127,22 +135,6 @@ void layOut(Hdf5File& file, const TraceInfo& info) {
     else
         file.createDataset<float>(tf::residual, shape, layout);
     file.setAttribute(tf::residual, "encoding", std::string(info.bfloat16 ? "bfloat16" : "float32"));
-}
-
-/// What keeps two traces from being one, or nothing.
-std::string difference(const TraceInfo& there, const TraceInfo& here) {
-    if (there.points != here.points) return "points";
-    if (there.units != here.units) return "number of units";
-    if (there.bfloat16 != here.bfloat16) return "encoding";
-    if (there.model.has_value() != here.model.has_value()) return "model";
-    if (there.model) {
-        if (there.model->tokenizerSha256 != here.model->tokenizerSha256) return "tokenizer";
-        if (!there.model->sameModel(*here.model)) return "model";
-        if (there.model->dtype != here.model->dtype) return "compute dtype";
-    }
-    if (there.samples != here.samples) return "prompts";
-    if (there.rows != here.rows) return "rows";
-    return {};
 }
 
 }  // namespace
@@ -163,29 +155,24 @@ TraceWriter TraceWriter::create(const fs::path& path, const TraceInfo& info, IfE
     if (info.rows.empty() || info.points.empty() || info.units < 1)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("{}: a trace needs a row, a point and a unit", path.string()), path.string());
-    OutputFile output(path, ifExists);
+    OutputFile(path, ifExists);  // refuses what cannot be, before the disk is looked at
     const auto values = static_cast<std::int64_t>(info.rows.size() * info.points.size()) * info.units;
     requireSpace(path, values * (info.bfloat16 ? 2 : 4) + overheadBytes);
-    try {
-        Hdf5File file = Hdf5File::create(output.temporary());
+    writeWhole(path, ifExists, [&](const fs::path& temporary) {
+        Hdf5File file = Hdf5File::create(temporary);
         layOut(file, info);
         file.close();
-    } catch (const Error& e) {
-        // The person knows the file by its final name.
-        std::string message = e.what();
-        if (const auto at = message.find(output.temporary().string()); at != std::string::npos)
-            message.replace(at, output.temporary().string().size(), path.string());
-        throw Error(e.code(), message, path.string());
-    }
-    takeSpace(output.temporary(), path);
-    output.commit();
+        takeSpace(temporary, path);
+    });
     return {Hdf5File::openForWriting(path), info};
 }
 
 TraceWriter TraceWriter::resume(const fs::path& path, const TraceInfo& info) {
     Hdf5File file = Hdf5File::openForWriting(path);
     const StoredTrace there = readStoredTrace(file);
-    if (const std::string what = difference(there.info, info); !what.empty())
+    std::string what = captureDifference(there.info, info);
+    if (what.empty() && there.info.rows != info.rows) what = "rows";
+    if (!what.empty())
         throw Error(ErrorCode::Mismatch,
                     fmt::format("{} cannot be resumed: its {} {} not what this capture has; give the same "
                                 "model, prompts and options, or "
@@ -195,19 +182,28 @@ TraceWriter TraceWriter::resume(const fs::path& path, const TraceInfo& info) {
     return {std::move(file), info};
 }
 
-void TraceWriter::writeRows(RowIndex first, std::int64_t count, const float* states) {
-    const std::vector<std::int64_t> start{first.value(), 0, 0}, extent{count, m_points, m_units};
+void TraceWriter::writeBox(const TraceBox& box, const float* states) {
+    const std::vector<std::int64_t> start{box.row, box.point, box.unit},
+        extent{box.rows, box.points, box.units};
     if (m_bfloat16) {
-        std::vector<std::uint16_t> bits(static_cast<std::size_t>(count * m_points * m_units));
+        std::vector<std::uint16_t> bits(static_cast<std::size_t>(box.rows * box.points * box.units));
         std::transform(states, states + bits.size(), bits.begin(), toBfloat16);
         m_file.writeBox(tf::residual, start, extent, bits.data());
     } else {
         m_file.writeBox(tf::residual, start, extent, states);
     }
+}
+
+void TraceWriter::markComplete(RowIndex first, std::int64_t count) {
     m_file.flush();
     const std::vector<std::uint8_t> marks(static_cast<std::size_t>(count), 1);
     m_file.writeBox(tf::rowComplete, {first.value()}, {count}, marks.data());
     m_file.flush();
+}
+
+void TraceWriter::writeRows(RowIndex first, std::int64_t count, const float* states) {
+    writeBox({first.value(), count, 0, m_points, 0, m_units}, states);
+    markComplete(first, count);
 }
 
 void TraceWriter::close() {

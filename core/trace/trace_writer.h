@@ -9,6 +9,13 @@
 
 namespace rheo {
 
+/// A part of a trace: rows row .. row + rows - 1, and so on.
+struct TraceBox {
+    std::int64_t row = 0, rows = 0;
+    std::int64_t point = 0, points = 0;
+    std::int64_t unit = 0, units = 0;
+};
+
 /// Writes a trace file that survives being killed at any moment.
 ///
 /// create() lays the whole file out under a temporary name: every dataset at its full size, all strings and
@@ -30,6 +37,10 @@ public:
     /// Rows first .. first + count - 1, [row, point, unit]. On return they are complete. Values are rounded
     /// to bfloat16 where the file holds that. Throws Error(Io).
     void writeRows(RowIndex first, std::int64_t count, const float* states);
+    /// For states that come in another order than row by row: a box of them, [row, point, unit], and, once
+    /// rows are whole, their marks. Boxes should begin and end where chunks do (traceChunk).
+    void writeBox(const TraceBox& box, const float* states);
+    void markComplete(RowIndex first, std::int64_t count);
     void close();
 
 private:
@@ -39,6 +50,10 @@ private:
     bool m_bfloat16;
     std::vector<std::uint8_t> m_complete;
 };
+
+/// Writes all of a trace but /residual, which may be a view of other files: every row is marked complete, or
+/// none.
+void writeTraceHeader(Hdf5File& file, const TraceInfo& info, bool complete);
 
 /// The chunk of /residual for a trace of this shape. See the body for how it was chosen.
 std::vector<std::int64_t> traceChunk(std::int64_t rows, std::int64_t points, std::int64_t units);

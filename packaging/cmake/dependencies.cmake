@@ -19,6 +19,12 @@ add_library(rheo_hdf5 INTERFACE)
 target_include_directories(rheo_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
 target_link_libraries(rheo_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 
+# Zip archives (.npz): minizip says where an uncompressed entry lies, so that it can be mapped.
+find_package(ZLIB REQUIRED)
+pkg_check_modules(MINIZIP REQUIRED IMPORTED_TARGET minizip)
+add_library(rheo_zip INTERFACE)
+target_link_libraries(rheo_zip INTERFACE PkgConfig::MINIZIP ZLIB::ZLIB)
+
 find_package(Torch REQUIRED)
 add_library(rheo_torch INTERFACE)
 target_link_libraries(rheo_torch INTERFACE ${TORCH_LIBRARIES})

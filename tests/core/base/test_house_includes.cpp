@@ -21,7 +21,8 @@ const QList<Room> house{
     {"core/checkpoint", {"core/base"}, {"json", "eigen"}},
     {"core/tokenizer", {"core/base"}, {"json", "pcre2", "icu"}},
     {"core/model", {"core/base", "core/checkpoint", "core/tokenizer"}, {"torch", "eigen"}},
-    {"core/trace", {"core/base"}, {"hdf5", "eigen"}},
+    // Of checkpoints, the import of traces uses the readers of safetensors and of JSON.
+    {"core/trace", {"core/base", "core/checkpoint"}, {"hdf5", "eigen", "json", "zip"}},
     {"core/capture",
      {"core/base", "core/checkpoint", "core/tokenizer", "core/model", "core/trace"},
      {"json", "eigen"}},
@@ -170,6 +171,7 @@ QString libraryOf(const QString& include) {
     if (include.startsWith("openssl/")) return "openssl";
     if (include.startsWith("unicode/")) return "icu";
     if (include == "pcre2.h") return "pcre2";
+    if (include == "unzip.h" || include == "zlib.h") return "zip";
     if (include == "hdf5.h" || include.startsWith("H5")) return "hdf5";
     const QString name = include.section('/', -1);
     if (name.startsWith('Q') || name.startsWith("qt")) {

@@ -1,0 +1,94 @@
+// rheo import: arrays that other programs saved, to a trace file.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "core/base/error.h"
+#include "core/trace/import.h"
+
+namespace rheo::cli {
+
+namespace {
+
+struct Options {
+    std::string input;
+    OutOption out;
+    ImportOptions import;
+    std::string lastIsNormed;
+};
+
+LastIsNormed parseLastIsNormed(const std::string& text) {
+    if (text == "drop") return LastIsNormed::Drop;
+    if (text == "mark") return LastIsNormed::Mark;
+    if (text == "no") return LastIsNormed::No;
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("--last-is-normed {} is none of drop, mark and no", text));
+}
+
+int run(const Options& options, Common& common) {
+    const auto started = std::chrono::steady_clock::now();
+    ImportOptions import = options.import;
+    import.ifExists = options.out.ifExists();
+    if (!options.lastIsNormed.empty()) import.lastIsNormed = parseLastIsNormed(options.lastIsNormed);
+    Progress progress = common.console.progress();
+    ImportOutcome outcome;
+    try {
+        outcome = importTrace(options.input, options.out.path, import, progress);
+    } catch (const Cancelled&) {
+        std::fputs("rheo: interrupted; nothing was written\n", stderr);
+        return 130;
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    for (const auto& note : outcome.notes) common.console.say(note);
+    for (const auto& warning : outcome.warnings) common.console.warn(warning);
+    common.console.say(fmt::format("{}: {} rows of {} points by {} units in {:.1f} s", options.out.path,
+                                   outcome.rows, outcome.points, outcome.units, seconds));
+    common.console.result({{"out", options.out.path},
+                           {"rows", outcome.rows},
+                           {"points", outcome.points},
+                           {"d_model", outcome.units},
+                           {"not_finite", outcome.notFinite},
+                           {"notes", outcome.notes},
+                           {"seconds", seconds}});
+    return 0;
+}
+
+}  // namespace
+
+void addImport(CLI::App& app, Command& chosen) {
+    auto* command = app.add_subcommand(
+        "import", "make a trace of states saved as .npy, .npz, safetensors or HDF5 by another program");
+    auto options = std::make_shared<Options>();
+    ImportOptions& import = options->import;
+    command->add_option("input", options->input, "the file; what it is shows in its contents")
+        ->required()
+        ->type_name("IN");
+    options->out.addTo(*command, "the trace (.rheo.h5)");
+    command->add_option("--dataset", import.dataset, "the one array to take (of an HDF5 file: its path)")
+        ->type_name("/PATH");
+    command->add_option("--tensors", import.tensors, "only arrays whose name matches, e.g. 'resid.*'")
+        ->type_name("GLOB");
+    command
+        ->add_option("--layout", import.layout,
+                     "axes of an array in its order, out of batch, row, point, unit; default as names tell")
+        ->type_name("row,point,unit");
+    command
+        ->add_option("--sites", import.sites,
+                     "what the points are: attn_in,mlp_in or block_in, repeated from block to block, with "
+                     ",final where the last one is; or a JSON list of names")
+        ->type_name("SITES");
+    command
+        ->add_option("--last-is-normed", options->lastIsNormed,
+                     "the last point is after the final norm: drop it, mark it (kept without a name), or no; "
+                     "default drop for output_hidden_states, else no")
+        ->check(CLI::IsMember({"drop", "mark", "no"}));
+    command->add_flag("--tl-unprocessed", import.transformerLensUnprocessed,
+                      "TransformerLens loaded the model without folding norms or centring weights");
+    command->callback(
+        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+}
+
+}  // namespace rheo::cli

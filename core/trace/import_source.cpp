@@ -1,0 +1,142 @@
+#include "core/trace/import_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+#include "core/base/error.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+
+std::int64_t elementBytes(ElementType type) {
+    switch (type) {
+        case ElementType::Float16:
+        case ElementType::BFloat16: return 2;
+        case ElementType::Float32: return 4;
+        case ElementType::Float64: return 8;
+    }
+    return 4;
+}
+
+std::int64_t checkedBytes(const std::vector<std::int64_t>& shape, std::int64_t elementSize,
+                          const std::string& what) {
+    std::int64_t bytes = elementSize;
+    for (const auto extent : shape)
+        if (extent < 0 || __builtin_mul_overflow(bytes, extent, &bytes))
+            throw Error(
+                ErrorCode::Format,
+                fmt::format("{}: its shape [{}] is too large to be real", what, fmt::join(shape, ", ")),
+                what);
+    return bytes;
+}
+
+std::vector<std::int64_t> denseStrides(const std::vector<std::int64_t>& shape, std::int64_t elementSize,
+                                       bool columnMajor) {
+    std::vector<std::int64_t> strides(shape.size());
+    std::int64_t stride = elementSize;
+    for (std::size_t k = 0; k < shape.size(); ++k) {
+        const std::size_t axis = columnMajor ? k : shape.size() - 1 - k;
+        strides[axis] = stride;
+        stride *= shape[axis];
+    }
+    return strides;
+}
+
+const std::byte* elementAt(const std::byte* data, const std::vector<std::int64_t>& strides,
+                           const std::vector<std::int64_t>& start) {
+    for (std::size_t axis = 0; axis < start.size(); ++axis) data += start[axis] * strides[axis];
+    return data;
+}
+
+void refusePickle(const fs::path& path, const std::string& what) {
+    const std::string name = path.filename().string();
+    throw Error(
+        ErrorCode::Unsupported,
+        fmt::format(
+            R"({} {}: loading one runs whatever code is in it, so this program does not. If you trust where it comes from, save it anew:
+
+    import torch
+    from safetensors.torch import save_file
+    x = torch.load("{}", map_location="cpu", weights_only=True)
+    if torch.is_tensor(x):
+        x = {{"states": x}}
+    if isinstance(x, (list, tuple)):
+        x = {{f"states.{{i}}": t for i, t in enumerate(x)}}
+    x = {{k: t.detach().clone().contiguous() for k, t in x.items()}}
+    save_file(x, "{}.safetensors")
+    # rheo import {}.safetensors --layout batch,row,unit --out t.rheo.h5)",
+            path.string(), what, name, path.stem().string(), path.stem().string()),
+        path.string());
+}
+
+namespace {
+
+/// The first bytes of a regular file.
+std::string firstBytes(const fs::path& path) {
+    std::error_code failed;
+    const auto status = fs::status(path, failed);
+    if (!fs::exists(status))
+        throw Error(ErrorCode::NotFound, fmt::format("there is no file {}", path.string()), path.string());
+    if (!fs::is_regular_file(status))
+        throw Error(ErrorCode::Format,
+                    fmt::format("{} is {}, and a .npy, .npz, safetensors or HDF5 file was expected",
+                                path.string(), fs::is_directory(status) ? "a folder" : "not a regular file"),
+                    path.string());
+    std::ifstream in(path, std::ios::binary);
+    std::string bytes(16, '\0');
+    in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (in.bad() || !in.is_open())
+        throw Error(ErrorCode::Io, fmt::format("cannot read {}", path.string()), path.string());
+    bytes.resize(static_cast<std::size_t>(in.gcount()));
+    return bytes;
+}
+
+/// HDF5 may begin behind a block of somebody else's, as MATLAB's files do.
+bool beginsHdf5(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    for (const std::streamoff offset : {0, 512, 1024, 2048, 4096}) {
+        char mark[8] = {};
+        in.seekg(offset);
+        if (!in.read(mark, sizeof mark)) return false;
+        if (std::string_view(mark, sizeof mark) == "\x89HDF\r\n\x1a\n") return true;
+    }
+    return false;
+}
+
+bool isPickleName(const fs::path& path) {
+    std::string extension = path.extension().string();
+    std::transform(extension.begin(), extension.end(), extension.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (const char* known : {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin"})
+        if (extension == known) return true;
+    return false;
+}
+
+}  // namespace
+
+std::unique_ptr<ImportSource> openImportSource(const fs::path& path) {
+    using namespace std::string_view_literals;
+    const std::string bytes = firstBytes(path);
+    const std::string_view start = bytes;
+    if (start.starts_with("\x93NUMPY"sv)) return openNpySource(path);
+    if (start.starts_with("PK\x03\x04"sv) || start.starts_with("PK\x05\x06"sv)) return openNpzSource(path);
+    if (beginsHdf5(path)) return openHdf5Source(path);
+    // Protocols 2 to 5 begin with their number; what torch.save wrote before it wrote zip files is one of
+    // them.
+    if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5)
+        refusePickle(path, "is a Python pickle");
+    if (start.size() > 8 && start[8] == '{') return openSafetensorsSource(path);
+    if (isPickleName(path)) refusePickle(path, "has the name of a Python pickle, and is nothing else known");
+    throw Error(ErrorCode::Format,
+                fmt::format("{} is none of .npy, .npz, safetensors and HDF5: it {}", path.string(),
+                            start.empty() ? "is empty" : "begins as none of them does"),
+                path.string());
+}
+
+}  // namespace rheo

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.h"
+
+namespace rheo {
+
+/// How the numbers of an array are stored.
+enum class ElementType { Float16, BFloat16, Float32, Float64 };
+std::int64_t elementBytes(ElementType type);
+
+/// What an array of the input is, as its header says; checked against the bytes that are there.
+struct ImportArray {
+    std::vector<std::int64_t> shape;
+    ElementType type = ElementType::Float32;
+    bool columnMajor = false;  ///< the first axis is contiguous, not the last
+    /// Its dtype where that is none of the above ("int64"): it cannot be imported. Else empty.
+    std::string otherType = {};
+};
+
+/// Numbers of an array where they lie: element (i, j, ...) at data + i * strides[0] + j * strides[1] + ...
+struct ArrayBlock {
+    const std::byte* data = nullptr;
+    std::vector<std::int64_t> strides;  ///< bytes
+    ElementType type = ElementType::Float32;
+    bool bigEndian = false;
+};
+
+/// A file that holds arrays under names. Every failure throws Error naming the file and the array.
+class ImportSource {
+public:
+    virtual ~ImportSource() = default;
+    /// "NumPy array", "safetensors file": for messages.
+    virtual const char* kind() const = 0;
+    /// One name an array; a file that holds a single one without a name gives its own stem.
+    virtual std::vector<std::string> names() const = 0;
+    virtual ImportArray describe(std::size_t array) = 0;
+    /// Makes the chosen arrays readable, in any order: what is compressed is unpacked into nameless files in
+    /// `folder`; the first element of each is read, so that what cannot be decoded is known now.
+    virtual void prepare(const std::vector<std::size_t>& arrays, const std::filesystem::path& folder,
+                         Progress& progress) = 0;
+    /// The box of extent `count` from `start` on of a prepared array; valid until the next call.
+    virtual ArrayBlock block(std::size_t array, const std::vector<std::int64_t>& start,
+                             const std::vector<std::int64_t>& count) = 0;
+};
+
+/// Opens a .npy, .npz, safetensors or HDF5 file, told apart by what is in it, not by its name. Pickles
+/// (torch.save, .pkl) are refused with the Python that saves them anew; so is what is already a trace.
+/// Throws Error(NotFound, Io, Format, Unsupported).
+std::unique_ptr<ImportSource> openImportSource(const std::filesystem::path& path);
+
+// One for each kind of file; openImportSource chooses among them.
+std::unique_ptr<ImportSource> openNpySource(const std::filesystem::path& path);
+std::unique_ptr<ImportSource> openNpzSource(const std::filesystem::path& path);
+std::unique_ptr<ImportSource> openSafetensorsSource(const std::filesystem::path& path);
+std::unique_ptr<ImportSource> openHdf5Source(const std::filesystem::path& path);
+
+/// Refuses a pickle found at `path`, with the lines of Python that turn it into something importable.
+[[noreturn]] void refusePickle(const std::filesystem::path& path, const std::string& what);
+
+/// Bytes that an array of this shape and element size has. Throws Error(Format) naming `what` where that
+/// overflows.
+std::int64_t checkedBytes(const std::vector<std::int64_t>& shape, std::int64_t elementSize,
+                          const std::string& what);
+/// Strides in bytes of a dense array, the last axis contiguous (or the first, if `columnMajor`).
+std::vector<std::int64_t> denseStrides(const std::vector<std::int64_t>& shape, std::int64_t elementSize,
+                                       bool columnMajor);
+/// The address of the element at `start`.
+const std::byte* elementAt(const std::byte* data, const std::vector<std::int64_t>& strides,
+                           const std::vector<std::int64_t>& start);
+
+}  // namespace rheo
