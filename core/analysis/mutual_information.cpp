@@ -1,0 +1,411 @@
+#include "core/analysis/mutual_information.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/base/random.h"
+
+// One program runs on every x86-64, and uses the wide registers where there are some. Resolved by the
+// loader, which sanitizers cannot follow.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define RHEO_WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define RHEO_WIDE
+#endif
+
+namespace rheo {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double jitterScale = 1e-10;
+constexpr int mostNeighbours = 32;
+/// Samples between two questions for a stop: a few milliseconds, or tens where all crowd in one place.
+constexpr std::int64_t samplesAtOnce = 512;
+/// Units whose paths are taken out of a block together: a cache line of float32.
+constexpr std::int64_t unitsAtOnce = 16;
+constexpr std::int64_t padding = RankedVariable::padding;
+/// Candidates looked at together; a whole block may lie in the padding.
+constexpr std::int64_t block = 8;
+static_assert(block <= padding);
+
+/// Digamma at whole numbers: psi(1) = -Euler's constant, psi(n + 1) = psi(n) + 1 / n.
+const std::vector<double>& digammaTable(std::int64_t count) {
+    thread_local std::vector<double> table{nan, -0.57721566490153286061};
+    while (static_cast<std::int64_t>(table.size()) <= count)
+        table.push_back(table.back() + 1.0 / static_cast<double>(table.size() - 1));
+    return table;
+}
+
+/// For samples first .. end - 1 in order of x: the distance (the larger of both coordinates') to the k-th
+/// nearest other sample, and how far in that order it was looked for. x is sorted and padded with infinities,
+/// y is in the same order.
+RHEO_WIDE void neighbourDistances(const double* x, const double* y, std::int64_t first, std::int64_t end,
+                                  int k, double* distance, std::int32_t* below, std::int32_t* above) {
+    for (std::int64_t s = first; s < end; ++s) {
+        const double xs = x[s], ys = y[s];
+        double nearest[mostNeighbours];
+        for (int i = 0; i < k; ++i) nearest[i] = infinity;
+        double farthest = infinity;
+        std::int64_t left = s, right = s + 1;  // looked at: left .. right - 1
+        bool toLeft = true, toRight = true;
+        const auto look = [&](std::int64_t from) {
+            double d[block];
+            int closer = 0;
+            for (std::int64_t j = 0; j < block; ++j) {
+                const double dx = std::abs(x[from + j] - xs), dy = std::abs(y[from + j] - ys);
+                d[j] = dx > dy ? dx : dy;
+                closer |= d[j] < farthest ? 1 : 0;
+            }
+            if (closer == 0) return;
+            for (std::int64_t j = 0; j < block; ++j) {
+                if (!(d[j] < farthest)) continue;
+                int at = k - 1;
+                for (; at > 0 && nearest[at - 1] > d[j]; --at) nearest[at] = nearest[at - 1];
+                nearest[at] = d[j];
+                farthest = nearest[k - 1];
+            }
+        };
+        while (toLeft || toRight) {
+            // Whoever is farther in x alone than the k-th nearest so far, is not among the k nearest.
+            toRight = toRight && x[right] - xs < farthest;
+            if (toRight) {
+                look(right);
+                right += block;
+            }
+            toLeft = toLeft && xs - x[left - 1] < farthest;
+            if (toLeft) {
+                look(left - block);
+                left -= block;
+            }
+        }
+        distance[s] = farthest;
+        below[s] = static_cast<std::int32_t>(left);
+        above[s] = static_cast<std::int32_t>(right);
+    }
+}
+
+/// How many of the sorted values lo .. hi - 1 are closer to that at `at` than `distance`, itself left out.
+/// Those beyond are known to be farther.
+inline std::int64_t countCloser(const double* sorted, std::int64_t lo, std::int64_t at, std::int64_t hi,
+                                double distance) {
+    const double centre = sorted[at];
+    // Halving without branches: `last` is the last that is known to be closer.
+    std::int64_t last = at;
+    for (std::int64_t length = hi - at; length > 1;) {
+        const std::int64_t half = length / 2;
+        last += sorted[last + half] - centre < distance ? half : 0;
+        length -= half;
+    }
+    std::int64_t first = at;
+    for (std::int64_t length = at - lo + 1; length > 1;) {
+        const std::int64_t half = length / 2;
+        first -= centre - sorted[first - half] < distance ? half : 0;
+        length -= half;
+    }
+    return last - first;
+}
+
+/// A mean that leaves NaN out.
+void meanOverUnits(const MatrixD& values, VectorD& mean, std::vector<std::int64_t>* counts) {
+    mean = VectorD::Constant(values.rows(), nan);
+    if (counts != nullptr) counts->assign(static_cast<std::size_t>(values.rows()), 0);
+    for (Eigen::Index p = 0; p < values.rows(); ++p) {
+        double sum = 0;
+        std::int64_t count = 0;
+        for (Eigen::Index u = 0; u < values.cols(); ++u) {
+            if (std::isnan(values(p, u))) continue;
+            sum += values(p, u);
+            ++count;
+        }
+        if (count > 0) mean[p] = sum / static_cast<double>(count);
+        if (counts != nullptr) (*counts)[static_cast<std::size_t>(p)] = count;
+    }
+}
+
+}  // namespace
+
+RankedVariable::RankedVariable(std::span<const float> values, std::uint64_t seed, std::uint64_t stream)
+    : m_standardized(values.begin(), values.end()) {
+    prepare(seed, stream);
+}
+
+RankedVariable::RankedVariable(std::span<const double> values, std::uint64_t seed, std::uint64_t stream)
+    : m_standardized(values.begin(), values.end()) {
+    prepare(seed, stream);
+}
+
+void RankedVariable::prepare(std::uint64_t seed, std::uint64_t stream) {
+    const std::size_t n = m_standardized.size();
+    m_order.resize(n);
+    m_rank.resize(n);
+    m_sorted.assign(n + 2 * static_cast<std::size_t>(padding), infinity);
+    std::fill_n(m_sorted.begin(), padding, -infinity);
+    Eigen::Map<Eigen::ArrayXd> values(m_standardized.data(), static_cast<Eigen::Index>(n));
+    m_constant = n == 0 || !values.allFinite() || values.minCoeff() == values.maxCoeff();
+    if (m_constant) return;
+    values -= values.mean();
+    values /= std::sqrt(values.square().mean());
+
+    struct Entry {
+        double value;
+        std::int32_t sample;
+    };
+    thread_local std::vector<Entry> entries;
+    entries.resize(n);
+    for (std::size_t i = 0; i < n; ++i) entries[i] = {m_standardized[i], static_cast<std::int32_t>(i)};
+    const auto byValue = [](const Entry& a, const Entry& b) { return a.value < b.value; };
+    std::sort(entries.begin(), entries.end(), byValue);
+    const auto tied = [](const Entry& a, const Entry& b) { return a.value == b.value; };
+    if (std::adjacent_find(entries.begin(), entries.end(), tied) != entries.end()) {
+        RandomStream random(seed, stream);
+        for (std::size_t i = 0; i < n; ++i)
+            entries[i] = {m_standardized[i] + jitterScale * random.normal(), static_cast<std::int32_t>(i)};
+        std::sort(entries.begin(), entries.end(), byValue);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        m_sorted[i + static_cast<std::size_t>(padding)] = entries[i].value;
+        m_order[i] = entries[i].sample;
+        m_rank[static_cast<std::size_t>(entries[i].sample)] = static_cast<std::int32_t>(i);
+    }
+}
+
+double ksgInformation(const RankedVariable& x, const RankedVariable& y, int k, const Progress& progress) {
+    const std::int64_t n = x.count();
+    if (x.constant() || y.constant() || n != y.count() || n <= k || k < 1 || k > mostNeighbours) return nan;
+    struct Workspace {
+        std::vector<double> y, distance;
+        std::vector<std::int32_t> rank, below, above;
+    };
+    thread_local Workspace work;
+    const auto size = static_cast<std::size_t>(n);
+    work.y.assign(size + 2 * static_cast<std::size_t>(padding), 0);
+    work.distance.resize(size);
+    work.rank.resize(size);
+    work.below.resize(size);
+    work.above.resize(size);
+    const double* ySorted = y.sortedData();
+    double* yInOrder = work.y.data() + padding;
+    for (std::int64_t s = 0; s < n; ++s) {
+        const std::int32_t rank = y.rank(x.order(s));
+        work.rank[static_cast<std::size_t>(s)] = rank;
+        yInOrder[s] = ySorted[rank];
+    }
+    const std::vector<double>& psi = digammaTable(n);
+    double sum = 0;
+    for (std::int64_t first = 0; first < n; first += samplesAtOnce) {
+        progress.check();
+        const std::int64_t end = std::min(n, first + samplesAtOnce);
+        neighbourDistances(x.sortedData(), yInOrder, first, end, k, work.distance.data(), work.below.data(),
+                           work.above.data());
+        for (std::int64_t s = first; s < end; ++s) {
+            const auto i = static_cast<std::size_t>(s);
+            const double distance = work.distance[i];
+            const std::int64_t lo = std::max<std::int64_t>(0, work.below[i]);
+            const std::int64_t hi = std::min<std::int64_t>(n, work.above[i]);
+            const std::int64_t nx = countCloser(x.sortedData(), lo, s, hi, distance);
+            const std::int64_t ny = countCloser(ySorted, 0, work.rank[i], n, distance);
+            sum += psi[static_cast<std::size_t>(nx + 1)] + psi[static_cast<std::size_t>(ny + 1)];
+        }
+    }
+    return psi[size] + psi[static_cast<std::size_t>(k)] - sum / static_cast<double>(n);
+}
+
+double binnedInformation(const RankedVariable& x, const RankedVariable& y) {
+    const std::int64_t n = x.count();
+    if (x.constant() || y.constant() || n != y.count() || n < 3) return nan;
+    const auto bins = std::max<std::int64_t>(
+        2, static_cast<std::int64_t>(std::floor(std::sqrt(static_cast<double>(n) / 5))));
+    std::vector<std::int64_t> joint(static_cast<std::size_t>(bins * bins), 0);
+    std::vector<std::int64_t> inX(static_cast<std::size_t>(bins), 0), inY(inX);
+    for (std::int64_t i = 0; i < n; ++i) {
+        const std::int64_t a = x.rank(i) * bins / n, b = y.rank(i) * bins / n;
+        ++joint[static_cast<std::size_t>(a * bins + b)];
+        ++inX[static_cast<std::size_t>(a)];
+        ++inY[static_cast<std::size_t>(b)];
+    }
+    const auto total = static_cast<double>(n);
+    double information = 0;
+    std::int64_t cells = 0, cellsX = 0, cellsY = 0;
+    for (std::int64_t a = 0; a < bins; ++a) {
+        cellsX += inX[static_cast<std::size_t>(a)] > 0 ? 1 : 0;
+        cellsY += inY[static_cast<std::size_t>(a)] > 0 ? 1 : 0;
+        for (std::int64_t b = 0; b < bins; ++b) {
+            const auto count = static_cast<double>(joint[static_cast<std::size_t>(a * bins + b)]);
+            if (count == 0) continue;
+            ++cells;
+            const auto expected = static_cast<double>(inX[static_cast<std::size_t>(a)]) *
+                                  static_cast<double>(inY[static_cast<std::size_t>(b)]) / total;
+            information += count / total * std::log(count / expected);
+        }
+    }
+    return information - static_cast<double>(cells - cellsX - cellsY + 1) / (2 * total);
+}
+
+double gaussianInformation(const RankedVariable& x, const RankedVariable& y) {
+    const std::int64_t n = x.count();
+    if (x.constant() || y.constant() || n != y.count() || n < 3) return nan;
+    const Eigen::Map<const Eigen::ArrayXd> a(x.standardized().data(), n), b(y.standardized().data(), n);
+    const double r = (a * b).mean();
+    const double rest = 1 - r * r;
+    return rest > 1e-15 ? -0.5 * std::log(rest) : nan;
+}
+
+namespace {
+
+struct Plan {
+    TraceView view;  ///< usable rows only
+    const MutualInformationOptions& options;
+    std::vector<std::int64_t> units;
+    MatrixD scale;  ///< [row, point], what a state is multiplied by; empty if it is not scaled
+};
+
+/// 1 / RMS of each state over the units used, as scaleStates gives it.
+MatrixD stateScales(const TraceView& view, Progress& progress) {
+    const std::int64_t rows = view.rowCount(), points = view.pointCount(), units = view.unitCount();
+    MatrixD scales(rows, points);
+    const std::int64_t atOnce = rowsPerBlock(view, std::size_t{32} << 20);
+    std::vector<float> states(static_cast<std::size_t>(atOnce * points * units));
+    for (std::int64_t first = 0; first < rows; first += atOnce) {
+        progress.check();
+        const std::int64_t count = std::min(atOnce, rows - first);
+        readView(view, first, count, states.data());
+        for (std::int64_t n = 0; n < count; ++n)
+            for (std::int64_t p = 0; p < points; ++p) {
+                const Eigen::Map<const Eigen::VectorXf> h(states.data() + (n * points + p) * units, units);
+                scales(first + n, p) =
+                    1 / std::sqrt(h.cast<double>().squaredNorm() / static_cast<double>(view.usedUnits()));
+            }
+        progress.report(static_cast<double>(first + count), static_cast<double>(rows));
+    }
+    return scales;
+}
+
+/// Estimates for `count` units from `from` on, which lie `offset` units into `states`, [trace row, trace
+/// point, `width`].
+void estimateUnits(const Plan& plan, const std::vector<std::int64_t>& units, const float* states,
+                   std::int64_t firstUnit, std::int64_t width, const Progress& progress,
+                   MutualInformationResult& result) {
+    const std::int64_t rows = plan.view.rowCount(), points = plan.view.pointCount();
+    const std::int64_t tracePoints = plan.view.trace->points();
+    const auto count = static_cast<std::int64_t>(units.size());
+    // [unit, point, row]: the values of a variable side by side.
+    std::vector<double> paths(static_cast<std::size_t>(count * points * rows));
+    for (std::int64_t n = 0; n < rows; ++n)
+        for (std::int64_t p = 0; p < points; ++p) {
+            const float* from =
+                states + (plan.view.traceRow(n) * tracePoints + plan.view.tracePoint(p)) * width - firstUnit;
+            const double scale = plan.scale.size() > 0 ? plan.scale(n, p) : 1;
+            for (std::int64_t i = 0; i < count; ++i)
+                paths[static_cast<std::size_t>((i * points + p) * rows + n)] =
+                    static_cast<double>(from[units[static_cast<std::size_t>(i)]]) * scale;
+        }
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t unit = units[static_cast<std::size_t>(i)];
+        const auto variable = [&](std::int64_t p) {
+            progress.check();
+            const std::span<const double> values(paths.data() + (i * points + p) * rows,
+                                                 static_cast<std::size_t>(rows));
+            return RankedVariable(values, plan.options.seed,
+                                  static_cast<std::uint64_t>(unit * tracePoints + plan.view.tracePoint(p)));
+        };
+        RankedVariable here = variable(0);
+        for (std::int64_t p = 0; p + 1 < points; ++p) {
+            RankedVariable next = variable(p + 1);
+            result.mi(p, unit) = plan.options.estimator == MutualInformationEstimator::Ksg
+                                     ? ksgInformation(here, next, plan.options.neighbours, progress)
+                                     : binnedInformation(here, next);
+            result.gaussian(p, unit) = gaussianInformation(here, next);
+            result.excess(p, unit) = result.mi(p, unit) - result.gaussian(p, unit);
+            here = std::move(next);
+        }
+    }
+}
+
+}  // namespace
+
+MutualInformationResult mutualInformation(const TraceView& asked, const MutualInformationOptions& options,
+                                          Progress& progress) {
+    checkView(asked);
+    if (options.neighbours < 1 || options.neighbours > mostNeighbours)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} neighbours are asked for, and 1 to {} can be used", options.neighbours,
+                                mostNeighbours));
+    progress.setStage("mutual information");
+    Progress scan = progress.part(0, 0.03);
+    const UsableRows usable = usableRows(asked, scan);
+    Plan plan{withRows(asked, usable.rows), options, options.units, {}};
+    const TraceView& view = plan.view;
+    const std::int64_t points = view.pointCount(), units = view.unitCount();
+    if (plan.units.empty())
+        for (std::int64_t u = 0; u < units; ++u) plan.units.push_back(u);
+    std::int64_t last = -1;
+    for (const auto unit : plan.units) {
+        if (unit <= last || unit >= units)
+            throw Error(
+                ErrorCode::InvalidArgument,
+                fmt::format("unit {} is out of order, or not among the {} of the trace", unit, units));
+        last = unit;
+    }
+    std::erase_if(plan.units, [&](std::int64_t unit) {
+        return std::binary_search(view.maskedUnits.begin(), view.maskedUnits.end(), unit);
+    });
+    if (view.scaling != Scaling::Raw) {
+        Progress scaling = progress.part(0.03, 0.06);
+        plan.scale = stateScales(view, scaling);
+    }
+
+    MutualInformationResult result;
+    result.excludedRows = usable.excluded;
+    const std::int64_t steps = std::max<std::int64_t>(0, points - 1);
+    result.mi = MatrixD::Constant(steps, units, nan);
+    result.gaussian = result.mi;
+    result.excess = result.mi;
+
+    // Units that lie near each other are read together, up to what the memory holds.
+    const auto perUnit = static_cast<std::size_t>(view.trace->rows() * view.trace->points()) * sizeof(float);
+    const auto widest = static_cast<std::int64_t>(std::clamp<std::size_t>(
+        options.memoryBytes / std::max<std::size_t>(1, perUnit), 1, static_cast<std::size_t>(units)));
+    std::vector<float> states;
+    std::mutex mutex;
+    std::int64_t done = 0;
+    for (std::size_t at = 0; at < plan.units.size() && steps > 0;) {
+        progress.check();
+        const std::int64_t first = plan.units[at];
+        std::size_t end = at;
+        while (end < plan.units.size() && plan.units[end] < first + widest) ++end;
+        const std::int64_t width = plan.units[end - 1] - first + 1;
+        states.resize(static_cast<std::size_t>(width) * (perUnit / sizeof(float)));
+        view.trace->readUnits(UnitIndex{first}, width, states.data());
+        parallelFor(static_cast<std::int64_t>(end - at), unitsAtOnce, options.threads, progress,
+                    [&](std::int64_t from, std::int64_t to) {
+                        const std::vector<std::int64_t> mine(
+                            plan.units.begin() + static_cast<std::ptrdiff_t>(at) + from,
+                            plan.units.begin() + static_cast<std::ptrdiff_t>(at) + to);
+                        estimateUnits(plan, mine, states.data(), first, width, progress, result);
+                        const std::lock_guard lock(mutex);
+                        done += to - from;
+                        progress.report(
+                            0.06 + 0.94 * static_cast<double>(done) / static_cast<double>(plan.units.size()),
+                            1);
+                    });
+        at = end;
+    }
+    meanOverUnits(result.mi, result.mean, &result.units);
+    meanOverUnits(result.gaussian, result.meanGaussian, nullptr);
+    meanOverUnits(result.excess, result.meanExcess, nullptr);
+    return result;
+}
+
+}  // namespace rheo

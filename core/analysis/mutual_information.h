@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/analysis/trace_view.h"
+#include "core/base/array.h"
+#include "core/base/progress.h"
+
+namespace rheo {
+
+enum class MutualInformationEstimator {
+    Ksg,   ///< nearest neighbours: estimator 1 of Kraskov, Stoegbauer and Grassberger (2004)
+    Bins,  ///< equal-mass bins, plug-in, with the correction of Miller and Madow
+};
+
+struct MutualInformationOptions {
+    MutualInformationEstimator estimator = MutualInformationEstimator::Ksg;
+    int neighbours = 3;                    ///< k of KSG, 1 to 32
+    std::uint64_t seed = 0;                ///< of the jitter that breaks ties
+    std::vector<std::int64_t> units = {};  ///< ascending; empty: all
+    int threads = 0;
+    std::size_t memoryBytes = std::size_t{512} << 20;  ///< for states held at a time
+};
+
+/// How much a unit's value at a point tells of its value at the next (ANALYSES: mutual_information), in nats
+/// and not clipped at 0. P points of the view, D units; NaN for units that are masked, not asked for, or
+/// constant at either point, and everywhere with no more than `neighbours` (KSG) or 2 rows.
+struct MutualInformationResult {
+    MatrixD mi;  ///< [point - 1, unit]
+    MatrixD
+        gaussian;    ///< [point - 1, unit], -0.5 ln(1 - r^2); NaN where one is a linear function of the other
+    MatrixD excess;  ///< [point - 1, unit], mi - gaussian: predictable, and not linearly
+    VectorD mean, meanGaussian, meanExcess;  ///< [point - 1], over units, NaN left out
+    std::vector<std::int64_t> units;         ///< [point - 1], how many are in `mean`
+    std::int64_t excludedRows = 0;
+};
+
+/// Streams over ranges of units, as many at a time as `memoryBytes` hold for all rows and points; the file is
+/// read once if all units fit, and scanned once before for rows that cannot be used (twice if scaled).
+/// KSG costs about N^1.5 for each unit and step, N^2 at worst; parallel over units. Ties are broken by a
+/// jitter of 1e-10 of the SD, named by seed, unit and point, in columns that have some.
+/// Throws Error(InvalidArgument) for neighbours or units out of range, and as checkView and usableRows do.
+MutualInformationResult mutualInformation(const TraceView& view, const MutualInformationOptions& options,
+                                          Progress& progress);
+
+/// A variable made ready for estimates: standardised over its N samples (population SD) and ranked. Prepare
+/// it once and use it with every other variable.
+class RankedVariable {
+public:
+    /// Ties get a jitter from stream `stream` of `seed`. N log N.
+    RankedVariable(std::span<const float> values, std::uint64_t seed, std::uint64_t stream);
+    RankedVariable(std::span<const double> values, std::uint64_t seed, std::uint64_t stream);
+
+    std::int64_t count() const { return static_cast<std::int64_t>(m_rank.size()); }
+    bool constant() const { return m_constant; }  ///< or not finite: no estimate is defined
+    std::span<const double> standardized() const { return m_standardized; }  ///< [N], before the jitter
+    double sorted(std::int64_t i) const { return m_sorted[static_cast<std::size_t>(i + padding)]; }
+    std::int32_t rank(std::int64_t n) const { return m_rank[static_cast<std::size_t>(n)]; }
+    std::int32_t order(std::int64_t i) const { return m_order[static_cast<std::size_t>(i)]; }
+
+    /// Infinities before and behind the sorted values, so that a scan ends without counting.
+    static constexpr std::int64_t padding = 8;
+    const double* sortedData() const { return m_sorted.data() + padding; }
+
+private:
+    void prepare(std::uint64_t seed, std::uint64_t stream);
+
+    bool m_constant = false;
+    std::vector<double> m_standardized;
+    std::vector<double> m_sorted;
+    std::vector<std::int32_t> m_rank;   ///< of each sample, among the sorted
+    std::vector<std::int32_t> m_order;  ///< the sample at each rank
+};
+
+/// Estimates for two variables of the same N samples, in nats. NaN where either is constant, or N is not
+/// above k (KSG) or 2. `progress` is asked for a stop within long ones.
+double ksgInformation(const RankedVariable& x, const RankedVariable& y, int k, const Progress& progress = {});
+/// B = max(2, floor(sqrt(N / 5))) bins a variable; the plug-in estimate minus (K_xy - K_x - K_y + 1) / (2 N),
+/// K the cells that are occupied.
+double binnedInformation(const RankedVariable& x, const RankedVariable& y);
+/// What a Gaussian of the same correlation r has: -0.5 ln(1 - r^2). NaN where 1 - r^2 is lost in rounding.
+double gaussianInformation(const RankedVariable& x, const RankedVariable& y);
+
+}  // namespace rheo

@@ -1,0 +1,79 @@
+// Mutual information: one KSG estimate for different kinds of data, and a piece of a large trace. The script
+// beside this file times scikit-learn's estimator on the same data.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <memory>
+
+#include "core/analysis/mutual_information.h"
+#include "core/base/random.h"
+
+using namespace rheo;
+
+namespace {
+
+/// Two Gaussian variables of correlation `percent` / 100; cubed they have long tails.
+void ksgEstimate(benchmark::State& state) {
+    const auto n = static_cast<std::size_t>(state.range(0));
+    const double r = static_cast<double>(state.range(1)) / 100;
+    std::vector<double> a(n), b(n);
+    RandomStream random(1);
+    for (std::size_t i = 0; i < n; ++i) {
+        a[i] = random.normal();
+        b[i] = r * a[i] + std::sqrt(1 - r * r) * random.normal();
+        if (state.range(2) != 0) {
+            a[i] = std::pow(a[i], 3);
+            b[i] = std::pow(b[i], 3);
+        }
+    }
+    const RankedVariable x(a, 0, 0), y(b, 0, 1);
+    for (auto _ : state) benchmark::DoNotOptimize(ksgInformation(x, y, 3));
+}
+BENCHMARK(ksgEstimate)
+    ->ArgNames({"N", "r", "cubed"})
+    ->ArgsProduct({{1000}, {0, 90, 99}, {0, 1}})
+    ->Args({10000, 90, 0})
+    ->Args({65536, 90, 0})
+    ->Unit(benchmark::kMicrosecond);
+
+void prepareVariable(benchmark::State& state) {
+    std::vector<double> a(static_cast<std::size_t>(state.range(0)));
+    RandomStream random(1);
+    for (auto& v : a) v = random.normal();
+    for (auto _ : state) benchmark::DoNotOptimize(RankedVariable(a, 0, 0).count());
+}
+BENCHMARK(prepareVariable)->Arg(1000)->Arg(65536)->Unit(benchmark::kMicrosecond);
+
+/// 256 units by 64 steps by 1,000 rows: a sixteenth of a large model's trace. The walk gives steps a
+/// correlation that grows with depth, as traces have it.
+void trace256Units(benchmark::State& state) {
+    Array3F states(1000, 65, 256);
+    RandomStream random(1);
+    for (std::int64_t n = 0; n < states.n0; ++n)
+        for (std::int64_t p = 0; p < states.n1; ++p)
+            for (std::int64_t u = 0; u < states.n2; ++u)
+                states.at(n, p)[u] =
+                    static_cast<float>((p > 0 ? states.at(n, p - 1)[u] : 0) + random.normal());
+    TraceInfo info;
+    info.units = states.n2;
+    for (std::int64_t p = 0; p < states.n1; ++p) info.points.push_back({static_cast<int>(p), Site::Unnamed});
+    for (std::int64_t n = 0; n < states.n0; ++n) info.rows.push_back({static_cast<std::int32_t>(n), 0, -1});
+    TraceView view;
+    view.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(states));
+    MutualInformationOptions options;
+    options.threads = static_cast<int>(state.range(0));
+    for (auto _ : state) {
+        Progress progress;
+        benchmark::DoNotOptimize(mutualInformation(view, options, progress).mean.data());
+    }
+    state.counters["estimates/s"] =
+        benchmark::Counter(256.0 * 64 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+    state.counters["s for 4096 units"] =
+        benchmark::Counter(16 * static_cast<double>(state.iterations()),
+                           benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(trace256Units)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+}  // namespace
+
+BENCHMARK_MAIN();
