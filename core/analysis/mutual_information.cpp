@@ -48,52 +48,68 @@ const std::vector<double>& digammaTable(std::int64_t count) {
     return table;
 }
 
-/// For samples first .. end - 1 in order of x: the distance (the larger of both coordinates') to the k-th
-/// nearest other sample, and how far in that order it was looked for. x is sorted and padded with infinities,
-/// y is in the same order.
-RHEO_WIDE void neighbourDistances(const double* x, const double* y, std::int64_t first, std::int64_t end,
-                                  int k, double* distance, std::int32_t* below, std::int32_t* above) {
+/// What a scan for neighbours reads and writes, [N] each; x and y with padding.
+struct Scan {
+    const double* x;      ///< sorted
+    const double* y;      ///< in the order of x
+    double* distance;     ///< to the k-th nearest other sample: the larger of both coordinates'
+    std::int32_t* below;  ///< in the order of x, all closer samples are from here
+    std::int32_t* above;  ///< to before here
+};
+
+/// The k smallest distances so far.
+template <int K>
+struct Nearest {
+    double d[K];
+};
+
+template <int K>
+[[gnu::always_inline]] inline void keepNearest(Nearest<K>& nearest, int k, double d) {
+    // Without branches: each place takes the smaller of itself, and the larger of d and the one before it.
+    for (int i = k - 1; i > 0; --i) nearest.d[i] = std::min(nearest.d[i], std::max(nearest.d[i - 1], d));
+    nearest.d[0] = std::min(nearest.d[0], d);
+}
+
+/// Samples first .. end - 1 in order of x. Neighbours are looked for outwards in x, a block at a time on the
+/// side that is nearer, until what is left is farther in x alone than the k-th nearest found.
+template <int K>
+[[gnu::always_inline]] inline void scanOutwards(const Scan& scan, std::int64_t first, std::int64_t end,
+                                                int k) {
+    const double* const x = scan.x;
+    const double* const y = scan.y;
     for (std::int64_t s = first; s < end; ++s) {
         const double xs = x[s], ys = y[s];
-        double nearest[mostNeighbours];
-        for (int i = 0; i < k; ++i) nearest[i] = infinity;
-        double farthest = infinity;
+        Nearest<K> nearest;
+        for (int i = 0; i < k; ++i) nearest.d[i] = infinity;
         std::int64_t left = s, right = s + 1;  // looked at: left .. right - 1
-        bool toLeft = true, toRight = true;
-        const auto look = [&](std::int64_t from) {
+        double farthest = infinity;
+        while (true) {
+            const double toLeft = xs - x[left - 1], toRight = x[right] - xs;
+            const bool goRight = toRight < toLeft;
+            if (!((goRight ? toRight : toLeft) < farthest)) break;
+            const std::int64_t from = goRight ? right : left - block;
+            right += goRight ? block : 0;
+            left -= goRight ? 0 : block;
             double d[block];
+            for (std::int64_t j = 0; j < block; ++j)
+                d[j] = std::max(std::abs(x[from + j] - xs), std::abs(y[from + j] - ys));
             int closer = 0;
-            for (std::int64_t j = 0; j < block; ++j) {
-                const double dx = std::abs(x[from + j] - xs), dy = std::abs(y[from + j] - ys);
-                d[j] = dx > dy ? dx : dy;
-                closer |= d[j] < farthest ? 1 : 0;
-            }
-            if (closer == 0) return;
-            for (std::int64_t j = 0; j < block; ++j) {
-                if (!(d[j] < farthest)) continue;
-                int at = k - 1;
-                for (; at > 0 && nearest[at - 1] > d[j]; --at) nearest[at] = nearest[at - 1];
-                nearest[at] = d[j];
-                farthest = nearest[k - 1];
-            }
-        };
-        while (toLeft || toRight) {
-            // Whoever is farther in x alone than the k-th nearest so far, is not among the k nearest.
-            toRight = toRight && x[right] - xs < farthest;
-            if (toRight) {
-                look(right);
-                right += block;
-            }
-            toLeft = toLeft && xs - x[left - 1] < farthest;
-            if (toLeft) {
-                look(left - block);
-                left -= block;
-            }
+            for (std::int64_t j = 0; j < block; ++j) closer |= d[j] < farthest ? 1 : 0;
+            if (closer == 0) continue;
+            for (std::int64_t j = 0; j < block; ++j) keepNearest<K>(nearest, k, d[j]);
+            farthest = nearest.d[k - 1];
         }
-        distance[s] = farthest;
-        below[s] = static_cast<std::int32_t>(left);
-        above[s] = static_cast<std::int32_t>(right);
+        scan.distance[s] = farthest;
+        scan.below[s] = static_cast<std::int32_t>(left);
+        scan.above[s] = static_cast<std::int32_t>(right);
     }
+}
+
+RHEO_WIDE void scanForThree(const Scan& scan, std::int64_t first, std::int64_t end) {
+    scanOutwards<3>(scan, first, end, 3);
+}
+RHEO_WIDE void scanForAny(const Scan& scan, std::int64_t first, std::int64_t end, int k) {
+    scanOutwards<mostNeighbours>(scan, first, end, k);
 }
 
 /// How many of the sorted values lo .. hi - 1 are closer to that at `at` than `distance`, itself left out.
@@ -202,13 +218,16 @@ double ksgInformation(const RankedVariable& x, const RankedVariable& y, int k, c
         work.rank[static_cast<std::size_t>(s)] = rank;
         yInOrder[s] = ySorted[rank];
     }
+    const Scan scan{x.sortedData(), yInOrder, work.distance.data(), work.below.data(), work.above.data()};
     const std::vector<double>& psi = digammaTable(n);
     double sum = 0;
     for (std::int64_t first = 0; first < n; first += samplesAtOnce) {
         progress.check();
         const std::int64_t end = std::min(n, first + samplesAtOnce);
-        neighbourDistances(x.sortedData(), yInOrder, first, end, k, work.distance.data(), work.below.data(),
-                           work.above.data());
+        if (k == 3)
+            scanForThree(scan, first, end);
+        else
+            scanForAny(scan, first, end, k);
         for (std::int64_t s = first; s < end; ++s) {
             const auto i = static_cast<std::size_t>(s);
             const double distance = work.distance[i];

@@ -68,9 +68,6 @@ void trace256Units(benchmark::State& state) {
     }
     state.counters["estimates/s"] =
         benchmark::Counter(256.0 * 64 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-    state.counters["s for 4096 units"] =
-        benchmark::Counter(16 * static_cast<double>(state.iterations()),
-                           benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(trace256Units)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 
