@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <mutex>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
@@ -133,6 +134,48 @@ inline std::int64_t countCloser(const double* sorted, std::int64_t lo, std::int6
     return last - first;
 }
 
+struct Entry {
+    double value;
+    std::int32_t sample;
+};
+
+bool lessEntry(const Entry& a, const Entry& b) {
+    return a.value < b.value;
+}
+
+/// The upper half of a number's bits, so that larger numbers have larger keys: 20 bits of the fraction.
+std::uint32_t sortKey(double value) {
+    const auto bits = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(value) >> 32);
+    return (bits & 0x80000000) != 0 ? ~bits : bits | 0x80000000;
+}
+
+/// Sorts by value: by the bytes of the keys first, whose order no branch depends on, then what has one key.
+/// Comparisons of values never seen before are mispredicted half of the time: std::sort took 30 us more
+/// for a thousand.
+void sortEntries(std::vector<Entry>& entries) {
+    thread_local std::vector<Entry> other;
+    other.resize(entries.size());
+    std::array<std::array<std::uint32_t, 256>, 4> counts{};
+    for (const Entry& entry : entries) {
+        const std::uint32_t key = sortKey(entry.value);
+        for (std::size_t byte = 0; byte < 4; ++byte) ++counts[byte][key >> 8 * byte & 255];
+    }
+    for (std::size_t byte = 0; byte < 4; ++byte) {
+        std::uint32_t at = 0;
+        for (auto& count : counts[byte]) at += std::exchange(count, at);
+        for (const Entry& entry : entries)
+            other[counts[byte][sortKey(entry.value) >> 8 * byte & 255]++] = entry;
+        entries.swap(other);
+    }
+    for (auto run = entries.begin(); run != entries.end();) {
+        const std::uint32_t key = sortKey(run->value);
+        auto end = run + 1;
+        while (end != entries.end() && sortKey(end->value) == key) ++end;
+        if (end - run > 1) std::sort(run, end, lessEntry);
+        run = end;
+    }
+}
+
 /// A mean that leaves NaN out.
 void meanOverUnits(const MatrixD& values, VectorD& mean, std::vector<std::int64_t>* counts) {
     mean = VectorD::Constant(values.rows(), nan);
@@ -174,21 +217,16 @@ void RankedVariable::prepare(std::uint64_t seed, std::uint64_t stream) {
     values -= values.mean();
     values /= std::sqrt(values.square().mean());
 
-    struct Entry {
-        double value;
-        std::int32_t sample;
-    };
     thread_local std::vector<Entry> entries;
     entries.resize(n);
     for (std::size_t i = 0; i < n; ++i) entries[i] = {m_standardized[i], static_cast<std::int32_t>(i)};
-    const auto byValue = [](const Entry& a, const Entry& b) { return a.value < b.value; };
-    std::sort(entries.begin(), entries.end(), byValue);
+    sortEntries(entries);
     const auto tied = [](const Entry& a, const Entry& b) { return a.value == b.value; };
     if (std::adjacent_find(entries.begin(), entries.end(), tied) != entries.end()) {
         RandomStream random(seed, stream);
         for (std::size_t i = 0; i < n; ++i)
             entries[i] = {m_standardized[i] + jitterScale * random.normal(), static_cast<std::int32_t>(i)};
-        std::sort(entries.begin(), entries.end(), byValue);
+        sortEntries(entries);
     }
     for (std::size_t i = 0; i < n; ++i) {
         m_sorted[i + static_cast<std::size_t>(padding)] = entries[i].value;

@@ -1,5 +1,5 @@
-// Mutual information: one KSG estimate for different kinds of data, and a piece of a large trace. The script
-// beside this file times scikit-learn's estimator on the same data.
+// Mutual information: one KSG estimate for different kinds of data, and a piece of a large trace. For
+// scikit-learn's beside it: compare_mutual_information.py.
 #include <benchmark/benchmark.h>
 
 #include <cmath>

@@ -16,7 +16,7 @@ inline rheo::TraceInfo info(int rows, int layers, int units) {
     info.points = rheo::residualPoints(layers, false);
     info.units = units;
     for (int n = 0; n < rows; ++n) {
-        info.samples.push_back({"sample " + std::to_string(n) + " \xC3\xA9\n", {1, 2, n}});
+        info.samples.push_back({std::string("sample ") + std::to_string(n) + " \xC3\xA9\n", {1, 2, n}});
         info.rows.push_back({n, 2, n});
     }
     rheo::ModelIdentity model;
