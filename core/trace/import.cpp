@@ -514,6 +514,7 @@ void copyAll(Plan& plan, TraceWriter& writer, NotFinite& notFinite, Progress& pr
                 }
                 findNotFinite(box, states.data(), plan.info.points, notFinite);
                 writer.writeBox(box, states.data());
+                plan.source->forget();
                 done += static_cast<double>(box.rows * box.points * box.units);
                 progress.report(done, total);
             }

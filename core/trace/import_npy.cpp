@@ -104,6 +104,7 @@ public:
                      const std::vector<std::int64_t>&) override {
         return blockOf(m_located, start);
     }
+    void forget() override { forgetPages(m_file.bytes()); }
 
 private:
     fs::path m_path;
@@ -195,6 +196,7 @@ public:
                 at += static_cast<std::int64_t>(size);
             }
             m_located[index].data = contents.data() + m_located[index].header.bytes;
+            forget();
             done += static_cast<std::int64_t>(size);
         }
     }
@@ -202,6 +204,10 @@ public:
     ArrayBlock block(std::size_t array, const std::vector<std::int64_t>& start,
                      const std::vector<std::int64_t>&) override {
         return blockOf(m_located[array], start);
+    }
+    void forget() override {
+        forgetPages(m_file.bytes());
+        if (m_unpacked) forgetPages(m_unpacked->bytes());
     }
 
 private:

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/trace/import_source.h"
+#include "core/trace/mapped_file.h"
 
 namespace rheo {
 
@@ -43,6 +44,7 @@ public:
         block.data = elementAt(m_file->tensors()[index].bytes.data(), block.strides, start);
         return block;
     }
+    void forget() override { forgetPages(m_file->data()); }
 
 private:
     std::shared_ptr<const SafetensorsFile> m_file;

@@ -48,6 +48,8 @@ public:
     /// The box of extent `count` from `start` on of a prepared array; valid until the next call.
     virtual ArrayBlock block(std::size_t array, const std::vector<std::int64_t>& start,
                              const std::vector<std::int64_t>& count) = 0;
+    /// Gives back memory that blocks read so far took.
+    virtual void forget() {}
 };
 
 /// Opens a .npy, .npz, safetensors or HDF5 file, told apart by what is in it, not by its name. Pickles

@@ -77,6 +77,14 @@ MappedFile::MappedFile(const std::filesystem::path& folder, std::int64_t bytes) 
     m_data = map(file.number, m_size, PROT_READ | PROT_WRITE, name);
 }
 
+void forgetPages(std::span<const std::byte> bytes) {
+    // Whole pages only: the bytes beside may be anybody's.
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto first = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+    const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / page * page;
+    if (end > first) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
     if (m_data != nullptr) ::munmap(m_data, m_size);
 }
