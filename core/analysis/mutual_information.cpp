@@ -36,6 +36,9 @@ constexpr int mostNeighbours = 32;
 constexpr std::int64_t samplesAtOnce = 512;
 /// Units whose paths are taken out of a block together: a cache line of float32.
 constexpr std::int64_t unitsAtOnce = 16;
+/// Values read between two questions for a stop, and the rows that lie together in a trace file.
+constexpr std::int64_t readValues = std::int64_t{1} << 22;
+constexpr std::int64_t rowsOfAChunk = 16;
 constexpr std::int64_t padding = RankedVariable::padding;
 /// Candidates looked at together; a whole block may lie in the padding.
 constexpr std::int64_t block = 8;
@@ -444,7 +447,16 @@ MutualInformationResult mutualInformation(const TraceView& asked, const MutualIn
         while (end < plan.units.size() && plan.units[end] < first + widest) ++end;
         const std::int64_t width = plan.units[end - 1] - first + 1;
         states.resize(static_cast<std::size_t>(width) * (perUnit / sizeof(float)));
-        view.trace->readUnits(UnitIndex{first}, width, states.data());
+        const std::int64_t traceRows = view.trace->rows();
+        const auto rowValues = static_cast<std::int64_t>(states.size()) / traceRows;
+        const std::int64_t rowsAtOnce =
+            std::max<std::int64_t>(rowsOfAChunk, readValues / rowValues / rowsOfAChunk * rowsOfAChunk);
+        for (std::int64_t row = 0; row < traceRows; row += rowsAtOnce) {
+            progress.check();
+            view.trace->readUnitsOfRows(UnitIndex{first}, width, RowIndex{row},
+                                        std::min(rowsAtOnce, traceRows - row),
+                                        states.data() + row * rowValues);
+        }
         parallelFor(static_cast<std::int64_t>(end - at), unitsAtOnce, options.threads, progress,
                     [&](std::int64_t from, std::int64_t to) {
                         const std::vector<std::int64_t> mine(

@@ -33,6 +33,18 @@ std::string captureDifference(const TraceInfo& one, const TraceInfo& other) {
     return one.samples != other.samples ? "prompts" : "";
 }
 
+void Trace::readUnitsOfRows(UnitIndex firstUnit, std::int64_t unitCount, RowIndex first, std::int64_t count,
+                            float* out) const {
+    checkRange(firstUnit.value(), unitCount, units(), "unit");
+    std::vector<float> row(static_cast<std::size_t>(points() * units()));
+    for (std::int64_t n = 0; n < count; ++n) {
+        readRows(RowIndex{first.value() + n}, 1, row.data());
+        for (std::int64_t p = 0; p < points(); ++p)
+            std::memcpy(out + (n * points() + p) * unitCount, row.data() + p * units() + firstUnit.value(),
+                        static_cast<std::size_t>(unitCount) * sizeof(float));
+    }
+}
+
 MemoryTrace::MemoryTrace(TraceInfo info, Array3F states)
     : m_info(std::move(info)), m_states(std::move(states)) {
     if (m_states.n0 != rows() || m_states.n1 != points() || m_states.n2 != units())
@@ -57,11 +69,18 @@ void MemoryTrace::readPoint(PointIndex point, RowIndex first, std::int64_t count
 }
 
 void MemoryTrace::readUnits(UnitIndex first, std::int64_t count, float* out) const {
-    checkRange(first.value(), count, units(), "unit");
-    for (std::int64_t n = 0; n < rows(); ++n)
+    readUnitsOfRows(first, count, RowIndex{0}, rows(), out);
+}
+
+void MemoryTrace::readUnitsOfRows(UnitIndex firstUnit, std::int64_t unitCount, RowIndex first,
+                                  std::int64_t count, float* out) const {
+    checkRange(firstUnit.value(), unitCount, units(), "unit");
+    checkRange(first.value(), count, rows(), "row");
+    for (std::int64_t n = 0; n < count; ++n)
         for (std::int64_t p = 0; p < points(); ++p)
-            std::memcpy(out + (n * points() + p) * count, m_states.at(n, p) + first.value(),
-                        static_cast<std::size_t>(count) * sizeof(float));
+            std::memcpy(out + (n * points() + p) * unitCount,
+                        m_states.at(first.value() + n, p) + firstUnit.value(),
+                        static_cast<std::size_t>(unitCount) * sizeof(float));
 }
 
 std::string MemoryTrace::sourceHash() const {

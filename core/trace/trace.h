@@ -61,6 +61,10 @@ public:
     virtual void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const = 0;
     /// Units first .. first + count - 1 of all rows and points into `out`, [row, point, unit].
     virtual void readUnits(UnitIndex first, std::int64_t count, float* out) const = 0;
+    /// The same units of rows first .. first + count - 1 alone, [row, point, unit]: for reading in pieces
+    /// that a stop can come between. As it is here, whole rows are read.
+    virtual void readUnitsOfRows(UnitIndex firstUnit, std::int64_t unitCount, RowIndex first,
+                                 std::int64_t count, float* out) const;
     /// A digest of what the trace holds, 64 hexadecimal digits: names the source in results. For a
     /// file: of its sizes, rows, points, model and sampled data.
     virtual std::string sourceHash() const = 0;
@@ -77,6 +81,8 @@ public:
     void readRows(RowIndex first, std::int64_t count, float* out) const override;
     void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override;
     void readUnits(UnitIndex first, std::int64_t count, float* out) const override;
+    void readUnitsOfRows(UnitIndex firstUnit, std::int64_t unitCount, RowIndex first, std::int64_t count,
+                         float* out) const override;
     std::string sourceHash() const override;
 
 private:

@@ -108,13 +108,18 @@ void TraceReader::readPoint(PointIndex point, RowIndex first, std::int64_t count
 }
 
 void TraceReader::readUnits(UnitIndex first, std::int64_t count, float* out) const {
-    if (first.value() < 0 || count < 1 || first.value() > units() - count)
+    readUnitsOfRows(first, count, RowIndex{0}, rows(), out);
+}
+
+void TraceReader::readUnitsOfRows(UnitIndex firstUnit, std::int64_t unitCount, RowIndex first,
+                                  std::int64_t count, float* out) const {
+    if (firstUnit.value() < 0 || unitCount < 1 || firstUnit.value() > units() - unitCount)
         throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{}: units {} to {} of {}", path().string(), first.value(),
-                                first.value() + count - 1, units()),
+                    fmt::format("{}: units {} to {} of {}", path().string(), firstUnit.value(),
+                                firstUnit.value() + unitCount - 1, units()),
                     path().string());
-    forEachRun(RowIndex{0}, rows(), [&](std::int64_t row, std::int64_t run, std::int64_t n) {
-        readBox(row, run, 0, points(), first.value(), count, out + n * points() * count);
+    forEachRun(first, count, [&](std::int64_t row, std::int64_t run, std::int64_t n) {
+        readBox(row, run, 0, points(), firstUnit.value(), unitCount, out + n * points() * unitCount);
     });
 }
 

@@ -25,6 +25,8 @@ public:
     void readRows(RowIndex first, std::int64_t count, float* out) const override;
     void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override;
     void readUnits(UnitIndex first, std::int64_t count, float* out) const override;
+    void readUnitsOfRows(UnitIndex firstUnit, std::int64_t unitCount, RowIndex first, std::int64_t count,
+                         float* out) const override;
     std::string sourceHash() const override;
 
     const std::filesystem::path& path() const { return m_file.path(); }

@@ -98,6 +98,17 @@ void TestTraceFile::comesBackByRowPointAndUnit() {
     std::vector<float> again(band.size());
     memory.readUnits(UnitIndex{unit}, width, again.data());
     QVERIFY(again == band);
+    // And of some rows: from the file, from memory, and by the way that reads whole rows.
+    const std::int64_t values = points * width;
+    const std::vector<float> some(band.begin() + first * values, band.begin() + (first + count) * values);
+    std::vector<float> read(some.size());
+    trace->readUnitsOfRows(UnitIndex{unit}, width, RowIndex{first}, count, read.data());
+    QVERIFY(read == some);
+    memory.readUnitsOfRows(UnitIndex{unit}, width, RowIndex{first}, count, again.data());
+    QVERIFY(std::equal(some.begin(), some.end(), again.begin()));
+    std::fill(read.begin(), read.end(), 0.0F);
+    memory.Trace::readUnitsOfRows(UnitIndex{unit}, width, RowIndex{first}, count, read.data());
+    QVERIFY(read == some);
 }
 
 void TestTraceFile::anIndependentReaderFindsTheSame() {
@@ -116,7 +127,8 @@ void TestTraceFile::anIndependentReaderFindsTheSame() {
         for (int p = 0; p < 3; ++p) {
             for (int u = 0; u < 4; ++u) {
                 char line[64];
-                std::snprintf(line, sizeof line, "(%d,%d,%d): %.9g", n, p, u, static_cast<double>(planted::value(n, p, u)));
+                std::snprintf(line, sizeof line, "(%d,%d,%d): %.9g", n, p, u,
+                              static_cast<double>(planted::value(n, p, u)));
                 QVERIFY2(text.contains(line), line);
             }
         }
@@ -349,6 +361,8 @@ void TestTraceFile::readsOutsideAreRefused() {
         QVERIFY_EXCEPTION_THROWN(t->readRows(RowIndex{-1}, 1, out.data()), Error);
         QVERIFY_EXCEPTION_THROWN(t->readPoint(PointIndex{3}, RowIndex{0}, 1, out.data()), Error);
         QVERIFY_EXCEPTION_THROWN(t->readUnits(UnitIndex{3}, 2, out.data()), Error);
+        QVERIFY_EXCEPTION_THROWN(t->readUnitsOfRows(UnitIndex{3}, 2, RowIndex{0}, 1, out.data()), Error);
+        QVERIFY_EXCEPTION_THROWN(t->readUnitsOfRows(UnitIndex{0}, 2, RowIndex{2}, 2, out.data()), Error);
     }
 }
 
