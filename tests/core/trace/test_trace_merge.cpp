@@ -215,11 +215,13 @@ void TestTraceMerge::whatDoesNotBelongTogetherIsRefused() {
             QVERIFY2(wrong.isEmpty(), qPrintable(wrong));
         }
     };
-    check(other("model.h5", [](TraceInfo& i) { i.model->weightsSha256 = "x"; }), "model is not");
-    check(other("tokenizer.h5", [](TraceInfo& i) { i.model->tokenizerSha256 = "x"; }), "tokenizer is not");
+    check(other("model.h5", [](TraceInfo& i) { i.model->weightsSha256 = std::string(64, 'f'); }),
+          "model is not");
+    check(other("tokenizer.h5", [](TraceInfo& i) { i.model->tokenizerSha256 = std::string(64, 'f'); }),
+          "tokenizer is not");
     check(other("none.h5", [](TraceInfo& i) { i.model.reset(); }), "model is not");
     check(other("seed.h5", [](TraceInfo& i) { i.model->untrainedSeed = 4; }), "model is not");
-    check(other("dtype.h5", [](TraceInfo& i) { i.model->dtype = "bfloat16"; }), "compute dtype");
+    check(other("dtype.h5", [](TraceInfo& i) { i.model->dtype = std::string("bfloat16"); }), "compute dtype");
     check(other("points.h5", [](TraceInfo& i) { i.points.pop_back(); }), "points are not");
     check(other("units.h5", [](TraceInfo& i) { i.units += 1; }), "number of units");
     check(other("encoding.h5", [](TraceInfo& i) { i.bfloat16 = true; }), "encoding");
