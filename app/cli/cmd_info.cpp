@@ -132,6 +132,7 @@ int infoOfTrace(const Options& options, Common& common) {
                                     : ""));
     else
         console.say("model        not said: what needs the model is not available");
+    if (!info.origin.empty()) console.say("origin       " + info.origin);
     return 0;
 }
 

@@ -61,6 +61,7 @@ void TestAppImport::importTellsWhatItRead() {
     QCOMPARE(info["kind"].toString(), QString("trace"));
     QCOMPARE(info["complete"].toInt(), 72);
     QVERIFY(info["model"].isNull());
+    QVERIFY(run({"info", out}).out.contains("imported from transformer_lens.npz"));
 
     ran = run({"import", imports + "transformer_lens.npz", "--out", out});
     QCOMPARE(ran.status, 1);
