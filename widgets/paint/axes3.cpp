@@ -271,7 +271,7 @@ void addTitle(Labeller& labeller, const TickedAxis& ticked, const Axis& axis, co
     for (auto& label : best) labeller.add(std::move(label));
 }
 
-void addPanes(Axes3Layout& layout, const Plot3D& plot, const Box& box, const SpaceMap& map) {
+void addWalls(Axes3Layout& layout, const Plot3D& plot, const Box& box, const SpaceMap& map) {
     for (int i = 0; i < 3; ++i) {
         const int side = box.back(i);
         if (side < 0) continue;
@@ -284,11 +284,10 @@ void addPanes(Axes3Layout& layout, const Plot3D& plot, const Box& box, const Spa
             sides[static_cast<std::size_t>(k)] = b;
             return box.corner(sides);
         };
-        QPolygonF pane;
-        for (const auto& [a, b] : {std::pair{0, 0}, {1, 0}, {1, 1}, {0, 1}}) pane << map.place(corner(a, b));
-        layout.panes.push_back(pane);
-        pane << pane.front();
-        layout.edges.push_back(pane);
+        QPolygonF wall;
+        for (const auto& [a, b] : {std::pair{0, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}})
+            wall << map.place(corner(a, b));
+        layout.edges.push_back(wall);
         for (const int along : {j, k}) {
             for (const auto& tick : plot.axes[static_cast<std::size_t>(along)].ticks) {
                 if (!(tick.value > box.low(along)) || !(tick.value < box.high(along))) continue;
@@ -336,7 +335,7 @@ double SpaceMap::depth(const Eigen::Vector3d& point) const {
 Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetrics& metrics) {
     Axes3Layout layout;
     const Box box(plot, map);
-    addPanes(layout, plot, box, map);
+    addWalls(layout, plot, box, map);
 
     Labeller labeller(layout, metrics);
     std::vector<std::pair<TickedAxis, const Axis*>> axes;

@@ -28,10 +28,9 @@ struct AxisLabel3 {
     QPolygonF outline;
 };
 
-/// The box around the data as seen: panes behind the data with their grid, and each axis along an edge of the
+/// The box around the data as seen: the walls behind the data with their grid, and each axis along an edge of the
 /// outline of the box, so that nothing of it lies before the data.
 struct Axes3Layout {
-    Polylines panes;  ///< polygons
     Polylines grid;
     Polylines edges;
     Polylines axes;  ///< the edges that carry ticks

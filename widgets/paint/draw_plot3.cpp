@@ -260,7 +260,6 @@ void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, co
     const QColor ink = toQColor(theme.foreground);
     canvas.beginClip(layout.plot.adjusted(-1, -1, 1, 1));
     canvas.beginGroup("axes");
-    if (!axes.panes.empty()) canvas.polygons(axes.panes, toQColor(theme.grid, 0.25));
     if (!axes.grid.empty()) canvas.lines(axes.grid, {toQColor(theme.grid), 0.5});
     if (!axes.edges.empty()) canvas.lines(axes.edges, {toQColor(theme.muted, 0.6), 0.5});
     if (!axes.axes.empty()) canvas.lines(axes.axes, {ink, 0.7});

@@ -266,29 +266,26 @@ void Scene3::setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoi
     s.pixelsPerPoint = pixelsPerPoint;
 }
 
-void Scene3::setBackdrop(const std::vector<BackdropShape>& shapes) {
+void Scene3::setBackdrop(const std::vector<BackdropLine>& lines) {
     State& s = *m_state;
     for (const auto& actor : s.backdrop) s.flat->RemoveActor2D(actor);
     s.backdrop.clear();
-    const auto sameLook = [](const BackdropShape& a, const BackdropShape& b) {
+    const auto sameLook = [](const BackdropLine& a, const BackdropLine& b) {
         return a.color == b.color && a.opacity == b.opacity && a.width == b.width;
     };
-    // Shapes of one look follow on each other; each look is an actor.
-    for (std::size_t at = 0; at < shapes.size();) {
-        const BackdropShape& look = shapes[at];
+    // Each look is an actor.
+    for (std::size_t at = 0; at < lines.size();) {
+        const BackdropLine& look = lines[at];
         vtkNew<vtkPoints> points;
         vtkNew<vtkCellArray> cells;
-        for (; at < shapes.size() && sameLook(shapes[at], look); ++at) {
-            cells->InsertNextCell(static_cast<vtkIdType>(shapes[at].outline.size()));
-            for (const auto& place : shapes[at].outline)
+        for (; at < lines.size() && sameLook(lines[at], look); ++at) {
+            cells->InsertNextCell(static_cast<vtkIdType>(lines[at].places.size()));
+            for (const auto& place : lines[at].places)
                 cells->InsertCellPoint(points->InsertNextPoint(place[0] - s.clip.x, place[1] - s.clip.y, 0));
         }
         vtkNew<vtkPolyData> data;
         data->SetPoints(points);
-        if (look.width > 0)
-            data->SetLines(cells);
-        else
-            data->SetPolys(cells);
+        data->SetLines(cells);
         vtkNew<vtkPolyDataMapper2D> mapper;
         vtkNew<vtkCoordinate> pixels;
         pixels->SetCoordinateSystemToViewport();

@@ -17,17 +17,17 @@ struct PixelRect {
     double x = 0, y = 0, width = 1, height = 1;
 };
 
-/// A flat shape behind the data: a filled polygon, or an open curve.
-struct BackdropShape {
-    std::vector<std::array<double, 2>> outline;  ///< pixels of the window, y up
+/// A flat line behind the data.
+struct BackdropLine {
+    std::vector<std::array<double, 2>> places;  ///< pixels of the window, y up
     Color color;
     double opacity = 1;
-    double width = 0;  ///< of the curve in pixels; 0: a polygon
+    double width = 1;  ///< pixels
 };
 
 /// The lines of a 3D plot on screen: each LineSet3 is one polydata, coloured vertex by vertex, and each layer
-/// of the plot is drawn over those below it. What is flat (the box's panes and grid behind the data) is given
-/// as shapes; markers, dashed lines, texts and whatever else is sharp are painted over the picture by others.
+/// of the plot is drawn over those below it. What is flat (the box behind the data and its grid) is given
+/// as lines; markers, dashed lines, texts and whatever else is sharp are painted over the picture by others.
 /// All calls belong on the thread that owns the window's OpenGL context.
 class Scene3 {
 public:
@@ -45,8 +45,8 @@ public:
     /// drawn solid, `pixelsPerPoint` times as wide as they say; those that are thinner than a pixel, a pixel
     /// wide and paler.
     void setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoint);
-    /// What lies behind the data, the first shape farthest behind. To be called after setView().
-    void setBackdrop(const std::vector<BackdropShape>& shapes);
+    /// What lies behind the data, lines of one look after each other. To be called after setView().
+    void setBackdrop(const std::vector<BackdropLine>& lines);
     /// `camera` sees `view` from its lower to its upper edge; nothing is drawn outside of `clip`. The
     /// window's size is in pixels. Cost: where lines are translucent and the direction is another, one pass
     /// over them to put them in order (2 ms for 64,000 segments).

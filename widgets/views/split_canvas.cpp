@@ -1,7 +1,5 @@
 #include "widgets/views/split_canvas.h"
 
-#include <algorithm>
-
 namespace rheo {
 
 SplitCanvas::SplitCanvas(Canvas* over, std::function<std::array<double, 2>(const QPointF&)> toWindow,
@@ -25,20 +23,22 @@ void SplitCanvas::endClip() {
 }
 
 void SplitCanvas::lines(const Polylines& lines, const Stroke& stroke) {
-    if (m_inAxes) {
-        for (const auto& line : lines)
-            add(line, stroke.color, std::max(1.0, stroke.width * m_pixelsPerPoint));
-    } else if (m_over != nullptr) {
-        m_over->lines(lines, stroke);
+    if (!m_inAxes) {
+        if (m_over != nullptr) m_over->lines(lines, stroke);
+        return;
+    }
+    for (const auto& line : lines) {
+        BackdropLine& added = m_backdrop.emplace_back();
+        added.color = {static_cast<float>(stroke.color.redF()), static_cast<float>(stroke.color.greenF()),
+                       static_cast<float>(stroke.color.blueF())};
+        added.opacity = stroke.color.alphaF();
+        added.width = stroke.width * m_pixelsPerPoint;
+        for (const auto& at : line) added.places.push_back(m_toWindow(at));
     }
 }
 
 void SplitCanvas::polygons(const Polylines& polygons, const QColor& fill) {
-    if (m_inAxes) {
-        for (const auto& polygon : polygons) add(polygon, fill, 0);
-    } else if (m_over != nullptr) {
-        m_over->polygons(polygons, fill);
-    }
+    if (m_over != nullptr) m_over->polygons(polygons, fill);
 }
 
 void SplitCanvas::rectangle(const QRectF& rect, const QColor& fill) {
@@ -57,16 +57,6 @@ void SplitCanvas::text(const QPointF& at, const QString& text, const TextStyle& 
 
 void SplitCanvas::image(const QRectF& rect, const QImage& image) {
     if (m_over != nullptr) m_over->image(rect, image);
-}
-
-void SplitCanvas::add(const QPolygonF& outline, const QColor& color, double width) {
-    BackdropShape shape;
-    shape.color = {static_cast<float>(color.redF()), static_cast<float>(color.greenF()),
-                   static_cast<float>(color.blueF())};
-    shape.opacity = color.alphaF();
-    shape.width = width;
-    for (const auto& at : outline) shape.outline.push_back(m_toWindow(at));
-    m_shapes.push_back(std::move(shape));
 }
 
 }  // namespace rheo

@@ -9,16 +9,16 @@
 
 namespace rheo {
 
-/// Splits what the exporter would paint of a 3D figure: lines and panes of the box behind the data become
-/// shapes for the scene, which draws them under its lines; all else goes on to be painted over the picture.
+/// Splits what the exporter would paint of a 3D figure: the lines of the box behind the data become
+/// lines of the scene, which draws them under its own; all else goes on to be painted over the picture.
 class SplitCanvas final : public Canvas {
 public:
-    /// `over` may be null: only the shapes are wanted. `toWindow` turns places of the figure into pixels of
+    /// `over` may be null: only those lines are wanted. `toWindow` turns places of the figure into pixels of
     /// the window, y up.
     SplitCanvas(Canvas* over, std::function<std::array<double, 2>(const QPointF&)> toWindow,
                 double pixelsPerPoint);
 
-    const std::vector<BackdropShape>& shapes() const { return m_shapes; }
+    const std::vector<BackdropLine>& backdrop() const { return m_backdrop; }
 
     void beginGroup(const QString& name) override;
     void endGroup() override;
@@ -33,12 +33,10 @@ public:
     double pixelsPerPoint() const override { return m_pixelsPerPoint; }
 
 private:
-    void add(const QPolygonF& outline, const QColor& color, double width);
-
     Canvas* m_over;
     std::function<std::array<double, 2>(const QPointF&)> m_toWindow;
     double m_pixelsPerPoint;
-    std::vector<BackdropShape> m_shapes;
+    std::vector<BackdropLine> m_backdrop;
     bool m_inAxes = false;
     bool m_painted = false;
 };

@@ -305,7 +305,7 @@ void TrajectoryCanvas::prepareFrame() {
         },
         unit);
     drawPlot3(canvas, box, panel(), m_figure->theme, metrics());
-    scene().setBackdrop(canvas.shapes());
+    scene().setBackdrop(canvas.backdrop());
 }
 
 void TrajectoryCanvas::paintFrame(QPainter& painter) const {

@@ -46,6 +46,9 @@ private Q_SLOTS:
 };
 
 void TestModelKernels::norms() {
+    // Sums of up to 4,096 terms in float32: near 1e-7 in vector lanes, and up to 3e-6 where the compiler was not
+    // asked to optimise and adds one term after the other.
+    constexpr double tolerance = 3e-6;
     for (const std::int64_t n : {1, 7, 48, 129, 4096}) {
         const at::Tensor x = normal({1, n}, 1) * 3 + 0.5;
         const at::Tensor weight = normal({n}, 2);
@@ -53,15 +56,15 @@ void TestModelKernels::norms() {
         at::Tensor found = at::empty({1, n});
         kernels::rmsNormRow(x.data_ptr<float>(), weight.data_ptr<float>(), 1e-5F, n, found.data_ptr<float>());
         const at::Tensor wide = x.to(at::kDouble);
-        QVERIFY(error(found, wide * at::rsqrt(wide.square().mean(-1, true) + 1e-5) * weight) < 1e-6);
+        QVERIFY(error(found, wide * at::rsqrt(wide.square().mean(-1, true) + 1e-5) * weight) < tolerance);
         if (n == 1) continue;
         kernels::layerNormRow(x.data_ptr<float>(), weight.data_ptr<float>(), bias.data_ptr<float>(), 1e-5F, n,
                               found.data_ptr<float>());
         QVERIFY(error(found, at::layer_norm(wide, {n}, weight.to(at::kDouble), bias.to(at::kDouble), 1e-5)) <
-                2e-6);
-        QVERIFY(error(normTensors(x, {weight, bias}, NormKind::Layer, 1e-5), found) < 2e-6);
+                tolerance);
+        QVERIFY(error(normTensors(x, {weight, bias}, NormKind::Layer, 1e-5), found) < tolerance);
         kernels::rmsNormRow(x.data_ptr<float>(), weight.data_ptr<float>(), 1e-5F, n, found.data_ptr<float>());
-        QVERIFY(error(normTensors(x, {weight, {}}, NormKind::Rms, 1e-5), found) < 2e-6);
+        QVERIFY(error(normTensors(x, {weight, {}}, NormKind::Rms, 1e-5), found) < tolerance);
     }
 }
 

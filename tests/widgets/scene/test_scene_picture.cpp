@@ -55,8 +55,9 @@ QImage render(const Plot3D& plot, const Theme& theme, const Camera& camera) {
     scene.attachTo(window);
     scene.setPlot(plot, theme, 1.5);
     scene.setView(camera, clip, clip, width, height);
-    BackdropShape pane{{{60, 60}, {300, 60}, {300, 300}, {60, 300}}, theme.grid, 0.5, 0};
-    scene.setBackdrop({pane});
+    const BackdropLine wall{{{60, 60}, {300, 60}, {300, 300}, {60, 300}, {60, 60}}, theme.muted, 0.6, 1};
+    const BackdropLine grid{{{60, 180}, {300, 180}}, theme.grid, 1, 1};
+    scene.setBackdrop({grid, wall});
     window->Render();
     vtkNew<vtkUnsignedCharArray> pixels;
     window->GetPixelData(0, 0, width - 1, height - 1, 1, pixels);
@@ -120,6 +121,7 @@ private Q_SLOTS:
     void pointsAreWhereTheProjectionSays();
     void aLineIsDrawnWhereItShouldBe();
     void nothingIsDrawnOutsideOfTheClip();
+    void linesBehindTheDataAreAllSeen();
     void trajectoriesAsInTheBaseline_data();
     void trajectoriesAsInTheBaseline();
     void densityAsInTheBaseline_data();
@@ -195,6 +197,22 @@ void TestScenePicture::aLineIsDrawnWhereItShouldBe() {
         QVERIFY(qRed(image.pixel(x, height - 240)) > 200 && qGreen(image.pixel(x, height - 240)) < 90);
     QVERIFY(qGreen(image.pixel(310, height - 260)) > 200);
     QVERIFY(qGreen(image.pixel(80, height - 240)) > 200);
+}
+
+void TestScenePicture::linesBehindTheDataAreAllSeen() {
+    const Theme theme = lightTheme();
+    const QImage image = render({}, theme, {});
+    // Somewhere in three rows: where a line between two rows falls is the driver's choice.
+    const auto darkest = [&](int x, int y) {
+        int least = 255;
+        for (int off : {-1, 0, 1}) least = std::min(least, qRed(image.pixel(x, height - y + off)));
+        return least;
+    };
+    const int ground = qRed(image.pixel(100, height - 120));
+    for (const int x : {80, 180, 280}) {
+        QVERIFY(darkest(x, 180) < ground - 15);  // the grid
+        QVERIFY(darkest(x, 60) < ground - 40);   // the wall
+    }
 }
 
 void TestScenePicture::nothingIsDrawnOutsideOfTheClip() {
