@@ -81,7 +81,8 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
                     "novels. When its trajectories "
                     "have appeared, click one, choose a depth with the slider below, and drag the ring."));
     text->setWordWrap(true);
-    text->setMaximumWidth(560);
+    text->setFixedWidth(480);
+    text->setMinimumHeight(text->heightForWidth(480));
     layout->addWidget(title, 0, Qt::AlignHCenter);
     layout->addWidget(text, 0, Qt::AlignHCenter);
     layout->addSpacing(18);
@@ -191,6 +192,9 @@ MainWindow::MainWindow(QWidget* parent)
     });
     connect(m_trajectories, &TrajectoryView::hovered, this,
             [this](const QString& text) { statusBar()->showMessage(text); });
+    connect(m_density, &DensityView::hovered, this,
+            [this](const QString& text) { statusBar()->showMessage(text); });
+    connect(m_tabs, &QTabWidget::currentChanged, this, [this] { statusBar()->clearMessage(); });
     connect(m_teleportPanel, &TeleportPanel::saveRequested, this, &MainWindow::saveTeleport);
     connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
     connect(&m_theme, &ThemeSource::darkChanged, this, &MainWindow::applyTheme);
@@ -491,11 +495,13 @@ bool MainWindow::exportView(const QString& file, double widthMm, double heightMm
             figure = m_trajectories->shownFigure();
             TrajectoryOptions options = m_trajectories->options();
             options.highlighted.reset();
-            recipe.options = recipeOptions(options);
+            recipe.options = recipeOptions(options, m_trajectories->overlay());
             recipe.camera = m_trajectories->canvas()->camera();
         } else {
             figure = std::make_shared<const Figure>(m_density->figureWidget()->shown());
             recipe.options = recipeOptions(m_density->options());
+            const FigurePainter& shown = m_density->figureWidget()->painter();
+            recipe.ranges = rangesShown(*shown.figure(), shown.shown());
         }
         if (!figure || figure->panels.empty())
             throw Error(ErrorCode::NotFound, "there is nothing in this view to export yet");

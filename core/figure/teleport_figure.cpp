@@ -111,11 +111,18 @@ struct Drawing {
 
 BarPlot tokenBars(const std::vector<TokenChange>& tokens, const Theme& theme) {
     BarPlot plot;
-    plot.series = {"natural", "teleported"};
-    plot.colors = {theme.natural, theme.teleported};
+    plot.series = {"natural"};
+    plot.colors = {theme.natural};
+    const bool moved =
+        std::any_of(tokens.begin(), tokens.end(), [](const auto& t) { return !std::isnan(t.teleported); });
+    if (moved) {
+        plot.series.emplace_back("teleported");
+        plot.colors.push_back(theme.teleported);
+    }
     double most = 0;
     for (const auto& token : tokens) {
-        plot.bars.push_back({visibleToken(token.token), {token.natural, token.teleported}});
+        plot.bars.push_back({visibleToken(token.token), {token.natural}});
+        if (moved) plot.bars.back().values.push_back(token.teleported);
         for (const double p : {token.natural, token.teleported})
             if (std::isfinite(p)) most = std::max(most, p);
     }
@@ -192,6 +199,13 @@ Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
         figure.panels.push_back(
             {"Contraction", drawing.plot(contracted, 0.5, "ln growth per step", false, 0.0)});
     if (!curves.tokens.empty()) figure.panels.push_back({"Next token", tokenBars(curves.tokens, theme)});
+    return figure;
+}
+
+Figure nextTokenFigure(const std::vector<TokenChange>& tokens, const Theme& theme) {
+    Figure figure;
+    figure.theme = theme;
+    figure.panels.push_back({"Next token", tokenBars(tokens, theme)});
     return figure;
 }
 

@@ -14,7 +14,7 @@ namespace rheo {
 struct TokenChange {
     std::string token;  ///< its text; shown with visible spaces
     double natural = 0;
-    double teleported = 0;
+    double teleported = 0;  ///< NaN for all where nothing was moved
 };
 
 /// A teleport's measures as ANALYSES (Teleport) defines them, Q points from the one it was made at.
@@ -36,8 +36,11 @@ TeleportCurves teleportCurves(const TeleportResult& result, const std::vector<Re
                               bool rms);
 
 /// Distance, retention and contraction by depth, each with the band that 95 % of the controls lie in, and
-/// the next tokens before and after. Throws Error(Mismatch) for lengths that do not fit.
+/// the next tokens before and after: a panel each, in this order. Throws Error(Mismatch) for lengths that do
+/// not fit.
 Figure teleportFigure(const TeleportCurves& curves, const Theme& theme);
+/// The next tokens alone.
+Figure nextTokenFigure(const std::vector<TokenChange>& tokens, const Theme& theme);
 
 /// A token as a reader can see it: spaces, line ends and other unprintable bytes as signs.
 std::string visibleToken(std::string_view text);

@@ -93,6 +93,33 @@ Camera readCamera(const Json& value) {
     return camera;
 }
 
+std::vector<AxisRange> readRanges(const Json& value) {
+    if (!value.is_array()) refuse("ranges", "a list", value);
+    std::vector<AxisRange> ranges;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        const auto field = fmt::format("ranges[{}]", i);
+        if (!value[i].is_object()) refuse(field, "an object", value[i]);
+        AxisRange range;
+        const auto number = [&](const char* key) {
+            const Json* found = member(value[i], key);
+            if (found == nullptr)
+                throw Error(ErrorCode::Format, fmt::format("The recipe has no \"{}.{}\".", field, key),
+                            field);
+            return readNumber(*found, field + "." + key);
+        };
+        const double panel = number("panel");
+        if (!(panel >= 0 && panel < 1000)) refuse(field + ".panel", "the number of a panel", value[i]);
+        range.panel = static_cast<int>(panel);
+        const auto axis = readText(value[i], "axis", field + ".axis", true);
+        if (axis != "x" && axis != "y") refuse(field + ".axis", "\"x\" or \"y\"", value[i]);
+        range.vertical = axis == "y";
+        range.low = number("low");
+        range.high = number("high");
+        ranges.push_back(range);
+    }
+    return ranges;
+}
+
 double checked(double number, const char* field) {
     if (!std::isfinite(number))
         throw Error(ErrorCode::InvalidArgument,
@@ -130,6 +157,11 @@ std::string recipeToJson(const Recipe& recipe) {
             {"perspective", camera.perspective},
         };
     }
+    for (const auto& range : recipe.ranges)
+        json["ranges"].push_back({{"panel", range.panel},
+                                  {"axis", range.vertical ? "y" : "x"},
+                                  {"low", checked(range.low, "ranges.low")},
+                                  {"high", checked(range.high, "ranges.high")}});
     json["size_mm"] = {checked(recipe.widthMm, "size_mm"), checked(recipe.heightMm, "size_mm")};
     json["dpi"] = checked(recipe.dpi, "dpi");
     json["theme"] = recipe.theme;
@@ -180,6 +212,7 @@ Recipe recipeFromJson(std::string_view text) {
         recipe.options = options->dump();
     }
     if (const Json* camera = member(json, "camera")) recipe.camera = readCamera(*camera);
+    if (const Json* ranges = member(json, "ranges")) recipe.ranges = readRanges(*ranges);
     if (const Json* size = member(json, "size_mm")) {
         if (!size->is_array() || size->size() != 2) refuse("size_mm", "two numbers", *size);
         recipe.widthMm = readPositive((*size)[0], "size_mm");

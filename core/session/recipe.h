@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/figure/camera.h"
+#include "core/figure/ranges.h"
 
 namespace rheo {
 
@@ -24,6 +25,7 @@ struct Recipe {
     std::vector<RecipeSource> sources;  ///< in the order they are read
     std::string options = "{}";         ///< of the view: a JSON object
     std::optional<Camera> camera;       ///< only for what is seen in space
+    std::vector<AxisRange> ranges;      ///< of panels that do not show the whole
     double widthMm = 160;               ///< above 0
     double heightMm = 120;
     double dpi = 300;                             ///< of a PNG; above 0

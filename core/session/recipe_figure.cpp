@@ -50,6 +50,32 @@ ColorMap mapNamed(const std::string& name) {
                 fmt::format("'{}' is no colour map; there are viridis, cividis and vik", name));
 }
 
+Json parseTrajectoryOptions(const Recipe& recipe) {
+    return parseOptions(recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by_depth",
+                                 "map", "teleport"});
+}
+
+Json jsonOf(const MatrixD& matrix) {
+    Json rows = Json::array();
+    for (Eigen::Index i = 0; i < matrix.rows(); ++i)
+        rows.push_back(std::vector<double>(matrix.row(i).begin(), matrix.row(i).end()));
+    return rows;
+}
+
+MatrixD matrixOf(const Json& options, const char* key) {
+    const auto rows = option(options, key, std::vector<std::vector<double>>{});
+    MatrixD matrix(static_cast<Eigen::Index>(rows.size()),
+                   static_cast<Eigen::Index>(rows.empty() ? 0 : rows.front().size()));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].size() != rows.front().size())
+            throw Error(ErrorCode::Format,
+                        fmt::format("option {} of the figure has rows of different lengths", key), key);
+        for (std::size_t j = 0; j < rows[i].size(); ++j)
+            matrix(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = rows[i][j];
+    }
+    return matrix;
+}
+
 const StoredPca& requirePca(const Results& results) {
     if (!results.pca)
         throw Error(ErrorCode::NotFound, "these results hold no PCA; make one with rheo analyze --stat pca",
@@ -77,7 +103,7 @@ Theme themeNamed(const std::string& name) {
     throw Error(ErrorCode::InvalidArgument, fmt::format("theme '{}' is neither light nor dark", name));
 }
 
-std::string recipeOptions(const TrajectoryOptions& o) {
+std::string recipeOptions(const TrajectoryOptions& o, const std::optional<TeleportOverlay>& teleport) {
     Json options;
     options["components"] = o.components;
     if (!o.rows.empty()) {
@@ -89,12 +115,16 @@ std::string recipeOptions(const TrajectoryOptions& o) {
     options["mean"] = o.mean;
     options["color_by_depth"] = o.colorByDepth;
     options["map"] = colorMapName(o.map);
+    if (teleport)
+        options["teleport"] = {{"point", teleport->point.value()},
+                               {"natural", jsonOf(teleport->natural)},
+                               {"teleported", jsonOf(teleport->teleported)},
+                               {"extend_axes", teleport->extendAxes}};
     return options.dump();
 }
 
 TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
-    const Json options = parseOptions(
-        recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by_depth", "map"});
+    const Json options = parseTrajectoryOptions(recipe);
     TrajectoryOptions o;
     o.theme = themeNamed(recipe.theme);
     o.camera = recipe.camera;
@@ -107,6 +137,20 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     o.colorByDepth = option(options, "color_by_depth", o.colorByDepth);
     o.map = mapNamed(option<std::string>(options, "map", "viridis"));
     return o;
+}
+
+std::optional<TeleportOverlay> teleportOverlay(const Recipe& recipe) {
+    const Json options = parseTrajectoryOptions(recipe);
+    const auto found = options.find("teleport");
+    if (found == options.end() || found->is_null()) return std::nullopt;
+    if (!found->is_object())
+        throw Error(ErrorCode::Format, "option teleport of the figure should be an object", "teleport");
+    TeleportOverlay overlay;
+    overlay.point = PointIndex{option<std::int64_t>(*found, "point", 0)};
+    overlay.natural = matrixOf(*found, "natural");
+    overlay.teleported = matrixOf(*found, "teleported");
+    overlay.extendAxes = option(*found, "extend_axes", true);
+    return overlay;
 }
 
 std::string recipeOptions(const DensityOptions& o) {
@@ -147,8 +191,11 @@ Figure figureOfResults(const Results& results, const Recipe& recipe) {
     const auto& points = results.source.info.points;
     if (recipe.view == "trajectories") {
         const PcaResult& pca = requirePca(results).result;
-        return trajectoryFigure({pca.scores, pca.basis.explained, points, rowLabels(results.source.info)},
-                                trajectoryOptions(recipe));
+        const TrajectoryOptions options = trajectoryOptions(recipe);
+        Figure figure = trajectoryFigure(
+            {pca.scores, pca.basis.explained, points, rowLabels(results.source.info)}, options);
+        if (const auto teleport = teleportOverlay(recipe)) addTeleport(figure, *teleport, options);
+        return figure;
     }
     if (recipe.view == "pca") {
         parseOptions(recipe, {});
@@ -189,8 +236,11 @@ Figure figureOfRecipe(const Recipe& recipe) {
                     fmt::format("there is no view '{}'; there are {}", recipe.view, fmt::join(views, ", ")));
     if (recipe.sources.empty()) throw Error(ErrorCode::Format, "the recipe names no source");
     const RecipeSource& source = recipe.sources.front();
-    if (recipe.view == "teleport") return figureOfTeleport(readTeleportFile(source.path), recipe);
-    return figureOfResults(readResults(source.path), recipe);
+    const Figure whole = recipe.view == "teleport" ? figureOfTeleport(readTeleportFile(source.path), recipe)
+                                                   : figureOfResults(readResults(source.path), recipe);
+    Figure shown = whole;
+    for (const auto& range : recipe.ranges) showRange(whole, shown, range);
+    return shown;
 }
 
 }  // namespace rheo

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +22,13 @@ std::vector<std::string_view> figureViews();
 /// The options of a view as a recipe keeps them (a JSON object) and back. Theme and camera are fields of the
 /// recipe itself. Reading throws Error(Format) naming the field; unknown fields are refused by name, so that
 /// a misspelt option is not silently ignored.
-std::string recipeOptions(const TrajectoryOptions& options);
+std::string recipeOptions(const TrajectoryOptions& options,
+                          const std::optional<TeleportOverlay>& teleport = std::nullopt);
 std::string recipeOptions(const DensityOptions& options);
 TrajectoryOptions trajectoryOptions(const Recipe& recipe);
+/// The teleport drawn over the trajectories: kept in the options as its paths, for it need not be in any
+/// file.
+std::optional<TeleportOverlay> teleportOverlay(const Recipe& recipe);
 DensityOptions densityOptions(const Recipe& recipe);
 
 /// "light" or "dark". Throws Error(InvalidArgument).

@@ -6,7 +6,9 @@
 #include <QDoubleSpinBox>
 #include <QFile>
 #include <QMessageBox>
+#include <QProcess>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QSettings>
 #include <QSlider>
 #include <QStandardPaths>
@@ -46,6 +48,8 @@ private Q_SLOTS:
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
     void exportsAreVectors();
+    void anExportIsMadeAgainFromItsRecipe_data();
+    void anExportIsMadeAgainFromItsRecipe();
     void cameraPresetsAndPerspective();
     void survivesAnotherWindow();
     void errorsKeepWhatWasOpen();
@@ -64,6 +68,11 @@ private:
         }
         QTest::mouseRelease(canvas(), Qt::LeftButton, {}, from + by);
     }
+    /// Where RHEO_TEST_PICTURES names a folder, the window as it is goes there, for a person to look at.
+    void keepPicture(const QString& name) {
+        const QString folder = qEnvironmentVariable("RHEO_TEST_PICTURES");
+        if (!folder.isEmpty() && QDir().mkpath(folder)) m_window->grab().save(folder + '/' + name + ".png");
+    }
     QTemporaryDir m_dir;
     std::unique_ptr<MainWindow> m_window;
 };
@@ -78,6 +87,7 @@ void TestAppWindow::initTestCase() {
     QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
     // There is no window manager here to make it the active one; shortcuts need that.
     QApplication::setActiveWindow(m_window.get());
+    keepPicture("empty");
     m_window->openDemo(60);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().state()->scores != nullptr, 120000);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
@@ -161,6 +171,7 @@ void TestAppWindow::dragChangesPathAndTokens() {
     QVERIFY2(changed, "the next tokens are others");
     QTRY_VERIFY_WITH_TIMEOUT(teleport.result() && teleport.result()->controlDistance.rows() == 32, 30000);
     QVERIFY(m_window->teleportPanel()->curves()->figure() != nullptr);
+    keepPicture("teleported");
 }
 
 void TestAppWindow::undoAndRedoBringBackTheNaturalPathAndTheTeleport() {
@@ -233,6 +244,7 @@ void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
     QVERIFY(after->basisIsStale());
     QTRY_VERIFY(m_window->banner()->isVisible() && !m_window->banner()->isError());
     QTRY_VERIFY(after->scores->n0 == before->rows() + 1);
+    keepPicture("prompt added");
     m_window->workspace().refitBasis();
     QTRY_VERIFY_WITH_TIMEOUT(!m_window->workspace().state()->basisIsStale(), 30000);
     QVERIFY(m_window->workspace().state()->basis != before->basis);
@@ -256,6 +268,7 @@ void TestAppWindow::densityIsComputedOnRequest() {
     QTest::mouseMove(figure, plot.center().toPoint());
     QTRY_VERIFY(!hovered.isEmpty());
     QVERIFY2(hovered.last()[0].toString().startsWith("unit "), qPrintable(hovered.last()[0].toString()));
+    keepPicture("density");
     QTest::mouseClick(figure, Qt::LeftButton, {}, plot.center().toPoint());
     QVERIFY(hovered.last()[0].toString().startsWith(
         QString("unit %1 ").arg(m_window->selection().unit().value())));
@@ -289,6 +302,65 @@ void TestAppWindow::exportsAreVectors() {
     QVERIFY(m_window->exportView(m_dir.filePath("view.pdf"), 160, 120, 300, false, false));
     QVERIFY(m_window->exportView(m_dir.filePath("view.png"), 80, 60, 100, false, false));
     QCOMPARE(QImage(m_dir.filePath("view.png")).size(), QSize(315, 236));
+}
+
+void TestAppWindow::anExportIsMadeAgainFromItsRecipe_data() {
+    QTest::addColumn<QString>("view");
+    QTest::addColumn<QString>("format");
+    for (const char* view : {"trajectories", "teleported", "density", "zoomed density"})
+        for (const char* format : {"svg", "png"}) QTest::addRow("%s, %s", view, format) << view << format;
+}
+
+void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
+    QFETCH(QString, view);
+    QFETCH(QString, format);
+    auto& teleport = m_window->teleport();
+    if (view.endsWith("density")) {
+        QTest::keyClick(m_window.get(), Qt::Key_2, Qt::ControlModifier);
+        auto* figure = m_window->density()->figureWidget();
+        QTRY_VERIFY(figure->isVisible() && figure->painter().plotRect(0).width() > 100);
+        QTest::keyClick(figure, Qt::Key_Home);
+        if (view.startsWith("zoomed"))
+            for (int i = 0; i < 3; ++i) QTest::keyClick(figure, Qt::Key_Plus);
+        QCOMPARE(figure->painter().isZoomed(), view.startsWith("zoomed"));
+    } else {
+        QTest::keyClick(m_window.get(), Qt::Key_1, Qt::ControlModifier);
+        teleport.showNatural();
+        QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 20000);
+        if (view == "teleported") {
+            VectorD target = teleport.naturalScores();
+            target[1] += 12;
+            teleport.setCoordinates(target);
+            QTRY_VERIFY_WITH_TIMEOUT(teleport.result() != nullptr, 20000);
+        }
+        m_window->trajectories()->lookFrom(view == "teleported" ? 20 : -35, 15);
+    }
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    const QString first = m_dir.filePath(QString(view).replace(' ', '_') + "-1." + format);
+    const QString again = m_dir.filePath(QString(view).replace(' ', '_') + "-2." + format);
+    QVERIFY(m_window->exportView(first, 160, 120, 100, false, true));
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    QProcess rheo;
+    rheo.start(QApplication::applicationDirPath() + "/../bin/rheo",
+               {"figure", "--recipe", first, "--out", again});
+    QVERIFY(rheo.waitForFinished(60000));
+    QVERIFY2(rheo.exitCode() == 0, rheo.readAllStandardError().constData());
+    if (format == "png") {
+        QVERIFY(QImage(first).convertToFormat(QImage::Format_ARGB32) ==
+                QImage(again).convertToFormat(QImage::Format_ARGB32));
+        return;
+    }
+    const auto withoutTime = [](const QString& path) {
+        QFile file(path);
+        if (!file.open(QIODevice::ReadOnly)) return QString();
+        QString text = QString::fromUtf8(file.readAll());
+        return text.remove(QRegularExpression("&quot;time&quot;: &quot;[^&]*&quot;"));
+    };
+    const QString a = withoutTime(first), b = withoutTime(again);
+    QVERIFY(a.size() > 10000);
+    const QStringList left = a.split('\n'), right = b.split('\n');
+    for (int i = 0; i < std::min(left.size(), right.size()); ++i) QCOMPARE(right[i], left[i]);
+    QCOMPARE(right.size(), left.size());
 }
 
 void TestAppWindow::cameraPresetsAndPerspective() {
@@ -347,6 +419,7 @@ void TestAppWindow::errorsKeepWhatWasOpen() {
     m_window->workspace().openTrace(broken);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->banner()->text().contains("broken.rheo.h5"), 10000);
     QVERIFY(m_window->banner()->isVisible() && m_window->banner()->isError());
+    keepPicture("error");
     QCOMPARE(m_window->workspace().state()->rows(), rows);
     QDir().mkpath(m_dir.filePath("empty"));
     m_window->workspace().openModel(m_dir.filePath("empty"), {});

@@ -26,7 +26,15 @@ QVariant TeleportHistory::data(const QModelIndex& index, int role) const {
                    : tr("point %1").arg(request.point.value());
     };
     switch (role) {
-        case Qt::DisplayRole: return tr("%1, token %2").arg(point()).arg(request.token);
+        case Qt::DisplayRole: {
+            const auto last = measures.distance.size() - 1;
+            return last < 0 ? tr("%1, token %2").arg(point()).arg(request.token)
+                            : tr("%1, token %2: pushed by %3, %4 at the end")
+                                  .arg(point())
+                                  .arg(request.token)
+                                  .arg(measures.distance[0], 0, 'g', 3)
+                                  .arg(measures.distance[last], 0, 'g', 3);
+        }
         case Qt::ToolTipRole:
         case PromptRole: return QString::fromStdString(record.sample.text);
         case IdRole: return static_cast<qlonglong>(record.id);

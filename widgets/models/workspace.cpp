@@ -378,7 +378,7 @@ void Workspace::replaceDocument(Opened opened) {
 // ---- opening ------------------------------------------------------------------------------------------
 
 JobId Workspace::openModel(const QString& folder, const ModelOptions& options) {
-    const QString what = tr("Open the model %1").arg(folder);
+    const QString what = tr("Open the model");
     return m_jobs.submit(
         {Lane::Model, tr("Opening %1").arg(QFileInfo(QDir::cleanPath(folder)).fileName())},
         [path = toPath(folder), options](Progress& progress) { return loadModel(path, options, progress); },
@@ -394,7 +394,7 @@ JobId Workspace::openModel(const QString& folder, const ModelOptions& options) {
 }
 
 JobId Workspace::openTrace(const QString& file) {
-    const QString what = tr("Open the trace %1").arg(file);
+    const QString what = tr("Open the trace");
     return m_jobs.submit(
         {Lane::Io, tr("Opening %1").arg(QFileInfo(file).fileName())},
         [path = toPath(file)](Progress&) { return openDocument(TraceReader::open(path), PromptId{1}); }, this,
@@ -458,7 +458,7 @@ JobId Workspace::openDemo(const QString& modelFolder, const QString& promptsFile
 }
 
 JobId Workspace::attachModel(const QString& folder, const ModelOptions& options) {
-    const QString what = tr("Attach the model %1").arg(folder);
+    const QString what = tr("Attach the model");
     if (refuse(what, Feature::AttachModel)) return {};
     using Attached = std::pair<std::shared_ptr<const LoadedModel>, std::string>;
     const auto trace = m_state->trace;
@@ -656,7 +656,7 @@ void Workspace::capturedPrompt(PromptId id, quint64 run, Outcome<CapturedRows> o
 }
 
 JobId Workspace::addPromptsFromFile(const QString& file, int limit) {
-    const QString what = tr("Add the prompts of %1").arg(file);
+    const QString what = tr("Add the prompts");
     // A file may give token ids, so a tokenizer is not needed; the reader says so where it is.
     if (!m_model) {
         refuse(what, Feature::AddPrompt);
@@ -879,7 +879,7 @@ void Workspace::keepFullTeleport(std::int64_t id, std::shared_ptr<const Teleport
 // ---- files ------------------------------------------------------------------------------------------------
 
 JobId Workspace::saveTraceAs(const QString& file, bool replace) {
-    const QString what = tr("Save the trace as %1").arg(file);
+    const QString what = tr("Save the trace");
     if (refuse(what, Feature::SaveTrace)) return {};
     const auto trace = m_state->trace;
     const quint64 document = m_private->document;
@@ -903,7 +903,7 @@ JobId Workspace::saveTraceAs(const QString& file, bool replace) {
 }
 
 JobId Workspace::saveTeleport(std::int64_t id, const QString& file, bool replace) {
-    const QString what = tr("Save the teleport as %1").arg(file);
+    const QString what = tr("Save the teleport");
     const auto& records = m_state->teleports;
     const auto place =
         std::find_if(records.begin(), records.end(), [&](const auto& record) { return record->id == id; });
@@ -970,7 +970,7 @@ JobId Workspace::saveTeleport(std::int64_t id, const QString& file, bool replace
 }
 
 JobId Workspace::saveResults(const QString& file, bool replace) {
-    const QString what = tr("Save the results as %1").arg(file);
+    const QString what = tr("Save the results");
     if (refuse(what, Feature::SaveResults)) return {};
     const auto state = m_state;
     const quint64 document = m_private->document;

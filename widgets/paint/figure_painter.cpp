@@ -4,34 +4,22 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/figure/ranges.h"
 #include "widgets/paint/painter_canvas.h"
 
 namespace rheo {
 namespace {
 
-template <class AxisType>
 struct Axes2 {
-    AxisType* x = nullptr;
-    AxisType* y = nullptr;
+    const Axis* x = nullptr;
+    const Axis* y = nullptr;
 };
 
 /// The axes of a panel that can be zoomed; null where there are none.
-template <class AxisType, class PanelType>
-Axes2<AxisType> zoomable(PanelType& panel) {
-    if (auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot)) return {&heatmap->x, &heatmap->y};
-    if (auto* curves = std::get_if<CurvePlot>(&panel.plot)) return {&curves->x, &curves->y};
+Axes2 axesOf(const Panel& panel) {
+    if (const auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot)) return {&heatmap->x, &heatmap->y};
+    if (const auto* curves = std::get_if<CurvePlot>(&panel.plot)) return {&curves->x, &curves->y};
     return {};
-}
-Axes2<Axis> axesOf(Panel& panel) {
-    return zoomable<Axis>(panel);
-}
-Axes2<const Axis> axesOf(const Panel& panel) {
-    return zoomable<const Axis>(panel);
-}
-
-/// The least range an axis may be zoomed to.
-double leastSpan(const Panel& panel, const Axis& whole) {
-    return std::holds_alternative<HeatmapPlot>(panel.plot) ? 2.0 : 1e-6 * (whole.high - whole.low);
 }
 
 }  // namespace
@@ -55,17 +43,14 @@ void FigurePainter::setFigure(std::shared_ptr<const Figure> figure, bool keepRan
     m_images = {};
     m_laidOut = false;
     if (!keepRanges || !whole) return;
-    const auto keep = [&](int panel, bool vertical, const Axis* old, const Axis* shown, const Axis* now) {
-        if (old == nullptr || now == nullptr || old->low != now->low || old->high != now->high) return;
-        if (shown->low != old->low || shown->high != old->high)
-            setRange(panel, vertical, shown->low, shown->high);
-    };
-    for (std::size_t i = 0; i < std::min(m_shown.panels.size(), whole->panels.size()); ++i) {
+    for (const auto& range : rangesShown(*whole, before)) {
+        const auto i = static_cast<std::size_t>(range.panel);
+        if (i >= m_figure->panels.size()) continue;
         const auto old = axesOf(whole->panels[i]);
-        const auto shown = axesOf(before.panels[i]);
         const auto now = axesOf(m_figure->panels[i]);
-        keep(static_cast<int>(i), false, old.x, shown.x, now.x);
-        keep(static_cast<int>(i), true, old.y, shown.y, now.y);
+        const Axis* a = range.vertical ? old.y : old.x;
+        const Axis* b = range.vertical ? now.y : now.x;
+        if (b != nullptr && a->low == b->low && a->high == b->high) showRange(*m_figure, m_shown, range);
     }
 }
 
@@ -118,36 +103,12 @@ QRectF FigurePainter::plotRect(int panel) const {
 }
 
 void FigurePainter::setRange(int panel, bool vertical, double low, double high) {
-    const auto i = static_cast<std::size_t>(panel);
-    const auto whole = axesOf(m_figure->panels[i]);
-    const auto shown = axesOf(m_shown.panels[i]);
-    const Axis* limit = vertical ? whole.y : whole.x;
-    Axis* axis = vertical ? shown.y : shown.x;
-    if (limit == nullptr || axis == nullptr || !std::isfinite(low) || !std::isfinite(high)) return;
-    // Logarithmic axes are moved and zoomed in their logarithm.
-    const auto to = [&](double value) { return limit->logarithmic ? std::log(value) : value; };
-    const auto from = [&](double value) { return limit->logarithmic ? std::exp(value) : value; };
-    const double least = to(limit->low);
-    const double most = to(limit->high);
-    const double span = std::clamp(
-        to(high) - to(low), std::min(leastSpan(m_figure->panels[i], *limit), most - least), most - least);
-    const double start = std::clamp((to(low) + to(high) - span) / 2, least, most - span);
-    if (span >= most - least) {
-        axis->low = limit->low;
-        axis->high = limit->high;
-        axis->ticks = limit->ticks;
-    } else {
-        axis->low = from(start);
-        axis->high = from(start + span);
-        if (!limit->named)
-            axis->ticks =
-                limit->logarithmic ? logTicks(axis->low, axis->high, 5) : niceTicks(axis->low, axis->high, 5);
-        // Cells are counted: there is no tick between two of them.
-        if (std::holds_alternative<HeatmapPlot>(m_figure->panels[i].plot))
-            std::erase_if(axis->ticks, [](const Tick& tick) { return tick.value != std::round(tick.value); });
-    }
+    showRange(*m_figure, m_shown, {panel, vertical, low, high});
     // What is asked before the next paint is answered as the axes are from now on.
-    if (i < m_layout.panels.size()) {
+    const auto i = static_cast<std::size_t>(panel);
+    const auto axes = axesOf(m_shown.panels[i]);
+    const Axis* axis = vertical ? axes.y : axes.x;
+    if (axis != nullptr && i < m_layout.panels.size()) {
         auto& scale = vertical ? m_layout.panels[i].y : m_layout.panels[i].x;
         scale.low = axis->low;
         scale.high = axis->high;
@@ -213,14 +174,7 @@ void FigurePainter::resetRanges() {
 }
 
 bool FigurePainter::isZoomed() const {
-    if (!m_figure) return false;
-    for (std::size_t i = 0; i < m_figure->panels.size(); ++i) {
-        const auto whole = axesOf(m_figure->panels[i]);
-        const auto shown = axesOf(m_shown.panels[i]);
-        for (const auto& [a, b] : {std::pair{whole.x, shown.x}, {whole.y, shown.y}})
-            if (a != nullptr && (a->low != b->low || a->high != b->high)) return true;
-    }
-    return false;
+    return m_figure && !rangesShown(*m_figure, m_shown).empty();
 }
 
 }  // namespace rheo

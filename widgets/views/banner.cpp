@@ -17,6 +17,7 @@ Banner::Banner(QWidget* parent)
       m_close(new QPushButton(tr("Dismiss"))) {
     setAutoFillBackground(true);
     m_text->setWordWrap(true);
+    m_text->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_text->setTextFormat(Qt::PlainText);
     m_text->setTextInteractionFlags(Qt::TextSelectableByMouse);
     auto* layout = new QHBoxLayout(this);
@@ -26,8 +27,7 @@ Banner::Banner(QWidget* parent)
     layout->addWidget(m_copy);
     layout->addWidget(m_close);
     connect(m_close, &QPushButton::clicked, this, &QWidget::hide);
-    connect(m_copy, &QPushButton::clicked, this,
-            [this] { QApplication::clipboard()->setText(m_text->text()); });
+    connect(m_copy, &QPushButton::clicked, this, [this] { QApplication::clipboard()->setText(m_message); });
     connect(m_action, &QPushButton::clicked, this, [this] {
         hide();
         if (m_act) m_act();
@@ -35,13 +35,20 @@ Banner::Banner(QWidget* parent)
     hide();
 }
 
-QString Banner::text() const {
-    return m_text->text();
+/// All of the text is to be seen, whatever it takes.
+void Banner::fitText() {
+    layout()->activate();
+    if (m_text->width() > 0) m_text->setMinimumHeight(m_text->heightForWidth(m_text->width()));
+}
+
+void Banner::resizeEvent(QResizeEvent*) {
+    fitText();
 }
 
 void Banner::show(const QString& text, bool error) {
     m_error = error;
-    m_text->setText(text);
+    m_message = text;
+    m_text->setText(QString(text).replace('/', QStringLiteral("/\u200b")));  // a long path may be broken
     m_copy->setVisible(error);
     const bool dark = palette().color(QPalette::Window).lightness() < 128;
     QPalette colors = QApplication::palette();
@@ -49,6 +56,7 @@ void Banner::show(const QString& text, bool error) {
                                             : (dark ? QColor(0x1e, 0x3a, 0x50) : QColor(0xdd, 0xec, 0xf7)));
     setPalette(colors);
     QWidget::show();
+    fitText();
 }
 
 void Banner::showError(const QString& text) {

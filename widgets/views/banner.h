@@ -17,15 +17,20 @@ public:
 
     void showError(const QString& text);
     void showNews(const QString& text, const QString& action = {}, std::function<void()> act = {});
-    QString text() const;
+    const QString& text() const { return m_message; }
     bool isError() const { return m_error; }
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
+    void fitText();
     void show(const QString& text, bool error);
 
     QLabel* m_text;
     QPushButton *m_action, *m_copy, *m_close;
     std::function<void()> m_act;
+    QString m_message;
     bool m_error = false;
 };
 

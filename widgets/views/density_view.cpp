@@ -20,8 +20,7 @@ DensityView::DensityView(Workspace& workspace, Selection& selection, QWidget* pa
       m_measure(new QComboBox),
       m_map(new QComboBox),
       m_sorted(new QCheckBox(tr("&Sorted by the last depth"))),
-      m_compute(new QPushButton(tr("&Compute"))),
-      m_readout(new QLabel) {
+      m_compute(new QPushButton(tr("&Compute"))) {
     m_measure->addItem(tr("Mean"), int(DensityMeasure::Mean));
     m_measure->addItem(tr("Mean magnitude"), int(DensityMeasure::MeanAbs));
     m_measure->addItem(tr("RMS"), int(DensityMeasure::Rms));
@@ -43,7 +42,6 @@ DensityView::DensityView(Workspace& workspace, Selection& selection, QWidget* pa
     bar->addWidget(m_sorted);
     bar->addWidget(m_compute);
     bar->addStretch();
-    bar->addWidget(m_readout);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(6, 6, 6, 6);
     layout->addLayout(bar);
@@ -54,7 +52,6 @@ DensityView::DensityView(Workspace& workspace, Selection& selection, QWidget* pa
     connect(m_sorted, &QCheckBox::toggled, this, &DensityView::rebuild);
     connect(m_compute, &QPushButton::clicked, this, [this] { m_workspace.computeDensity(); });
     connect(&m_workspace, &Workspace::stateChanged, this, &DensityView::rebuild);
-    connect(m_figure, &FigureWidget::cellHovered, m_readout, &QLabel::setText);
     connect(m_figure, &FigureWidget::cellHovered, this, &DensityView::hovered);
     connect(m_figure, &FigureWidget::cellClicked, this, [this](qint64 row, qint64 column) {
         if (row < 0 || static_cast<std::size_t>(row) >= m_unitOfRow.size()) return;

@@ -11,7 +11,6 @@
 
 class QComboBox;
 class QCheckBox;
-class QLabel;
 class QPushButton;
 
 namespace rheo {
@@ -40,7 +39,6 @@ private:
     QComboBox* m_map;
     QCheckBox* m_sorted;
     QPushButton* m_compute;
-    QLabel* m_readout;
     bool m_dark = false;
     std::vector<std::int64_t> m_unitOfRow;
 };

@@ -24,6 +24,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
       m_displacement(new QLabel),
       m_natural(new QPushButton(tr("&Natural path"))),
       m_curves(new FigureWidget),
+      m_tokens(new FigureWidget),
       m_history(new QListView),
       m_historyModel(new TeleportHistory(workspace, this)),
       m_save(new QPushButton(tr("Sa&ve…"))),
@@ -35,11 +36,13 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     m_mode->addItem(tr("Project: drop what is outside"), int(TeleportMode::Project));
     m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_mode->setAccessibleName(tr("Mode"));
-    m_curves->setMinimumHeight(240);
-    m_curves->setEmptyText(tr(
-        "Drag the handle of the selected trajectory, type coordinates, or use the arrow keys in the view."));
+    m_curves->setMinimumHeight(150);
+    m_curves->setAccessibleName(tr("Distance and retention by depth"));
+    m_tokens->setMinimumHeight(150);
+    m_tokens->setAccessibleName(tr("Next tokens before and after"));
     m_history->setModel(m_historyModel);
-    m_history->setMaximumHeight(110);
+    m_history->setMaximumHeight(76);
+    m_history->setUniformItemSizes(true);
     m_history->setAccessibleName(tr("Teleports made"));
     m_natural->setToolTip(tr("Show the path as the model makes it"));
     m_save->setToolTip(tr("Save the chosen teleport as rheo teleport --out does"));
@@ -72,7 +75,8 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     layout->addLayout(grid);
     layout->addWidget(m_displacement);
     layout->addWidget(m_status);
-    layout->addWidget(m_curves, 1);
+    layout->addWidget(m_curves, 5);
+    layout->addWidget(m_tokens, 4);
     auto* made = new QLabel(tr("Teleports made"));
     layout->addWidget(made);
     layout->addWidget(m_history);
@@ -126,6 +130,9 @@ void TeleportPanel::updateStatus() {
     m_natural->setEnabled(ready && m_teleport.isMoved());
     for (int c = 0; c < 3; ++c)
         m_coordinates[static_cast<std::size_t>(c)]->setEnabled(ready && c < m_teleport.components());
+    m_curves->setEmptyText(ready ? tr("Drag the handle of the selected trajectory, type coordinates, or use "
+                                      "the arrow keys in the view.")
+                                 : QString());
     const bool some = m_historyModel->rowCount() > 0;
     m_save->setEnabled(some);
     m_copy->setEnabled(some);
@@ -150,7 +157,9 @@ void TeleportPanel::updateCoordinates() {
             box->setSingleStep(m_teleport.spread()[c] / 10);
     }
     m_updating = false;
-    if (!m_teleport.isMoved()) {
+    if (target.size() == 0) {
+        m_displacement->clear();
+    } else if (!m_teleport.isMoved()) {
         m_displacement->setText(tr("At its natural place"));
     } else {
         QString text =
@@ -168,45 +177,32 @@ void TeleportPanel::updateCoordinates() {
 
 void TeleportPanel::updatePath() {
     updateStatus();
+    const Theme theme = m_dark ? darkTheme() : lightTheme();
+    std::vector<TokenChange> tokens;
+    for (const auto& token : m_teleport.nextTokens(8))
+        tokens.push_back({token.text.toStdString(), token.natural, token.teleported});
+    m_tokens->setFigure(tokens.empty() ? nullptr
+                                       : std::make_shared<const Figure>(nextTokenFigure(tokens, theme)));
     const auto* measures = m_teleport.measures();
-    const auto tokens = m_teleport.nextTokens(8);
-    TeleportCurves curves;
-    for (const auto& token : tokens)
-        curves.tokens.push_back({token.text.toStdString(), token.natural, token.teleported});
     const auto model = m_workspace.model();
-    if (measures != nullptr && model) {
-        curves.points = model->model->points();
-        curves.first = static_cast<int>(m_teleport.modelPoint().value());
-        curves.distance = measures->distance;
-        curves.distancePca = measures->distancePca;
-        if (const auto result = m_teleport.result()) {
-            curves.controlDistance = result->controlDistance;
-            curves.controlPcaDistance = result->controlPcaDistance;
-        }
-    }
-    if (measures == nullptr) {
-        m_curves->setEmptyText(tr("Drag the handle of the selected trajectory, type coordinates, or use the arrow keys in the view."));
-        m_curves->setFigure(nullptr);
-        return;
+    if (measures == nullptr || !model) return m_curves->setFigure(nullptr);
+    TeleportCurves curves;
+    curves.points = model->model->points();
+    curves.first = static_cast<int>(m_teleport.modelPoint().value());
+    curves.distance = measures->distance;
+    curves.distancePca = measures->distancePca;
+    if (const auto result = m_teleport.result()) {
+        curves.controlDistance = result->controlDistance;
+        curves.controlPcaDistance = result->controlPcaDistance;
     }
     try {
-        Figure figure = teleportFigure(curves, m_dark ? darkTheme() : lightTheme());
+        Figure figure = teleportFigure(curves, theme);
         figure.columns = 1;
+        figure.panels.resize(2);  // distance and retention; the contraction is the slope of their logarithm
         m_curves->setFigure(std::make_shared<const Figure>(std::move(figure)));
-    } catch (const Error& e) {
-        m_curves->setFigure(nullptr);
-        m_curves->setEmptyText(QString::fromUtf8(e.what()));
+    } catch (const Error&) {
+        m_curves->setFigure(nullptr);  // the path of a model that was just replaced
     }
-}
-
-QString TeleportPanel::nextTokensText() const {
-    QStringList lines;
-    for (const auto& token : m_teleport.nextTokens(8))
-        lines << QStringLiteral("%1 %2 %3")
-                     .arg(token.text)
-                     .arg(token.natural, 0, 'f', 4)
-                     .arg(token.teleported, 0, 'f', 4);
-    return lines.join('\n');
 }
 
 }  // namespace rheo

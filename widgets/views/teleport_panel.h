@@ -25,10 +25,10 @@ public:
 
     void setDark(bool dark);
     FigureWidget* curves() const { return m_curves; }
+    FigureWidget* tokens() const { return m_tokens; }
     QDoubleSpinBox* coordinate(int component) const {
         return m_coordinates[static_cast<std::size_t>(component)];
     }
-    QString nextTokensText() const;
 
 Q_SIGNALS:
     void saveRequested(qint64 teleport);
@@ -48,7 +48,7 @@ private:
     std::array<QDoubleSpinBox*, 3> m_coordinates{};
     QLabel* m_displacement;
     QPushButton* m_natural;
-    FigureWidget* m_curves;
+    FigureWidget *m_curves, *m_tokens;
     QListView* m_history;
     TeleportHistory* m_historyModel;
     QPushButton *m_save, *m_copy;

@@ -25,6 +25,8 @@ public:
     /// What is shown, with the teleport drawn in: what an export paints. Null without trajectories.
     std::shared_ptr<const Figure> shownFigure() const;
     TrajectoryOptions options() const;
+    /// The teleport that is shown, if one is.
+    std::optional<TeleportOverlay> overlay() const;
 
 public Q_SLOTS:
     void lookFrom(double azimuth, double elevation);
@@ -39,7 +41,6 @@ private:
     void updateHandle();
     void updateOverlay();
     QString describe(std::int64_t row, std::int32_t point) const;
-    std::optional<TeleportOverlay> overlay() const;
 
     Workspace& m_workspace;
     Selection& m_selection;
