@@ -53,7 +53,8 @@ struct JobRunner::Shared {
     std::condition_variable work;
     std::condition_variable threadEnded;
     std::array<std::deque<Queued>, laneCount> waiting;
-    JobRunner* runner = nullptr;  ///< null once nothing more is delivered
+    std::deque<std::pair<qint64, std::shared_ptr<Ended>>> ended;  ///< by id; an event is posted for each
+    JobRunner* runner = nullptr;                                  ///< null once nothing more is delivered
     bool closing = false;
     int threads = 0;  ///< alive
 
@@ -111,11 +112,11 @@ void JobRunner::Shared::runFirst(const std::shared_ptr<Shared>& shared, Lane lan
     queued.reset();
 
     lock.lock();
-    if (id != 0 && shared->runner != nullptr)
-        QMetaObject::invokeMethod(
-            shared->runner,
-            [runner = shared->runner, id, ended = std::move(ended)] { runner->jobEndedOnLane(id, ended); },
-            Qt::QueuedConnection);
+    if (id != 0 && shared->runner != nullptr) {
+        // Handed over under our own lock: by name, the event itself carries nothing.
+        shared->ended.emplace_back(id, std::move(ended));
+        QMetaObject::invokeMethod(shared->runner, "takeEnded", Qt::QueuedConnection);
+    }
     if (ended) {  // nobody takes it: let it die outside the lock
         lock.unlock();
         ended.reset();
@@ -283,6 +284,17 @@ void JobRunner::release(Lane lane, std::shared_ptr<const void> object) {
     m_shared->work.notify_all();
 }
 
+void JobRunner::takeEnded() {
+    std::pair<qint64, std::shared_ptr<Ended>> next;
+    {
+        const std::scoped_lock lock(m_shared->mutex);
+        if (m_shared->ended.empty()) return;  // shut down meanwhile
+        next = std::move(m_shared->ended.front());
+        m_shared->ended.pop_front();
+    }
+    jobEndedOnLane(next.first, next.second);
+}
+
 void JobRunner::jobEndedOnLane(qint64 id, const std::shared_ptr<Ended>& ended) {
     const auto found = m_private->entries.find(id);
     if (found == m_private->entries.end()) return;  // shut down meanwhile
@@ -330,13 +342,15 @@ bool JobRunner::shutdown(std::chrono::milliseconds bound) {
     m_private->entries.clear();
     m_private->timer.stop();
 
-    std::array<std::deque<Shared::Queued>, laneCount> never;  // dies outside the lock
+    std::array<std::deque<Shared::Queued>, laneCount> never;  // die outside the lock
+    decltype(m_shared->ended) undelivered;
     bool all = false;
     {
         std::unique_lock lock(m_shared->mutex);
         m_shared->closing = true;
         m_shared->runner = nullptr;
         never.swap(m_shared->waiting);
+        undelivered.swap(m_shared->ended);
         m_shared->work.notify_all();
         all = m_shared->threadEnded.wait_for(lock, bound, [this] { return m_shared->threads == 0; });
     }

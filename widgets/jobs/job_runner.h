@@ -114,6 +114,7 @@ private:
     JobId enqueue(JobSpec spec, Task task, std::function<void()> dropped);
     /// Runs `call` and turns whatever it throws into a state and a failure.
     static Ended guard(const std::function<void()>& call, Failure& failure);
+    Q_INVOKABLE void takeEnded();
     void jobEndedOnLane(qint64 id, const std::shared_ptr<Ended>& ended);
     void tick();
 
