@@ -677,6 +677,8 @@ void TrajectoryCanvas::mouseReleaseEvent(QMouseEvent* event) {
              projected().inside({box.left(), height() - box.bottom(), box.width(), box.height()}))
             rows << row;
         Q_EMIT rowsBoxed(rows);
+    } else if (was == Drag::Turn || was == Drag::Move) {
+        requestRender();
     } else if (was == Drag::Pressed) {
         if (const auto picked = pick(event->position()))
             Q_EMIT rowClicked(picked->tag, picked->vertex, event->modifiers());

@@ -71,6 +71,7 @@ Q_SIGNALS:
 
 protected:
     void prepareFrame() override;
+    bool isMoving() const override { return m_drag == Drag::Turn || m_drag == Drag::Move; }
     void resizeEvent(QResizeEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseMoveEvent(QMouseEvent* event) override;

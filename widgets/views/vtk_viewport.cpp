@@ -11,8 +11,12 @@
 
 namespace rheo {
 
+namespace {
+constexpr int samples = 4;  // a pixel, against jagged lines
+}
+
 VtkViewport::VtkViewport(QWidget* parent) : QOpenGLWidget(parent) {
-    m_window->SetMultiSamples(4);
+    m_window->SetMultiSamples(samples);
     for (const unsigned long event : {vtkCommand::WindowMakeCurrentEvent, vtkCommand::WindowIsCurrentEvent,
                                       vtkCommand::WindowSupportsOpenGLEvent, vtkCommand::WindowIsDirectEvent})
         m_window->AddObserver(event, this, &VtkViewport::onWindowEvent);
@@ -62,6 +66,9 @@ void VtkViewport::initializeGL() {
                               .arg(format.majorVersion())
                               .arg(format.minorVersion()));
     setTrouble({});
+    const QByteArray renderer(
+        reinterpret_cast<const char*>(context()->functions()->glGetString(GL_RENDERER)));
+    m_software = renderer.contains("llvmpipe") || renderer.contains("softpipe");
     // Qt destroys the context when the widget moves to another window, and calls here again with a new one.
     m_contextGone = connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, [this] {
         makeCurrent();
@@ -110,6 +117,7 @@ void VtkViewport::paintGL() {
     const int w = qRound(width() * devicePixelRatioF()), h = qRound(height() * devicePixelRatioF());
     m_window->SetSize(w, h);
     prepareFrame();
+    m_window->SetMultiSamples(m_software && isMoving() ? 0 : samples);
     // Qt drew with this context since the last frame: what VTK remembers of its state no longer holds.
     m_window->GetState()->Reset();
     m_window->Render();
