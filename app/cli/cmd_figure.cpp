@@ -5,6 +5,7 @@
 #include <QGuiApplication>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -107,6 +108,10 @@ Recipe recipeOfOptions(const Options& options) {
 void startPainting() {
     if (QCoreApplication::instance() != nullptr) return;
     qputenv("QT_QPA_PLATFORM", "offscreen");
+    // What Qt says about sessions and folders of a desktop is nobody's concern here.
+    qInstallMessageHandler([](QtMsgType type, const QMessageLogContext&, const QString& text) {
+        if (type == QtCriticalMsg || type == QtFatalMsg) std::fprintf(stderr, "%s\n", qPrintable(text));
+    });
     static int argc = 1;
     static char name[] = "rheo";
     static char* argv[] = {name, nullptr};

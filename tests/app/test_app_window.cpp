@@ -39,6 +39,7 @@ private Q_SLOTS:
     void theDemoIsThere();
     void drawsOnlyWhenAsked();
     void clickSelectsTheTrajectoryUnderTheMouse();
+    void survivesResizing();
     void depthSliderMovesTheHandle();
     void dragChangesPathAndTokens();
     void undoAndRedoBringBackTheNaturalPathAndTheTeleport();
@@ -130,6 +131,34 @@ void TestAppWindow::clickSelectsTheTrajectoryUnderTheMouse() {
     QCOMPARE(clicked.size(), 1);
     QVERIFY(m_window->selection().row().has_value());
     QCOMPARE(m_window->selection().row()->value(), clicked[0][0].toLongLong());
+    m_window->selection().selectRow(RowIndex{3});
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+}
+
+void TestAppWindow::survivesResizing() {
+    const auto state = m_window->workspace().state();
+    std::int64_t row = 17;
+    for (const QSize& size : {QSize(1160, 660), QSize(1220, 760), QSize(1280, 800)}) {
+        row += 7;  // the handle comes to the one that was clicked
+        m_window->resize(size);
+        QTRY_COMPARE(m_window->size(), size);
+        QTest::qWait(100);
+        const QImage image = canvas()->grabFramebuffer();
+        QCOMPARE(image.size(), canvas()->size() * canvas()->devicePixelRatioF());
+        // A vertex is drawn where the mouse finds it: the colour there is not the background's.
+        const auto z = state->scores->line(row, 64);
+        const QPointF at = canvas()->placeOf({z[0], z[1], z[2]});
+        QVERIFY(canvas()->rect().contains(at.toPoint()));
+        const QPoint pixel = (at * canvas()->devicePixelRatioF()).toPoint();
+        int found = 0;
+        for (int y = -3; y <= 3; ++y)
+            for (int x = -3; x <= 3; ++x)
+                found += QColor(image.pixel(pixel + QPoint(x, y))).hsvSaturation() > 60;
+        QVERIFY2(found > 0, qPrintable(QString("nothing at %1, %2").arg(pixel.x()).arg(pixel.y())));
+        QSignalSpy clicked(canvas(), &TrajectoryCanvas::rowClicked);
+        QTest::mouseClick(canvas(), Qt::LeftButton, {}, at.toPoint());
+        QCOMPARE(clicked.size(), 1);
+    }
     m_window->selection().selectRow(RowIndex{3});
     QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
 }

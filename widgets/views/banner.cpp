@@ -6,6 +6,7 @@
 #include <QLabel>
 #include <QPainter>
 #include <QPushButton>
+#include <algorithm>
 
 namespace rheo {
 
@@ -38,7 +39,7 @@ Banner::Banner(QWidget* parent)
 /// All of the text is to be seen, whatever it takes.
 void Banner::fitText() {
     layout()->activate();
-    if (m_text->width() > 0) m_text->setMinimumHeight(m_text->heightForWidth(m_text->width()));
+    m_text->setMinimumHeight(std::max(0, m_text->heightForWidth(m_text->width())));
 }
 
 void Banner::resizeEvent(QResizeEvent*) {
