@@ -1,32 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
+#include "core/analysis/surrogates.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
-#include "core/base/random.h"
 
 namespace rheo {
-
-/// Surrogates of a trace (ANALYSES: Nulls): each keeps some structure and breaks the one under test.
-enum class NullKind {
-    DepthShuffle,      ///< an independent permutation of the points for each row and unit
-    IncrementShuffle,  ///< one permutation of the steps a row, shared by its units
-    SignFlip,          ///< an independent sign for each row, step and unit
-};
-std::string_view nullName(NullKind kind);
-std::optional<NullKind> parseNull(std::string_view name);
-/// Names of all of them, for messages.
-std::vector<std::string_view> nullNames();
-
-/// Replaces the path of one row by its surrogate. `path` is [point, unit], raw, float64. The stream decides
-/// the surrogate; name one per (repeat, row), so that it does not depend on how work is spread over threads.
-void makeSurrogate(NullKind kind, Eigen::Ref<MatrixD> path, RandomStream& random);
 
 /// How an observed statistic of n values lies among R repeats of it on surrogates. Each vector is [n].
 struct NullSummary {

@@ -124,19 +124,21 @@ std::int64_t rowsPerBlock(const TraceView& view, std::size_t bytes) {
                                     view.rowCount());
 }
 
-UsableRows usableRows(const TraceView& view, Progress& progress) {
+UsableRows usableRows(const TraceView& view, Progress& progress, float* kept) {
     UsableRows usable;
     const std::int64_t block = rowsPerBlock(view, scanBytes);
     const std::int64_t values = view.pointCount() * view.unitCount();
-    std::vector<float> states(static_cast<std::size_t>(block * values));
+    std::vector<float> states(kept == nullptr ? static_cast<std::size_t>(block * values) : 0);
     for (std::int64_t first = 0; first < view.rowCount(); first += block) {
         progress.check();
         const std::int64_t count = std::min(block, view.rowCount() - first);
-        readView(view, first, count, states.data());
+        float* into = kept == nullptr ? states.data() : kept + first * values;
+        readView(view, first, count, into);
+        progress.report(static_cast<double>(first + count), static_cast<double>(view.rowCount()));
         for (std::int64_t n = 0; n < count; ++n) {
-            const Eigen::Map<const MatrixF> row(states.data() + n * values, view.pointCount(),
-                                                view.unitCount());
-            const bool scaled = view.scaling == Scaling::Raw || row.rowwise().squaredNorm().minCoeff() > 0;
+            const Eigen::Map<const MatrixF> row(into + n * values, view.pointCount(), view.unitCount());
+            const bool scaled =
+                view.scaling == Scaling::Raw || row.cwiseAbs().rowwise().maxCoeff().minCoeff() > 0;
             if (row.allFinite() && scaled)
                 usable.rows.push_back(first + n);
             else

@@ -55,8 +55,9 @@ struct UsableRows {
     std::vector<std::int64_t> rows;  ///< of the view, ascending
     std::int64_t excluded = 0;       ///< a value at the points used is not finite, or has no scale
 };
-/// One pass over the view. Throws Error(InvalidArgument) if no row is left.
-UsableRows usableRows(const TraceView& view, Progress& progress);
+/// One pass over the view; raw values of all its rows, [row, point, unit], are left in `kept` unless that is
+/// null. Throws Error(InvalidArgument) if no row is left.
+UsableRows usableRows(const TraceView& view, Progress& progress, float* kept = nullptr);
 /// The view of these rows alone.
 TraceView withRows(const TraceView& view, const std::vector<std::int64_t>& rows);
 

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/analysis/sweep.h"
+#include "core/analysis/trace_view.h"
+#include "core/base/array.h"
+#include "core/base/progress.h"
+
+namespace rheo {
+
+struct CorrelationParameters {
+    bool matrix = true;  ///< also between points that are no neighbours: P / 2 times the work and memory
+    int threads = 0;
+    std::size_t memoryBytes = std::size_t{1} << 30;
+};
+
+/// How well the rows keep their order from point to point (ANALYSES: correlation): Pearson r over rows of
+/// one unit at two points. NaN where either is constant over rows, and for fewer than 3 rows; means over
+/// units leave NaN out. P points, L blocks, D units.
+struct CorrelationResult {
+    MatrixD r;             ///< [P - 1, D], points p and p + 1
+    VectorD mean;          ///< [P - 1], of r over units
+    VectorD unitsCounted;  ///< [P - 1], units whose r is defined
+    VectorD
+        blockInside;  ///< [L], mean of the step from attn_in to mlp_in of a block; empty without such points
+    VectorD blockAcross;  ///< [L - 1], of the step from mlp_in to the next attn_in
+    MatrixD matrix;       ///< [P, P], mean over units of r between two points; empty if not asked for
+    std::int64_t excludedRows = 0;
+};
+
+/// Streams over rows once; sums in float64 about the first row, so that nothing cancels. Costs P / 2 (with
+/// the matrix P^2 / 2) multiplications a unit and row, at a share of peak that bench_analysis reports. Throws
+/// as RowSource.
+CorrelationResult correlation(const TraceView& view, const CorrelationParameters& parameters,
+                              Progress& progress);
+
+/// What a sweep feeds.
+class CorrelationStatistic final : public UnitStatistic {
+public:
+    CorrelationStatistic(const RowSource& source, const CorrelationParameters& parameters);
+    ~CorrelationStatistic() override;
+    void open(std::int64_t tile) override;
+    void add(const TileBatch& batch) override;
+    void close(std::int64_t tile) override;
+    std::size_t tileBytes() const override;
+    CorrelationResult result() const;
+
+private:
+    struct Tile;
+    const RowSource& m_source;
+    bool m_matrix;
+    std::int64_t m_points, m_units;
+    std::vector<std::unique_ptr<Tile>> m_tiles;
+    MatrixD m_r;                            ///< [P - 1, D]
+    std::vector<MatrixD> m_sums, m_counts;  ///< a tile: [P, P], of r over its units
+};
+
+}  // namespace rheo

@@ -1,0 +1,300 @@
+// Surrogates keep what they promise to keep and break the rest, alike in tiles, rows and blocks.
+#include <Eigen/LU>
+#include <QtTest>
+#include <algorithm>
+#include <cmath>
+
+#include "core/analysis/random_basis.h"
+#include "core/analysis/surrogates.h"
+#include "core/base/random.h"
+#include "traces.h"
+
+using namespace rheo;
+
+namespace {
+
+std::vector<double> sorted(const Eigen::Ref<const VectorD>& v) {
+    std::vector<double> values(v.begin(), v.end());
+    std::sort(values.begin(), values.end());
+    return values;
+}
+
+/// Paths of all rows, [row][point, unit].
+std::vector<MatrixD> surrogatesOf(const TraceView& view, std::optional<NullKind> kind, std::uint64_t seed,
+                                  std::int64_t repeat, std::size_t memory = std::size_t{1} << 30) {
+    Progress progress;
+    const RowSource source(view, memory, progress);
+    PathMaker maker = kind ? PathMaker(source, *kind, seed, 2, progress) : PathMaker(source);
+    const std::int64_t rows = view.rowCount(), points = view.pointCount(), units = view.unitCount();
+    std::vector<MatrixD> paths;
+    if (maker.byBlock()) {
+        maker.startRepeat(repeat);
+        MatrixD block;
+        for (std::int64_t n = 0; n < rows; n += 3) {  // blocks of three rows
+            maker.makeBlock(n, std::min<std::int64_t>(3, rows - n), block, progress);
+            for (std::int64_t i = 0; i * points < block.rows(); ++i)
+                paths.emplace_back(block.middleRows(i * points, points));
+        }
+        return paths;
+    }
+    std::vector<float> buffer;
+    for (std::int64_t n = 0; n < rows; ++n) {
+        MatrixD path(points, units);
+        maker.makeRow(source.read(n, 1, buffer), repeat, n, path);
+        paths.push_back(path);
+    }
+    return paths;
+}
+
+MatrixD stepsOf(const MatrixD& path) {
+    return path.bottomRows(path.rows() - 1) - path.topRows(path.rows() - 1);
+}
+
+}  // namespace
+
+class TestAnalysisSurrogates : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void namesThereAndBack();
+    void depthShuffleKeepsTheValuesOfEachUnit();
+    void depthShuffleIsUniform();
+    void incrementShuffleKeepsEndsAndSteps();
+    void signFlipKeepsTheSizeOfEachStep();
+    void gaussianWalkKeepsVariances();
+    void gaussianStepsAreNormal();
+    void rowShuffleKeepsEachStepOverRows();
+    void randomBasisKeepsGeometry();
+    void randomBasisIsHaar();
+    void seedsRepeatsAndMemory();
+    void maskedUnitsStayOut();
+};
+
+void TestAnalysisSurrogates::namesThereAndBack() {
+    QCOMPARE(nullNames().size(), 6u);
+    for (const auto name : nullNames()) QVERIFY(nullName(*parseNull(name)) == name);
+    QVERIFY(!parseNull("horoscope"));
+}
+
+void TestAnalysisSurrogates::depthShuffleKeepsTheValuesOfEachUnit() {
+    const auto view = traces::view(traces::walks(2, 20, 100, 1));
+    const auto before = surrogatesOf(view, {}, 0, 0),
+               after = surrogatesOf(view, NullKind::DepthShuffle, 2, 0);
+    int moved = 0, same = 0;
+    for (std::size_t n = 0; n < 2; ++n)
+        for (int u = 0; u < 100; ++u) {
+            QVERIFY(sorted(before[n].col(u)) == sorted(after[n].col(u)));
+            moved += before[n].col(u) != after[n].col(u);
+        }
+    QCOMPARE(moved, 200);
+    // Each unit by a permutation of its own: the order of unit 0 does not sort unit 1 as well.
+    for (int p = 0; p < 20; ++p)
+        for (int q = 0; q < 20; ++q)
+            same += after[0](p, 0) == before[0](q, 0) && after[0](p, 1) == before[0](q, 1);
+    QVERIFY(same < 8);
+}
+
+void TestAnalysisSurrogates::depthShuffleIsUniform() {
+    // Each of the 3! orders of three points as often as the others.
+    Array3F states(100, 3, 60);
+    for (std::int64_t n = 0; n < 100; ++n)
+        for (std::int64_t p = 0; p < 3; ++p)
+            for (std::int64_t u = 0; u < 60; ++u) states.at(n, p)[u] = static_cast<float>(p);
+    std::vector<int> count(6);
+    for (const auto& path : surrogatesOf(traces::view(states), NullKind::DepthShuffle, 4, 0))
+        for (int u = 0; u < 60; ++u)
+            ++count[static_cast<std::size_t>(path(0, u) * 2 + (path(1, u) > path(2, u) ? 1 : 0))];
+    double chi = 0;
+    for (const int c : count) chi += (c - 1000.0) * (c - 1000.0) / 1000;
+    QVERIFY2(chi < 20.5, "chi-square of 5 degrees of freedom, 0.1 %");
+}
+
+void TestAnalysisSurrogates::incrementShuffleKeepsEndsAndSteps() {
+    const auto view = traces::view(traces::walks(2, 20, 100, 1));
+    const auto before = surrogatesOf(view, {}, 0, 0),
+               after = surrogatesOf(view, NullKind::IncrementShuffle, 2, 0);
+    for (std::size_t n = 0; n < 2; ++n) {
+        QVERIFY(before[n].row(0) == after[n].row(0));
+        QVERIFY((before[n].row(19) - after[n].row(19)).cwiseAbs().maxCoeff() < 1e-12);
+        // One permutation for all units: step lengths over units are the same multiset.
+        const MatrixD a = stepsOf(before[n]), b = stepsOf(after[n]);
+        const auto la = sorted(a.rowwise().norm()), lb = sorted(b.rowwise().norm());
+        for (std::size_t i = 0; i < la.size(); ++i) QVERIFY(std::abs(la[i] - lb[i]) < 1e-12);
+        QVERIFY((a - b).norm() > 1);
+    }
+}
+
+void TestAnalysisSurrogates::signFlipKeepsTheSizeOfEachStep() {
+    const auto view = traces::view(traces::walks(3, 200, 70, 1));
+    const auto before = surrogatesOf(view, {}, 0, 0), after = surrogatesOf(view, NullKind::SignFlip, 2, 0);
+    double kept = 0, all = 0, alike = 0;
+    for (std::size_t n = 0; n < 3; ++n) {
+        QVERIFY(before[n].row(0) == after[n].row(0));
+        const MatrixD a = stepsOf(before[n]), b = stepsOf(after[n]);
+        QVERIFY((a.cwiseAbs() - b.cwiseAbs()).cwiseAbs().maxCoeff() < 1e-12);
+        const MatrixD sign = (a.array() * b.array()).sign();
+        kept += static_cast<double>((sign.array() > 0).count());
+        all += static_cast<double>(sign.size());
+        alike += sign.col(0).dot(sign.col(65)) + sign.col(3).dot(sign.col(4));
+    }
+    QVERIFY2(std::abs(kept - all / 2) < 4 * std::sqrt(all) / 2, "half of the signs are kept");
+    QVERIFY2(std::abs(alike) < 4 * std::sqrt(6 * 199.0), "signs of two units are independent");
+}
+
+void TestAnalysisSurrogates::gaussianWalkKeepsVariances() {
+    // Steps with a mean, and an SD that depends on step and unit: the surrogate has that SD and no mean.
+    constexpr int rows = 4000, points = 4, units = 66;
+    Array3F states = traces::gaussian(rows, points, units, 3);
+    const auto sd = [](std::int64_t p, std::int64_t u) { return 0.5 * static_cast<double>(p + u % 5); };
+    for (std::int64_t n = 0; n < rows; ++n)
+        for (std::int64_t p = 1; p < points; ++p)
+            for (std::int64_t u = 0; u < units; ++u)
+                states.at(n, p)[u] =
+                    static_cast<float>(states.at(n, p - 1)[u] + 10 + sd(p, u) * states.at(n, p)[u]);
+    const auto view = traces::view(states);
+    const auto before = surrogatesOf(view, {}, 0, 0),
+               after = surrogatesOf(view, NullKind::GaussianWalk, 5, 0);
+    MatrixD sum = MatrixD::Zero(points - 1, units), squares = sum;
+    for (std::size_t n = 0; n < rows; ++n) {
+        QVERIFY(before[n].row(0) == after[n].row(0));
+        const MatrixD steps = stepsOf(after[n]);
+        sum += steps;
+        squares += steps.cwiseProduct(steps);
+    }
+    for (int p = 0; p < points - 1; ++p)
+        for (int u = 0; u < units; ++u) {
+            // Observed and surrogate SD both err by sd / sqrt(2 rows); 5 of their standard errors.
+            const double size = sd(p + 1, u), mean = sum(p, u) / rows;
+            QVERIFY(std::abs(mean) <= 5 * size / std::sqrt(rows));
+            QVERIFY(std::abs(std::sqrt(squares(p, u) / rows) - size) <= 5 * size / std::sqrt(rows));
+        }
+}
+
+void TestAnalysisSurrogates::gaussianStepsAreNormal() {
+    // Kolmogorov-Smirnov of 65 x 2,000 standardised steps against the normal law; 1.95 / sqrt(n) is the 0.1 %
+    // point.
+    Array3F states(2000, 2, 65);
+    RandomStream random(6);
+    for (auto& x : states.data) x = static_cast<float>(random.sign());
+    const auto paths = surrogatesOf(traces::view(states), NullKind::GaussianWalk, 7, 0);
+    std::vector<VectorD> byUnit(65, VectorD(2000));
+    for (Eigen::Index n = 0; n < 2000; ++n)
+        for (std::size_t u = 0; u < 65; ++u)
+            byUnit[u][n] =
+                paths[static_cast<std::size_t>(n)](1, static_cast<Eigen::Index>(u)) - states.at(n, 0)[u];
+    std::vector<double> all;
+    for (std::size_t u = 0; u < 65; ++u) {
+        VectorD steps(2000);
+        for (Eigen::Index n = 0; n < 2000; ++n) steps[n] = states.at(n, 1)[u] - states.at(n, 0)[u];
+        const double sd = std::sqrt((steps.array() - steps.mean()).square().sum() / 1999);
+        for (const double x : byUnit[u]) all.push_back(x / sd);
+    }
+    std::sort(all.begin(), all.end());
+    double worst = 0, fourth = 0;
+    const auto n = static_cast<double>(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        worst = std::max(
+            worst, std::abs((static_cast<double>(i) + 0.5) / n - 0.5 * std::erfc(-all[i] / std::sqrt(2.0))));
+        fourth += std::pow(all[i], 4) / n;
+    }
+    QVERIFY2(worst < 1.95 / std::sqrt(n), qPrintable(QString::number(worst)));
+    QVERIFY(std::abs(fourth - 3) < 4 * std::sqrt(96 / n));
+    // Neighbours in the transform come from the same two numbers, and must not be alike.
+    const double r = (byUnit[0].array() * byUnit[8].array()).mean() / 4;
+    QVERIFY(std::abs(r) < 4 / std::sqrt(2000.0));
+}
+
+void TestAnalysisSurrogates::rowShuffleKeepsEachStepOverRows() {
+    const auto view = traces::view(traces::walks(50, 5, 70, 8));
+    const auto before = surrogatesOf(view, {}, 0, 0), after = surrogatesOf(view, NullKind::RowShuffle, 9, 3);
+    std::vector<VectorD> orders;
+    for (int p = 0; p < 4; ++p) {
+        VectorD a(50), b(50), from(50);
+        for (int n = 0; n < 50; ++n) {
+            QVERIFY(before[static_cast<std::size_t>(n)].row(0) == after[static_cast<std::size_t>(n)].row(0));
+            const MatrixD step = stepsOf(after[static_cast<std::size_t>(n)]).row(p);
+            // Whose step is it? One row's, and in all units.
+            from[n] = -1;
+            for (int m = 0; m < 50; ++m)
+                if ((stepsOf(before[static_cast<std::size_t>(m)]).row(p) - step).cwiseAbs().maxCoeff() <
+                    1e-12)
+                    from[n] = m;
+            QVERIFY(from[n] >= 0);
+        }
+        const auto all = sorted(from);
+        for (int n = 0; n < 50; ++n) QCOMPARE(all[static_cast<std::size_t>(n)], static_cast<double>(n));
+        orders.push_back(from);
+    }
+    QVERIFY2(orders[0] != orders[1] && orders[1] != orders[2], "a permutation for each step");
+}
+
+void TestAnalysisSurrogates::randomBasisKeepsGeometry() {
+    const auto view = traces::view(traces::walks(4, 3, 150, 10));
+    const auto before = surrogatesOf(view, {}, 0, 0),
+               after = surrogatesOf(view, NullKind::RandomBasis, 11, 0);
+    MatrixD a(12, 150), b(12, 150);
+    for (std::size_t n = 0; n < 4; ++n) {
+        a.middleRows(static_cast<Eigen::Index>(n) * 3, 3) = before[n];
+        b.middleRows(static_cast<Eigen::Index>(n) * 3, 3) = after[n];
+    }
+    QVERIFY((a * a.transpose() - b * b.transpose()).cwiseAbs().maxCoeff() < 1e-10);  // of about 450
+    QVERIFY((a - b).cwiseAbs().maxCoeff() > 1);
+}
+
+void TestAnalysisSurrogates::randomBasisIsHaar() {
+    // Q itself: orthogonal, and its entries have the moments of a Haar matrix of n rows: mean 0, variance 1 /
+    // n, fourth moment 3 / (n (n + 2)), trace of mean 0 and variance 1. (A QR without its signs fails at the
+    // trace.)
+    constexpr int n = 5, draws = 4000;
+    double square = 0, fourth = 0, trace = 0, traceSquare = 0, mean = 0, determinant = 0;
+    for (int i = 0; i < draws; ++i) {
+        MatrixD q = MatrixD::Identity(n, n);
+        applyRandomBasis(q, 12, static_cast<std::uint64_t>(i), {});
+        QVERIFY((q * q.transpose() - MatrixD::Identity(n, n)).cwiseAbs().maxCoeff() < 1e-14);
+        mean += q.sum() / (n * n) / draws;
+        square += q(1, 1) * q(1, 1) / draws;
+        fourth += std::pow(q(4, 4), 4) / draws;
+        trace += q.trace() / draws;
+        traceSquare += q.trace() * q.trace() / draws;
+        determinant += q.block(0, 0, 2, 2).determinant() / draws;
+    }
+    // Five standard errors, from the eighth moment of an entry at most.
+    QVERIFY(std::abs(mean) < 5 * 0.09 / std::sqrt(draws));
+    QVERIFY(std::abs(square - 1.0 / n) < 5 * 0.25 / std::sqrt(draws));
+    QVERIFY(std::abs(fourth - 3.0 / (n * (n + 2))) < 5 * 0.17 / std::sqrt(draws));
+    QVERIFY2(std::abs(trace) < 5 / std::sqrt(draws), qPrintable(QString::number(trace)));
+    QVERIFY2(std::abs(traceSquare - 1) < 5 * 1.4 / std::sqrt(draws),
+             qPrintable(QString::number(traceSquare)));
+    QVERIFY(std::abs(determinant) < 5 * 0.32 / std::sqrt(draws));
+    // Beyond one group of reflections.
+    MatrixD large = MatrixD::Identity(200, 200);
+    applyRandomBasis(large, 13, 0, {});
+    QVERIFY((large * large.transpose() - MatrixD::Identity(200, 200)).cwiseAbs().maxCoeff() < 1e-13);
+    QVERIFY(std::abs(large.cwiseAbs2().maxCoeff()) < 0.2);
+}
+
+void TestAnalysisSurrogates::seedsRepeatsAndMemory() {
+    const auto view = traces::view(traces::walks(7, 9, 80, 14));
+    for (const auto name : nullNames()) {
+        const auto kind = parseNull(name);
+        const auto a = surrogatesOf(view, kind, 1, 0), again = surrogatesOf(view, kind, 1, 0),
+                   read = surrogatesOf(view, kind, 1, 0, 0), repeat = surrogatesOf(view, kind, 1, 1),
+                   seed = surrogatesOf(view, kind, 2, 0);
+        for (std::size_t n = 0; n < 7; ++n) {
+            QVERIFY(a[n] == again[n] && a[n] == read[n]);
+            QVERIFY(a[n] != repeat[n] && a[n] != seed[n]);
+        }
+    }
+}
+
+void TestAnalysisSurrogates::maskedUnitsStayOut() {
+    auto view = traces::view(traces::walks(6, 5, 20, 15));
+    view.maskedUnits = {0, 13};
+    for (const auto name : nullNames())
+        for (const auto& path : surrogatesOf(view, parseNull(name), 1, 0)) {
+            QVERIFY(path.col(0).isZero(0) && path.col(13).isZero(0));
+            QVERIFY(!path.col(1).isZero(0));
+        }
+}
+
+QTEST_APPLESS_MAIN(TestAnalysisSurrogates)
+#include "test_analysis_surrogates.moc"
