@@ -19,9 +19,15 @@ std::int64_t blocksOf(std::int64_t points) {
     return (points + blockPoints - 1) / blockPoints;
 }
 
-/// The number of the block of products of points 4 i .. 4 i + 3 with 4 j .. 4 j + 3, i <= j.
-std::int64_t blockAt(std::int64_t i, std::int64_t j) {
-    return j * (j + 1) / 2 + i;
+/// The number of the block of products of points 4 i .. 4 i + 3 with 4 j .. 4 j + 3, i <= j; without `all`,
+/// there are only those with i >= j - 1.
+std::int64_t blockAt(std::int64_t i, std::int64_t j, bool all) {
+    return all ? j * (j + 1) / 2 + i : j + i;
+}
+
+std::int64_t productBlocks(std::int64_t points, bool all) {
+    const std::int64_t last = blocksOf(points) - 1;
+    return blockAt(last, last, all) + 1;
 }
 
 /// Adds products over `rows` of points 4 i and on with points 4 j and on of eight units; `x` is [row, point,
@@ -67,8 +73,7 @@ RHEO_WIDE void addBatch(const double* paths, std::int64_t rows, std::int64_t poi
         }
         for (std::int64_t j = 0; j < blocks; ++j)
             for (std::int64_t i = all ? 0 : std::max<std::int64_t>(0, j - 1); i <= j; ++i)
-                addProducts(packed, rows, rowStride, i, j,
-                            products + (j * (j + 1) / 2 + i) * blockSize + lane);
+                addProducts(packed, rows, rowStride, i, j, products + blockAt(i, j, all) * blockSize + lane);
     }
 }
 
@@ -98,16 +103,17 @@ CorrelationStatistic::CorrelationStatistic(const RowSource& source, const Correl
 CorrelationStatistic::~CorrelationStatistic() = default;
 
 std::size_t CorrelationStatistic::tileBytes() const {
-    const std::int64_t blocks = blocksOf(m_points);
-    return static_cast<std::size_t>(blocks * (blocks + 1) / 2 * blockSize + 3 * m_points * tileUnits) *
+    return static_cast<std::size_t>(productBlocks(m_points, m_matrix) * blockSize +
+                                    3 * m_points * tileUnits) *
            sizeof(double);
 }
 
 void CorrelationStatistic::open(std::int64_t which) {
     auto tile = std::make_unique<Tile>();
-    const std::int64_t blocks = blocksOf(m_points), line = tileUnits / laneCount;
+    const std::int64_t line = tileUnits / laneCount;
     tile->sums.resize(static_cast<std::size_t>(m_points * line));
-    tile->products.resize(static_cast<std::size_t>(blocks * (blocks + 1) / 2 * blockSize / laneCount));
+    tile->products.resize(
+        static_cast<std::size_t>(productBlocks(m_points, m_matrix) * blockSize / laneCount));
     m_tiles[static_cast<std::size_t>(which)] = std::move(tile);
 }
 
@@ -126,7 +132,7 @@ void CorrelationStatistic::add(const TileBatch& batch) {
     tile.rows += batch.rows;
 }
 
-void CorrelationStatistic::close(std::int64_t which) {
+void CorrelationStatistic::close(std::int64_t which, const Progress&) {
     auto& held = m_tiles[static_cast<std::size_t>(which)];
     Tile& tile = *held;
     const std::int64_t first = which * tileUnits, units = std::min(tileUnits, m_units - first);
@@ -134,7 +140,7 @@ void CorrelationStatistic::close(std::int64_t which) {
     const double* sums = Tile::data(tile.sums);
     const double* products = Tile::data(tile.products);
     const auto product = [&](std::int64_t p, std::int64_t q, std::int64_t u) {
-        return products[blockAt(p / blockPoints, q / blockPoints) * blockSize +
+        return products[blockAt(p / blockPoints, q / blockPoints, m_matrix) * blockSize +
                         (p % blockPoints * blockPoints + q % blockPoints) * tileUnits + u] -
                sums[p * tileUnits + u] * sums[q * tileUnits + u] / n;
     };
@@ -209,8 +215,8 @@ CorrelationResult correlation(const TraceView& view, const CorrelationParameters
     const RowSource source(view, parameters.memoryBytes / 2, scan);
     PathMaker maker(source);
     CorrelationStatistic statistic(source, parameters);
-    const Watchers watchers{{&statistic}, {}};
-    sweep(source, maker, {&watchers, 1}, 0, {parameters.threads, parameters.memoryBytes / 2}, work);
+    const Feed feed{&maker, 0, {&statistic}};
+    sweep(source, {&feed, 1}, {parameters.threads, parameters.memoryBytes / 2}, work);
     return statistic.result();
 }
 

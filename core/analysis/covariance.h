@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "core/analysis/sweep.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
@@ -10,12 +11,12 @@ namespace rheo {
 
 /// Sum of outer products of states about a fixed shift, fed in blocks: what a covariance is made of.
 /// Float64; the products run in the BLAS library.
-class CovarianceSum {
+class CovarianceSum final : public StateStatistic {
 public:
     explicit CovarianceSum(std::int64_t units);
 
     /// Adds `states` [state, unit]. Blocks of more than about 1e9 / D^2 states take longer than 50 ms.
-    void add(const Eigen::Ref<const MatrixD>& states);
+    void add(const Eigen::Ref<const MatrixD>& states) override;
 
     std::int64_t count() const { return m_count; }
     VectorD mean() const;

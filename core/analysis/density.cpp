@@ -3,33 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <mutex>
 
 #include "core/analysis/covariance.h"
-#include "core/base/parallel.h"
 
 namespace rheo {
 
 namespace {
 
-constexpr std::size_t blockBytes = std::size_t{16} << 20;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-/// A mean that leaves NaN out.
-struct NanMean {
-    double sum = 0;
-    std::int64_t count = 0;
-    void add(double x) {
-        if (std::isnan(x)) return;
-        sum += x;
-        ++count;
-    }
-    void add(const NanMean& other) {
-        sum += other.sum;
-        count += other.count;
-    }
-    double value() const { return count > 0 ? sum / static_cast<double>(count) : nan; }
-};
 
 struct RowShape {
     double trevesRolls = nan, hoyer = nan, kurtosis = nan;
@@ -54,96 +35,98 @@ RowShape rowShape(const Eigen::Ref<const Eigen::ArrayXd>& x, const std::vector<s
     return shape;
 }
 
-struct Sums {
-    MatrixD mean, meanAbs, squares, active;
-    std::vector<NanMean> trevesRolls, hoyer, kurtosis;
-    Sums(std::int64_t points, std::int64_t units)
-        : mean(MatrixD::Zero(points, units)),
-          meanAbs(mean),
-          squares(mean),
-          active(mean),
-          trevesRolls(static_cast<std::size_t>(points)),
-          hoyer(trevesRolls),
-          kurtosis(trevesRolls) {}
-};
-
-void addRow(const TraceView& view, double epsilon, const MatrixD& row, Sums& sums) {
-    const auto used = static_cast<double>(view.usedUnits());
-    for (Eigen::Index p = 0; p < row.rows(); ++p) {
-        const auto x = row.row(p).array();
-        sums.mean.row(p).array() += x;
-        sums.meanAbs.row(p).array() += x.abs();
-        sums.squares.row(p).array() += x.square();
-        const double threshold = epsilon * std::sqrt(x.square().sum() / used);
-        sums.active.row(p).array() += (x.abs() > threshold).cast<double>();
-        const auto i = static_cast<std::size_t>(p);
-        const RowShape shape = rowShape(row.row(p).transpose().array(), view.maskedUnits, used);
-        sums.trevesRolls[i].add(shape.trevesRolls);
-        sums.hoyer[i].add(shape.hoyer);
-        sums.kurtosis[i].add(shape.kurtosis);
+/// Mean over rows of what is defined; NaN if nothing is.
+VectorD definedMean(const MatrixD& values) {
+    VectorD mean(values.cols());
+    for (Eigen::Index p = 0; p < values.cols(); ++p) {
+        double sum = 0, count = 0;
+        for (Eigen::Index n = 0; n < values.rows(); ++n) {
+            if (std::isnan(values(n, p))) continue;
+            sum += values(n, p);
+            ++count;
+        }
+        mean[p] = sum / count;
     }
+    return mean;
 }
 
 }  // namespace
 
-DensityResult density(const TraceView& asked, const DensityParameters& parameters, Progress& progress) {
-    checkView(asked);
-    progress.setStage("density");
-    Progress scan = progress.part(0, 0.1);
-    const UsableRows usable = usableRows(asked, scan);
-    const TraceView view = withRows(asked, usable.rows);
-    const std::int64_t rows = view.rowCount(), points = view.pointCount(), units = view.unitCount();
+DensityStatistic::DensityStatistic(const RowSource& source, const DensityParameters& parameters)
+    : m_source(source), m_epsilon(parameters.epsilon) {
+    const std::int64_t rows = source.view().rowCount(), points = source.view().pointCount();
+    for (auto* m : {&m_trevesRolls, &m_hoyer, &m_kurtosis}) m->resize(rows, points);
+}
 
-    Sums total(points, units);
-    const std::int64_t block = rowsPerBlock(view, blockBytes);
-    std::mutex mutex;
-    std::int64_t done = 0;
-    parallelFor(rows, block, parameters.threads, progress, [&](std::int64_t first, std::int64_t end) {
-        std::vector<float> raw(static_cast<std::size_t>((end - first) * points * units));
-        readView(view, first, end - first, raw.data());
-        Sums sums(points, units);
-        for (std::int64_t n = 0; n < end - first; ++n) {
-            if (n % 16 == 0) progress.check();
-            MatrixD row =
-                Eigen::Map<const MatrixF>(raw.data() + n * points * units, points, units).cast<double>();
-            scaleStates(view, row);
-            addRow(view, parameters.epsilon, row, sums);
-        }
-        const std::lock_guard lock(mutex);
-        total.mean += sums.mean;
-        total.meanAbs += sums.meanAbs;
-        total.squares += sums.squares;
-        total.active += sums.active;
-        for (std::size_t p = 0; p < total.hoyer.size(); ++p) {
-            total.trevesRolls[p].add(sums.trevesRolls[p]);
-            total.hoyer[p].add(sums.hoyer[p]);
-            total.kurtosis[p].add(sums.kurtosis[p]);
-        }
-        done += end - first;
-        progress.report(0.1 + 0.4 * static_cast<double>(done) / static_cast<double>(rows), 1);
-    });
+std::size_t DensityStatistic::bytes(const RowSource& source) {
+    return static_cast<std::size_t>(source.view().rowCount() * source.view().pointCount()) * 3 *
+           sizeof(double);
+}
 
+void DensityStatistic::makeMaps() {
+    const std::int64_t points = m_source.view().pointCount(), units = m_source.view().unitCount();
+    for (auto* m : {&m_mean, &m_meanAbs, &m_squares, &m_active}) *m = MatrixD::Zero(points, units);
+}
+
+void DensityStatistic::add(std::int64_t row, const MatrixD& path) {
+    const auto used = static_cast<double>(m_source.view().usedUnits());
+    for (Eigen::Index p = 0; p < path.rows(); ++p) {
+        const RowShape shape = rowShape(path.row(p).transpose().array(), m_source.view().maskedUnits, used);
+        m_trevesRolls(row, p) = shape.trevesRolls;
+        m_hoyer(row, p) = shape.hoyer;
+        m_kurtosis(row, p) = shape.kurtosis;
+    }
+}
+
+void DensityStatistic::add(const TileBatch& batch) {
+    const std::int64_t first = batch.tile * tileUnits,
+                       units = std::min(tileUnits, m_source.view().unitCount() - first);
+    for (std::int64_t i = 0; i < batch.rows * batch.points; ++i) {
+        const std::int64_t p = i % batch.points;
+        const Eigen::Map<const Eigen::RowVectorXd> values(batch.paths + i * tileUnits, units);
+        const auto x = values.array();
+        m_mean.row(p).segment(first, units).array() += x;
+        m_meanAbs.row(p).segment(first, units).array() += x.abs();
+        m_squares.row(p).segment(first, units).array() += x.square();
+        m_active.row(p).segment(first, units).array() += (x.abs() > m_epsilon * batch.rms[i]).cast<double>();
+    }
+}
+
+DensityResult DensityStatistic::result() const {
     DensityResult result;
-    result.excludedRows = usable.excluded;
-    const auto n = static_cast<double>(rows);
-    result.mean = total.mean / n;
-    result.meanAbs = total.meanAbs / n;
-    result.rms = (total.squares / n).cwiseSqrt();
-    result.activeFraction = total.active / n;
-    result.trevesRolls.resize(points);
-    result.hoyer.resize(points);
-    result.kurtosis.resize(points);
-    result.participationRatio.resize(points);
-    for (std::int64_t p = 0; p < points; ++p) {
-        const auto i = static_cast<std::size_t>(p);
-        result.trevesRolls[p] = total.trevesRolls[i].value();
-        result.hoyer[p] = total.hoyer[i].value();
-        result.kurtosis[p] = total.kurtosis[i].value();
+    const auto rows = static_cast<double>(m_source.view().rowCount());
+    result.excludedRows = m_source.excludedRows();
+    result.trevesRolls = definedMean(m_trevesRolls);
+    result.hoyer = definedMean(m_hoyer);
+    result.kurtosis = definedMean(m_kurtosis);
+    result.mean = m_mean / rows;
+    result.meanAbs = m_meanAbs / rows;
+    result.rms = (m_squares / rows).cwiseSqrt();
+    result.activeFraction = m_active / rows;
+    return result;
+}
+
+VectorD participationRatios(const RowSource& source, Progress& progress) {
+    const TraceView& view = source.view();
+    VectorD ratios = VectorD::Constant(view.pointCount(), nan);
+    for (std::int64_t p = 0; p < view.pointCount() && view.rowCount() >= 3; ++p) {
+        ratios[p] = participationRatio(view, p, progress);
+        progress.report(static_cast<double>(p + 1), static_cast<double>(view.pointCount()));
     }
-    for (std::int64_t p = 0; p < points; ++p) {
-        result.participationRatio[p] = rows < 3 ? nan : participationRatio(view, p, progress);
-        progress.report(0.5 + 0.5 * static_cast<double>(p + 1) / static_cast<double>(points), 1);
-    }
+    return ratios;
+}
+
+DensityResult density(const TraceView& view, const DensityParameters& parameters, Progress& progress) {
+    progress.setStage("density");
+    Progress scan = progress.part(0, 0.1), work = progress.part(0.1, 0.5), last = progress.part(0.5, 1);
+    const RowSource source(view, parameters.memoryBytes / 2, scan);
+    PathMaker maker(source);
+    DensityStatistic statistic(source, parameters);
+    statistic.makeMaps();
+    const Feed feed{&maker, 0, {&statistic}, {&statistic}};
+    sweep(source, {&feed, 1}, {parameters.threads, parameters.memoryBytes / 2}, work);
+    DensityResult result = statistic.result();
+    result.participationRatio = participationRatios(source, last);
     return result;
 }
 

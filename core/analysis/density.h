@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "core/analysis/sweep.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
@@ -11,6 +12,7 @@ namespace rheo {
 struct DensityParameters {
     double epsilon = 0.1;  ///< a unit is active where abs(x) > epsilon * RMS of the row at the point
     int threads = 0;
+    std::size_t memoryBytes = std::size_t{1} << 30;
 };
 
 /// How active the units are at each point (ANALYSES: density). Means are over rows; P points of the view,
@@ -28,7 +30,34 @@ struct DensityResult {
 };
 
 /// Streams over rows once for the means and once by point for the participation ratio, which costs
-/// N D min(N, D) per point; sums in float64. Throws as checkView and usableRows do.
+/// N D min(N, D) per point; sums in float64. Throws as RowSource.
 DensityResult density(const TraceView& view, const DensityParameters& parameters, Progress& progress);
+
+/// What a sweep feeds: rows for the measures along depth, and units for the maps if those are wanted.
+class DensityStatistic final : public RowStatistic, public UnitStatistic {
+public:
+    DensityStatistic(const RowSource& source, const DensityParameters& parameters);
+    /// Makes room for the maps of units. Call it before it is fed units.
+    void makeMaps();
+    void add(std::int64_t row, const MatrixD& path) override;
+    void open(std::int64_t) override {}
+    void add(const TileBatch& batch) override;
+    void close(std::int64_t, const Progress&) override {}
+    bool needsRms() const override { return true; }
+    std::size_t tileBytes() const override { return 0; }
+    /// Bytes that one holds from the start, maps apart.
+    static std::size_t bytes(const RowSource& source);
+    /// All but the participation ratio; no maps unless it was fed units.
+    DensityResult result() const;
+
+private:
+    const RowSource& m_source;
+    double m_epsilon;
+    MatrixD m_trevesRolls, m_hoyer, m_kurtosis;      ///< [row, point]
+    MatrixD m_mean, m_meanAbs, m_squares, m_active;  ///< [point, unit], sums
+};
+
+/// Participation ratio of the rows at each point, [point].
+VectorD participationRatios(const RowSource& source, Progress& progress);
 
 }  // namespace rheo

@@ -25,7 +25,7 @@ double definedMean(const VectorD& values) {
 }
 
 /// `values` is [row, point or step].
-MotionCurve curveOf(const MatrixD& values) {
+MotionCurve curveOf(const MatrixD& values, bool quantiles, const Progress& progress) {
     const Eigen::Index points = values.cols();
     MotionCurve curve;
     curve.mean = VectorD::Constant(points, nan);
@@ -33,6 +33,7 @@ MotionCurve curveOf(const MatrixD& values) {
     curve.counted = VectorD::Zero(points);
     std::vector<double> defined;
     for (Eigen::Index p = 0; p < points; ++p) {
+        progress.check();
         defined.clear();
         for (Eigen::Index n = 0; n < values.rows(); ++n)
             if (!std::isnan(values(n, p))) defined.push_back(values(n, p));
@@ -41,6 +42,7 @@ MotionCurve curveOf(const MatrixD& values) {
         double sum = 0;
         for (const double x : defined) sum += x;
         curve.mean[p] = sum / curve.counted[p];
+        if (!quantiles) continue;
         std::sort(defined.begin(), defined.end());
         for (std::size_t i = 0; i < levels.size(); ++i) {
             const double at = levels[i] * static_cast<double>(defined.size() - 1);
@@ -59,7 +61,8 @@ double cosineOf(double product, double norms) {
 
 }  // namespace
 
-MotionStatistic::MotionStatistic(const RowSource& source) : m_source(source) {
+MotionStatistic::MotionStatistic(const RowSource& source, bool observed)
+    : m_source(source), m_observed(observed) {
     const std::int64_t rows = source.view().rowCount(), points = source.view().pointCount();
     m_norm.resize(rows, points);
     m_speed.resize(rows, points - 1);
@@ -92,19 +95,20 @@ void MotionStatistic::add(std::int64_t row, const MatrixD& path) {
     m_distance[row] = (path.row(points - 1) - path.row(0)).norm();
 }
 
-MotionResult MotionStatistic::result() const {
+MotionResult MotionStatistic::result(const Progress& progress) const {
+    const auto curve = [&](const MatrixD& values) { return curveOf(values, m_observed, progress); };
     MotionResult result;
     result.excludedRows = m_source.excludedRows();
     const Eigen::Index steps = m_speed.cols();
-    result.norm = curveOf(m_norm);
-    result.speed = curveOf(m_speed);
-    result.cosine = curveOf(m_cosine);
-    result.turningAngle = curveOf(m_angle);
+    result.norm = curve(m_norm);
+    result.speed = curve(m_speed);
+    result.cosine = curve(m_cosine);
+    result.turningAngle = curve(m_angle);
     MatrixD relative = m_speed.array() / m_norm.leftCols(steps).array();
     relative = relative.unaryExpr([](double x) { return std::isfinite(x) ? x : nan; });
-    result.relativeSpeed = curveOf(relative);
+    result.relativeSpeed = curve(relative);
     result.acceleration =
-        curveOf(steps > 1 ? MatrixD(m_speed.rightCols(steps - 1) - m_speed.leftCols(steps - 1))
+        curve(steps > 1 ? MatrixD(m_speed.rightCols(steps - 1) - m_speed.leftCols(steps - 1))
                           : MatrixD(m_speed.rows(), 0));
     const VectorD lengths = m_speed.rowwise().sum();
     VectorD straightness = m_distance.array() / lengths.array();  // NaN for a path that stays where it is
@@ -125,10 +129,10 @@ MotionResult motion(const TraceView& view, const MotionParameters& parameters, P
     Progress scan = progress.part(0, 0.2), work = progress.part(0.2, 1);
     const RowSource source(view, parameters.memoryBytes / 2, scan);
     PathMaker maker(source);
-    MotionStatistic statistic(source);
-    const Watchers watchers{{}, {&statistic}};
-    sweep(source, maker, {&watchers, 1}, 0, {parameters.threads, parameters.memoryBytes / 2}, work);
-    return statistic.result();
+    MotionStatistic statistic(source, true);
+    const Feed feed{&maker, 0, {}, {&statistic}};
+    sweep(source, {&feed, 1}, {parameters.threads, parameters.memoryBytes / 2}, work);
+    return statistic.result(progress);
 }
 
 }  // namespace rheo

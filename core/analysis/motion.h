@@ -44,14 +44,16 @@ MotionResult motion(const TraceView& view, const MotionParameters& parameters, P
 /// What a sweep feeds.
 class MotionStatistic final : public RowStatistic {
 public:
-    explicit MotionStatistic(const RowSource& source);
+    /// `observed`: also quantiles.
+    MotionStatistic(const RowSource& source, bool observed);
     void add(std::int64_t row, const MatrixD& path) override;
     /// Bytes that one holds from the start.
     static std::size_t bytes(const RowSource& source);
-    MotionResult result() const;
+    MotionResult result(const Progress& progress) const;
 
 private:
     const RowSource& m_source;
+    bool m_observed;
     MatrixD m_norm;      ///< [row, P]
     MatrixD m_speed;     ///< [row, P - 1]
     MatrixD m_cosine;    ///< [row, P - 1]

@@ -6,23 +6,13 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <mutex>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
-
-// One program runs on every x86-64, and uses the wide registers where there are some. Resolved by the
-// loader, which sanitizers cannot follow.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define RHEO_WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define RHEO_WIDE
-#endif
+#include "core/base/wide.h"
 
 namespace rheo {
 
@@ -34,11 +24,6 @@ constexpr double jitterScale = 1e-10;
 constexpr int mostNeighbours = 32;
 /// Samples between two questions for a stop: a few milliseconds, or tens where all crowd in one place.
 constexpr std::int64_t samplesAtOnce = 512;
-/// Units whose paths are taken out of a block together: a cache line of float32.
-constexpr std::int64_t unitsAtOnce = 16;
-/// Values read between two questions for a stop, and the rows that lie together in a trace file.
-constexpr std::int64_t readValues = std::int64_t{1} << 22;
-constexpr std::int64_t rowsOfAChunk = 16;
 constexpr std::int64_t padding = RankedVariable::padding;
 /// Candidates looked at together; a whole block may lie in the padding.
 constexpr std::int64_t block = 8;
@@ -322,159 +307,105 @@ double gaussianInformation(const RankedVariable& x, const RankedVariable& y) {
     return rest > 1e-15 ? -0.5 * std::log(rest) : nan;
 }
 
-namespace {
-
-struct Plan {
-    TraceView view;  ///< usable rows only
-    const MutualInformationOptions& options;
-    std::vector<std::int64_t> units;
-    MatrixD scale;  ///< [row, point], what a state is multiplied by; empty if it is not scaled
-};
-
-/// 1 / RMS of each state over the units used, as scaleStates gives it.
-MatrixD stateScales(const TraceView& view, Progress& progress) {
-    const std::int64_t rows = view.rowCount(), points = view.pointCount(), units = view.unitCount();
-    MatrixD scales(rows, points);
-    const std::int64_t atOnce = rowsPerBlock(view, std::size_t{32} << 20);
-    std::vector<float> states(static_cast<std::size_t>(atOnce * points * units));
-    for (std::int64_t first = 0; first < rows; first += atOnce) {
-        progress.check();
-        const std::int64_t count = std::min(atOnce, rows - first);
-        readView(view, first, count, states.data());
-        for (std::int64_t n = 0; n < count; ++n)
-            for (std::int64_t p = 0; p < points; ++p) {
-                const Eigen::Map<const Eigen::VectorXf> h(states.data() + (n * points + p) * units, units);
-                scales(first + n, p) =
-                    1 / std::sqrt(h.cast<double>().squaredNorm() / static_cast<double>(view.usedUnits()));
-            }
-        progress.report(static_cast<double>(first + count), static_cast<double>(rows));
-    }
-    return scales;
-}
-
-/// Estimates for `count` units from `from` on, which lie `offset` units into `states`, [trace row, trace
-/// point, `width`].
-void estimateUnits(const Plan& plan, const std::vector<std::int64_t>& units, const float* states,
-                   std::int64_t firstUnit, std::int64_t width, const Progress& progress,
-                   MutualInformationResult& result) {
-    const std::int64_t rows = plan.view.rowCount(), points = plan.view.pointCount();
-    const std::int64_t tracePoints = plan.view.trace->points();
-    const auto count = static_cast<std::int64_t>(units.size());
-    // [unit, point, row]: the values of a variable side by side.
-    std::vector<double> paths(static_cast<std::size_t>(count * points * rows));
-    for (std::int64_t n = 0; n < rows; ++n)
-        for (std::int64_t p = 0; p < points; ++p) {
-            const float* from =
-                states + (plan.view.traceRow(n) * tracePoints + plan.view.tracePoint(p)) * width - firstUnit;
-            const double scale = plan.scale.size() > 0 ? plan.scale(n, p) : 1;
-            for (std::int64_t i = 0; i < count; ++i)
-                paths[static_cast<std::size_t>((i * points + p) * rows + n)] =
-                    static_cast<double>(from[units[static_cast<std::size_t>(i)]]) * scale;
-        }
-    for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t unit = units[static_cast<std::size_t>(i)];
-        const auto variable = [&](std::int64_t p) {
-            progress.check();
-            const std::span<const double> values(paths.data() + (i * points + p) * rows,
-                                                 static_cast<std::size_t>(rows));
-            return RankedVariable(values, plan.options.seed,
-                                  static_cast<std::uint64_t>(unit * tracePoints + plan.view.tracePoint(p)));
-        };
-        RankedVariable here = variable(0);
-        for (std::int64_t p = 0; p + 1 < points; ++p) {
-            RankedVariable next = variable(p + 1);
-            result.mi(p, unit) = plan.options.estimator == MutualInformationEstimator::Ksg
-                                     ? ksgInformation(here, next, plan.options.neighbours, progress)
-                                     : binnedInformation(here, next);
-            result.gaussian(p, unit) = gaussianInformation(here, next);
-            result.excess(p, unit) = result.mi(p, unit) - result.gaussian(p, unit);
-            here = std::move(next);
-        }
-    }
-}
-
-}  // namespace
-
-MutualInformationResult mutualInformation(const TraceView& asked, const MutualInformationOptions& options,
-                                          Progress& progress) {
-    checkView(asked);
+MutualInformationStatistic::MutualInformationStatistic(const RowSource& source,
+                                                       const MutualInformationOptions& options)
+    : m_source(source),
+      m_options(options),
+      m_rows(source.view().rowCount()),
+      m_points(source.view().pointCount()),
+      m_units(source.view().unitCount()),
+      m_unitsOf(static_cast<std::size_t>(tileCount(m_units))),
+      m_paths(m_unitsOf.size()) {
     if (options.neighbours < 1 || options.neighbours > mostNeighbours)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("{} neighbours are asked for, and 1 to {} can be used", options.neighbours,
                                 mostNeighbours));
-    progress.setStage("mutual information");
-    Progress scan = progress.part(0, 0.03);
-    const UsableRows usable = usableRows(asked, scan);
-    Plan plan{withRows(asked, usable.rows), options, options.units, {}};
-    const TraceView& view = plan.view;
-    const std::int64_t points = view.pointCount(), units = view.unitCount();
-    if (plan.units.empty())
-        for (std::int64_t u = 0; u < units; ++u) plan.units.push_back(u);
     std::int64_t last = -1;
-    for (const auto unit : plan.units) {
-        if (unit <= last || unit >= units)
+    for (const auto unit : options.units) {
+        if (unit <= last || unit >= m_units)
             throw Error(
                 ErrorCode::InvalidArgument,
-                fmt::format("unit {} is out of order, or not among the {} of the trace", unit, units));
+                fmt::format("unit {} is out of order, or not among the {} of the trace", unit, m_units));
         last = unit;
     }
-    std::erase_if(plan.units, [&](std::int64_t unit) {
-        return std::binary_search(view.maskedUnits.begin(), view.maskedUnits.end(), unit);
-    });
-    if (view.scaling != Scaling::Raw) {
-        Progress scaling = progress.part(0.03, 0.06);
-        plan.scale = stateScales(view, scaling);
-    }
+    const auto in = [](const std::vector<std::int64_t>& units, std::int64_t unit) {
+        return std::binary_search(units.begin(), units.end(), unit);
+    };
+    for (std::int64_t u = 0; u < m_units; ++u)
+        if ((options.units.empty() || in(options.units, u)) && !in(source.view().maskedUnits, u))
+            m_unitsOf[static_cast<std::size_t>(u / tileUnits)].push_back(u);
+    for (const auto& units : m_unitsOf) m_mostUnits = std::max(m_mostUnits, units.size());
+    m_result.mi = MatrixD::Constant(m_points - 1, m_units, nan);
+    m_result.gaussian = m_result.excess = m_result.mi;
+}
 
-    MutualInformationResult result;
-    result.excludedRows = usable.excluded;
-    const std::int64_t steps = std::max<std::int64_t>(0, points - 1);
-    result.mi = MatrixD::Constant(steps, units, nan);
-    result.gaussian = result.mi;
-    result.excess = result.mi;
+std::size_t MutualInformationStatistic::tileBytes() const {
+    return static_cast<std::size_t>(m_rows * m_points) * m_mostUnits * sizeof(double);
+}
 
-    // Units that lie near each other are read together, up to what the memory holds.
-    const auto perUnit = static_cast<std::size_t>(view.trace->rows() * view.trace->points()) * sizeof(float);
-    const auto widest = static_cast<std::int64_t>(std::clamp<std::size_t>(
-        options.memoryBytes / std::max<std::size_t>(1, perUnit), 1, static_cast<std::size_t>(units)));
-    std::vector<float> states;
-    std::mutex mutex;
-    std::int64_t done = 0;
-    for (std::size_t at = 0; at < plan.units.size() && steps > 0;) {
+void MutualInformationStatistic::open(std::int64_t tile) {
+    const auto i = static_cast<std::size_t>(tile);
+    m_paths[i].resize(static_cast<std::size_t>(m_rows * m_points) * m_unitsOf[i].size());
+}
+
+void MutualInformationStatistic::add(const TileBatch& batch) {
+    double* to = m_paths[static_cast<std::size_t>(batch.tile)].data();
+    for (const auto unit : m_unitsOf[static_cast<std::size_t>(batch.tile)])
+        for (std::int64_t p = 0; p < m_points; ++p, to += m_rows)
+            for (std::int64_t n = 0; n < batch.rows; ++n)
+                to[batch.firstRow + n] = batch.paths[(n * m_points + p) * tileUnits + unit % tileUnits];
+}
+
+void MutualInformationStatistic::close(std::int64_t tile, const Progress& progress) {
+    const auto& units = m_unitsOf[static_cast<std::size_t>(tile)];
+    std::vector<double>& paths = m_paths[static_cast<std::size_t>(tile)];
+    // Other tiles have threads of their own; where there are few, units share out what is left.
+    const auto threads = static_cast<std::int64_t>(resolveThreads(m_options.threads)) / tileCount(m_units);
+    parallelFor(
+        static_cast<std::int64_t>(units.size()), 1, static_cast<int>(std::max<std::int64_t>(1, threads)),
+        progress, [&](std::int64_t i, std::int64_t) {
+            estimate(units[static_cast<std::size_t>(i)], paths.data() + i * m_points * m_rows, progress);
+        });
+    paths = {};
+}
+
+void MutualInformationStatistic::estimate(std::int64_t unit, const double* paths, const Progress& progress) {
+    const auto variable = [&](std::int64_t p) {
         progress.check();
-        const std::int64_t first = plan.units[at];
-        std::size_t end = at;
-        while (end < plan.units.size() && plan.units[end] < first + widest) ++end;
-        const std::int64_t width = plan.units[end - 1] - first + 1;
-        states.resize(static_cast<std::size_t>(width) * (perUnit / sizeof(float)));
-        const std::int64_t traceRows = view.trace->rows();
-        const auto rowValues = static_cast<std::int64_t>(states.size()) / traceRows;
-        const std::int64_t rowsAtOnce =
-            std::max<std::int64_t>(rowsOfAChunk, readValues / rowValues / rowsOfAChunk * rowsOfAChunk);
-        for (std::int64_t row = 0; row < traceRows; row += rowsAtOnce) {
-            progress.check();
-            view.trace->readUnitsOfRows(UnitIndex{first}, width, RowIndex{row},
-                                        std::min(rowsAtOnce, traceRows - row),
-                                        states.data() + row * rowValues);
-        }
-        parallelFor(static_cast<std::int64_t>(end - at), unitsAtOnce, options.threads, progress,
-                    [&](std::int64_t from, std::int64_t to) {
-                        const std::vector<std::int64_t> mine(
-                            plan.units.begin() + static_cast<std::ptrdiff_t>(at) + from,
-                            plan.units.begin() + static_cast<std::ptrdiff_t>(at) + to);
-                        estimateUnits(plan, mine, states.data(), first, width, progress, result);
-                        const std::lock_guard lock(mutex);
-                        done += to - from;
-                        progress.report(
-                            0.06 + 0.94 * static_cast<double>(done) / static_cast<double>(plan.units.size()),
-                            1);
-                    });
-        at = end;
+        return RankedVariable(std::span(paths + p * m_rows, static_cast<std::size_t>(m_rows)), m_options.seed,
+                              static_cast<std::uint64_t>(unit * m_points + p));
+    };
+    RankedVariable here = variable(0);
+    for (std::int64_t p = 0; p + 1 < m_points; ++p) {
+        RankedVariable next = variable(p + 1);
+        m_result.mi(p, unit) = m_options.estimator == MutualInformationEstimator::Ksg
+                                   ? ksgInformation(here, next, m_options.neighbours, progress)
+                                   : binnedInformation(here, next);
+        m_result.gaussian(p, unit) = gaussianInformation(here, next);
+        m_result.excess(p, unit) = m_result.mi(p, unit) - m_result.gaussian(p, unit);
+        here = std::move(next);
     }
+}
+
+MutualInformationResult MutualInformationStatistic::result() const {
+    MutualInformationResult result = m_result;
+    result.excludedRows = m_source.excludedRows();
     meanOverUnits(result.mi, result.mean, &result.units);
     meanOverUnits(result.gaussian, result.meanGaussian, nullptr);
     meanOverUnits(result.excess, result.meanExcess, nullptr);
     return result;
+}
+
+MutualInformationResult mutualInformation(const TraceView& view, const MutualInformationOptions& options,
+                                          Progress& progress) {
+    progress.setStage("mutual information");
+    Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 1);
+    const RowSource source(view, options.memoryBytes / 2, scan);
+    PathMaker maker(source);
+    MutualInformationStatistic statistic(source, options);
+    const Feed feed{&maker, 0, {&statistic}};
+    sweep(source, {&feed, 1}, {options.threads, options.memoryBytes / 2}, work);
+    return statistic.result();
 }
 
 }  // namespace rheo

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "core/analysis/sweep.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
@@ -22,7 +23,7 @@ struct MutualInformationOptions {
     std::uint64_t seed = 0;                ///< of the jitter that breaks ties
     std::vector<std::int64_t> units = {};  ///< ascending; empty: all
     int threads = 0;
-    std::size_t memoryBytes = std::size_t{512} << 20;  ///< for states held at a time
+    std::size_t memoryBytes = std::size_t{1} << 30;
 };
 
 /// How much a unit's value at a point tells of its value at the next (ANALYSES: mutual_information), in nats
@@ -38,13 +39,35 @@ struct MutualInformationResult {
     std::int64_t excludedRows = 0;
 };
 
-/// Streams over ranges of units, as many at a time as `memoryBytes` hold for all rows and points; the file is
-/// read once if all units fit, and scanned once before for rows that cannot be used (twice if scaled).
-/// KSG costs about N^1.5 for each unit and step, N^2 at worst; parallel over units. Ties are broken by a
-/// jitter of 1e-10 of the SD, named by seed, unit and point, in columns that have some.
-/// Throws Error(InvalidArgument) for neighbours or units out of range, and as checkView and usableRows do.
+/// Streams over rows, holding the paths of 64 units at a time for each thread (rows * points * 512 bytes), of
+/// as many as fit where the trace is not held. KSG costs about N^1.5 for each unit and step, N^2 at worst;
+/// parallel over units. Ties are broken by a jitter of 1e-10 of the SD, named by seed, unit and point, in
+/// columns that have some. Throws Error(InvalidArgument) for neighbours or units out of range, and as
+/// RowSource.
 MutualInformationResult mutualInformation(const TraceView& view, const MutualInformationOptions& options,
                                           Progress& progress);
+
+/// What a sweep feeds.
+class MutualInformationStatistic final : public UnitStatistic {
+public:
+    MutualInformationStatistic(const RowSource& source, const MutualInformationOptions& options);
+    void open(std::int64_t tile) override;
+    void add(const TileBatch& batch) override;
+    void close(std::int64_t tile, const Progress& progress) override;
+    std::size_t tileBytes() const override;
+    MutualInformationResult result() const;
+
+private:
+    void estimate(std::int64_t unit, const double* paths, const Progress& progress);
+
+    const RowSource& m_source;
+    MutualInformationOptions m_options;
+    std::int64_t m_rows, m_points, m_units;
+    std::vector<std::vector<std::int64_t>> m_unitsOf;  ///< a tile: those that are estimated
+    std::vector<std::vector<double>> m_paths;          ///< an open tile: [one of its units, point, row]
+    std::size_t m_mostUnits = 0;                       ///< of one tile
+    MutualInformationResult m_result;
+};
 
 /// A variable made ready for estimates: standardised over its N samples (population SD) and ranked. Prepare
 /// it once and use it with every other variable.

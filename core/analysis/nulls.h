@@ -2,10 +2,7 @@
 
 #include <cstdint>
 
-#include "core/analysis/surrogates.h"
-#include "core/analysis/trace_view.h"
 #include "core/base/array.h"
-#include "core/base/progress.h"
 
 namespace rheo {
 
@@ -21,21 +18,8 @@ struct NullSummary {
     std::uint64_t seed = 0;
 };
 
-/// `samples` is [repeat, n]. Where the observed value is NaN all is NaN.
+/// `samples` is [repeat, n]. Where the observed value is NaN, or a sample is, all is NaN. Values that differ by
+/// rounding alone (1e-11 of the largest) count as equal: a null that keeps a statistic has p = 1 and no z.
 NullSummary summarizeNull(const VectorD& observed, const MatrixD& samples, std::uint64_t seed);
-
-struct NullOptions {
-    int repeats = 200;
-    std::uint64_t seed = 0;
-    int threads = 0;
-    std::size_t memoryBytes = std::size_t{512}
-                              << 20;  ///< a trace up to this size is held, else read in every repeat
-};
-
-/// Explained variance of the first components of a pooled PCA of surrogates of `view`: [repeat, k].
-/// Parallel over repeats; each costs one surrogate of the trace and its covariance. Rows that cannot be
-/// used are left out, as pca() does. Throws as pca().
-MatrixD pcaExplainedOnSurrogates(const TraceView& view, NullKind kind, int components,
-                                 const NullOptions& options, Progress& progress);
 
 }  // namespace rheo

@@ -68,48 +68,51 @@ MatrixD perPointExplained(const TraceView& view, Progress& progress) {
 
 }  // namespace
 
-PcaResult pca(const TraceView& asked, const PcaOptions& options, Progress& progress) {
-    checkView(asked);
+PcaResult pca(const TraceView& view, const PcaOptions& options, Progress& progress) {
     progress.setStage("PCA: looking for values that are not finite");
-    Progress scan = progress.part(0, 0.1);
-    const UsableRows usable = usableRows(asked, scan);
-    const TraceView view = withRows(asked, usable.rows);
-    const std::int64_t states = view.rowCount() * view.pointCount();
-    if (states < 2) throw Error(ErrorCode::InvalidArgument, "a PCA needs at least two states");
-    const auto most = std::min<std::int64_t>(view.usedUnits(), states - 1);
+    Progress scan = progress.part(0, 0.1), work = progress.part(0.1, 0.6), rest = progress.part(0.6, 1);
+    const RowSource source(view, options.memoryBytes / 2, scan);
+    progress.setStage("PCA: covariance");
+    PathMaker maker(source);
+    CovarianceSum sum(view.unitCount());
+    const Feed feed{&maker, 0, {}, {}, {&sum}};
+    sweep(source, {&feed, 1}, {options.threads, options.memoryBytes / 2}, work);
+    return pcaOf(source, sum, options, rest);
+}
+
+PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOptions& options,
+                Progress& progress) {
+    const TraceView& view = source.view();
+    if (sum.count() < 2) throw Error(ErrorCode::InvalidArgument, "a PCA needs at least two states");
+    const auto most = std::min<std::int64_t>(view.usedUnits(), sum.count() - 1);
     if (options.components < 1)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("{} components are asked for; at least 1 is needed", options.components));
     const int k = static_cast<int>(std::min<std::int64_t>(options.components, most));
 
-    progress.setStage("PCA: covariance");
-    CovarianceSum sum(view.unitCount());
-    const std::int64_t block = blockRows(view, options.memoryBytes);
-    forEachBlock(view, block, progress, [&](std::int64_t first, std::int64_t count, const MatrixD& scaled) {
-        sum.add(scaled);
-        progress.report(0.1 + 0.5 * static_cast<double>(first + count) / static_cast<double>(view.rowCount()),
-                        1);
-    });
-
     progress.setStage("PCA: components");
     PcaResult result;
-    result.excludedRows = usable.excluded;
+    result.excludedRows = source.excludedRows();
     PcaBasis& basis = result.basis;
     basis.scaling = view.scaling;
     basis.mean = sum.mean();
     const MatrixD covariance = sum.covariance();
-    const double trace = covariance.trace();
     basis.variance = largestEigenvalues(covariance, k, &basis.components, progress).cwiseMax(0.0);
-    basis.explained = basis.variance / trace;  // NaN where nothing varies
+    basis.explained = basis.variance / covariance.trace();  // NaN where nothing varies
     fixSigns(basis.components);
-    progress.report(0.7, 1);
+    progress.report(0.25, 1);
 
     progress.setStage("PCA: scores");
-    Progress scoring = progress.part(0.7, 0.9);
-    result.scores = project(basis, asked, scoring);
+    Progress scoring = progress.part(0.25, 0.75);
+    const Array3F scores = project(basis, view, scoring);
+    result.scores = Array3F(source.askedCount(), view.pointCount(), k);
+    std::fill(result.scores.data.begin(), result.scores.data.end(), std::numeric_limits<float>::quiet_NaN());
+    for (std::int64_t n = 0; n < scores.n0; ++n)
+        std::copy_n(scores.at(n, 0), scores.n1 * scores.n2,
+                    result.scores.at(source.askedRows()[static_cast<std::size_t>(n)], 0));
     if (options.perPointExplained) {
         progress.setStage("PCA: each point's own components");
-        Progress last = progress.part(0.9, 1);
+        Progress last = progress.part(0.75, 1);
         result.perPointExplained = perPointExplained(view, last);
     }
     progress.report(1, 1);

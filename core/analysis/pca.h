@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/analysis/covariance.h"
+#include "core/analysis/row_source.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
@@ -35,6 +37,10 @@ struct PcaResult {
 /// Pooled PCA over all rows and points of `view`, exact: the covariance is summed in float64 while
 /// rows stream by, then solved densely (D <= 1024) or by Lanczos for the top k.
 PcaResult pca(const TraceView& view, const PcaOptions& options, Progress& progress);
+/// The same from the states that a sweep summed. Reads them again for the scores, and by point for
+/// perPointExplained. Throws Error(InvalidArgument) for fewer than 2 states or 1 component.
+PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOptions& options,
+                Progress& progress);
 
 /// Scores of every row and point of `view` in `basis`, [row, point, k].
 /// Throws Error(Mismatch) where the widths differ.

@@ -364,7 +364,7 @@ void RotationStatistic::add(const TileBatch& batch) {
     }
 }
 
-void RotationStatistic::close(std::int64_t which) {
+void RotationStatistic::close(std::int64_t which, const Progress&) {
     auto& held = m_tiles[static_cast<std::size_t>(which)];
     Tile& tile = *held;
     const std::int64_t points = m_source.view().pointCount(), first = which * tileUnits,
@@ -409,8 +409,8 @@ RotationResult rotation(const TraceView& view, const RotationParameters& paramet
     const RowSource source(view, parameters.memoryBytes / 2, scan);
     PathMaker maker(source);
     RotationStatistic statistic(source, parameters, true);
-    const Watchers watchers{{&statistic}, {}};
-    sweep(source, maker, {&watchers, 1}, 0, {parameters.threads, parameters.memoryBytes / 2}, work);
+    const Feed feed{&maker, 0, {&statistic}};
+    sweep(source, {&feed, 1}, {parameters.threads, parameters.memoryBytes / 2}, work);
     return statistic.result();
 }
 

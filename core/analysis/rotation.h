@@ -75,7 +75,7 @@ public:
     ~RotationStatistic() override;
     void open(std::int64_t tile) override;
     void add(const TileBatch& batch) override;
-    void close(std::int64_t tile) override;
+    void close(std::int64_t tile, const Progress& progress) override;
     std::size_t tileBytes() const override;
     RotationResult result() const;
 

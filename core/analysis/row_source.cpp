@@ -7,8 +7,8 @@ namespace rheo {
 RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& progress)
     : m_askedCount(asked.rowCount()) {
     checkView(asked);
-    const std::int64_t values = asked.pointCount() * asked.unitCount();
-    const bool fits = static_cast<std::size_t>(asked.rowCount()) <=
+    const std::int64_t points = asked.pointCount(), units = asked.unitCount(), values = points * units;
+    const bool fits = static_cast<std::size_t>(m_askedCount) <=
                       memoryBytes / sizeof(float) / static_cast<std::size_t>(values);
     if (!fits) {
         m_usable = usableRows(asked, progress);
@@ -16,33 +16,38 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
         return;
     }
     // One reading both finds the rows that can be used and keeps them.
-    m_held.resize(static_cast<std::size_t>(asked.rowCount() * values));
-    m_usable = usableRows(asked, progress, m_held.data());
-    m_view = withRows(asked, m_usable.rows);
-    float* to = m_held.data();
+    Array3F states(m_askedCount, points, units);
+    m_usable = usableRows(asked, progress, states.data.data());
+    const TraceInfo& info = asked.trace->info();
+    TraceInfo held;
+    held.units = units;
+    for (std::int64_t p = 0; p < points; ++p)
+        held.points.push_back(info.points[static_cast<std::size_t>(asked.tracePoint(p))]);
+    float* to = states.data.data();
     for (const auto n : m_usable.rows) {
-        const float* from = m_held.data() + n * values;
+        held.rows.push_back(info.rows[static_cast<std::size_t>(asked.traceRow(n))]);
+        const float* from = states.at(n, 0);
         if (from != to) std::copy(from, from + values, to);
         to += values;
     }
-    m_held.resize(static_cast<std::size_t>(to - m_held.data()));
+    states.n0 = static_cast<std::int64_t>(m_usable.rows.size());
+    states.data.resize(static_cast<std::size_t>(states.n0 * values));
+    const auto trace = std::make_shared<const MemoryTrace>(std::move(held), std::move(states));
+    m_held = trace->states().data.data();
+    m_view.trace = trace;
+    m_view.maskedUnits = asked.maskedUnits;
+    m_view.scaling = asked.scaling;
 }
 
 const float* RowSource::read(std::int64_t first, std::int64_t count, std::vector<float>& buffer) const {
     const std::int64_t values = m_view.pointCount() * m_view.unitCount();
-    if (held()) return m_held.data() + first * values;
+    if (held()) return m_held + first * values;
     buffer.resize(static_cast<std::size_t>(count * values));
     readView(m_view, first, count, buffer.data());
     return buffer.data();
 }
 
 void RowSource::readState(std::int64_t row, std::int64_t point, float* out) const {
-    const std::int64_t units = m_view.unitCount();
-    if (held()) {
-        const float* from = m_held.data() + (row * m_view.pointCount() + point) * units;
-        std::copy(from, from + units, out);
-        return;
-    }
     m_view.trace->readPoint(PointIndex{m_view.tracePoint(point)}, RowIndex{m_view.traceRow(row)}, 1, out);
     for (const auto unit : m_view.maskedUnits) out[unit] = 0;
 }

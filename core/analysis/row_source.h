@@ -17,13 +17,13 @@ public:
     /// at most `memoryBytes` as float32. Throws as checkView and usableRows.
     RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& progress);
 
-    /// Usable rows only.
+    /// Usable rows only; of a trace in memory where they are held.
     const TraceView& view() const { return m_view; }
     /// For each of them, its number in the view that was asked for.
     const std::vector<std::int64_t>& askedRows() const { return m_usable.rows; }
     std::int64_t askedCount() const { return m_askedCount; }
     std::int64_t excludedRows() const { return m_usable.excluded; }
-    bool held() const { return !m_held.empty(); }
+    bool held() const { return m_held != nullptr; }
 
     /// Raw values of rows first .. first + count - 1, [row, point, unit]: where they are held, or read into
     /// `buffer`.
@@ -35,7 +35,7 @@ private:
     UsableRows m_usable;
     std::int64_t m_askedCount = 0;
     TraceView m_view;
-    std::vector<float> m_held;
+    const float* m_held = nullptr;
 };
 
 }  // namespace rheo

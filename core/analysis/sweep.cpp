@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <optional>
 
+#include "core/analysis/covariance.h"
 #include "core/base/parallel.h"
 #include "core/base/wide.h"
 
@@ -14,7 +16,9 @@ namespace {
 
 /// Rows of a tile that are made before the statistics see them: about half a second-level cache.
 constexpr std::int64_t batchRows = 8;
-constexpr std::int64_t tileOfRows = 4;
+constexpr std::int64_t pieceRows = 4;
+/// Multiplications of a covariance with one batch of states: some tens of milliseconds.
+constexpr double productWork = 2e9;
 
 struct Block {
     std::int64_t first = 0, rows = 0;
@@ -29,86 +33,174 @@ struct alignas(64) Line {
 
 class Sweep {
 public:
-    Sweep(const RowSource& source, const PathMaker& maker, std::span<const Watchers> repeats,
-          std::int64_t firstRepeat, int threads, Progress& progress)
+    Sweep(const RowSource& source, std::span<const Feed> feeds, int threads, Progress& progress)
         : m_view(source.view()),
-          m_maker(maker),
-          m_repeats(repeats),
-          m_firstRepeat(firstRepeat),
+          m_feeds(feeds),
           m_threads(threads),
           m_progress(progress),
           m_points(m_view.pointCount()),
-          m_units(m_view.unitCount()) {}
+          m_units(m_view.unitCount()) {
+        for (const auto& feed : feeds) {
+            if (!feed.rows.empty()) m_withRows.push_back(&feed);
+            if (!feed.states.empty()) m_withStates.push_back(&feed);
+            if (!feed.units.empty()) m_withUnits.push_back(&feed);
+            for (const auto* statistic : feed.units) m_needsRms |= statistic->needsRms();
+        }
+        m_needsRms |= !m_withUnits.empty() && m_view.scaling != Scaling::Raw;
+    }
 
-    /// Whole rows: the statistics of rows, and the RMS of each state where something needs it.
-    void feedRows(const Block& block, bool statistics, bool rms) {
-        const auto count = static_cast<std::int64_t>(m_repeats.size());
-        m_rms.resize(rms ? static_cast<std::size_t>(count * block.rows * m_points) : 0);
-        if (!statistics && !rms) return;
-        const std::int64_t pieces = (block.rows + tileOfRows - 1) / tileOfRows;
-        parallelFor(count * pieces, 1, m_threads, m_progress, [&](std::int64_t piece, std::int64_t) {
-            const std::int64_t repeat = piece / pieces, from = piece % pieces * tileOfRows;
-            MatrixD path(m_points, m_units);
-            for (std::int64_t n = from; n < std::min(block.rows, from + tileOfRows); ++n) {
+    void run(const RowSource& source, std::size_t memoryBytes) {
+        const std::int64_t rows = m_view.rowCount(), tiles = tileCount(m_units);
+        PathMaker& maker = *m_feeds.front().maker;
+        const bool byBlock = maker.byBlock();
+        std::size_t perTile = 0, most = 1;
+        for (const auto* feed : m_withUnits) {
+            std::size_t bytes = 0;
+            for (const auto* statistic : feed->units) bytes += statistic->tileBytes();
+            perTile += bytes;
+            most = std::max(most, bytes);
+        }
+
+        // Rows that are at hand are one block, and each tile is opened and closed in its turn: as many at a
+        // time as there are threads, and memory.
+        const bool whole = source.held() && !byBlock;
+        m_tileThreads = resolveThreads(m_threads);
+        if (whole)
+            m_tileThreads = static_cast<int>(
+                std::clamp<std::size_t>(memoryBytes / 2 / most, 1, static_cast<std::size_t>(m_tileThreads)));
+        const std::size_t perRow = static_cast<std::size_t>(m_points * m_units) *
+                                   (byBlock ? sizeof(float) + sizeof(double) : sizeof(float));
+        const std::int64_t block =
+            whole ? rows
+                  : std::clamp<std::int64_t>(static_cast<std::int64_t>(memoryBytes / 4 / perRow), 1, rows);
+        const std::int64_t tilesAtOnce =
+            whole || perTile == 0
+                ? tiles
+                : std::clamp<std::int64_t>(static_cast<std::int64_t>(memoryBytes / 2 / perTile), 1, tiles);
+
+        if (byBlock) maker.startRepeat(m_feeds.front().repeat);
+        const std::int64_t groups = m_withUnits.empty() ? 1 : (tiles + tilesAtOnce - 1) / tilesAtOnce;
+        m_parts = static_cast<double>((rows + block - 1) / block) *
+                  ((m_withRows.empty() ? 0 : 1) + (m_withStates.empty() ? 0 : 1) +
+                   static_cast<double>(groups) * ((m_needsRms ? 1 : 0) + (m_withUnits.empty() ? 0 : 1)));
+        std::vector<float> buffer;
+        MatrixD made;
+        for (std::int64_t group = 0; group < groups; ++group) {
+            const std::int64_t firstTile = group * tilesAtOnce;
+            for (std::int64_t first = 0; first < rows; first += block) {
                 m_progress.check();
-                makeRow(block, repeat, n, path);
-                if (rms) {
-                    const auto used = static_cast<double>(m_view.usedUnits());
-                    double* to = m_rms.data() + (repeat * block.rows + n) * m_points;
-                    for (std::int64_t p = 0; p < m_points; ++p)
-                        to[p] = std::sqrt(path.row(p).squaredNorm() / used);
+                Block now{first, std::min(block, rows - first), nullptr, nullptr};
+                if (byBlock) {
+                    maker.makeBlock(first, now.rows, made, m_progress);
+                    now.made = made.data();
+                } else {
+                    now.raw = source.read(first, now.rows, buffer);
                 }
-                if (!statistics) continue;
-                scaleStates(m_view, path);
-                for (auto* statistic : m_repeats[static_cast<std::size_t>(repeat)].rows)
-                    statistic->add(block.first + n, path);
+                if (group == 0) feedRows(now);
+                if (group == 0) feedStates(now);
+                if (m_needsRms) measureRms(now);
+                feedTiles(now, firstTile, std::min(tiles, firstTile + tilesAtOnce), first == 0,
+                          first + now.rows == rows);
             }
-            done(1.0 / static_cast<double>(count * pieces));
+        }
+    }
+
+private:
+    void feedRows(const Block& block) {
+        forEachRow(block, m_withRows, [&](std::int64_t feed, std::int64_t n, MatrixD& path) {
+            scaleStates(m_view, path);
+            for (auto* statistic : m_withRows[static_cast<std::size_t>(feed)]->rows)
+                statistic->add(block.first + n, path);
+        });
+    }
+
+    /// The RMS of each state, for what sees only a tile of it.
+    void measureRms(const Block& block) {
+        m_rms.resize(m_withUnits.size() * static_cast<std::size_t>(block.rows * m_points));
+        const auto used = static_cast<double>(m_view.usedUnits());
+        forEachRow(block, m_withUnits, [&](std::int64_t feed, std::int64_t n, const MatrixD& path) {
+            Eigen::Map<VectorD>(m_rms.data() + (feed * block.rows + n) * m_points, m_points) =
+                (path.rowwise().squaredNorm() / used).cwiseSqrt();
+        });
+    }
+
+    void feedStates(const Block& block) {
+        const double square = static_cast<double>(m_units) * static_cast<double>(m_units);
+        const auto atOnce = static_cast<std::int64_t>(std::clamp(productWork / square, 64.0, 2048.0));
+        const std::int64_t batch = std::max<std::int64_t>(1, atOnce / m_points);
+        std::optional<SerialBlas> serial;
+        if (m_withStates.size() > 1) serial.emplace();
+        const auto feeds = static_cast<std::int64_t>(m_withStates.size());
+        parallelFor(feeds, 1, m_threads, m_progress, [&](std::int64_t feed, std::int64_t) {
+            const Feed& fed = *m_withStates[static_cast<std::size_t>(feed)];
+            MatrixD states;
+            for (std::int64_t n = 0; n < block.rows; n += batch) {
+                m_progress.check();
+                const std::int64_t count = std::min(batch, block.rows - n);
+                states.resize(count * m_points, m_units);
+                for (std::int64_t i = 0; i < count; ++i)
+                    makeRow(block, fed, n + i, states.middleRows(i * m_points, m_points));
+                scaleStates(m_view, states);
+                for (auto* statistic : fed.states) statistic->add(states);
+                done(static_cast<double>(count) / static_cast<double>(block.rows * feeds));
+            }
         });
     }
 
     /// Tiles first .. end - 1 of the rows of a block; `opens`, `closes`: it is the first, or the last, block.
     void feedTiles(const Block& block, std::int64_t first, std::int64_t end, bool opens, bool closes) {
-        const auto count = static_cast<std::int64_t>(m_repeats.size());
-        const std::int64_t tasks = (end - first) * count;
-        parallelFor(tasks, 1, m_threads, m_progress, [&](std::int64_t task, std::int64_t) {
-            const std::int64_t tile = first + task / count, repeat = task % count;
-            const auto& statistics = m_repeats[static_cast<std::size_t>(repeat)].units;
+        const auto feeds = static_cast<std::int64_t>(m_withUnits.size());
+        const std::int64_t tasks = (end - first) * feeds;
+        parallelFor(tasks, 1, m_tileThreads, m_progress, [&](std::int64_t task, std::int64_t) {
+            const std::int64_t tile = first + task / feeds, feed = task % feeds;
+            const Feed& fed = *m_withUnits[static_cast<std::size_t>(feed)];
             if (opens)
-                for (auto* statistic : statistics) statistic->open(tile);
+                for (auto* statistic : fed.units) statistic->open(tile);
             std::vector<Line> lines(static_cast<std::size_t>(batchRows * m_points * tileUnits / laneCount));
-            std::vector<double> ones(static_cast<std::size_t>(batchRows * m_points), 1.0);
+            const std::vector<double> ones(static_cast<std::size_t>(batchRows * m_points), 1.0);
             double* paths = lines.front().values;
+            const bool scaled = m_view.scaling != Scaling::Raw;
             for (std::int64_t n = 0; n < block.rows; n += batchRows) {
                 m_progress.check();
                 const std::int64_t rows = std::min(batchRows, block.rows - n);
-                const double* rms =
-                    m_rms.empty() ? nullptr : m_rms.data() + (repeat * block.rows + n) * m_points;
+                const double* rms = m_needsRms ? m_rms.data() + (feed * block.rows + n) * m_points : nullptr;
                 for (std::int64_t i = 0; i < rows; ++i) {
                     double* path = paths + i * m_points * tileUnits;
-                    makeTile(block, repeat, n + i, tile, path);
-                    if (m_view.scaling != Scaling::Raw) scaleTile(rms + i * m_points, path);
+                    makeTile(block, fed, n + i, tile, path);
+                    if (scaled) scaleTile(rms + i * m_points, path);
                 }
-                const TileBatch batch{tile,  block.first + n,
-                                      rows,  m_points,
-                                      paths, m_view.scaling == Scaling::Raw ? rms : ones.data()};
-                for (auto* statistic : statistics) statistic->add(batch);
+                const TileBatch batch{tile,     block.first + n, rows,
+                                      m_points, paths,           scaled ? ones.data() : rms};
+                for (auto* statistic : fed.units) statistic->add(batch);
             }
             if (closes)
-                for (auto* statistic : statistics) statistic->close(tile);
+                for (auto* statistic : fed.units) statistic->close(tile, m_progress);
             done(1.0 / static_cast<double>(tasks));
         });
     }
 
-    /// The parts of the work, for the progress: calls of feedRows and feedTiles.
-    void expect(double parts) { m_parts = parts; }
+    /// Calls `use(feed, n, path)` for all of them, in parallel; n counts from the block's first.
+    template <class Use>
+    void forEachRow(const Block& block, const std::vector<const Feed*>& feeds, Use use) {
+        const auto count = static_cast<std::int64_t>(feeds.size());
+        const std::int64_t pieces = (block.rows + pieceRows - 1) / pieceRows;
+        parallelFor(count * pieces, 1, m_threads, m_progress, [&](std::int64_t task, std::int64_t) {
+            const std::int64_t feed = task / pieces, first = task % pieces * pieceRows;
+            MatrixD path(m_points, m_units);
+            for (std::int64_t n = first; n < std::min(block.rows, first + pieceRows); ++n) {
+                m_progress.check();
+                makeRow(block, *feeds[static_cast<std::size_t>(feed)], n, path);
+                use(feed, n, path);
+            }
+            done(1.0 / static_cast<double>(count * pieces));
+        });
+    }
 
-private:
-    void makeTile(const Block& block, std::int64_t repeat, std::int64_t n, std::int64_t tile,
+    void makeTile(const Block& block, const Feed& feed, std::int64_t n, std::int64_t tile,
                   double* path) const {
         if (block.made == nullptr) {
-            m_maker.makeTile(block.raw + n * m_points * m_units, m_firstRepeat + repeat, block.first + n,
-                             tile, path);
+            feed.maker->makeTile(block.raw + n * m_points * m_units, feed.repeat, block.first + n, tile,
+                                 path);
             return;
         }
         const std::int64_t units = std::min(tileUnits, m_units - tile * tileUnits);
@@ -118,10 +210,9 @@ private:
         }
     }
 
-    void makeRow(const Block& block, std::int64_t repeat, std::int64_t n, MatrixD& path) const {
+    void makeRow(const Block& block, const Feed& feed, std::int64_t n, Eigen::Ref<MatrixD> path) const {
         if (block.made == nullptr)
-            m_maker.makeRow(block.raw + n * m_points * m_units, m_firstRepeat + repeat, block.first + n,
-                            path);
+            feed.maker->makeRow(block.raw + n * m_points * m_units, feed.repeat, block.first + n, path);
         else
             path = Eigen::Map<const MatrixD>(block.made + n * m_points * m_units, m_points, m_units);
     }
@@ -140,83 +231,36 @@ private:
     }
 
     const TraceView& m_view;
-    const PathMaker& m_maker;
-    std::span<const Watchers> m_repeats;
-    std::int64_t m_firstRepeat;
-    int m_threads;
+    std::span<const Feed> m_feeds;
+    std::vector<const Feed*> m_withRows, m_withStates, m_withUnits;
+    bool m_needsRms = false;
+    int m_threads, m_tileThreads = 1;
     Progress& m_progress;
     std::int64_t m_points, m_units;
-    std::vector<double> m_rms;  ///< [repeat, row of the block, point]
+    std::vector<double> m_rms;  ///< [feed with units, row of the block, point]
     std::mutex m_mutex;
     double m_done = 0, m_parts = 1;
 };
 
 }  // namespace
 
-void sweep(const RowSource& source, PathMaker& maker, std::span<const Watchers> repeats,
-           std::int64_t firstRepeat, const SweepOptions& options, Progress& progress) {
-    if (maker.byBlock() && repeats.size() > 1) {
-        // What is made by block is made one repeat after the other.
-        for (std::size_t i = 0; i < repeats.size(); ++i) {
-            const auto of = static_cast<double>(repeats.size()), at = static_cast<double>(i);
-            Progress part = progress.part(at / of, (at + 1) / of);
-            sweep(source, maker, repeats.subspan(i, 1), firstRepeat + static_cast<std::int64_t>(i), options,
-                  part);
-        }
-        return;
+void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
+           Progress& progress) {
+    std::vector<Feed> together;
+    std::vector<std::vector<Feed>> passes;
+    for (const auto& feed : feeds) {
+        if (feed.maker->byBlock())
+            passes.push_back({feed});
+        else
+            together.push_back(feed);
     }
-    const TraceView& view = source.view();
-    const std::int64_t rows = view.rowCount(), tiles = tileCount(view.unitCount());
-    const auto values = static_cast<std::size_t>(view.pointCount() * view.unitCount());
-
-    bool anyUnits = false, anyRows = false, rms = false;
-    std::size_t perTile = 0;
-    for (const auto& watchers : repeats) {
-        anyRows |= !watchers.rows.empty();
-        anyUnits |= !watchers.units.empty();
-        for (const auto* statistic : watchers.units) {
-            rms |= statistic->needsRms();
-            perTile += statistic->tileBytes();
-        }
-    }
-    rms |= anyUnits && view.scaling != Scaling::Raw;
-
-    // Rows that are at hand are one block, and each tile is opened and closed in its turn.
-    const bool whole = source.held() && !maker.byBlock();
-    const std::size_t perRow = values * (maker.byBlock() ? sizeof(float) + sizeof(double) : sizeof(float));
-    const std::int64_t block =
-        whole
-            ? rows
-            : std::clamp<std::int64_t>(static_cast<std::int64_t>(options.memoryBytes / 4 / perRow), 1, rows);
-    const std::int64_t tilesAtOnce =
-        whole || perTile == 0 ? tiles
-                              : std::clamp<std::int64_t>(
-                                    static_cast<std::int64_t>(options.memoryBytes / 2 / perTile), 1, tiles);
-
-    if (maker.byBlock()) maker.startRepeat(firstRepeat);
-    Sweep pass(source, maker, repeats, firstRepeat, options.threads, progress);
-    const auto blocks = static_cast<double>((rows + block - 1) / block);
-    const std::int64_t groups = anyUnits ? (tiles + tilesAtOnce - 1) / tilesAtOnce : 1;
-    pass.expect(blocks *
-                static_cast<double>((anyRows || rms ? (rms ? groups : 1) : 0) + (anyUnits ? groups : 0)));
-
-    std::vector<float> buffer;
-    MatrixD made;
-    for (std::int64_t group = 0; group < groups; ++group) {
-        for (std::int64_t first = 0; first < rows; first += block) {
-            progress.check();
-            Block now{first, std::min(block, rows - first), nullptr, nullptr};
-            if (maker.byBlock()) {
-                maker.makeBlock(first, now.rows, made, progress);
-                now.made = made.data();
-            } else {
-                now.raw = source.read(first, now.rows, buffer);
-            }
-            pass.feedRows(now, anyRows && group == 0, rms);
-            if (anyUnits)
-                pass.feedTiles(now, group * tilesAtOnce, std::min(tiles, (group + 1) * tilesAtOnce),
-                               first == 0, first + now.rows == rows);
-        }
+    if (!together.empty()) passes.push_back(std::move(together));
+    double before = 0;
+    for (const auto& pass : passes) {
+        const double share = static_cast<double>(pass.size()) / static_cast<double>(feeds.size());
+        Progress part = progress.part(before, before + share);
+        before += share;
+        Sweep(source, pass, options.threads, part).run(source, options.memoryBytes);
     }
 }
 

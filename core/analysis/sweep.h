@@ -29,7 +29,8 @@ public:
     virtual ~UnitStatistic() = default;
     virtual void open(std::int64_t tile) = 0;
     virtual void add(const TileBatch& batch) = 0;
-    virtual void close(std::int64_t tile) = 0;
+    /// All rows came. What takes long here asks `progress` for a stop.
+    virtual void close(std::int64_t tile, const Progress& progress) = 0;
     virtual bool needsRms() const { return false; }
     /// Bytes held between open and close of one tile.
     virtual std::size_t tileBytes() const = 0;
@@ -43,10 +44,21 @@ public:
     virtual void add(std::int64_t row, const MatrixD& path) = 0;
 };
 
-/// What is to be fed the paths of one repeat.
-struct Watchers {
-    std::vector<UnitStatistic*> units;
-    std::vector<RowStatistic*> rows;
+/// A statistic of all states together. They come in order, from one thread at a time.
+class StateStatistic {
+public:
+    virtual ~StateStatistic() = default;
+    /// `states` is [state, unit], scaled: whole rows, point by point.
+    virtual void add(const Eigen::Ref<const MatrixD>& states) = 0;
+};
+
+/// Paths that a maker makes, and who is fed them.
+struct Feed {
+    PathMaker* maker = nullptr;
+    std::int64_t repeat = 0;
+    std::vector<UnitStatistic*> units = {};
+    std::vector<RowStatistic*> rows = {};
+    std::vector<StateStatistic*> states = {};
 };
 
 struct SweepOptions {
@@ -54,10 +66,10 @@ struct SweepOptions {
     std::size_t memoryBytes = std::size_t{512} << 20;  ///< for blocks and open tiles, beside a held source
 };
 
-/// Feeds repeats firstRepeat, firstRepeat + 1, ... that `maker` makes, the i-th to repeats[i]. Goes over the
-/// source once where the open tiles fit into the memory, else once for as many tiles as do. Results do not
-/// depend on the number of threads. Throws what reading the trace throws.
-void sweep(const RowSource& source, PathMaker& maker, std::span<const Watchers> repeats,
-           std::int64_t firstRepeat, const SweepOptions& options, Progress& progress);
+/// Feeds all of them. Goes over the source once where the open tiles fit into the memory, else once for as
+/// many tiles as do; what is made by block is made alone, and goes over it again. Results do not depend on
+/// the number of threads. Throws what reading the trace throws.
+void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
+           Progress& progress);
 
 }  // namespace rheo

@@ -7,8 +7,7 @@
 #include <Eigen/Core>
 #include <chrono>
 
-#include "core/analysis/nulls.h"
-#include "core/analysis/pca.h"
+#include "core/analysis/analyze.h"
 #include "core/base/random.h"
 
 using namespace rheo;
@@ -60,10 +59,13 @@ BENCHMARK(pca64kBy1024)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void nullOfTheDemo(benchmark::State& state) {
     const auto view = gaussian(1000, 65, 128);
+    AnalysisOptions options;
+    options.pca.emplace().perPointExplained = false;
+    options.nulls = {static_cast<NullKind>(state.range(0))};
+    options.repeats = 10;
     for (auto _ : state) {
         Progress progress;
-        benchmark::DoNotOptimize(
-            pcaExplainedOnSurrogates(view, static_cast<NullKind>(state.range(0)), 10, {10, 1, 0}, progress));
+        benchmark::DoNotOptimize(analyze(view, options, progress));
     }
     state.counters["repeats/s"] =
         benchmark::Counter(10.0 * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);

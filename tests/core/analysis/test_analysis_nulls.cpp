@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/analysis/nulls.h"
-#include "core/analysis/pca.h"
+#include "core/analysis/analyze.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
 
@@ -38,6 +37,32 @@ TraceView viewOf(const std::vector<MatrixD>& paths) {
     return view;
 }
 
+struct Explained {
+    VectorD observed;
+    MatrixD samples;  ///< [repeat, component]
+};
+
+Explained explained(const TraceView& view, NullKind null, int components, int repeats, std::uint64_t seed,
+                    int threads = 2, std::size_t memory = std::size_t{1} << 30) {
+    AnalysisOptions options;
+    options.pca.emplace();
+    options.pca->components = components;
+    options.pca->perPointExplained = false;
+    options.nulls = {null};
+    options.repeats = repeats;
+    options.seed = seed;
+    options.threads = threads;
+    options.memoryBytes = memory;
+    Progress progress;
+    Explained result;
+    result.samples.resize(repeats, components);
+    const auto keep = [&](NullKind, int repeat, const Statistics& statistics) {
+        result.samples.row(repeat) = statistics.pca->basis.explained.transpose();
+    };
+    result.observed = analyze(view, options, progress, keep).observed.pca->basis.explained;
+    return result;
+}
+
 }  // namespace
 
 class TestAnalysisNulls : public QObject {
@@ -67,6 +92,11 @@ void TestAnalysisNulls::summaryByHand() {
     const auto constant = summarizeNull(observed, samples, 9);
     QVERIFY2(std::isnan(constant.z[1]), "an SD of zero has no z");
     QCOMPARE(constant.p[1], 1.0);
+    // Rounding makes no difference.
+    samples.col(1) << 5 + 1e-14, 5, 5 + 1e-14, 5 + 2e-14;
+    const auto rounded = summarizeNull(observed, samples, 9);
+    QVERIFY(std::isnan(rounded.z[1]));
+    QCOMPARE(rounded.p[1], 1.0);
 }
 
 void TestAnalysisNulls::pValuesAreUniformUnderTheNull() {
@@ -83,13 +113,8 @@ void TestAnalysisNulls::pValuesAreUniformUnderTheNull() {
             paths.push_back(path);
         }
         const auto view = viewOf(paths);
-        Progress progress;
-        PcaOptions options;
-        options.components = 2;
-        const VectorD observed = pca(view, options, progress).basis.explained;
-        const auto samples = pcaExplainedOnSurrogates(
-            view, NullKind::SignFlip, 2, {repeats, static_cast<std::uint64_t>(trial), 2}, progress);
-        ps.push_back(summarizeNull(observed, samples, 0).pUpper[0]);
+        const auto e = explained(view, NullKind::SignFlip, 2, repeats, static_cast<std::uint64_t>(trial));
+        ps.push_back(summarizeNull(e.observed, e.samples, 0).pUpper[0]);
     }
     std::sort(ps.begin(), ps.end());
     // Kolmogorov-Smirnov against the uniform law on 1/40 .. 40/40; 1.63 / sqrt(n) is its 1 % point, 1/40 the
@@ -105,18 +130,16 @@ void TestAnalysisNulls::threadsDoNotChangeTheNull() {
     std::vector<MatrixD> paths;
     for (int n = 0; n < 8; ++n) paths.push_back(walk(12, 6, static_cast<std::uint64_t>(n)));
     const auto view = viewOf(paths);
-    Progress progress;
     for (const auto name : nullNames()) {
         const NullKind kind = *parseNull(name);
-        const auto one = pcaExplainedOnSurrogates(view, kind, 3, {10, 5, 1}, progress);
-        const auto three = pcaExplainedOnSurrogates(view, kind, 3, {10, 5, 3}, progress);
-        QVERIFY(one == three);
-        NullOptions streaming{10, 5, 2};
-        streaming.memoryBytes = 0;
-        QVERIFY(pcaExplainedOnSurrogates(view, kind, 3, streaming, progress) == one);
+        const auto one = explained(view, kind, 3, 10, 5, 1);
+        QVERIFY(one.samples == explained(view, kind, 3, 10, 5, 3).samples);
+        // Without memory rows are read anew one by one, and sums are made in other pieces.
+        const auto streaming = explained(view, kind, 3, 10, 5, 2, 0);
+        QVERIFY((one.samples - streaming.samples).cwiseAbs().maxCoeff() < 1e-13);
+        QVERIFY((one.observed - streaming.observed).cwiseAbs().maxCoeff() < 1e-13);
     }
-    QVERIFY_EXCEPTION_THROWN(pcaExplainedOnSurrogates(view, NullKind::SignFlip, 3, {0, 5, 1}, progress),
-                             Error);
+    QVERIFY_EXCEPTION_THROWN(explained(view, NullKind::SignFlip, 3, 0, 5), Error);
 }
 
 void TestAnalysisNulls::aCurvedPathIsNoWalk() {
@@ -133,12 +156,8 @@ void TestAnalysisNulls::aCurvedPathIsNoWalk() {
         paths.push_back(path);
     }
     const auto view = viewOf(paths);
-    Progress progress;
-    PcaOptions options;
-    options.components = 2;
-    const VectorD observed = pca(view, options, progress).basis.explained;
-    const auto samples = pcaExplainedOnSurrogates(view, NullKind::SignFlip, 2, {99, 1, 0}, progress);
-    QCOMPARE(summarizeNull(observed, samples, 1).pUpper[0], 0.01);
+    const auto e = explained(view, NullKind::SignFlip, 2, 99, 1);
+    QCOMPARE(summarizeNull(e.observed, e.samples, 1).pUpper[0], 0.01);
 }
 
 QTEST_APPLESS_MAIN(TestAnalysisNulls)

@@ -1,0 +1,129 @@
+// Rotation, correlation and motion of the size of a 7B model's trace. Reported beside what the machine can
+// do: correlation as a share of a double-precision matrix product of the same run, motion as bytes of float32
+// trace a second, rotation as time a value. Threads: RHEO_THREADS, or one a core.
+#define EIGEN_USE_BLAS
+#include <benchmark/benchmark.h>
+
+#include <Eigen/Core>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+
+#include "core/analysis/analyze.h"
+#include "core/base/random.h"
+
+using namespace rheo;
+
+namespace {
+
+int threads() {
+    const char* asked = std::getenv("RHEO_THREADS");
+    return asked == nullptr ? 0 : std::atoi(asked);
+}
+
+/// Random walks; `coarse` ones keep 8 bits of mantissa, as bfloat16 traces do.
+TraceView walks(std::int64_t rows, std::int64_t points, std::int64_t units, bool coarse = false) {
+    Array3F states(rows, points, units);
+    RandomStream random(1);
+    for (auto& x : states.data) x = static_cast<float>(random.uniform() - 0.5);
+    for (std::int64_t n = 0; n < rows; ++n)
+        for (std::int64_t p = 0; p < points; ++p)
+            for (std::int64_t u = 0; u < units; ++u) {
+                float& x = states.at(n, p)[u];
+                if (p > 0) x += states.at(n, p - 1)[u];
+                int exponent = 0;
+                if (coarse && x != 0) {
+                    const float fraction = std::frexp(x, &exponent);
+                    x = std::ldexp(std::round(fraction * 256) / 256, exponent);
+                }
+            }
+    TraceInfo info;
+    info.units = units;
+    for (std::int64_t p = 0; p < points; ++p) info.points.push_back({static_cast<int>(p), Site::Unnamed});
+    for (std::int64_t n = 0; n < rows; ++n) info.rows.push_back({static_cast<std::int32_t>(n), 0, -1});
+    TraceView view;
+    view.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(states));
+    return view;
+}
+
+double gemmFlops() {
+    const Eigen::MatrixXd a = Eigen::MatrixXd::Random(1024, 1024), b = Eigen::MatrixXd::Random(1024, 1024);
+    Eigen::MatrixXd c(1024, 1024);
+    c.noalias() = a * b;
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 10; ++i) c.noalias() = a * b;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    benchmark::DoNotOptimize(c.data());
+    return 10 * 2.0 * 1024 * 1024 * 1024 / seconds;
+}
+
+/// Runs the analysis as often as the benchmark asks; seconds of one.
+double timeAnalysis(benchmark::State& state, const TraceView& view, AnalysisOptions options) {
+    options.threads = threads();
+    options.memoryBytes = std::size_t{4} << 30;
+    double seconds = 0;
+    for (auto _ : state) {
+        Progress progress;
+        const auto start = std::chrono::steady_clock::now();
+        benchmark::DoNotOptimize(analyze(view, options, progress));
+        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    return seconds / static_cast<double>(state.iterations());
+}
+
+/// Rotation beside `repeats` surrogates.
+void rotation(benchmark::State& state, std::int64_t points, std::int64_t units, int repeats, NullKind null,
+              bool coarse) {
+    const auto view = walks(1000, points, units, coarse);
+    AnalysisOptions options;
+    options.rotation.emplace();
+    options.nulls = {null};
+    options.repeats = repeats;
+    const double seconds = timeAnalysis(state, view, options);
+    state.counters["ns_a_value"] =
+        seconds * 1e9 / (1000.0 * static_cast<double>(points * units) * (repeats + 1));
+}
+BENCHMARK_CAPTURE(rotation, wide_sign_flip_200, 65, 4096, 200, NullKind::SignFlip, false)
+    ->Iterations(1)
+    ->Unit(benchmark::kSecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(rotation, sign_flip, 65, 1024, 10, NullKind::SignFlip, false)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(rotation, sign_flip_coarse, 65, 1024, 10, NullKind::SignFlip, true)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(rotation, depth_shuffle, 65, 1024, 10, NullKind::DepthShuffle, false)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(rotation, gaussian_walk, 65, 1024, 10, NullKind::GaussianWalk, false)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(rotation, few_units, 9, 5, 10, NullKind::SignFlip, false)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+void correlation(benchmark::State& state) {
+    const auto view = walks(1000, 65, 1024);
+    AnalysisOptions options;
+    options.correlation.emplace();
+    const double gemm = gemmFlops();
+    const double seconds = timeAnalysis(state, view, options);
+    const double flops = 1000.0 * 1024 * 65 * 66;  // products of each pair of points, and their sums
+    state.counters["GFLOP/s"] = flops / seconds / 1e9;
+    state.counters["share_of_gemm"] = flops / seconds / gemm;
+}
+BENCHMARK(correlation)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+void motion(benchmark::State& state) {
+    const auto view = walks(1000, 65, 1024);
+    AnalysisOptions options;
+    options.motion.emplace();
+    const double seconds = timeAnalysis(state, view, options);
+    state.counters["GB/s"] = 1000.0 * 65 * 1024 * sizeof(float) / seconds / 1e9;
+}
+BENCHMARK(motion)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+}  // namespace
+
+BENCHMARK_MAIN();

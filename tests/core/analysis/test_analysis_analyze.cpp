@@ -1,0 +1,281 @@
+// Statistics together and beside their surrogates: the same numbers as one by one, whatever the threads and
+// the memory, and p-values that are uniform where the null holds.
+#include <QtTest>
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "core/analysis/analyze.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "golden.h"
+#include "traces.h"
+
+using namespace rheo;
+
+namespace {
+
+AnalysisOptions everything() {
+    AnalysisOptions options;
+    options.density.emplace();
+    options.correlation.emplace();
+    options.motion.emplace();
+    options.rotation.emplace();
+    options.mutualInformation.emplace();
+    options.pca.emplace();
+    options.threads = 2;
+    return options;
+}
+
+Analysis run(const TraceView& view, const AnalysisOptions& options, const EachSurrogate& each = {}) {
+    Progress progress;
+    return analyze(view, options, progress, each);
+}
+
+/// The names of what differs by more than `tolerance`.
+QStringList differences(const Analysis& a, const Analysis& b, double tolerance) {
+    QStringList names;
+    const auto compare = [&](const QString& name, const MatrixD& x, const MatrixD& y) {
+        if (!(golden::difference(x, y) <= tolerance)) names << name;
+    };
+    const auto one = curvesOf(a.observed), other = curvesOf(b.observed);
+    for (std::size_t i = 0; i < one.size(); ++i)
+        compare(QString::fromStdString(one[i].dataset), one[i].values, other.at(i).values);
+    const Statistics &s = a.observed, &t = b.observed;
+    compare("density maps", s.density->activeFraction, t.density->activeFraction);
+    compare("density means", s.density->mean, t.density->mean);
+    compare("participation", s.density->participationRatio, t.density->participationRatio);
+    compare("r", s.correlation->r, t.correlation->r);
+    compare("matrix", s.correlation->matrix, t.correlation->matrix);
+    compare("quantiles", s.motion->norm.quantiles, t.motion->norm.quantiles);
+    compare("histogram", s.rotation->windingHistogram.counts, t.rotation->windingHistogram.counts);
+    compare("mi", s.mutualInformation->mi, t.mutualInformation->mi);
+    compare("components", s.pca->basis.components, t.pca->basis.components);
+    for (std::size_t i = 0; i < a.nulls.size(); ++i) {
+        const QString name = QString("%1 of %2").arg(a.nulls[i].null.c_str(), a.nulls[i].dataset.c_str());
+        compare(name, a.nulls[i].summary.mean, b.nulls.at(i).summary.mean);
+        compare(name, a.nulls[i].summary.p, b.nulls.at(i).summary.p);
+    }
+    return names;
+}
+
+/// Largest distance of the p-values from the uniform law, by Kolmogorov and Smirnov.
+double distanceFromUniform(std::vector<double> ps) {
+    std::sort(ps.begin(), ps.end());
+    double worst = 0;
+    for (std::size_t i = 0; i < ps.size(); ++i)
+        worst =
+            std::max(worst, std::abs((static_cast<double>(i) + 1) / static_cast<double>(ps.size()) - ps[i]));
+    return worst;
+}
+
+}  // namespace
+
+class TestAnalysisAnalyze : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void togetherAsOneByOne_data();
+    void togetherAsOneByOne();
+    void threadsAndMemoryDoNotMatter_data();
+    void threadsAndMemoryDoNotMatter();
+    void everyCurveHasItsNull();
+    void surrogatesComeOneByOne();
+    void pValuesAreUniformUnderTheNull_data();
+    void pValuesAreUniformUnderTheNull();
+    void whatIsNotDefinedIsRefused();
+    void aStopIsHeeded();
+};
+
+void TestAnalysisAnalyze::togetherAsOneByOne_data() {
+    QTest::addColumn<bool>("rms");
+    QTest::newRow("raw") << false;
+    QTest::newRow("rms") << true;
+}
+
+void TestAnalysisAnalyze::togetherAsOneByOne() {
+    QFETCH(bool, rms);
+    auto view = golden::view(rms ? Scaling::Rms : Scaling::Raw);
+    view.points = {1, 2, 4, 7, 8};
+    view.maskedUnits = {3, 20};
+    const auto a = run(view, everything()).observed;
+    Progress progress;
+    QVERIFY(a.density->activeFraction == density(view, {}, progress).activeFraction);
+    QVERIFY(a.density->participationRatio == density(view, {}, progress).participationRatio);
+    QVERIFY(golden::difference(a.correlation->matrix, correlation(view, {}, progress).matrix) == 0);
+    QVERIFY(a.motion->turningAngle.quantiles == motion(view, {}, progress).turningAngle.quantiles);
+    QVERIFY(golden::difference(a.rotation->winding, rotation(view, {}, progress).winding) == 0);
+    QVERIFY(golden::difference(a.mutualInformation->mi, mutualInformation(view, {}, progress).mi) == 0);
+    QVERIFY(a.pca->basis.components == pca(view, {}, progress).basis.components);
+    QVERIFY(a.pca->scores.data == pca(view, {}, progress).scores.data);
+}
+
+void TestAnalysisAnalyze::threadsAndMemoryDoNotMatter_data() {
+    QTest::addColumn<int>("threads");
+    QTest::addColumn<qulonglong>("memory");
+    QTest::newRow("one thread") << 1 << (qulonglong{1} << 30);
+    QTest::newRow("no memory") << 2 << qulonglong{1};
+    QTest::newRow("little memory") << 3 << qulonglong{600000};
+}
+
+void TestAnalysisAnalyze::threadsAndMemoryDoNotMatter() {
+    QFETCH(int, threads);
+    QFETCH(qulonglong, memory);
+    auto states = traces::walks(30, 6, 70, 1);
+    states.at(4, 2)[1] = NAN;
+    auto view = traces::view(states);
+    view.scaling = Scaling::Rms;
+    view.points = {0, 1, 3, 4, 5};
+    AnalysisOptions options = everything();
+    for (const auto name : nullNames()) options.nulls.push_back(*parseNull(name));
+    options.repeats = 4;
+    const auto a = run(view, options);
+    options.threads = threads;
+    options.memoryBytes = memory;
+    const auto wrong = differences(a, run(view, options), 1e-9);  // sums are made in other pieces
+    QVERIFY2(wrong.isEmpty(), qPrintable(wrong.join(", ")));
+}
+
+void TestAnalysisAnalyze::everyCurveHasItsNull() {
+    const auto view = traces::view(traces::walks(20, 6, 10, 2));
+    AnalysisOptions options = everything();
+    options.nulls = {NullKind::SignFlip, NullKind::RandomBasis};
+    options.repeats = 19;
+    options.seed = 7;
+    const auto a = run(view, options);
+    const auto curves = curvesOf(a.observed);
+    QCOMPARE(curves.size(), 22u);  // no blocks here
+    QCOMPARE(a.nulls.size(), 2 * curves.size());
+    for (std::size_t i = 0; i < a.nulls.size(); ++i) {
+        const auto& null = a.nulls[i];
+        const auto& curve = curves[i % curves.size()];
+        QCOMPARE(null.null, std::string(i < curves.size() ? "sign_flip" : "random_basis"));
+        QVERIFY(null.statistic == curve.statistic && null.dataset == curve.dataset);
+        QCOMPARE(null.summary.mean.size(), curve.values.size());
+        QCOMPARE(null.summary.repeats, 19);
+        QCOMPARE(null.summary.seed, std::uint64_t{7});
+        QVERIFY(null.summary.p.minCoeff() >= 0.05 && null.summary.p.maxCoeff() <= 1);
+        QVERIFY((null.summary.low.array() <= null.summary.high.array()).all());
+        // A rotated basis keeps all that is about whole states.
+        const bool geometry = null.statistic == "motion" || null.statistic == "pca";
+        if (i >= curves.size() && geometry)
+            QVERIFY2(
+                golden::difference(null.summary.mean, curve.values) < 1e-9 && null.summary.p.minCoeff() == 1,
+                curve.dataset.c_str());
+    }
+}
+
+void TestAnalysisAnalyze::surrogatesComeOneByOne() {
+    const auto view = traces::view(traces::walks(10, 5, 12, 3));
+    AnalysisOptions options;
+    options.motion.emplace();
+    options.nulls = {NullKind::IncrementShuffle, NullKind::RowShuffle};
+    options.repeats = 3;
+    for (const std::size_t memory : {std::size_t{1} << 30, std::size_t{1}}) {
+        options.memoryBytes = memory;
+        QStringList order;
+        const auto a = run(view, options, [&](NullKind null, int repeat, const Statistics& s) {
+            order << QString("%1 %2").arg(nullName(null)[0]).arg(repeat);
+            QVERIFY(s.motion && !s.pca && !s.rotation);
+            // Each row keeps its steps, so the mean speed over steps and rows is that of the trace.
+            QVERIFY(std::abs(s.motion->pathLength - s.motion->speed.mean.sum()) < 1e-9);
+        });
+        QCOMPARE(order.join(","), QString("i 0,i 1,i 2,r 0,r 1,r 2"));
+        // row_shuffle keeps each step over rows, and so its mean speed.
+        for (const auto& null : a.nulls)
+            if (null.null == "row_shuffle" && null.dataset == "speed")
+                QVERIFY(golden::difference(null.summary.mean, a.observed.motion->speed.mean) < 1e-12);
+    }
+}
+
+void TestAnalysisAnalyze::pValuesAreUniformUnderTheNull_data() {
+    QTest::addColumn<QString>("null");
+    for (const char* name :
+         {"sign_flip", "increment_shuffle", "gaussian_walk", "row_shuffle", "depth_shuffle"})
+        QTest::newRow(name) << name;
+}
+
+void TestAnalysisAnalyze::pValuesAreUniformUnderTheNull() {
+    // Data that the null could have drawn: independent Gaussian walks from zero (for depth_shuffle,
+    // independent values), and the p-values of one statistic of each kind over 100 fixed seeds. The variance
+    // that gaussian_walk keeps is itself estimated, and its surrogates are drawn about it: what depends on
+    // sizes of steps, as speed does, would be judged too strictly there, and is left out.
+    QFETCH(QString, null);
+    constexpr int trials = 100, repeats = 19;
+    const bool order = null == "depth_shuffle";
+    std::map<std::string, std::vector<double>> ps;
+    for (int trial = 0; trial < trials; ++trial) {
+        const auto seed = static_cast<std::uint64_t>(500 + trial);
+        const auto view =
+            traces::view(order ? traces::gaussian(24, 8, 5, seed) : traces::walks(24, 8, 5, seed, true));
+        AnalysisOptions options;
+        options.correlation.emplace();
+        options.motion.emplace();
+        options.rotation.emplace();
+        options.nulls = {*parseNull(null.toStdString())};
+        options.repeats = repeats;
+        options.seed = static_cast<std::uint64_t>(trial);
+        options.threads = 1;
+        for (const auto& n : run(view, options).nulls) {
+            // One value of each curve: those of one trace depend on each other.
+            const Eigen::Index at = n.summary.pUpper.size() / 2;
+            const std::string name = n.statistic + "/" + n.dataset;
+            if (name == "correlation/mean" || name == "motion/turning_angle" || name == "rotation/turning" ||
+                name == "rotation/winding")
+                ps[name].push_back(n.summary.pUpper[at]);
+        }
+    }
+    QCOMPARE(ps.size(), 4u);
+    for (const auto& [name, values] : ps) {
+        // 1.95 / sqrt(n) is the 0.1 % point (four statistics, five nulls); 1/20 is the grain of the p-values.
+        const double worst = distanceFromUniform(values);
+        QVERIFY2(worst < 1.95 / std::sqrt(double(trials)) + 1.0 / (repeats + 1),
+                 qPrintable(QString("%1: %2").arg(name.c_str()).arg(worst)));
+    }
+}
+
+void TestAnalysisAnalyze::whatIsNotDefinedIsRefused() {
+    const auto refusal = [](const TraceView& view, const AnalysisOptions& options) {
+        try {
+            run(view, options);
+        } catch (const Error& e) {
+            return QString(e.what());
+        }
+        return QString();
+    };
+    auto view = traces::view(traces::walks(4, 5, 3, 1));
+    view.points = {2};
+    AnalysisOptions options;
+    options.rotation.emplace();
+    QVERIFY(refusal(view, options).contains("rotation needs at least 3 points, and there is 1"));
+    options = {};
+    options.correlation.emplace();
+    QVERIFY(refusal(view, options).contains("correlation needs"));
+    options = {};
+    options.pca.emplace();
+    options.nulls = {NullKind::SignFlip};
+    QVERIFY(refusal(view, options).contains("sign_flip needs at least 2 points"));
+    view.points = {};
+    view.rows = {1};
+    options.nulls = {NullKind::GaussianWalk};
+    QVERIFY(refusal(view, options).contains("gaussian_walk needs at least 2 rows"));
+    view.rows = {};
+    options.repeats = 0;
+    QVERIFY(refusal(view, options).contains("repeats"));
+}
+
+void TestAnalysisAnalyze::aStopIsHeeded() {
+    AnalysisOptions options = everything();
+    options.nulls = {NullKind::GaussianWalk, NullKind::RandomBasis};
+    options.repeats = 1000;
+    const auto view = traces::view(traces::walks(60, 9, 40, 4));
+    std::stop_source source;
+    // Stopped from the first report of work on: an end comes at all only if the long loops look.
+    Progress progress(source.get_token(), [&](const ProgressReport& report) {
+        if (report.fraction > 0.06) source.request_stop();
+    });
+    options.memoryBytes = std::size_t{1} << 24;
+    QVERIFY_EXCEPTION_THROWN(analyze(view, options, progress), Cancelled);
+}
+
+QTEST_APPLESS_MAIN(TestAnalysisAnalyze)
+#include "test_analysis_analyze.moc"
