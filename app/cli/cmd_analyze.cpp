@@ -3,14 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "app/cli/commands.h"
-#include "core/analysis/density.h"
-#include "core/analysis/nulls.h"
-#include "core/analysis/pca.h"
+#include "core/analysis/analyze.h"
 #include "core/base/error.h"
 #include "core/session/results_file.h"
 #include "core/trace/trace_reader.h"
@@ -18,6 +16,8 @@
 namespace rheo::cli {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 struct Options {
     std::string trace;
@@ -30,19 +30,89 @@ struct Options {
     std::string points = "all";
     std::string maskUnits;
     std::string memory = "1G";
-    DensityParameters density;
-    PcaOptions pca;
+    double epsilon = 0.1;
+    int components = 10;
+    std::string estimator = "ksg";
+    bool perRow = false;
 };
 
+/// The words of a comma list, each once.
 std::vector<std::string> words(const std::string& list) {
     std::vector<std::string> found;
     std::stringstream in(list);
     for (std::string word; std::getline(in, word, ',');)
-        if (!word.empty()) found.push_back(word);
+        if (!word.empty() && std::find(found.begin(), found.end(), word) == found.end())
+            found.push_back(word);
     return found;
 }
 
-constexpr const char* builtStatistics[] = {"density", "pca"};
+/// Sets what the command line asks for, and says of each statistic how it will be made.
+AnalysisOptions makeAnalysis(const Options& options, const Common& common,
+                             std::map<std::string, std::string>& records) {
+    AnalysisOptions analysis;
+    analysis.repeats = options.repeats;
+    analysis.seed = common.seed;
+    analysis.threads = common.threads;
+    analysis.memoryBytes = parseBytes(options.memory);
+    const auto with = [&](const char* name, const Json& record) { records[name] = record.dump(); };
+    const auto statistics = words(options.statistics);
+    if (statistics.empty()) throw Error(ErrorCode::InvalidArgument, "--stat names no statistic");
+    for (const auto& name : statistics) {
+        if (name == "density") {
+            analysis.density.emplace().epsilon = options.epsilon;
+            with("density", {{"eps", options.epsilon}});
+        } else if (name == "correlation") {
+            analysis.correlation.emplace();
+        } else if (name == "motion") {
+            analysis.motion.emplace();
+        } else if (name == "mutual_information") {
+            auto& information = analysis.mutualInformation.emplace();
+            information.seed = common.seed;
+            information.estimator = options.estimator == "bins" ? MutualInformationEstimator::Bins
+                                                                : MutualInformationEstimator::Ksg;
+            Json record{{"mi", options.estimator}};
+            if (options.estimator == "ksg") record["neighbours"] = information.neighbours;
+            with("mutual_information", record);
+        } else if (name == "rotation") {
+            analysis.rotation.emplace().perRow = options.perRow;
+            with("rotation", {{"per_row", options.perRow}});
+        } else if (name == "pca") {
+            analysis.pca.emplace().components = options.components;
+            with("pca", {{"components", options.components}, {"pca", "pooled"}});
+        } else {
+            throw Error(ErrorCode::Unsupported,
+                        fmt::format("statistic '{}' is not built; there are density, correlation, motion, "
+                                    "mutual_information, rotation, pca",
+                                    name),
+                        name);
+        }
+    }
+    for (const auto& name : words(options.nulls)) {
+        const auto null = parseNull(name);
+        if (!null)
+            throw Error(
+                ErrorCode::Unsupported,
+                fmt::format("null '{}' is not built; there are {}", name, fmt::join(nullNames(), ", ")),
+                name);
+        analysis.nulls.push_back(*null);
+    }
+    return analysis;
+}
+
+/// An option that means nothing without its statistic is a mistake to be told of.
+void refuseIdle(const CLI::App& command, const AnalysisOptions& analysis) {
+    const auto refuse = [&](const char* option, bool used, const char* statistic) {
+        if (command.count(option) > 0 && !used)
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("{} is about {}, which --stat does not name", option, statistic));
+    };
+    refuse("--eps", analysis.density.has_value(), "density");
+    refuse("--mi", analysis.mutualInformation.has_value(), "mutual_information");
+    refuse("--per-row", analysis.rotation.has_value(), "rotation");
+    refuse("--components", analysis.pca.has_value(), "pca");
+    if (command.count("--repeats") > 0 && analysis.nulls.empty())
+        throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
+}
 
 TraceView makeView(const Options& options) {
     TraceView view;
@@ -69,90 +139,65 @@ TraceView makeView(const Options& options) {
     return view;
 }
 
-int run(const Options& asked, Common& common) {
-    const auto started = std::chrono::steady_clock::now();
-    Options options = asked;
-    if (!options.add) options.out.refuseEarly();
-    const auto statistics = words(options.statistics);
-    for (const auto& name : statistics)
-        if (std::find(std::begin(builtStatistics), std::end(builtStatistics), name) ==
-            std::end(builtStatistics))
-            throw Error(ErrorCode::Unsupported,
-                        fmt::format("statistic '{}' is not built; there are {}", name,
-                                    fmt::join(builtStatistics, ", ")),
-                        name);
-    std::vector<NullKind> nulls;
-    for (const auto& name : words(options.nulls)) {
-        const auto null = parseNull(name);
-        if (!null)
-            throw Error(
-                ErrorCode::Unsupported,
-                fmt::format("null '{}' is not built; there are {}", name, fmt::join(nullNames(), ", ")),
-                name);
-        nulls.push_back(*null);
+/// What a person wants to see at once: curves along depth by their ends, those of units by their mean.
+void summarize(const Analysis& analysis, const Console& console) {
+    for (const auto& curve : curvesOf(analysis.observed)) {
+        const auto inShort = [&](const VectorD& values) {
+            const double first = values[0], last = values[values.size() - 1];
+            if (values.size() == 1) return fmt::format("{:.4g}", first);
+            if (curve.statistic != "rotation") return fmt::format("{:.4g} to {:.4g}", first, last);
+            const auto defined = values.array() == values.array();
+            return fmt::format("mean {:.4g}",
+                               defined.select(values, 0).sum() / static_cast<double>(defined.count()));
+        };
+        console.say(fmt::format("{}/{}: {}", curve.statistic, curve.dataset, inShort(curve.values)));
+        for (const auto& null : analysis.nulls)
+            if (null.statistic == curve.statistic && null.dataset == curve.dataset)
+                console.say(fmt::format("  {:<18} {}, p < 0.05 at {} of {}", null.null,
+                                        inShort(null.summary.mean), (null.summary.p.array() < 0.05).count(),
+                                        null.summary.p.size()));
     }
-    const bool wantsPca = std::find(statistics.begin(), statistics.end(), "pca") != statistics.end();
-    const bool wantsDensity = std::find(statistics.begin(), statistics.end(), "density") != statistics.end();
-    if (!nulls.empty() && !wantsPca) common.console.warn("nulls are built for pca, which was not asked for");
+}
 
+std::int64_t excludedRows(const Statistics& s) {
+    if (s.density) return s.density->excludedRows;
+    if (s.correlation) return s.correlation->excludedRows;
+    if (s.motion) return s.motion->excludedRows;
+    if (s.mutualInformation) return s.mutualInformation->excludedRows;
+    if (s.rotation) return s.rotation->excludedRows;
+    return s.pca ? s.pca->excludedRows : 0;
+}
+
+int run(const Options& options, const CLI::App& command, Common& common) {
+    const auto started = std::chrono::steady_clock::now();
+    if (!options.add) options.out.refuseEarly();
+    StatisticRecord record;
+    const AnalysisOptions asked = makeAnalysis(options, common, record.options);
+    refuseIdle(command, asked);
     const TraceView view = makeView(options);
-    if (view.scaling == Scaling::Raw && wantsPca && options.pca.components < 3)
+    record.seed = common.seed;
+    record.scaling = view.scaling;
+    record.maskedUnits = view.maskedUnits;
+    if (asked.pca && options.components < 3)
         common.console.warn("fewer than 3 components cannot be drawn as trajectories");
-    options.pca.memoryBytes = parseBytes(options.memory);
-    options.pca.threads = options.density.threads = common.threads;
 
     const ResultsSource source = makeResultsSource(view, options.trace);
     ResultsWriter writer = options.add
                                ? ResultsWriter::add(options.out.path, source)
                                : ResultsWriter::create(options.out.path, source, options.out.ifExists());
-    StatisticRecord record;
-    record.seed = common.seed;
-    record.scaling = view.scaling;
-    record.maskedUnits = view.maskedUnits;
-
-    // The nulls are the dear part: they get the larger share of the bar.
     Progress progress = common.console.progress();
-    const double perPca = wantsPca ? 0.2 : 0, perDensity = wantsDensity ? 0.2 : 0;
-    std::int64_t excluded = 0;
-    if (wantsDensity) {
-        Progress part = progress.part(0, perDensity);
-        const DensityResult result = density(view, options.density, part);
-        excluded = result.excludedRows;
-        record.options = nlohmann::ordered_json{{"eps", options.density.epsilon}}.dump();
-        writer.write(result, record, options.out.force);
-    }
-    if (wantsPca) {
-        Progress part = progress.part(perDensity, perDensity + perPca);
-        const PcaResult result = pca(view, options.pca, part);
-        excluded = result.excludedRows;
-        std::vector<NamedNull> summaries;
-        for (std::size_t i = 0; i < nulls.size(); ++i) {
-            const double from = perDensity + perPca, width = (1 - from) / static_cast<double>(nulls.size());
-            Progress null = progress.part(from + width * static_cast<double>(i),
-                                          from + width * static_cast<double>(i + 1));
-            const NullOptions how{options.repeats, common.seed, common.threads, options.pca.memoryBytes / 2};
-            const MatrixD samples = pcaExplainedOnSurrogates(
-                view, nulls[i], static_cast<int>(result.basis.components.rows()), how, null);
-            summaries.push_back({std::string(nullName(nulls[i])),
-                                 summarizeNull(result.basis.explained, samples, common.seed)});
-        }
-        record.options =
-            nlohmann::ordered_json{{"components", options.pca.components}, {"pca", "pooled"}}.dump();
-        writer.write(result, summaries, record, options.out.force);
-        const auto shown = std::min<Eigen::Index>(3, result.basis.explained.size());
-        common.console.say(fmt::format("first {} components: {:.1f} % of the variance", shown,
-                                       100 * result.basis.explained.head(shown).sum()));
-        for (const auto& null : summaries)
-            common.console.say(fmt::format("  {:<18} {:.1f} % (mean of {} repeats)", null.name,
-                                           100 * null.summary.mean.head(shown).sum(), null.summary.repeats));
-    }
+    const Analysis analysis = analyze(view, asked, progress);
+    progress.setStage("writing " + options.out.path);
+    writer.write(analysis.observed, analysis.nulls, record, options.out.force);
     writer.commit();
+
+    summarize(analysis, common.console);
+    const std::int64_t excluded = excludedRows(analysis.observed);
     if (excluded > 0)
         common.console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
                                         excluded, view.rowCount()));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    common.console.say(
-        fmt::format("{}: {} in {:.1f} s", options.out.path, fmt::join(statistics, ", "), seconds));
+    common.console.say(fmt::format("{}: {} in {:.1f} s", options.out.path, options.statistics, seconds));
     common.console.result(
         {{"out", options.out.path}, {"rows", view.rowCount() - excluded}, {"seconds", seconds}});
     return 0;
@@ -164,10 +209,14 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("analyze", "statistics of a trace, each beside its nulls");
     auto options = std::make_shared<Options>();
     command->add_option("trace", options->trace, "a trace file")->required()->type_name("T.rheo.h5");
-    command->add_option("--stat", options->statistics, "comma list: density, pca")->required();
+    command
+        ->add_option("--stat", options->statistics,
+                     "comma list: density, correlation, motion, mutual_information, rotation, pca")
+        ->required();
     options->out.addTo(*command, "the results (HDF5)");
     command->add_flag("--add", options->add, "add to results of the same trace");
-    command->add_option("--null", options->nulls, "comma list: depth_shuffle, increment_shuffle, sign_flip");
+    command->add_option("--null", options->nulls,
+                        fmt::format("comma list: {}", fmt::join(nullNames(), ", ")));
     command->add_option("--repeats", options->repeats, "surrogates of each null")
         ->check(CLI::Range(1, 1000000));
     command->add_option("--scaling", options->scaling, "raw or rms");
@@ -175,12 +224,18 @@ void addAnalyze(CLI::App& app, Command& chosen) {
                         "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
     command->add_option("--mask-units", options->maskUnits, "units to leave out")->type_name("3,17");
     command
-        ->add_option("--eps", options->density.epsilon, "a unit is active above this share of the row's RMS")
+        ->add_option("--eps", options->epsilon,
+                     "a unit is active above this share of the row's RMS (density)")
         ->check(CLI::NonNegativeNumber);
-    command->add_option("--components", options->pca.components, "of the PCA")->check(CLI::Range(1, 65536));
+    command->add_option("--components", options->components, "of the PCA")->check(CLI::Range(1, 65536));
+    command->add_option("--mi", options->estimator, "estimator of mutual information: ksg or bins")
+        ->check(CLI::IsMember({"ksg", "bins"}));
+    command->add_flag("--per-row", options->perRow,
+                      "keep the turning number of each row and unit (rotation)");
     command->add_option("--memory", options->memory, "what may be held beside the results")->type_name("2G");
-    command->callback(
-        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+    command->callback([options, command, &chosen] {
+        chosen = [options, command](Common& common) { return run(*options, *command, common); };
+    });
 }
 
 }  // namespace rheo::cli

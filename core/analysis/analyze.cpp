@@ -124,8 +124,8 @@ private:
 
 }  // namespace
 
-std::vector<Curve> curvesOf(const Statistics& statistics) {
-    std::vector<Curve> curves;
+std::vector<StatisticCurve> curvesOf(const Statistics& statistics) {
+    std::vector<StatisticCurve> curves;
     const auto add = [&](const char* statistic, const char* dataset, const VectorD& values) {
         curves.push_back({statistic, dataset, values});
     };
@@ -163,7 +163,7 @@ std::vector<Curve> curvesOf(const Statistics& statistics) {
         add("mutual_information", "mean_excess", r->meanExcess);
     }
     if (const auto& r = statistics.pca) add("pca", "explained", r->basis.explained);
-    std::erase_if(curves, [](const Curve& curve) { return curve.values.size() == 0; });
+    std::erase_if(curves, [](const StatisticCurve& curve) { return curve.values.size() == 0; });
     return curves;
 }
 
@@ -186,8 +186,8 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
         std::max<std::int64_t>(1, static_cast<std::int64_t>(options.memoryBytes / 4 / perBundle));
     Bundle observed(source, options, true);
     Analysis analysis;
-    std::vector<Curve> curves;     // of one surrogate
-    std::vector<MatrixD> samples;  // [null, curve]: [repeat, value]
+    std::vector<StatisticCurve> curves;  // of one surrogate
+    std::vector<MatrixD> samples;        // [null, curve]: [repeat, value]
     for (std::int64_t first = 0; first == 0 || first < surrogates; first += atOnce) {
         const std::int64_t count = std::min(atOnce, surrogates - first);
         if (surrogates == 0)
@@ -233,10 +233,10 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
         }
     }
     analysis.observed = observed.finish(last);
-    const std::vector<Curve> seen = curvesOf(analysis.observed);
+    const std::vector<StatisticCurve> seen = curvesOf(analysis.observed);
     for (std::size_t i = 0; i < samples.size(); ++i) {
         progress.check();
-        const Curve& curve = seen[i % seen.size()];
+        const StatisticCurve& curve = seen[i % seen.size()];
         analysis.nulls.push_back({std::string(nullName(options.nulls[i / seen.size()])), curve.statistic,
                                   curve.dataset, summarizeNull(curve.values, samples[i], options.seed)});
     }

@@ -46,13 +46,13 @@ struct Statistics {
 };
 
 /// A curve that surrogates have as well, by the names of the definitions ("correlation", "mean").
-struct Curve {
+struct StatisticCurve {
     std::string statistic, dataset;
     VectorD values;
 };
 /// All of them: what is defined along depth or for each unit, and single numbers as one value. Maps of points
 /// and units, matrices and the participation ratio have no null.
-std::vector<Curve> curvesOf(const Statistics& statistics);
+std::vector<StatisticCurve> curvesOf(const Statistics& statistics);
 
 struct CurveNull {
     std::string null;  ///< "sign_flip"

@@ -76,19 +76,19 @@ MatrixD matrixOf(const Json& options, const char* key) {
     return matrix;
 }
 
-const StoredPca& requirePca(const Results& results) {
-    if (!results.pca)
+const PcaResult& requirePca(const Results& results) {
+    if (!results.statistics.pca)
         throw Error(ErrorCode::NotFound, "these results hold no PCA; make one with rheo analyze --stat pca",
                     results.source.path);
-    return *results.pca;
+    return *results.statistics.pca;
 }
 
 const DensityResult& requireDensity(const Results& results) {
-    if (!results.density)
+    if (!results.statistics.density)
         throw Error(ErrorCode::NotFound,
                     "these results hold no density; compute it with rheo analyze --stat density",
                     results.source.path);
-    return *results.density;
+    return *results.statistics.density;
 }
 
 }  // namespace
@@ -190,7 +190,7 @@ std::vector<std::string> rowLabels(const TraceInfo& info) {
 Figure figureOfResults(const Results& results, const Recipe& recipe) {
     const auto& points = results.source.info.points;
     if (recipe.view == "trajectories") {
-        const PcaResult& pca = requirePca(results).result;
+        const PcaResult& pca = requirePca(results);
         const TrajectoryOptions options = trajectoryOptions(recipe);
         Figure figure = trajectoryFigure(
             {pca.scores, pca.basis.explained, points, rowLabels(results.source.info)}, options);
@@ -199,11 +199,11 @@ Figure figureOfResults(const Results& results, const Recipe& recipe) {
     }
     if (recipe.view == "pca") {
         parseOptions(recipe, {});
-        const StoredPca& pca = requirePca(results);
-        ExplainedInput input{pca.result.basis.explained, {}, pca.result.perPointExplained, points};
-        for (const auto& null : pca.nullsOfExplained)
-            input.nulls.push_back(
-                {null.name, null.summary.mean, null.summary.low, null.summary.high, null.summary.repeats});
+        const PcaResult& pca = requirePca(results);
+        ExplainedInput input{pca.basis.explained, {}, pca.perPointExplained, points};
+        for (const auto& [null, statistic, dataset, summary] : results.nulls)
+            if (statistic == "pca" && dataset == "explained")
+                input.nulls.push_back({null, summary.mean, summary.low, summary.high, summary.repeats});
         return explainedFigure(input, themeNamed(recipe.theme));
     }
     if (recipe.view == "density") {

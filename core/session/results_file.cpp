@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <ctime>
-#include <map>
+#include <span>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/trace/hdf5_file.h"
@@ -23,32 +24,224 @@ constexpr std::int64_t definitionVersion = 1;
                 file.path().string());
 }
 
-void put(Hdf5File& file, const std::string& name, const MatrixD& matrix) {
-    file.write<double>(name, std::span(matrix.data(), static_cast<std::size_t>(matrix.size())),
-                       {matrix.rows(), matrix.cols()});
-}
-void put(Hdf5File& file, const std::string& name, const VectorD& vector) {
-    file.write<double>(name, std::span(vector.data(), static_cast<std::size_t>(vector.size())),
-                       {vector.size()});
+/// Sizes of what was analysed: N rows, P points, D units.
+struct Sizes {
+    std::int64_t rows = 0, points = 0, units = 0;
+};
+constexpr std::int64_t anySize = -1;
+
+/// Writes the datasets of one group. What is empty is left out.
+class GroupWriter {
+public:
+    GroupWriter(Hdf5File& file, std::string group) : m_file(file), m_group(std::move(group)) {}
+
+    void matrix(const char* name, const MatrixD& values, std::int64_t, std::int64_t) {
+        if (values.size() > 0) put(name, values.data(), {values.rows(), values.cols()});
+    }
+    void optional(const char* name, const MatrixD& values, std::int64_t rows, std::int64_t columns) {
+        matrix(name, values, rows, columns);
+    }
+    void vector(const char* name, const VectorD& values, std::int64_t) {
+        if (values.size() > 0) put(name, values.data(), {values.size()});
+    }
+    void number(const char* name, const double& value) { put(name, &value, {}); }
+    void counts(const char* name, const std::vector<std::int64_t>& values, std::int64_t size) {
+        m_file.write<std::int64_t>(path(name), values, {size});
+    }
+    void scores(const char* name, const Array3F& values, const Sizes&, std::int64_t) {
+        m_file.write<float>(path(name), values.data, {values.n0, values.n1, values.n2});
+    }
+    void histogram(const std::string& name, const Histogram& histogram) {
+        vector((name + "_histogram").c_str(), histogram.counts, 0);
+        vector((name + "_edges").c_str(), histogram.edges(), 0);
+    }
+    void attribute(const char* name, const std::int64_t& value) { m_file.setAttribute(m_group, name, value); }
+
+private:
+    std::string path(const char* name) const { return m_group + "/" + name; }
+    void put(const char* name, const double* values, const std::vector<std::int64_t>& shape) {
+        std::size_t count = 1;
+        for (const auto n : shape) count *= static_cast<std::size_t>(n);
+        m_file.write<double>(path(name), std::span(values, count), shape);
+    }
+
+    Hdf5File& m_file;
+    std::string m_group;
+};
+
+/// Reads them again, and checks their shapes. A vector of any size need not be there.
+class GroupReader {
+public:
+    GroupReader(const Hdf5File& file, std::string group) : m_file(file), m_group(std::move(group)) {}
+
+    void matrix(const char* name, MatrixD& values, std::int64_t rows, std::int64_t columns) {
+        if (rows * columns == 0) return;
+        const auto shape = m_file.info(path(name)).shape;
+        if (shape.size() != 2 || (rows >= 0 && shape[0] != rows) || (columns >= 0 && shape[1] != columns))
+            refuseShape(name, shape);
+        values = Eigen::Map<const MatrixD>(m_file.read<double>(path(name)).data(), shape[0], shape[1]);
+    }
+    void optional(const char* name, MatrixD& values, std::int64_t rows, std::int64_t columns) {
+        if (m_file.exists(path(name))) matrix(name, values, rows, columns);
+    }
+    void vector(const char* name, VectorD& values, std::int64_t size) {
+        if (size == 0 || (size == anySize && !m_file.exists(path(name)))) return;
+        const auto shape = m_file.info(path(name)).shape;
+        if (shape.size() != 1 || (size >= 0 && shape[0] != size)) refuseShape(name, shape);
+        values = Eigen::Map<const VectorD>(m_file.read<double>(path(name)).data(), shape[0]);
+    }
+    void number(const char* name, double& value) {
+        const auto info = m_file.info(path(name));
+        if (info.count() != 1) refuseShape(name, info.shape);
+        value = m_file.read<double>(path(name)).front();
+    }
+    void counts(const char* name, std::vector<std::int64_t>& values, std::int64_t size) {
+        values = m_file.read<std::int64_t>(path(name));
+        if (static_cast<std::int64_t>(values.size()) != size)
+            refuseShape(name, m_file.info(path(name)).shape);
+    }
+    void scores(const char* name, Array3F& values, const Sizes& sizes, std::int64_t components) {
+        const auto shape = m_file.info(path(name)).shape;
+        if (shape != std::vector<std::int64_t>{sizes.rows, sizes.points, components})
+            refuseShape(name, shape);
+        values = {};
+        values.n0 = shape[0];
+        values.n1 = shape[1];
+        values.n2 = shape[2];
+        values.data = m_file.read<float>(path(name));
+    }
+    void histogram(const std::string& name, Histogram& histogram) {
+        VectorD edges;
+        vector((name + "_histogram").c_str(), histogram.counts, histogram.counts.size());
+        vector((name + "_edges").c_str(), edges, histogram.counts.size() + 1);
+        histogram.halfWidth = edges[edges.size() - 1];
+    }
+    void attribute(const char* name, std::int64_t& value) {
+        value = m_file.integerAttribute(m_group, name).value_or(0);
+    }
+
+private:
+    std::string path(const char* name) const { return m_group + "/" + name; }
+    [[noreturn]] void refuseShape(const char* name, const std::vector<std::int64_t>& shape) const {
+        refuse(m_file, path(name),
+               fmt::format("its shape is [{}], which does not fit the rest of the file",
+                           fmt::join(shape, ", ")));
+    }
+
+    const Hdf5File& m_file;
+    std::string m_group;
+};
+
+/// The datasets of each statistic, for writing and for reading. `r` is const or not.
+template <class Io, class R>
+void datasetsOfBasis(Io& io, R& r, std::int64_t units) {
+    io.matrix("components", r.components, anySize, units);
+    io.vector("mean", r.mean, r.components.cols());
+    io.vector("explained", r.explained, r.components.rows());
+    io.vector("variance", r.variance, r.components.rows());
 }
 
-MatrixD getMatrix(const Hdf5File& file, const std::string& name, std::int64_t rows, std::int64_t columns) {
-    const auto shape = file.info(name).shape;
-    if (shape.size() != 2 || (rows >= 0 && shape[0] != rows) || (columns >= 0 && shape[1] != columns))
-        refuse(file, name,
-               fmt::format("its shape is [{}], which does not fit the rest of the file",
-                           fmt::join(shape, ", ")));
-    const auto values = file.read<double>(name);
-    return Eigen::Map<const MatrixD>(values.data(), shape[0], shape[1]);
+template <class Io, class R>
+void datasetsOfPca(Io& io, R& r, const Sizes& sizes) {
+    datasetsOfBasis(io, r.basis, sizes.units);
+    io.scores("scores", r.scores, sizes, r.basis.components.rows());
+    io.optional("per_point_explained", r.perPointExplained, sizes.points, anySize);
+    io.attribute("excluded_rows", r.excludedRows);
 }
-VectorD getVector(const Hdf5File& file, const std::string& name, std::int64_t size) {
-    const auto shape = file.info(name).shape;
-    if (shape.size() != 1 || (size >= 0 && shape[0] != size))
-        refuse(file, name,
-               fmt::format("its shape is [{}], which does not fit the rest of the file",
-                           fmt::join(shape, ", ")));
-    const auto values = file.read<double>(name);
-    return Eigen::Map<const VectorD>(values.data(), shape[0]);
+
+template <class Io, class R>
+void datasetsOfDensity(Io& io, R& r, const Sizes& sizes) {
+    io.matrix("mean", r.mean, sizes.points, sizes.units);
+    io.matrix("mean_abs", r.meanAbs, sizes.points, sizes.units);
+    io.matrix("rms", r.rms, sizes.points, sizes.units);
+    io.matrix("active_fraction", r.activeFraction, sizes.points, sizes.units);
+    io.vector("treves_rolls", r.trevesRolls, sizes.points);
+    io.vector("hoyer", r.hoyer, sizes.points);
+    io.vector("kurtosis", r.kurtosis, sizes.points);
+    io.vector("participation_ratio", r.participationRatio, sizes.points);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
+template <class Io, class R>
+void datasetsOfCorrelation(Io& io, R& r, const Sizes& sizes) {
+    io.matrix("r", r.r, sizes.points - 1, sizes.units);
+    io.vector("mean", r.mean, sizes.points - 1);
+    io.vector("units_counted", r.unitsCounted, sizes.points - 1);
+    io.vector("block_inside", r.blockInside, anySize);
+    io.vector("block_across", r.blockAcross, anySize);
+    io.optional("matrix", r.matrix, sizes.points, sizes.points);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
+template <class Io, class R>
+void datasetsOfMotion(Io& io, R& r, const Sizes& sizes) {
+    const auto curve = [&](const std::string& name, auto& values, std::int64_t size) {
+        io.vector(name.c_str(), values.mean, size);
+        io.matrix((name + "_quantiles").c_str(), values.quantiles, 5, size);
+        io.vector((name + "_rows_counted").c_str(), values.counted, size);
+    };
+    curve("cosine", r.cosine, sizes.points - 1);
+    curve("speed", r.speed, sizes.points - 1);
+    curve("relative_speed", r.relativeSpeed, sizes.points - 1);
+    curve("acceleration", r.acceleration, sizes.points - 2);
+    curve("turning_angle", r.turningAngle, sizes.points - 2);
+    curve("norm", r.norm, sizes.points);
+    io.number("path_length", r.pathLength);
+    io.number("straightness", r.straightness);
+    io.vector("path_length_rows", r.pathLengthRows, sizes.rows);
+    io.vector("straightness_rows", r.straightnessRows, sizes.rows);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
+template <class Io, class R>
+void datasetsOfRotation(Io& io, R& r, const Sizes& sizes) {
+    io.vector("mean_path_turning", r.meanPathTurning, sizes.units);
+    io.vector("mean_path_winding", r.meanPathWinding, sizes.units);
+    io.vector("mean_path_log_radius_slope", r.meanPathLogRadiusSlope, sizes.units);
+    io.matrix("mean_path_fixed_point", r.meanPathFixedPoint, sizes.units, 2);
+    io.vector("turning", r.turning, sizes.units);
+    io.vector("winding", r.winding, sizes.units);
+    io.vector("log_radius_slope", r.logRadiusSlope, sizes.units);
+    io.vector("rows_counted", r.rowsCounted, sizes.units);
+    io.optional("row_turning", r.rowTurning, sizes.rows, sizes.units);
+    io.histogram("turning", r.turningHistogram);
+    io.histogram("winding", r.windingHistogram);
+    io.histogram("log_radius_slope", r.logRadiusSlopeHistogram);
+    io.attribute("undefined_steps", r.undefinedSteps);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
+template <class Io, class R>
+void datasetsOfMutualInformation(Io& io, R& r, const Sizes& sizes) {
+    io.matrix("mi", r.mi, sizes.points - 1, sizes.units);
+    io.matrix("gaussian", r.gaussian, sizes.points - 1, sizes.units);
+    io.matrix("excess", r.excess, sizes.points - 1, sizes.units);
+    io.vector("mean", r.mean, sizes.points - 1);
+    io.vector("mean_gaussian", r.meanGaussian, sizes.points - 1);
+    io.vector("mean_excess", r.meanExcess, sizes.points - 1);
+    io.counts("units_counted", r.units, sizes.points - 1);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
+/// Calls `use(name, result, datasets)` for each statistic: a member of `statistics`, and what visits its
+/// datasets.
+template <class S, class Use>
+void forEachStatistic(S& statistics, Use use) {
+    use("density", statistics.density,
+        [](auto& io, auto& r, const Sizes& s) { datasetsOfDensity(io, r, s); });
+    use("correlation", statistics.correlation,
+        [](auto& io, auto& r, const Sizes& s) { datasetsOfCorrelation(io, r, s); });
+    use("motion", statistics.motion, [](auto& io, auto& r, const Sizes& s) { datasetsOfMotion(io, r, s); });
+    use("mutual_information", statistics.mutualInformation,
+        [](auto& io, auto& r, const Sizes& s) { datasetsOfMutualInformation(io, r, s); });
+    use("rotation", statistics.rotation,
+        [](auto& io, auto& r, const Sizes& s) { datasetsOfRotation(io, r, s); });
+    use("pca", statistics.pca, [](auto& io, auto& r, const Sizes& s) { datasetsOfPca(io, r, s); });
+}
+
+Sizes sizesOf(const TraceInfo& info) {
+    return {static_cast<std::int64_t>(info.rows.size()), static_cast<std::int64_t>(info.points.size()),
+            info.units};
 }
 
 std::string rangeOf(const std::vector<ResidualPoint>& points) {
@@ -159,105 +352,77 @@ ResultsSource readSource(const Hdf5File& file) {
 }
 
 void writeRecord(Hdf5File& file, const std::string& group, const ResultsSource& source,
-                 const StatisticRecord& record, std::int64_t excluded) {
+                 const StatisticRecord& record) {
+    const auto options = record.options.find(group.substr(1));
     file.setAttribute(group, "definition_version", definitionVersion);
-    file.setAttribute(group, "options", record.options);
+    file.setAttribute(group, "options", options == record.options.end() ? "{}" : options->second);
     file.setAttribute(group, "seed", static_cast<std::int64_t>(record.seed));
     file.setAttribute(group, "scaling", std::string(scalingName(record.scaling)));
     file.setAttribute(group, "points", rangeOf(source.info.points));
     file.setAttribute(group, "source_hash", source.hash);
     file.setAttribute(group, "time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
     file.setAttribute(group, "program_version", std::string(RHEO_VERSION));
-    file.setAttribute(group, "excluded_rows", excluded);
     if (!record.maskedUnits.empty())
         file.write<std::int64_t>(group + "/masked_units", record.maskedUnits,
                                  {static_cast<std::int64_t>(record.maskedUnits.size())});
 }
 
-void writeNull(Hdf5File& file, const std::string& statistic, const std::string& dataset,
-               const NamedNull& null) {
-    const std::string group = fmt::format("{}/null/{}/{}", statistic, null.name, dataset);
-    const NullSummary& s = null.summary;
-    put(file, group + "/mean", s.mean);
-    put(file, group + "/low", s.low);
-    put(file, group + "/high", s.high);
-    put(file, group + "/z", s.z);
-    put(file, group + "/p_upper", s.pUpper);
-    put(file, group + "/p_lower", s.pLower);
-    put(file, group + "/p", s.p);
-    file.setAttribute(group, "repeats", static_cast<std::int64_t>(s.repeats));
-    file.setAttribute(group, "seed", static_cast<std::int64_t>(s.seed));
+/// The vectors of a null by the names of their datasets.
+template <class Summary, class Use>
+void forEachVector(Summary& summary, Use use) {
+    use("mean", summary.mean);
+    use("low", summary.low);
+    use("high", summary.high);
+    use("z", summary.z);
+    use("p_upper", summary.pUpper);
+    use("p_lower", summary.pLower);
+    use("p", summary.p);
 }
 
-NullSummary readNull(const Hdf5File& file, const std::string& group, std::int64_t size) {
-    NullSummary s;
-    s.mean = getVector(file, group + "/mean", size);
-    s.low = getVector(file, group + "/low", size);
-    s.high = getVector(file, group + "/high", size);
-    s.z = getVector(file, group + "/z", size);
-    s.pUpper = getVector(file, group + "/p_upper", size);
-    s.pLower = getVector(file, group + "/p_lower", size);
-    s.p = getVector(file, group + "/p", size);
-    s.repeats = static_cast<int>(file.integerAttribute(group, "repeats").value_or(0));
-    s.seed = static_cast<std::uint64_t>(file.integerAttribute(group, "seed").value_or(0));
-    return s;
+std::string groupOfNull(const std::string& statistic, const std::string& null, const std::string& dataset) {
+    return fmt::format("/{}/null/{}/{}", statistic, null, dataset);
 }
 
-PcaBasis readBasis(const Hdf5File& file) {
-    if (!file.exists("/pca/components"))
-        throw Error(
-            ErrorCode::NotFound,
-            fmt::format("{} holds no PCA; make one with rheo analyze --stat pca", file.path().string()),
-            file.path().string());
-    PcaBasis basis;
-    basis.components = getMatrix(file, "/pca/components", -1, -1);
-    basis.mean = getVector(file, "/pca/mean", basis.components.cols());
-    basis.variance = getVector(file, "/pca/variance", basis.components.rows());
-    basis.explained = getVector(file, "/pca/explained", basis.components.rows());
+void writeNull(Hdf5File& file, const CurveNull& null) {
+    const std::string group = groupOfNull(null.statistic, null.null, null.dataset);
+    // A single number is a scalar here as it is there.
+    const auto shape = file.info("/" + null.statistic + "/" + null.dataset).shape;
+    forEachVector(null.summary, [&](const char* name, const VectorD& values) {
+        file.write<double>(group + "/" + name,
+                           std::span(values.data(), static_cast<std::size_t>(values.size())), shape);
+    });
+    file.setAttribute(group, "repeats", static_cast<std::int64_t>(null.summary.repeats));
+    file.setAttribute(group, "seed", static_cast<std::int64_t>(null.summary.seed));
+}
+
+std::vector<CurveNull> readNulls(const Hdf5File& file, const Statistics& statistics) {
+    std::vector<CurveNull> nulls;
+    for (const auto& curve : curvesOf(statistics)) {
+        const std::string all = "/" + curve.statistic + "/null";
+        if (!file.exists(all)) continue;
+        for (const auto& name : file.children(all)) {
+            const std::string group = groupOfNull(curve.statistic, name, curve.dataset);
+            if (!file.exists(group)) continue;
+            CurveNull null{name, curve.statistic, curve.dataset, {}};
+            forEachVector(null.summary, [&](const char* part, VectorD& values) {
+                const auto read = file.read<double>(group + "/" + part);
+                if (static_cast<Eigen::Index>(read.size()) != curve.values.size())
+                    refuse(file, group + "/" + part,
+                           fmt::format("it has {} values where {} were expected", read.size(),
+                                       curve.values.size()));
+                values = Eigen::Map<const VectorD>(read.data(), curve.values.size());
+            });
+            null.summary.repeats = static_cast<int>(file.integerAttribute(group, "repeats").value_or(0));
+            null.summary.seed = static_cast<std::uint64_t>(file.integerAttribute(group, "seed").value_or(0));
+            nulls.push_back(std::move(null));
+        }
+    }
+    return nulls;
+}
+
+Scaling readScaling(const Hdf5File& file) {
     const std::string scaling = file.textAttribute("/pca", "scaling").value_or("raw");
-    basis.scaling = scaling == "raw" ? Scaling::Raw : scaling == "rms" ? Scaling::Rms : Scaling::FinalNorm;
-    return basis;
-}
-
-StoredPca readPca(const Hdf5File& file, const ResultsSource& source) {
-    StoredPca stored;
-    PcaResult& result = stored.result;
-    result.basis = readBasis(file);
-    const auto k = result.basis.components.rows();
-    const auto shape = file.info("/pca/scores").shape;
-    const auto rows = static_cast<std::int64_t>(source.info.rows.size()),
-               points = static_cast<std::int64_t>(source.info.points.size());
-    if (shape != std::vector<std::int64_t>{rows, points, k})
-        refuse(file, "/pca/scores",
-               fmt::format("its shape is [{}] where [{}, {}, {}] was expected", fmt::join(shape, ", "), rows,
-                           points, k));
-    result.scores.n0 = rows;
-    result.scores.n1 = points;
-    result.scores.n2 = k;
-    result.scores.data = file.read<float>("/pca/scores");
-    if (file.exists("/pca/per_point_explained"))
-        result.perPointExplained = getMatrix(file, "/pca/per_point_explained", points, -1);
-    result.excludedRows = file.integerAttribute("/pca", "excluded_rows").value_or(0);
-    if (file.exists("/pca/null"))
-        for (const auto& name : file.children("/pca/null"))
-            stored.nullsOfExplained.push_back({name, readNull(file, "/pca/null/" + name + "/explained", k)});
-    return stored;
-}
-
-DensityResult readDensity(const Hdf5File& file, const ResultsSource& source) {
-    const auto points = static_cast<std::int64_t>(source.info.points.size());
-    const std::int64_t units = source.info.units;
-    DensityResult result;
-    result.mean = getMatrix(file, "/density/mean", points, units);
-    result.meanAbs = getMatrix(file, "/density/mean_abs", points, units);
-    result.rms = getMatrix(file, "/density/rms", points, units);
-    result.activeFraction = getMatrix(file, "/density/active_fraction", points, units);
-    result.trevesRolls = getVector(file, "/density/treves_rolls", points);
-    result.hoyer = getVector(file, "/density/hoyer", points);
-    result.kurtosis = getVector(file, "/density/kurtosis", points);
-    result.participationRatio = getVector(file, "/density/participation_ratio", points);
-    result.excludedRows = file.integerAttribute("/density", "excluded_rows").value_or(0);
-    return result;
+    return scaling == "raw" ? Scaling::Raw : scaling == "rms" ? Scaling::Rms : Scaling::FinalNorm;
 }
 
 }  // namespace
@@ -334,33 +499,19 @@ ResultsWriter ResultsWriter::add(const std::filesystem::path& path, const Result
     return ResultsWriter(std::move(state));
 }
 
-void ResultsWriter::write(const PcaResult& result, const std::vector<NamedNull>& nullsOfExplained,
+void ResultsWriter::write(const Statistics& statistics, const std::vector<CurveNull>& nulls,
                           const StatisticRecord& record, bool replace) {
-    m_state->startGroup("/pca", replace);
     Hdf5File& file = *m_state->file;
-    put(file, "/pca/mean", result.basis.mean);
-    put(file, "/pca/components", result.basis.components);
-    put(file, "/pca/explained", result.basis.explained);
-    put(file, "/pca/variance", result.basis.variance);
-    file.write<float>("/pca/scores", result.scores.data,
-                      {result.scores.n0, result.scores.n1, result.scores.n2});
-    if (result.perPointExplained.size() > 0) put(file, "/pca/per_point_explained", result.perPointExplained);
-    for (const auto& null : nullsOfExplained) writeNull(file, "/pca", "explained", null);
-    writeRecord(file, "/pca", m_state->source, record, result.excludedRows);
-}
-
-void ResultsWriter::write(const DensityResult& result, const StatisticRecord& record, bool replace) {
-    m_state->startGroup("/density", replace);
-    Hdf5File& file = *m_state->file;
-    put(file, "/density/mean", result.mean);
-    put(file, "/density/mean_abs", result.meanAbs);
-    put(file, "/density/rms", result.rms);
-    put(file, "/density/active_fraction", result.activeFraction);
-    put(file, "/density/treves_rolls", result.trevesRolls);
-    put(file, "/density/hoyer", result.hoyer);
-    put(file, "/density/kurtosis", result.kurtosis);
-    put(file, "/density/participation_ratio", result.participationRatio);
-    writeRecord(file, "/density", m_state->source, record, result.excludedRows);
+    forEachStatistic(statistics, [&](const char* name, const auto& result, auto datasets) {
+        if (!result) return;
+        const std::string group = std::string("/") + name;
+        m_state->startGroup(group, replace);
+        GroupWriter writer(file, group);
+        datasets(writer, *result, sizesOf(m_state->source.info));
+        for (const auto& null : nulls)
+            if (null.statistic == name) writeNull(file, null);
+        writeRecord(file, group, m_state->source, record);
+    });
 }
 
 void ResultsWriter::commit() {
@@ -373,13 +524,28 @@ Results readResults(const std::filesystem::path& path) {
     const Hdf5File file = Hdf5File::openForReading(path);
     Results results;
     results.source = readSource(file);
-    if (file.exists("/pca")) results.pca = readPca(file, results.source);
-    if (file.exists("/density")) results.density = readDensity(file, results.source);
+    forEachStatistic(results.statistics, [&](const char* name, auto& result, auto datasets) {
+        const std::string group = std::string("/") + name;
+        if (!file.exists(group)) return;
+        GroupReader reader(file, group);
+        datasets(reader, result.emplace(), sizesOf(results.source.info));
+    });
+    if (results.statistics.pca) results.statistics.pca->basis.scaling = readScaling(file);
+    results.nulls = readNulls(file, results.statistics);
     return results;
 }
 
 PcaBasis readPcaBasis(const std::filesystem::path& path) {
-    return readBasis(Hdf5File::openForReading(path));
+    const Hdf5File file = Hdf5File::openForReading(path);
+    if (!file.exists("/pca/components"))
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("{} holds no PCA; make one with rheo analyze --stat pca", path.string()),
+                    path.string());
+    PcaBasis basis;
+    GroupReader reader(file, "/pca");
+    datasetsOfBasis(reader, basis, anySize);
+    basis.scaling = readScaling(file);
+    return basis;
 }
 
 }  // namespace rheo

@@ -2,14 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/analysis/density.h"
-#include "core/analysis/nulls.h"
-#include "core/analysis/pca.h"
+#include "core/analysis/analyze.h"
 #include "core/base/output_file.h"
 #include "core/trace/trace.h"
 
@@ -25,17 +23,12 @@ struct ResultsSource {
 /// Source of a view of a trace: only the rows, points and samples it uses.
 ResultsSource makeResultsSource(const TraceView& view, const std::string& path);
 
-/// How one statistic was made.
+/// How statistics were made.
 struct StatisticRecord {
-    std::string options = "{}";  ///< a JSON object
+    std::map<std::string, std::string> options = {};  ///< a JSON object for each statistic that has some
     std::uint64_t seed = 0;
     Scaling scaling = Scaling::Raw;
     std::vector<std::int64_t> maskedUnits = {};
-};
-
-struct NamedNull {
-    std::string name;  ///< "sign_flip"
-    NullSummary summary;
 };
 
 /// Writes results as the definitions name them: one group a statistic (`/pca/explained`), nulls of it below
@@ -52,10 +45,10 @@ public:
     ResultsWriter(ResultsWriter&&) noexcept;
     ~ResultsWriter();
 
-    /// Each throws Error(AlreadyExists) if the group is there already, unless `replace`.
-    void write(const PcaResult& result, const std::vector<NamedNull>& nullsOfExplained,
+    /// Those that are there, and their nulls. Throws Error(AlreadyExists) if a group is there already, unless
+    /// `replace`.
+    void write(const Statistics& statistics, const std::vector<CurveNull>& nulls,
                const StatisticRecord& record, bool replace);
-    void write(const DensityResult& result, const StatisticRecord& record, bool replace);
     void commit();
 
 private:
@@ -64,16 +57,11 @@ private:
     std::unique_ptr<State> m_state;
 };
 
-struct StoredPca {
-    PcaResult result;
-    std::vector<NamedNull> nullsOfExplained;
-};
-
 /// Everything a results file holds.
 struct Results {
     ResultsSource source;
-    std::optional<StoredPca> pca;
-    std::optional<DensityResult> density;
+    Statistics statistics;
+    std::vector<CurveNull> nulls;
 };
 
 /// Throws Error(NotFound, Format, Unsupported) naming file and dataset. Shapes are checked against each

@@ -981,12 +981,13 @@ JobId Workspace::saveResults(const QString& file, bool replace) {
             progress.setStage("writing " + path.filename().string());
             ResultsWriter writer = ResultsWriter::create(
                 path, makeResultsSource(TraceView{.trace = state->trace}, source), ifExists(replace));
-            PcaResult result;
-            result.basis = *state->basis;
-            result.scores = *state->scores;
-            if (state->pointExplained) result.perPointExplained = *state->pointExplained;
-            writer.write(result, {}, {}, false);
-            if (state->density && !state->densityIsStale()) writer.write(*state->density, {}, false);
+            Statistics statistics;
+            PcaResult& pca = statistics.pca.emplace();
+            pca.basis = *state->basis;
+            pca.scores = *state->scores;
+            if (state->pointExplained) pca.perPointExplained = *state->pointExplained;
+            if (state->density && !state->densityIsStale()) statistics.density = *state->density;
+            writer.write(statistics, {}, {}, false);
             progress.check();
             writer.commit();
         },

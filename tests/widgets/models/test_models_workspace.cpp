@@ -757,10 +757,10 @@ void TestModelsWorkspace::resultsSaved() {
     workspace.saveResults(file, false);
     QTRY_VERIFY2_WITH_TIMEOUT(saved.size() == 1 || failures.count > 0, "saved or failed", wait);
     QVERIFY2(failures.count == 0, qPrintable(failures.last.message));
-    const Results results = readResults(file.toStdString());
+    const Statistics results = readResults(file.toStdString()).statistics;
     QVERIFY(results.pca && results.density);
-    QCOMPARE(results.pca->result.basis.components, workspace.state()->basis->components);
-    QCOMPARE(results.pca->result.scores.data, workspace.state()->scores->data);
+    QCOMPARE(results.pca->basis.components, workspace.state()->basis->components);
+    QCOMPARE(results.pca->scores.data, workspace.state()->scores->data);
     QCOMPARE(results.density->mean, workspace.state()->density->mean);
 }
 

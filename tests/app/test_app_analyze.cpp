@@ -1,0 +1,250 @@
+// rheo analyze as a user runs it: every statistic and null of the reference trace, read back from the results
+// file and held against independent values, and what is refused.
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QtTest>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/session/results_file.h"
+#include "core/trace/hdf5_file.h"
+
+using namespace rheo;
+
+namespace {
+
+const QString trace = RHEO_FIXTURES "/golden/small.rheo.h5";
+const QString everything = "density,correlation,motion,mutual_information,rotation,pca";
+
+struct Ran {
+    int status = -1;
+    QString err;
+};
+
+Ran call(const QStringList& arguments) {
+    QProcess process;
+    process.start(RHEO_BIN "/rheo", arguments);
+    process.waitForFinished(120000);
+    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
+            QString::fromUtf8(process.readAllStandardError())};
+}
+
+/// Largest difference relative to the largest reference value; infinite where NaN stands alone.
+double difference(const std::vector<double>& found, const std::vector<double>& expected) {
+    if (found.size() != expected.size()) return INFINITY;
+    double worst = 0, scale = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (std::isnan(found[i]) != std::isnan(expected[i])) return INFINITY;
+        if (std::isnan(found[i])) continue;
+        scale = std::max(scale, std::abs(expected[i]));
+        worst = std::max(worst, std::abs(found[i] - expected[i]));
+    }
+    return scale > 0 ? worst / scale : worst;
+}
+
+}  // namespace
+
+class TestAppAnalyze : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void datasetsAreAsDefined_data();
+    void datasetsAreAsDefined();
+    void nullsStandBelowWhatTheyAreOf();
+    void readBackAsComputed();
+    void threadsAndMemoryDoNotMatter();
+    void damagedResultsAreRefused();
+    void whatCannotBeIsRefused_data();
+    void whatCannotBeIsRefused();
+
+private:
+    QString path(const char* name) const { return m_dir.filePath(name); }
+    QTemporaryDir m_dir;
+};
+
+void TestAppAnalyze::datasetsAreAsDefined_data() {
+    QTest::addColumn<QString>("scaling");
+    QTest::newRow("raw") << "raw";
+    QTest::newRow("rms") << "rms";
+}
+
+void TestAppAnalyze::datasetsAreAsDefined() {
+    QFETCH(QString, scaling);
+    const QString out = m_dir.filePath(scaling + ".h5");
+    const auto ran = call({"analyze", trace, "--stat", everything, "--scaling", scaling, "--components", "6",
+                           "--per-row", "--seed", "3", "--out", out});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const auto results = Hdf5File::openForReading(out.toStdString());
+    const auto golden = Hdf5File::openForReading(RHEO_FIXTURES "/golden/small.golden.h5");
+    const std::string group = QString("/%1").arg(scaling).toStdString();
+    int compared = 0;
+    for (const auto& dataset : golden.datasets(1000)) {
+        const std::string name = dataset.front() == '/' ? dataset : "/" + dataset;
+        if (name.compare(0, group.size() + 1, group + "/") != 0) continue;
+        const std::string here = name.substr(group.size());
+        QVERIFY2(results.exists(here), here.c_str());
+        QVERIFY2(results.info(here).shape == golden.info(name).shape, here.c_str());
+        // Scores are stored as float32; all else differs by the order of sums.
+        const double tolerance = here == "/pca/scores" ? 1e-6 : 1e-10;
+        const double d = difference(results.read<double>(here), golden.read<double>(name));
+        QVERIFY2(d <= tolerance, qPrintable(QString("%1: %2").arg(here.c_str()).arg(d)));
+        ++compared;
+    }
+    QCOMPARE(compared, 49);
+    for (const char* statistic :
+         {"density", "correlation", "motion", "mutual_information", "rotation", "pca"}) {
+        const std::string at = std::string("/") + statistic;
+        QCOMPARE(results.textAttribute(at, "scaling"), scaling.toStdString());
+        QCOMPARE(results.textAttribute(at, "points"), std::string("L00.attn_in:final"));
+        QCOMPARE(results.integerAttribute(at, "seed"), 3);
+        QCOMPARE(results.integerAttribute(at, "excluded_rows"), 0);
+        QVERIFY(!results.textAttribute(at, "source_hash")->empty());
+    }
+    QCOMPARE(results.textAttribute("/rotation", "options"), std::string(R"({"per_row":true})"));
+    const auto counts = results.read<double>("/rotation/turning_histogram");
+    QCOMPARE(results.info("/rotation/turning_edges").shape, std::vector<std::int64_t>{65});
+    double sum = 0;
+    for (const double c : counts) sum += c;
+    QCOMPARE(sum, scaling == "raw" ? 120.0 * 23 : 120.0 * 24);  // unit 7 is constant as it is
+}
+
+void TestAppAnalyze::nullsStandBelowWhatTheyAreOf() {
+    const QString out = path("nulls.h5");
+    const auto ran = call({"analyze", trace, "--stat", "correlation,motion,rotation", "--null",
+                           "depth_shuffle,increment_shuffle,sign_flip,gaussian_walk,row_shuffle,random_basis",
+                           "--repeats", "25", "--seed", "4", "--out", out});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const auto file = Hdf5File::openForReading(out.toStdString());
+    for (const char* null :
+         {"depth_shuffle", "increment_shuffle", "sign_flip", "gaussian_walk", "row_shuffle", "random_basis"})
+        for (const char* of : {"/correlation mean", "/correlation block_inside", "/motion path_length",
+                               "/motion turning_angle", "/rotation turning", "/rotation mean_path_winding"}) {
+            const QStringList parts = QString(of).split(' ');
+            const std::string observed = (parts[0] + "/" + parts[1]).toStdString();
+            const std::string group = QString("%1/null/%2/%3").arg(parts[0], null, parts[1]).toStdString();
+            for (const char* name : {"/mean", "/low", "/high", "/z", "/p_upper", "/p_lower", "/p"})
+                QVERIFY2(file.info(group + name).shape == file.info(observed).shape, (group + name).c_str());
+            QCOMPARE(file.integerAttribute(group, "repeats"), 25);
+            QCOMPARE(file.integerAttribute(group, "seed"), 4);
+            for (const double p : file.read<double>(group + "/p"))
+                QVERIFY(std::isnan(p) || (p >= 2.0 / 26 && p <= 1));
+        }
+    // Shuffled steps lead to where the path led, in as many steps.
+    const auto length = file.read<double>("/motion/null/increment_shuffle/path_length/mean");
+    QVERIFY(std::abs(length[0] / file.read<double>("/motion/path_length")[0] - 1) < 1e-12);
+    QVERIFY(std::isnan(file.read<double>("/motion/null/increment_shuffle/path_length/z")[0]));
+}
+
+void TestAppAnalyze::readBackAsComputed() {
+    const QString out = path("back.h5");
+    auto ran = call({"analyze", trace, "--stat", everything, "--null", "sign_flip,gaussian_walk", "--repeats",
+                     "5", "--points", "paper", "--mask-units", "3", "--out", out});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const Results results = readResults(out.toStdString());
+    const Statistics& s = results.statistics;
+    QVERIFY(s.density && s.correlation && s.motion && s.mutualInformation && s.rotation && s.pca);
+    QCOMPARE(results.source.info.points.size(), 12u);
+    QCOMPARE(s.correlation->blockInside.size(), 6);
+    QCOMPARE(s.motion->turningAngle.quantiles.cols(), 10);
+    QVERIFY(std::isnan(s.rotation->turning[3]));
+    QCOMPARE(s.rotation->rowTurning.size(), 0);
+    QCOMPARE(s.mutualInformation->units[0], 22);  // of 24, one masked and one constant
+    QCOMPARE(s.rotation->turningHistogram.counts.sum(), 120.0 * 22);
+    QCOMPARE(results.nulls.size(), 2 * curvesOf(s).size());
+    // Written again and read again, they are the same to the last bit.
+    {
+        ResultsWriter writer =
+            ResultsWriter::create(path("again.h5").toStdString(), results.source, IfExists::Refuse);
+        writer.write(s, results.nulls, {}, false);
+        QVERIFY_EXCEPTION_THROWN(writer.write(s, results.nulls, {}, false), Error);
+        writer.commit();
+    }
+    const Results again = readResults(path("again.h5").toStdString());
+    const auto one = curvesOf(s), other = curvesOf(again.statistics);
+    for (std::size_t i = 0; i < one.size(); ++i)
+        QVERIFY(difference({one[i].values.begin(), one[i].values.end()},
+                           {other[i].values.begin(), other[i].values.end()}) == 0);
+    QVERIFY(again.statistics.pca->scores.data == s.pca->scores.data);
+    QVERIFY(again.statistics.rotation->windingHistogram.edges() == s.rotation->windingHistogram.edges());
+    // A second call adds a group to the first one's.
+    ran = call({"analyze", trace, "--stat", "density", "--points", "paper", "--out", path("add.h5")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = call({"analyze", trace, "--stat", "motion", "--points", "paper", "--add", "--out", path("add.h5")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const Results both = readResults(path("add.h5").toStdString());
+    QVERIFY(both.statistics.density && both.statistics.motion && !both.statistics.rotation);
+}
+
+void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
+    const QStringList common{"analyze",   trace,
+                             "--stat",    "correlation,motion,rotation,density",
+                             "--null",    "sign_flip,row_shuffle",
+                             "--repeats", "6"};
+    auto ran = call(common + QStringList{"--threads", "1", "--out", path("one.h5")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = call(common + QStringList{"--threads", "3", "--memory", "64K", "--out", path("other.h5")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const auto one = Hdf5File::openForReading(path("one.h5").toStdString()),
+               other = Hdf5File::openForReading(path("other.h5").toStdString());
+    for (const auto& name : one.datasets(1000)) {
+        if (one.info(name).type == Hdf5Type::String) continue;
+        const double d = difference(other.read<double>(name), one.read<double>(name));
+        QVERIFY2(d <= 1e-10, qPrintable(QString("%1: %2").arg(name.c_str()).arg(d)));
+    }
+}
+
+void TestAppAnalyze::damagedResultsAreRefused() {
+    const QString out = path("damaged.h5");
+    const auto ran =
+        call({"analyze", trace, "--stat", "motion", "--null", "sign_flip", "--repeats", "2", "--out", out});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    for (const char* name : {"/motion/speed", "/motion/norm_quantiles", "/motion/null/sign_flip/speed/p"}) {
+        const QString copy = path("copy.h5");
+        QFile::remove(copy);
+        QVERIFY(QFile::copy(out, copy));
+        {
+            auto file = Hdf5File::openForWriting(copy.toStdString());
+            file.remove(name);
+            file.write<double>(name, std::vector<double>{1, 2}, {2});
+        }
+        try {
+            readResults(copy.toStdString());
+            QFAIL(name);
+        } catch (const Error& e) {
+            QVERIFY2(std::string(e.what()).find(name) != std::string::npos, e.what());
+        }
+    }
+}
+
+void TestAppAnalyze::whatCannotBeIsRefused_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("message");
+    const auto row = [](const char* name, const QStringList& arguments, const char* message) {
+        QTest::newRow(name) << arguments << message;
+    };
+    row("unknown statistic", {"--stat", "motion,horoscope"},
+        "statistic 'horoscope' is not built; there are density");
+    row("unknown null", {"--stat", "motion", "--null", "untrained"},
+        "null 'untrained' is not built; there are depth_");
+    row("no statistic", {"--stat", ","}, "--stat names no statistic");
+    row("one point", {"--stat", "motion", "--points", "final"},
+        "motion needs at least 2 points, and there is 1");
+    row("two points", {"--stat", "rotation", "--points", "L00.attn_in:L00.mlp_in"},
+        "rotation needs at least 3 points");
+    row("an idle option", {"--stat", "motion", "--per-row"}, "--per-row is about rotation");
+    row("an idle estimator", {"--stat", "pca", "--mi", "bins"}, "--mi is about mutual_information");
+    row("repeats of nothing", {"--stat", "pca", "--repeats", "9"}, "--null names none");
+    row("final norm", {"--stat", "pca", "--scaling", "final_norm"}, "final_norm");
+    row("no memory", {"--stat", "pca", "--memory", "lots"}, "'lots' is no amount of memory");
+}
+
+void TestAppAnalyze::whatCannotBeIsRefused() {
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, message);
+    const auto ran = call(QStringList{"analyze", trace, "--out", path("never.h5")} + arguments);
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains(message), qPrintable(ran.err));
+    QVERIFY(!QFile::exists(path("never.h5")));
+}
+
+QTEST_GUILESS_MAIN(TestAppAnalyze)
+#include "test_app_analyze.moc"
