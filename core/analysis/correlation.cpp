@@ -4,83 +4,15 @@
 #include <cmath>
 #include <limits>
 
-#include "core/base/wide.h"
-
 namespace rheo {
 
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-/// Products of four points by four are summed in registers.
-constexpr std::int64_t blockPoints = 4;
-constexpr std::int64_t blockSize = blockPoints * blockPoints * tileUnits;
-
-std::int64_t blocksOf(std::int64_t points) {
-    return (points + blockPoints - 1) / blockPoints;
-}
-
-/// The number of the block of products of points 4 i .. 4 i + 3 with 4 j .. 4 j + 3, i <= j; without `all`,
-/// there are only those with i >= j - 1.
-std::int64_t blockAt(std::int64_t i, std::int64_t j, bool all) {
-    return all ? j * (j + 1) / 2 + i : j + i;
-}
-
-std::int64_t productBlocks(std::int64_t points, bool all) {
-    const std::int64_t last = blocksOf(points) - 1;
-    return blockAt(last, last, all) + 1;
-}
-
-/// Adds products over `rows` of points 4 i and on with points 4 j and on of eight units; `x` is [row, point,
-/// 8], `sums` [4, 4, 64].
-RHEO_INSIDE void addProducts(const double* x, std::int64_t rows, std::int64_t rowStride, std::int64_t i,
-                             std::int64_t j, double* sums) {
-    Lanes s[blockPoints][blockPoints];
-    for (int a = 0; a < blockPoints; ++a)
-        for (int b = 0; b < blockPoints; ++b) loadLanes(sums + (a * blockPoints + b) * tileUnits, s[a][b]);
-    for (std::int64_t n = 0; n < rows; ++n) {
-        const double* left = x + n * rowStride + i * blockPoints * laneCount;
-        const double* right = x + n * rowStride + j * blockPoints * laneCount;
-        Lanes l[blockPoints], r[blockPoints];
-        for (int a = 0; a < blockPoints; ++a) loadLanes(left + a * laneCount, l[a]);
-        for (int b = 0; b < blockPoints; ++b) loadLanes(right + b * laneCount, r[b]);
-        for (int a = 0; a < blockPoints; ++a)
-            for (int b = 0; b < blockPoints; ++b) s[a][b] += l[a] * r[b];
-    }
-    for (int a = 0; a < blockPoints; ++a)
-        for (int b = 0; b < blockPoints; ++b) storeLanes(s[a][b], sums + (a * blockPoints + b) * tileUnits);
-}
-
-/// Adds the rows of a batch, [row, point, 64], less `shift` [point, 64], to `sums` [point, 64] and `products`
-/// [block, 4, 4, 64]; of the products only those next to the diagonal unless `all`. `packed` is room for
-/// [row, 4 * blocks, 8].
-RHEO_WIDE void addBatch(const double* paths, std::int64_t rows, std::int64_t points, bool all,
-                        const double* shift, double* sums, double* products, double* packed) {
-    const std::int64_t blocks = (points + blockPoints - 1) / blockPoints,
-                       rowStride = blocks * blockPoints * laneCount;
-    for (std::int64_t lane = 0; lane < tileUnits; lane += laneCount) {
-        for (std::int64_t p = 0; p < points; ++p) {
-            Lanes middle, sum;
-            loadLanes(shift + p * tileUnits + lane, middle);
-            loadLanes(sums + p * tileUnits + lane, sum);
-            for (std::int64_t n = 0; n < rows; ++n) {
-                Lanes x;
-                loadLanes(paths + (n * points + p) * tileUnits + lane, x);
-                x -= middle;
-                sum += x;
-                storeLanes(x, packed + n * rowStride + p * laneCount);
-            }
-            storeLanes(sum, sums + p * tileUnits + lane);
-        }
-        for (std::int64_t j = 0; j < blocks; ++j)
-            for (std::int64_t i = all ? 0 : std::max<std::int64_t>(0, j - 1); i <= j; ++i)
-                addProducts(packed, rows, rowStride, i, j, products + blockAt(i, j, all) * blockSize + lane);
-    }
-}
-
 }  // namespace
 
 struct alignas(64) CorrelationLine {
-    double values[laneCount];
+    double values[8];
 };
 
 struct CorrelationStatistic::Tile {
@@ -110,10 +42,9 @@ std::size_t CorrelationStatistic::tileBytes() const {
 
 void CorrelationStatistic::open(std::int64_t which) {
     auto tile = std::make_unique<Tile>();
-    const std::int64_t line = tileUnits / laneCount;
+    const std::int64_t line = tileUnits / 8;
     tile->sums.resize(static_cast<std::size_t>(m_points * line));
-    tile->products.resize(
-        static_cast<std::size_t>(productBlocks(m_points, m_matrix) * blockSize / laneCount));
+    tile->products.resize(static_cast<std::size_t>(productBlocks(m_points, m_matrix) * blockSize / 8));
     m_tiles[static_cast<std::size_t>(which)] = std::move(tile);
 }
 
@@ -121,14 +52,14 @@ void CorrelationStatistic::add(const TileBatch& batch) {
     Tile& tile = *m_tiles[static_cast<std::size_t>(batch.tile)];
     const std::int64_t perPath = m_points * tileUnits;
     if (tile.rows == 0) {
-        tile.shift.resize(static_cast<std::size_t>(perPath / laneCount));
+        tile.shift.resize(static_cast<std::size_t>(perPath / 8));
         std::copy(batch.paths, batch.paths + perPath, Tile::data(tile.shift));
     }
     // Points that only fill up a block stay 0.
     tile.packed.resize(std::max(tile.packed.size(),
                                 static_cast<std::size_t>(batch.rows * blocksOf(m_points) * blockPoints)));
-    addBatch(batch.paths, batch.rows, m_points, m_matrix, Tile::data(tile.shift), Tile::data(tile.sums),
-             Tile::data(tile.products), Tile::data(tile.packed));
+    addProducts(batch.paths, batch.rows, m_points, m_matrix, Tile::data(tile.shift), Tile::data(tile.sums),
+                Tile::data(tile.products), Tile::data(tile.packed));
     tile.rows += batch.rows;
 }
 

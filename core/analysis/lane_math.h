@@ -1,20 +1,35 @@
-#pragma once
+// Included once for each kind of register (lanes.cpp), so there is no #pragma once; lanes.h comes first.
 
-#include <bit>
+#ifndef RHEO_INLINE
+/// Only where all is inlined is it computed in the registers of the caller.
+#define RHEO_INLINE [[gnu::always_inline]] inline
+#endif
 
-#include "core/base/wide.h"
+/// Elementary functions of eight numbers side by side, without branches or tables. Each comes from a Taylor
+/// series whose rest is below the rounding of a double over the reduced range; with the roundings of the
+/// reduction the results are within 1e-15 (arctangent, radians), 1e-15 relative to max(1, |result|)
+/// (logarithm) and 2e-16 (sine, cosine).
+namespace rheo::RHEO_REGISTERS {
 
-/// Elementary functions of eight numbers side by side, without branches or tables, so that they are compiled
-/// for whatever registers there are. Each comes from a Taylor series whose rest is below the rounding of a
-/// double over the reduced range; with the roundings of the reduction the results are within 1e-15
-/// (arctangent, radians), 1e-15 relative to max(1, |result|) (logarithm) and 2e-16 (sine, cosine).
-namespace rheo::lanes {
+/// Doubles, and whole numbers or masks (0 or -1), of one register: arithmetic, comparison and `mask ? a : b`
+/// work on each.
+using Lanes = double __attribute__((vector_size(RHEO_REGISTER_BYTES)));
+using LaneBits = std::int64_t __attribute__((vector_size(RHEO_REGISTER_BYTES)));
+using LaneWords = std::uint64_t __attribute__((vector_size(RHEO_REGISTER_BYTES)));
+constexpr int laneCount = RHEO_REGISTER_BYTES / sizeof(double);
+
+RHEO_INLINE void loadLanes(const double* from, Lanes& to) {
+    std::memcpy(&to, from, sizeof to);
+}
+RHEO_INLINE void storeLanes(const Lanes& from, double* to) {
+    std::memcpy(to, &from, sizeof from);
+}
 
 constexpr double pi = 3.14159265358979323846;
 
 /// 1 + z / 3 + z^2 / 5 + ... to z^10 / 21. t Q(-t^2) is atan t and t Q(t^2) is artanh t; for |t| <= tan(pi /
 /// 16) the first term left out is t^23 / 23 < 4e-18.
-RHEO_INSIDE void arcSeries(const Lanes& z, Lanes& q) {
+RHEO_INLINE void arcSeries(const Lanes& z, Lanes& q) {
     q = z * (1.0 / 21) + 1.0 / 19;
     q = q * z + 1.0 / 17;
     q = q * z + 1.0 / 15;
@@ -28,7 +43,7 @@ RHEO_INSIDE void arcSeries(const Lanes& z, Lanes& q) {
 }
 
 /// atan2(y, x) in (-pi, pi], with either zero as +0: a negative x and y = 0 give pi. 0 for (0, 0).
-RHEO_INSIDE void arcTangent(const Lanes& y, const Lanes& x, Lanes& angle) {
+RHEO_INLINE void arcTangent(const Lanes& y, const Lanes& x, Lanes& angle) {
     const Lanes ay = y < 0 ? -y : y, ax = x < 0 ? -x : x;
     const Lanes low = ay < ax ? ay : ax, high = ay < ax ? ax : ay;
     // The nearest of 0, pi / 8 and pi / 4 is taken off: |t| <= tan(pi / 16) after that.
@@ -51,7 +66,7 @@ RHEO_INSIDE void arcTangent(const Lanes& y, const Lanes& x, Lanes& angle) {
 }
 
 /// Natural logarithm of a positive, normal number.
-RHEO_INSIDE void logarithm(const Lanes& x, Lanes& result) {
+RHEO_INLINE void logarithm(const Lanes& x, Lanes& result) {
     LaneWords bits;
     std::memcpy(&bits, &x, sizeof bits);
     // The mantissa between sqrt(1/2) and sqrt(2), so that the series need not go beyond (sqrt(2) - 1) /
@@ -68,7 +83,7 @@ RHEO_INSIDE void logarithm(const Lanes& x, Lanes& result) {
 }
 
 /// Sine and cosine of 2 pi u, 0 <= u < 1.
-RHEO_INSIDE void sineCosine(const Lanes& u, Lanes& sine, Lanes& cosine) {
+RHEO_INLINE void sineCosine(const Lanes& u, Lanes& sine, Lanes& cosine) {
     // u = quarter / 4 + rest with |rest| <= 1/8.
     const LaneBits quarter = __builtin_convertvector(u * 4.0 + 0.5, LaneBits);
     const Lanes a = (u - __builtin_convertvector(quarter, Lanes) * 0.25) * (2 * pi);
@@ -96,4 +111,4 @@ RHEO_INSIDE void sineCosine(const Lanes& u, Lanes& sine, Lanes& cosine) {
     cosine = ((quarter + 1) & 2) != 0 ? -second : second;
 }
 
-}  // namespace rheo::lanes
+}  // namespace rheo::RHEO_REGISTERS

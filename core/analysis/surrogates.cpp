@@ -5,7 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "core/analysis/lane_math.h"
 #include "core/analysis/random_basis.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
@@ -71,60 +70,6 @@ RHEO_WIDE void walkInOrder(const float* raw, std::int64_t stride, std::int64_t p
         double* next = path + (p + 1) * tileUnits;
         for (std::int64_t u = 0; u < units; ++u)
             next[u] = here[u] + (static_cast<double>(from[stride + u]) - static_cast<double>(from[u]));
-    }
-}
-
-/// `bits` [point - 1]: bit u set turns the step of unit u round.
-RHEO_WIDE void flipSigns(double* path, std::int64_t points, const std::uint64_t* bits) {
-    for (int lane = 0; lane < tileUnits; lane += laneCount) {
-        // Bit lane + i goes to the sign of lane i.
-        LaneWords shift;
-        for (int i = 0; i < laneCount; ++i) shift[i] = static_cast<std::uint64_t>(63 - lane - i);
-        Lanes before, now, sum;
-        loadLanes(path + lane, before);
-        sum = before;
-        for (std::int64_t p = 1; p < points; ++p) {
-            double* at = path + p * tileUnits + lane;
-            loadLanes(at, now);
-            const Lanes step = now - before;
-            before = now;
-            LaneWords word;
-            std::memcpy(&word, &step, sizeof word);
-            word ^= (bits[p - 1] << shift) & 0x8000000000000000ULL;
-            Lanes turned;
-            std::memcpy(&turned, &word, sizeof turned);
-            sum += turned;
-            storeLanes(sum, at);
-        }
-    }
-}
-
-/// A walk from the first point with steps of the standard deviations `sd` [step, stride], from uniform bits
-/// [step, 64] by the transform of Box and Muller: two uniform numbers give two normal ones.
-RHEO_WIDE void walkGaussian(double* path, std::int64_t points, std::int64_t units, const double* sd,
-                            std::int64_t stride, const std::uint64_t* bits) {
-    for (std::int64_t p = 1; p < points; ++p) {
-        alignas(64) double normal[tileUnits];
-        for (std::int64_t u = 0; u < tileUnits; u += 2 * laneCount) {
-            LaneWords a, b;
-            std::memcpy(&a, bits + (p - 1) * tileUnits + u, sizeof a);
-            std::memcpy(&b, bits + (p - 1) * tileUnits + u + laneCount, sizeof b);
-            a = (a >> 12) | 0x3ff0000000000000ULL;
-            b = (b >> 12) | 0x3ff0000000000000ULL;
-            Lanes x, y;
-            std::memcpy(&x, &a, sizeof x);
-            std::memcpy(&y, &b, sizeof y);
-            Lanes log, sine, cosine;
-            lanes::logarithm(2.0 - x, log);  // of (0, 1]
-            lanes::sineCosine(y - 1.0, sine, cosine);
-            Lanes radius = -2.0 * log;
-            for (int i = 0; i < laneCount; ++i) radius[i] = std::sqrt(radius[i]);
-            storeLanes(radius * cosine, normal + u);
-            storeLanes(radius * sine, normal + u + laneCount);
-        }
-        const double* here = path + (p - 1) * tileUnits;
-        double* next = path + p * tileUnits;
-        for (std::int64_t u = 0; u < units; ++u) next[u] = here[u] + sd[(p - 1) * stride + u] * normal[u];
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/analysis/lanes.h"
 #include "core/analysis/row_source.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
@@ -24,12 +25,6 @@ std::string_view nullName(NullKind kind);
 std::optional<NullKind> parseNull(std::string_view name);
 /// Names of all of them, for messages.
 std::vector<std::string_view> nullNames();
-
-/// Units are worked on in tiles of this many: a path of 65 points over one tile stays in the first cache.
-constexpr std::int64_t tileUnits = 64;
-inline std::int64_t tileCount(std::int64_t units) {
-    return (units + tileUnits - 1) / tileUnits;
-}
 
 /// Makes the paths that a statistic sees, as they are or as surrogates: raw, in float64. What it makes
 /// depends on (seed, repeat, row) alone, not on blocks, tiles or threads. Const functions may be called

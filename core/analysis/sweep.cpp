@@ -8,7 +8,6 @@
 
 #include "core/analysis/covariance.h"
 #include "core/base/parallel.h"
-#include "core/base/wide.h"
 
 namespace rheo {
 
@@ -28,7 +27,7 @@ struct Block {
 
 /// The doubles of a tile batch, aligned to 64 bytes.
 struct alignas(64) Line {
-    double values[laneCount];
+    double values[8];
 };
 
 class Sweep {
@@ -156,7 +155,7 @@ private:
             const Feed& fed = *m_withUnits[static_cast<std::size_t>(feed)];
             if (opens)
                 for (auto* statistic : fed.units) statistic->open(tile);
-            std::vector<Line> lines(static_cast<std::size_t>(batchRows * m_points * tileUnits / laneCount));
+            std::vector<Line> lines(static_cast<std::size_t>(batchRows * m_points * tileUnits / 8));
             const std::vector<double> ones(static_cast<std::size_t>(batchRows * m_points), 1.0);
             double* paths = lines.front().values;
             const bool scaled = m_view.scaling != Scaling::Raw;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "core/analysis/lane_math.h"
 #include "core/analysis/rotation.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
@@ -46,7 +45,6 @@ private Q_SLOTS:
     void histogramsCountEveryPath();
     void blocksAndThreadsDoNotMatter();
     void fewPointsAreNaN();
-    void elementaryFunctions();
 };
 
 void TestAnalysisRotation::equalsTheReference_data() {
@@ -271,40 +269,6 @@ void TestAnalysisRotation::fewPointsAreNaN() {
         const auto r = rotate(traces::view(traces::walks(5, points, 4, 8)));
         QVERIFY(std::isnan(r.turning[0]) && std::isnan(r.winding[0]) && std::isnan(r.meanPathTurning[0]));
     }
-}
-
-void TestAnalysisRotation::elementaryFunctions() {
-    RandomStream random(10);
-    double arc = 0, log = 0, wave = 0;
-    for (int i = 0; i < 100000; ++i) {
-        Lanes x, y, u, a, l, s, c;
-        for (int j = 0; j < laneCount; ++j) {
-            x[j] = random.normal() * std::exp2(static_cast<double>(random.below(40)) - 20);
-            y[j] = random.normal() * std::exp2(static_cast<double>(random.below(40)) - 20);
-            u[j] = random.uniform();
-        }
-        const Lanes positive = x * x + 1e-300;
-        lanes::arcTangent(y, x, a);
-        lanes::logarithm(positive, l);
-        lanes::sineCosine(u, s, c);
-        for (int j = 0; j < laneCount; ++j) {
-            arc = std::max(arc, std::abs(a[j] - std::atan2(y[j], x[j])));
-            log = std::max(log, std::abs(l[j] - std::log(positive[j])) / std::max(1.0, std::abs(l[j])));
-            wave = std::max(wave, std::abs(s[j] - std::sin(2 * std::numbers::pi * u[j])));
-            wave = std::max(wave, std::abs(c[j] - std::cos(2 * std::numbers::pi * u[j])));
-        }
-    }
-    QVERIFY2(arc < 1e-15, qPrintable(QString::number(arc)));
-    QVERIFY2(log < 1e-15, qPrintable(QString::number(log)));
-    QVERIFY2(wave < 1e-15, qPrintable(QString::number(wave)));  // 2 pi u is itself rounded to 4e-16
-    const Lanes zero{}, minus = zero - 1.0;
-    Lanes a;
-    lanes::arcTangent(zero, minus, a);
-    QCOMPARE(a[0], std::numbers::pi);
-    lanes::arcTangent(minus, zero, a);
-    QCOMPARE(a[0], -std::numbers::pi / 2);
-    lanes::arcTangent(zero, zero, a);
-    QCOMPARE(a[0], 0.0);
 }
 
 QTEST_APPLESS_MAIN(TestAnalysisRotation)

@@ -1,0 +1,58 @@
+#include "core/analysis/lanes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+// Vectors are broken up for the registers of the function they are written in, before anything is inlined or
+// cloned: so each kind gets the text of its own.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define RHEO_REGISTERS avx512
+#define RHEO_REGISTER_BYTES 64
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+#include "core/analysis/lane_kernels.h"
+#pragma GCC pop_options
+#undef RHEO_REGISTERS
+#undef RHEO_REGISTER_BYTES
+#define RHEO_REGISTERS avx2
+#define RHEO_REGISTER_BYTES 32
+#pragma GCC push_options
+#pragma GCC target("arch=x86-64-v3")
+#include "core/analysis/lane_kernels.h"
+#pragma GCC pop_options
+#undef RHEO_REGISTERS
+#undef RHEO_REGISTER_BYTES
+#define RHEO_DISPATCH(call)                                       \
+    if (__builtin_cpu_supports("x86-64-v4")) return avx512::call; \
+    if (__builtin_cpu_supports("x86-64-v3")) return avx2::call;   \
+    return plain::call
+#else
+#define RHEO_DISPATCH(call) return plain::call
+#endif
+#define RHEO_REGISTERS plain
+#define RHEO_REGISTER_BYTES 16
+#include "core/analysis/lane_kernels.h"
+
+namespace rheo {
+
+void rotateTile(const double* path, std::int64_t points, TileRotation& out) {
+    RHEO_DISPATCH(rotateTile(path, points, out));
+}
+
+void addProducts(const double* paths, std::int64_t rows, std::int64_t points, bool all, const double* shift,
+                 double* sums, double* products, double* packed) {
+    RHEO_DISPATCH(addProducts(paths, rows, points, all, shift, sums, products, packed));
+}
+
+void flipSigns(double* path, std::int64_t points, const std::uint64_t* bits) {
+    RHEO_DISPATCH(flipSigns(path, points, bits));
+}
+
+void walkGaussian(double* path, std::int64_t points, std::int64_t units, const double* sd,
+                  std::int64_t stride, const std::uint64_t* bits) {
+    RHEO_DISPATCH(walkGaussian(path, points, units, sd, stride, bits));
+}
+
+}  // namespace rheo

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+
+/// The innermost loops: what is done to the paths of 64 units, several numbers side by side. One program runs
+/// on every x86-64: each loop is compiled for three kinds of registers, and the processor decides which runs.
+namespace rheo {
+
+/// Units are worked on in tiles of this many: a path of 65 points over one tile stays in the first cache.
+constexpr std::int64_t tileUnits = 64;
+inline std::int64_t tileCount(std::int64_t units) {
+    return (units + tileUnits - 1) / tileUnits;
+}
+
+/// Measures of 64 paths, [unit].
+struct alignas(64) TileRotation {
+    double turning[tileUnits], winding[tileUnits], slope[tileUnits], centreX[tileUnits], centreY[tileUnits];
+    std::int64_t undefined = 0;
+};
+
+/// Rotation measures of `path`, [point, 64], at least 3 points.
+void rotateTile(const double* path, std::int64_t points, TileRotation& out);
+
+/// Products of four points by four are summed in registers: a block is [4, 4, 64].
+constexpr std::int64_t blockPoints = 4;
+constexpr std::int64_t blockSize = blockPoints * blockPoints * tileUnits;
+
+/// Fours of points, the last one filled up.
+inline std::int64_t blocksOf(std::int64_t points) {
+    return (points + blockPoints - 1) / blockPoints;
+}
+
+/// The number of the block of products of points 4 i .. 4 i + 3 with 4 j .. 4 j + 3, i <= j; without `all`,
+/// there are only those with i >= j - 1.
+inline std::int64_t blockAt(std::int64_t i, std::int64_t j, bool all) {
+    return all ? j * (j + 1) / 2 + i : j + i;
+}
+
+/// How many of them there are.
+inline std::int64_t productBlocks(std::int64_t points, bool all) {
+    const std::int64_t last = blocksOf(points) - 1;
+    return blockAt(last, last, all) + 1;
+}
+
+/// Adds the rows of a batch, [row, point, 64], less `shift` [point, 64], to `sums` [point, 64] and `products`
+/// [block, 4, 4, 64]; of the products only those next to the diagonal unless `all`. `packed` is room for
+/// [row, 4 * blocksOf(points), 8], and where a point only fills up it is 0.
+void addProducts(const double* paths, std::int64_t rows, std::int64_t points, bool all, const double* shift,
+                 double* sums, double* products, double* packed);
+
+/// Turns steps of `path` [point, 64] round and sums them up again: where bit u of `bits` [point - 1] is set,
+/// that of unit u.
+void flipSigns(double* path, std::int64_t points, const std::uint64_t* bits);
+
+/// A walk from the first point of `path` [point, 64] with normal steps of the standard deviations `sd` [step,
+/// stride], from uniform `bits` [step, 64] by the transform of Box and Muller: two uniform numbers give two
+/// normal ones.
+void walkGaussian(double* path, std::int64_t points, std::int64_t units, const double* sd,
+                  std::int64_t stride, const std::uint64_t* bits);
+
+}  // namespace rheo
