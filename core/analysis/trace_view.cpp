@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/wide.h"
 
 namespace rheo {
 
@@ -24,6 +26,14 @@ void checkAscending(const std::vector<std::int64_t>& indices, std::int64_t count
                 fmt::format("{} {} is out of order, or not among the {} of the trace", what, index, count));
         last = index;
     }
+}
+
+/// Infinity and NaN have the largest exponents.
+RHEO_WIDE bool allFinite(const float* values, std::int64_t count) {
+    std::uint32_t most = 0;
+    for (std::int64_t i = 0; i < count; ++i)
+        most = std::max(most, std::bit_cast<std::uint32_t>(values[i]) & 0x7fffffffU);
+    return most < 0x7f800000U;
 }
 
 void zeroMasked(const TraceView& view, float* states, std::int64_t count) {
@@ -139,7 +149,7 @@ UsableRows usableRows(const TraceView& view, Progress& progress, float* kept) {
             const Eigen::Map<const MatrixF> row(into + n * values, view.pointCount(), view.unitCount());
             const bool scaled =
                 view.scaling == Scaling::Raw || row.cwiseAbs().rowwise().maxCoeff().minCoeff() > 0;
-            if (row.allFinite() && scaled)
+            if (allFinite(row.data(), values) && scaled)
                 usable.rows.push_back(first + n);
             else
                 ++usable.excluded;

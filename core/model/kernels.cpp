@@ -7,19 +7,12 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/wide.h"
+
 // Column-major, as Fortran has it: a row-major [m, n] matrix is its [n, m] transpose.
 extern "C" void sgemm_(const char* transA, const char* transB, const int* m, const int* n, const int* k,
                        const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
                        const float* beta, float* c, const int* ldc);
-
-// One program runs on every x86-64, and uses the wide registers where there are some. Resolved by the
-// loader, which sanitizers cannot follow.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define RHEO_WIDE __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define RHEO_WIDE
-#endif
 
 namespace rheo::kernels {
 
