@@ -61,15 +61,14 @@ void shuffleDepth(double* path, std::int64_t points, RandomStream& random) {
     }
 }
 
-/// The sum of the steps in the order given; steps in float64 from the raw values.
-RHEO_WIDE void walkInOrder(const float* raw, std::int64_t stride, std::int64_t points, std::int64_t units,
-                           const std::int32_t* order, double* path) {
+/// The sum of the steps in the order given, both [point, 64].
+RHEO_WIDE void walkInOrder(const double* asItIs, std::int64_t points, const std::int32_t* order,
+                           double* path) {
     for (std::int64_t p = 0; p + 1 < points; ++p) {
-        const float* from = raw + order[p] * stride;
+        const double* from = asItIs + order[p] * tileUnits;
         const double* here = path + p * tileUnits;
         double* next = path + (p + 1) * tileUnits;
-        for (std::int64_t u = 0; u < units; ++u)
-            next[u] = here[u] + (static_cast<double>(from[stride + u]) - static_cast<double>(from[u]));
+        for (std::int64_t u = 0; u < tileUnits; ++u) next[u] = here[u] + (from[tileUnits + u] - from[u]);
     }
 }
 
@@ -145,10 +144,15 @@ std::uint64_t PathMaker::streamOf(std::int64_t repeat, std::int64_t row, std::in
     return static_cast<std::uint64_t>((repeat * m_rows.view().rowCount() + row) * (m_tiles + 1) + tile);
 }
 
-void PathMaker::makeTile(const float* raw, std::int64_t repeat, std::int64_t row, std::int64_t tile,
+void PathMaker::readTile(const float* raw, std::int64_t tile, double* asItIs) const {
+    const std::int64_t first = tile * tileUnits;
+    copyTile(raw + first, m_units, m_points, std::min(tileUnits, m_units - first), asItIs);
+}
+
+void PathMaker::makeTile(const double* asItIs, std::int64_t repeat, std::int64_t row, std::int64_t tile,
                          double* path) const {
     const std::int64_t first = tile * tileUnits, units = std::min(tileUnits, m_units - first);
-    copyTile(raw + first, m_units, m_points, units, path);
+    std::copy(asItIs, asItIs + m_points * tileUnits, path);
     if (!m_kind || m_points < 2) return;
     RandomStream random(m_seed, streamOf(repeat, row, tile));
     thread_local std::vector<std::uint64_t> bits;
@@ -157,7 +161,7 @@ void PathMaker::makeTile(const float* raw, std::int64_t repeat, std::int64_t row
         case NullKind::IncrementShuffle: {
             RandomStream shared(m_seed, streamOf(repeat, row, m_tiles));
             const auto order = shared.permutation(static_cast<std::int32_t>(m_points - 1));
-            return walkInOrder(raw + first, m_units, m_points, units, order.data(), path);
+            return walkInOrder(asItIs, m_points, order.data(), path);
         }
         case NullKind::SignFlip:
             bits.resize(static_cast<std::size_t>(m_points - 1));
@@ -174,10 +178,12 @@ void PathMaker::makeTile(const float* raw, std::int64_t repeat, std::int64_t row
 
 void PathMaker::makeRow(const float* raw, std::int64_t repeat, std::int64_t row,
                         Eigen::Ref<MatrixD> path) const {
-    thread_local std::vector<double> tile;
-    tile.resize(static_cast<std::size_t>(m_points * tileUnits));
+    thread_local std::vector<double> asItIs, tile;
+    asItIs.resize(static_cast<std::size_t>(m_points * tileUnits));
+    tile.resize(asItIs.size());
     for (std::int64_t t = 0; t < m_tiles; ++t) {
-        makeTile(raw, repeat, row, t, tile.data());
+        readTile(raw, t, asItIs.data());
+        makeTile(asItIs.data(), repeat, row, t, tile.data());
         const std::int64_t units = std::min(tileUnits, m_units - t * tileUnits);
         path.middleCols(t * tileUnits, units) =
             Eigen::Map<const MatrixD>(tile.data(), m_points, tileUnits).leftCols(units);

@@ -38,11 +38,13 @@ public:
 
     std::optional<NullKind> kind() const { return m_kind; }
 
-    /// Path of row `row` over the units of one tile, [point, 64]; units that are not there are 0. `raw` is
-    /// that row as the source gives it, [point, unit].
-    void makeTile(const float* raw, std::int64_t repeat, std::int64_t row, std::int64_t tile,
+    /// The units of one tile of a row, raw [point, unit] as the source gives it: [point, 64]; units that are
+    /// not there are 0.
+    void readTile(const float* raw, std::int64_t tile, double* asItIs) const;
+    /// Path of row `row` over the units of one tile, [point, 64], from what readTile gave for it.
+    void makeTile(const double* asItIs, std::int64_t repeat, std::int64_t row, std::int64_t tile,
                   double* path) const;
-    /// The same over all units: [point, unit].
+    /// The same over all units of a raw row: [point, unit].
     void makeRow(const float* raw, std::int64_t repeat, std::int64_t row, Eigen::Ref<MatrixD> path) const;
 
     /// row_shuffle and random_basis mix rows or units, and are made in blocks of whole rows, one repeat after

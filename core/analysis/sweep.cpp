@@ -16,6 +16,7 @@ namespace {
 /// Rows of a tile that are made before the statistics see them: about half a second-level cache.
 constexpr std::int64_t batchRows = 8;
 constexpr std::int64_t pieceRows = 4;
+constexpr std::size_t mostFeedsAtOnce = 16;
 /// Multiplications of a covariance with one batch of states: some tens of milliseconds.
 constexpr double productWork = 2e9;
 
@@ -67,6 +68,8 @@ public:
         if (whole)
             m_tileThreads = static_cast<int>(
                 std::clamp<std::size_t>(memoryBytes / 2 / most, 1, static_cast<std::size_t>(m_tileThreads)));
+        m_feedsAtOnce = static_cast<std::int64_t>(std::clamp<std::size_t>(
+            memoryBytes / 2 / most / static_cast<std::size_t>(m_tileThreads), 1, mostFeedsAtOnce));
         const std::size_t perRow = static_cast<std::size_t>(m_points * m_units) *
                                    (byBlock ? sizeof(float) + sizeof(double) : sizeof(float));
         const std::int64_t block =
@@ -149,31 +152,45 @@ private:
     /// Tiles first .. end - 1 of the rows of a block; `opens`, `closes`: it is the first, or the last, block.
     void feedTiles(const Block& block, std::int64_t first, std::int64_t end, bool opens, bool closes) {
         const auto feeds = static_cast<std::int64_t>(m_withUnits.size());
-        const std::int64_t tasks = (end - first) * feeds;
+        // Several feeds share what is read of the trace, as long as there is work for all threads.
+        const std::int64_t share = std::clamp<std::int64_t>(
+            (end - first) * feeds / (4 * std::int64_t{m_tileThreads}), 1, m_feedsAtOnce);
+        const std::int64_t groups = (feeds + share - 1) / share, tasks = (end - first) * groups;
+        const bool scaled = m_view.scaling != Scaling::Raw;
         parallelFor(tasks, 1, m_tileThreads, m_progress, [&](std::int64_t task, std::int64_t) {
-            const std::int64_t tile = first + task / feeds, feed = task % feeds;
-            const Feed& fed = *m_withUnits[static_cast<std::size_t>(feed)];
-            if (opens)
-                for (auto* statistic : fed.units) statistic->open(tile);
-            std::vector<Line> lines(static_cast<std::size_t>(batchRows * m_points * tileUnits / 8));
+            const std::int64_t tile = first + task / groups, firstFeed = task % groups * share,
+                               endFeed = std::min(feeds, firstFeed + share);
+            const auto unitsOf = [&](std::int64_t feed) -> const std::vector<UnitStatistic*>& {
+                return m_withUnits[static_cast<std::size_t>(feed)]->units;
+            };
+            for (std::int64_t feed = firstFeed; opens && feed < endFeed; ++feed)
+                for (auto* statistic : unitsOf(feed)) statistic->open(tile);
+            const std::int64_t perPath = m_points * tileUnits;
+            std::vector<Line> lines(static_cast<std::size_t>(2 * batchRows * perPath / 8));
             const std::vector<double> ones(static_cast<std::size_t>(batchRows * m_points), 1.0);
-            double* paths = lines.front().values;
-            const bool scaled = m_view.scaling != Scaling::Raw;
+            double* const paths = lines.front().values;
+            double* const asTheyAre = paths + batchRows * perPath;
             for (std::int64_t n = 0; n < block.rows; n += batchRows) {
-                m_progress.check();
                 const std::int64_t rows = std::min(batchRows, block.rows - n);
-                const double* rms = m_needsRms ? m_rms.data() + (feed * block.rows + n) * m_points : nullptr;
-                for (std::int64_t i = 0; i < rows; ++i) {
-                    double* path = paths + i * m_points * tileUnits;
-                    makeTile(block, fed, n + i, tile, path);
-                    if (scaled) scaleTile(rms + i * m_points, path);
+                for (std::int64_t i = 0; i < rows; ++i) readTile(block, n + i, tile, asTheyAre + i * perPath);
+                for (std::int64_t feed = firstFeed; feed < endFeed; ++feed) {
+                    m_progress.check();
+                    const Feed& fed = *m_withUnits[static_cast<std::size_t>(feed)];
+                    const double* rms =
+                        m_needsRms ? m_rms.data() + (feed * block.rows + n) * m_points : nullptr;
+                    for (std::int64_t i = 0; i < rows; ++i) {
+                        double* path = paths + i * perPath;
+                        fed.maker->makeTile(asTheyAre + i * perPath, fed.repeat, block.first + n + i, tile,
+                                            path);
+                        if (scaled) scaleTile(rms + i * m_points, path);
+                    }
+                    const TileBatch batch{tile,     block.first + n, rows,
+                                          m_points, paths,           scaled ? ones.data() : rms};
+                    for (auto* statistic : fed.units) statistic->add(batch);
                 }
-                const TileBatch batch{tile,     block.first + n, rows,
-                                      m_points, paths,           scaled ? ones.data() : rms};
-                for (auto* statistic : fed.units) statistic->add(batch);
             }
-            if (closes)
-                for (auto* statistic : fed.units) statistic->close(tile, m_progress);
+            for (std::int64_t feed = firstFeed; closes && feed < endFeed; ++feed)
+                for (auto* statistic : unitsOf(feed)) statistic->close(tile, m_progress);
             done(1.0 / static_cast<double>(tasks));
         });
     }
@@ -195,17 +212,16 @@ private:
         });
     }
 
-    void makeTile(const Block& block, const Feed& feed, std::int64_t n, std::int64_t tile,
-                  double* path) const {
+    void readTile(const Block& block, std::int64_t n, std::int64_t tile, double* asItIs) const {
         if (block.made == nullptr) {
-            feed.maker->makeTile(block.raw + n * m_points * m_units, feed.repeat, block.first + n, tile,
-                                 path);
+            m_feeds.front().maker->readTile(block.raw + n * m_points * m_units, tile, asItIs);
             return;
         }
         const std::int64_t units = std::min(tileUnits, m_units - tile * tileUnits);
         for (std::int64_t p = 0; p < m_points; ++p) {
             const double* from = block.made + (n * m_points + p) * m_units + tile * tileUnits;
-            std::fill(std::copy(from, from + units, path + p * tileUnits), path + (p + 1) * tileUnits, 0.0);
+            std::fill(std::copy(from, from + units, asItIs + p * tileUnits), asItIs + (p + 1) * tileUnits,
+                      0.0);
         }
     }
 
@@ -234,6 +250,7 @@ private:
     std::vector<const Feed*> m_withRows, m_withStates, m_withUnits;
     bool m_needsRms = false;
     int m_threads, m_tileThreads = 1;
+    std::int64_t m_feedsAtOnce = 1;
     Progress& m_progress;
     std::int64_t m_points, m_units;
     std::vector<double> m_rms;  ///< [feed with units, row of the block, point]
