@@ -68,7 +68,7 @@ void TestAnalysisPca::pcaEqualsTheReference_data() {
 void TestAnalysisPca::pcaEqualsTheReference() {
     QFETCH(QString, group);
     const auto result = fit(golden::view(group == "raw" ? Scaling::Raw : Scaling::Rms), 6);
-    const std::string at = "/" + group.toStdString() + "/pca/";
+    const std::string at = QString("/%1/pca/").arg(group).toStdString();
     const auto near = [&](const MatrixD& found, const char* name, double tolerance) {
         const double d = golden::difference(found, golden::matrix(at + name));
         QVERIFY2(d <= tolerance, qPrintable(QString("%1: %2").arg(name).arg(d)));
@@ -92,7 +92,7 @@ void TestAnalysisPca::densityEqualsTheReference() {
     QFETCH(QString, group);
     Progress progress;
     const auto d = density(golden::view(group == "raw" ? Scaling::Raw : Scaling::Rms), {}, progress);
-    const std::string at = "/" + group.toStdString() + "/density/";
+    const std::string at = QString("/%1/density/").arg(group).toStdString();
     const auto near = [&](const MatrixD& found, const char* name) {
         const double difference = golden::difference(found, golden::matrix(at + name));
         QVERIFY2(difference <= 1e-11, qPrintable(QString("%1: %2").arg(name).arg(difference)));
