@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
+#include "core/checkpoint/model_cache.h"
 #include "core/trace/trace_reader.h"
 
 namespace rheo::cli {
@@ -41,7 +42,7 @@ int infoOfModel(const Options& options, Common& common) {
     } catch (const Error& e) {
         // What cannot be computed is an answer to the question this command asks.
         if (e.code() != ErrorCode::Unsupported) throw;
-        result["architecture"] = architectureOf(options.path);
+        result["architecture"] = architectureOf(locateModel(options.path));
         result["unsupported"] = {e.what()};
         console.result(result);
         console.say(fmt::format("model        {}\nunsupported  {}", result["architecture"].get<std::string>(),
@@ -139,19 +140,22 @@ int infoOfTrace(const Options& options, Common& common) {
 int run(const Options& options, Common& common) {
     std::error_code ignored;
     if (fs::is_directory(options.path, ignored)) return infoOfModel(options, common);
-    if (!fs::exists(options.path, ignored))
-        throw Error(ErrorCode::NotFound, fmt::format("there is no file or folder {}", options.path),
+    if (fs::exists(options.path, ignored)) return infoOfTrace(options, common);
+    if (fs::path(options.path).extension() == ".h5")
+        throw Error(ErrorCode::NotFound, fmt::format("there is no trace file {}", options.path),
                     options.path);
-    return infoOfTrace(options, common);
+    return infoOfModel(options, common);  // ORG/NAME, or nothing: then that is said
 }
 
 }  // namespace
 
 void addInfo(CLI::App& app, Command& chosen) {
-    auto* command =
-        app.add_subcommand("info", "what a model folder or trace file is, and the memory it needs");
+    auto* command = app.add_subcommand("info", "what a model or trace file is, and the memory it needs");
     auto options = std::make_shared<Options>();
-    command->add_option("path", options->path, "model folder or trace file")->required()->type_name("PATH");
+    command
+        ->add_option("path", options->path, "model folder, ORG/NAME in the Hugging Face cache, or trace file")
+        ->required()
+        ->type_name("PATH");
     command->add_option("--batch", options->batch, "prompts at once, for the forecast of memory")
         ->check(CLI::Range(1, 1 << 20));
     command->add_option("--max-tokens", options->tokens, "tokens a prompt, for the forecast; default 512")

@@ -5,13 +5,14 @@
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
+#include "core/checkpoint/model_cache.h"
 
 namespace rheo::cli {
 
 namespace {
 
 struct Options {
-    std::string folder;
+    ModelOption model;
     TextOption text;
     std::string decode;
     bool noSpecial = false;
@@ -19,8 +20,18 @@ struct Options {
 };
 
 int run(const Options& options, Common& common) {
-    // The weights are not needed: a folder with a tokenizer.json alone will do.
-    const auto tokenizer = Tokenizer::load(std::filesystem::path(options.folder) / "tokenizer.json");
+    // Neither config nor weights are needed: a folder with a tokenizer.json alone will do.
+    const std::filesystem::path folder = locateModel(options.model.name);
+    std::error_code failed;
+    if (!std::filesystem::exists(folder / "tokenizer.json", failed)) {
+        const std::string command = fetchCommand(folder);
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format("{} has no tokenizer.json, so text cannot be turned into tokens{}", folder.string(),
+                        command.empty() ? "" : fmt::format("; fetch it with `{}`", command)),
+            folder.string());
+    }
+    const auto tokenizer = Tokenizer::load(folder / "tokenizer.json");
     if (!options.decode.empty()) {
         const std::string text = tokenizer->decode(parseIds(options.decode), options.keepSpecial);
         common.console.result({{"text", text}});
@@ -41,9 +52,7 @@ int run(const Options& options, Common& common) {
 void addTokenize(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("tokenize", "token ids and pieces of a text, and back");
     auto options = std::make_shared<Options>();
-    command->add_option("--model", options->folder, "model folder, or any folder with a tokenizer.json")
-        ->required()
-        ->type_name("DIR");
+    options->model.addTo(*command);
     options->text.addTo(*command, false);
     command->add_option("--file", options->text.file, "the same as --text-file")->type_name("F");
     command->add_option("--decode", options->decode, "ids to turn into text")->type_name("1,2,3");

@@ -46,9 +46,9 @@ void addTeleport(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
 
-/// `--model DIR` and `--untrained SEED`.
+/// `--model MODEL` and `--untrained SEED`.
 struct ModelOption {
-    std::string folder;
+    std::string name;  ///< as locateModel understands it
     std::optional<std::uint64_t> untrained;
     void addTo(CLI::App& command);
 };
@@ -59,8 +59,6 @@ struct OpenModel {
     std::shared_ptr<const Tokenizer> tokenizer;  ///< null without a tokenizer.json
 };
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress);
-/// Throws Error(NotFound) saying that ids can be given instead.
-std::shared_ptr<const Tokenizer> openTokenizer(const Checkpoint& checkpoint);
 
 /// `--text S`, `--text-file F` or `--ids 1,2,3`.
 struct TextOption {

@@ -11,32 +11,22 @@
 namespace rheo::cli {
 
 void ModelOption::addTo(CLI::App& command) {
-    command.add_option("--model", folder, "model folder (Hugging Face layout)")->required()->type_name("DIR");
+    command.add_option("--model", name, "model folder, or ORG/NAME of a model in the Hugging Face cache")
+        ->required()
+        ->type_name("MODEL");
     command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")
         ->type_name("SEED");
 }
 
-std::shared_ptr<const Tokenizer> openTokenizer(const Checkpoint& checkpoint) {
-    const auto path = checkpoint.tokenizerPath();
-    if (!path)
-        throw Error(
-            ErrorCode::NotFound,
-            fmt::format(
-                "{} has no tokenizer.json, so text cannot be turned into tokens; give token ids with --ids",
-                checkpoint.folder().string()),
-            checkpoint.folder().string());
-    return Tokenizer::load(*path);
-}
-
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress) {
     OpenModel open;
-    open.checkpoint = Checkpoint::open(option.folder);
-    if (open.checkpoint->tokenizerPath()) open.tokenizer = openTokenizer(*open.checkpoint);
+    open.checkpoint = Checkpoint::open(option.name);
+    if (const auto path = open.checkpoint->tokenizerPath()) open.tokenizer = Tokenizer::load(*path);
     const auto dtype = parseDType(common.dtype);
     if (!dtype)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));
-    progress.setStage("loading " + option.folder);
+    progress.setStage("loading " + option.name);
     open.model =
         Model::load(open.checkpoint, {common.device, *dtype, common.threads, option.untrained}, progress);
     return open;

@@ -31,6 +31,12 @@ bool isInside(const fs::path& path, const fs::path& folder) {
     return end == folder.end();
 }
 
+/// "; fetch it with `hf download ORG/NAME`" for a model of the Hugging Face cache, else nothing.
+std::string fetchAdvice(const fs::path& folder) {
+    const std::string command = fetchCommand(folder);
+    return command.empty() ? "" : fmt::format("; fetch it with `{}`", command);
+}
+
 /// Where a file of the checkpoint really is. It must not be outside the folder; but the Hugging Face cache
 /// keeps a snapshot as links into the `blobs` folder beside it, and those are followed.
 fs::path resolved(const fs::path& folder, const std::string& name) {
@@ -38,7 +44,8 @@ fs::path resolved(const fs::path& folder, const std::string& name) {
     std::error_code failed;
     fs::path real = fs::canonical(path, failed);
     if (failed)
-        throw Error(ErrorCode::NotFound, fmt::format("there is no {} in {}", name, folder.string()),
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("there is no {} in {}{}", name, folder.string(), fetchAdvice(folder)),
                     path.string());
     const fs::path home = fs::canonical(folder, failed);
     if (isInside(real, home)) return real;
@@ -185,8 +192,8 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& name) {
     if (!fs::exists(folder / "config.json", failed))
         throw Error(ErrorCode::NotFound,
                     fmt::format("{} holds no config.json, so it is not a model folder; choose the folder "
-                                "that holds config.json and model.safetensors",
-                                folder.string()),
+                                "that holds config.json and model.safetensors{}",
+                                folder.string(), fetchAdvice(folder)),
                     folder.string());
 
     std::shared_ptr<Checkpoint> checkpoint(new Checkpoint);
@@ -235,6 +242,8 @@ void Checkpoint::openWeights() {
             pickled ? "its pickled weights are never loaded, because a pickle can run code: save the model "
                       "again with safe_serialization=True"
                     : "fetch the model's .safetensors files");
+        if (const std::string command = fetchCommand(m_folder); !pickled && !command.empty())
+            m_weightsMissing += fmt::format(" with `{}`", command);
         return;
     }
 

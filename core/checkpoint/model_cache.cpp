@@ -101,11 +101,12 @@ fs::path locateModel(const std::string& name) {
         if (fs::exists(path / "config.json", failed) || !fs::is_directory(path / "snapshots", failed))
             return path;
         if (const auto snapshot = mainSnapshot(path)) return *snapshot;
+        const std::string command = fetchCommand(path);
         throw Error(
             ErrorCode::NotFound,
             fmt::format("{} is a folder of the Hugging Face cache without a finished download; fetch the "
-                        "model again",
-                        path.string()),
+                        "model again{}",
+                        path.string(), command.empty() ? "" : fmt::format(" with `{}`", command)),
             path.string());
     }
     if (fs::exists(path, failed))
@@ -128,6 +129,14 @@ fs::path locateModel(const std::string& name) {
                     "here: fetch it with `hf download {}`",
                     name, cache.string(), name),
         name);
+}
+
+std::string fetchCommand(const fs::path& folder) {
+    const bool snapshot = folder.parent_path().filename() == "snapshots";
+    const std::string home = (snapshot ? folder.parent_path().parent_path() : folder).filename().string();
+    if (!home.starts_with(folderPrefix)) return "";
+    const std::string name = modelName(home);
+    return cacheName(name) == home ? fmt::format("hf download {}", name) : "";  // a name that is safe to type
 }
 
 std::vector<CachedModel> cachedModels() {

@@ -17,6 +17,10 @@ std::filesystem::path modelCacheFolder();
 /// Throws Error(NotFound) for a model that is not there, with the command that would fetch it.
 std::filesystem::path locateModel(const std::string& name);
 
+/// The command that fetches the model of a folder of the cache (models--ORG--NAME, or a snapshot in it)
+/// again: "hf download ORG/NAME". Empty for a folder elsewhere, of which nobody can say where it came from.
+std::string fetchCommand(const std::filesystem::path& folder);
+
 /// A model of the cache, as a list of them shows it.
 struct CachedModel {
     std::string name;  ///< ORG/NAME

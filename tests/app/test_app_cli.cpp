@@ -17,8 +17,10 @@ struct Ran {
     QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
 };
 
-Ran rheo(const QStringList& arguments, int timeoutMs = 120000) {
+Ran rheo(const QStringList& arguments, int timeoutMs = 120000,
+         const QProcessEnvironment& environment = QProcessEnvironment::systemEnvironment()) {
     QProcess process;
+    process.setProcessEnvironment(environment);
     process.start(RHEO_BIN "/rheo", arguments);
     Ran ran;
     if (!process.waitForFinished(timeoutMs)) {
@@ -58,6 +60,10 @@ private Q_SLOTS:
     void infoOfATrace();
     void infoOfNothingSaysSo();
     void infoOfAnUnknownArchitectureSaysWhich();
+    void modelsOfTheCache_data();
+    void modelsOfTheCache();
+    void modelsThatAreNotThereSayHowToFetch();
+    void untrainedWhereverAModelIsNamed();
     void tokenizeThereAndBack();
     void tokenizeRefusesBytesThatAreNoText();
     void logitsOfTextAndOfIdsAgree();
@@ -73,6 +79,7 @@ private Q_SLOTS:
 
 private:
     QString path(const char* name) const { return m_dir.filePath(name); }
+    void makeCache(const QString& hub);
     QTemporaryDir m_dir;
 };
 
@@ -146,6 +153,108 @@ void TestAppCli::infoOfAnUnknownArchitectureSaysWhich() {
     const auto ran = rheo({"info", path("odd"), "--json"});
     const QByteArray said = ran.out + ran.err;
     QVERIFY2(said.contains("mamba"), said);
+}
+
+/// A cache as the Hugging Face libraries leave it: a snapshot of links into blobs.
+void TestAppCli::makeCache(const QString& hub) {
+    const QString home = hub + "/models--some-org--tiny.llama";
+    QVERIFY(QDir().mkpath(home + "/blobs") && QDir().mkpath(home + "/refs") &&
+            QDir().mkpath(home + "/snapshots/abc123"));
+    for (const auto& file : QDir(demoModel).entryInfoList(QDir::Files)) {
+        QVERIFY(QFile::copy(file.filePath(), home + "/blobs/blob-" + file.fileName()));
+        QVERIFY(QFile::link("../../blobs/blob-" + file.fileName(),
+                            home + "/snapshots/abc123/" + file.fileName()));
+    }
+    write(home + "/refs/main", "abc123");
+}
+
+void TestAppCli::modelsOfTheCache_data() {
+    QTest::addColumn<QString>("variable");  // says where the cache is
+    QTest::addColumn<QString>("name");
+    QTest::newRow("HF_HUB_CACHE") << "HF_HUB_CACHE"
+                                  << "some-org/tiny.llama";
+    QTest::newRow("HF_HOME") << "HF_HOME"
+                             << "some-org/tiny.llama";
+    QTest::newRow("folder of the cache") << "" << path("home/hub/models--some-org--tiny.llama");
+    QTest::newRow("snapshot") << "" << path("home/hub/models--some-org--tiny.llama/snapshots/abc123/");
+}
+
+/// Every command that names a model takes every spelling, and computes the same.
+void TestAppCli::modelsOfTheCache() {
+    QFETCH(QString, variable);
+    QFETCH(QString, name);
+    if (!QDir(path("home/hub")).exists()) makeCache(path("home/hub"));
+    auto environment = QProcessEnvironment::systemEnvironment();
+    for (const char* each : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"})
+        environment.remove(each);
+    environment.insert("HOME", path("nobody"));
+    if (!variable.isEmpty())
+        environment.insert(variable, variable == "HF_HOME" ? path("home") : path("home/hub"));
+    const auto run = [&](const QStringList& words) { return rheo(words, 120000, environment); };
+
+    const auto info = run({"info", name, "--json"});
+    QVERIFY2(info.status == 0, info.err);
+    QCOMPARE(info.json(), rheo({"info", demoModel, "--json"}).json());
+
+    const QStringList text{"--text", "It was the best of", "--json"};
+    const auto tokens = run(QStringList{"tokenize", "--model", name} + text);
+    QVERIFY2(tokens.status == 0, tokens.err);
+    QCOMPARE(tokens.json(), rheo(QStringList{"tokenize", "--model", demoModel} + text).json());
+
+    const auto logits = run(QStringList{"logits", "--model", name} + text);
+    QVERIFY2(logits.status == 0, logits.err);
+    QCOMPARE(logits.json(), rheo(QStringList{"logits", "--model", demoModel} + text).json());
+
+    const auto capture = run({"capture", "--model", name, "--prompts", demoPrompts, "--limit", "3", "--out",
+                              path("cached.rheo.h5"), "--force"});
+    QVERIFY2(capture.status == 0, capture.err);
+    const auto teleport =
+        run({"teleport", "--model", name, "--text", "It was the best", "--point", "L05.attn_in", "--basis",
+             path("r.h5"), "--by", "1,0,0", "--controls", "2", "--out", path("cached-tp.h5"), "--force"});
+    QVERIFY2(teleport.status == 0, teleport.err);
+}
+
+void TestAppCli::modelsThatAreNotThereSayHowToFetch() {
+    auto environment = QProcessEnvironment::systemEnvironment();
+    environment.insert("HF_HUB_CACHE", path("an-empty-cache"));
+    for (const QStringList& words :
+         {QStringList{"info", "some/model"},
+          {"tokenize", "--model", "some/model", "--text", "a"},
+          {"logits", "--model", "some/model", "--text", "a"},
+          {"capture", "--model", "some/model", "--prompts", demoPrompts, "--out", path("never.h5")},
+          {"teleport", "--model", "some/model", "--text", "a", "--point", "final", "--basis", path("r.h5"),
+           "--by", "1", "--out", path("never.h5")}}) {
+        const auto ran = rheo(words, 120000, environment);
+        QCOMPARE(ran.status, 1);
+        QCOMPARE(ran.err.count('\n'), 1);
+        QVERIFY2(ran.err.contains("hf download some/model") && ran.err.contains("an-empty-cache"), ran.err);
+    }
+    const auto trace = rheo({"info", "nothing.rheo.h5"}, 120000, environment);
+    QCOMPARE(trace.status, 1);
+    QVERIFY2(trace.err.contains("no trace file") && !trace.err.contains("hf download"), trace.err);
+}
+
+void TestAppCli::untrainedWhereverAModelIsNamed() {
+    const QStringList text{"--text", "It was the best of", "--json"};
+    const auto top = [&](const QStringList& more) {
+        const auto ran = rheo(QStringList{"logits", "--model", demoModel} + text + more);
+        return QJsonDocument(ran.json()["top"].toArray()).toJson();
+    };
+    QCOMPARE(top({"--untrained", "3"}), top({"--untrained", "3"}));
+    QVERIFY(top({"--untrained", "3"}) != top({"--untrained", "4"}));
+    QVERIFY(top({"--untrained", "3"}) != top({}));
+    auto ran = rheo({"capture", "--model", demoModel, "--untrained", "3", "--prompts", demoPrompts, "--limit",
+                     "2", "--out", path("untrained.rheo.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = rheo({"info", path("untrained.rheo.h5")});
+    QVERIFY2(ran.out.contains("untrained (seed 3)"), ran.out);
+    ran = rheo({"teleport", "--model", demoModel, "--untrained", "3", "--text", "It was", "--point",
+                "L05.attn_in", "--basis", path("r.h5"), "--by", "1", "--controls", "2", "--out",
+                path("untrained-tp.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    // Tokens do not depend on weights; a script may say the same of every command all the same.
+    const QStringList tokenize{"tokenize", "--model", demoModel};
+    QCOMPARE(rheo(tokenize + text + QStringList{"--untrained", "3"}).out, rheo(tokenize + text).out);
 }
 
 void TestAppCli::tokenizeThereAndBack() {

@@ -47,6 +47,7 @@ private Q_SLOTS:
     void mainRevisionCounts();
     void foldersGoFirst();
     void saysHowToFetch();
+    void saysHowToFetchWhatIsMissing();
     void refusesNames_data();
     void refusesNames();
     void listsModels();
@@ -126,10 +127,31 @@ void TestCheckpointCache::saysHowToFetch() {
                  Checkpoint::open("some/thing"));
     fs::create_directories(m_cache / "models--some--thing" / "snapshots");
     EXPECT_ERROR(ErrorCode::NotFound, QStringList{"hf download some/thing"}, Checkpoint::open("some/thing"));
-    EXPECT_ERROR(ErrorCode::NotFound, QStringList{"finished download"},
+    EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"finished download", "hf download some/thing"}),
                  Checkpoint::open(m_cache / "models--some--thing"));
     std::ofstream(m_cache / "a_file") << "x";
     EXPECT_ERROR(ErrorCode::NotFound, QStringList{"is a file"}, Checkpoint::open(m_cache / "a_file"));
+}
+
+/// Of a download that was broken off, links lead to blobs that are not there.
+void TestCheckpointCache::saysHowToFetchWhatIsMissing() {
+    const fs::path snapshot = addToCache(m_cache, "models--some--thing", "1");
+    for (const auto& entry : fs::directory_iterator(m_cache / "models--some--thing" / "blobs"))
+        if (entry.path().extension() == ".safetensors") fs::remove(entry.path());
+    QVERIFY(fs::is_symlink(snapshot / "model.safetensors"));
+    const auto checkpoint = Checkpoint::open("some/thing");
+    QVERIFY2(checkpoint->weightsMissing().find("with `hf download some/thing`") != std::string::npos,
+             checkpoint->weightsMissing().c_str());
+    const fs::path sharded = addToCache(m_cache, "models--a--sharded", "1",
+                                        fs::path(RHEO_FIXTURES) / "models" / "llama-3-style" / "model");
+    fs::remove(sharded / "model-00002-of-00003.safetensors");
+    EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"model-00002-of-00003", "hf download a/sharded"}),
+                 Checkpoint::open("a/sharded"));
+    fs::remove(snapshot / "config.json");
+    EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"config.json", "hf download some/thing"}),
+                 Checkpoint::open("some/thing"));
+    QCOMPARE(fetchCommand("/elsewhere/some/thing"), std::string());
+    QCOMPARE(fetchCommand("/cache/models--a--b; rm -r ~"), std::string());
 }
 
 void TestCheckpointCache::refusesNames_data() {
