@@ -94,7 +94,7 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
         layout->addWidget(b, 0, Qt::AlignHCenter);
     };
     button(QObject::tr("Open the demo"), demo, true);
-    button(QObject::tr("Open a model folder (Hugging Face layout)…"), model, false);
+    button(QObject::tr("Open a model…"), model, false);
     button(QObject::tr("Open a trace (.rheo.h5)…"), trace, false);
     auto* drop = new QLabel(QObject::tr("or drop a folder or a file here"));
     drop->setEnabled(false);
@@ -123,7 +123,7 @@ MainWindow::MainWindow(QWidget* parent)
     m_tabs->setDocumentMode(true);
     m_tabs->addTab(m_trajectories, tr("Trajectories"));
     m_tabs->addTab(m_density, tr("Density"));
-    const auto openModel = [this] { askOpenModel({}, false); };
+    const auto openModel = [this] { askOpenModel(false); };
     const auto openTrace = [this] {
         const QString file = QFileDialog::getOpenFileName(this, tr("Open a trace"), {},
                                                           tr("Traces (*.rheo.h5 *.h5);;All files (*)"));
@@ -175,14 +175,9 @@ MainWindow::MainWindow(QWidget* parent)
         if (path.endsWith(".rheo.h5")) m_recent.add(path);
     });
     connect(&m_workspace, &Workspace::inspected, this,
-            [this](const QString& folder, std::shared_ptr<const Checkpoint> checkpoint) {
-                OpenModelDialog dialog(checkpoint, this);
-                if (dialog.exec() != QDialog::Accepted) return;
-                const bool attach = property("attach").toBool();
-                if (attach)
-                    m_workspace.attachModel(folder, dialog.options());
-                else if (confirmLosing(tr("Open another model")))
-                    m_workspace.openModel(folder, dialog.options());
+            [this](const QString&, std::shared_ptr<const Checkpoint> checkpoint) {
+                OpenModelDialog dialog(m_jobs, std::move(checkpoint), this);
+                openChosen(dialog, false);
             });
     connect(&m_workspace, &Workspace::documentReplaced, this, [this] {
         if (m_workspace.state()->rows() > 0) {
@@ -222,7 +217,7 @@ void MainWindow::buildMenus() {
         QObject::connect(action, &QAction::triggered, receiver, act);
         return action;
     };
-    add(file, tr("Open &model folder…"), QKeySequence("Ctrl+M"), this, [this] { askOpenModel({}, false); });
+    add(file, tr("Open &model…"), QKeySequence("Ctrl+M"), this, [this] { askOpenModel(false); });
     add(file, tr("&Open trace…"), QKeySequence::Open, this, [this] {
         const QString path = QFileDialog::getOpenFileName(this, tr("Open a trace"), {},
                                                           tr("Traces (*.rheo.h5 *.h5);;All files (*)"));
@@ -236,7 +231,7 @@ void MainWindow::buildMenus() {
         if (const QString why = m_workspace.whyNot(Feature::AttachModel); !why.isEmpty())
             m_banner->showError(why);
         else
-            askOpenModel({}, true);
+            askOpenModel(true);
     });
     add(file, tr("Add prompts from a &file…"), {}, this, [this] {
         const QString path = QFileDialog::getOpenFileName(this, tr("Add prompts, one a line"), {},
@@ -314,17 +309,25 @@ void MainWindow::openDemo(int limit) {
 }
 
 void MainWindow::openPath(const QString& path) {
-    if (kindOfPath(path) == PathKind::Model) return askOpenModel(path, false);
+    if (kindOfPath(path) == PathKind::Model) {
+        m_workspace.inspectModel(path);  // inspected() asks how it is to be opened
+        return;
+    }
     if (confirmLosing(tr("Open %1").arg(QFileInfo(path).fileName()))) m_workspace.openPath(path, {});
 }
 
-void MainWindow::askOpenModel(const QString& folder, bool attach) {
-    const QString chosen = folder.isEmpty() ? QFileDialog::getExistingDirectory(
-                                                  this, tr("Open a model folder (with config.json)"))
-                                            : folder;
-    if (chosen.isEmpty()) return;
-    setProperty("attach", attach);
-    m_workspace.inspectModel(chosen);
+void MainWindow::askOpenModel(bool attach) {
+    OpenModelDialog dialog(m_jobs, this);
+    openChosen(dialog, attach);
+}
+
+void MainWindow::openChosen(OpenModelDialog& dialog, bool attach) {
+    if (dialog.exec() != QDialog::Accepted) return;
+    const QString folder = QString::fromStdString(dialog.checkpoint()->folder().string());
+    if (attach)
+        m_workspace.attachModel(folder, dialog.options());
+    else if (confirmLosing(tr("Open another model")))
+        m_workspace.openModel(folder, dialog.options());
 }
 
 void MainWindow::updatePage() {
@@ -365,7 +368,8 @@ void MainWindow::applyTheme(bool dark) {
 void MainWindow::rebuildRecent() {
     m_recentMenu->clear();
     for (const auto& path : m_recent.paths())
-        connect(m_recentMenu->addAction(path), &QAction::triggered, this, [this, path] { openPath(path); });
+        connect(m_recentMenu->addAction(titleOfPath(path)), &QAction::triggered, this,
+                [this, path] { openPath(path); });
     m_recentMenu->setEnabled(!m_recentMenu->isEmpty());
 }
 

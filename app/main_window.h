@@ -20,6 +20,7 @@ namespace rheo {
 class Banner;
 class DensityView;
 class DepthBar;
+class OpenModelDialog;
 class SourcePanel;
 class TeleportPanel;
 class TrajectoryView;
@@ -43,7 +44,8 @@ public:
 
     /// `limit` prompts at most.
     void openDemo(int limit = 1000);
-    /// A model folder (asks for device, dtype and threads) or a trace file.
+    /// A trace file, a model folder, or ORG/NAME of a model in the cache (asks for device, dtype and
+    /// threads).
     void openPath(const QString& path);
     /// Exports the view in front to a file; its extension is the format. What it is made from is saved beside
     /// it (FILE.results.h5), so that the recipe in the figure can be followed. True if it was written; else
@@ -65,7 +67,8 @@ private:
     void updatePage();
     void applyTheme(bool dark);
     void rebuildRecent();
-    void askOpenModel(const QString& folder, bool attach);
+    void askOpenModel(bool attach);
+    void openChosen(OpenModelDialog& dialog, bool attach);
     void askExport();
     void askSaveTrace();
     void saveTeleport(qint64 id);

@@ -1,67 +1,300 @@
 #include "app/open_model_dialog.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
+#include <QFileDialog>
 #include <QFormLayout>
+#include <QHBoxLayout>
 #include <QLabel>
+#include <QLineEdit>
+#include <QListView>
 #include <QLocale>
+#include <QPainter>
 #include <QPushButton>
+#include <QSortFilterProxyModel>
 #include <QSpinBox>
+#include <QStackedWidget>
+#include <QStyledItemDelegate>
 #include <QThread>
+#include <QVBoxLayout>
+#include <limits>
+#include <utility>
+
+#include "core/checkpoint/model_cache.h"
+#include "widgets/models/cached_model_list.h"
 
 namespace rheo {
 
-OpenModelDialog::OpenModelDialog(std::shared_ptr<const Checkpoint> checkpoint, QWidget* parent)
+namespace {
+
+/// A model in two lines: its name, and what it is or what is wrong with it.
+class ModelDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex&) const override {
+        return {240, 2 * option.fontMetrics.height() + 12};
+    }
+    void paint(QPainter* painter, const QStyleOptionViewItem& option,
+               const QModelIndex& index) const override {
+        QStyleOptionViewItem empty = option;
+        initStyleOption(&empty, index);
+        empty.text.clear();
+        empty.widget->style()->drawControl(QStyle::CE_ItemViewItem, &empty, painter, empty.widget);
+        const bool chosen = option.state & QStyle::State_Selected;
+        const bool opens = index.data(CachedModelList::OpensRole).toBool();
+        const QColor ink = option.palette.color(chosen ? QPalette::HighlightedText : QPalette::Text);
+        QColor faint = ink;
+        faint.setAlphaF(0.72f);
+        const QRect box = option.rect.adjusted(9, 6, -9, -6);
+        const auto line = [&](const QString& text, const QColor& color, Qt::Alignment where) {
+            painter->setPen(color);
+            painter->drawText(box, where,
+                              painter->fontMetrics().elidedText(text, Qt::ElideRight, box.width()));
+        };
+        painter->save();
+        QFont bold = option.font;
+        bold.setBold(true);
+        painter->setFont(bold);
+        line(index.data().toString(), opens ? ink : faint, Qt::AlignTop | Qt::AlignLeft);
+        painter->setFont(option.font);
+        if (opens)
+            line(index.data(CachedModelList::SummaryRole).toString(), faint, Qt::AlignBottom | Qt::AlignLeft);
+        else
+            line(index.data(CachedModelList::TroubleRole).toString(),
+                 chosen ? ink : option.palette.color(QPalette::BrightText), Qt::AlignBottom | Qt::AlignLeft);
+        painter->restore();
+    }
+};
+
+QLabel* paragraph(Qt::TextFormat format) {
+    auto* label = new QLabel;
+    label->setTextFormat(format);
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+}  // namespace
+
+OpenModelDialog::OpenModelDialog(JobRunner& jobs, QWidget* parent) : OpenModelDialog(jobs, nullptr, parent) {}
+
+OpenModelDialog::OpenModelDialog(JobRunner& jobs, std::shared_ptr<const Checkpoint> checkpoint,
+                                 QWidget* parent)
     : QDialog(parent),
+      m_jobs(jobs),
       m_checkpoint(std::move(checkpoint)),
+      m_note(paragraph(Qt::RichText)),
+      m_detail(paragraph(Qt::RichText)),
       m_device(new QComboBox),
       m_dtype(new QComboBox),
       m_threads(new QSpinBox),
-      m_forecast(new QLabel) {
+      m_untrained(new QCheckBox(tr("&Random, as before training; seed"))),
+      m_seed(new QSpinBox),
+      m_forecast(paragraph(Qt::PlainText)) {
     setWindowTitle(tr("Open a model"));
-    const ModelConfig& c = m_checkpoint->config();
-    auto* what = new QLabel(
-        tr("<b>%1</b><br>%2, %3 blocks of %4 units, vocabulary of %5%6")
-            .arg(QString::fromStdString(m_checkpoint->folder().filename().string()).toHtmlEscaped(),
-                 QString::fromStdString(c.architecture))
-            .arg(c.layers)
-            .arg(c.dModel)
-            .arg(c.vocabulary)
-            .arg(m_checkpoint->tokenizerPath() ? QString()
-                                               : tr("; no tokenizer.json: prompts as token ids only")));
+    build();
+    if (m_models != nullptr)
+        m_models->refresh();
+    else
+        choose(m_checkpoint, QString::fromStdString(m_checkpoint->weightsMissing()));
+}
+
+void OpenModelDialog::build() {
     m_device->addItem(tr("Processor"), "cpu");
     m_device->addItem(tr("GPU (CUDA)"), "cuda");
-    m_dtype->addItem("float32", int(DType::Float32));
-    m_dtype->addItem("bfloat16", int(DType::BFloat16));
+    for (const DType dtype : {DType::Float32, DType::BFloat16, DType::Float16})
+        m_dtype->addItem(QString::fromUtf8(dtypeName(dtype).data()), int(dtype));
     m_threads->setRange(0, 1024);
     m_threads->setSpecialValueText(tr("one per core (%1)").arg(QThread::idealThreadCount()));
-    m_forecast->setWordWrap(true);
-    m_forecast->setMinimumWidth(360);
-    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Open | QDialogButtonBox::Cancel);
-    auto* form = new QFormLayout(this);
-    form->addRow(what);
+    m_untrained->setToolTip(tr(
+        "The same architecture with weights drawn anew: what its trajectories look like without training"));
+    m_seed->setRange(0, std::numeric_limits<int>::max());
+    m_seed->setEnabled(false);
+    m_seed->setAccessibleName(tr("Seed of the random weights"));
+    // Room from the start: a dialog whose parts move while one reads it is a nuisance.
+    m_detail->setMinimumHeight((m_checkpoint == nullptr ? 5 : 2) * fontMetrics().lineSpacing() + 4);
+    m_forecast->setMinimumHeight(2 * fontMetrics().lineSpacing() + 4);
+    m_forecast->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+    m_detail->setAlignment(Qt::AlignTop | Qt::AlignLeft);
+
+    auto* weights = new QHBoxLayout;
+    weights->addWidget(m_untrained);
+    weights->addWidget(m_seed);
+    weights->addStretch();
+    auto* form = new QFormLayout;
     form->addRow(tr("&Device"), m_device);
     form->addRow(tr("&Number type"), m_dtype);
     form->addRow(tr("&Threads"), m_threads);
-    form->addRow(m_forecast);
-    form->addRow(buttons);
+    form->addRow(tr("Weights"), weights);
+
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Open | QDialogButtonBox::Cancel);
+    m_open = buttons->button(QDialogButtonBox::Open);
+    auto* layout = new QVBoxLayout(this);
+    layout->setSpacing(10);
+    if (m_checkpoint == nullptr) {
+        layout->addWidget(cacheList(), 1);
+        auto* folder = buttons->addButton(tr("Choose a &folder…"), QDialogButtonBox::ActionRole);
+        connect(folder, &QPushButton::clicked, this, &OpenModelDialog::chooseFolder);
+    }
+    layout->addWidget(m_detail);
+    layout->addLayout(form);
+    layout->addWidget(m_forecast);
+    layout->addWidget(buttons);
+    setMinimumWidth(520);
+
     connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
-    connect(m_dtype, &QComboBox::currentIndexChanged, this, &OpenModelDialog::forecast);
-    forecast();
+    connect(m_device, &QComboBox::currentIndexChanged, this, &OpenModelDialog::update);
+    connect(m_dtype, &QComboBox::currentIndexChanged, this, &OpenModelDialog::update);
+    connect(m_untrained, &QCheckBox::toggled, m_seed, &QWidget::setEnabled);
+    connect(m_untrained, &QCheckBox::toggled, this, &OpenModelDialog::update);
+    update();
 }
 
-void OpenModelDialog::forecast() {
-    const ModelConfig& c = m_checkpoint->config();
-    const auto need = m_checkpoint->forecast(DType(m_dtype->currentData().toInt()), 8,
-                                             std::min<std::int64_t>(512, c.maxPositions));
-    QString text =
-        tr("Needs %1 to load and %2 to capture.")
-            .arg(QLocale().formattedDataSize(need.loadBytes), QLocale().formattedDataSize(need.captureBytes));
-    if (const auto available = availableMemory()) {
-        text += tr(" %1 are available.").arg(QLocale().formattedDataSize(*available));
-        if (*available < need.peakLoadBytes)
-            text += tr(" That is not enough; choose bfloat16, or close other programs.");
+QWidget* OpenModelDialog::cacheList() {
+    m_models = new CachedModelList(m_jobs, this);
+    m_found = new QSortFilterProxyModel(this);
+    m_found->setSourceModel(m_models);
+    m_found->setFilterCaseSensitivity(Qt::CaseInsensitive);
+    m_view = new QListView;
+    m_view->setModel(m_found);
+    m_view->setItemDelegate(new ModelDelegate(m_view));
+    m_view->setUniformItemSizes(true);
+    m_view->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    m_view->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
+    m_view->setAccessibleName(tr("Models of the Hugging Face cache"));
+    m_search = new QLineEdit;
+    m_search->setPlaceholderText(tr("Search"));
+    m_search->setClearButtonEnabled(true);
+    m_search->setMaximumWidth(200);
+
+    auto* title = new QLabel(tr("<b>Models in the Hugging Face cache</b>"));
+    auto* top = new QHBoxLayout;
+    top->addWidget(title);
+    top->addStretch();
+    top->addWidget(m_search);
+    m_note->setMargin(24);
+    m_note->setText(tr("Looking for models…"));
+    m_pages = new QStackedWidget;
+    m_pages->addWidget(m_note);
+    m_pages->addWidget(m_view);
+    m_pages->setMinimumHeight(230);
+    auto* part = new QWidget;
+    auto* layout = new QVBoxLayout(part);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addLayout(top);
+    layout->addWidget(m_pages, 1);
+    m_search->setEnabled(false);
+    resize(620, 620);
+
+    connect(m_models, &CachedModelList::listed, this, &OpenModelDialog::showList);
+    connect(m_search, &QLineEdit::textChanged, m_found, &QSortFilterProxyModel::setFilterFixedString);
+    connect(m_view->selectionModel(), &QItemSelectionModel::currentChanged, this,
+            &OpenModelDialog::showCurrent);
+    connect(m_view, &QListView::doubleClicked, this, [this] {
+        if (m_open->isEnabled()) accept();
+    });
+    return part;
+}
+
+void OpenModelDialog::showList() {
+    const int count = m_models->rowCount();
+    m_search->setEnabled(count > 0);
+    m_pages->setCurrentWidget(count > 0 ? static_cast<QWidget*>(m_view) : m_note);
+    if (count == 0) {
+        m_note->setText(
+            tr("<p>There is no model in the Hugging Face cache, <code>%1</code>.</p>"
+               "<p>To fetch one, type <code>hf download HuggingFaceTB/SmolLM2-135M</code> in a terminal. "
+               "<code>HF_HOME</code> and <code>HF_HUB_CACHE</code> say where the cache is.</p>"
+               "<p>A model elsewhere is a folder with <code>config.json</code>, "
+               "<code>model.safetensors</code> and <code>tokenizer.json</code>: choose it below.</p>")
+                .arg(QString::fromStdString(modelCacheFolder().string()).toHtmlEscaped()));
+        return;
+    }
+    if (m_checkpoint != nullptr) return;  // a folder was chosen meanwhile
+    int first = 0;
+    while (first < count && !m_found->index(first, 0).data(CachedModelList::OpensRole).toBool()) ++first;
+    m_view->setCurrentIndex(m_found->index(first < count ? first : 0, 0));
+    m_view->setFocus();
+}
+
+void OpenModelDialog::showCurrent() {
+    const QModelIndex index = m_found->mapToSource(m_view->currentIndex());
+    if (!index.isValid()) return choose(nullptr, {});
+    const CachedModel& model = m_models->modelAt(index.row());
+    choose(model.checkpoint, QString::fromStdString(model.trouble));
+}
+
+void OpenModelDialog::chooseFolder() {
+    const QString folder =
+        QFileDialog::getExistingDirectory(this, tr("Open a model folder (with config.json)"));
+    if (!folder.isEmpty()) inspect(folder);
+}
+
+void OpenModelDialog::inspect(const QString& folder) {
+    m_view->setCurrentIndex({});
+    choose(nullptr, tr("Reading %1…").arg(folder));
+    m_reading = m_jobs.submit(
+        {Lane::Analysis, tr("Reading %1").arg(folder), false},
+        [path = std::filesystem::path(folder.toStdString())](Progress&) { return Checkpoint::open(path); },
+        this,
+        [this](Outcome<std::shared_ptr<const Checkpoint>> outcome) {
+            if (m_reading.value() == 0) return;  // another was chosen meanwhile
+            if (const auto* failure = outcome.failure()) choose(nullptr, failure->message);
+            if (auto* found = outcome.result()) {
+                const QString missing = QString::fromStdString((*found)->weightsMissing());
+                choose(std::move(*found), missing);
+            }
+        });
+}
+
+void OpenModelDialog::choose(std::shared_ptr<const Checkpoint> checkpoint, const QString& trouble) {
+    m_jobs.cancel(std::exchange(m_reading, JobId{}));
+    m_checkpoint = std::move(checkpoint);
+    m_trouble = trouble;
+    update();
+}
+
+void OpenModelDialog::update() {
+    const DType dtype = DType(m_dtype->currentData().toInt());
+    const bool onProcessor = m_device->currentData().toString() == "cpu";
+    const bool whole = m_trouble.isEmpty() || (m_checkpoint != nullptr && m_untrained->isChecked());
+    const bool computes = dtype != DType::Float16 || !onProcessor;
+    m_open->setEnabled(m_checkpoint != nullptr && whole && computes);
+
+    QString detail;
+    if (m_checkpoint != nullptr) {
+        const ModelConfig& c = m_checkpoint->config();
+        detail = tr("<b>%1</b><br>%2, vocabulary of %3")
+                     .arg(QString::fromStdString(modelTitle(m_checkpoint->folder())).toHtmlEscaped(),
+                          summaryOf(*m_checkpoint).toHtmlEscaped(),
+                          QLocale().toString(static_cast<qlonglong>(c.vocabulary)));
+        if (!m_checkpoint->tokenizerPath()) detail += tr("; no tokenizer.json: prompts as token ids only");
+        if (c.parallelBlocks)
+            detail += tr("; attention and MLP in parallel, so there is no point between them");
+        if (c.attnPostNorm || c.mlpPostNorm) detail += tr("; each increment is normed before it is added");
+    }
+    if (!m_trouble.isEmpty())
+        detail += (detail.isEmpty() ? QString() : QStringLiteral("<br>")) + m_trouble.toHtmlEscaped();
+    if (!m_trouble.isEmpty() && m_checkpoint != nullptr)
+        detail += tr("; with random weights it can be opened all the same");
+    m_detail->setText(detail);
+
+    QString text;
+    if (!computes)
+        text = tr("float16 is computed on a GPU only; choose float32 or bfloat16 for the processor.");
+    else if (m_checkpoint != nullptr) {
+        const auto need = m_checkpoint->forecast(
+            dtype, 8, std::min<std::int64_t>(512, m_checkpoint->config().maxPositions));
+        text = tr("Needs %1 to load and %2 to capture.")
+                   .arg(QLocale().formattedDataSize(need.loadBytes),
+                        QLocale().formattedDataSize(need.captureBytes));
+        if (const auto available = onProcessor ? availableMemory() : std::nullopt) {
+            text += tr(" %1 are available.").arg(QLocale().formattedDataSize(*available));
+            if (*available < need.peakLoadBytes)
+                text += tr(" That is not enough; choose bfloat16, or close other programs.");
+        }
     }
     m_forecast->setText(text);
 }
@@ -71,6 +304,7 @@ ModelOptions OpenModelDialog::options() const {
     options.device = m_device->currentData().toString().toStdString();
     options.dtype = DType(m_dtype->currentData().toInt());
     options.threads = m_threads->value();
+    if (m_untrained->isChecked()) options.untrainedSeed = static_cast<std::uint64_t>(m_seed->value());
     return options;
 }
 

@@ -5,28 +5,69 @@
 
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/model.h"
+#include "widgets/jobs/job_runner.h"
 
+class QCheckBox;
 class QComboBox;
 class QLabel;
+class QLineEdit;
+class QListView;
+class QPushButton;
+class QSortFilterProxyModel;
 class QSpinBox;
+class QStackedWidget;
 
 namespace rheo {
 
-/// How a model is to be run: device, dtype and threads, with the memory it will need.
+class CachedModelList;
+
+/// Which model is to be opened, and how: device, dtype, threads and weights, with the memory it will need.
 class OpenModelDialog : public QDialog {
     Q_OBJECT
 public:
-    OpenModelDialog(std::shared_ptr<const Checkpoint> checkpoint, QWidget* parent);
+    /// Offers the models of the Hugging Face cache, and to choose a folder.
+    OpenModelDialog(JobRunner& jobs, QWidget* parent);
+    /// Asks only how this one is to be opened.
+    OpenModelDialog(JobRunner& jobs, std::shared_ptr<const Checkpoint> checkpoint, QWidget* parent);
+
+    /// The chosen model; not null once the dialog was accepted.
+    std::shared_ptr<const Checkpoint> checkpoint() const { return m_checkpoint; }
     ModelOptions options() const;
 
-private:
-    void forecast();
+    QListView* list() const { return m_view; }
+    QLabel* note() const { return m_note; }  ///< in the place of the list while there is none
+    QCheckBox* untrained() const { return m_untrained; }
+    QLabel* detail() const { return m_detail; }  ///< what is chosen, or why it cannot be opened
+    QPushButton* openButton() const { return m_open; }
 
+private:
+    void build();
+    QWidget* cacheList();
+    void showList();
+    void showCurrent();
+    void chooseFolder();
+    void inspect(const QString& folder);
+    void choose(std::shared_ptr<const Checkpoint> checkpoint, const QString& trouble);
+    void update();
+
+    JobRunner& m_jobs;
     std::shared_ptr<const Checkpoint> m_checkpoint;
+    QString m_trouble;  ///< why what is chosen cannot be opened, or not with its own weights
+    JobId m_reading;    ///< reads a folder that was chosen; none: 0
+    CachedModelList* m_models = nullptr;
+    QSortFilterProxyModel* m_found = nullptr;
+    QListView* m_view = nullptr;
+    QLineEdit* m_search = nullptr;
+    QStackedWidget* m_pages = nullptr;
+    QLabel* m_note;
+    QLabel* m_detail;
     QComboBox* m_device;
     QComboBox* m_dtype;
     QSpinBox* m_threads;
+    QCheckBox* m_untrained;
+    QSpinBox* m_seed;
     QLabel* m_forecast;
+    QPushButton* m_open = nullptr;
 };
 
 }  // namespace rheo

@@ -37,8 +37,9 @@ std::string fetchAdvice(const fs::path& folder) {
     return command.empty() ? "" : fmt::format("; fetch it with `{}`", command);
 }
 
-/// Where a file of the checkpoint really is. It must not be outside the folder; but the Hugging Face cache
-/// keeps a snapshot as links into the `blobs` folder beside it, and those are followed.
+/// The path of a file of the checkpoint, by the name a person knows. What it leads to must not be outside the
+/// folder; but the Hugging Face cache keeps a snapshot as links into the `blobs` folder beside it, and those
+/// are followed.
 fs::path resolved(const fs::path& folder, const std::string& name) {
     const fs::path path = folder / name;
     std::error_code failed;
@@ -48,9 +49,9 @@ fs::path resolved(const fs::path& folder, const std::string& name) {
                     fmt::format("there is no {} in {}{}", name, folder.string(), fetchAdvice(folder)),
                     path.string());
     const fs::path home = fs::canonical(folder, failed);
-    if (isInside(real, home)) return real;
+    if (isInside(real, home)) return path;
     const fs::path cached = home.parent_path().parent_path();
-    if (home.parent_path().filename() == "snapshots" && isInside(real, cached / "blobs")) return real;
+    if (home.parent_path().filename() == "snapshots" && isInside(real, cached / "blobs")) return path;
     throw Error(ErrorCode::Format,
                 fmt::format("{} leads out of the model's folder, to {}; copy the file into the folder",
                             path.string(), real.string()),

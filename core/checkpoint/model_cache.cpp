@@ -9,8 +9,6 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
-#include "core/checkpoint/json.h"
-#include "core/checkpoint/model_config.h"
 
 namespace rheo {
 
@@ -51,10 +49,11 @@ std::string cacheName(std::string_view model) {
 }
 
 /// "models--ORG--NAME" -> "ORG/NAME".
-std::string modelName(std::string folder) {
-    folder.erase(0, folderPrefix.size());
-    if (const auto dashes = folder.find("--"); dashes != std::string::npos) folder.replace(dashes, 2, "/");
-    return folder;
+std::string modelName(std::string_view folder) {
+    folder.remove_prefix(folderPrefix.size());
+    const auto dashes = folder.find("--");
+    if (dashes == std::string_view::npos) return std::string(folder);
+    return fmt::format("{}/{}", folder.substr(0, dashes), folder.substr(dashes + 2));
 }
 
 /// The main revision in a folder models--ORG--NAME: the one refs/main names, else the newest there is.
@@ -139,38 +138,24 @@ std::string fetchCommand(const fs::path& folder) {
     return cacheName(name) == home ? fmt::format("hf download {}", name) : "";  // a name that is safe to type
 }
 
-std::vector<CachedModel> cachedModels() {
-    const auto known = knownArchitectures();
-    std::vector<CachedModel> models;
+std::string modelTitle(const fs::path& folder) {
+    fs::path home = folder;
+    if (!home.has_filename()) home = home.parent_path();  // "folder/"
+    if (home.parent_path().filename() == "snapshots" &&
+        home.parent_path().parent_path().filename().string().starts_with(folderPrefix))
+        home = home.parent_path().parent_path();
+    const std::string name = home.filename().string();
+    return name.starts_with(folderPrefix) ? modelName(name) : name;
+}
+
+std::vector<fs::path> cacheFolders() {
+    std::vector<fs::path> folders;
     std::error_code failed;
-    for (const auto& entry : fs::directory_iterator(modelCacheFolder(), failed)) {
-        const std::string folder = entry.path().filename().string();
-        if (!folder.starts_with(folderPrefix)) continue;
-        const auto snapshot = mainSnapshot(entry.path());
-        if (!snapshot || !fs::exists(*snapshot / "config.json", failed)) continue;
-        CachedModel model;
-        model.name = modelName(folder);
-        model.folder = *snapshot;
-        try {
-            const std::string file = (*snapshot / "config.json").string();
-            const auto config = parseJsonObject(readFile(file, 4 << 20), file);
-            const auto type = config.find("model_type");
-            if (type != config.end() && type->is_string())
-                model.architecture = type->get<std::string>().substr(0, 100);
-        } catch (const Error&) {
-            model.architecture.clear();  // listed all the same: opening it says what is wrong
-        }
-        model.known = std::find(known.begin(), known.end(), model.architecture) != known.end();
-        for (const auto& file : fs::directory_iterator(*snapshot, failed))
-            if (file.path().extension() == ".safetensors") {
-                const auto size = fs::file_size(file.path(), failed);
-                if (!failed) model.bytes += static_cast<std::int64_t>(size);
-            }
-        models.push_back(std::move(model));
-    }
-    std::sort(models.begin(), models.end(),
-              [](const CachedModel& a, const CachedModel& b) { return a.name < b.name; });
-    return models;
+    for (fs::directory_iterator entry(modelCacheFolder(), failed), end; !failed && entry != end;
+         entry.increment(failed))
+        if (entry->path().filename().string().starts_with(folderPrefix)) folders.push_back(entry->path());
+    std::sort(folders.begin(), folders.end());
+    return folders;
 }
 
 }  // namespace rheo

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -21,17 +20,11 @@ std::filesystem::path locateModel(const std::string& name);
 /// again: "hf download ORG/NAME". Empty for a folder elsewhere, of which nobody can say where it came from.
 std::string fetchCommand(const std::filesystem::path& folder);
 
-/// A model of the cache, as a list of them shows it.
-struct CachedModel {
-    std::string name;  ///< ORG/NAME
-    std::filesystem::path folder;
-    std::string architecture;  ///< model_type of its config; empty if that cannot be read
-    bool known = false;        ///< this program computes that architecture
-    std::int64_t bytes = 0;    ///< of its safetensors files; 0 if there are none
-};
+/// What a person calls the model in a folder: ORG/NAME for a folder of the cache, else the folder's own name.
+std::string modelTitle(const std::filesystem::path& folder);
 
-/// The models of the local cache that have a config.json, by name. Never throws: what cannot be read is left
-/// out. Cost: one small file a model.
-std::vector<CachedModel> cachedModels();
+/// The folders models--ORG--NAME of the local cache, in order of their names, finished or not. Empty where
+/// there is no cache. Never throws.
+std::vector<std::filesystem::path> cacheFolders();
 
 }  // namespace rheo

@@ -9,6 +9,8 @@
 #include <QtTest>
 #include <csignal>
 
+#include "model_cache_of.h"
+
 namespace {
 
 struct Ran {
@@ -79,7 +81,6 @@ private Q_SLOTS:
 
 private:
     QString path(const char* name) const { return m_dir.filePath(name); }
-    void makeCache(const QString& hub);
     QTemporaryDir m_dir;
 };
 
@@ -155,19 +156,6 @@ void TestAppCli::infoOfAnUnknownArchitectureSaysWhich() {
     QVERIFY2(said.contains("mamba"), said);
 }
 
-/// A cache as the Hugging Face libraries leave it: a snapshot of links into blobs.
-void TestAppCli::makeCache(const QString& hub) {
-    const QString home = hub + "/models--some-org--tiny.llama";
-    QVERIFY(QDir().mkpath(home + "/blobs") && QDir().mkpath(home + "/refs") &&
-            QDir().mkpath(home + "/snapshots/abc123"));
-    for (const auto& file : QDir(demoModel).entryInfoList(QDir::Files)) {
-        QVERIFY(QFile::copy(file.filePath(), home + "/blobs/blob-" + file.fileName()));
-        QVERIFY(QFile::link("../../blobs/blob-" + file.fileName(),
-                            home + "/snapshots/abc123/" + file.fileName()));
-    }
-    write(home + "/refs/main", "abc123");
-}
-
 void TestAppCli::modelsOfTheCache_data() {
     QTest::addColumn<QString>("variable");  // says where the cache is
     QTest::addColumn<QString>("name");
@@ -183,7 +171,8 @@ void TestAppCli::modelsOfTheCache_data() {
 void TestAppCli::modelsOfTheCache() {
     QFETCH(QString, variable);
     QFETCH(QString, name);
-    if (!QDir(path("home/hub")).exists()) makeCache(path("home/hub"));
+    if (!QDir(path("home/hub")).exists())
+        QVERIFY(!addToCache(path("home/hub"), "some-org", "tiny.llama", demoModel).isEmpty());
     auto environment = QProcessEnvironment::systemEnvironment();
     for (const char* each : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"})
         environment.remove(each);

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/capture/capture.h"
+#include "core/checkpoint/model_cache.h"
 #include "widgets/jobs/job_runner.h"
 
 namespace rheo {
@@ -16,7 +17,7 @@ constexpr std::size_t batch = 16;
 std::shared_ptr<const LoadedModel> loadModel(const std::filesystem::path& folder, const ModelOptions& options,
                                              Progress& progress) {
     auto loaded = std::make_shared<LoadedModel>();
-    progress.setStage("reading " + folder.filename().string());
+    progress.setStage("reading " + modelTitle(folder));
     loaded->checkpoint = Checkpoint::open(folder);
     if (const auto tokenizer = loaded->checkpoint->tokenizerPath())
         loaded->tokenizer = Tokenizer::load(*tokenizer);

@@ -13,6 +13,7 @@
 #include "core/analysis/density.h"
 #include "core/base/error.h"
 #include "core/capture/prompts.h"
+#include "core/checkpoint/model_cache.h"
 #include "core/session/attach_model.h"
 #include "core/session/results_file.h"
 #include "core/session/teleport_file.h"
@@ -132,12 +133,19 @@ QStringList modelWords(const LoadedModel& model) {
 }  // namespace
 
 PathKind kindOfPath(const QString& path) {
-    const QFileInfo info(path);
-    if (info.isDir())
-        return QFileInfo(QDir(path), "config.json").isFile() ? PathKind::Model : PathKind::Nothing;
-    QFile file(path);
-    if (!info.isFile() || !file.open(QIODevice::ReadOnly)) return PathKind::Nothing;
-    return file.read(8) == QByteArray("\x89HDF\r\n\x1a\n", 8) ? PathKind::Trace : PathKind::Nothing;
+    if (QFile file(path); QFileInfo(path).isFile() && file.open(QIODevice::ReadOnly))
+        return file.read(8) == QByteArray("\x89HDF\r\n\x1a\n", 8) ? PathKind::Trace : PathKind::Nothing;
+    try {
+        const fs::path folder = locateModel(path.toStdString());
+        return fs::is_regular_file(folder / "config.json") ? PathKind::Model : PathKind::Nothing;
+    } catch (const std::exception&) {
+        return PathKind::Nothing;
+    }
+}
+
+QString titleOfPath(const QString& path) {
+    const fs::path folder = toPath(path);
+    return fetchCommand(folder).empty() ? path : QString::fromStdString(modelTitle(folder));
 }
 
 /// A prompt that waits for the model, is being run, or failed.
@@ -255,7 +263,7 @@ QString Workspace::modelFolder() const {
 
 QString Workspace::title() const {
     if (!m_private->traceFile.isEmpty()) return QFileInfo(m_private->traceFile).fileName();
-    return m_model ? QFileInfo(QDir::cleanPath(modelFolder())).fileName() : QString();
+    return m_model ? QString::fromStdString(modelTitle(m_model->checkpoint->folder())) : QString();
 }
 
 void Workspace::setState(std::shared_ptr<const DocumentState> state) {
@@ -380,7 +388,7 @@ void Workspace::replaceDocument(Opened opened) {
 JobId Workspace::openModel(const QString& folder, const ModelOptions& options) {
     const QString what = tr("Open the model");
     return m_jobs.submit(
-        {Lane::Model, tr("Opening %1").arg(QFileInfo(QDir::cleanPath(folder)).fileName())},
+        {Lane::Model, tr("Opening %1").arg(QString::fromStdString(modelTitle(toPath(folder))))},
         [path = toPath(folder), options](Progress& progress) { return loadModel(path, options, progress); },
         this,
         [this, what, folder](Outcome<std::shared_ptr<const LoadedModel>> outcome) {
@@ -464,7 +472,7 @@ JobId Workspace::attachModel(const QString& folder, const ModelOptions& options)
     const auto trace = m_state->trace;
     const quint64 document = m_private->document;
     return remember(m_jobs.submit(
-        {Lane::Model, tr("Attaching %1").arg(QFileInfo(QDir::cleanPath(folder)).fileName())},
+        {Lane::Model, tr("Attaching %1").arg(QString::fromStdString(modelTitle(toPath(folder))))},
         [path = toPath(folder), options, trace](Progress& progress) {
             // Who it is can be told before gigabytes are read.
             const auto checkpoint = Checkpoint::open(path);
@@ -488,7 +496,7 @@ JobId Workspace::attachModel(const QString& folder, const ModelOptions& options)
 }
 
 JobId Workspace::openPath(const QString& path, const ModelOptions& options) {
-    if (QFileInfo(path).isDir()) return openModel(path, options);
+    if (QFileInfo(path).isDir() || kindOfPath(path) == PathKind::Model) return openModel(path, options);
     return openTrace(path);
 }
 

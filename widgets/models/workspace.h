@@ -51,10 +51,12 @@ enum class Feature {
     CopyCommand,
 };
 
-/// A model folder, a trace, or neither (by what is there, not by its name alone).
+/// A model, a trace, or neither (by what is there, not by its name alone).
 enum class PathKind { Model, Trace, Nothing };
-/// Looks at the folder or the first bytes of the file. Never throws.
+/// Looks at the folder, the first bytes of the file, or for ORG/NAME in the Hugging Face cache. Never throws.
 PathKind kindOfPath(const QString& path);
+/// For a list of what was opened: the path, but ORG/NAME for a model of the cache.
+QString titleOfPath(const QString& path);
 
 /// What is open in the window. The part that undo brings back is one immutable DocumentState; commands on
 /// the undo stack swap states, so that undo and redo are exact. Model and tokenizer are attached beside it.

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/cached_models.h"
 #include "core/checkpoint/model_cache.h"
 #include "expect_error.h"
 
@@ -169,7 +169,8 @@ void TestCheckpointCache::refusesNames() {
 }
 
 void TestCheckpointCache::listsModels() {
-    QVERIFY(cachedModels().empty());
+    Progress progress;
+    QVERIFY(cachedModels(progress).empty());
     addToCache(m_cache, "models--b--llama", "1");
     addToCache(m_cache, "models--a--phi", "1", fs::path(RHEO_FIXTURES) / "models" / "phi3" / "model");
     fs::create_directories(m_cache / "models--c--empty");
@@ -177,17 +178,42 @@ void TestCheckpointCache::listsModels() {
     const fs::path odd = m_cache / "models--z--odd" / "snapshots" / "1";
     fs::create_directories(odd);
     std::ofstream(odd / "config.json") << R"({"model_type":"mamba"})";
-    const auto models = cachedModels();
-    QCOMPARE(models.size(), std::size_t{3});
-    QCOMPARE(models[0].name, std::string("a/phi"));
-    QCOMPARE(models[0].architecture, std::string("phi3"));
-    QVERIFY(models[0].known);
-    QCOMPARE(models[1].name, std::string("b/llama"));
-    QCOMPARE(models[1].bytes, std::int64_t{379656});
-    QCOMPARE(models[2].architecture, std::string("mamba"));
-    QVERIFY(!models[2].known);
+    // One whose weights are cut short, and one of which only the config was fetched.
+    const fs::path cut = addToCache(m_cache, "models--d--cut", "1");
+    fs::resize_file(fs::canonical(cut / "model.safetensors"), 100000);
+    const fs::path half = addToCache(m_cache, "models--e--half", "1");
+    fs::remove(half / "model.safetensors");
+
+    const auto models = cachedModels(progress);
+    QCOMPARE(models.size(), std::size_t{6});
+    const auto& [phi, llama, empty, broken, unfinished, mamba] =
+        std::tie(models[0], models[1], models[2], models[3], models[4], models[5]);
+    QCOMPARE(phi.name, std::string("a/phi"));
+    QCOMPARE(phi.architecture, std::string("phi3"));
+    QVERIFY(phi.checkpoint && phi.trouble.empty());
+    QCOMPARE(llama.name, std::string("b/llama"));
+    QCOMPARE(llama.bytes, std::int64_t{379656});
+    QVERIFY(llama.checkpoint && llama.trouble.empty());
+    QCOMPARE(modelTitle(llama.folder), std::string("b/llama"));
+    QCOMPARE(empty.name, std::string("c/empty"));
+    QVERIFY2(!empty.checkpoint && empty.trouble.find("hf download c/empty") != std::string::npos,
+             empty.trouble.c_str());
+    QCOMPARE(broken.architecture, std::string("llama"));
+    QVERIFY2(!broken.checkpoint && broken.trouble.find("model.safetensors") != std::string::npos,
+             broken.trouble.c_str());
+    QVERIFY2(broken.trouble.find(m_cache.string() + "/models--d--cut/snapshots") == std::string::npos,
+             broken.trouble.c_str());
+    QVERIFY(unfinished.checkpoint);  // it can be run untrained
+    QVERIFY2(unfinished.trouble.find("hf download e/half") != std::string::npos, unfinished.trouble.c_str());
+    QCOMPARE(mamba.architecture, std::string("mamba"));
+    QVERIFY2(!mamba.checkpoint && mamba.trouble.find("mamba") != std::string::npos, mamba.trouble.c_str());
+
+    std::stop_source stop;
+    stop.request_stop();
+    Progress stopped(stop.get_token());
+    QVERIFY_EXCEPTION_THROWN(cachedModels(stopped), Cancelled);
     qputenv("HF_HUB_CACHE", "/nowhere-at-all");
-    QVERIFY(cachedModels().empty());
+    QVERIFY(cachedModels(progress).empty());
 }
 
 QTEST_APPLESS_MAIN(TestCheckpointCache)

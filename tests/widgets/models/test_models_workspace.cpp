@@ -799,6 +799,7 @@ void TestModelsWorkspace::kindsOfPath() {
     Hdf5File::create(m_folder.filePath("any.h5").toStdString());
     QCOMPARE(kindOfPath(m_folder.filePath("any.h5")), PathKind::Trace);
     QCOMPARE(kindOfPath("/no/such/thing"), PathKind::Nothing);
+    QCOMPARE(kindOfPath(QString(2000, 'x') + "/y"), PathKind::Nothing);
 }
 
 QTEST_GUILESS_MAIN(TestModelsWorkspace)

@@ -1,0 +1,292 @@
+// The dialog that opens a model: the models of the Hugging Face cache, chosen and opened with the mouse.
+#include <QApplication>
+#include <QCheckBox>
+#include <QComboBox>
+#include <QFile>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListView>
+#include <QPushButton>
+#include <QSettings>
+#include <QStandardPaths>
+#include <QStyleFactory>
+#include <QTemporaryDir>
+#include <QTimer>
+#include <QtTest>
+
+#include "app/main_window.h"
+#include "app/open_model_dialog.h"
+#include "model_cache_of.h"
+#include "widgets/models/cached_model_list.h"
+#include "widgets/views/source_panel.h"
+#include "widgets/views/trajectory_view.h"
+
+using namespace rheo;
+
+namespace {
+
+const QString demo = RHEO_RESOURCES "/demo-model";
+const QString fixtures = RHEO_FIXTURES "/models/";
+
+}  // namespace
+
+class TestAppOpenModel : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void init();
+    void emptyCacheSaysHowToFillIt();
+    void listsArchitectureAndSize();
+    void clickChooses();
+    void brokenModelsSayWhy();
+    void doubleClickOpensOnlyWhatOpens();
+    void searchNarrowsTheList();
+    void float16IsForTheGpu();
+    void aThousandModelsDoNotBlock();
+    void windowOpensAModelOfTheCache();
+    void windowOpensByName();
+    void postNormAndParallelBlocksAreShown();
+
+private:
+    /// The dialog, shown, its list complete.
+    std::unique_ptr<OpenModelDialog> shown() {
+        auto dialog = std::make_unique<OpenModelDialog>(m_jobs, nullptr);
+        dialog->show();
+        [&] {
+            QVERIFY(QTest::qWaitForWindowExposed(dialog.get()));
+            QTRY_VERIFY_WITH_TIMEOUT(m_jobs.isIdle(), 20000);
+        }();
+        return dialog;
+    }
+    static QPoint placeOf(const OpenModelDialog& dialog, const QString& name) {
+        const auto* model = dialog.list()->model();
+        for (int row = 0; row < model->rowCount(); ++row)
+            if (model->index(row, 0).data().toString() == name)
+                return dialog.list()->visualRect(model->index(row, 0)).center();
+        return {-1, -1};
+    }
+    static void click(const OpenModelDialog& dialog, const QString& name) {
+        const QPoint at = placeOf(dialog, name);
+        QVERIFY2(at.x() > 0, qPrintable(name));
+        QTest::mouseClick(dialog.list()->viewport(), Qt::LeftButton, {}, at);
+    }
+    /// Waits until a dialog stands over the window, and calls `use` with it.
+    static void whenAsked(const std::function<void(OpenModelDialog&)>& use) {
+        auto* timer = new QTimer(qApp);
+        QObject::connect(timer, &QTimer::timeout, timer, [timer, use] {
+            auto* dialog = qobject_cast<OpenModelDialog*>(QApplication::activeModalWidget());
+            if (dialog == nullptr) return;
+            timer->deleteLater();
+            use(*dialog);
+        });
+        timer->start(20);
+    }
+
+    QTemporaryDir m_dir;
+    QString m_hub, m_demoSnapshot;
+    JobRunner m_jobs;
+};
+
+void TestAppOpenModel::initTestCase() {
+    QStandardPaths::setTestModeEnabled(true);
+    QSettings().clear();
+    m_hub = m_dir.filePath("hub");
+    m_demoSnapshot = addToCache(m_hub, "rheograph", "novels", demo);
+    QVERIFY(!m_demoSnapshot.isEmpty());
+    QVERIFY(!addToCache(m_hub, "org", "neox", fixtures + "gpt_neox-parallel/model").isEmpty());
+    QVERIFY(!addToCache(m_hub, "org", "olmo2", fixtures + "olmo2/model").isEmpty());
+    // Of one only the config came, of another a part, and a third this program does not compute.
+    const QString half = addToCache(m_hub, "org", "half", fixtures + "qwen3/model");
+    QVERIFY(QFile::remove(half + "/model.safetensors"));
+    const QString cut = addToCache(m_hub, "org", "cut", fixtures + "qwen2/model");
+    QVERIFY(QFile::resize(QFileInfo(cut + "/model.safetensors").canonicalFilePath(), 50000));
+    const QString mamba = m_hub + "/models--org--mamba/snapshots/1";
+    QVERIFY(QDir().mkpath(mamba));
+    QFile config(mamba + "/config.json");
+    QVERIFY(config.open(QIODevice::WriteOnly));
+    config.write(R"({"model_type": "mamba"})");
+}
+
+void TestAppOpenModel::init() {
+    qputenv("HF_HUB_CACHE", m_hub.toUtf8());
+}
+
+void TestAppOpenModel::emptyCacheSaysHowToFillIt() {
+    qputenv("HF_HUB_CACHE", m_dir.filePath("nothing").toUtf8());
+    const auto dialog = shown();
+    QVERIFY(dialog->note()->isVisible() && !dialog->list()->isVisible());
+    QVERIFY2(dialog->note()->text().contains("hf download") &&
+                 dialog->note()->text().contains(m_dir.filePath("nothing")),
+             qPrintable(dialog->note()->text()));
+    QVERIFY(!dialog->openButton()->isEnabled());
+}
+
+void TestAppOpenModel::listsArchitectureAndSize() {
+    const auto dialog = shown();
+    QStringList names;
+    for (int row = 0; row < dialog->list()->model()->rowCount(); ++row)
+        names << dialog->list()->model()->index(row, 0).data().toString();
+    QCOMPARE(names,
+             (QStringList{"org/cut", "org/half", "org/mamba", "org/neox", "org/olmo2", "rheograph/novels"}));
+    const QString summary =
+        dialog->list()->model()->index(5, 0).data(CachedModelList::SummaryRole).toString();
+    QVERIFY2(summary.contains("llama") && summary.contains("32 blocks of 128 units") &&
+                 summary.contains("6.4 million"),
+             qPrintable(summary));
+    QVERIFY2(summary.contains("12.30 MiB on disk"), qPrintable(summary));  // bfloat16
+    // The first that opens is chosen from the start.
+    QCOMPARE(dialog->list()->currentIndex().row(), 3);
+    QVERIFY(dialog->openButton()->isEnabled());
+}
+
+void TestAppOpenModel::clickChooses() {
+    const auto dialog = shown();
+    click(*dialog, "rheograph/novels");
+    QVERIFY(dialog->checkpoint() != nullptr);
+    QCOMPARE(QString::fromStdString(dialog->checkpoint()->folder().string()), m_demoSnapshot);
+    QVERIFY2(dialog->detail()->text().contains("rheograph/novels"), qPrintable(dialog->detail()->text()));
+    QVERIFY(dialog->isVisible());  // one click does not open
+    QTest::mouseClick(dialog->openButton(), Qt::LeftButton);
+    QCOMPARE(dialog->result(), int(QDialog::Accepted));
+}
+
+void TestAppOpenModel::brokenModelsSayWhy() {
+    const auto dialog = shown();
+    const std::pair<const char*, const char*> reasons[] = {
+        {"org/cut", "model.safetensors"}, {"org/half", "hf download org/half"}, {"org/mamba", "mamba"}};
+    for (const auto& [name, reason] : reasons) {
+        click(*dialog, name);
+        QVERIFY2(dialog->detail()->text().contains(reason), qPrintable(dialog->detail()->text()));
+        QVERIFY2(!dialog->openButton()->isEnabled(), name);
+    }
+    // A config alone is enough for random weights.
+    click(*dialog, "org/half");
+    QTest::mouseClick(dialog->untrained(), Qt::LeftButton, {}, QPoint(8, dialog->untrained()->height() / 2));
+    QVERIFY(dialog->untrained()->isChecked());
+    QVERIFY(dialog->openButton()->isEnabled());
+    QCOMPARE(dialog->options().untrainedSeed.value_or(99), std::uint64_t{0});
+    click(*dialog, "org/cut");
+    QVERIFY(!dialog->openButton()->isEnabled());
+}
+
+void TestAppOpenModel::doubleClickOpensOnlyWhatOpens() {
+    const auto dialog = shown();
+    QTest::mouseDClick(dialog->list()->viewport(), Qt::LeftButton, {}, placeOf(*dialog, "org/cut"));
+    QVERIFY(dialog->isVisible());
+    click(*dialog, "org/olmo2");
+    QTest::mouseDClick(dialog->list()->viewport(), Qt::LeftButton, {}, placeOf(*dialog, "org/olmo2"));
+    QCOMPARE(dialog->result(), int(QDialog::Accepted));
+    QCOMPARE(dialog->checkpoint()->config().architecture, std::string("olmo2"));
+}
+
+void TestAppOpenModel::searchNarrowsTheList() {
+    const auto dialog = shown();
+    auto* search = dialog->findChild<QLineEdit*>();
+    QVERIFY(search != nullptr);
+    QTest::mouseClick(search, Qt::LeftButton);
+    QTest::keyClicks(search, "NOVEL");
+    QCOMPARE(dialog->list()->model()->rowCount(), 1);
+    click(*dialog, "rheograph/novels");
+    QCOMPARE(QString::fromStdString(dialog->checkpoint()->folder().string()), m_demoSnapshot);
+}
+
+void TestAppOpenModel::float16IsForTheGpu() {
+    const auto dialog = shown();
+    auto boxes = dialog->findChildren<QComboBox*>();
+    QCOMPARE(boxes.size(), 2);
+    boxes[1]->setCurrentText("float16");
+    QCOMPARE(dialog->options().dtype, DType::Float16);
+    QVERIFY(!dialog->openButton()->isEnabled());
+    boxes[0]->setCurrentIndex(1);
+    QVERIFY(dialog->openButton()->isEnabled());
+}
+
+/// The list is made beside the window: the dialog is there at once, and going away stops the work.
+void TestAppOpenModel::aThousandModelsDoNotBlock() {
+    const QString hub = m_dir.filePath("large");
+    for (int i = 0; i < 1000; ++i) {
+        const QString snapshot = QString("%1/models--o--m%2/snapshots/1").arg(hub).arg(i);
+        QVERIFY(QDir().mkpath(snapshot));
+        for (const char* file : {"config.json", "model.safetensors"})
+            QVERIFY(QFile::link(QString("%1/%2").arg(demo, file), QString("%1/%2").arg(snapshot, file)));
+    }
+    qputenv("HF_HUB_CACHE", hub.toUtf8());
+    auto dialog = std::make_unique<OpenModelDialog>(m_jobs, nullptr);
+    QVERIFY(!m_jobs.isIdle());  // before the list is there the constructor has returned
+    dialog->show();
+    QVERIFY(QTest::qWaitForWindowExposed(dialog.get()));
+    dialog.reset();
+    QTRY_VERIFY(m_jobs.isIdle());
+}
+
+void TestAppOpenModel::windowOpensAModelOfTheCache() {
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    QApplication::setActiveWindow(&window);
+    bool asked = false;
+    whenAsked([&](OpenModelDialog& dialog) {
+        asked = true;
+        QTRY_VERIFY(placeOf(dialog, "rheograph/novels").x() > 0);
+        click(dialog, "rheograph/novels");
+        QTest::mouseDClick(dialog.list()->viewport(), Qt::LeftButton, {},
+                           placeOf(dialog, "rheograph/novels"));
+    });
+    QTest::keyClick(&window, Qt::Key_M, Qt::ControlModifier);
+    QVERIFY(asked);
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().model() != nullptr, 60000);
+    QCOMPARE(window.workspace().title(), QString("rheograph/novels"));
+    QVERIFY(window.windowTitle().startsWith("rheograph/novels"));
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().jobs().isIdle(), 60000);
+    window.workspace().clear();
+}
+
+void TestAppOpenModel::windowOpensByName() {
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    whenAsked([](OpenModelDialog& dialog) {
+        QVERIFY(dialog.list() == nullptr);  // it is clear which one
+        QVERIFY2(dialog.detail()->text().contains("rheograph/novels"), qPrintable(dialog.detail()->text()));
+        QTest::mouseClick(dialog.openButton(), Qt::LeftButton);
+    });
+    window.openPath("rheograph/novels");
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().model() != nullptr, 60000);
+    QCOMPARE(window.workspace().modelFolder(), m_demoSnapshot);
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().jobs().isIdle(), 60000);
+    window.workspace().clear();
+}
+
+void TestAppOpenModel::postNormAndParallelBlocksAreShown() {
+    const auto dialog = shown();
+    click(*dialog, "org/neox");
+    QVERIFY2(dialog->detail()->text().contains("no point between"), qPrintable(dialog->detail()->text()));
+    click(*dialog, "org/olmo2");
+    QVERIFY2(dialog->detail()->text().contains("normed before it is added"),
+             qPrintable(dialog->detail()->text()));
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    const auto shownOf = [&](const char* fixture) {
+        window.workspace().openModel(fixtures + fixture + "/model", {});
+        if (!QTest::qWaitFor([&] { return window.workspace().jobs().isIdle(); }, 60000)) return QString();
+        QStringList texts;
+        for (const auto* label : window.sourcePanel()->findChildren<QLabel*>()) texts << label->text();
+        return texts.join(QLatin1Char('\n'));
+    };
+    QVERIFY(shownOf("gpt_neox-parallel").contains("no point between"));
+    QVERIFY(!shownOf("gpt_neox-sequential").contains("no point between"));
+    QVERIFY(shownOf("gemma2").contains("normed before it is added"));
+    window.workspace().clear();
+}
+
+int main(int argc, char** argv) {
+    VtkViewport::setDefaultSurfaceFormat();
+    QApplication app(argc, argv);
+    QApplication::setApplicationName("Rheograph test");
+    QApplication::setOrganizationName("Rheograph test");
+    QApplication::setStyle(QStyleFactory::create("Fusion"));
+    TestAppOpenModel test;
+    return QTest::qExec(&test, argc, argv);
+}
+#include "test_app_open_model.moc"
