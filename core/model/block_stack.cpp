@@ -156,7 +156,7 @@ at::Tensor BlockStack::vectorProduct(const at::Tensor& x, const LinearWeights& w
     const auto* const vector = wide.data_ptr<float>();
     const auto* const shift = bias.defined() ? bias.data_ptr<float>() : nullptr;
     auto* const y = result.data_ptr<float>();
-    const std::int64_t grain = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / in);
+    const std::int64_t grain = std::max<std::int64_t>(64, (std::int64_t{1} << 18) / in);
     at::parallel_for(0, out, grain, [&](std::int64_t begin, std::int64_t end) {
         const float* const part = shift == nullptr ? nullptr : shift + begin;
         if (m_dtype == at::kFloat)

@@ -167,9 +167,14 @@ private:
     };
 
     /// Threads worth waking for each matrix product of `rows` rows: waking and waiting costs more than a
-    /// small product, and much more on a busy machine.
+    /// small product, and much more on a busy machine. However few the rows, weights beyond the cache of a core
+    /// are read faster by several.
     int threadsFor(std::int64_t rows) const {
-        return static_cast<double>(rows) * m_workPerRow < 5e7 ? 1 : m_threads;
+        constexpr double operations = 5e7;
+        constexpr double weights = 1 << 20;
+        const bool worth =
+            static_cast<double>(rows) * m_workPerRow >= operations || m_workPerRow / 2 >= weights;
+        return worth ? m_threads : 1;
     }
 
     /// Splits `count` independent sequences into runs of neighbours, and calls `run(begin, end)` on each on a
