@@ -56,6 +56,9 @@ int infoOfModel(const Options& options, Common& common) {
     const MemoryForecast forecast = checkpoint->forecast(*dtype, options.batch, tokens);
     nlohmann::ordered_json unsupported = nlohmann::ordered_json::array();
     if (!checkpoint->weightsMissing().empty()) unsupported.push_back(checkpoint->weightsMissing());
+    const bool onProcessor = common.device == "cpu";
+    if (onProcessor && *dtype == DType::Float16)
+        unsupported.push_back("float16 is computed on CUDA only; on the CPU take float32 or bfloat16");
     result.update({{"architecture", config.architecture},
                    {"layers", config.layers},
                    {"d_model", config.dModel},
@@ -88,10 +91,11 @@ int infoOfModel(const Options& options, Common& common) {
                                 increments));
     console.say(fmt::format("parameters   {}, stored as {}", forecast.parameters,
                             config.storedDType.empty() ? "the files say" : config.storedDType));
-    console.say(fmt::format("memory       {} to load in {}; {} to capture {} prompts of {} tokens at once",
-                            formatBytes(double(forecast.loadBytes)), common.dtype,
-                            formatBytes(double(forecast.captureBytes)), options.batch, tokens));
-    if (const auto available = availableMemory())
+    console.say(
+        fmt::format("memory       {} to load in {} on {}; {} to capture {} prompts of {} tokens at once",
+                    formatBytes(double(forecast.loadBytes)), common.dtype, common.device,
+                    formatBytes(double(forecast.captureBytes)), options.batch, tokens));
+    if (const auto available = onProcessor ? availableMemory() : std::nullopt)
         console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
                                 *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
     for (const auto& reason : unsupported) console.say("unsupported  " + reason.get<std::string>());

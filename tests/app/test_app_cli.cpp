@@ -59,6 +59,8 @@ private Q_SLOTS:
     void wrongUsageIsTwo_data();
     void wrongUsageIsTwo();
     void infoOfAModel();
+    void infoForecastsByDtypeAndDevice();
+    void infoSaysWhatThePointsAre();
     void infoOfATrace();
     void infoOfNothingSaysSo();
     void infoOfAnUnknownArchitectureSaysWhich();
@@ -130,6 +132,39 @@ void TestAppCli::infoOfAModel() {
     QCOMPARE(info["parameters"].toInteger(),
              4096 * 128 + 32 * (128 * 128 * 2 + 128 * 64 * 2 + 3 * 128 * 352 + 256) + 128);
     QVERIFY(info["memory_bytes"].toObject()["load"].toDouble() > 6.4e6 * 4);
+}
+
+void TestAppCli::infoForecastsByDtypeAndDevice() {
+    const auto load = [](const QStringList& more) {
+        const auto ran = rheo(QStringList{"info", demoModel, "--json"} + more);
+        return ran.json()["memory_bytes"].toObject()["load"].toInteger();
+    };
+    QCOMPARE(load({}), 6430848 * 4);
+    QCOMPARE(load({"--dtype", "bfloat16"}), 6430848 * 2);
+    const auto half = rheo({"info", demoModel, "--dtype", "float16", "--json"}).json();
+    QVERIFY2(half["unsupported"].toArray().first().toString().contains("float32 or bfloat16"),
+             QJsonDocument(half).toJson());
+    const auto cuda = rheo({"info", demoModel, "--dtype", "float16", "--device", "cuda", "--json"}).json();
+    QVERIFY(cuda["unsupported"].toArray().isEmpty());
+    const auto refused = rheo({"logits", "--model", demoModel, "--ids", "1", "--dtype", "float16"});
+    QCOMPARE(refused.status, 1);
+    QVERIFY2(refused.err.contains("use float32 or bfloat16"), refused.err);
+}
+
+/// Parallel blocks have no point in the middle, and where a norm follows, what is added is normed.
+void TestAppCli::infoSaysWhatThePointsAre() {
+    const auto info = [](const char* fixture) {
+        return rheo({"info", QString(RHEO_FIXTURES "/models/%1/model").arg(fixture)}).out;
+    };
+    QVERIFY2(info("gpt_neox-parallel")
+                 .contains("points       5: L00.block_in to final; attention and MLP "
+                           "read the same state"),
+             info("gpt_neox-parallel"));
+    QVERIFY(info("gptj").contains("none between them"));
+    QVERIFY(info("gpt_neox-sequential").contains("points       9: L00.attn_in to final\n"));
+    for (const char* fixture : {"gemma2", "gemma3_text", "olmo2"})
+        QVERIFY2(info(fixture).contains("normed before it is added"), fixture);
+    QVERIFY(!info("llama-3-style").contains("normed before"));
 }
 
 void TestAppCli::infoOfATrace() {

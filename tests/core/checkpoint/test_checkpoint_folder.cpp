@@ -1,4 +1,6 @@
 // Model folders: whole, sharded, of the cache's layout, and hostile.
+#include <sys/resource.h>
+
 #include <QTemporaryDir>
 #include <QtTest>
 #include <filesystem>
@@ -94,6 +96,7 @@ private Q_SLOTS:
     void refusesIndexes_data();
     void refusesIndexes();
     void refusesFolders();
+    void gigabytesAreNotRead();
     void pathsDoNotLeaveTheFolder();
     void cacheSnapshotsMayLinkToBlobs();
     void identityIsOfTheFiles();
@@ -264,6 +267,26 @@ void TestCheckpointFolder::refusesFolders() {
     EXPECT_ERROR(ErrorCode::Format, QStringList{"model.safetensors"}, Checkpoint::open(folder));
     write(folder / "config.json", std::string(5 << 20, ' '));
     EXPECT_ERROR(ErrorCode::Format, QStringList{"larger"}, Checkpoint::open(folder));
+}
+
+/// A gigabyte (of nothing: the files take no room) is refused before it is read, whichever file it is.
+void TestCheckpointFolder::gigabytesAreNotRead() {
+    const QTemporaryDir temporary;
+    const fs::path folder = temporary.path().toStdString();
+    const auto gigabyte = [&](const char* name) {
+        write(folder / name, "{");
+        fs::resize_file(folder / name, std::uintmax_t{1} << 30);
+    };
+    gigabyte("config.json");
+    EXPECT_ERROR(ErrorCode::Format, (QStringList{"config.json", "larger"}), Checkpoint::open(folder));
+    write(folder / "config.json", tinyConfig.dump());
+    gigabyte("model.safetensors.index.json");
+    EXPECT_ERROR(ErrorCode::Format, (QStringList{"index.json", "larger"}), Checkpoint::open(folder));
+    gigabyte("model.safetensors");  // zeros: a header of so many bytes as a brace stands for
+    EXPECT_ERROR(ErrorCode::Format, QStringList{"model.safetensors"}, Checkpoint::open(folder));
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    QVERIFY2(usage.ru_maxrss < 400 * 1024, qPrintable(QString::number(usage.ru_maxrss)));
 }
 
 void TestCheckpointFolder::pathsDoNotLeaveTheFolder() {
