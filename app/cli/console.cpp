@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -29,7 +30,7 @@ int terminalColumns() {
 }
 
 std::string timeLeft(double seconds) {
-    const int s = static_cast<int>(seconds + 0.5);
+    const long s = std::lround(seconds);
     if (s < 60) return fmt::format("{} s left", s);
     if (s < 3600) return fmt::format("{} min {:02} s left", s / 60, s % 60);
     return fmt::format("{} h {:02} min left", s / 3600, s / 60 % 60);
@@ -118,8 +119,8 @@ void onSignal(int) {
 
 void catchInterrupts() {
     if (::pipe2(signalPipe, O_CLOEXEC) != 0) return;
-    // A handler, and not a blocked signal that one thread waits for: libraries start threads before main(), and the
-    // system may give the signal to any of them.
+    // A handler, and not a blocked signal that one thread waits for: libraries start threads before main(),
+    // and the system may give the signal to any of them.
     struct sigaction action {};
     action.sa_handler = onSignal;
     action.sa_flags = SA_RESTART;

@@ -109,7 +109,7 @@ MotionResult MotionStatistic::result(const Progress& progress) const {
     result.relativeSpeed = curve(relative);
     result.acceleration =
         curve(steps > 1 ? MatrixD(m_speed.rightCols(steps - 1) - m_speed.leftCols(steps - 1))
-                          : MatrixD(m_speed.rows(), 0));
+                        : MatrixD(m_speed.rows(), 0));
     const VectorD lengths = m_speed.rowwise().sum();
     VectorD straightness = m_distance.array() / lengths.array();  // NaN for a path that stays where it is
     straightness = straightness.unaryExpr([](double x) { return x > 1 ? 1.0 : x; });  // keeps NaN

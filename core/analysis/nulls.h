@@ -18,8 +18,8 @@ struct NullSummary {
     std::uint64_t seed = 0;
 };
 
-/// `samples` is [repeat, n]. Where the observed value is NaN, or a sample is, all is NaN. Values that differ by
-/// rounding alone (1e-11 of the largest) count as equal: a null that keeps a statistic has p = 1 and no z.
+/// `samples` is [repeat, n]. Where the observed value is NaN, or a sample is, all is NaN. Values that differ
+/// by rounding alone (1e-11 of the largest) count as equal: a null that keeps a statistic has p = 1 and no z.
 NullSummary summarizeNull(const VectorD& observed, const MatrixD& samples, std::uint64_t seed);
 
 }  // namespace rheo

@@ -167,8 +167,8 @@ private:
     };
 
     /// Threads worth waking for each matrix product of `rows` rows: waking and waiting costs more than a
-    /// small product, and much more on a busy machine. However few the rows, weights beyond the cache of a core
-    /// are read faster by several.
+    /// small product, and much more on a busy machine. However few the rows, weights beyond the cache of a
+    /// core are read faster by several.
     int threadsFor(std::int64_t rows) const {
         constexpr double operations = 5e7;
         constexpr double weights = 1 << 20;

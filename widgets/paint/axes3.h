@@ -28,8 +28,8 @@ struct AxisLabel3 {
     QPolygonF outline;
 };
 
-/// The box around the data as seen: the walls behind the data with their grid, and each axis along an edge of the
-/// outline of the box, so that nothing of it lies before the data.
+/// The box around the data as seen: the walls behind the data with their grid, and each axis along an edge of
+/// the outline of the box, so that nothing of it lies before the data.
 struct Axes3Layout {
     Polylines grid;
     Polylines edges;

@@ -112,7 +112,8 @@ void TestFigureColor::lightnessRises() {
 }
 
 void TestFigureColor::vikIsCentred() {
-    // The middle is the lightest, and both sides grow darker alike: the published table differs by 8.7 of CIE L* at most.
+    // The middle is the lightest, and both sides grow darker alike: the published table differs by 8.7 of CIE
+    // L* at most.
     const double middle = lightness(mapColor(ColorMap::Vik, 0.5));
     for (int i = 8; i <= 127; i += 8) {
         const double left = lightness(mapColor(ColorMap::Vik, 0.5 - i / 255.0));

@@ -46,8 +46,8 @@ private Q_SLOTS:
 };
 
 void TestModelKernels::norms() {
-    // Sums of up to 4,096 terms in float32: near 1e-7 in vector lanes, and up to 3e-6 where the compiler was not
-    // asked to optimise and adds one term after the other.
+    // Sums of up to 4,096 terms in float32: near 1e-7 in vector lanes, and up to 3e-6 where the compiler was
+    // not asked to optimise and adds one term after the other.
     constexpr double tolerance = 3e-6;
     for (const std::int64_t n : {1, 7, 48, 129, 4096}) {
         const at::Tensor x = normal({1, n}, 1) * 3 + 0.5;
