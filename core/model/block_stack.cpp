@@ -121,6 +121,7 @@ at::Tensor BlockStack::linear(const at::Tensor& x, const LinearWeights& weights,
     const std::int64_t out = weights.weight.size(0);
     if (m_plainLoops && rows == 1) return vectorProduct(x, weights);
 
+    constexpr std::int64_t fewRows = 8;  // for fewer, widening the weights takes longer than it saves
     const bool bias = weights.bias.defined();
     const auto piece = static_cast<std::int64_t>(
         std::max(64.0, maxWork / (2.0 * static_cast<double>(in) * static_cast<double>(out))));
@@ -137,6 +138,8 @@ at::Tensor BlockStack::linear(const at::Tensor& x, const LinearWeights& weights,
                     std::copy_n(weights.bias.data_ptr<float>(), out, y + row * out);
             kernels::product(true, count, out, in, some.data_ptr<float>(), some.stride(0),
                              weights.weight.data_ptr<float>(), in, bias, y, out);
+        } else if (m_plainLoops && count >= fewRows && !kernels::multipliesBFloat16()) {
+            widenedProduct(some, weights, part);
         } else if (bias) {
             at::addmm_out(part, weights.bias, some, weights.weight.t());
         } else {
@@ -144,6 +147,24 @@ at::Tensor BlockStack::linear(const at::Tensor& x, const LinearWeights& weights,
         }
     }
     return result;
+}
+
+/// bfloat16 rows by way of float products, rounded once at the end. The weights are widened some rows at a
+/// time, so that they are still in the cache when they are used.
+void BlockStack::widenedProduct(const at::Tensor& x, const LinearWeights& weights, at::Tensor& out) const {
+    const std::int64_t in = weights.weight.size(1);
+    const std::int64_t slab = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / in);
+    const at::Tensor wide = x.to(at::kFloat).contiguous();
+    for (std::int64_t begin = 0; begin < out.size(1); begin += slab) {
+        const std::int64_t count = std::min(slab, out.size(1) - begin);
+        const at::Tensor some = weights.weight.narrow(0, begin, count).to(at::kFloat);
+        at::Tensor y = at::empty({x.size(0), count}, at::kFloat);
+        const bool bias = weights.bias.defined();
+        if (bias) y.copy_(weights.bias.narrow(0, begin, count).expand({x.size(0), count}));
+        kernels::product(true, x.size(0), count, in, wide.data_ptr<float>(), in, some.data_ptr<float>(), in,
+                         bias, y.data_ptr<float>(), count);
+        out.narrow(1, begin, count).copy_(y);
+    }
 }
 
 /// One row: bound by reading the weights, so they are read once, in order.

@@ -55,6 +55,7 @@ public:
 private:
     at::Tensor norm(const at::Tensor& x, const NormWeights& weights) const;
     at::Tensor linear(const at::Tensor& x, const LinearWeights& weights, const Progress& progress) const;
+    void widenedProduct(const at::Tensor& x, const LinearWeights& weights, at::Tensor& out) const;
     at::Tensor vectorProduct(const at::Tensor& x, const LinearWeights& weights) const;
     at::Tensor attention(std::int64_t layer, const at::Tensor& normed, const Walk& walk,
                          const AttentionRows& rows, const std::vector<RotaryTable>& tables, bool gather,

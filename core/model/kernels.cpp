@@ -211,6 +211,15 @@ bool hasOneDnn() {
     return oneDnn() != nullptr;
 }
 
+bool multipliesBFloat16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+    static const bool does = __builtin_cpu_supports("avx512bf16") != 0;
+    return does;
+#else
+    return true;
+#endif
+}
+
 void matrixVector(const float* weights, const float* x, const float* bias, std::int64_t rows, std::int64_t n,
                   float* y) {
     dotsOfFloat(weights, x, rows, n, y);

@@ -26,6 +26,9 @@ void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, c
 /// Whether `product` has oneDNN.
 bool hasOneDnn();
 
+/// Whether this processor multiplies bfloat16 itself. Others take several times as long for it as for float.
+bool multipliesBFloat16();
+
 /// y[i] = weights[i] . x (+ bias[i]), weights [rows, n]: one pass over the weights, which bounds it. The
 /// second form takes bfloat16 bits.
 void matrixVector(const float* weights, const float* x, const float* bias, std::int64_t rows, std::int64_t n,
