@@ -16,6 +16,7 @@
 
 #include "app/main_window.h"
 #include "app/open_model_dialog.h"
+#include "keep_picture.h"
 #include "model_cache_of.h"
 #include "widgets/models/cached_model_list.h"
 #include "widgets/views/source_panel.h"
@@ -119,6 +120,7 @@ void TestAppOpenModel::emptyCacheSaysHowToFillIt() {
                  dialog->note()->text().contains(m_dir.filePath("nothing")),
              qPrintable(dialog->note()->text()));
     QVERIFY(!dialog->openButton()->isEnabled());
+    keepPicture(*dialog, "empty cache");
 }
 
 void TestAppOpenModel::listsArchitectureAndSize() {
@@ -137,6 +139,7 @@ void TestAppOpenModel::listsArchitectureAndSize() {
     // The first that opens is chosen from the start.
     QCOMPARE(dialog->list()->currentIndex().row(), 3);
     QVERIFY(dialog->openButton()->isEnabled());
+    keepPicture(*dialog, "open model");
 }
 
 void TestAppOpenModel::clickChooses() {

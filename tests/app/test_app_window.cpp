@@ -22,6 +22,7 @@
 
 #include "app/main_window.h"
 #include "app/resource_paths.h"
+#include "keep_picture.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/density_view.h"
 #include "widgets/views/depth_bar.h"
@@ -69,11 +70,6 @@ private:
         }
         QTest::mouseRelease(canvas(), Qt::LeftButton, {}, from + by);
     }
-    /// Where RHEO_TEST_PICTURES names a folder, the window as it is goes there, for a person to look at.
-    void keepPicture(const QString& name) {
-        const QString folder = qEnvironmentVariable("RHEO_TEST_PICTURES");
-        if (!folder.isEmpty() && QDir().mkpath(folder)) m_window->grab().save(folder + '/' + name + ".png");
-    }
     QTemporaryDir m_dir;
     std::unique_ptr<MainWindow> m_window;
 };
@@ -88,7 +84,7 @@ void TestAppWindow::initTestCase() {
     QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
     // There is no window manager here to make it the active one; shortcuts need that.
     QApplication::setActiveWindow(m_window.get());
-    keepPicture("empty");
+    keepPicture(*m_window, "empty");
     m_window->openDemo(60);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().state()->scores != nullptr, 120000);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
@@ -200,7 +196,7 @@ void TestAppWindow::dragChangesPathAndTokens() {
     QVERIFY2(changed, "the next tokens are others");
     QTRY_VERIFY_WITH_TIMEOUT(teleport.result() && teleport.result()->controlDistance.rows() == 32, 30000);
     QVERIFY(m_window->teleportPanel()->curves()->figure() != nullptr);
-    keepPicture("teleported");
+    keepPicture(*m_window, "teleported");
 }
 
 void TestAppWindow::undoAndRedoBringBackTheNaturalPathAndTheTeleport() {
@@ -273,7 +269,7 @@ void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
     QVERIFY(after->basisIsStale());
     QTRY_VERIFY(m_window->banner()->isVisible() && !m_window->banner()->isError());
     QTRY_VERIFY(after->scores->n0 == before->rows() + 1);
-    keepPicture("prompt added");
+    keepPicture(*m_window, "prompt added");
     m_window->workspace().refitBasis();
     QTRY_VERIFY_WITH_TIMEOUT(!m_window->workspace().state()->basisIsStale(), 30000);
     QVERIFY(m_window->workspace().state()->basis != before->basis);
@@ -297,7 +293,7 @@ void TestAppWindow::densityIsComputedOnRequest() {
     QTest::mouseMove(figure, plot.center().toPoint());
     QTRY_VERIFY(!hovered.isEmpty());
     QVERIFY2(hovered.last()[0].toString().startsWith("unit "), qPrintable(hovered.last()[0].toString()));
-    keepPicture("density");
+    keepPicture(*m_window, "density");
     QTest::mouseClick(figure, Qt::LeftButton, {}, plot.center().toPoint());
     QVERIFY(hovered.last()[0].toString().startsWith(
         QString("unit %1 ").arg(m_window->selection().unit().value())));
@@ -448,7 +444,7 @@ void TestAppWindow::errorsKeepWhatWasOpen() {
     m_window->workspace().openTrace(broken);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->banner()->text().contains("broken.rheo.h5"), 10000);
     QVERIFY(m_window->banner()->isVisible() && m_window->banner()->isError());
-    keepPicture("error");
+    keepPicture(*m_window, "error");
     QCOMPARE(m_window->workspace().state()->rows(), rows);
     QDir().mkpath(m_dir.filePath("empty"));
     m_window->workspace().openModel(m_dir.filePath("empty"), {});
