@@ -4,6 +4,7 @@
 #include <QtTest>
 #include <cmath>
 
+#include "core/base/product.h"
 #include "core/base/random.h"
 #include "core/model/block_stack.h"
 #include "core/model/kernels.h"
@@ -78,8 +79,8 @@ void TestModelKernels::products() {
             for (const bool add : {false, true}) {
                 at::Tensor c = start.clone();
                 const at::Tensor right = transposed ? b.t().contiguous() : b;
-                kernels::product(transposed, m, n, k, a.data_ptr<float>(), k, right.data_ptr<float>(),
-                                 transposed ? k : n, add, c.data_ptr<float>(), n);
+                product(false, transposed, m, n, k, a.data_ptr<float>(), k, right.data_ptr<float>(),
+                        transposed ? k : n, add, c.data_ptr<float>(), n);
                 QVERIFY(error(c, add ? expected + start : expected) < 5e-6);
             }
         const at::Tensor weights = b.t().contiguous();

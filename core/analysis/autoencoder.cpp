@@ -1,0 +1,708 @@
+#include "core/analysis/autoencoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "core/analysis/covariance.h"
+#include "core/analysis/row_source.h"
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/base/product.h"
+#include "core/base/random.h"
+#include "core/base/wide.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr std::int64_t widest = 1024;
+constexpr std::int64_t latentWidth = 2;
+/// States that one task takes through the network. Fixed, so that sums do not depend on how many threads
+/// share them.
+constexpr std::int64_t sliceStates = 64;
+/// Rows of a weight matrix that one task learns.
+constexpr std::int64_t tileRows = 64;
+/// What is read between two checks for a stop.
+constexpr std::size_t readBytes = std::size_t{32} << 20;
+/// Multiplications of one call of dsyrk: some tens of milliseconds.
+constexpr double covarianceWork = 1e9;
+
+/// Streams of random numbers: one for each thing that is drawn, and one for each epoch after them.
+constexpr std::uint64_t splitStream = 0, weightStream = 1, firstOrderStream = 2;
+
+/// e^x for x <= 0: 2^k times the Taylor series of the rest, |rest| <= ln(2) / 2, off by less than 6e-9 there.
+/// Without branches, so that the compiler takes many numbers at once.
+inline float exponential(float x) {
+    const float clamped = x < -87.0F ? -87.0F : x;
+    const auto k = static_cast<std::int32_t>(clamped * 1.44269504F - 0.5F);
+    const auto whole = static_cast<float>(k);
+    const float r = (clamped - whole * 0.693359375F) + whole * 2.12194440e-4F;  // ln 2 in two parts
+    float p = 1.0F / 5040;
+    p = p * r + 1.0F / 720;
+    p = p * r + 1.0F / 120;
+    p = p * r + 1.0F / 24;
+    p = p * r + 1.0F / 6;
+    p = p * r + 0.5F;
+    p = p * r + 1.0F;
+    p = p * r + 1.0F;
+    return p * std::bit_cast<float>((k + 127) << 23);
+}
+
+/// y = x Phi(x) and its slope Phi(x) + x phi(x), for the normal distribution function Phi and density phi.
+/// Phi within 1e-7 (Abramowitz and Stegun, 7.1.26). `y` may be `x`.
+RHEO_WIDE void gelu(const float* x, std::int64_t n, float* y, float* slope) {
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float value = x[i];
+        const float size = std::abs(value);
+        const float e = exponential(-0.5F * value * value);
+        const float t = 1.0F / (1.0F + 0.231641900F * size);
+        float q = 1.061405429F;
+        q = q * t - 1.453152027F;
+        q = q * t + 1.421413741F;
+        q = q * t - 0.284496736F;
+        q = q * t + 0.254829592F;
+        const float tail = 0.5F * q * t * e;  // Phi(-size)
+        const float phi = value < 0 ? tail : 1.0F - tail;
+        y[i] = value * phi;
+        slope[i] = phi + value * e * 0.398942280F;
+    }
+}
+
+RHEO_WIDE void multiply(const float* factor, std::int64_t n, float* x) {
+    for (std::int64_t i = 0; i < n; ++i) x[i] *= factor[i];
+}
+
+struct AdamRates {
+    float step;          ///< learning rate, corrected for the first moment's start from 0
+    float secondFactor;  ///< correction of the second moment
+};
+constexpr float adamFirst = 0.9F, adamSecond = 0.999F, adamEpsilon = 1e-8F;
+
+RHEO_WIDE void adamStep(const float* gradient, std::int64_t n, AdamRates rates, float* first, float* second,
+                        float* weight) {
+    for (std::int64_t i = 0; i < n; ++i) {
+        const float g = gradient[i];
+        first[i] = adamFirst * first[i] + (1 - adamFirst) * g;
+        second[i] = adamSecond * second[i] + (1 - adamSecond) * g * g;
+        weight[i] -= rates.step * first[i] / (std::sqrt(second[i] * rates.secondFactor) + adamEpsilon);
+    }
+}
+
+/// From raw states to what the network sees.
+class Standardiser {
+public:
+    explicit Standardiser(const Autoencoder& model)
+        : m_model(model),
+          m_used(static_cast<double>(model.unitCount()) - static_cast<double>(model.maskedUnits.size())) {
+        m_factor = (model.sd.array() > 0).select(model.sd.array().inverse(), 0.0);
+    }
+
+    /// Masked and scaled, not standardised: `state` [unit] into `out` [unit].
+    template <class Out>
+    void scale(const float* state, Out&& out) const {
+        const auto units = m_model.unitCount();
+        out = Eigen::Map<const VectorF>(state, units).cast<double>();
+        for (const auto unit : m_model.maskedUnits) out[unit] = 0;
+        if (m_model.scaling != Scaling::Raw) out *= std::sqrt(m_used) / out.norm();
+    }
+    template <class Out>
+    void standardise(const float* state, Out&& out) const {
+        scale(state, out);
+        out = (out - m_model.mean).cwiseProduct(m_factor);
+    }
+    std::int64_t varyingUnits() const { return (m_factor.array() > 0).count(); }
+
+private:
+    const Autoencoder& m_model;
+    double m_used;
+    VectorD m_factor;
+};
+
+/// The states of a batch on their way through the network, and what comes back.
+struct Passage {
+    std::vector<MatrixF> states;  ///< [layer + 1]: [state, width]; 0 is the input
+    std::vector<MatrixF> slopes;  ///< [layer]: of the function behind it; empty where there is none
+    std::vector<MatrixF>
+        deltas;  ///< [layer]: derivative of the loss by what the layer gives, before its function
+
+    Passage(const Autoencoder& model, std::int64_t batch, bool learns) {
+        const auto widths = model.widths();
+        for (const auto width : widths) states.emplace_back(batch, width);
+        for (std::size_t l = 0; l < model.weights.size(); ++l) {
+            const std::int64_t width = widths[l + 1];
+            slopes.emplace_back(curved(model, l) ? batch : 0, width);
+            if (learns) deltas.emplace_back(batch, width);
+        }
+    }
+    /// Whether there is a GELU behind a layer.
+    static bool curved(const Autoencoder& model, std::size_t layer) {
+        return layer + 1 != model.weights.size() && layer + 1 != model.weights.size() / 2;
+    }
+};
+
+/// Takes states first .. first + count - 1 of the passage through layers from .. to - 1.
+void forward(const Autoencoder& model, Passage& passage, std::int64_t first, std::int64_t count,
+             std::size_t from, std::size_t to) {
+    for (std::size_t l = from; l < to; ++l) {
+        const MatrixF& w = model.weights[l];
+        auto out = passage.states[l + 1].middleRows(first, count);
+        out.rowwise() = model.biases[l].transpose();
+        product(false, true, count, w.rows(), w.cols(), passage.states[l].row(first).data(), w.cols(),
+                w.data(), w.cols(), true, out.data(), w.rows());
+        if (passage.slopes[l].rows() > 0)
+            gelu(out.data(), out.size(), out.data(), passage.slopes[l].row(first).data());
+    }
+}
+
+/// The derivatives of `scale` / 2 times the squared error, back through all layers.
+void backward(const Autoencoder& model, Passage& passage, std::int64_t first, std::int64_t count,
+              float scale) {
+    const std::size_t last = model.weights.size() - 1;
+    passage.deltas[last].middleRows(first, count) =
+        scale *
+        (passage.states[last + 1].middleRows(first, count) - passage.states[0].middleRows(first, count));
+    for (std::size_t l = last; l > 0; --l) {
+        const MatrixF& w = model.weights[l];
+        auto delta = passage.deltas[l - 1].middleRows(first, count);
+        product(false, false, count, w.cols(), w.rows(), passage.deltas[l].row(first).data(), w.rows(),
+                w.data(), w.cols(), false, delta.data(), w.cols());
+        if (passage.slopes[l - 1].rows() > 0)
+            multiply(passage.slopes[l - 1].row(first).data(), delta.size(), delta.data());
+    }
+}
+
+std::int64_t slices(std::int64_t states) {
+    return (states + sliceStates - 1) / sliceStates;
+}
+
+/// Calls `body(slice, first, count)` for each slice of `states` states, on several threads.
+template <class Body>
+void forEachSlice(std::int64_t states, int threads, const Progress& progress, Body body) {
+    parallelFor(slices(states), 1, threads, progress, [&](std::int64_t begin, std::int64_t end) {
+        const OneThreadProducts alone;
+        for (std::int64_t slice = begin; slice < end; ++slice) {
+            const std::int64_t first = slice * sliceStates;
+            body(slice, first, std::min(sliceStates, states - first));
+        }
+    });
+}
+
+/// Adam and all it remembers.
+class Trainer {
+public:
+    Trainer(Autoencoder& model, const AutoencoderOptions& options, std::int64_t varyingUnits)
+        : m_model(model),
+          m_options(options),
+          m_values(static_cast<double>(std::max<std::int64_t>(1, varyingUnits))),
+          m_passage(model, options.batch, true) {
+        for (const auto& w : model.weights) {
+            m_first.emplace_back(MatrixF::Zero(w.rows(), w.cols() + 1));
+            m_second.emplace_back(MatrixF::Zero(w.rows(), w.cols() + 1));
+            for (std::int64_t row = 0; row < w.rows(); row += tileRows)
+                m_tiles.push_back({m_first.size() - 1, row, std::min(tileRows, w.rows() - row)});
+        }
+    }
+
+    /// One step on `count` states; `fill(first, count, states)` makes the input of a slice. Returns the
+    /// squared error before it.
+    template <class Fill>
+    double step(std::int64_t count, const Progress& progress, Fill fill) {
+        std::vector<double> errors(static_cast<std::size_t>(slices(count)));
+        const auto scale = static_cast<float>(2.0 / (static_cast<double>(count) * m_values));
+        forEachSlice(count, m_options.threads, progress,
+                     [&](std::int64_t slice, std::int64_t first, std::int64_t states) {
+                         fill(first, states, m_passage.states[0]);
+                         forward(m_model, m_passage, first, states, 0, m_model.weights.size());
+                         backward(m_model, m_passage, first, states, scale);
+                         errors[static_cast<std::size_t>(slice)] =
+                             (m_passage.states.back().middleRows(first, states) -
+                              m_passage.states.front().middleRows(first, states))
+                                 .cast<double>()
+                                 .squaredNorm();
+                     });
+        ++m_steps;
+        const AdamRates rates{
+            static_cast<float>(m_options.learningRate / (1 - std::pow(double{adamFirst}, m_steps))),
+            static_cast<float>(1 / (1 - std::pow(double{adamSecond}, m_steps)))};
+        parallelFor(static_cast<std::int64_t>(m_tiles.size()), 1, m_options.threads, progress,
+                    [&](std::int64_t begin, std::int64_t end) {
+                        const OneThreadProducts alone;
+                        for (std::int64_t i = begin; i < end; ++i)
+                            learn(m_tiles[static_cast<std::size_t>(i)], count, rates);
+                    });
+        double error = 0;
+        for (const double e : errors) error += e;
+        return error;
+    }
+
+private:
+    struct Tile {
+        std::size_t layer;
+        std::int64_t row, rows;
+    };
+
+    /// Gradient and step of some rows of one weight matrix, and their biases.
+    void learn(const Tile& tile, std::int64_t count, AdamRates rates) {
+        MatrixF& w = m_model.weights[tile.layer];
+        const std::int64_t in = w.cols(), out = w.rows();
+        const MatrixF& deltas = m_passage.deltas[tile.layer];
+        MatrixF gradient(tile.rows, in);
+        product(true, false, tile.rows, in, count, deltas.data() + tile.row, out,
+                m_passage.states[tile.layer].data(), in, false, gradient.data(), in);
+        const VectorF ofBias = deltas.block(0, tile.row, count, tile.rows).colwise().sum().transpose();
+        for (std::int64_t r = 0; r < tile.rows; ++r) {
+            const std::int64_t row = tile.row + r;
+            float* first = m_first[tile.layer].row(row).data();
+            float* second = m_second[tile.layer].row(row).data();
+            adamStep(gradient.row(r).data(), in, rates, first, second, w.row(row).data());
+            adamStep(&ofBias[r], 1, rates, first + in, second + in, &m_model.biases[tile.layer][row]);
+        }
+    }
+
+    Autoencoder& m_model;
+    const AutoencoderOptions& m_options;
+    double m_values;
+    Passage m_passage;
+    std::vector<MatrixF> m_first, m_second;  ///< moments, [out, in + 1]: the bias comes last
+    std::vector<Tile> m_tiles;
+    double m_steps = 0;
+};
+
+/// Some rows of a source in blocks of as many as the memory holds: one block where the source holds them all.
+class RowBlocks {
+public:
+    RowBlocks(const RowSource& source, std::vector<std::int64_t> rows, std::size_t memoryBytes)
+        : m_source(source), m_rows(std::move(rows)) {
+        const auto perRow = static_cast<std::size_t>(valuesOfRow()) * sizeof(float);
+        m_blockRows = count();
+        if (!source.held())
+            m_blockRows =
+                std::clamp<std::int64_t>(static_cast<std::int64_t>(memoryBytes / perRow), 1, count());
+        m_pieceRows = std::max<std::int64_t>(1, static_cast<std::int64_t>(readBytes / perRow));
+        // Pairs of a block are numbered by 32 bits.
+        m_blockRows = std::clamp<std::int64_t>(
+            std::numeric_limits<std::int32_t>::max() / source.view().pointCount(), 1, m_blockRows);
+    }
+
+    std::int64_t count() const { return static_cast<std::int64_t>(m_rows.size()); }
+    const std::vector<std::int64_t>& rows() const { return m_rows; }
+    std::int64_t blocks() const { return (count() + m_blockRows - 1) / m_blockRows; }
+    std::int64_t first(std::int64_t block) const { return block * m_blockRows; }
+    std::int64_t rowsIn(std::int64_t block) const { return std::min(m_blockRows, count() - first(block)); }
+
+    void load(std::int64_t block, const Progress& progress) {
+        m_first = first(block);
+        if (m_source.held()) return;
+        m_buffer.resize(static_cast<std::size_t>(rowsIn(block) * valuesOfRow()));
+        for (std::int64_t i = 0; i < rowsIn(block); i += m_pieceRows) {
+            progress.check();
+            const auto from = m_rows.begin() + m_first + i;
+            const std::int64_t piece = std::min(m_pieceRows, rowsIn(block) - i);
+            readView(withRows(m_source.view(), {from, from + piece}), 0, piece,
+                     m_buffer.data() + i * valuesOfRow());
+        }
+    }
+    /// Of the block loaded: state `pair % P` of its row `pair / P`.
+    const float* state(std::int64_t pair) const {
+        const std::int64_t points = m_source.view().pointCount(), units = m_source.view().unitCount();
+        if (!m_source.held()) return m_buffer.data() + pair * units;
+        const std::int64_t row = m_rows[static_cast<std::size_t>(m_first + pair / points)];
+        return m_source.read(row, 1, m_unused) + (pair % points) * units;
+    }
+    /// Calls `use(first row, first pair, count)` for all pairs in order, `most` at a time.
+    template <class Use>
+    void forEachChunk(std::int64_t most, const Progress& progress, Use use) {
+        for (std::int64_t block = 0; block < blocks(); ++block) {
+            load(block, progress);
+            const std::int64_t pairs = rowsIn(block) * m_source.view().pointCount();
+            for (std::int64_t pair = 0; pair < pairs; pair += most) {
+                progress.check();
+                use(first(block), pair, std::min(most, pairs - pair));
+            }
+        }
+    }
+
+private:
+    std::int64_t valuesOfRow() const { return m_source.view().pointCount() * m_source.view().unitCount(); }
+
+    const RowSource& m_source;
+    std::vector<std::int64_t> m_rows;
+    std::int64_t m_blockRows = 1, m_pieceRows = 1, m_first = 0;
+    std::vector<float> m_buffer;
+    mutable std::vector<float> m_unused;  ///< rows that are held need no buffer
+};
+
+/// Sets mean and SD of the model from the training rows; returns the two leading components of the
+/// standardised states, [component, unit].
+MatrixD fitUnits(Autoencoder& model, RowBlocks& rows, Progress& progress) {
+    const std::int64_t units = model.unitCount();
+    const auto most = std::max<std::int64_t>(
+        32, static_cast<std::int64_t>(covarianceWork /
+                                      (static_cast<double>(units) * static_cast<double>(units))));
+    CovarianceSum sum(units);
+    VectorD low = VectorD::Constant(units, std::numeric_limits<double>::infinity()), high = -low;
+    const Standardiser standardiser(model);
+    MatrixD states;
+    rows.forEachChunk(std::min<std::int64_t>(most, 4096), progress,
+                      [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
+                          states.resize(count, units);
+                          VectorD state(units);
+                          for (std::int64_t i = 0; i < count; ++i) {
+                              standardiser.scale(rows.state(pair + i), state);
+                              states.row(i) = state.transpose();
+                              low = low.cwiseMin(state);
+                              high = high.cwiseMax(state);
+                          }
+                          sum.add(states);
+                          progress.report(static_cast<double>(firstRow + 1),
+                                          static_cast<double>(rows.count()));
+                      });
+    const auto n = static_cast<double>(sum.count());
+    model.mean = sum.mean();
+    MatrixD covariance = sum.count() > 1 ? sum.covariance() : MatrixD::Zero(units, units);
+    // A constant unit is told by its values: the rounding of its sums may not look like a spread.
+    model.sd = (low.array() < high.array()).select((covariance.diagonal() * ((n - 1) / n)).cwiseSqrt(), 0.0);
+    const VectorD factor = (model.sd.array() > 0).select(model.sd.array().inverse(), 0.0);
+    covariance = factor.asDiagonal() * covariance * factor.asDiagonal();
+    MatrixD components;
+    largestEigenvalues(covariance, static_cast<int>(std::min(latentWidth, units)), &components, progress);
+    return components;
+}
+
+/// Layers of the widths that the definition gives, drawn anew.
+void drawWeights(Autoencoder& model, std::uint64_t seed) {
+    const std::int64_t units = model.unitCount();
+    const std::vector<std::int64_t> widths{units, std::min(units, widest), 256,  64, latentWidth, 64,
+                                           256,   std::min(units, widest), units};
+    RandomStream random(seed, weightStream);
+    for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
+        const double bound = 1 / std::sqrt(static_cast<double>(widths[l]));
+        const auto draw = [&](float& x) { x = static_cast<float>(bound * (2 * random.uniform() - 1)); };
+        MatrixF& w = model.weights.emplace_back(widths[l + 1], widths[l]);
+        VectorF& b = model.biases.emplace_back(widths[l + 1]);
+        std::for_each(w.data(), w.data() + w.size(), draw);
+        std::for_each(b.data(), b.data() + b.size(), draw);
+    }
+    // What is constant is given back as 0, exactly and for ever: an error of 0 teaches nothing.
+    for (std::int64_t u = 0; u < units; ++u)
+        if (!(model.sd[u] > 0)) {
+            model.weights.back().row(u).setZero();
+            model.biases.back()[u] = 0;
+        }
+}
+
+double meanLoss(const Autoencoder& model, const Standardiser& standardiser, RowBlocks& rows,
+                std::int64_t points, const AutoencoderOptions& options, const Progress& progress) {
+    Passage passage(model, options.batch, false);
+    double error = 0;
+    std::vector<double> errors;
+    rows.forEachChunk(options.batch, progress, [&](std::int64_t, std::int64_t pair, std::int64_t count) {
+        errors.assign(static_cast<std::size_t>(slices(count)), 0);
+        forEachSlice(
+            count, options.threads, progress, [&](std::int64_t slice, std::int64_t first, std::int64_t n) {
+                VectorD state(model.unitCount());
+                for (std::int64_t i = first; i < first + n; ++i) {
+                    standardiser.standardise(rows.state(pair + i), state);
+                    passage.states[0].row(i) = state.transpose().cast<float>();
+                }
+                forward(model, passage, first, n, 0, model.weights.size());
+                errors[static_cast<std::size_t>(slice)] =
+                    (passage.states.back().middleRows(first, n) - passage.states.front().middleRows(first, n))
+                        .cast<double>()
+                        .squaredNorm();
+            });
+        for (const double e : errors) error += e;
+    });
+    const double varying = static_cast<double>(std::max<std::int64_t>(1, standardiser.varyingUnits()));
+    return error / (static_cast<double>(rows.count() * points) * varying);
+}
+
+/// Latent states of all rows of `source`, and r2 and mse (with `components` also pcaR2) over its rows
+/// `measured`, ascending. Asks for a stop by `stop` and reports to `progress`.
+void evaluate(AutoencoderResult& result, const RowSource& source, const std::vector<std::int64_t>& measured,
+              const MatrixD& components, const AutoencoderOptions& options, const Progress& stop,
+              Progress& progress) {
+    const Autoencoder& model = result.model;
+    const Standardiser standardiser(model);
+    const std::int64_t points = source.view().pointCount(), units = model.unitCount();
+    std::vector<std::int64_t> all(static_cast<std::size_t>(source.view().rowCount()));
+    for (std::size_t n = 0; n < all.size(); ++n) all[n] = static_cast<std::int64_t>(n);
+    RowBlocks rows(source, std::move(all), options.memoryBytes / 4);
+
+    result.latent = Array3F(source.askedCount(), points, latentWidth);
+    std::fill(result.latent.data.begin(), result.latent.data.end(), std::numeric_limits<float>::quiet_NaN());
+    Passage passage(model, options.batch, false);
+    MatrixD states(options.batch, units);
+    VectorD errors(options.batch), pcaErrors(options.batch);
+    // Sums about the first state measured at each point, which keeps them small.
+    MatrixD shift(points, units), sums = MatrixD::Zero(points, units);
+    VectorD squares = VectorD::Zero(points), error = squares, pcaError = squares;
+    rows.forEachChunk(options.batch, stop, [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
+        forEachSlice(count, options.threads, stop, [&](std::int64_t, std::int64_t first, std::int64_t n) {
+            VectorD state(units);
+            for (std::int64_t i = first; i < first + n; ++i) {
+                standardiser.standardise(rows.state(pair + i), state);
+                states.row(i) = state.transpose();
+                passage.states[0].row(i) = state.transpose().cast<float>();
+            }
+            forward(model, passage, first, n, 0, model.weights.size());
+            for (std::int64_t i = first; i < first + n; ++i) {
+                errors[i] = (passage.states.back().row(i).cast<double>() - states.row(i)).squaredNorm();
+                if (components.size() > 0)
+                    pcaErrors[i] = std::max(0.0, states.row(i).squaredNorm() -
+                                                     (components * states.row(i).transpose()).squaredNorm());
+            }
+        });
+        const MatrixF& latent = passage.states[model.weights.size() / 2];
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t row = firstRow + (pair + i) / points, p = (pair + i) % points;
+            std::copy_n(latent.row(i).data(), latentWidth,
+                        result.latent.at(source.askedRows()[static_cast<std::size_t>(row)], p));
+            if (!std::binary_search(measured.begin(), measured.end(), row)) continue;
+            if (row == measured.front()) shift.row(p) = states.row(i);
+            sums.row(p) += states.row(i) - shift.row(p);
+            squares[p] += (states.row(i) - shift.row(p)).squaredNorm();
+            error[p] += errors[i];
+            pcaError[p] += pcaErrors[i];
+        }
+        progress.report(static_cast<double>(firstRow + (pair + count) / points),
+                        static_cast<double>(rows.count()));
+    });
+    const auto n = static_cast<double>(measured.size());
+    const VectorD spread = squares - sums.rowwise().squaredNorm() / n;
+    const auto share = [&](const VectorD& errorsOfPoints) -> VectorD {
+        return (spread.array() > 0)
+            .select(1 - errorsOfPoints.array() / spread.array(), std::numeric_limits<double>::quiet_NaN());
+    };
+    result.r2 = share(error);
+    if (components.size() > 0) result.pcaR2 = share(pcaError);
+    result.mse = error / (n * static_cast<double>(std::max<std::int64_t>(1, standardiser.varyingUnits())));
+}
+
+void checkOptions(const AutoencoderOptions& options) {
+    const auto refuse = [](const char* what, const std::string& value, const char* needed) {
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("the autoencoder's {} is {}, and should be {}", what, value, needed));
+    };
+    if (options.epochs < 1) refuse("number of epochs", fmt::to_string(options.epochs), "at least 1");
+    if (options.patience < 1) refuse("patience", fmt::to_string(options.patience), "at least 1");
+    if (options.batch < 1 || options.batch > 1 << 16)
+        refuse("batch", fmt::to_string(options.batch), "between 1 and 65,536");
+    if (!(options.learningRate > 0)) refuse("learning rate", fmt::to_string(options.learningRate), "above 0");
+    if (!(options.trainShare > 0 && options.trainShare < 1))
+        refuse("share of training samples", fmt::to_string(options.trainShare), "between 0 and 1");
+}
+
+}  // namespace
+
+std::vector<std::int64_t> Autoencoder::widths() const {
+    std::vector<std::int64_t> all{unitCount()};
+    for (const auto& w : weights) all.push_back(w.rows());
+    return all;
+}
+
+void checkAutoencoder(const Autoencoder& model) {
+    const auto refuse = [](const std::string& why) {
+        throw Error(ErrorCode::Mismatch, "the autoencoder " + why);
+    };
+    const std::int64_t units = model.unitCount();
+    if (units < 1 || model.sd.size() != units)
+        refuse(fmt::format("has means of {} units and SDs of {}", units, model.sd.size()));
+    const std::size_t layers = model.weights.size();
+    if (layers < 2 || layers % 2 != 0 || model.biases.size() != layers)
+        refuse(fmt::format("has {} weight matrices and {} biases", layers, model.biases.size()));
+    std::int64_t in = units;
+    for (std::size_t l = 0; l < layers; ++l) {
+        const MatrixF& w = model.weights[l];
+        if (w.cols() != in || model.biases[l].size() != w.rows())
+            refuse(fmt::format("has a layer {} of weights [{}, {}] and {} biases behind one of width {}", l,
+                               w.rows(), w.cols(), model.biases[l].size(), in));
+        in = w.rows();
+    }
+    if (in != units || model.weights[layers / 2 - 1].rows() != latentWidth)
+        refuse(fmt::format("leads from {} units over {} to {}, not over {} and back", units,
+                           model.weights[layers / 2 - 1].rows(), in, latentWidth));
+    for (const auto unit : model.maskedUnits)
+        if (unit < 0 || unit >= units) refuse(fmt::format("masks unit {} of {}", unit, units));
+}
+
+SampleSplit splitBySample(std::span<const std::int32_t> samples, double trainShare, std::uint64_t seed) {
+    std::map<std::int32_t, bool> trains;
+    for (const auto sample : samples) trains[sample] = false;
+    const auto count = static_cast<std::int32_t>(trains.size());
+    if (count < 2)
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("an autoencoder is trained on some samples and tested on others, and the usable rows "
+                        "are of {} sample{}; at least 2 are needed",
+                        count, count == 1 ? "" : "s"));
+    const auto wanted =
+        std::clamp<std::int32_t>(static_cast<std::int32_t>(std::lround(trainShare * count)), 1, count - 1);
+    std::vector<std::int32_t> names;
+    for (const auto& [sample, unused] : trains) names.push_back(sample);
+    const auto order = RandomStream(seed, splitStream).permutation(count);
+    for (std::int32_t i = 0; i < wanted; ++i)
+        trains[names[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]] = true;
+    SampleSplit split;
+    for (std::size_t n = 0; n < samples.size(); ++n)
+        (trains[samples[n]] ? split.train : split.validation).push_back(static_cast<std::int64_t>(n));
+    return split;
+}
+
+AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
+                                 Progress& progress) {
+    checkOptions(options);
+    progress.setStage("autoencoder: looking for values that are not finite");
+    Progress scan = progress.part(0, 0.02), moments = progress.part(0.02, 0.04),
+             training = progress.part(0.04, 0.98), last = progress.part(0.98, 1);
+    const RowSource source(view, options.memoryBytes / 2, scan);
+    const SerialBlas serial;
+    const std::int64_t points = source.view().pointCount();
+
+    std::vector<std::int32_t> samples;
+    const auto& rows = source.view().trace->info().rows;
+    for (std::int64_t n = 0; n < source.view().rowCount(); ++n)
+        samples.push_back(rows[static_cast<std::size_t>(source.view().traceRow(n))].sample);
+    const SampleSplit split = splitBySample(samples, options.trainShare, options.seed);
+    RowBlocks train(source, split.train, options.memoryBytes / 4);
+    RowBlocks validation(source, split.validation, options.memoryBytes / 4);
+
+    AutoencoderResult result;
+    result.excludedRows = source.excludedRows();
+    for (const auto n : split.train)
+        result.trainRows.push_back(source.askedRows()[static_cast<std::size_t>(n)]);
+    for (const auto n : split.validation)
+        result.validationRows.push_back(source.askedRows()[static_cast<std::size_t>(n)]);
+    Autoencoder model;
+    model.scaling = view.scaling;
+    model.maskedUnits = view.maskedUnits;
+    model.mean = model.sd = VectorD::Zero(view.unitCount());
+    progress.setStage("autoencoder: mean and SD of the units");
+    const MatrixD components = fitUnits(model, train, moments);
+    drawWeights(model, options.seed);
+
+    const Standardiser standardiser(model);
+    const auto varying = static_cast<double>(std::max<std::int64_t>(1, standardiser.varyingUnits()));
+    const double pairs = static_cast<double>(train.count() * points);
+    Trainer trainer(model, options, standardiser.varyingUnits());
+    std::vector<std::pair<double, double>> losses;
+    double best = 0;  // validation loss
+    progress.setStage("autoencoder: epoch 1");
+    try {
+        for (int epoch = 1; epoch <= options.epochs && epoch - result.bestEpoch <= options.patience;
+             ++epoch) {
+            RandomStream random(options.seed, firstOrderStream + static_cast<std::uint64_t>(epoch));
+            double error = 0, done = 0;
+            for (const auto block : random.permutation(static_cast<std::int32_t>(train.blocks()))) {
+                train.load(block, training);
+                const auto order =
+                    random.permutation(static_cast<std::int32_t>(train.rowsIn(block) * points));
+                const auto count = static_cast<std::int64_t>(order.size());
+                for (std::int64_t first = 0; first < count; first += options.batch) {
+                    training.check();
+                    const std::int64_t states = std::min<std::int64_t>(options.batch, count - first);
+                    error += trainer.step(
+                        states, training, [&](std::int64_t from, std::int64_t some, MatrixF& into) {
+                            VectorD state(model.unitCount());
+                            for (std::int64_t i = from; i < from + some; ++i) {
+                                standardiser.standardise(
+                                    train.state(order[static_cast<std::size_t>(first + i)]), state);
+                                into.row(i) = state.transpose().cast<float>();
+                            }
+                        });
+                    done += static_cast<double>(states);
+                    training.report(epoch - 1 + done / pairs, options.epochs);
+                }
+            }
+            losses.emplace_back(error / (pairs * varying),
+                                meanLoss(model, standardiser, validation, points, options, training));
+            // Written so that a loss that is not a number is never the better one.
+            if (result.bestEpoch == 0 || losses.back().second < best) {
+                best = losses.back().second;
+                result.bestEpoch = epoch;
+                result.model = model;
+            }
+            progress.setStage(
+                fmt::format("autoencoder: epoch {} gave loss {:.4g}, validation {:.4g} (best {:.4g})", epoch,
+                            losses.back().first, losses.back().second, best));
+        }
+    } catch (const Cancelled&) {
+        if (result.bestEpoch == 0) throw;
+        result.stopped = true;
+    }
+    result.loss.resize(static_cast<Eigen::Index>(losses.size()), 2);
+    for (std::size_t i = 0; i < losses.size(); ++i)
+        result.loss.row(static_cast<Eigen::Index>(i)) << losses[i].first, losses[i].second;
+    // What was learned is not thrown away any more.
+    evaluate(result, source, split.validation, components, options, Progress{}, last);
+    progress.report(1, 1);
+    return result;
+}
+
+AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& view,
+                                   const AutoencoderOptions& options, Progress& progress) {
+    checkOptions(options);
+    checkAutoencoder(model);
+    if (view.unitCount() != model.unitCount())
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("the autoencoder is of states of {} units, and the trace has {}",
+                                model.unitCount(), view.unitCount()));
+    TraceView seen = view;
+    seen.scaling = model.scaling;
+    seen.maskedUnits = model.maskedUnits;
+    progress.setStage("autoencoder: encoding");
+    Progress scan = progress.part(0, 0.3), work = progress.part(0.3, 1);
+    const RowSource source(seen, options.memoryBytes / 2, scan);
+    const SerialBlas serial;
+    AutoencoderResult result;
+    result.model = model;
+    result.excludedRows = source.excludedRows();
+    std::vector<std::int64_t> all(static_cast<std::size_t>(source.view().rowCount()));
+    for (std::size_t n = 0; n < all.size(); ++n) all[n] = static_cast<std::int64_t>(n);
+    evaluate(result, source, all, {}, options, progress, work);
+    progress.report(1, 1);
+    return result;
+}
+
+namespace {
+
+void requireWidth(std::int64_t found, std::int64_t expected, const char* what) {
+    if (found != expected)
+        throw Error(
+            ErrorCode::Mismatch,
+            fmt::format("{} of width {} were given to an autoencoder that takes {}", what, found, expected));
+}
+
+}  // namespace
+
+MatrixF encode(const Autoencoder& model, const MatrixF& states) {
+    requireWidth(states.cols(), model.unitCount(), "states");
+    const Standardiser standardiser(model);
+    Passage passage(model, states.rows(), false);
+    VectorD state(model.unitCount());
+    for (Eigen::Index i = 0; i < states.rows(); ++i) {
+        standardiser.standardise(states.row(i).data(), state);
+        passage.states[0].row(i) = state.transpose().cast<float>();
+    }
+    const std::size_t middle = model.weights.size() / 2;
+    forward(model, passage, 0, states.rows(), 0, middle);
+    return passage.states[middle];
+}
+
+MatrixF decode(const Autoencoder& model, const MatrixF& latent) {
+    requireWidth(latent.cols(), latentWidth, "latent states");
+    const std::size_t middle = model.weights.size() / 2;
+    Passage passage(model, latent.rows(), false);
+    passage.states[middle] = latent;
+    forward(model, passage, 0, latent.rows(), middle, model.weights.size());
+    MatrixD states = passage.states.back().cast<double>() * model.sd.asDiagonal();
+    states.rowwise() += model.mean.transpose();
+    return states.cast<float>();
+}
+
+}  // namespace rheo
