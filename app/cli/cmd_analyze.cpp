@@ -34,6 +34,8 @@ struct Options {
     int components = 10;
     std::string estimator = "ksg";
     bool perRow = false;
+    int epochs = AutoencoderOptions{}.epochs;
+    std::string autoencoder;
 };
 
 /// The words of a comma list, each once.
@@ -46,10 +48,17 @@ std::vector<std::string> words(const std::string& list) {
     return found;
 }
 
-/// Sets what the command line asks for, and says of each statistic how it will be made.
-AnalysisOptions makeAnalysis(const Options& options, const Common& common,
-                             std::map<std::string, std::string>& records) {
+/// What the command line asks for.
+struct Plan {
     AnalysisOptions analysis;
+    bool sweeps = false;  ///< it names a statistic
+    std::optional<AutoencoderOptions> autoencoder;
+};
+
+/// Also says of each statistic how it will be made.
+Plan makePlan(const Options& options, const Common& common, std::map<std::string, std::string>& records) {
+    Plan plan;
+    AnalysisOptions& analysis = plan.analysis;
     analysis.repeats = options.repeats;
     analysis.seed = common.seed;
     analysis.threads = common.threads;
@@ -58,6 +67,7 @@ AnalysisOptions makeAnalysis(const Options& options, const Common& common,
     const auto statistics = words(options.statistics);
     if (statistics.empty()) throw Error(ErrorCode::InvalidArgument, "--stat names no statistic");
     for (const auto& name : statistics) {
+        plan.sweeps |= name != "autoencoder";
         if (name == "density") {
             analysis.density.emplace().epsilon = options.epsilon;
             with("density", {{"eps", options.epsilon}});
@@ -79,10 +89,24 @@ AnalysisOptions makeAnalysis(const Options& options, const Common& common,
         } else if (name == "pca") {
             analysis.pca.emplace().components = options.components;
             with("pca", {{"components", options.components}, {"pca", "pooled"}});
+        } else if (name == "autoencoder") {
+            auto& autoencoder = plan.autoencoder.emplace();
+            autoencoder.epochs = options.epochs;
+            autoencoder.seed = common.seed;
+            autoencoder.threads = common.threads;
+            autoencoder.memoryBytes = analysis.memoryBytes;
+            if (options.autoencoder.empty())
+                with("autoencoder", {{"epochs", autoencoder.epochs},
+                                     {"patience", autoencoder.patience},
+                                     {"batch", autoencoder.batch},
+                                     {"learning_rate", autoencoder.learningRate},
+                                     {"train_share", autoencoder.trainShare}});
+            else
+                with("autoencoder", {{"autoencoder", options.autoencoder}});
         } else {
             throw Error(ErrorCode::Unsupported,
                         fmt::format("statistic '{}' is not built; there are density, correlation, motion, "
-                                    "mutual_information, rotation, pca",
+                                    "mutual_information, rotation, pca, autoencoder",
                                     name),
                         name);
         }
@@ -96,11 +120,15 @@ AnalysisOptions makeAnalysis(const Options& options, const Common& common,
                 name);
         analysis.nulls.push_back(*null);
     }
-    return analysis;
+    if (!analysis.nulls.empty() && !plan.sweeps)
+        throw Error(ErrorCode::InvalidArgument,
+                    "--null names surrogates, and --stat no statistic that is computed on them");
+    return plan;
 }
 
 /// An option that means nothing without its statistic is a mistake to be told of.
-void refuseIdle(const CLI::App& command, const AnalysisOptions& analysis) {
+void refuseIdle(const CLI::App& command, const Plan& plan) {
+    const AnalysisOptions& analysis = plan.analysis;
     const auto refuse = [&](const char* option, bool used, const char* statistic) {
         if (command.count(option) > 0 && !used)
             throw Error(ErrorCode::InvalidArgument,
@@ -110,6 +138,8 @@ void refuseIdle(const CLI::App& command, const AnalysisOptions& analysis) {
     refuse("--mi", analysis.mutualInformation.has_value(), "mutual_information");
     refuse("--per-row", analysis.rotation.has_value(), "rotation");
     refuse("--components", analysis.pca.has_value(), "pca");
+    refuse("--epochs", plan.autoencoder.has_value(), "autoencoder");
+    refuse("--autoencoder", plan.autoencoder.has_value(), "autoencoder");
     if (command.count("--repeats") > 0 && analysis.nulls.empty())
         throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
 }
@@ -165,15 +195,24 @@ std::int64_t excludedRows(const Statistics& s) {
     if (s.motion) return s.motion->excludedRows;
     if (s.mutualInformation) return s.mutualInformation->excludedRows;
     if (s.rotation) return s.rotation->excludedRows;
+    if (s.autoencoder) return s.autoencoder->excludedRows;
     return s.pca ? s.pca->excludedRows : 0;
+}
+
+/// Trained on this trace, or one from another file put to it.
+AutoencoderResult makeAutoencoder(const Options& options, const AutoencoderOptions& training,
+                                  const TraceView& view, Progress& progress) {
+    if (options.autoencoder.empty()) return fitAutoencoder(view, training, progress);
+    return applyAutoencoder(readAutoencoder(options.autoencoder), view, training, progress);
 }
 
 int run(const Options& options, const CLI::App& command, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     if (!options.add) options.out.refuseEarly();
     StatisticRecord record;
-    const AnalysisOptions asked = makeAnalysis(options, common, record.options);
-    refuseIdle(command, asked);
+    const Plan plan = makePlan(options, common, record.options);
+    const AnalysisOptions& asked = plan.analysis;
+    refuseIdle(command, plan);
     const TraceView view = makeView(options);
     record.seed = common.seed;
     record.scaling = view.scaling;
@@ -186,12 +225,31 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                                ? ResultsWriter::add(options.out.path, source)
                                : ResultsWriter::create(options.out.path, source, options.out.ifExists());
     Progress progress = common.console.progress();
-    const Analysis analysis = analyze(view, asked, progress);
+    Progress sweeping = progress.part(0, plan.autoencoder ? 0.2 : 1),
+             training = progress.part(plan.sweeps ? 0.2 : 0, 1);
+    Analysis analysis;
+    if (plan.sweeps) analysis = analyze(view, asked, sweeping);
+    const bool force = options.out.force;
+    writer.write(analysis.observed, analysis.nulls, record, force);
+    bool stopped = false;
+    if (plan.autoencoder) {
+        auto& autoencoder = analysis.observed.autoencoder;
+        autoencoder = makeAutoencoder(options, *plan.autoencoder, view, training);
+        stopped = autoencoder->stopped;
+        record.scaling = autoencoder->model.scaling;
+        record.maskedUnits = autoencoder->model.maskedUnits;
+        writer.write({.autoencoder = autoencoder}, {}, record, force);
+    }
     progress.setStage("writing " + options.out.path);
-    writer.write(analysis.observed, analysis.nulls, record, options.out.force);
     writer.commit();
 
     summarize(analysis, common.console);
+    if (const auto& a = analysis.observed.autoencoder; a && a->bestEpoch > 0)
+        common.console.say(fmt::format("autoencoder: best epoch {} of {}, validation loss {:.4g}",
+                                       a->bestEpoch, a->loss.rows(), a->loss(a->bestEpoch - 1, 1)));
+    if (stopped)
+        common.console.warn(fmt::format("interrupted: {} holds the best autoencoder so far, of {} epochs",
+                                        options.out.path, analysis.observed.autoencoder->loss.rows()));
     const std::int64_t excluded = excludedRows(analysis.observed);
     if (excluded > 0)
         common.console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
@@ -200,7 +258,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     common.console.say(fmt::format("{}: {} in {:.1f} s", options.out.path, options.statistics, seconds));
     common.console.result(
         {{"out", options.out.path}, {"rows", view.rowCount() - excluded}, {"seconds", seconds}});
-    return 0;
+    return stopped ? 130 : 0;
 }
 
 }  // namespace
@@ -210,8 +268,9 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     auto options = std::make_shared<Options>();
     command->add_option("trace", options->trace, "a trace file")->required()->type_name("T.rheo.h5");
     command
-        ->add_option("--stat", options->statistics,
-                     "comma list: density, correlation, motion, mutual_information, rotation, pca")
+        ->add_option(
+            "--stat", options->statistics,
+            "comma list: density, correlation, motion, mutual_information, rotation, pca, autoencoder")
         ->required();
     options->out.addTo(*command, "the results (HDF5)");
     command->add_flag("--add", options->add, "add to results of the same trace");
@@ -232,6 +291,12 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"ksg", "bins"}));
     command->add_flag("--per-row", options->perRow,
                       "keep the turning number of each row and unit (rotation)");
+    command->add_option("--epochs", options->epochs, "at most, of training (autoencoder)")
+        ->check(CLI::Range(1, 1000000));
+    command
+        ->add_option("--autoencoder", options->autoencoder,
+                     "results that hold a trained one, to be put to this trace instead of training")
+        ->type_name("R.h5");
     command->add_option("--memory", options->memory, "what may be held beside the results")->type_name("2G");
     command->callback([options, command, &chosen] {
         chosen = [options, command](Common& common) { return run(*options, *command, common); };

@@ -163,6 +163,11 @@ std::vector<StatisticCurve> curvesOf(const Statistics& statistics) {
         add("mutual_information", "mean_excess", r->meanExcess);
     }
     if (const auto& r = statistics.pca) add("pca", "explained", r->basis.explained);
+    if (const auto& r = statistics.autoencoder) {
+        add("autoencoder", "r2", r->r2);
+        add("autoencoder", "pca_r2", r->pcaR2);
+        add("autoencoder", "mse", r->mse);
+    }
     std::erase_if(curves, [](const StatisticCurve& curve) { return curve.values.size() == 0; });
     return curves;
 }

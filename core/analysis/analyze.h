@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/analysis/autoencoder.h"
 #include "core/analysis/correlation.h"
 #include "core/analysis/density.h"
 #include "core/analysis/motion.h"
@@ -43,6 +44,7 @@ struct Statistics {
     std::optional<RotationResult> rotation = {};
     std::optional<MutualInformationResult> mutualInformation = {};
     std::optional<PcaResult> pca = {};
+    std::optional<AutoencoderResult> autoencoder = {};  ///< computed apart, by fitAutoencoder
 };
 
 /// A curve that surrogates have as well, by the names of the definitions ("correlation", "mean").

@@ -49,9 +49,9 @@ struct AutoencoderResult {
                         ///< same validation rows
     MatrixD loss;  ///< [epoch, 2], mean squared error of the training pairs while they were learned from,
                    ///< and of the validation pairs after it
-    int bestEpoch = 0;                         ///< from 1; the lowest validation loss
-    bool stopped = false;                      ///< a stop was asked for before training had ended
-    std::vector<std::int64_t> trainRows;       ///< of the view, ascending
+    std::int64_t bestEpoch = 0;           ///< from 1, of the lowest validation loss; 0 where none was trained
+    bool stopped = false;                 ///< a stop was asked for before training had ended
+    std::vector<std::int64_t> trainRows;  ///< of the view, ascending
     std::vector<std::int64_t> validationRows;  ///< of the view, ascending; no sample is in both
     std::int64_t excludedRows = 0;
 };

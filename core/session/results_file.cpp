@@ -30,6 +30,9 @@ struct Sizes {
 };
 constexpr std::int64_t anySize = -1;
 
+/// Of an autoencoder that is read.
+constexpr std::int64_t mostLayers = 64, mostWeights = std::int64_t{1} << 28;
+
 /// Writes the datasets of one group. What is empty is left out.
 class GroupWriter {
 public:
@@ -55,7 +58,23 @@ public:
         vector((name + "_histogram").c_str(), histogram.counts, 0);
         vector((name + "_edges").c_str(), histogram.edges(), 0);
     }
+    void rows(const char* name, const std::vector<std::int64_t>& values, const Sizes&) {
+        if (!values.empty()) counts(name, values, static_cast<std::int64_t>(values.size()));
+    }
+    void layers(const Autoencoder& model) {
+        attribute("layers", static_cast<std::int64_t>(model.weights.size()));
+        for (std::size_t l = 0; l < model.weights.size(); ++l) {
+            const MatrixF& w = model.weights[l];
+            const VectorF& b = model.biases[l];
+            m_file.write<float>(path(fmt::format("weights/weight_{}", l).c_str()),
+                                std::span(w.data(), static_cast<std::size_t>(w.size())),
+                                {w.rows(), w.cols()});
+            m_file.write<float>(path(fmt::format("weights/bias_{}", l).c_str()),
+                                std::span(b.data(), static_cast<std::size_t>(b.size())), {b.size()});
+        }
+    }
     void attribute(const char* name, const std::int64_t& value) { m_file.setAttribute(m_group, name, value); }
+    void flag(const char* name, const bool& value) { attribute(name, value ? 1 : 0); }
 
 private:
     std::string path(const char* name) const { return m_group + "/" + name; }
@@ -116,8 +135,51 @@ public:
         vector((name + "_edges").c_str(), edges, histogram.counts.size() + 1);
         histogram.halfWidth = edges[edges.size() - 1];
     }
+    void rows(const char* name, std::vector<std::int64_t>& values, const Sizes& sizes) {
+        if (!m_file.exists(path(name))) return;
+        const auto shape = m_file.info(path(name)).shape;
+        if (shape.size() != 1 || shape[0] > sizes.rows) refuseShape(name, shape);
+        values = m_file.read<std::int64_t>(path(name));
+        std::int64_t last = -1;
+        for (const auto row : values) {
+            if (row <= last || row >= sizes.rows)
+                refuse(m_file, path(name),
+                       fmt::format("row {} is out of order, or not among the {}", row, sizes.rows));
+            last = row;
+        }
+    }
+    void layers(Autoencoder& model) {
+        std::int64_t count = 0;
+        attribute("layers", count);
+        if (count < 0 || count > mostLayers)
+            refuse(m_file, m_group,
+                   fmt::format("it has {} layers, where at most {} are read", count, mostLayers));
+        for (std::int64_t l = 0; l < count; ++l) {
+            const std::string weight = fmt::format("weights/weight_{}", l),
+                              bias = fmt::format("weights/bias_{}", l);
+            const auto shape = m_file.info(path(weight.c_str())).shape,
+                       length = m_file.info(path(bias.c_str())).shape;
+            if (shape.size() != 2) refuseShape(weight.c_str(), shape);
+            if (length.size() != 1 || length[0] != shape[0]) refuseShape(bias.c_str(), length);
+            model.weights.push_back(Eigen::Map<const MatrixF>(
+                m_file.read<float>(path(weight.c_str()), mostWeights).data(), shape[0], shape[1]));
+            model.biases.push_back(Eigen::Map<const VectorF>(
+                m_file.read<float>(path(bias.c_str()), mostWeights).data(), shape[0]));
+        }
+        model.maskedUnits.clear();
+        if (m_file.exists(path("masked_units")))
+            model.maskedUnits = m_file.read<std::int64_t>(path("masked_units"));
+        try {
+            checkAutoencoder(model);
+        } catch (const Error& e) {
+            refuse(m_file, m_group, e.what());
+        }
+    }
     void attribute(const char* name, std::int64_t& value) {
         value = m_file.integerAttribute(m_group, name).value_or(0);
+    }
+    void flag(const char* name, bool& value) {
+        value = m_file.integerAttribute(m_group, name).value_or(0) != 0;
     }
 
 private:
@@ -223,6 +285,28 @@ void datasetsOfMutualInformation(Io& io, R& r, const Sizes& sizes) {
     io.attribute("excluded_rows", r.excludedRows);
 }
 
+template <class Io, class R>
+void datasetsOfModel(Io& io, R& r, std::int64_t units) {
+    io.vector("unit_mean", r.mean, units);
+    io.vector("unit_sd", r.sd, units == anySize ? r.mean.size() : units);
+    io.layers(r);
+}
+
+template <class Io, class R>
+void datasetsOfAutoencoder(Io& io, R& r, const Sizes& sizes) {
+    datasetsOfModel(io, r.model, sizes.units);
+    io.scores("latent", r.latent, sizes, 2);
+    io.vector("r2", r.r2, sizes.points);
+    io.vector("mse", r.mse, sizes.points);
+    io.vector("pca_r2", r.pcaR2, anySize);
+    io.optional("loss", r.loss, anySize, 2);
+    io.attribute("best_epoch", r.bestEpoch);
+    io.flag("stopped", r.stopped);
+    io.rows("train_rows", r.trainRows, sizes);
+    io.rows("validation_rows", r.validationRows, sizes);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
 /// Calls `use(name, result, datasets)` for each statistic: a member of `statistics`, and what visits its
 /// datasets.
 template <class S, class Use>
@@ -237,6 +321,8 @@ void forEachStatistic(S& statistics, Use use) {
     use("rotation", statistics.rotation,
         [](auto& io, auto& r, const Sizes& s) { datasetsOfRotation(io, r, s); });
     use("pca", statistics.pca, [](auto& io, auto& r, const Sizes& s) { datasetsOfPca(io, r, s); });
+    use("autoencoder", statistics.autoencoder,
+        [](auto& io, auto& r, const Sizes& s) { datasetsOfAutoencoder(io, r, s); });
 }
 
 Sizes sizesOf(const TraceInfo& info) {
@@ -420,8 +506,8 @@ std::vector<CurveNull> readNulls(const Hdf5File& file, const Statistics& statist
     return nulls;
 }
 
-Scaling readScaling(const Hdf5File& file) {
-    const std::string scaling = file.textAttribute("/pca", "scaling").value_or("raw");
+Scaling readScaling(const Hdf5File& file, const char* group) {
+    const std::string scaling = file.textAttribute(group, "scaling").value_or("raw");
     return scaling == "raw" ? Scaling::Raw : scaling == "rms" ? Scaling::Rms : Scaling::FinalNorm;
 }
 
@@ -530,7 +616,9 @@ Results readResults(const std::filesystem::path& path) {
         GroupReader reader(file, group);
         datasets(reader, result.emplace(), sizesOf(results.source.info));
     });
-    if (results.statistics.pca) results.statistics.pca->basis.scaling = readScaling(file);
+    if (results.statistics.pca) results.statistics.pca->basis.scaling = readScaling(file, "/pca");
+    if (results.statistics.autoencoder)
+        results.statistics.autoencoder->model.scaling = readScaling(file, "/autoencoder");
     results.nulls = readNulls(file, results.statistics);
     return results;
 }
@@ -544,8 +632,22 @@ PcaBasis readPcaBasis(const std::filesystem::path& path) {
     PcaBasis basis;
     GroupReader reader(file, "/pca");
     datasetsOfBasis(reader, basis, anySize);
-    basis.scaling = readScaling(file);
+    basis.scaling = readScaling(file, "/pca");
     return basis;
+}
+
+Autoencoder readAutoencoder(const std::filesystem::path& path) {
+    const Hdf5File file = Hdf5File::openForReading(path);
+    if (!file.exists("/autoencoder/unit_mean"))
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("{} holds no autoencoder; train one with rheo analyze --stat autoencoder",
+                                path.string()),
+                    path.string());
+    Autoencoder model;
+    GroupReader reader(file, "/autoencoder");
+    datasetsOfModel(reader, model, anySize);
+    model.scaling = readScaling(file, "/autoencoder");
+    return model;
 }
 
 }  // namespace rheo

@@ -70,5 +70,7 @@ Results readResults(const std::filesystem::path& path);
 
 /// The pooled basis alone. Throws Error(NotFound) if the file holds no PCA.
 PcaBasis readPcaBasis(const std::filesystem::path& path);
+/// The trained autoencoder alone. Throws Error(NotFound) if the file holds none.
+Autoencoder readAutoencoder(const std::filesystem::path& path);
 
 }  // namespace rheo

@@ -51,6 +51,7 @@ private Q_SLOTS:
     void datasetsAreAsDefined();
     void nullsStandBelowWhatTheyAreOf();
     void readBackAsComputed();
+    void autoencoderIsStoredAndPutToATrace();
     void threadsAndMemoryDoNotMatter();
     void damagedResultsAreRefused();
     void whatCannotBeIsRefused_data();
@@ -174,6 +175,48 @@ void TestAppAnalyze::readBackAsComputed() {
     QVERIFY(both.statistics.density && both.statistics.motion && !both.statistics.rotation);
 }
 
+void TestAppAnalyze::autoencoderIsStoredAndPutToATrace() {
+    const QString out = path("trained.h5");
+    auto ran = call({"analyze", trace, "--stat", "autoencoder,motion", "--epochs", "3", "--seed", "4",
+                     "--scaling", "rms", "--mask-units", "3", "--out", out, "--progress", "plain"});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    QVERIFY2(ran.err.contains("epoch 3 gave loss") && ran.err.contains("validation"), qPrintable(ran.err));
+    const Results results = readResults(out.toStdString());
+    QVERIFY(results.statistics.motion && results.statistics.autoencoder);
+    const AutoencoderResult& a = *results.statistics.autoencoder;
+    QCOMPARE(a.loss.rows(), Eigen::Index{3});
+    QCOMPARE(a.r2.size(), Eigen::Index{13});
+    QCOMPARE(a.pcaR2.size(), Eigen::Index{13});
+    QCOMPARE(a.trainRows.size() + a.validationRows.size(), std::size_t{120});
+    QVERIFY(a.model.scaling == Scaling::Rms && a.model.maskedUnits == std::vector<std::int64_t>{3});
+    QVERIFY(a.model.widths() == (std::vector<std::int64_t>{24, 24, 256, 64, 2, 64, 256, 24, 24}));
+    QCOMPARE(Hdf5File::openForReading(out.toStdString()).integerAttribute("/autoencoder", "seed").value_or(0),
+             std::int64_t{4});
+
+    // Put to the same trace it gives the same latent states, whatever scaling is asked of the rest.
+    ran = call({"analyze", trace, "--stat", "autoencoder", "--autoencoder", out, "--out", path("put.h5")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const AutoencoderResult again = *readResults(path("put.h5").toStdString()).statistics.autoencoder;
+    QVERIFY(again.latent.data == a.latent.data);
+    QVERIFY(again.loss.size() == 0 && again.trainRows.empty() && again.model.scaling == Scaling::Rms);
+
+    ran = call(
+        {"analyze", trace, "--stat", "autoencoder", "--autoencoder", path("none.h5"), "--out", path("n.h5")});
+    QCOMPARE(ran.status, 1);
+    // Weights that do not fit each other are not multiplied.
+    {
+        auto damaged = Hdf5File::openForWriting(out.toStdString());
+        damaged.remove("/autoencoder/weights/weight_2");
+        damaged.write<float>("/autoencoder/weights/weight_2", std::vector<float>(64 * 255), {64, 255});
+    }
+    try {
+        readAutoencoder(out.toStdString());
+        QFAIL("read");
+    } catch (const Error& e) {
+        QVERIFY2(std::string(e.what()).find("layer 2") != std::string::npos, e.what());
+    }
+}
+
 void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
     const QStringList common{"analyze",   trace,
                              "--stat",    "correlation,motion,rotation,density",
@@ -234,6 +277,9 @@ void TestAppAnalyze::whatCannotBeIsRefused_data() {
     row("an idle estimator", {"--stat", "pca", "--mi", "bins"}, "--mi is about mutual_information");
     row("repeats of nothing", {"--stat", "pca", "--repeats", "9"}, "--null names none");
     row("final norm", {"--stat", "pca", "--scaling", "final_norm"}, "final_norm");
+    row("idle epochs", {"--stat", "pca", "--epochs", "9"}, "--epochs is about autoencoder");
+    row("surrogates of nothing", {"--stat", "autoencoder", "--null", "sign_flip"},
+        "no statistic that is computed");
     row("no memory", {"--stat", "pca", "--memory", "lots"}, "'lots' is no amount of memory");
 }
 

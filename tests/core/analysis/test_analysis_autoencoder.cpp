@@ -244,7 +244,7 @@ void TestAnalysisAutoencoder::stopsWhenNothingGetsBetter() {
     options.learningRate = 1e-2;
     const auto result = fit(traces::view(traces::gaussian(40, 2, 30, 1)), options);
     QVERIFY(result.loss.rows() < 200);
-    QCOMPARE(result.loss.rows(), Eigen::Index{result.bestEpoch + 3});
+    QCOMPARE(result.loss.rows(), result.bestEpoch + 3);
     QVERIFY(result.loss(result.bestEpoch - 1, 1) <= result.loss.col(1).minCoeff());
 }
 
