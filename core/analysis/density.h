@@ -49,6 +49,8 @@ public:
     static std::size_t bytes(const RowSource& source);
     /// All but the participation ratio; no maps unless it was fed units.
     DensityResult result() const;
+    /// [row, point]; NaN for a state of zero norm.
+    const MatrixD& trevesRollsRows() const { return m_trevesRolls; }
 
 private:
     const RowSource& m_source;

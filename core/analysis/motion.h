@@ -50,6 +50,8 @@ public:
     /// Bytes that one holds from the start.
     static std::size_t bytes(const RowSource& source);
     MotionResult result(const Progress& progress) const;
+    const MatrixD& cosineRows() const { return m_cosine; }  ///< [row, P - 1]; NaN for a state of zero norm
+    const MatrixD& speedRows() const { return m_speed; }    ///< [row, P - 1]
 
 private:
     const RowSource& m_source;

@@ -1,0 +1,106 @@
+#include <QTest>
+
+#include "core/analysis/correlation.h"
+#include "core/analysis/density.h"
+#include "core/analysis/motion.h"
+#include "core/analysis/resample.h"
+#include "core/analysis/rotation.h"
+#include "tests/core/analysis/planted.h"
+
+using namespace rheo;
+
+namespace {
+
+/// The view of a resample, row by row: what its weights stand for.
+TraceView drawn(const TraceView& view, const MatrixD& weights, Eigen::Index resample) {
+    std::vector<std::int64_t> rows;
+    for (Eigen::Index n = 0; n < weights.cols(); ++n)
+        for (int times = 0; times < static_cast<int>(weights(resample, n)); ++times) rows.push_back(n);
+    Array3F states(static_cast<std::int64_t>(rows.size()), view.pointCount(), view.unitCount());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        readView(view, rows[i], 1, states.at(static_cast<std::int64_t>(i), 0));
+    return traces::view(std::move(states), view.trace->info().points);
+}
+
+double meanAbs(const VectorD& values) {
+    return values.cwiseAbs().mean();
+}
+
+}  // namespace
+
+class TestAnalysisResample : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    // Every number of a resample is that of the data it stands for. Tolerance: rounding of sums that are
+    // taken in another order (1e-9 of values near 1); of the variance explained, all components are kept
+    // here.
+    void isWhatTheDrawnDataGive() {
+        TraceView view = planted::orbits({30, 4, 20}, 3);
+        // Rows of one sample come together.
+        auto info = view.trace->info();
+        for (std::size_t n = 0; n < info.rows.size(); ++n) info.rows[n].sample = static_cast<int>(n / 3);
+        Array3F states(30, view.pointCount(), 20);
+        readView(view, 0, 30, states.data.data());
+        view.trace = std::make_shared<MemoryTrace>(info, std::move(states));
+
+        Progress progress;
+        const RowSource source(view, 1 << 20, progress);
+        const PcaResult components = pca(view, {20, false}, progress);
+        const Resampled found = resample(source, components, {40, 9}, progress);
+        QCOMPARE(found.samples, 10);
+        const ResampleWeights rule(source, 40, 9);
+        const MatrixD weights = rule.of(0, 30);
+        for (Eigen::Index b = 0; b < 40; b += 7) {
+            QCOMPARE(weights.row(b).sum(), 30.0);
+            for (Eigen::Index n = 0; n < 30; ++n) QCOMPARE(weights(b, n), weights(b, n / 3 * 3));
+            const TraceView data = drawn(view, weights, b);
+            const auto near = [](const VectorD& a, const VectorD& b) {
+                return (a - b).cwiseAbs().maxCoeff() < 1e-9;
+            };
+            QVERIFY(near(found.trevesRolls.row(b).transpose(), density(data, {}, progress).trevesRolls));
+            QVERIFY(near(found.correlation.row(b).transpose(), correlation(data, {}, progress).mean));
+            const MotionResult moved = motion(data, {}, progress);
+            QVERIFY(near(found.cosine.row(b).transpose(), moved.cosine.mean));
+            QVERIFY(near(found.speed.row(b).transpose(), moved.speed.mean));
+            const RotationResult turned = rotation(data, {}, progress);
+            QVERIFY(std::abs(found.turning[b] - meanAbs(turned.turning)) < 1e-9);
+            QVERIFY(std::abs(found.meanPathWinding[b] - meanAbs(turned.meanPathWinding)) < 1e-9);
+            const PcaResult own = pca(data, {3, false}, progress);
+            QVERIFY(std::abs(found.explained[b] - own.basis.explained.sum()) < 1e-6);  // scores are float32
+        }
+    }
+
+    // Within the span of fewer components what is explained can only be less, and little so.
+    void aNarrowerSpanIsALowerBound() {
+        const TraceView view = planted::walk({60, 8, 96}, 1);
+        Progress progress;
+        const RowSource source(view, 1 << 24, progress);
+        const Resampled exact = resample(source, pca(view, {96, false}, progress), {20, 1}, progress);
+        const Resampled narrow = resample(source, pca(view, {64, false}, progress), {20, 1}, progress);
+        for (Eigen::Index b = 0; b < 20; ++b) {
+            QVERIFY(narrow.explained[b] <= exact.explained[b] + 1e-9);
+            QVERIFY(narrow.explained[b] > exact.explained[b] * 0.99);
+        }
+    }
+
+    // The percentile interval of a mean has the width that theory gives: 2 * 1.96 SD / sqrt(N), within what
+    // 1,000 resamples leave open (4 SD of the SD of a sample of 1,000 is 9 %).
+    void spreadsAsTheoryTells() {
+        const TraceView view = planted::walk({200, 4, 16}, 2);
+        Progress progress;
+        const RowSource source(view, 1 << 24, progress);
+        const Resampled found = resample(source, pca(view, {16, false}, progress), {1000, 5}, progress);
+        DensityStatistic rows(source, {});
+        PathMaker maker(source);
+        const Feed feed{&maker, 0, {}, {&rows}};
+        sweep(source, {&feed, 1}, {}, progress);
+        const VectorD values = rows.trevesRollsRows().col(3);
+        const double error = std::sqrt((values.array() - values.mean()).square().mean() / 200.0);
+        const VectorD draws = found.trevesRolls.col(3);
+        const double spread = std::sqrt((draws.array() - draws.mean()).square().mean());
+        QVERIFY2(std::abs(spread / error - 1) < 0.09, qPrintable(QString::number(spread / error)));
+    }
+};
+
+QTEST_APPLESS_MAIN(TestAnalysisResample)
+#include "test_analysis_resample.moc"
