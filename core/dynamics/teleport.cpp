@@ -104,7 +104,8 @@ ControlDistances controlDistances(const Model& model, const PromptContext& conte
     return distances;
 }
 
-/// K directions uniform on the sphere of R^n, of norm `length`, [K, n].
+}  // namespace
+
 MatrixD randomDirections(int count, Eigen::Index n, double length, std::uint64_t seed, std::uint64_t stream) {
     RandomStream random(seed, stream);
     MatrixD directions(count, n);
@@ -114,8 +115,6 @@ MatrixD randomDirections(int count, Eigen::Index n, double length, std::uint64_t
     }
     return directions;
 }
-
-}  // namespace
 
 std::string_view teleportModeName(TeleportMode mode) {
     for (const auto& [key, name] : modeNames)

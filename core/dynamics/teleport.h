@@ -88,6 +88,9 @@ struct TeleportResult {
 TeleportResult teleport(const Model& model, const PromptContext& context, const TeleportRequest& request,
                         const PcaBasis* basis, Progress& progress);
 
+/// `count` directions uniform on the sphere of R^n, of norm `length`, [count, n], from one random stream.
+MatrixD randomDirections(int count, Eigen::Index n, double length, std::uint64_t seed, std::uint64_t stream);
+
 /// A token and how likely it is next.
 struct TokenProbability {
     std::int32_t id = 0;
