@@ -8,6 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/resource_paths.h"
 #include "core/base/error.h"
+#include "core/session/report.h"
 
 namespace rheo::cli {
 
@@ -75,43 +76,6 @@ std::vector<Step> demoSteps(const fs::path& out) {
            "How far the pushed state stays from its natural path, beside random pushes of the same norm.",
            pushed, "teleport");
     return steps;
-}
-
-std::string escapeHtml(const std::string& text) {
-    std::string escaped;
-    for (const char c : text) {
-        if (c == '&')
-            escaped += "&amp;";
-        else if (c == '<')
-            escaped += "&lt;";
-        else if (c == '>')
-            escaped += "&gt;";
-        else if (c == '"')
-            escaped += "&quot;";
-        else
-            escaped += c;
-    }
-    return escaped;
-}
-
-/// The line a person would type in a shell.
-std::string commandLine(const std::vector<std::string>& arguments) {
-    std::string line = "rheo";
-    for (const auto& argument : arguments) {
-        const bool plain =
-            !argument.empty() &&
-            argument.find_first_not_of(
-                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=") == std::string::npos;
-        line += ' ';
-        if (plain) {
-            line += argument;
-            continue;
-        }
-        line += '\'';
-        for (const char c : argument) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
-        line += '\'';
-    }
-    return line;
 }
 
 std::string page(const std::vector<Step>& steps, double seconds) {

@@ -104,20 +104,6 @@ Recipe recipeOfOptions(const Options& options) {
     return recipe;
 }
 
-/// Qt paints text only with a QGuiApplication; there is no display behind this one.
-void startPainting() {
-    if (QCoreApplication::instance() != nullptr) return;
-    qputenv("QT_QPA_PLATFORM", "offscreen");
-    // What Qt says about sessions and folders of a desktop is nobody's concern here.
-    qInstallMessageHandler([](QtMsgType type, const QMessageLogContext&, const QString& text) {
-        if (type == QtCriticalMsg || type == QtFatalMsg) std::fprintf(stderr, "%s\n", qPrintable(text));
-    });
-    static int argc = 1;
-    static char name[] = "rheo";
-    static char* argv[] = {name, nullptr};
-    new QGuiApplication(argc, argv);  // lives as long as the process
-}
-
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     options.out.refuseEarly();
@@ -153,6 +139,20 @@ int run(const Options& options, Common& common) {
 }
 
 }  // namespace
+
+/// Qt paints text only with a QGuiApplication; there is no display behind this one.
+void startPainting() {
+    if (QCoreApplication::instance() != nullptr) return;
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+    // What Qt says about sessions and folders of a desktop is nobody's concern here.
+    qInstallMessageHandler([](QtMsgType type, const QMessageLogContext&, const QString& text) {
+        if (type == QtCriticalMsg || type == QtFatalMsg) std::fprintf(stderr, "%s\n", qPrintable(text));
+    });
+    static int argc = 1;
+    static char name[] = "rheo";
+    static char* argv[] = {name, nullptr};
+    new QGuiApplication(argc, argv);  // lives as long as the process
+}
 
 void addFigure(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("figure", "draw results as SVG, PDF or PNG");

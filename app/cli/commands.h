@@ -44,13 +44,14 @@ void addMerge(CLI::App& app, Command& chosen);
 void addAnalyze(CLI::App& app, Command& chosen);
 void addTeleport(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
+void addReport(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
 
 /// `--model MODEL` and `--untrained SEED`.
 struct ModelOption {
     std::string name;  ///< as locateModel understands it
     std::optional<std::uint64_t> untrained;
-    void addTo(CLI::App& command);
+    void addTo(CLI::App& command, bool required = true);
 };
 
 struct OpenModel {
@@ -82,6 +83,12 @@ struct OutOption {
     /// Throws Error(AlreadyExists) at once, before anything dear is computed.
     void refuseEarly() const;
 };
+
+/// The line a person would type in a shell to run `rheo` with these arguments.
+std::string commandLine(const std::vector<std::string>& arguments);
+
+/// Makes Qt able to paint text, with no display. Call it before the first figure is encoded.
+void startPainting();
 
 /// "1,2,3" as numbers. Throws Error(InvalidArgument) quoting the part that is none.
 std::vector<std::int32_t> parseIds(const std::string& list);

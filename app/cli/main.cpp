@@ -46,7 +46,7 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     addCommon(app, common);
     Command chosen;
     for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
-                           addTeleport, addFigure, addDemo})
+                           addTeleport, addFigure, addReport, addDemo})
         add(app, chosen);
     try {
         std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them

@@ -10,9 +10,9 @@
 
 namespace rheo::cli {
 
-void ModelOption::addTo(CLI::App& command) {
+void ModelOption::addTo(CLI::App& command, bool required) {
     command.add_option("--model", name, "model folder, or ORG/NAME of a model in the Hugging Face cache")
-        ->required()
+        ->required(required)
         ->type_name("MODEL");
     command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")
         ->type_name("SEED");
@@ -156,6 +156,25 @@ std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, 
     std::vector<std::int64_t> indices;
     for (std::int64_t p = first; p <= last; ++p) indices.push_back(p);
     return indices;
+}
+
+std::string commandLine(const std::vector<std::string>& arguments) {
+    std::string line = "rheo";
+    for (const auto& argument : arguments) {
+        const bool plain =
+            !argument.empty() &&
+            argument.find_first_not_of(
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=") == std::string::npos;
+        line += ' ';
+        if (plain) {
+            line += argument;
+            continue;
+        }
+        line += '\'';
+        for (const char c : argument) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+        line += '\'';
+    }
+    return line;
 }
 
 }  // namespace rheo::cli

@@ -1,0 +1,258 @@
+// rheo report: every analysis of a trace, or of a model and prompts, on one page, and the findings put to the
+// test.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "core/analysis/verdicts.h"
+#include "core/base/error.h"
+#include "core/dynamics/early_attractor.h"
+#include "core/session/attach_model.h"
+#include "core/session/recipe_figure.h"
+#include "core/session/report.h"
+#include "core/session/results_file.h"
+#include "core/trace/trace_reader.h"
+#include "widgets/paint/export_figure.h"
+
+namespace rheo::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Options {
+    std::string trace;
+    ModelOption model;
+    std::string prompts, rows = "last";
+    std::int64_t limit = 0;
+    std::string out;
+    bool force = false;
+    std::string points = "all";
+    std::string memory = "1G";
+    VerdictOptions verdicts;
+};
+
+/// What each view shows, in the order of the page. Views that the results have nothing for are left out.
+struct View {
+    const char* name;
+    const char* title;
+    const char* caption;
+};
+constexpr View views[] = {
+    {"trajectories", "Trajectories",
+     "Each row a curve through depth in the first three components, coloured by depth; the heavy curve is "
+     "the mean."},
+    {"pca", "Variance explained", "Of the first components, pooled over rows and points, beside the nulls."},
+    {"density", "Density", "Mean activation of each unit over depth, units sorted by the last point."},
+    {"sparsity", "Sparsity by depth", "How evenly activity is spread over units, beside the nulls."},
+    {"correlation", "Correlation", "Of each unit with itself at the next point, over rows."},
+    {"motion", "Motion", "How far and in which direction the state moves from point to point."},
+    {"mutual_information", "Mutual information",
+     "What a unit's value tells of its value at the next point, and how much of that is not linear."},
+    {"rotation", "Rotation", "Turns of units in the plane of their value and its gradient along depth."},
+    {"latent", "Latent map", "The two numbers an autoencoder leaves of a state."},
+    {"reconstruction", "Reconstruction", "How well states are reconstructed from two numbers, by depth."},
+    {"lens", "Logit lens", "What the unembedding makes of the state at each point."},
+};
+
+/// The trace to analyse: the one that was given, or one captured now.
+fs::path traceOf(const Options& options, const fs::path& out, Common& common,
+                 std::vector<std::string>& commands) {
+    if (!options.trace.empty()) return options.trace;
+    const fs::path trace = out / "trace.rheo.h5";
+    std::vector<std::string> arguments{"capture",    "--model",       options.model.name,
+                                       "--prompts",  options.prompts, "--rows",
+                                       options.rows, "--out",         trace.string()};
+    if (options.limit > 0) arguments.insert(arguments.end(), {"--limit", std::to_string(options.limit)});
+    if (options.model.untrained)
+        arguments.insert(arguments.end(), {"--untrained", std::to_string(*options.model.untrained)});
+    if (options.force) arguments.emplace_back("--force");
+    commands.push_back(commandLine(arguments));
+    common.console.say(commands.back());
+    Common inner = common;
+    inner.console.silent = true;
+    if (const int status = dispatch(arguments, inner); status != 0)
+        throw Error(ErrorCode::Internal, fmt::format("rheo capture ended with status {}", status));
+    return trace;
+}
+
+EarlyAttractor pushesOf(const Options& options, const TraceView& view, const Common& common,
+                        Progress& progress) {
+    if (options.model.name.empty()) return {{}, "it needs a model; name it with --model"};
+    Progress loading = progress.part(0, 0.1), fitting = progress.part(0.1, 0.4),
+             pushing = progress.part(0.4, 1);
+    const OpenModel open = openModel(options.model, common, loading);
+    checkAttachment(view.trace->info(), open.model->identity(), open.model->points(), options.model.name);
+    const PcaResult basis = pca(view, {3, false, common.threads, parseBytes(options.memory)}, fitting);
+    EarlyAttractorOptions how;
+    how.seed = common.seed;
+    return measureEarlyAttractor(*open.model, view, basis.basis, how, pushing);
+}
+
+std::vector<ReportFigure> drawAll(const fs::path& results) {
+    const Results all = readResults(results);
+    startPainting();
+    std::vector<ReportFigure> figures;
+    for (const View& view : views) {
+        const auto known = figureViews();
+        if (std::find(known.begin(), known.end(), view.name) == known.end()) continue;
+        Recipe recipe;
+        recipe.view = view.name;
+        recipe.sources = {{"results", results.string(), ""}};
+        recipe.widthMm = 180;
+        recipe.heightMm = 110;
+        recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
+        try {
+            const Figure figure = figureOfResults(all, recipe);
+            const QByteArray svg = encodeFigure(
+                figure, ExportFormat::Svg, {"", recipe.widthMm, recipe.heightMm, 300, recipeToJson(recipe)});
+            figures.push_back({view.title, view.caption, svg.toStdString(),
+                               commandLine({"figure", results.string(), "--view", view.name, "--size",
+                                            "180x110mm", "--out", std::string(view.name) + ".svg"})});
+        } catch (const Error& e) {
+            if (e.code() != ErrorCode::NotFound) throw;  // the results do not hold it
+        }
+    }
+    return figures;
+}
+
+int run(const Options& options, const CLI::App& command, Common& common) {
+    const auto started = std::chrono::steady_clock::now();
+    const fs::path out = fs::absolute(options.out);
+    std::error_code failed;
+    fs::create_directories(out, failed);
+    if (failed)
+        throw Error(ErrorCode::Io,
+                    fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
+                    out.string());
+    if (!options.force)
+        for (const char* name : {"trace.rheo.h5", "results.h5", "verdicts.json", "index.html"})
+            if (fs::exists(out / name))
+                throw Error(ErrorCode::AlreadyExists,
+                            fmt::format("{} is already there; choose another folder, or say --force",
+                                        (out / name).string()),
+                            (out / name).string());
+    if (options.trace.empty() == options.prompts.empty())
+        throw Error(ErrorCode::InvalidArgument, "a report is of a trace, or of --model with --prompts");
+    if (options.trace.empty() && options.model.name.empty())
+        throw Error(ErrorCode::InvalidArgument, "--prompts needs the model that reads them: --model");
+
+    Report report;
+    const fs::path trace = traceOf(options, out, common, report.commands);
+    TraceView view;
+    view.trace = TraceReader::open(trace);
+    const auto points = parsePoints(view.trace->info().points, options.points);
+    if (static_cast<std::int64_t>(points.size()) < view.trace->points()) view.points = points;
+    checkView(view);
+
+    Progress progress = common.console.progress();
+    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.95);
+    const EarlyAttractor pushes = pushesOf(options, view, common, pushing);
+    VerdictOptions how = options.verdicts;
+    how.seed = common.seed;
+    how.threads = common.threads;
+    how.memoryBytes = parseBytes(options.memory);
+    Verdicts verdicts = rheo::verdicts(view, how, pushes, judging);
+
+    const fs::path results = out / "results.h5";
+    const IfExists ifExists = options.force ? IfExists::Replace : IfExists::Refuse;
+    ResultsWriter writer = ResultsWriter::create(results, makeResultsSource(view, trace.string()), ifExists);
+    StatisticRecord record;
+    record.seed = common.seed;
+    writer.write(verdicts.analysis.observed, verdicts.analysis.nulls, record, false);
+    writer.commit();
+    writeFile(out / "verdicts.json", verdictsJson(verdicts.list), ifExists);
+
+    progress.setStage("drawing");
+    report.figures = drawAll(results);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    const std::string time = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
+    const TraceInfo& info = view.trace->info();
+    const std::string what =
+        info.model
+            ? fmt::format("{} of {} blocks and {} units{}", info.model->architecture, info.model->layers,
+                          info.model->dModel, info.model->untrainedSeed ? ", untrained" : "")
+            : "a trace from elsewhere";
+    report.title = "A residual stream over depth, beside its nulls";
+    report.facts = {
+        {"Model", options.model.name.empty() ? what : fmt::format("{} ({})", options.model.name, what)},
+        {"Trace", trace.string()},
+        {"Rows", fmt::format("{} of {} samples", view.rowCount(), info.samples.size())},
+        {"Points",
+         fmt::format(
+             "{}, {} to {}", view.pointCount(),
+             pointName(info.points[static_cast<std::size_t>(view.tracePoint(0))]),
+             pointName(info.points[static_cast<std::size_t>(view.tracePoint(view.pointCount() - 1))]))},
+        {"Surrogates", fmt::format("{} of each null, seed {}", how.repeats, common.seed)},
+        {"Made", fmt::format("{}, Rheograph {}, in {:.0f} s", time, RHEO_VERSION, seconds)}};
+    if (!info.origin.empty()) report.notes.push_back(info.origin);
+    const std::int64_t excluded = verdicts.analysis.observed.density->excludedRows;
+    if (excluded > 0)
+        report.notes.push_back(fmt::format(
+            "{} of {} rows were left out: they hold values that are not finite", excluded, view.rowCount()));
+    report.verdicts = verdicts.list;
+    std::vector<std::string> again{"report"};
+    for (const auto* option : command.get_options())
+        for (const auto& value : option->results()) {
+            if (option->get_positional()) {
+                again.push_back(value);
+                continue;
+            }
+            again.push_back(option->get_name());
+            if (option->get_items_expected_max() > 0) again.push_back(value);
+        }
+    report.commands = {commandLine(again)};
+    nlohmann::ordered_json recipe;
+    recipe["trace"] = {{"path", trace.string()}, {"hash", view.trace->sourceHash()}};
+    if (info.model)
+        recipe["model"] = {{"architecture", info.model->architecture},
+                           {"weights_sha256", info.model->weightsSha256}};
+    recipe["options"] = {{"repeats", how.repeats},          {"refits", how.refits},
+                         {"resamples", how.resamples},      {"halves", how.halves},
+                         {"mutual_units", how.mutualUnits}, {"points", options.points}};
+    recipe["seed"] = common.seed;
+    recipe["versions"] = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
+    recipe["time"] = time;
+    report.recipe = recipe.dump(2);
+    writeFile(out / "index.html", reportPage(report), ifExists);
+
+    for (const auto& verdict : verdicts.list)
+        common.console.say(
+            fmt::format("{:<26} {:<18} {}", verdict.key, verdictName(verdict.verdict), verdict.sentence));
+    common.console.say(fmt::format("done in {:.0f} s: {}", seconds, (out / "index.html").string()));
+    common.console.result({{"out", out.string()}, {"rows", view.rowCount()}, {"seconds", seconds}});
+    return 0;
+}
+
+}  // namespace
+
+void addReport(CLI::App& app, Command& chosen) {
+    auto* command = app.add_subcommand(
+        "report", "all analyses and figures on one page, and the published findings put to the test");
+    auto options = std::make_shared<Options>();
+    command->add_option("trace", options->trace, "a trace file; or --model and --prompts")
+        ->type_name("T.rheo.h5");
+    options->model.addTo(*command, false);
+    command->add_option("--prompts", options->prompts, "one prompt a line, or JSON Lines")->type_name("F");
+    command->add_option("--rows", options->rows,
+                        "which tokens of the prompts become rows: last, all or stride:K");
+    command->add_option("--limit", options->limit, "only the first N prompts")->check(CLI::PositiveNumber);
+    command->add_option("--out", options->out, "folder for results, verdicts.json and index.html")
+        ->required()
+        ->type_name("DIR");
+    command->add_flag("--force", options->force, "replace what is there");
+    command->add_option("--points", options->points, "all, paper, or a range L00.attn_in:L07.mlp_in");
+    command->add_option("--repeats", options->verdicts.repeats, "surrogates of each null")
+        ->check(CLI::Range(1, 1000000));
+    command->add_option("--memory", options->memory, "what may be held beside the results")->type_name("2G");
+    command->callback([options, command, &chosen] {
+        chosen = [options, command](Common& common) { return run(*options, *command, common); };
+    });
+}
+
+}  // namespace rheo::cli
