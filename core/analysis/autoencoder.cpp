@@ -1,9 +1,11 @@
 #include "core/analysis/autoencoder.h"
 
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <torch/optim/adam.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -12,9 +14,7 @@
 #include "core/analysis/row_source.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
-#include "core/base/product.h"
 #include "core/base/random.h"
-#include "core/base/wide.h"
 
 namespace rheo {
 
@@ -22,74 +22,40 @@ namespace {
 
 constexpr std::int64_t widest = 1024;
 constexpr std::int64_t latentWidth = 2;
-/// States that one task takes through the network. Fixed, so that sums do not depend on how many threads
-/// share them.
-constexpr std::int64_t sliceStates = 64;
-/// Rows of a weight matrix that one task learns.
-constexpr std::int64_t tileRows = 64;
 /// What is read between two checks for a stop.
 constexpr std::size_t readBytes = std::size_t{32} << 20;
-/// Multiplications of one call of dsyrk: some tens of milliseconds.
-constexpr double covarianceWork = 1e9;
+/// Multiplications of one call of dsyrk, and of one passage through the network and back: some tens of
+/// milliseconds.
+constexpr double covarianceWork = 1e9, networkWork = 2e9;
 
 /// Streams of random numbers: one for each thing that is drawn, and one for each epoch after them.
 constexpr std::uint64_t splitStream = 0, weightStream = 1, firstOrderStream = 2;
 
-/// e^x for x <= 0: 2^k times the Taylor series of the rest, |rest| <= ln(2) / 2, off by less than 6e-9 there.
-/// Without branches, so that the compiler takes many numbers at once.
-inline float exponential(float x) {
-    const float clamped = x < -87.0F ? -87.0F : x;
-    const auto k = static_cast<std::int32_t>(clamped * 1.44269504F - 0.5F);
-    const auto whole = static_cast<float>(k);
-    const float r = (clamped - whole * 0.693359375F) + whole * 2.12194440e-4F;  // ln 2 in two parts
-    float p = 1.0F / 5040;
-    p = p * r + 1.0F / 720;
-    p = p * r + 1.0F / 120;
-    p = p * r + 1.0F / 24;
-    p = p * r + 1.0F / 6;
-    p = p * r + 0.5F;
-    p = p * r + 1.0F;
-    p = p * r + 1.0F;
-    return p * std::bit_cast<float>((k + 127) << 23);
-}
-
-/// y = x Phi(x) and its slope Phi(x) + x phi(x), for the normal distribution function Phi and density phi.
-/// Phi within 1e-7 (Abramowitz and Stegun, 7.1.26). `y` may be `x`.
-RHEO_WIDE void gelu(const float* x, std::int64_t n, float* y, float* slope) {
-    for (std::int64_t i = 0; i < n; ++i) {
-        const float value = x[i];
-        const float size = std::abs(value);
-        const float e = exponential(-0.5F * value * value);
-        const float t = 1.0F / (1.0F + 0.231641900F * size);
-        float q = 1.061405429F;
-        q = q * t - 1.453152027F;
-        q = q * t + 1.421413741F;
-        q = q * t - 0.284496736F;
-        q = q * t + 0.254829592F;
-        const float tail = 0.5F * q * t * e;  // Phi(-size)
-        const float phi = value < 0 ? tail : 1.0F - tail;
-        y[i] = value * phi;
-        slope[i] = phi + value * e * 0.398942280F;
+/// While it lives, libtorch uses this many threads for what this thread asks of it.
+class TorchThreads {
+public:
+    explicit TorchThreads(int requested) : m_before(at::get_num_threads()) {
+        if (const int threads = resolveThreads(requested); threads != m_before) at::set_num_threads(threads);
     }
-}
+    ~TorchThreads() {
+        if (at::get_num_threads() != m_before) at::set_num_threads(m_before);
+    }
+    TorchThreads(const TorchThreads&) = delete;
+    TorchThreads& operator=(const TorchThreads&) = delete;
 
-RHEO_WIDE void multiply(const float* factor, std::int64_t n, float* x) {
-    for (std::int64_t i = 0; i < n; ++i) x[i] *= factor[i];
-}
-
-struct AdamRates {
-    float step;          ///< learning rate, corrected for the first moment's start from 0
-    float secondFactor;  ///< correction of the second moment
+private:
+    int m_before;
 };
-constexpr float adamFirst = 0.9F, adamSecond = 0.999F, adamEpsilon = 1e-8F;
 
-RHEO_WIDE void adamStep(const float* gradient, std::int64_t n, AdamRates rates, float* first, float* second,
-                        float* weight) {
-    for (std::int64_t i = 0; i < n; ++i) {
-        const float g = gradient[i];
-        first[i] = adamFirst * first[i] + (1 - adamFirst) * g;
-        second[i] = adamSecond * second[i] + (1 - adamSecond) * g * g;
-        weight[i] -= rates.step * first[i] / (std::sqrt(second[i] * rates.secondFactor) + adamEpsilon);
+/// Runs `body`, and says in our words what libtorch throws.
+template <class Body>
+auto translated(Body body) {
+    try {
+        return body();
+    } catch (const c10::Error& e) {
+        const std::string what = e.what_without_backtrace();
+        const bool memory = what.find("memory") != std::string::npos;
+        throw Error(memory ? ErrorCode::OutOfMemory : ErrorCode::Internal, "the autoencoder: " + what);
     }
 }
 
@@ -123,155 +89,91 @@ private:
     VectorD m_factor;
 };
 
-/// The states of a batch on their way through the network, and what comes back.
-struct Passage {
-    std::vector<MatrixF> states;  ///< [layer + 1]: [state, width]; 0 is the input
-    std::vector<MatrixF> slopes;  ///< [layer]: of the function behind it; empty where there is none
-    std::vector<MatrixF>
-        deltas;  ///< [layer]: derivative of the loss by what the layer gives, before its function
+/// Tensors over the numbers of a model, which they share.
+struct Layers {
+    explicit Layers(Autoencoder& model) {
+        for (auto& w : model.weights) weights.push_back(at::from_blob(w.data(), {w.rows(), w.cols()}));
+        for (auto& b : model.biases) biases.push_back(at::from_blob(b.data(), {b.size()}));
+    }
+    /// For reading only.
+    explicit Layers(const Autoencoder& model) : Layers(const_cast<Autoencoder&>(model)) {}
 
-    Passage(const Autoencoder& model, std::int64_t batch, bool learns) {
-        const auto widths = model.widths();
-        for (const auto width : widths) states.emplace_back(batch, width);
-        for (std::size_t l = 0; l < model.weights.size(); ++l) {
-            const std::int64_t width = widths[l + 1];
-            slopes.emplace_back(curved(model, l) ? batch : 0, width);
-            if (learns) deltas.emplace_back(batch, width);
+    /// `x` [state, width] through layers from .. to - 1: a GELU behind each but the latent and the last one.
+    at::Tensor forward(at::Tensor x, std::size_t from, std::size_t to) const {
+        for (std::size_t l = from; l < to; ++l) {
+            x = at::linear(x, weights[l], biases[l]);
+            if (l + 1 != weights.size() && l + 1 != middle()) x = at::gelu(x);
         }
+        return x;
     }
-    /// Whether there is a GELU behind a layer.
-    static bool curved(const Autoencoder& model, std::size_t layer) {
-        return layer + 1 != model.weights.size() && layer + 1 != model.weights.size() / 2;
-    }
+    std::size_t middle() const { return weights.size() / 2; }
+
+    std::vector<at::Tensor> weights, biases;
 };
 
-/// Takes states first .. first + count - 1 of the passage through layers from .. to - 1.
-void forward(const Autoencoder& model, Passage& passage, std::int64_t first, std::int64_t count,
-             std::size_t from, std::size_t to) {
-    for (std::size_t l = from; l < to; ++l) {
-        const MatrixF& w = model.weights[l];
-        auto out = passage.states[l + 1].middleRows(first, count);
-        out.rowwise() = model.biases[l].transpose();
-        product(false, true, count, w.rows(), w.cols(), passage.states[l].row(first).data(), w.cols(),
-                w.data(), w.cols(), true, out.data(), w.rows());
-        if (passage.slopes[l].rows() > 0)
-            gelu(out.data(), out.size(), out.data(), passage.slopes[l].row(first).data());
-    }
+/// A tensor over the first `count` rows of a matrix.
+at::Tensor tensorOf(MatrixF& matrix, std::int64_t count) {
+    return at::from_blob(matrix.data(), {count, matrix.cols()});
 }
 
-/// The derivatives of `scale` / 2 times the squared error, back through all layers.
-void backward(const Autoencoder& model, Passage& passage, std::int64_t first, std::int64_t count,
-              float scale) {
-    const std::size_t last = model.weights.size() - 1;
-    passage.deltas[last].middleRows(first, count) =
-        scale *
-        (passage.states[last + 1].middleRows(first, count) - passage.states[0].middleRows(first, count));
-    for (std::size_t l = last; l > 0; --l) {
-        const MatrixF& w = model.weights[l];
-        auto delta = passage.deltas[l - 1].middleRows(first, count);
-        product(false, false, count, w.cols(), w.rows(), passage.deltas[l].row(first).data(), w.rows(),
-                w.data(), w.cols(), false, delta.data(), w.cols());
-        if (passage.slopes[l - 1].rows() > 0)
-            multiply(passage.slopes[l - 1].row(first).data(), delta.size(), delta.data());
-    }
+/// States that go through the network and back between two checks for a stop.
+std::int64_t statesAtOnce(const Autoencoder& model, std::int64_t batch) {
+    double weights = 1;
+    for (const auto& w : model.weights) weights += static_cast<double>(w.size());
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(networkWork / (3 * weights)), 8, batch);
 }
 
-std::int64_t slices(std::int64_t states) {
-    return (states + sliceStates - 1) / sliceStates;
-}
-
-/// Calls `body(slice, first, count)` for each slice of `states` states, on several threads.
-template <class Body>
-void forEachSlice(std::int64_t states, int threads, const Progress& progress, Body body) {
-    parallelFor(slices(states), 1, threads, progress, [&](std::int64_t begin, std::int64_t end) {
-        const OneThreadProducts alone;
-        for (std::int64_t slice = begin; slice < end; ++slice) {
-            const std::int64_t first = slice * sliceStates;
-            body(slice, first, std::min(sliceStates, states - first));
-        }
-    });
-}
-
-/// Adam and all it remembers.
+/// Adam, and the network it changes.
 class Trainer {
 public:
     Trainer(Autoencoder& model, const AutoencoderOptions& options, std::int64_t varyingUnits)
-        : m_model(model),
-          m_options(options),
+        : m_layers(model),
           m_values(static_cast<double>(std::max<std::int64_t>(1, varyingUnits))),
-          m_passage(model, options.batch, true) {
-        for (const auto& w : model.weights) {
-            m_first.emplace_back(MatrixF::Zero(w.rows(), w.cols() + 1));
-            m_second.emplace_back(MatrixF::Zero(w.rows(), w.cols() + 1));
-            for (std::int64_t row = 0; row < w.rows(); row += tileRows)
-                m_tiles.push_back({m_first.size() - 1, row, std::min(tileRows, w.rows() - row)});
-        }
-    }
+          m_atOnce(statesAtOnce(model, options.batch)),
+          m_input(m_atOnce, model.unitCount()),
+          m_adam(leaves(m_layers), torch::optim::AdamOptions(options.learningRate)) {}
 
-    /// One step on `count` states; `fill(first, count, states)` makes the input of a slice. Returns the
+    /// One step on `count` states; `fill(first, count, states)` makes the input of some of them. Returns the
     /// squared error before it.
     template <class Fill>
     double step(std::int64_t count, const Progress& progress, Fill fill) {
-        std::vector<double> errors(static_cast<std::size_t>(slices(count)));
-        const auto scale = static_cast<float>(2.0 / (static_cast<double>(count) * m_values));
-        forEachSlice(count, m_options.threads, progress,
-                     [&](std::int64_t slice, std::int64_t first, std::int64_t states) {
-                         fill(first, states, m_passage.states[0]);
-                         forward(m_model, m_passage, first, states, 0, m_model.weights.size());
-                         backward(m_model, m_passage, first, states, scale);
-                         errors[static_cast<std::size_t>(slice)] =
-                             (m_passage.states.back().middleRows(first, states) -
-                              m_passage.states.front().middleRows(first, states))
-                                 .cast<double>()
-                                 .squaredNorm();
-                     });
-        ++m_steps;
-        const AdamRates rates{
-            static_cast<float>(m_options.learningRate / (1 - std::pow(double{adamFirst}, m_steps))),
-            static_cast<float>(1 / (1 - std::pow(double{adamSecond}, m_steps)))};
-        parallelFor(static_cast<std::int64_t>(m_tiles.size()), 1, m_options.threads, progress,
-                    [&](std::int64_t begin, std::int64_t end) {
-                        const OneThreadProducts alone;
-                        for (std::int64_t i = begin; i < end; ++i)
-                            learn(m_tiles[static_cast<std::size_t>(i)], count, rates);
-                    });
         double error = 0;
-        for (const double e : errors) error += e;
+        m_adam.zero_grad();
+        for (std::int64_t first = 0; first < count; first += m_atOnce) {
+            progress.check();
+            const std::int64_t some = std::min(m_atOnce, count - first);
+            fill(first, some, m_input);
+            const at::Tensor x = tensorOf(m_input, some);
+            const at::Tensor squares = (m_layers.forward(x, 0, m_layers.weights.size()) - x).square().sum();
+            (squares / (static_cast<double>(count) * m_values)).backward();
+            error += squares.item<double>();
+        }
+        m_adam.step();
         return error;
     }
 
 private:
-    struct Tile {
-        std::size_t layer;
-        std::int64_t row, rows;
-    };
-
-    /// Gradient and step of some rows of one weight matrix, and their biases.
-    void learn(const Tile& tile, std::int64_t count, AdamRates rates) {
-        MatrixF& w = m_model.weights[tile.layer];
-        const std::int64_t in = w.cols(), out = w.rows();
-        const MatrixF& deltas = m_passage.deltas[tile.layer];
-        MatrixF gradient(tile.rows, in);
-        product(true, false, tile.rows, in, count, deltas.data() + tile.row, out,
-                m_passage.states[tile.layer].data(), in, false, gradient.data(), in);
-        const VectorF ofBias = deltas.block(0, tile.row, count, tile.rows).colwise().sum().transpose();
-        for (std::int64_t r = 0; r < tile.rows; ++r) {
-            const std::int64_t row = tile.row + r;
-            float* first = m_first[tile.layer].row(row).data();
-            float* second = m_second[tile.layer].row(row).data();
-            adamStep(gradient.row(r).data(), in, rates, first, second, w.row(row).data());
-            adamStep(&ofBias[r], 1, rates, first + in, second + in, &m_model.biases[tile.layer][row]);
-        }
+    static std::vector<at::Tensor> leaves(Layers& layers) {
+        std::vector<at::Tensor> all;
+        for (auto* some : {&layers.weights, &layers.biases})
+            for (auto& tensor : *some) all.push_back(tensor.requires_grad_());
+        return all;
     }
 
-    Autoencoder& m_model;
-    const AutoencoderOptions& m_options;
+    Layers m_layers;
     double m_values;
-    Passage m_passage;
-    std::vector<MatrixF> m_first, m_second;  ///< moments, [out, in + 1]: the bias comes last
-    std::vector<Tile> m_tiles;
-    double m_steps = 0;
+    std::int64_t m_atOnce;
+    MatrixF m_input;
+    torch::optim::Adam m_adam;
 };
+
+/// Makes `count` rows of `input` by `fill(i, row)`, on several threads.
+template <class Fill>
+void fillRows(MatrixF& input, std::int64_t count, int threads, const Progress& progress, Fill fill) {
+    parallelFor(count, 64, threads, progress, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) fill(i, input.row(i));
+    });
+}
 
 /// Some rows of a source in blocks of as many as the memory holds: one block where the source holds them all.
 class RowBlocks {
@@ -398,25 +300,19 @@ void drawWeights(Autoencoder& model, std::uint64_t seed) {
 
 double meanLoss(const Autoencoder& model, const Standardiser& standardiser, RowBlocks& rows,
                 std::int64_t points, const AutoencoderOptions& options, const Progress& progress) {
-    Passage passage(model, options.batch, false);
+    const at::NoGradGuard noGradients;
+    const Layers layers(model);
+    const std::int64_t atOnce = statesAtOnce(model, options.batch);
+    MatrixF input(atOnce, model.unitCount());
     double error = 0;
-    std::vector<double> errors;
-    rows.forEachChunk(options.batch, progress, [&](std::int64_t, std::int64_t pair, std::int64_t count) {
-        errors.assign(static_cast<std::size_t>(slices(count)), 0);
-        forEachSlice(
-            count, options.threads, progress, [&](std::int64_t slice, std::int64_t first, std::int64_t n) {
-                VectorD state(model.unitCount());
-                for (std::int64_t i = first; i < first + n; ++i) {
-                    standardiser.standardise(rows.state(pair + i), state);
-                    passage.states[0].row(i) = state.transpose().cast<float>();
-                }
-                forward(model, passage, first, n, 0, model.weights.size());
-                errors[static_cast<std::size_t>(slice)] =
-                    (passage.states.back().middleRows(first, n) - passage.states.front().middleRows(first, n))
-                        .cast<double>()
-                        .squaredNorm();
-            });
-        for (const double e : errors) error += e;
+    rows.forEachChunk(atOnce, progress, [&](std::int64_t, std::int64_t pair, std::int64_t count) {
+        fillRows(input, count, options.threads, progress, [&](std::int64_t i, auto row) {
+            VectorD state(model.unitCount());
+            standardiser.standardise(rows.state(pair + i), state);
+            row = state.transpose().cast<float>();
+        });
+        const at::Tensor x = tensorOf(input, count);
+        error += (layers.forward(x, 0, layers.weights.size()) - x).square().sum(at::kDouble).item<double>();
     });
     const double varying = static_cast<double>(std::max<std::int64_t>(1, standardiser.varyingUnits()));
     return error / (static_cast<double>(rows.count() * points) * varying);
@@ -436,29 +332,34 @@ void evaluate(AutoencoderResult& result, const RowSource& source, const std::vec
 
     result.latent = Array3F(source.askedCount(), points, latentWidth);
     std::fill(result.latent.data.begin(), result.latent.data.end(), std::numeric_limits<float>::quiet_NaN());
-    Passage passage(model, options.batch, false);
-    MatrixD states(options.batch, units);
-    VectorD errors(options.batch), pcaErrors(options.batch);
+    const at::NoGradGuard noGradients;
+    const Layers layers(model);
+    const std::int64_t atOnce = statesAtOnce(model, options.batch);
+    MatrixF input(atOnce, units);
+    MatrixD states(atOnce, units);
+    VectorD errors(atOnce), pcaErrors(atOnce);
     // Sums about the first state measured at each point, which keeps them small.
     MatrixD shift(points, units), sums = MatrixD::Zero(points, units);
     VectorD squares = VectorD::Zero(points), error = squares, pcaError = squares;
-    rows.forEachChunk(options.batch, stop, [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
-        forEachSlice(count, options.threads, stop, [&](std::int64_t, std::int64_t first, std::int64_t n) {
+    rows.forEachChunk(atOnce, stop, [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
+        fillRows(input, count, options.threads, stop, [&](std::int64_t i, auto row) {
             VectorD state(units);
-            for (std::int64_t i = first; i < first + n; ++i) {
-                standardiser.standardise(rows.state(pair + i), state);
-                states.row(i) = state.transpose();
-                passage.states[0].row(i) = state.transpose().cast<float>();
-            }
-            forward(model, passage, first, n, 0, model.weights.size());
-            for (std::int64_t i = first; i < first + n; ++i) {
-                errors[i] = (passage.states.back().row(i).cast<double>() - states.row(i)).squaredNorm();
-                if (components.size() > 0)
-                    pcaErrors[i] = std::max(0.0, states.row(i).squaredNorm() -
-                                                     (components * states.row(i).transpose()).squaredNorm());
-            }
+            standardiser.standardise(rows.state(pair + i), state);
+            states.row(i) = state.transpose();
+            row = state.transpose().cast<float>();
         });
-        const MatrixF& latent = passage.states[model.weights.size() / 2];
+        const at::Tensor latentStates =
+            layers.forward(tensorOf(input, count), 0, layers.middle()).contiguous();
+        const at::Tensor output =
+            layers.forward(latentStates, layers.middle(), layers.weights.size()).contiguous();
+        const Eigen::Map<const MatrixF> latent(latentStates.data_ptr<float>(), count, latentWidth);
+        const Eigen::Map<const MatrixF> found(output.data_ptr<float>(), count, units);
+        for (std::int64_t i = 0; i < count; ++i) {
+            errors[i] = (found.row(i).cast<double>() - states.row(i)).squaredNorm();
+            if (components.size() > 0)
+                pcaErrors[i] = std::max(0.0, states.row(i).squaredNorm() -
+                                                 (components * states.row(i).transpose()).squaredNorm());
+        }
         for (std::int64_t i = 0; i < count; ++i) {
             const std::int64_t row = firstRow + (pair + i) / points, p = (pair + i) % points;
             std::copy_n(latent.row(i).data(), latentWidth,
@@ -554,14 +455,14 @@ SampleSplit splitBySample(std::span<const std::int32_t> samples, double trainSha
     return split;
 }
 
-AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
-                                 Progress& progress) {
-    checkOptions(options);
+namespace {
+
+AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, Progress& progress) {
     progress.setStage("autoencoder: looking for values that are not finite");
     Progress scan = progress.part(0, 0.02), moments = progress.part(0.02, 0.04),
              training = progress.part(0.04, 0.98), last = progress.part(0.98, 1);
     const RowSource source(view, options.memoryBytes / 2, scan);
-    const SerialBlas serial;
+    const TorchThreads threads(options.threads);
     const std::int64_t points = source.view().pointCount();
 
     std::vector<std::int32_t> samples;
@@ -608,12 +509,12 @@ AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions
                     const std::int64_t states = std::min<std::int64_t>(options.batch, count - first);
                     error += trainer.step(
                         states, training, [&](std::int64_t from, std::int64_t some, MatrixF& into) {
-                            VectorD state(model.unitCount());
-                            for (std::int64_t i = from; i < from + some; ++i) {
-                                standardiser.standardise(
-                                    train.state(order[static_cast<std::size_t>(first + i)]), state);
-                                into.row(i) = state.transpose().cast<float>();
-                            }
+                            fillRows(into, some, options.threads, training, [&](std::int64_t i, auto row) {
+                                VectorD state(model.unitCount());
+                                const std::int32_t pair = order[static_cast<std::size_t>(first + from + i)];
+                                standardiser.standardise(train.state(pair), state);
+                                row = state.transpose().cast<float>();
+                            });
                         });
                     done += static_cast<double>(states);
                     training.report(epoch - 1 + done / pairs, options.epochs);
@@ -644,6 +545,14 @@ AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions
     return result;
 }
 
+}  // namespace
+
+AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
+                                 Progress& progress) {
+    checkOptions(options);
+    return translated([&] { return fit(view, options, progress); });
+}
+
 AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& view,
                                    const AutoencoderOptions& options, Progress& progress) {
     checkOptions(options);
@@ -658,13 +567,13 @@ AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& vi
     progress.setStage("autoencoder: encoding");
     Progress scan = progress.part(0, 0.3), work = progress.part(0.3, 1);
     const RowSource source(seen, options.memoryBytes / 2, scan);
-    const SerialBlas serial;
+    const TorchThreads threads(options.threads);
     AutoencoderResult result;
     result.model = model;
     result.excludedRows = source.excludedRows();
     std::vector<std::int64_t> all(static_cast<std::size_t>(source.view().rowCount()));
     for (std::size_t n = 0; n < all.size(); ++n) all[n] = static_cast<std::int64_t>(n);
-    evaluate(result, source, all, {}, options, progress, work);
+    translated([&] { evaluate(result, source, all, {}, options, progress, work); });
     progress.report(1, 1);
     return result;
 }
@@ -683,24 +592,34 @@ void requireWidth(std::int64_t found, std::int64_t expected, const char* what) {
 MatrixF encode(const Autoencoder& model, const MatrixF& states) {
     requireWidth(states.cols(), model.unitCount(), "states");
     const Standardiser standardiser(model);
-    Passage passage(model, states.rows(), false);
+    MatrixF input(states.rows(), states.cols());
     VectorD state(model.unitCount());
     for (Eigen::Index i = 0; i < states.rows(); ++i) {
         standardiser.standardise(states.row(i).data(), state);
-        passage.states[0].row(i) = state.transpose().cast<float>();
+        input.row(i) = state.transpose().cast<float>();
     }
-    const std::size_t middle = model.weights.size() / 2;
-    forward(model, passage, 0, states.rows(), 0, middle);
-    return passage.states[middle];
+    return translated([&] {
+        const at::NoGradGuard noGradients;
+        const Layers layers(model);
+        const at::Tensor latent =
+            layers.forward(tensorOf(input, input.rows()), 0, layers.middle()).contiguous();
+        return MatrixF(Eigen::Map<const MatrixF>(latent.data_ptr<float>(), input.rows(), latentWidth));
+    });
 }
 
 MatrixF decode(const Autoencoder& model, const MatrixF& latent) {
     requireWidth(latent.cols(), latentWidth, "latent states");
-    const std::size_t middle = model.weights.size() / 2;
-    Passage passage(model, latent.rows(), false);
-    passage.states[middle] = latent;
-    forward(model, passage, 0, latent.rows(), middle, model.weights.size());
-    MatrixD states = passage.states.back().cast<double>() * model.sd.asDiagonal();
+    MatrixF input = latent;
+    MatrixD states = translated([&] {
+        const at::NoGradGuard noGradients;
+        const Layers layers(model);
+        const at::Tensor output =
+            layers.forward(tensorOf(input, input.rows()), layers.middle(), layers.weights.size())
+                .contiguous();
+        return MatrixD(Eigen::Map<const MatrixF>(output.data_ptr<float>(), input.rows(), model.unitCount())
+                           .cast<double>());
+    });
+    states = states * model.sd.asDiagonal();
     states.rowwise() += model.mean.transpose();
     return states.cast<float>();
 }

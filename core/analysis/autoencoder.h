@@ -65,16 +65,16 @@ struct SampleSplit {
 /// for fewer than two samples.
 SampleSplit splitBySample(std::span<const std::int32_t> samples, double trainShare, std::uint64_t seed);
 
-/// Trains D -> min(D, 1024) -> 256 -> 64 -> 2 and back (the widths as they are for any D; only the first
-/// follows it) on the states of a view: Adam (Kingma and Ba 2015) on the mean squared error, first weights
-/// uniform in
+/// Trains, with libtorch on the CPU, D -> min(D, 1024) -> 256 -> 64 -> 2 and back (the widths as they are for
+/// any D; only the first follows it) on the states of a view: Adam (Kingma and Ba 2015) on the mean squared
+/// error, first weights uniform in
 /// +-1 / sqrt(inputs). Where the rows do not fit into the memory, each epoch reads them in blocks of
 /// neighbouring rows, shuffles the blocks, and the pairs only inside a block.
 ///
-/// The same seed gives the same bits on the same machine with any number of threads; another memory bound may
-/// give other ones. Once an epoch is done a stop no longer throws: the best weights so far are the result,
-/// marked `stopped`, after one more reading of the rows. Cost: about 6 multiplications a weight, pair and
-/// epoch. Throws as RowSource and splitBySample, and Error(InvalidArgument) for options out of range.
+/// The same seed gives the same bits on the same machine with the same number of threads; another memory
+/// bound may give other ones. Once an epoch is done a stop no longer throws: the best weights so far are the
+/// result, marked `stopped`, after one more reading of the rows. Cost: about 6 multiplications a weight, pair
+/// and epoch. Throws as RowSource and splitBySample, and Error(InvalidArgument) for options out of range.
 AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
                                  Progress& progress);
 

@@ -9,7 +9,6 @@
 #include <numeric>
 #include <utility>
 
-#include "core/base/product.h"
 #include "core/model/kernels.h"
 
 namespace rheo {
@@ -137,8 +136,8 @@ at::Tensor BlockStack::linear(const at::Tensor& x, const LinearWeights& weights,
             if (bias)
                 for (std::int64_t row = 0; row < count; ++row)
                     std::copy_n(weights.bias.data_ptr<float>(), out, y + row * out);
-            product(false, true, count, out, in, some.data_ptr<float>(), some.stride(0),
-                    weights.weight.data_ptr<float>(), in, bias, y, out);
+            kernels::product(true, count, out, in, some.data_ptr<float>(), some.stride(0),
+                             weights.weight.data_ptr<float>(), in, bias, y, out);
         } else if (m_plainLoops && count >= fewRows && !kernels::multipliesBFloat16()) {
             widenedProduct(some, weights, part);
         } else if (bias) {
@@ -162,8 +161,8 @@ void BlockStack::widenedProduct(const at::Tensor& x, const LinearWeights& weight
         at::Tensor y = at::empty({x.size(0), count}, at::kFloat);
         const bool bias = weights.bias.defined();
         if (bias) y.copy_(weights.bias.narrow(0, begin, count).expand({x.size(0), count}));
-        product(false, true, x.size(0), count, in, wide.data_ptr<float>(), in, some.data_ptr<float>(), in,
-                bias, y.data_ptr<float>(), count);
+        kernels::product(true, x.size(0), count, in, wide.data_ptr<float>(), in, some.data_ptr<float>(), in,
+                         bias, y.data_ptr<float>(), count);
         out.narrow(1, begin, count).copy_(y);
     }
 }

@@ -1,12 +1,18 @@
 #include "core/model/kernels.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 
-#include "core/base/product.h"
 #include "core/base/wide.h"
+
+// Column-major, as Fortran has it: a row-major [m, n] matrix is its [n, m] transpose.
+extern "C" void sgemm_(const char* transA, const char* transB, const int* m, const int* n, const int* k,
+                       const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
+                       const float* beta, float* c, const int* ldc);
 
 namespace rheo::kernels {
 
@@ -77,6 +83,15 @@ void softcapRow(float* x, float scale, float cap, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) x[i] = cap * std::tanh(scale * x[i] / cap);
 }
 
+/// dnnl_sgemm of oneDNN, row-major; null where libtorch was built without it or hides it.
+using OneDnnProduct = int (*)(char transA, char transB, std::int64_t m, std::int64_t n, std::int64_t k,
+                              float alpha, const float* a, std::int64_t lda, const float* b, std::int64_t ldb,
+                              float beta, float* c, std::int64_t ldc);
+OneDnnProduct oneDnn() {
+    static const auto function = reinterpret_cast<OneDnnProduct>(dlsym(RTLD_DEFAULT, "dnnl_sgemm"));
+    return function;
+}
+
 inline float widened(float value) {
     return value;
 }
@@ -139,15 +154,15 @@ Seen seenBy(std::int64_t position, const KeyRange& range, std::int64_t window) {
 /// scores [count, range.count] = queries keys^T
 void scoresOf(const HeadTask& task, const KeyRange& range, float* scores) {
     if (range.count == 0) return;
-    product(false, true, task.count, range.count, task.width, task.queries, task.queryStride, range.keys,
+    product(true, task.count, range.count, task.width, task.queries, task.queryStride, range.keys,
             range.stride, false, scores, range.count);
 }
 
 /// out [count, width] = weights [count, range.count] values, added to what is there if `add`
 void mix(const HeadTask& task, const KeyRange& range, const float* weights, bool add) {
     if (range.count == 0) return;
-    product(false, false, task.count, task.width, range.count, weights, range.count, range.values,
-            range.stride, add, task.out, task.outStride);
+    product(false, task.count, task.width, range.count, weights, range.count, range.values, range.stride, add,
+            task.out, task.outStride);
 }
 
 }  // namespace
@@ -171,6 +186,29 @@ RHEO_WIDE void rotateHead(float* head, const float* cosine, const float* sine, s
         head[i] = a * cosine[i] - b * sine[i];
         head[i + half] = b * cosine[i] + a * sine[i];
     }
+}
+
+void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
+             std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c,
+             std::int64_t ldc) {
+    const float one = 1;
+    const float beta = accumulate ? 1 : 0;
+    if (const auto function = oneDnn()) {
+        function('N', transposedB ? 'T' : 'N', m, n, k, one, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    const int rows = static_cast<int>(n);
+    const int columns = static_cast<int>(m);
+    const int inner = static_cast<int>(k);
+    const int strideA = static_cast<int>(lda);
+    const int strideB = static_cast<int>(ldb);
+    const int strideC = static_cast<int>(ldc);
+    sgemm_(transposedB ? "T" : "N", "N", &rows, &columns, &inner, &one, b, &strideB, a, &strideA, &beta, c,
+           &strideC);
+}
+
+bool hasOneDnn() {
+    return oneDnn() != nullptr;
 }
 
 bool multipliesBFloat16() {

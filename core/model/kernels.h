@@ -17,6 +17,15 @@ void layerNormRow(const float* x, const float* weight, const float* bias, float 
 /// Rotates one head in place: units i and i + half, i < half, by the angle with cosine[i] and sine[i].
 void rotateHead(float* head, const float* cosine, const float* sine, std::int64_t half);
 
+/// c [m, n] = a [m, k] times b, which is [k, n], or [n, k] if `transposedB`; added to c if `accumulate`. Rows
+/// are `lda`, `ldb`, `ldc` floats apart. By oneDNN where libtorch brings it, which knows newer processors
+/// than many a BLAS and shares libtorch's threads; else by BLAS.
+void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
+             std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c, std::int64_t ldc);
+
+/// Whether `product` has oneDNN.
+bool hasOneDnn();
+
 /// Whether this processor multiplies bfloat16 itself. Others take several times as long for it as for float.
 bool multipliesBFloat16();
 

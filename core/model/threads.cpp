@@ -6,7 +6,7 @@
 #include <omp.h>
 #endif
 
-#include "core/base/product.h"
+#include "core/model/kernels.h"
 
 namespace rheo {
 
@@ -38,7 +38,7 @@ const BlasThreads& blas() {
 // The first question makes libtorch settle this thread's own number, which it would else do later.
 ThreadScope::ThreadScope(int threads) : m_before(at::get_num_threads()) {
     if (m_before != threads) setThreads(threads);
-    if (hasOneDnn() || blas().set == nullptr || blas().get == nullptr) return;
+    if (kernels::hasOneDnn() || blas().set == nullptr || blas().get == nullptr) return;
     const int now = blas().get();
     if (now == threads) return;
     m_blasBefore = now;

@@ -4,7 +4,6 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/base/product.h"
 #include "core/base/random.h"
 #include "core/model/block_stack.h"
 #include "core/model/kernels.h"
@@ -79,8 +78,8 @@ void TestModelKernels::products() {
             for (const bool add : {false, true}) {
                 at::Tensor c = start.clone();
                 const at::Tensor right = transposed ? b.t().contiguous() : b;
-                product(false, transposed, m, n, k, a.data_ptr<float>(), k, right.data_ptr<float>(),
-                        transposed ? k : n, add, c.data_ptr<float>(), n);
+                kernels::product(transposed, m, n, k, a.data_ptr<float>(), k, right.data_ptr<float>(),
+                                 transposed ? k : n, add, c.data_ptr<float>(), n);
                 QVERIFY(error(c, add ? expected + start : expected) < 5e-6);
             }
         const at::Tensor weights = b.t().contiguous();
