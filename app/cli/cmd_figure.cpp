@@ -160,8 +160,8 @@ void addFigure(CLI::App& app, Command& chosen) {
     auto* source = command->add_option("results", options->source, "results of rheo analyze, or a teleport")
                        ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
-    auto* view =
-        command->add_option("--view", options->view, "trajectories, density, sparsity, pca, or teleport");
+    auto* view = command->add_option(
+        "--view", options->view, "trajectories, density, sparsity, pca, latent, reconstruction, or teleport");
     auto* recipe = command->add_option("--recipe", options->recipe, "make the figure in this file again")
                        ->type_name("FILE.svg");
     recipe->excludes(view)->excludes(source);
@@ -169,7 +169,7 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_option("--dpi", options->dpi, "of a PNG");
     command->add_option("--theme", options->theme, "light or dark");
     command->add_option("--camera", options->camera, "front, side, top or AZ,EL,ROLL in degrees");
-    command->add_option("--rows", options->rows, "trajectories: only these")->type_name("0,5,7");
+    command->add_option("--rows", options->rows, "trajectories, latent: only these")->type_name("0,5,7");
     command->add_option("--selected", options->selected, "trajectories: this row with its points");
     command->add_option("--components", options->components, "trajectories: which three")->type_name("1,2,3");
     command->add_option("--measure", options->measure, "density: mean, mean_abs, rms or active_fraction");

@@ -15,7 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 5> views{"trajectories", "density", "sparsity", "pca", "teleport"};
+constexpr std::array<std::string_view, 7> views{"trajectories", "density",        "sparsity", "pca",
+                                                "latent",       "reconstruction", "teleport"};
 
 Json parseOptions(const Recipe& recipe, std::initializer_list<std::string_view> known) {
     const Json options = Json::parse(recipe.options, nullptr, false);
@@ -89,6 +90,14 @@ const DensityResult& requireDensity(const Results& results) {
                     "these results hold no density; compute it with rheo analyze --stat density",
                     results.source.path);
     return *results.statistics.density;
+}
+
+const AutoencoderResult& requireAutoencoder(const Results& results) {
+    if (!results.statistics.autoencoder)
+        throw Error(ErrorCode::NotFound,
+                    "these results hold no autoencoder; train one with rheo analyze --stat autoencoder",
+                    results.source.path);
+    return *results.statistics.autoencoder;
 }
 
 }  // namespace
@@ -180,6 +189,15 @@ DensityOptions densityOptions(const Recipe& recipe) {
     return o;
 }
 
+LatentOptions latentOptions(const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"rows", "map"});
+    LatentOptions o;
+    o.theme = themeNamed(recipe.theme);
+    for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
+    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    return o;
+}
+
 std::vector<std::string> rowLabels(const TraceInfo& info) {
     std::vector<std::string> labels;
     for (const auto& row : info.rows)
@@ -213,6 +231,13 @@ Figure figureOfResults(const Results& results, const Recipe& recipe) {
         parseOptions(recipe, {});
         const DensityResult& d = requireDensity(results);
         return densityCurvesFigure(d, points, themeNamed(recipe.theme));
+    }
+    if (recipe.view == "latent")
+        return latentFigure(requireAutoencoder(results).latent, points, latentOptions(recipe));
+    if (recipe.view == "reconstruction") {
+        parseOptions(recipe, {});
+        const AutoencoderResult& a = requireAutoencoder(results);
+        return reconstructionFigure({a.r2, a.pcaR2, a.loss, points}, themeNamed(recipe.theme));
     }
     throw Error(ErrorCode::Unsupported,
                 fmt::format("results have no view '{}'; there are {} (teleport from a teleport's file)",

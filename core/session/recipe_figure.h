@@ -8,6 +8,7 @@
 #include "core/figure/density_figure.h"
 #include "core/figure/explained_figure.h"
 #include "core/figure/figure.h"
+#include "core/figure/latent_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "core/session/recipe.h"
@@ -30,6 +31,7 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe);
 /// file.
 std::optional<TeleportOverlay> teleportOverlay(const Recipe& recipe);
 DensityOptions densityOptions(const Recipe& recipe);
+LatentOptions latentOptions(const Recipe& recipe);
 
 /// "light" or "dark". Throws Error(InvalidArgument).
 Theme themeNamed(const std::string& name);

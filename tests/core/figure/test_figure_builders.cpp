@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/figure/density_figure.h"
 #include "core/figure/explained_figure.h"
+#include "core/figure/latent_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 
@@ -68,6 +69,8 @@ private Q_SLOTS:
     void densityMeasuresHaveNames();
     void densityCurvesByDepth();
     void explainedBesideItsNulls();
+    void latentStatesByDepth();
+    void reconstructionBesidePca();
     void teleportMeasuresFromDistances();
     void tokensCanBeSeen();
 };
@@ -335,6 +338,64 @@ void TestFigureBuilders::densityCurvesByDepth() {
     curves.hoyer = vector({1});
     QVERIFY(refused(ErrorCode::Mismatch,
                     [&] { densityCurvesFigure(curves, residualPoints(1, false), lightTheme()); }));
+}
+
+void TestFigureBuilders::latentStatesByDepth() {
+    Array3F latent(4, 3, 2);
+    for (int n = 0; n < 4; ++n)
+        for (int p = 0; p < 3; ++p) {
+            latent.at(n, p)[0] = static_cast<float>(10 * n + p);
+            latent.at(n, p)[1] = static_cast<float>(-n);
+        }
+    latent.at(2, 1)[0] = NAN;
+    const std::vector<ResidualPoint> points{{0, Site::AttnIn}, {0, Site::MlpIn}, {1, Site::Final}};
+    const auto figure = latentFigure(latent, points, {});
+    const auto& plot = plotOf(figure);
+    QCOMPARE(plot.axes[0].title, std::string("Latent 1"));
+    QCOMPARE(plot.axes[2].title, std::string("Latent 2"));
+    QCOMPARE(plot.markers.size(), std::size_t{1});
+    const auto& states = plot.markers.front();
+    QCOMPARE(states.values.size(), std::size_t{9});  // a row with a NaN is left out whole
+    QVERIFY(figure.note.find("1 of 4 rows are left out") != std::string::npos);
+    QVERIFY(states.tags == (std::vector<std::int64_t>{0, 1, 2, 0, 1, 2, 0, 1, 2}));
+    QCOMPARE(states.values[4], 1.0F);
+    QCOMPARE(states.xyz[3 * 4], 11.0F);
+    QCOMPARE(states.xyz[3 * 4 + 1], 0.0F);
+    QCOMPARE(states.xyz[3 * 4 + 2], -1.0F);
+    const auto* mean = lineNamed(plot, "mean of 3 rows");
+    QVERIFY(mean != nullptr);
+    QVERIFY(std::abs(mean->xyz[3 * 2] - (40.0F / 3 + 2)) < 1e-5F);
+    QCOMPARE(plot.lines.size(), std::size_t{1});
+
+    LatentOptions few;
+    few.mostMarkers = 6;
+    const auto thinned = latentFigure(latent, points, few);
+    QCOMPARE(plotOf(thinned).markers.front().values.size(),
+             std::size_t{3});  // rows 0 and 2, of which 2 is out
+    QVERIFY(thinned.note.find("2 of 4 rows are shown") != std::string::npos);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { latentFigure(exampleScores(), points, {}); }));
+}
+
+void TestFigureBuilders::reconstructionBesidePca() {
+    ReconstructionInput input;
+    input.points = {{0, Site::AttnIn}, {0, Site::MlpIn}, {1, Site::Final}};
+    input.r2 = vector({-40, 0.5, 0.75});
+    input.pcaR2 = vector({-2, 0.25, 0.5});
+    input.loss = MatrixD::Constant(5, 2, 0.5);
+    const auto figure = reconstructionFigure(input, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t{2});
+    const auto& plot = std::get<CurvePlot>(figure.panels[0].plot);
+    QCOMPARE(plot.curves.size(), std::size_t{2});
+    QCOMPARE(plot.curves.back().y[2], 0.75);
+    QCOMPARE(plot.y.low, -1.0);
+    QCOMPARE(plot.y.high, 1.0);
+    QVERIFY(figure.note.find("below -1 is not shown") != std::string::npos);
+    QCOMPARE(std::get<CurvePlot>(figure.panels[1].plot).curves[1].x.back(), 5.0);
+    input.loss = {};
+    input.pcaR2 = {};
+    QCOMPARE(reconstructionFigure(input, lightTheme()).panels.size(), std::size_t{1});
+    input.r2 = vector({1});
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { reconstructionFigure(input, lightTheme()); }));
 }
 
 void TestFigureBuilders::explainedBesideItsNulls() {
