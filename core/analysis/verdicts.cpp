@@ -4,13 +4,18 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <set>
 
+#include "core/analysis/autoencoder.h"
+#include "core/analysis/covariance.h"
 #include "core/analysis/resample.h"
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 #include "core/base/random.h"
 
 namespace rheo {
@@ -21,6 +26,9 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t leastSamples = 20, leastPoints = 8;
 /// Components within which resamples look for their own (resample.h).
 constexpr int resampledComponents = 64;
+/// What the autoencoder sees (late_easier_to_reconstruct).
+constexpr int reconstructedComponents = 50;
+constexpr std::size_t reconstructedSamples = 200;
 
 enum Key {
     DensityRises,
@@ -309,6 +317,144 @@ HalvesSpread spreadOfHalves(const TraceView& view, const MutualInformationOption
     return {spread(drops), spread(nonlinear)};
 }
 
+/// Rows of at most so many samples, by seed.
+TraceView someSamples(const TraceView& view, std::size_t most, std::uint64_t seed) {
+    std::set<std::int32_t> all;
+    const auto sampleOf = [&](std::int64_t n) {
+        return view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))].sample;
+    };
+    for (std::int64_t n = 0; n < view.rowCount(); ++n) all.insert(sampleOf(n));
+    std::vector<std::int32_t> samples(all.begin(), all.end());
+    RandomStream random(seed, 1);
+    for (std::size_t i = 0; i < std::min(most, samples.size()); ++i)
+        std::swap(samples[i], samples[i + random.below(samples.size() - i)]);
+    samples.resize(std::min(most, samples.size()));
+    std::sort(samples.begin(), samples.end());
+    std::vector<std::int64_t> rows;
+    for (std::int64_t n = 0; n < view.rowCount(); ++n)
+        if (std::binary_search(samples.begin(), samples.end(), sampleOf(n))) rows.push_back(n);
+    return withRows(view, rows);
+}
+
+/// How well paths are reconstructed from two numbers: the autoencoder on their own first components.
+struct Reconstruction {
+    TraceView scores;  ///< [row, point, component]
+    AutoencoderResult fit;
+};
+Reconstruction reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat,
+                           const VerdictOptions& options, const Progress& progress) {
+    const TraceView& view = source.view();
+    TraceInfo info = view.trace->info();
+    info.rows.clear();
+    for (std::int64_t n = 0; n < view.rowCount(); ++n)
+        info.rows.push_back(view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))]);
+    info.points.clear();
+    for (std::int64_t p = 0; p < view.pointCount(); ++p)
+        info.points.push_back(view.trace->info().points[static_cast<std::size_t>(view.tracePoint(p))]);
+    Array3F states(view.rowCount(), view.pointCount(), view.unitCount());
+    std::vector<float> buffer;
+    MatrixD path(view.pointCount(), view.unitCount());
+    for (std::int64_t n = 0; n < view.rowCount(); ++n) {
+        progress.check();
+        maker.makeRow(source.read(n, 1, buffer), repeat, n, path);
+        Eigen::Map<MatrixF>(states.at(n, 0), path.rows(), path.cols()) = path.cast<float>();
+    }
+    TraceView made;
+    made.trace = std::make_shared<MemoryTrace>(info, std::move(states));
+    Progress silent(progress.stopToken());
+    PcaResult components = pca(made, {reconstructedComponents, false, 1, options.memoryBytes}, silent);
+    info.units = components.scores.n2;
+    Reconstruction result;
+    result.scores.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(components.scores));
+    AutoencoderOptions how;
+    how.seed = options.seed;
+    how.threads = 1;
+    result.fit = fitAutoencoder(result.scores, how, silent);
+    if (result.fit.stopped) progress.check();
+    return result;
+}
+
+/// Percentiles of the difference where the samples it was measured on are drawn anew; the autoencoder stays.
+Interval intervalOf(const Reconstruction& reconstruction, const VerdictOptions& options) {
+    const AutoencoderResult& fit = reconstruction.fit;
+    const TraceView& scores = reconstruction.scores;
+    const std::int64_t points = scores.pointCount(), units = scores.unitCount();
+    const VectorD factor = (fit.model.sd.array() > 0).select(fit.model.sd.array().inverse(), 0.0);
+    struct Sums {
+        VectorD errors, squares;  ///< [point]
+        MatrixD states;           ///< [point, unit]
+        double rows = 0;
+    };
+    std::map<std::int32_t, Sums> ofSample;
+    MatrixF states(points, units);
+    for (const auto n : fit.validationRows) {
+        readView(scores, n, 1, states.data());
+        const MatrixF back = decode(fit.model, encode(fit.model, states));
+        MatrixD x = states.cast<double>();
+        x.rowwise() -= fit.model.mean.transpose();
+        x = x * factor.asDiagonal();
+        const MatrixD error = (states - back).cast<double>() * factor.asDiagonal();
+        Sums& sums = ofSample[scores.trace->info().rows[static_cast<std::size_t>(n)].sample];
+        if (sums.rows == 0)
+            sums = {VectorD::Zero(points), VectorD::Zero(points), MatrixD::Zero(points, units)};
+        sums.errors += error.rowwise().squaredNorm();
+        sums.squares += x.rowwise().squaredNorm();
+        sums.states += x;
+        ++sums.rows;
+    }
+    std::vector<const Sums*> samples;
+    for (const auto& [sample, sums] : ofSample) samples.push_back(&sums);
+    std::vector<double> draws;
+    for (int b = 0; b < options.resamples; ++b) {
+        RandomStream random(options.seed, static_cast<std::uint64_t>(b));
+        Sums all{VectorD::Zero(points), VectorD::Zero(points), MatrixD::Zero(points, units)};
+        for (std::size_t i = 0; i < samples.size(); ++i) {
+            const Sums& drawn = *samples[random.below(samples.size())];
+            all.errors += drawn.errors;
+            all.squares += drawn.squares;
+            all.states += drawn.states;
+            all.rows += drawn.rows;
+        }
+        const VectorD spread = all.squares - all.states.rowwise().squaredNorm() / all.rows;
+        draws.push_back(lateLessEarly(1 - all.errors.array() / spread.array()));
+    }
+    return percentiles(draws);
+}
+
+/// The difference of r2 as it is, in each repeat of both nulls, and its interval.
+Interval reconstructAll(const TraceView& view, const VerdictOptions& options, Values& observed,
+                        Repeats& repeats, Progress progress) {
+    progress.setStage("autoencoder and its refits");
+    Progress scan = progress.part(0, 0.02), work = progress.part(0.02, 1);
+    const RowSource source(someSamples(view, reconstructedSamples, options.seed), options.memoryBytes / 4,
+                           scan);
+    const PathMaker asItIs(source), flipped(source, NullKind::SignFlip, options.seed, options.threads, scan),
+        shuffled(source, NullKind::DepthShuffle, options.seed, options.threads, scan);
+    const std::int64_t fits = 1 + 2 * std::int64_t{options.refits};
+    std::vector<double> values(static_cast<std::size_t>(fits), nan);
+    Interval interval;
+    std::atomic<std::int64_t> done = 0;
+    std::mutex reporting;
+    const SerialBlas serial;
+    parallelFor(fits, 1, options.threads, progress, [&](std::int64_t i, std::int64_t) {
+        const PathMaker& maker = i == 0 ? asItIs : i <= options.refits ? flipped : shuffled;
+        const Reconstruction made =
+            reconstruct(source, maker, i == 0 ? 0 : (i - 1) % options.refits, options, progress);
+        values[static_cast<std::size_t>(i)] = lateLessEarly(made.fit.r2);
+        if (i == 0) interval = intervalOf(made, options);
+        const std::lock_guard lock(reporting);
+        work.report(static_cast<double>(++done), static_cast<double>(fits));
+    });
+    observed[LateEasierToReconstruct] = values[0];
+    for (int r = 0; r < options.refits; ++r) {
+        repeats[NullKind::SignFlip][LateEasierToReconstruct].push_back(
+            values[static_cast<std::size_t>(1 + r)]);
+        repeats[NullKind::DepthShuffle][LateEasierToReconstruct].push_back(
+            values[static_cast<std::size_t>(1 + options.refits + r)]);
+    }
+    return interval;
+}
+
 const char* nullInWords(NullKind null) {
     return null == NullKind::GaussianWalk ? "a random walk of the same step sizes"
                                           : "a walk of the same steps with random signs";
@@ -478,7 +624,11 @@ Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const Ea
         if (options.halves > 1) halves = spreadOfHalves(view, parameters, options, progress.part(0.7, 0.75));
     }
 
-    Progress wide = progress.part(0.75, 0.8), last = progress.part(0.8, 1);
+    Interval reconstructed;
+    if (options.refits > 0)
+        reconstructed = reconstructAll(view, options, observed, repeats, progress.part(0.75, 0.93));
+
+    Progress wide = progress.part(0.93, 0.95), last = progress.part(0.95, 1);
     const PcaResult components =
         pca(view, {resampledComponents, false, options.threads, options.memoryBytes}, wide);
     const RowSource source(view, options.memoryBytes / 2, last);
@@ -506,6 +656,7 @@ Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const Ea
         };
         about(MiDropsThenClimbs, halves.drops);
         about(NonlinearEarly, halves.nonlinear);
+        intervals[LateEasierToReconstruct] = reconstructed;
     }
     SignFlipTest flipped{};
     if (earlyAttractor.differences.size() > 0) {
@@ -574,7 +725,10 @@ Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const Ea
         else if (key == EarlyAttractorKey && earlyAttractor.differences.size() == 0)
             v.reason = earlyAttractor.reason.empty() ? "it needs a model" : earlyAttractor.reason;
         else if (std::isnan(v.observed))
-            v.reason = "the statistic is not defined here";
+            v.reason = (key == LateEasierToReconstruct && options.refits == 0) ||
+                               ((key == MiDropsThenClimbs || key == NonlinearEarly) && !mutual)
+                           ? "it was left out"
+                           : "the statistic is not defined here";
         if (!v.reason.empty())
             v.verdict = VerdictKind::NotTested;
         else if (finding.direction == 0)
