@@ -1,5 +1,7 @@
 // How often each finding comes out `supported` on planted walks and on planted effects, over fixed seeds.
 // Arguments: seeds (1 .. 40), repeats (200), refits (20).
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <map>
