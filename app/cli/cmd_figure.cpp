@@ -25,7 +25,7 @@ struct Options {
     OutOption out;
     std::string view;
     std::string recipe;
-    std::string size = "160x120mm";
+    std::string size;  ///< empty: what suits the view
     double dpi = 300;
     std::string theme = "light";
     std::string camera;
@@ -83,7 +83,12 @@ Recipe recipeOfOptions(const Options& options) {
     recipe.view = options.view;
     recipe.sources = {{options.view == "teleport" ? "teleport" : "results", options.source,
                        "sha256:" + sha256OfFile(options.source)}};
-    parseSize(options.size, recipe);
+    for (const auto& view : figureViews()) {
+        if (view.name != options.view) continue;
+        recipe.widthMm = view.widthMm;
+        recipe.heightMm = view.heightMm;
+    }
+    if (!options.size.empty()) parseSize(options.size, recipe);
     recipe.dpi = options.dpi;
     recipe.theme = options.theme;
     nlohmann::ordered_json view = nlohmann::ordered_json::object();
@@ -160,12 +165,12 @@ void addFigure(CLI::App& app, Command& chosen) {
     auto* source = command->add_option("results", options->source, "results of rheo analyze, or a teleport")
                        ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
-    auto* view = command->add_option(
-        "--view", options->view, "trajectories, density, sparsity, pca, latent, reconstruction, or teleport");
+    auto* view = command->add_option("--view", options->view, namesOf(figureViews()));
     auto* recipe = command->add_option("--recipe", options->recipe, "make the figure in this file again")
                        ->type_name("FILE.svg");
     recipe->excludes(view)->excludes(source);
-    command->add_option("--size", options->size, "physical size")->type_name("160x120mm");
+    command->add_option("--size", options->size, "physical size; left out: what suits the view")
+        ->type_name("160x120mm");
     command->add_option("--dpi", options->dpi, "of a PNG");
     command->add_option("--theme", options->theme, "light or dark");
     command->add_option("--camera", options->camera, "front, side, top or AZ,EL,ROLL in degrees");

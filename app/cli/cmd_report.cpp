@@ -6,9 +6,11 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
+#include "core/analysis/autoencoder.h"
 #include "core/analysis/verdicts.h"
 #include "core/base/error.h"
 #include "core/dynamics/early_attractor.h"
@@ -37,28 +39,29 @@ struct Options {
     VerdictOptions verdicts;
 };
 
-/// What each view shows, in the order of the page. Views that the results have nothing for are left out.
-struct View {
-    const char* name;
-    const char* title;
-    const char* caption;
-};
-constexpr View views[] = {
-    {"trajectories", "Trajectories",
-     "Each row a curve through depth in the first three components, coloured by depth; the heavy curve is "
-     "the mean."},
-    {"pca", "Variance explained", "Of the first components, pooled over rows and points, beside the nulls."},
-    {"density", "Density", "Mean activation of each unit over depth, units sorted by the last point."},
-    {"sparsity", "Sparsity by depth", "How evenly activity is spread over units, beside the nulls."},
-    {"correlation", "Correlation", "Of each unit with itself at the next point, over rows."},
-    {"motion", "Motion", "How far and in which direction the state moves from point to point."},
-    {"mutual_information", "Mutual information",
-     "What a unit's value tells of its value at the next point, and how much of that is not linear."},
-    {"rotation", "Rotation", "Turns of units in the plane of their value and its gradient along depth."},
-    {"latent", "Latent map", "The two numbers an autoencoder leaves of a state."},
-    {"reconstruction", "Reconstruction", "How well states are reconstructed from two numbers, by depth."},
-    {"lens", "Logit lens", "What the unembedding makes of the state at each point."},
-};
+/// What a reader should know of a view, beside what its axes and its note say.
+std::string captionOf(std::string_view view) {
+    static const std::map<std::string_view, const char*> captions{
+        {"trajectories",
+         "Each row a curve through depth in the first three components, coloured by depth; the heavy curve "
+         "is the mean."},
+        {"pca",
+         "A random walk is low-dimensional too: only what lies beyond the nulls says something of the "
+         "network."},
+        {"density", "Mean activation of each unit over depth, units sorted by the last point."},
+        {"sparsity", "How evenly activity is spread over units, beside the nulls."},
+        {"correlation", "Of each unit with itself at other points, over rows."},
+        {"motion", "How far, and in which direction, the state moves from point to point."},
+        {"mutual_information",
+         "What a unit's value tells of its value at the next point, and how much of that is not linear."},
+        {"rotation", "Turns of units in the plane of their value and its gradient along depth."},
+        {"latent", "The two numbers an autoencoder leaves of each state."},
+        {"reconstruction",
+         "How well states come back from two numbers, on samples that were not trained on."},
+    };
+    const auto found = captions.find(view);
+    return found == captions.end() ? "" : found->second;
+}
 
 /// The trace to analyse: the one that was given, or one captured now.
 fs::path traceOf(const Options& options, const fs::path& out, Common& common,
@@ -98,25 +101,19 @@ std::vector<ReportFigure> drawAll(const fs::path& results) {
     const Results all = readResults(results);
     startPainting();
     std::vector<ReportFigure> figures;
-    for (const View& view : views) {
-        const auto known = figureViews();
-        if (std::find(known.begin(), known.end(), view.name) == known.end()) continue;
+    for (const FigureView& view : viewsOf(all)) {
         Recipe recipe;
         recipe.view = view.name;
         recipe.sources = {{"results", results.string(), ""}};
-        recipe.widthMm = 180;
-        recipe.heightMm = 110;
+        recipe.widthMm = view.widthMm;
+        recipe.heightMm = view.heightMm;
         recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
-        try {
-            const Figure figure = figureOfResults(all, recipe);
-            const QByteArray svg = encodeFigure(
-                figure, ExportFormat::Svg, {"", recipe.widthMm, recipe.heightMm, 300, recipeToJson(recipe)});
-            figures.push_back({view.title, view.caption, svg.toStdString(),
-                               commandLine({"figure", results.string(), "--view", view.name, "--size",
-                                            "180x110mm", "--out", std::string(view.name) + ".svg"})});
-        } catch (const Error& e) {
-            if (e.code() != ErrorCode::NotFound) throw;  // the results do not hold it
-        }
+        const QByteArray svg = encodeFigure(figureOfResults(all, recipe), ExportFormat::Svg,
+                                            {"", view.widthMm, view.heightMm, 300, recipeToJson(recipe)});
+        figures.push_back({std::string(view.title), captionOf(view.name), svg.toStdString(),
+                           commandLine({"figure", results.string(), "--view", std::string(view.name),
+                                        "--size", fmt::format("{}x{}mm", view.widthMm, view.heightMm),
+                                        "--out", fmt::format("{}.svg", view.name)})});
     }
     return figures;
 }
@@ -151,13 +148,20 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     checkView(view);
 
     Progress progress = common.console.progress();
-    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.95);
+    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.8),
+             fitting = progress.part(0.8, 0.98);
     const EarlyAttractor pushes = pushesOf(options, view, common, pushing);
     VerdictOptions how = options.verdicts;
     how.seed = common.seed;
     how.threads = common.threads;
     how.memoryBytes = parseBytes(options.memory);
     Verdicts verdicts = rheo::verdicts(view, how, pushes, judging);
+
+    AutoencoderOptions compressing;
+    compressing.seed = common.seed;
+    compressing.threads = common.threads;
+    compressing.memoryBytes = how.memoryBytes;
+    verdicts.analysis.observed.autoencoder = fitAutoencoder(view, compressing, fitting);
 
     const fs::path results = out / "results.h5";
     const IfExists ifExists = options.force ? IfExists::Replace : IfExists::Refuse;

@@ -8,9 +8,9 @@
 #include <limits>
 #include <numeric>
 
-#include "core/analysis/density.h"
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
+#include "core/figure/depth_curves.h"
 #include "core/figure/ranges.h"
 
 namespace rheo {
@@ -164,25 +164,20 @@ DensityFigure densityFigure(const DensityResult& result, const std::vector<Resid
     return densityFigure(result.mean, result.mean, points, options);
 }
 
-Figure densityCurvesFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
-                           const Theme& theme) {
-    const DensityCurves curves{result.trevesRolls, result.hoyer, result.kurtosis, result.participationRatio};
-    return densityCurvesFigure(curves, points, theme);
-}
-
-Figure densityCurvesFigure(const DensityCurves& curves, const std::vector<ResidualPoint>& points,
-                           const Theme& theme) {
+Figure densityCurvesFigure(const DensityResult& result, const std::vector<CurveNull>& nulls,
+                           const std::vector<ResidualPoint>& points, const Theme& theme) {
     struct Entry {
         const VectorD& values;
+        const char* dataset;
         const char* title;
         const char* axis;
-        std::optional<double> low, high;  // of the definition, not of the data
     };
     const std::array entries{
-        Entry{curves.trevesRolls, "Treves-Rolls", "Density (1: all units alike)", 0.0, {}},
-        Entry{curves.hoyer, "Hoyer", "Sparsity (1: one unit alone)", 0.0, {}},
-        Entry{curves.kurtosis, "Kurtosis", "Excess kurtosis over units", {}, {}},
-        Entry{curves.participationRatio, "Participation ratio", "Effective dimensions", 0.0, {}},
+        Entry{result.trevesRolls, "treves_rolls", "Treves-Rolls", "Density (1: all units alike)"},
+        Entry{result.hoyer, "hoyer", "Hoyer", "Sparsity (1: one unit alone)"},
+        Entry{result.kurtosis, "kurtosis", "Kurtosis", "Excess kurtosis over units"},
+        Entry{result.participationRatio, "participation_ratio", "Participation ratio",
+              "Effective dimensions"},
     };
     Figure figure;
     figure.theme = theme;
@@ -191,22 +186,16 @@ Figure densityCurvesFigure(const DensityCurves& curves, const std::vector<Residu
         if (entry.values.size() != static_cast<Eigen::Index>(points.size()))
             throw Error(ErrorCode::Mismatch, fmt::format("{} has {} values, but {} points are named.",
                                                          entry.title, entry.values.size(), points.size()));
-        CurvePlot plot;
-        plot.x = depthAxis(points);
-        Curve curve;
-        curve.color = theme.series[figure.panels.size() % theme.series.size()];
-        curve.style.width = 1.4;
-        for (Eigen::Index p = 0; p < entry.values.size(); ++p) {
-            curve.x.push_back(static_cast<double>(p));
-            curve.y.push_back(entry.values[p]);
-        }
-        plot.curves.push_back(std::move(curve));
-        setRange(plot.y, plot.curves, entry.low, entry.high);
+        // One legend for all of them.
+        const DepthNames names =
+            figure.panels.empty() && !nulls.empty() ? DepthNames{"observed", {}, {}, {}, true} : DepthNames{};
+        const DepthCurve curve{entry.values, nullptr, "density", entry.dataset, 0.0, false};
+        CurvePlot plot = depthPlot(curve, nulls, points, theme, names);
         plot.y.title = entry.axis;
         figure.panels.push_back({entry.title, std::move(plot)});
     }
     figure.columns = figure.panels.size() > 1 ? 2 : 1;
-    figure.note = depthNote(points);
+    figure.note = joinNotes({nullNote(nulls), depthNote(points)});
     return figure;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/analysis/analyze.h"
 #include "core/base/array.h"
 #include "core/base/residual_point.h"
 #include "core/figure/figure.h"
@@ -38,23 +39,13 @@ struct DensityFigure {
 DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
                             const std::vector<ResidualPoint>& points, const DensityOptions& options);
 
-struct DensityResult;
 /// The measure that `options` chooses of a result.
 DensityFigure densityFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
                             const DensityOptions& options);
 
-/// The measures of density that have one number a point; an empty one is left out.
-struct DensityCurves {
-    VectorD trevesRolls;         ///< [point], 0 (sparse) to 1 (dense)
-    VectorD hoyer;               ///< [point], 0 (dense) to 1 (sparse)
-    VectorD kurtosis;            ///< [point], excess
-    VectorD participationRatio;  ///< [point], 1 to D
-};
-
-/// One panel a measure, each against depth. Throws Error(Mismatch) for lengths that do not fit.
-Figure densityCurvesFigure(const DensityCurves& curves, const std::vector<ResidualPoint>& points,
-                           const Theme& theme);
-Figure densityCurvesFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
-                           const Theme& theme);
+/// The measures of density that have one number a point, a panel each, beside their nulls; what is empty is
+/// left out. Throws Error(Mismatch) for lengths that do not fit.
+Figure densityCurvesFigure(const DensityResult& result, const std::vector<CurveNull>& nulls,
+                           const std::vector<ResidualPoint>& points, const Theme& theme);
 
 }  // namespace rheo

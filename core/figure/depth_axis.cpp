@@ -48,6 +48,14 @@ Axis depthAxis(const std::vector<ResidualPoint>& points) {
     return depthAxisFrom(points, 0);
 }
 
+Axis stepAxis(const std::vector<ResidualPoint>& points) {
+    Axis axis = depthAxis(points);
+    axis.low = -0.5;
+    axis.high = static_cast<double>(points.size()) - 1.5;
+    for (auto& tick : axis.ticks) tick.value -= 0.5;
+    return axis;
+}
+
 std::vector<Tick> depthTicks(const std::vector<ResidualPoint>& points, int count) {
     std::vector<Tick> starts;
     for (std::size_t i = 0; i < points.size(); ++i)

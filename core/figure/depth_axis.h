@@ -16,6 +16,9 @@ Axis depthAxis(const std::vector<ResidualPoint>& points);
 /// What the ticks of depthAxis mean, for the small print; empty where there is but one kind.
 std::string depthNote(const std::vector<ResidualPoint>& points);
 
+/// Depth below a heatmap of steps: column s, from point s to the next, lies between their ticks.
+Axis stepAxis(const std::vector<ResidualPoint>& points);
+
 /// As depthAxis, for the points from index `first` on only.
 Axis depthAxisFrom(const std::vector<ResidualPoint>& points, int first);
 

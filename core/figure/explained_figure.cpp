@@ -7,6 +7,7 @@
 #include "core/analysis/nulls.h"
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
+#include "core/figure/depth_curves.h"
 #include "core/figure/ranges.h"
 
 namespace rheo {
@@ -31,19 +32,18 @@ CurvePlot byComponent(const ExplainedInput& input, const Theme& theme) {
         plot.x.ticks.push_back({static_cast<double>(k), fmt::format("{}", k)});
     }
     // The nulls first, so that what was observed is drawn over them.
-    std::size_t next = 1;
     for (const auto& null : input.nulls) {
         if (null.mean.size() != components || null.low.size() != components || null.high.size() != components)
             throw Error(ErrorCode::Mismatch,
                         fmt::format("The null {} has {} components, but {} are observed.", null.name,
                                     null.mean.size(), components));
         Curve curve;
-        curve.name = null.name;
+        curve.name = nullLabel(null.name);
         curve.x = x;
         curve.y = percent(null.mean);
         curve.low = percent(null.low);
         curve.high = percent(null.high);
-        curve.color = theme.series[next++ % theme.series.size()];
+        curve.color = nullColor(theme, null.name);
         curve.style.width = 1;
         curve.style.dash = Dash::Dashed;
         plot.curves.push_back(std::move(curve));

@@ -8,15 +8,15 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/figure/motion_figure.h"
+#include "core/figure/mutual_information_figure.h"
+#include "core/figure/rotation_figure.h"
 
 namespace rheo {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::array<std::string_view, 7> views{"trajectories", "density",        "sparsity", "pca",
-                                                "latent",       "reconstruction", "teleport"};
 
 Json parseOptions(const Recipe& recipe, std::initializer_list<std::string_view> known) {
     const Json options = Json::parse(recipe.options, nullptr, false);
@@ -77,33 +77,156 @@ MatrixD matrixOf(const Json& options, const char* key) {
     return matrix;
 }
 
-const PcaResult& requirePca(const Results& results) {
-    if (!results.statistics.pca)
-        throw Error(ErrorCode::NotFound, "these results hold no PCA; make one with rheo analyze --stat pca",
-                    results.source.path);
-    return *results.statistics.pca;
+/// The statistic, or what to do about its not being there.
+template <class Result>
+const Result& require(const std::optional<Result>& result, const char* name, const Results& results) {
+    if (result) return *result;
+    const auto there = viewsOf(results);
+    throw Error(ErrorCode::NotFound,
+                fmt::format("these results hold no {0}; compute it with rheo analyze --stat {0}{1}", name,
+                            there.empty() ? "" : ". What they hold can be seen as " + namesOf(there)),
+                results.source.path);
 }
 
-const DensityResult& requireDensity(const Results& results) {
-    if (!results.statistics.density)
-        throw Error(ErrorCode::NotFound,
-                    "these results hold no density; compute it with rheo analyze --stat density",
-                    results.source.path);
-    return *results.statistics.density;
+std::vector<CurveNull> nullsOf(const Results& results, std::string_view statistic) {
+    std::vector<CurveNull> nulls;
+    for (const auto& null : results.nulls)
+        if (null.statistic == statistic) nulls.push_back(null);
+    return nulls;
 }
 
-const AutoencoderResult& requireAutoencoder(const Results& results) {
-    if (!results.statistics.autoencoder)
-        throw Error(ErrorCode::NotFound,
-                    "these results hold no autoencoder; train one with rheo analyze --stat autoencoder",
-                    results.source.path);
-    return *results.statistics.autoencoder;
+Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
+    const PcaResult& pca = require(results.statistics.pca, "pca", results);
+    const TrajectoryOptions options = trajectoryOptions(recipe);
+    Figure figure = trajectoryFigure(
+        {pca.scores, pca.basis.explained, results.source.info.points, rowLabels(results.source.info)},
+        options);
+    if (const auto teleport = teleportOverlay(recipe)) addTeleport(figure, *teleport, options);
+    return figure;
 }
+
+Figure explainedOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    const PcaResult& pca = require(results.statistics.pca, "pca", results);
+    ExplainedInput input{pca.basis.explained, {}, pca.perPointExplained, results.source.info.points};
+    for (const auto& null : nullsOf(results, "pca"))
+        if (null.dataset == "explained") input.nulls.push_back(explainedNull(null.null, null.summary));
+    return explainedFigure(input, themeNamed(recipe.theme));
+}
+
+Figure densityOf(const Results& results, const Recipe& recipe) {
+    return densityFigure(require(results.statistics.density, "density", results), results.source.info.points,
+                         densityOptions(recipe))
+        .figure;
+}
+
+Figure sparsityOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    return densityCurvesFigure(require(results.statistics.density, "density", results),
+                               nullsOf(results, "density"), results.source.info.points,
+                               themeNamed(recipe.theme));
+}
+
+Figure correlationOf(const Results& results, const Recipe& recipe) {
+    return correlationFigure(require(results.statistics.correlation, "correlation", results),
+                             nullsOf(results, "correlation"), results.source.info.points,
+                             correlationOptions(recipe));
+}
+
+Figure motionOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    const MotionResult& motion = require(results.statistics.motion, "motion", results);
+    return motionFigure(motion, nullsOf(results, "motion"), results.source.info.points,
+                        results.scalings.at("motion"), themeNamed(recipe.theme));
+}
+
+Figure mutualInformationOf(const Results& results, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"map"});
+    return mutualInformationFigure(
+        require(results.statistics.mutualInformation, "mutual_information", results),
+        nullsOf(results, "mutual_information"), results.source.info.points,
+        {themeNamed(recipe.theme), mapNamed(option<std::string>(options, "map", "viridis"))});
+}
+
+Figure rotationOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    return rotationFigure(require(results.statistics.rotation, "rotation", results),
+                          nullsOf(results, "rotation"), themeNamed(recipe.theme));
+}
+
+Figure latentOf(const Results& results, const Recipe& recipe) {
+    return latentFigure(require(results.statistics.autoencoder, "autoencoder", results).latent,
+                        results.source.info.points, latentOptions(recipe));
+}
+
+Figure reconstructionOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    const AutoencoderResult& a = require(results.statistics.autoencoder, "autoencoder", results);
+    return reconstructionFigure({a.r2, a.pcaR2, a.loss, results.source.info.points},
+                                themeNamed(recipe.theme));
+}
+
+/// A view, where it comes from and whether it is there.
+struct ResultsView {
+    FigureView view;
+    bool (*isIn)(const Statistics&);
+    Figure (*make)(const Results&, const Recipe&);
+};
+
+const std::array resultsViews{
+    ResultsView{{"trajectories", "Trajectories in PCA space", "pca"},
+                [](const Statistics& s) { return s.pca && s.pca->basis.components.rows() >= 3; },
+                trajectoriesOf},
+    ResultsView{{"pca", "Variance explained", "pca"},
+                [](const Statistics& s) { return s.pca.has_value(); },
+                explainedOf},
+    ResultsView{{"density", "Density of units by depth", "density"},
+                [](const Statistics& s) { return s.density.has_value(); },
+                densityOf},
+    ResultsView{{"sparsity", "Density and sparsity by depth", "density"},
+                [](const Statistics& s) { return s.density.has_value(); },
+                sparsityOf},
+    ResultsView{{"correlation", "Correlation between points", "correlation", 190, 90},
+                [](const Statistics& s) { return s.correlation.has_value(); },
+                correlationOf},
+    ResultsView{{"motion", "Motion by depth", "motion", 190, 120},
+                [](const Statistics& s) { return s.motion.has_value(); },
+                motionOf},
+    ResultsView{{"mutual_information", "Mutual information by depth", "mutual_information"},
+                [](const Statistics& s) { return s.mutualInformation.has_value(); },
+                mutualInformationOf},
+    ResultsView{{"rotation", "Rotation of units", "rotation", 190, 120},
+                [](const Statistics& s) { return s.rotation.has_value(); },
+                rotationOf},
+    ResultsView{{"latent", "Latent map of the autoencoder", "autoencoder"},
+                [](const Statistics& s) { return s.autoencoder.has_value(); },
+                latentOf},
+    ResultsView{{"reconstruction", "Reconstruction from two numbers", "autoencoder"},
+                [](const Statistics& s) { return s.autoencoder.has_value(); },
+                reconstructionOf},
+};
+constexpr FigureView teleportView{"teleport", "Teleport", ""};
 
 }  // namespace
 
-std::vector<std::string_view> figureViews() {
-    return {views.begin(), views.end()};
+std::vector<FigureView> figureViews() {
+    std::vector<FigureView> all;
+    for (const auto& entry : resultsViews) all.push_back(entry.view);
+    all.push_back(teleportView);
+    return all;
+}
+
+std::vector<FigureView> viewsOf(const Results& results) {
+    std::vector<FigureView> there;
+    for (const auto& entry : resultsViews)
+        if (entry.isIn(results.statistics)) there.push_back(entry.view);
+    return there;
+}
+
+std::string namesOf(const std::vector<FigureView>& views) {
+    std::string names;
+    for (const auto& view : views) names += (names.empty() ? "" : ", ") + std::string(view.name);
+    return names;
 }
 
 Theme themeNamed(const std::string& name) {
@@ -189,6 +312,20 @@ DensityOptions densityOptions(const Recipe& recipe) {
     return o;
 }
 
+std::string recipeOptions(const CorrelationOptions& o) {
+    Json options;
+    options["map"] = colorMapName(o.map);
+    return options.dump();
+}
+
+CorrelationOptions correlationOptions(const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"map"});
+    CorrelationOptions o;
+    o.theme = themeNamed(recipe.theme);
+    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    return o;
+}
+
 LatentOptions latentOptions(const Recipe& recipe) {
     const Json options = parseOptions(recipe, {"rows", "map"});
     LatentOptions o;
@@ -206,42 +343,17 @@ std::vector<std::string> rowLabels(const TraceInfo& info) {
 }
 
 Figure figureOfResults(const Results& results, const Recipe& recipe) {
-    const auto& points = results.source.info.points;
-    if (recipe.view == "trajectories") {
-        const PcaResult& pca = requirePca(results);
-        const TrajectoryOptions options = trajectoryOptions(recipe);
-        Figure figure = trajectoryFigure(
-            {pca.scores, pca.basis.explained, points, rowLabels(results.source.info)}, options);
-        if (const auto teleport = teleportOverlay(recipe)) addTeleport(figure, *teleport, options);
-        return figure;
-    }
-    if (recipe.view == "pca") {
-        parseOptions(recipe, {});
-        const PcaResult& pca = requirePca(results);
-        ExplainedInput input{pca.basis.explained, {}, pca.perPointExplained, points};
-        for (const auto& [null, statistic, dataset, summary] : results.nulls)
-            if (statistic == "pca" && dataset == "explained")
-                input.nulls.push_back({null, summary.mean, summary.low, summary.high, summary.repeats});
-        return explainedFigure(input, themeNamed(recipe.theme));
-    }
-    if (recipe.view == "density") {
-        return densityFigure(requireDensity(results), points, densityOptions(recipe)).figure;
-    }
-    if (recipe.view == "sparsity") {
-        parseOptions(recipe, {});
-        const DensityResult& d = requireDensity(results);
-        return densityCurvesFigure(d, points, themeNamed(recipe.theme));
-    }
-    if (recipe.view == "latent")
-        return latentFigure(requireAutoencoder(results).latent, points, latentOptions(recipe));
-    if (recipe.view == "reconstruction") {
-        parseOptions(recipe, {});
-        const AutoencoderResult& a = requireAutoencoder(results);
-        return reconstructionFigure({a.r2, a.pcaR2, a.loss, points}, themeNamed(recipe.theme));
-    }
-    throw Error(ErrorCode::Unsupported,
-                fmt::format("results have no view '{}'; there are {} (teleport from a teleport's file)",
-                            recipe.view, fmt::join(views, ", ")));
+    for (const auto& entry : resultsViews)
+        if (entry.view.name == recipe.view) return entry.make(results, recipe);
+    throw Error(ErrorCode::Unsupported, fmt::format("results have no view '{}'; these have {}", recipe.view,
+                                                    namesOf(viewsOf(results))));
+}
+
+Figure makeFigure(const Results& results, std::string_view view, const Theme& theme) {
+    Recipe recipe;
+    recipe.view = view;
+    recipe.theme = theme.dark ? "dark" : "light";
+    return figureOfResults(results, recipe);
 }
 
 Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
@@ -256,9 +368,10 @@ Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
 }
 
 Figure figureOfRecipe(const Recipe& recipe) {
-    if (std::find(views.begin(), views.end(), recipe.view) == views.end())
+    const auto views = figureViews();
+    if (std::none_of(views.begin(), views.end(), [&](const auto& v) { return v.name == recipe.view; }))
         throw Error(ErrorCode::Unsupported,
-                    fmt::format("there is no view '{}'; there are {}", recipe.view, fmt::join(views, ", ")));
+                    fmt::format("there is no view '{}'; there are {}", recipe.view, namesOf(views)));
     if (recipe.sources.empty()) throw Error(ErrorCode::Format, "the recipe names no source");
     const RecipeSource& source = recipe.sources.front();
     const Figure whole = recipe.view == "teleport" ? figureOfTeleport(readTeleportFile(source.path), recipe)

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/figure/correlation_figure.h"
 #include "core/figure/density_figure.h"
 #include "core/figure/explained_figure.h"
 #include "core/figure/figure.h"
@@ -17,8 +18,21 @@
 
 namespace rheo {
 
-/// Names of the views that a recipe can ask for: "trajectories", "density", ...
-std::vector<std::string_view> figureViews();
+/// A kind of figure.
+struct FigureView {
+    std::string_view name;       ///< as a recipe calls it: "motion"
+    std::string_view title;      ///< for people: "Motion by depth"
+    std::string_view statistic;  ///< the group of the results that it shows; of "teleport" none
+    double widthMm = 160;        ///< a size that suits it
+    double heightMm = 120;
+};
+
+/// All that a recipe can ask for, in the order a reader wants them.
+std::vector<FigureView> figureViews();
+/// Those that these results hold.
+std::vector<FigureView> viewsOf(const Results& results);
+/// "trajectories, density, ..."
+std::string namesOf(const std::vector<FigureView>& views);
 
 /// The options of a view as a recipe keeps them (a JSON object) and back. Theme and camera are fields of the
 /// recipe itself. Reading throws Error(Format) naming the field; unknown fields are refused by name, so that
@@ -26,11 +40,13 @@ std::vector<std::string_view> figureViews();
 std::string recipeOptions(const TrajectoryOptions& options,
                           const std::optional<TeleportOverlay>& teleport = std::nullopt);
 std::string recipeOptions(const DensityOptions& options);
+std::string recipeOptions(const CorrelationOptions& options);
 TrajectoryOptions trajectoryOptions(const Recipe& recipe);
 /// The teleport drawn over the trajectories: kept in the options as its paths, for it need not be in any
 /// file.
 std::optional<TeleportOverlay> teleportOverlay(const Recipe& recipe);
 DensityOptions densityOptions(const Recipe& recipe);
+CorrelationOptions correlationOptions(const Recipe& recipe);
 LatentOptions latentOptions(const Recipe& recipe);
 
 /// "light" or "dark". Throws Error(InvalidArgument).
@@ -40,8 +56,10 @@ Theme themeNamed(const std::string& name);
 std::vector<std::string> rowLabels(const TraceInfo& info);
 
 /// One figure of results. Throws Error(NotFound) if they do not hold what the view shows, Error(Unsupported)
-/// naming the views there are.
+/// for a view that is none, both naming those there are, and Error(InvalidArgument) for options out of range.
 Figure figureOfResults(const Results& results, const Recipe& recipe);
+/// The view called `view` (of viewsOf) as it is by default.
+Figure makeFigure(const Results& results, std::string_view view, const Theme& theme);
 /// The view "teleport". `rms`: distances of states scaled by their RMS.
 Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe);
 

@@ -506,7 +506,7 @@ std::vector<CurveNull> readNulls(const Hdf5File& file, const Statistics& statist
     return nulls;
 }
 
-Scaling readScaling(const Hdf5File& file, const char* group) {
+Scaling readScaling(const Hdf5File& file, const std::string& group) {
     const std::string scaling = file.textAttribute(group, "scaling").value_or("raw");
     return scaling == "raw" ? Scaling::Raw : scaling == "rms" ? Scaling::Rms : Scaling::FinalNorm;
 }
@@ -615,10 +615,11 @@ Results readResults(const std::filesystem::path& path) {
         if (!file.exists(group)) return;
         GroupReader reader(file, group);
         datasets(reader, result.emplace(), sizesOf(results.source.info));
+        results.scalings[name] = readScaling(file, group);
     });
-    if (results.statistics.pca) results.statistics.pca->basis.scaling = readScaling(file, "/pca");
+    if (results.statistics.pca) results.statistics.pca->basis.scaling = results.scalings["pca"];
     if (results.statistics.autoencoder)
-        results.statistics.autoencoder->model.scaling = readScaling(file, "/autoencoder");
+        results.statistics.autoencoder->model.scaling = results.scalings["autoencoder"];
     results.nulls = readNulls(file, results.statistics);
     return results;
 }

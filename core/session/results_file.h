@@ -61,6 +61,7 @@ private:
 struct Results {
     ResultsSource source;
     Statistics statistics;
+    std::map<std::string, Scaling> scalings;  ///< of the states, by statistic
     std::vector<CurveNull> nulls;
 };
 

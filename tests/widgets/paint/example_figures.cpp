@@ -110,12 +110,12 @@ std::vector<ExampleFigure> exampleFigures(const Theme& theme) {
     figures.push_back({"trajectories", exampleTrajectories(theme, 40)});
     figures.push_back({"teleport in space", exampleTeleportInSpace(theme)});
     figures.push_back({"density", exampleHeatmap(theme, 300, 5)});
-    DensityCurves curves;
+    DensityResult curves;
     curves.trevesRolls = falling(pointCount, 0.7, 0.99);
     curves.hoyer = VectorD::Ones(pointCount) - falling(pointCount, 0.7, 0.99);
     curves.kurtosis = falling(pointCount, 1e7, 0.9);
     curves.participationRatio = falling(pointCount, 40, 0.97);
-    figures.push_back({"density curves", densityCurvesFigure(curves, residualPoints(layers, false), theme)});
+    figures.push_back({"density curves", densityCurvesFigure(curves, {}, residualPoints(layers, false), theme)});
     ExplainedInput explained;
     explained.explained = falling(10, 0.4, 0.6);
     for (const char* name : {"depth_shuffle", "increment_shuffle", "sign_flip"}) {

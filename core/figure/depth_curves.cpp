@@ -1,0 +1,208 @@
+#include "core/figure/depth_curves.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/figure/depth_axis.h"
+#include "core/figure/ranges.h"
+
+namespace rheo {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double largestR = 0.999999;  // 1 itself has no place on Fisher's scale
+constexpr int fewestForBand = 20;      // the quantiles at 2.5 and 97.5 % say nothing of fewer
+
+StepKind kindOf(const ResidualPoint& from, const ResidualPoint& to) {
+    if (from.site == Site::AttnIn && to.site == Site::MlpIn && from.block == to.block)
+        return StepKind::Attention;
+    const bool next = to.site == Site::Final || (to.site == Site::AttnIn && to.block == from.block + 1);
+    if (from.site == Site::MlpIn && next) return StepKind::Mlp;
+    return StepKind::Whole;
+}
+
+[[noreturn]] void mismatch(const DepthCurve& curve, const std::string& what) {
+    throw Error(ErrorCode::Mismatch, fmt::format("{}/{}: {}.", curve.statistic, curve.dataset, what));
+}
+
+void check(const DepthCurve& curve, const std::vector<ResidualPoint>& points) {
+    const auto n = curve.values.size();
+    if (n == 0 || curve.first + static_cast<double>(n - 1) > static_cast<double>(points.size()) - 1)
+        mismatch(curve, fmt::format("there are {} values for {} points", n, points.size()));
+    if (curve.quantiles != nullptr && (curve.quantiles->rows() != 5 || curve.quantiles->cols() != n))
+        mismatch(curve, fmt::format("there are {} values, and quantiles of shape [{}, {}]", n,
+                                    curve.quantiles->rows(), curve.quantiles->cols()));
+}
+
+}  // namespace
+
+std::vector<StepKind> stepKinds(const std::vector<ResidualPoint>& points) {
+    std::vector<StepKind> kinds;
+    for (std::size_t p = 0; p + 1 < points.size(); ++p) kinds.push_back(kindOf(points[p], points[p + 1]));
+    const auto has = [&](StepKind kind) {
+        return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+    };
+    if (!has(StepKind::Attention) || !has(StepKind::Mlp))
+        std::fill(kinds.begin(), kinds.end(), StepKind::Whole);
+    return kinds;
+}
+
+Color nullColor(const Theme& theme, std::string_view null) {
+    // The first two further colours are those of attention and MLP steps.
+    if (null == "sign_flip") return theme.series[2];
+    if (null == "increment_shuffle") return theme.series[3];
+    if (null == "gaussian_walk") return theme.series[4];
+    if (null == "row_shuffle") return theme.series[5];
+    return theme.null;
+}
+
+std::string nullLabel(std::string_view null) {
+    std::string label(null);
+    std::replace(label.begin(), label.end(), '_', ' ');
+    return label;
+}
+
+bool hasBand(const NullSummary& summary) {
+    return summary.repeats >= fewestForBand;
+}
+
+std::string nullNote(const std::vector<CurveNull>& nulls) {
+    if (nulls.empty()) return {};
+    const auto [least, most] = std::minmax_element(
+        nulls.begin(), nulls.end(),
+        [](const auto& a, const auto& b) { return a.summary.repeats < b.summary.repeats; });
+    const std::string range = least->summary.repeats == most->summary.repeats
+                                  ? formatNumber(most->summary.repeats)
+                                  : fmt::format("{} to {}", formatNumber(least->summary.repeats),
+                                                formatNumber(most->summary.repeats));
+    return fmt::format(
+        "Nulls: mean of {} repeats{}.", range,
+        hasBand(most->summary) ? " and the band that holds 95 % of them" : ", which are too few for a band");
+}
+
+std::string joinNotes(std::initializer_list<std::string> notes) {
+    std::string joined;
+    for (const auto& note : notes)
+        if (!note.empty()) joined += (joined.empty() ? "" : " ") + note;
+    return joined;
+}
+
+CurvePlot depthPlot(const DepthCurve& curve, const std::vector<CurveNull>& nulls,
+                    const std::vector<ResidualPoint>& points, const Theme& theme, const DepthNames& names) {
+    check(curve, points);
+    const auto n = curve.values.size();
+    auto kinds = stepKinds(points);
+    kinds.resize(static_cast<std::size_t>(n), StepKind::Whole);
+    if (!curve.split) std::fill(kinds.begin(), kinds.end(), StepKind::Whole);
+
+    CurvePlot plot;
+    plot.x = depthAxis(points);
+    // One line: the values of one kind of step.
+    const auto line = [&](StepKind kind, const auto& y, const auto& low, const auto& high, bool band) {
+        Curve result;
+        for (Eigen::Index i = 0; i < n; ++i) {
+            if (kinds[static_cast<std::size_t>(i)] != kind) continue;
+            result.x.push_back(curve.first + static_cast<double>(i));
+            result.y.push_back(y[i]);
+            if (!band) continue;
+            result.low.push_back(low[i]);
+            result.high.push_back(high[i]);
+        }
+        return result;
+    };
+    constexpr std::array all{StepKind::Whole, StepKind::Attention, StepKind::Mlp};
+
+    for (const StepKind kind : all) {
+        const bool band = curve.quantiles != nullptr;
+        const VectorD none;
+        Curve drawn = band ? line(kind, curve.values, curve.quantiles->row(0), curve.quantiles->row(4), true)
+                           : line(kind, curve.values, none, none, false);
+        if (drawn.x.empty()) continue;
+        drawn.name = kind == StepKind::Whole       ? names.whole
+                     : kind == StepKind::Attention ? names.attention
+                                                   : names.mlp;
+        if (band && !drawn.name.empty()) drawn.bandName = names.rows;
+        drawn.color = kind == StepKind::Whole       ? theme.foreground
+                      : kind == StepKind::Attention ? theme.series[0]
+                                                    : theme.series[1];
+        drawn.style.width = 1.4;
+        // A line of one point would not be seen.
+        drawn.markers = curve.markers || drawn.x.size() < 3;
+        plot.curves.push_back(std::move(drawn));
+    }
+
+    for (const auto& null : nulls) {
+        if (null.statistic != curve.statistic || null.dataset != curve.dataset) continue;
+        const NullSummary& s = null.summary;
+        for (const auto* values : {&s.mean, &s.low, &s.high})
+            if (values->size() != n)
+                mismatch(curve, fmt::format("there are {} values, and {} of the null {}", n, values->size(),
+                                            null.null));
+        bool named = !names.nulls;
+        for (const StepKind kind : all) {
+            Curve drawn = line(kind, s.mean, s.low, s.high, hasBand(s));
+            if (drawn.x.empty()) continue;
+            if (!named) {
+                drawn.name = nullLabel(null.null);
+                named = true;
+            }
+            drawn.color = nullColor(theme, null.null);
+            drawn.style.width = 0.9;
+            drawn.style.dash = kind == StepKind::Mlp ? Dash::Dotted : Dash::Dashed;
+            plot.curves.push_back(std::move(drawn));
+        }
+    }
+    setRange(plot.y, plot.curves);
+    return plot;
+}
+
+void addZeroLine(CurvePlot& plot, const Theme& theme) {
+    if (plot.y.low > 0 || plot.y.high < 0) return;
+    Curve curve;
+    curve.x = {plot.x.low, plot.x.high};
+    curve.y = {0, 0};
+    curve.color = theme.muted;
+    curve.style.width = 0.6;
+    plot.curves.insert(plot.curves.begin(), std::move(curve));
+}
+
+void useLogScale(CurvePlot& plot) {
+    for (auto& curve : plot.curves)
+        for (auto* values : {&curve.y, &curve.low, &curve.high})
+            for (double& value : *values)
+                if (!(value > 0)) value = nan;
+    plot.y.logarithmic = true;
+    setRange(plot.y, plot.curves);
+}
+
+void useFisherScale(CurvePlot& plot) {
+    for (auto& curve : plot.curves)
+        for (auto* values : {&curve.y, &curve.low, &curve.high})
+            for (double& value : *values) value = std::atanh(std::clamp(value, -largestR, largestR));
+    setRange(plot.y, plot.curves);
+    plot.y.named = true;
+    plot.y.ticks.clear();
+    struct Place {
+        double r;
+        int rank;
+    };
+    constexpr std::array places{Place{0, 0},      Place{0.5, 0},   Place{0.7, 1},   Place{0.8, 0},
+                                Place{0.9, 0},    Place{0.95, 1},  Place{0.98, 1},  Place{0.99, 0},
+                                Place{0.995, 1},  Place{0.998, 1}, Place{0.999, 0}, Place{0.9999, 0},
+                                Place{0.99999, 0}};
+    for (const double sign : {-1.0, 1.0})
+        for (const auto& [r, rank] : places) {
+            const double z = std::atanh(sign * r);
+            if ((r == 0 && sign < 0) || z < plot.y.low || z > plot.y.high) continue;
+            plot.y.ticks.push_back({z, formatNumber(sign * r, 5), rank});
+        }
+    std::sort(plot.y.ticks.begin(), plot.y.ticks.end(),
+              [](const Tick& a, const Tick& b) { return a.value < b.value; });
+}
+
+}  // namespace rheo
