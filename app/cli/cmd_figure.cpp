@@ -30,6 +30,7 @@ struct Options {
     std::string theme = "light";
     std::string camera;
     std::string rows;
+    std::string units;
     std::string components;
     std::string selected;
     std::string measure;
@@ -93,6 +94,7 @@ Recipe recipeOfOptions(const Options& options) {
     recipe.theme = options.theme;
     nlohmann::ordered_json view = nlohmann::ordered_json::object();
     if (!options.rows.empty()) view["rows"] = parseIds(options.rows);
+    if (!options.units.empty()) view["units"] = parseIds(options.units);
     if (!options.selected.empty()) view["selected"] = parseIds(options.selected).front();
     if (!options.components.empty()) {
         auto components = parseIds(options.components);
@@ -174,7 +176,9 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_option("--dpi", options->dpi, "of a PNG");
     command->add_option("--theme", options->theme, "light or dark");
     command->add_option("--camera", options->camera, "front, side, top or AZ,EL,ROLL in degrees");
-    command->add_option("--rows", options->rows, "trajectories, latent: only these")->type_name("0,5,7");
+    command->add_option("--rows", options->rows, "trajectories, orbits, latent: only these")
+        ->type_name("0,5,7");
+    command->add_option("--units", options->units, "orbits: these, a panel each")->type_name("3,17");
     command->add_option("--selected", options->selected, "trajectories: this row with its points");
     command->add_option("--components", options->components, "trajectories: which three")->type_name("1,2,3");
     command->add_option("--measure", options->measure, "density: mean, mean_abs, rms or active_fraction");

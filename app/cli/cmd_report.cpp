@@ -55,6 +55,7 @@ std::string captionOf(std::string_view view) {
         {"mutual_information",
          "What a unit's value tells of its value at the next point, and how much of that is not linear."},
         {"rotation", "Turns of units in the plane of their value and its gradient along depth."},
+        {"orbits", "Single units in the plane of their value and its gradient along depth."},
         {"latent", "The two numbers an autoencoder leaves of each state."},
         {"reconstruction",
          "How well states come back from two numbers, on samples that were not trained on."},

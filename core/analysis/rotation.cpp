@@ -14,6 +14,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double pi = std::numbers::pi;
 constexpr Eigen::Index bins = 64;
+constexpr std::int64_t mostExamples = 8;
 constexpr double leastHalfWidth = 0x1p-20;  // all wider ones come from it by doubling
 
 RHEO_WIDE void addTo(double* sum, const double* values, std::int64_t count) {
@@ -84,17 +85,21 @@ VectorD Histogram::edges() const {
     return VectorD::LinSpaced(bins + 1, -halfWidth, halfWidth);
 }
 
+std::vector<double> depthGradient(std::span<const double> path) {
+    const std::size_t n = path.size();
+    std::vector<double> gradient(n);
+    for (std::size_t p = 0; p < n; ++p)
+        gradient[p] = p == 0       ? path[1] - path[0]
+                      : p == n - 1 ? path[n - 1] - path[n - 2]
+                                   : (path[p + 1] - path[p - 1]) / 2;
+    return gradient;
+}
+
 PathRotation pathRotation(std::span<const double> path) {
     PathRotation result{nan, nan, nan, {nan, nan}, 0};
     const std::size_t n = path.size();
     if (n < 3) return result;
-    std::vector<double> x(n), y(n), dx(n - 1), dy(n - 1);
-    for (std::size_t p = 0; p < n; ++p) {
-        x[p] = path[p];
-        y[p] = p == 0       ? path[1] - path[0]
-               : p == n - 1 ? path[n - 1] - path[n - 2]
-                            : (path[p + 1] - path[p - 1]) / 2;
-    }
+    std::vector<double> x(path.begin(), path.end()), y = depthGradient(path), dx(n - 1), dy(n - 1);
     double centreX = 0, centreY = 0;
     for (std::size_t p = 0; p < n; ++p) {
         centreX += x[p];
@@ -147,6 +152,15 @@ RotationStatistic::RotationStatistic(const RowSource& source, const RotationPara
     r.meanPathFixedPoint = MatrixD::Constant(units, 2, nan);
     if (observed && parameters.perRow) r.rowTurning = MatrixD::Constant(source.askedCount(), units, nan);
     r.excludedRows = source.excludedRows();
+    if (!observed) return;
+    const std::int64_t points = source.view().pointCount(), rows = source.view().rowCount(),
+                       examples = std::min(rows, mostExamples);
+    r.meanPath = MatrixD::Constant(points, units, nan);
+    r.examplePaths = Array3F(examples, points, units);
+    for (std::int64_t k = 0; k < examples; ++k) {
+        m_examples.push_back(k * rows / examples);
+        r.exampleRows.push_back(source.askedRows()[static_cast<std::size_t>(m_examples.back())]);
+    }
 }
 
 RotationStatistic::~RotationStatistic() = default;
@@ -181,6 +195,11 @@ void RotationStatistic::add(const TileBatch& batch) {
             tile.windingHistogram.add(now.winding[u]);
             tile.slopeHistogram.add(now.slope[u]);
         }
+        const auto example = std::lower_bound(m_examples.begin(), m_examples.end(), batch.firstRow + n);
+        if (example != m_examples.end() && *example == batch.firstRow + n)
+            for (std::int64_t p = 0; p < batch.points; ++p)
+                std::copy(path + p * tileUnits, path + p * tileUnits + units,
+                          m_result.examplePaths.at(example - m_examples.begin(), p) + first);
         if (m_result.rowTurning.size() > 0) {
             const auto row = m_source.askedRows()[static_cast<std::size_t>(batch.firstRow + n)];
             std::copy(now.turning, now.turning + units,
@@ -200,6 +219,9 @@ void RotationStatistic::close(std::int64_t which, const Progress&) {
         for (std::int64_t p = 0; p < points; ++p)
             path[static_cast<std::size_t>(p)] =
                 tile.meanPath[static_cast<std::size_t>(p * tileUnits + u)] / static_cast<double>(tile.rows);
+        if (m_observed)
+            for (std::int64_t p = 0; p < points; ++p)
+                m_result.meanPath(p, at) = path[static_cast<std::size_t>(p)];
         const PathRotation mean = pathRotation(path);
         m_result.meanPathTurning[at] = mean.turning;
         m_result.meanPathWinding[at] = mean.winding;

@@ -45,7 +45,11 @@ struct RotationResult {
     VectorD winding;         ///< [unit]
     VectorD logRadiusSlope;  ///< [unit]; also NaN where a path goes through its fixed point
     VectorD rowsCounted;     ///< [unit], rows whose path is not constant
-    MatrixD rowTurning;      ///< [row, unit] of the view asked for, if asked for; NaN for an excluded row
+    /// What was turned, to be drawn; of surrogates neither.
+    MatrixD meanPath;                       ///< [point, unit], over rows
+    std::vector<std::int64_t> exampleRows;  ///< of the view asked for: at most 8, evenly spread
+    Array3F examplePaths;                   ///< [one of them, point, unit]
+    MatrixD rowTurning;  ///< [row, unit] of the view asked for, if asked for; NaN for an excluded row
     Histogram turningHistogram, windingHistogram, logRadiusSlopeHistogram;  ///< of rows and units
     std::int64_t undefinedSteps = 0;  ///< steps of rows and units that change neither value nor gradient
     std::int64_t excludedRows = 0;
@@ -59,6 +63,8 @@ struct PathRotation {
     std::int64_t undefinedSteps = 0;
 };
 PathRotation pathRotation(std::span<const double> path);
+/// Central differences of a path along depth, one-sided at its ends; needs 2 points.
+std::vector<double> depthGradient(std::span<const double> path);
 
 /// Streams over rows once. About 5 ns a value on one core with AVX-512. The sum of wrapped differences of
 /// angles is the difference of the last and the first angle, plus a whole turn for each step that crosses the
@@ -83,6 +89,7 @@ private:
     struct Tile;
     const RowSource& m_source;
     bool m_observed;
+    std::vector<std::int64_t> m_examples;  ///< ascending, of the rows used
     std::vector<std::unique_ptr<Tile>> m_tiles;
     RotationResult m_result;
 };

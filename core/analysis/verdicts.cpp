@@ -461,7 +461,7 @@ const char* nullInWords(NullKind null) {
 }
 
 std::string number(double x) {
-    return std::isnan(x) ? std::string("undefined") : fmt::format("{:.3g}", x);
+    return std::isnan(x) ? std::string("undefined") : fmt::format("{:.4g}", x);
 }
 
 std::string pValue(double p) {

@@ -87,8 +87,10 @@ std::string nullNote(const std::vector<CurveNull>& nulls) {
 
 std::string joinNotes(std::initializer_list<std::string> notes) {
     std::string joined;
-    for (const auto& note : notes)
-        if (!note.empty()) joined += (joined.empty() ? "" : " ") + note;
+    for (const auto& note : notes) {
+        if (!joined.empty() && !note.empty()) joined += ' ';
+        joined += note;
+    }
     return joined;
 }
 

@@ -106,7 +106,8 @@ struct Curve {
     std::vector<double> y;    ///< NaN breaks the line
     std::vector<double> low;  ///< a band, or empty
     std::vector<double> high;
-    std::string bandName;  ///< in the legend: "random directions, 95 %"
+    std::vector<double> values;  ///< what colours the line along it on the figure's scale; or empty
+    std::string bandName;        ///< in the legend: "random directions, 95 %"
     Color color;
     LineStyle style;  ///< its colour is `color`
     bool markers = false;
@@ -142,7 +143,8 @@ struct Figure {
     Theme theme;
     int columns = 1;
     std::vector<Panel> panels;
-    std::string note;  ///< small print below: source, scaling, nulls
+    std::optional<ColorScale> colorScale;  ///< of curves with values; its bar stands beside all panels
+    std::string note;                      ///< small print below: source, scaling, nulls
 };
 
 /// Ticks at round values (1, 2, 5 times a power of ten), about `count` of them, inside [low, high].

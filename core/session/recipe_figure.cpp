@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
+#include "core/figure/orbit_figure.h"
 #include "core/figure/rotation_figure.h"
 
 namespace rheo {
@@ -154,6 +155,18 @@ Figure rotationOf(const Results& results, const Recipe& recipe) {
                           nullsOf(results, "rotation"), themeNamed(recipe.theme));
 }
 
+Figure orbitsOf(const Results& results, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"units", "rows", "map"});
+    OrbitOptions o;
+    o.theme = themeNamed(recipe.theme);
+    for (const auto unit : option(options, "units", std::vector<std::int64_t>{})) o.units.emplace_back(unit);
+    for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
+    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    const RotationResult& rotation = require(results.statistics.rotation, "rotation", results);
+    return orbitFigure(rotation, nullsOf(results, "rotation"), results.source.info.points,
+                       results.scalings.at("rotation"), o);
+}
+
 Figure latentOf(const Results& results, const Recipe& recipe) {
     return latentFigure(require(results.statistics.autoencoder, "autoencoder", results).latent,
                         results.source.info.points, latentOptions(recipe));
@@ -198,6 +211,9 @@ const std::array resultsViews{
     ResultsView{{"rotation", "Rotation of units", "rotation", 190, 120},
                 [](const Statistics& s) { return s.rotation.has_value(); },
                 rotationOf},
+    ResultsView{{"orbits", "Orbits of units", "rotation", 190, 110},
+                [](const Statistics& s) { return s.rotation && s.rotation->meanPath.size() > 0; },
+                orbitsOf},
     ResultsView{{"latent", "Latent map of the autoencoder", "autoencoder"},
                 [](const Statistics& s) { return s.autoencoder.has_value(); },
                 latentOf},
@@ -225,7 +241,10 @@ std::vector<FigureView> viewsOf(const Results& results) {
 
 std::string namesOf(const std::vector<FigureView>& views) {
     std::string names;
-    for (const auto& view : views) names += (names.empty() ? "" : ", ") + std::string(view.name);
+    for (const auto& view : views) {
+        if (!names.empty()) names += ", ";
+        names += view.name;
+    }
     return names;
 }
 

@@ -36,7 +36,7 @@ std::string verdictInWords(VerdictKind kind) {
 }
 
 std::string number(double x) {
-    return std::isnan(x) ? std::string("–") : fmt::format("{:.3g}", x);
+    return std::isnan(x) ? std::string("–") : fmt::format("{:.4g}", x);
 }
 
 std::string probability(double p) {

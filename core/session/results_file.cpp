@@ -54,6 +54,11 @@ public:
     void scores(const char* name, const Array3F& values, const Sizes&, std::int64_t) {
         m_file.write<float>(path(name), values.data, {values.n0, values.n1, values.n2});
     }
+    void examples(const std::vector<std::int64_t>& rows, const Array3F& paths, const Sizes&) {
+        if (rows.empty()) return;
+        counts("example_rows", rows, static_cast<std::int64_t>(rows.size()));
+        m_file.write<float>(path("example_paths"), paths.data, {paths.n0, paths.n1, paths.n2});
+    }
     void histogram(const std::string& name, const Histogram& histogram) {
         vector((name + "_histogram").c_str(), histogram.counts, 0);
         vector((name + "_edges").c_str(), histogram.edges(), 0);
@@ -128,6 +133,23 @@ public:
         values.n1 = shape[1];
         values.n2 = shape[2];
         values.data = m_file.read<float>(path(name));
+    }
+    void examples(std::vector<std::int64_t>& rows, Array3F& paths, const Sizes& sizes) {
+        if (!m_file.exists(path("example_rows"))) return;
+        rows = m_file.read<std::int64_t>(path("example_rows"));
+        for (const auto row : rows)
+            if (row < 0 || row >= sizes.rows)
+                refuse(m_file, path("example_rows"),
+                       fmt::format("it names row {}, and there are {}", row, sizes.rows));
+        const auto shape = m_file.info(path("example_paths")).shape;
+        if (shape !=
+            std::vector<std::int64_t>{static_cast<std::int64_t>(rows.size()), sizes.points, sizes.units})
+            refuseShape("example_paths", shape);
+        paths = {};
+        paths.n0 = shape[0];
+        paths.n1 = shape[1];
+        paths.n2 = shape[2];
+        paths.data = m_file.read<float>(path("example_paths"));
     }
     void histogram(const std::string& name, Histogram& histogram) {
         VectorD edges;
@@ -266,6 +288,8 @@ void datasetsOfRotation(Io& io, R& r, const Sizes& sizes) {
     io.vector("log_radius_slope", r.logRadiusSlope, sizes.units);
     io.vector("rows_counted", r.rowsCounted, sizes.units);
     io.optional("row_turning", r.rowTurning, sizes.rows, sizes.units);
+    io.optional("mean_path", r.meanPath, sizes.points, sizes.units);
+    io.examples(r.exampleRows, r.examplePaths, sizes);
     io.histogram("turning", r.turningHistogram);
     io.histogram("winding", r.windingHistogram);
     io.histogram("log_radius_slope", r.logRadiusSlopeHistogram);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "widgets/paint/heatmap_image.h"
 
@@ -40,6 +41,7 @@ public:
             title(m_layout.note, {margin, top + m_metrics.ascent(m_layout.note.size)}, false, m_theme.muted);
         }
         legend(m_layout.legend);
+        if (m_figure.colorScale && m_layout.colorBar) colorBar(*m_figure.colorScale, *m_layout.colorBar);
         for (std::size_t i = 0; i < m_layout.panels.size(); ++i) drawPanel(static_cast<int>(i));
     }
 
@@ -60,11 +62,11 @@ private:
         title(layout.title, layout.titlePlace, true, m_theme.foreground);
         if (const auto* space = std::get_if<Plot3D>(&panel.plot)) {
             drawPlot3(m_canvas, *space, layout, m_theme, m_metrics);
-            if (space->colorScale) colorBar(*space->colorScale, layout);
+            if (layout.colorBar) colorBar(*space->colorScale, *layout.colorBar);
         } else if (const auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot)) {
             cells(index, *heatmap, layout);
             axes(layout, true);
-            colorBar(heatmap->colorScale, layout);
+            if (layout.colorBar) colorBar(heatmap->colorScale, *layout.colorBar);
         } else if (const auto* curves = std::get_if<CurvePlot>(&panel.plot)) {
             grid(layout, true);
             drawCurves(*curves, layout);
@@ -173,9 +175,8 @@ private:
         return toQColor(scaleColor(scale, scale.low + share * (scale.high - scale.low), m_theme.missing));
     }
 
-    void colorBar(const ColorScale& scale, const PanelLayout& layout) {
-        if (!layout.colorBar) return;
-        const QRectF bar = *layout.colorBar;
+    void colorBar(const ColorScale& scale, const ColorBarLayout& layout) {
+        const QRectF bar = layout.rect;
         m_canvas.beginGroup("color bar");
         const QColor low = barColor(scale, 0);
         const QColor high = barColor(scale, 1);
@@ -201,18 +202,18 @@ private:
         Polylines lines{outline};
         const double height = m_metrics.capHeight(type::tick);
         double widest = 0;
-        for (const auto& tick : layout.barTicks)
+        for (const auto& tick : layout.ticks)
             lines.push_back(
                 QPolygonF{{QPointF(bar.right(), tick.place),
                            QPointF(bar.right() + std::min(tick.length, barTickLength), tick.place)}});
         m_canvas.lines(lines, {ink(), tickWidth});
-        for (const auto& tick : layout.barTicks) {
+        for (const auto& tick : layout.ticks) {
             if (tick.label.isEmpty()) continue;
             widest = std::max(widest, m_metrics.width(tick.label, type::tick));
             m_canvas.text({bar.right() + barTickLength + labelGap, tick.place + height / 2}, tick.label,
                           {type::tick, false, ink(), Anchor::Start, 0});
         }
-        standingTitle(layout.barTitle, bar.right() + barTickLength + labelGap + widest + labelGap, false,
+        standingTitle(layout.title, bar.right() + barTickLength + labelGap + widest + labelGap, false,
                       bar.center().y(), layout.outer);
         m_canvas.endGroup();
     }
@@ -275,6 +276,10 @@ private:
         }
         for (const auto& curve : plot.curves) {
             const QColor color = toQColor(curve.color, curve.style.opacity);
+            if (!curve.values.empty()) {
+                drawColored(curve, layout);
+                continue;
+            }
             const auto lines = runs(curve.x, curve.y, layout);
             if (!lines.empty()) m_canvas.lines(lines, {color, curve.style.width, curve.style.dash});
             if (curve.markers)
@@ -285,6 +290,31 @@ private:
         }
         m_canvas.endClip();
         m_canvas.endGroup();
+    }
+
+    /// A line whose colour changes along it: what has one colour, to within 1/64 of the scale, is one path.
+    void drawColored(const Curve& curve, const PanelLayout& layout) {
+        constexpr int steps = 64;
+        const ColorScale scale = m_figure.colorScale.value_or(ColorScale{});
+        std::map<int, Polylines> pieces;
+        for (std::size_t i = 0; i + 1 < std::min({curve.x.size(), curve.y.size(), curve.values.size()});
+             ++i) {
+            const QPointF a = place(curve.x[i], curve.y[i], layout);
+            const QPointF b = place(curve.x[i + 1], curve.y[i + 1], layout);
+            const double share =
+                ((curve.values[i] + curve.values[i + 1]) / 2 - scale.low) / (scale.high - scale.low);
+            if (!std::isfinite(a.x() + a.y() + b.x() + b.y() + share)) continue;
+            auto& lines = pieces[static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * (steps - 1)))];
+            if (!lines.empty() && lines.back().back() == a)
+                lines.back() << b;
+            else
+                lines.push_back(QPolygonF{{a, b}});
+        }
+        for (const auto& [step, lines] : pieces) {
+            QColor color = barColor(scale, step / (steps - 1.0));
+            color.setAlphaF(static_cast<float>(curve.style.opacity));
+            m_canvas.lines(lines, {color, curve.style.width, curve.style.dash, true});
+        }
     }
 
     void drawBars(const BarPlot& plot, const PanelLayout& layout) {

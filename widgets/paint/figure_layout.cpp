@@ -55,6 +55,25 @@ const ColorScale* colorScaleOf(const Panel& panel) {
     return nullptr;
 }
 
+/// The width that a colour bar takes right of a plot. `height`: of all that it may fill.
+double measureBar(const ColorScale& scale, ColorBarLayout& bar, double height, const TextMetrics& metrics) {
+    bar.title = fitTitle(scale.title, 0.9 * height, metrics);
+    double width = barGap + barWidth + tickLength + labelGap + widestLabel(barAxis(scale), metrics);
+    if (!bar.title.lines.isEmpty()) width += labelGap + bar.title.height(metrics);
+    return width;
+}
+
+/// Beside `plot`, `height` long.
+void placeBar(const ColorScale& scale, ColorBarLayout& bar, const QRectF& plot, double height,
+              const QRectF& outer, const TextMetrics& metrics) {
+    const QRectF whole(plot.right() + barGap, plot.center().y() - height / 2, barWidth, height);
+    // The pointed ends are part of the bar's length.
+    bar.rect = whole.adjusted(0, scale.clipsHigh ? barWidth : 0, 0, scale.clipsLow ? -barWidth : 0);
+    bar.scale = {scale.low, scale.high, bar.rect.bottom(), bar.rect.top(), false};
+    bar.ticks = placeTicks(barAxis(scale), bar.scale, true, metrics);
+    bar.outer = outer;
+}
+
 /// Titles that fit a panel of `size`, and the room that everything around its plot takes, `strip` for a
 /// legend above it included.
 Margins measurePanel(const Panel& panel, PanelLayout& layout, double strip, const QSizeF& size,
@@ -68,10 +87,8 @@ Margins measurePanel(const Panel& panel, PanelLayout& layout, double strip, cons
     m.top += strip;
     layout.clearance = 0;
     if (const auto* scale = colorScaleOf(panel)) {
-        const double widest = widestLabel(barAxis(*scale), metrics);
-        layout.barTitle = fitTitle(scale->title, 0.9 * size.height(), metrics);
-        m.right = barGap + barWidth + tickLength + labelGap + widest;
-        if (!layout.barTitle.lines.isEmpty()) m.right += labelGap + layout.barTitle.height(metrics);
+        layout.colorBar.emplace();
+        m.right = measureBar(*scale, *layout.colorBar, size.height(), metrics);
     }
     const auto addBelow = [&](const Axis& axis) {
         layout.xTitle = fitTitle(axis.title, size.width(), metrics);
@@ -132,12 +149,7 @@ void placeAxes(const Panel& panel, PanelLayout& layout, const TextMetrics& metri
     if (const auto* scale = colorScaleOf(panel)) {
         double height = plot.height();
         if (std::holds_alternative<Plot3D>(panel.plot)) height = std::min(0.8 * height, 170.0);
-        QRectF bar(plot.right() + barGap, plot.center().y() - height / 2, barWidth, height);
-        // The pointed ends are part of the bar's length.
-        layout.colorBar =
-            bar.adjusted(0, scale->clipsHigh ? barWidth : 0, 0, scale->clipsLow ? -barWidth : 0);
-        layout.bar = {scale->low, scale->high, layout.colorBar->bottom(), layout.colorBar->top(), false};
-        layout.barTicks = placeTicks(barAxis(*scale), layout.bar, true, metrics);
+        placeBar(*scale, *layout.colorBar, plot, height, layout.outer, metrics);
     }
 }
 
@@ -230,6 +242,12 @@ FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMe
     }
     const std::size_t count = figure.panels.size();
     if (count == 0) return layout;
+    if (figure.colorScale) {
+        auto& bar = layout.colorBar.emplace();
+        const QRectF outer = area;
+        area.setRight(area.right() - measureBar(*figure.colorScale, bar, area.height(), metrics));
+        placeBar(*figure.colorScale, bar, area, std::min(0.6 * area.height(), 170.0), outer, metrics);
+    }
 
     std::vector<std::vector<LegendEntry>> entries;
     std::size_t explainingCurves = 0;

@@ -24,6 +24,15 @@ struct TitleLayout {
     }
 };
 
+/// A colour bar and what is written beside it.
+struct ColorBarLayout {
+    QRectF rect;  ///< of the colours, pointed ends apart
+    AxisScale scale;
+    std::vector<PlacedTick> ticks;
+    TitleLayout title;
+    QRectF outer;  ///< the title keeps inside
+};
+
 /// Where the parts of a panel lie, from the upper left corner of the figure.
 struct PanelLayout {
     QRectF outer;
@@ -31,10 +40,9 @@ struct PanelLayout {
     QPointF titlePlace;  ///< left end of the first baseline
     QRectF plot;         ///< the data; of a 3D plot, all it may be drawn in
     AxisScale x, y;      ///< of 2D plots
-    std::vector<PlacedTick> xTicks, yTicks, barTicks;
-    TitleLayout xTitle, yTitle, barTitle;
-    std::optional<QRectF> colorBar;
-    AxisScale bar;
+    std::vector<PlacedTick> xTicks, yTicks;
+    TitleLayout xTitle, yTitle;
+    std::optional<ColorBarLayout> colorBar;
     double clearance = 0;  ///< above the plot, for the half of a tick's label
     LegendLayout legend;
     QRectF view;    ///< of a 3D plot: what the camera sees, from edge to edge
@@ -47,6 +55,7 @@ struct FigureLayout {
     QSizeF size;       ///< of the whole, in these units
     TitleLayout title, note;
     LegendLayout legend;  ///< of all panels
+    std::optional<ColorBarLayout> colorBar;
     std::vector<PanelLayout> panels;
 };
 
