@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -10,6 +11,8 @@
 #include "app/cli/commands.h"
 #include "core/analysis/analyze.h"
 #include "core/base/error.h"
+#include "core/base/output_file.h"
+#include "core/session/curves_file.h"
 #include "core/session/results_file.h"
 #include "core/trace/trace_reader.h"
 
@@ -23,6 +26,7 @@ struct Options {
     std::string trace;
     OutOption out;
     bool add = false;
+    std::vector<std::string> curves;
     std::string statistics;
     std::string nulls;
     int repeats = 200;
@@ -206,9 +210,14 @@ AutoencoderResult makeAutoencoder(const Options& options, const AutoencoderOptio
     return applyAutoencoder(readAutoencoder(options.autoencoder), view, training, progress);
 }
 
+void writeCurves(const std::filesystem::path& path, const Results& results, IfExists ifExists) {
+    writeFile(path, path.extension() == ".json" ? curvesJson(results) : curvesCsv(results), ifExists);
+}
+
 int run(const Options& options, const CLI::App& command, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     if (!options.add) options.out.refuseEarly();
+    for (const auto& path : options.curves) OutputFile(path, options.out.ifExists());
     StatisticRecord record;
     const Plan plan = makePlan(options, common, record.options);
     const AnalysisOptions& asked = plan.analysis;
@@ -242,6 +251,8 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     }
     progress.setStage("writing " + options.out.path);
     writer.commit();
+    for (const auto& path : options.curves)
+        writeCurves(path, readResults(options.out.path), options.out.ifExists());
 
     summarize(analysis, common.console);
     if (const auto& a = analysis.observed.autoencoder; a && a->bestEpoch > 0)
@@ -274,6 +285,12 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->required();
     options->out.addTo(*command, "the results (HDF5)");
     command->add_flag("--add", options->add, "add to results of the same trace");
+    command->add_option("--curves", options->curves, "also write every curve and its nulls as CSV or JSON")
+        ->type_name("F.csv|F.json")
+        ->check([](const std::string& path) {
+            return path.ends_with(".csv") || path.ends_with(".json") ? ""
+                                                                     : path + " is neither .csv nor .json";
+        });
     command->add_option("--null", options->nulls,
                         fmt::format("comma list: {}", fmt::join(nullNames(), ", ")));
     command->add_option("--repeats", options->repeats, "surrogates of each null")

@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/dynamics/early_attractor.h"
 #include "core/session/attach_model.h"
+#include "core/session/curves_file.h"
 #include "core/session/recipe_figure.h"
 #include "core/session/report.h"
 #include "core/session/results_file.h"
@@ -98,8 +99,7 @@ EarlyAttractor pushesOf(const Options& options, const TraceView& view, const Com
     return measureEarlyAttractor(*open.model, view, basis.basis, how, pushing);
 }
 
-std::vector<ReportFigure> drawAll(const fs::path& results) {
-    const Results all = readResults(results);
+std::vector<ReportFigure> drawAll(const Results& all, const fs::path& results) {
     startPainting();
     std::vector<ReportFigure> figures;
     for (const FigureView& view : viewsOf(all)) {
@@ -129,7 +129,8 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                     fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
                     out.string());
     if (!options.force)
-        for (const char* name : {"trace.rheo.h5", "results.h5", "verdicts.json", "index.html"})
+        for (const char* name :
+             {"trace.rheo.h5", "results.h5", "verdicts.json", "curves.csv", "curves.json", "index.html"})
             if (fs::exists(out / name))
                 throw Error(ErrorCode::AlreadyExists,
                             fmt::format("{} is already there; choose another folder, or say --force",
@@ -153,6 +154,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
              fitting = progress.part(0.8, 0.98);
     const EarlyAttractor pushes = pushesOf(options, view, common, pushing);
     VerdictOptions how = options.verdicts;
+    how.refits = std::min(how.refits, how.repeats);
     how.seed = common.seed;
     how.threads = common.threads;
     how.memoryBytes = parseBytes(options.memory);
@@ -172,9 +174,12 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     writer.write(verdicts.analysis.observed, verdicts.analysis.nulls, record, false);
     writer.commit();
     writeFile(out / "verdicts.json", verdictsJson(verdicts.list), ifExists);
+    const Results stored = readResults(results);
+    writeFile(out / "curves.csv", curvesCsv(stored), ifExists);
+    writeFile(out / "curves.json", curvesJson(stored), ifExists);
 
     progress.setStage("drawing");
-    report.figures = drawAll(results);
+    report.figures = drawAll(stored, results);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     const std::string time = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
     const TraceInfo& info = view.trace->info();
@@ -200,6 +205,12 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     if (excluded > 0)
         report.notes.push_back(fmt::format(
             "{} of {} rows were left out: they hold values that are not finite", excluded, view.rowCount()));
+    if (how.repeats < 40)
+        report.notes.push_back(
+            fmt::format("{} surrogates of each null are too few: a two-sided p cannot fall below {:.2f}, a "
+                        "one-sided one not "
+                        "below {:.2f}",
+                        how.repeats, 2.0 / (how.repeats + 1), 1.0 / (how.repeats + 1)));
     report.verdicts = verdicts.list;
     std::vector<std::string> again{"report"};
     for (const auto* option : command.get_options())
