@@ -10,8 +10,10 @@
 
 #include "app/cli/commands.h"
 #include "core/analysis/analyze.h"
+#include "core/analysis/other_traces.h"
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/capture/capture.h"
 #include "core/session/curves_file.h"
 #include "core/session/results_file.h"
 #include "core/trace/trace_reader.h"
@@ -40,7 +42,10 @@ struct Options {
     bool perRow = false;
     int epochs = AutoencoderOptions{}.epochs;
     std::string autoencoder;
+    ModelOption model;
 };
+
+constexpr const char* untrained = "untrained";
 
 /// The words of a comma list, each once.
 std::vector<std::string> words(const std::string& list) {
@@ -57,6 +62,7 @@ struct Plan {
     AnalysisOptions analysis;
     bool sweeps = false;  ///< it names a statistic
     std::optional<AutoencoderOptions> autoencoder;
+    bool untrained = false;  ///< also beside networks that were not trained
 };
 
 /// Also says of each statistic how it will be made.
@@ -116,15 +122,24 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
         }
     }
     for (const auto& name : words(options.nulls)) {
+        if (name == untrained) {
+            plan.untrained = true;
+            continue;
+        }
         const auto null = parseNull(name);
         if (!null)
-            throw Error(
-                ErrorCode::Unsupported,
-                fmt::format("null '{}' is not built; there are {}", name, fmt::join(nullNames(), ", ")),
-                name);
+            throw Error(ErrorCode::Unsupported,
+                        fmt::format("null '{}' is not built; there are {}, {}", name,
+                                    fmt::join(nullNames(), ", "), untrained),
+                        name);
         analysis.nulls.push_back(*null);
     }
-    if (!analysis.nulls.empty() && !plan.sweeps)
+    if (plan.untrained && options.model.name.empty())
+        throw Error(
+            ErrorCode::InvalidArgument,
+            "--null untrained runs the prompts again through networks of the same shape; name the model "
+            "with --model");
+    if ((plan.untrained || !analysis.nulls.empty()) && !plan.sweeps)
         throw Error(ErrorCode::InvalidArgument,
                     "--null names surrogates, and --stat no statistic that is computed on them");
     return plan;
@@ -136,7 +151,7 @@ void refuseIdle(const CLI::App& command, const Plan& plan) {
     const auto refuse = [&](const char* option, bool used, const char* statistic) {
         if (command.count(option) > 0 && !used)
             throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("{} is about {}, which --stat does not name", option, statistic));
+                        fmt::format("{} is about {}, which is not asked for", option, statistic));
     };
     refuse("--eps", analysis.density.has_value(), "density");
     refuse("--mi", analysis.mutualInformation.has_value(), "mutual_information");
@@ -144,7 +159,8 @@ void refuseIdle(const CLI::App& command, const Plan& plan) {
     refuse("--components", analysis.pca.has_value(), "pca");
     refuse("--epochs", plan.autoencoder.has_value(), "autoencoder");
     refuse("--autoencoder", plan.autoencoder.has_value(), "autoencoder");
-    if (command.count("--repeats") > 0 && analysis.nulls.empty())
+    refuse("--model", plan.untrained, "the null untrained");
+    if (command.count("--repeats") > 0 && analysis.nulls.empty() && !plan.untrained)
         throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
 }
 
@@ -210,6 +226,43 @@ AutoencoderResult makeAutoencoder(const Options& options, const AutoencoderOptio
     return applyAutoencoder(readAutoencoder(options.autoencoder), view, training, progress);
 }
 
+/// The statistics beside those of networks of the same shape whose weights were drawn from seeds S, S + 1,
+/// ...: the same tokens, captured anew into memory.
+std::vector<CurveNull> besideUntrained(const Options& options, const CLI::App& command, const Common& common,
+                                       const TraceView& view, const Plan& plan, const Statistics& observed,
+                                       Progress& progress) {
+    const TraceInfo info = makeResultsSource(view, "").info;
+    const int repeats = command.count("--repeats") > 0 ? options.repeats : 1;
+    const std::uint64_t first = options.model.untrained.value_or(common.seed);
+    const auto capture = [&](int repeat, Progress& making) {
+        ModelOption drawn = options.model;
+        drawn.untrained = first + static_cast<std::uint64_t>(repeat);
+        Progress loading = making.part(0, 0.2), running = making.part(0.2, 1);
+        const OpenModel open = openModel(drawn, common, loading);
+        if (info.model && info.model->configSha256 != open.model->identity().configSha256)
+            throw Error(
+                ErrorCode::Mismatch,
+                fmt::format("{} is not of the shape of the model that made {}: their config.json differ",
+                            options.model.name, options.trace),
+                options.trace);
+        const CapturePlan states = planAgain(*open.model, info);
+        const auto bytes = static_cast<std::size_t>(states.bytes());
+        if (bytes > plan.analysis.memoryBytes / 2)
+            throw Error(
+                ErrorCode::OutOfMemory,
+                fmt::format("the states of an untrained network take {}, half of what may be held; give "
+                            "--memory {} or more, or fewer rows",
+                            formatBytes(static_cast<double>(bytes)),
+                            formatBytes(2.0 * static_cast<double>(bytes))));
+        TraceView again;
+        again.trace = captureToMemory(*open.model, states, {}, running);
+        again.maskedUnits = view.maskedUnits;
+        again.scaling = view.scaling;
+        return again;
+    };
+    return compareWithTraces(untrained, observed, plan.analysis, repeats, first, capture, progress);
+}
+
 void writeCurves(const std::filesystem::path& path, const Results& results, IfExists ifExists) {
     writeFile(path, path.extension() == ".json" ? curvesJson(results) : curvesCsv(results), ifExists);
 }
@@ -238,6 +291,11 @@ int run(const Options& options, const CLI::App& command, Common& common) {
              training = progress.part(plan.sweeps ? 0.2 : 0, 1);
     Analysis analysis;
     if (plan.sweeps) analysis = analyze(view, asked, sweeping);
+    if (plan.untrained) {
+        Progress running = sweeping.part(0.5, 1);
+        for (auto& null : besideUntrained(options, command, common, view, plan, analysis.observed, running))
+            analysis.nulls.push_back(std::move(null));
+    }
     const bool force = options.out.force;
     writer.write(analysis.observed, analysis.nulls, record, force);
     bool stopped = false;
@@ -291,8 +349,10 @@ void addAnalyze(CLI::App& app, Command& chosen) {
             return path.ends_with(".csv") || path.ends_with(".json") ? ""
                                                                      : path + " is neither .csv nor .json";
         });
-    command->add_option("--null", options->nulls,
-                        fmt::format("comma list: {}", fmt::join(nullNames(), ", ")));
+    command->add_option(
+        "--null", options->nulls,
+        fmt::format("comma list: {}, {} (with --model)", fmt::join(nullNames(), ", "), untrained));
+    options->model.addTo(*command, false);
     command->add_option("--repeats", options->repeats, "surrogates of each null")
         ->check(CLI::Range(1, 1000000));
     command->add_option("--scaling", options->scaling, "raw or rms");

@@ -154,6 +154,41 @@ CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const R
     return plan;
 }
 
+CapturePlan planAgain(const Model& model, const TraceInfo& trace) {
+    const auto mismatch = [](const std::string& what) {
+        throw Error(ErrorCode::Mismatch, "the model cannot run the rows of this trace: " + what);
+    };
+    const auto& points = model.points();
+    const auto first = std::search(points.begin(), points.end(), trace.points.begin(), trace.points.end());
+    if (trace.points.empty() || first == points.end()) mismatch("its points are not those of the trace");
+    if (model.identity().dModel != trace.units)
+        mismatch(fmt::format("it has {} units, and the trace {}", model.identity().dModel, trace.units));
+    CapturePlan plan;
+    plan.info = trace;
+    plan.info.model = model.identity();
+    plan.info.bfloat16 = false;
+    plan.firstPoint = PointIndex{first - points.begin()};
+    plan.lastPoint = PointIndex{plan.firstPoint.value() + static_cast<std::int64_t>(trace.points.size()) - 1};
+    for (std::size_t n = 0; n < trace.rows.size(); ++n) {
+        const TraceRow& row = trace.rows[n];
+        const auto& ids = trace.samples[static_cast<std::size_t>(row.sample)].tokenIds;
+        if (row.position < 0 || static_cast<std::size_t>(row.position) >= ids.size())
+            throw Error(
+                ErrorCode::Unsupported,
+                "the trace does not say the tokens of its samples, so that no model can run them again");
+        const bool starts = n == 0 || trace.rows[n - 1].sample != row.sample;
+        if (!starts && trace.rows[n - 1].position >= row.position)
+            throw Error(ErrorCode::Unsupported, "the rows of a sample are out of order in this trace");
+        if (!starts) continue;
+        plan.tokens += static_cast<std::int64_t>(ids.size());
+        for (const auto id : ids)
+            if (id < 0 || id >= model.identity().vocabulary)
+                mismatch(
+                    fmt::format("token {} is outside its vocabulary of {}", id, model.identity().vocabulary));
+    }
+    return plan;
+}
+
 std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const CapturePlan& plan,
                                                    const CaptureOptions& options, Progress& progress) {
     progress.setStage("capturing");

@@ -46,6 +46,12 @@ struct CapturePlan {
 CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& rows,
                         PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16);
 
+/// Lays out the rows of a trace anew, for another model of the same shape (an untrained one): same samples,
+/// tokens and points. Throws Error(Mismatch) where its points or width are not the model's, or a token is
+/// outside the vocabulary, and Error(Unsupported) where it does not say the tokens of its samples or its rows
+/// are out of order.
+CapturePlan planAgain(const Model& model, const TraceInfo& trace);
+
 struct CaptureOptions {
     int batch = 16;  ///< prompts run at once
 };
