@@ -92,14 +92,16 @@ std::vector<T> parseList(const std::string& list, const char* kind) {
             throw Error(ErrorCode::InvalidArgument, fmt::format("'{}' in '{}' is not {}", word, list, kind));
         values.push_back(value);
     }
-    if (values.empty()) throw Error(ErrorCode::InvalidArgument, fmt::format("'{}' holds no {}", list, kind));
+    if (values.empty())
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("'{}' is empty where {} was expected", list, kind));
     return values;
 }
 
 }  // namespace
 
 std::vector<std::int32_t> parseIds(const std::string& list) {
-    return parseList<std::int32_t>(list, "a token id");
+    return parseList<std::int32_t>(list, "a whole number");
 }
 std::vector<double> parseNumbers(const std::string& list) {
     return parseList<double>(list, "a number");

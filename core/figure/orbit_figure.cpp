@@ -40,8 +40,9 @@ double medianOf(const VectorD& values) {
     return *middle;
 }
 
-/// "-9.6", with a minus sign.
+/// "-9.6", with a minus sign; what does not move does not turn.
 std::string turns(double value) {
+    if (std::isnan(value)) return "at rest";
     return value < 0 ? fmt::format("\u2212{:.1f}", -value) : fmt::format("{:.1f}", value);
 }
 

@@ -26,10 +26,10 @@ Json parseOptions(const Recipe& recipe, std::initializer_list<std::string_view> 
                     "the options of a figure should be a JSON object, and are " + recipe.options);
     for (const auto& [key, value] : options.items())
         if (std::find(known.begin(), known.end(), key) == known.end())
-            throw Error(
-                ErrorCode::Unsupported,
-                fmt::format("view {} has no option {}; it has {}", recipe.view, key, fmt::join(known, ", ")),
-                key);
+            throw Error(ErrorCode::Unsupported,
+                        fmt::format("view {} has no option {}; it has {}", recipe.view, key,
+                                    known.size() == 0 ? "none" : fmt::format("{}", fmt::join(known, ", "))),
+                        key);
     return options;
 }
 

@@ -166,6 +166,10 @@ void TestAppAnalyze::readBackAsComputed() {
         QVERIFY(difference({one[i].values.begin(), one[i].values.end()},
                            {other[i].values.begin(), other[i].values.end()}) == 0);
     QVERIFY(again.statistics.pca->scores.data == s.pca->scores.data);
+    QCOMPARE(s.rotation->exampleRows.size(), 8u);
+    QVERIFY(again.statistics.rotation->exampleRows == s.rotation->exampleRows);
+    QVERIFY(again.statistics.rotation->examplePaths.data == s.rotation->examplePaths.data);
+    QVERIFY(again.statistics.rotation->meanPath == s.rotation->meanPath);
     QVERIFY(again.statistics.rotation->windingHistogram.edges() == s.rotation->windingHistogram.edges());
     // A second call adds a group to the first one's.
     ran = call({"analyze", trace, "--stat", "density", "--points", "paper", "--out", path("add.h5")});

@@ -44,6 +44,7 @@ private Q_SLOTS:
     void badRowsAndConstantUnits();
     void histogramsCountEveryPath();
     void blocksAndThreadsDoNotMatter();
+    void pathsAreKept();
     void fewPointsAreNaN();
 };
 
@@ -262,6 +263,31 @@ void TestAnalysisRotation::blocksAndThreadsDoNotMatter() {
         QVERIFY(a.meanPathTurning == b.meanPathTurning);
         QVERIFY(a.windingHistogram.counts == b.windingHistogram.counts);
     }
+}
+
+void TestAnalysisRotation::pathsAreKept() {
+    constexpr std::int64_t rows = 21, points = 5, units = 70;  // more units than a tile
+    Array3F states = traces::gaussian(rows, points, units, 8);
+    states.at(0, 2)[1] = NAN;  // row 0 is left out
+    const auto r = rotate(traces::view(states));
+    // Twenty rows are left: each 2.5th of them, from row 1 on.
+    QCOMPARE(r.exampleRows, (std::vector<std::int64_t>{1, 3, 6, 8, 11, 13, 16, 18}));
+    QCOMPARE(r.examplePaths.n0, 8);
+    for (std::int64_t k = 0; k < 8; ++k)
+        for (std::int64_t p = 0; p < points; ++p)
+            for (std::int64_t u = 0; u < units; ++u)
+                QCOMPARE(r.examplePaths.at(k, p)[u],
+                         states.at(r.exampleRows[static_cast<std::size_t>(k)], p)[u]);
+    QCOMPARE(r.meanPath.rows(), points);
+    QCOMPARE(r.meanPath.cols(), units);
+    for (std::int64_t p = 0; p < points; ++p)
+        for (std::int64_t u = 0; u < units; ++u) {
+            double sum = 0;
+            for (std::int64_t n = 1; n < rows; ++n) sum += static_cast<double>(states.at(n, p)[u]);
+            QVERIFY(std::abs(r.meanPath(p, u) - sum / 20) < 1e-14);  // rounding of sums of 20
+        }
+    const auto few = rotate(traces::view(traces::gaussian(3, points, 2, 9)));
+    QCOMPARE(few.exampleRows, (std::vector<std::int64_t>{0, 1, 2}));
 }
 
 void TestAnalysisRotation::fewPointsAreNaN() {

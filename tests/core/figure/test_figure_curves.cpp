@@ -1,0 +1,489 @@
+// Statistics along depth and of units as curves: what is drawn is what was computed, steps are told apart,
+// and nulls stand beside what they are of.
+#include <QtTest>
+#include <cmath>
+#include <functional>
+#include <numbers>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/figure/correlation_figure.h"
+#include "core/figure/density_figure.h"
+#include "core/figure/depth_curves.h"
+#include "core/figure/motion_figure.h"
+#include "core/figure/mutual_information_figure.h"
+#include "core/figure/orbit_figure.h"
+#include "core/figure/rotation_figure.h"
+
+using namespace rheo;
+
+namespace {
+
+constexpr int layers = 3;
+constexpr Eigen::Index pointCount = 2 * layers + 1;
+const auto points = residualPoints(layers, false);
+
+bool refused(ErrorCode code, const std::function<void()>& call) {
+    try {
+        call();
+    } catch (const Error& e) {
+        return e.code() == code;
+    }
+    return false;
+}
+
+/// `first`, `first` + `step`, ...
+VectorD ramp(Eigen::Index n, double first = 0, double step = 1) {
+    return VectorD::LinSpaced(n, first, first + step * static_cast<double>(n - 1));
+}
+
+CurveNull nullOf(const std::string& name, const std::string& statistic, const std::string& dataset,
+                 const VectorD& mean, int repeats = 200) {
+    CurveNull null{name, statistic, dataset, {}};
+    null.summary.mean = mean;
+    null.summary.low = mean.array() - 0.25;
+    null.summary.high = mean.array() + 0.5;
+    null.summary.repeats = repeats;
+    return null;
+}
+
+const CurvePlot& curvesIn(const Figure& figure, std::size_t panel) {
+    return std::get<CurvePlot>(figure.panels.at(panel).plot);
+}
+
+std::vector<std::string> namesIn(const CurvePlot& plot) {
+    std::vector<std::string> names;
+    for (const auto& curve : plot.curves)
+        if (!curve.name.empty()) names.push_back(curve.name);
+    return names;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+MotionCurve motionCurve(Eigen::Index n, double first) {
+    MotionCurve curve;
+    curve.mean = ramp(n, first, 0.01);
+    curve.quantiles = MatrixD::Zero(n > 0 ? 5 : 0, n);
+    for (Eigen::Index q = 0; q < curve.quantiles.rows(); ++q)
+        curve.quantiles.row(q) = curve.mean.array() + 0.002 * static_cast<double>(q - 2);
+    return curve;
+}
+
+MotionResult motionOf(Eigen::Index count) {
+    MotionResult r;
+    r.cosine = motionCurve(count - 1, 0.8);
+    r.speed = motionCurve(count - 1, 3);
+    r.relativeSpeed = motionCurve(count - 1, 0.1);
+    r.acceleration = motionCurve(count - 2, -0.02);
+    r.turningAngle = motionCurve(count - 2, 90);
+    r.norm = motionCurve(count, 10);
+    return r;
+}
+
+/// Units 0 to 3 circle once, twice, ... on the mean path; unit 4 stays where it is.
+RotationResult rotationOf() {
+    constexpr Eigen::Index units = 5;
+    RotationResult r;
+    r.meanPath = MatrixD::Zero(pointCount, units);
+    r.meanPathFixedPoint = MatrixD::Zero(units, 2);
+    for (auto* v : {&r.meanPathTurning, &r.meanPathWinding, &r.meanPathLogRadiusSlope, &r.turning, &r.winding,
+                    &r.logRadiusSlope})
+        *v = ramp(units, -3, 1);
+    r.meanPathTurning[4] = std::nan("");
+    for (Eigen::Index u = 0; u < 4; ++u) {
+        for (Eigen::Index p = 0; p < pointCount; ++p)
+            r.meanPath(p, u) = std::cos(0.5 * static_cast<double>((u + 1) * p));
+        std::vector<double> path(r.meanPath.col(u).begin(), r.meanPath.col(u).end());
+        const auto known = pathRotation(path);
+        r.meanPathFixedPoint.row(u) << known.fixedPoint[0], known.fixedPoint[1];
+    }
+    r.exampleRows = {0, 40};
+    r.examplePaths = Array3F(2, pointCount, units);
+    for (std::size_t i = 0; i < r.examplePaths.data.size(); ++i)
+        r.examplePaths.data[i] = std::sin(static_cast<float>(i * i));
+    for (auto* histogram : {&r.turningHistogram, &r.windingHistogram, &r.logRadiusSlopeHistogram})
+        for (int i = 0; i < 40; ++i) histogram->add(-4 + 0.2 * i);
+    return r;
+}
+
+}  // namespace
+
+class TestFigureCurves : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void stepsAreToldApart();
+    void curvesAlongDepth();
+    void nullsHaveTheirColours();
+    void nullsAreExplained();
+    void fisherScaleSaysCorrelations();
+    void densityBesideItsNulls();
+    void correlationOfBlocks();
+    void correlationBelowZero();
+    void motionInItsUnits();
+    void motionOfTwoPoints();
+    void informationAndItsMap();
+    void rotationOfRowsAndUnits();
+    void orbitsAreThePaths();
+    void orbitsOfTheUnitsUnlikeTheNull();
+    void orbitsRefuseWhatIsNotThere();
+};
+
+void TestFigureCurves::stepsAreToldApart() {
+    using enum StepKind;
+    QCOMPARE(stepKinds(points), (std::vector{Attention, Mlp, Attention, Mlp, Attention, Mlp}));
+    // Blocks at once, and points that skip some: nothing to tell apart.
+    QCOMPARE(stepKinds(residualPoints(3, true)), (std::vector{Whole, Whole, Whole}));
+    QCOMPARE(stepKinds({{0, Site::AttnIn}, {1, Site::AttnIn}, {2, Site::AttnIn}}),
+             (std::vector{Whole, Whole}));
+    QCOMPARE(stepKinds({{0, Site::AttnIn}, {0, Site::MlpIn}, {3, Site::AttnIn}}),
+             (std::vector{Whole, Whole}));
+    QVERIFY(stepKinds({{0, Site::Final}}).empty());
+}
+
+void TestFigureCurves::curvesAlongDepth() {
+    const VectorD values = ramp(6);
+    const DepthCurve curve{values, nullptr, "s", "d"};
+    const std::vector nulls{nullOf("sign_flip", "s", "d", ramp(6, 10)), nullOf("few", "s", "d", ramp(6), 19),
+                            nullOf("sign_flip", "s", "other", ramp(6)),
+                            nullOf("sign_flip", "t", "d", ramp(6))};
+    const auto plot =
+        depthPlot(curve, nulls, points, lightTheme(), {"all", "attention", "mlp", "rows", true});
+    // Attention and MLP of the observed, and of both nulls of this dataset.
+    QCOMPARE(plot.curves.size(), 6u);
+    QCOMPARE(plot.curves[0].x, (std::vector<double>{0.5, 2.5, 4.5}));
+    QCOMPARE(plot.curves[0].y, (std::vector<double>{0, 2, 4}));
+    QCOMPARE(plot.curves[1].x, (std::vector<double>{1.5, 3.5, 5.5}));
+    QCOMPARE(plot.curves[1].y, (std::vector<double>{1, 3, 5}));
+    QVERIFY(plot.curves[0].color != plot.curves[1].color);
+    QCOMPARE(plot.curves[2].low, (std::vector<double>{9.75, 11.75, 13.75}));
+    QCOMPARE(plot.curves[3].high, (std::vector<double>{11.5, 13.5, 15.5}));
+    QVERIFY(plot.curves[4].low.empty() && plot.curves[5].high.empty());  // 19 repeats make no band
+    QCOMPARE(namesIn(plot), (std::vector<std::string>{"attention", "mlp", "sign flip", "few"}));
+    QVERIFY(plot.y.low < 0 && plot.y.high > 15.5);  // bands inside
+    QCOMPARE(plot.x.low, -0.5);
+
+    const auto whole = depthPlot({values, nullptr, "s", "d", 0.5, false}, {}, points, lightTheme(), {});
+    QCOMPARE(whole.curves.size(), 1u);
+    QCOMPARE(whole.curves[0].y.size(), 6u);
+    const MatrixD quantiles = MatrixD::Constant(5, 6, 3.0);
+    const auto banded = depthPlot({values, &quantiles, "s", "d"}, {}, points, lightTheme(),
+                                  {"all", "attention", "mlp", "95 % of rows", false});
+    QCOMPARE(banded.curves[1].low, (std::vector<double>{3, 3, 3}));
+    QCOMPARE(banded.curves[1].bandName, std::string("95 % of rows"));
+
+    const VectorD tooMany = ramp(7), none;
+    const MatrixD narrow = MatrixD::Zero(5, 5);
+    const auto draw = [&](const DepthCurve& wrong, const std::vector<CurveNull>& of) {
+        return [&, of] { depthPlot(wrong, of, points, lightTheme(), {}); };
+    };
+    QVERIFY(refused(ErrorCode::Mismatch, draw({tooMany, nullptr, "s", "d"}, {})));
+    QVERIFY(refused(ErrorCode::Mismatch, draw({none, nullptr, "s", "d"}, {})));
+    QVERIFY(refused(ErrorCode::Mismatch, draw({values, &narrow, "s", "d"}, {})));
+    QVERIFY(refused(ErrorCode::Mismatch,
+                    draw({values, nullptr, "s", "d"}, {nullOf("sign_flip", "s", "d", ramp(5))})));
+}
+
+void TestFigureCurves::nullsHaveTheirColours() {
+    for (const Theme& theme : {lightTheme(), darkTheme()}) {
+        std::vector<Color> colors{theme.series[0], theme.series[1], theme.foreground};
+        for (const char* null :
+             {"depth_shuffle", "increment_shuffle", "sign_flip", "gaussian_walk", "row_shuffle"}) {
+            const Color color = nullColor(theme, null);
+            QVERIFY2(std::find(colors.begin(), colors.end(), color) == colors.end(), null);
+            colors.push_back(color);
+        }
+        QVERIFY(nullColor(theme, "another") == theme.null);
+    }
+}
+
+void TestFigureCurves::nullsAreExplained() {
+    QCOMPARE(nullNote({}), std::string());
+    const auto a = nullOf("a", "s", "d", ramp(3), 200), b = nullOf("b", "s", "d", ramp(3), 5);
+    QCOMPARE(nullNote({a}), std::string("Nulls: mean of 200 repeats and the band that holds 95 % of them."));
+    QVERIFY(contains(nullNote({a, b}), "5 to 200 repeats"));
+    QVERIFY(contains(nullNote({b}), "5 repeats, which are too few for a band"));
+    QCOMPARE(joinNotes({"", "One.", "", "Two."}), std::string("One. Two."));
+}
+
+void TestFigureCurves::fisherScaleSaysCorrelations() {
+    CurvePlot plot;
+    Curve curve;
+    curve.x = {0, 1, 2};
+    curve.y = {0.0, 0.99, 1.0};  // 1 is at infinity, and drawn at 0.999999
+    plot.curves.push_back(curve);
+    useFisherScale(plot);
+    QCOMPARE(plot.curves[0].y[0], 0.0);
+    QVERIFY(std::abs(plot.curves[0].y[1] - 0.5 * std::log(1.99 / 0.01)) < 1e-12);
+    QVERIFY(std::isfinite(plot.curves[0].y[2]) && plot.y.high > plot.curves[0].y[2]);
+    QVERIFY(plot.y.named);
+    bool saysIt = false;
+    double last = -INFINITY;
+    for (const auto& tick : plot.y.ticks) {
+        QVERIFY(tick.value > last);
+        last = tick.value;
+        QVERIFY(std::abs(std::tanh(tick.value) - std::stod(tick.label)) < 1e-9);
+        saysIt |= tick.label == "0.99";
+    }
+    QVERIFY(saysIt);
+}
+
+void TestFigureCurves::densityBesideItsNulls() {
+    DensityResult r;
+    r.trevesRolls = ramp(pointCount, 0.3, 0.05);
+    r.participationRatio = ramp(pointCount, 1);
+    const auto figure = densityCurvesFigure(
+        r, {nullOf("sign_flip", "density", "treves_rolls", ramp(pointCount, 0.5, 0))}, points, lightTheme());
+    QCOMPARE(figure.panels.size(), 2u);
+    const auto& plot = curvesIn(figure, 0);
+    QCOMPARE(plot.curves.size(), 2u);
+    QCOMPARE(plot.curves[0].x.front(), 0.0);  // of points, not of steps
+    QCOMPARE(plot.curves[1].low.front(), 0.25);
+    QCOMPARE(namesIn(plot), (std::vector<std::string>{"observed", "sign flip"}));
+    QCOMPARE(curvesIn(figure, 1).curves.size(), 1u);
+    QVERIFY(namesIn(curvesIn(figure, 1)).empty());
+    QVERIFY(contains(figure.note, "200 repeats"));
+}
+
+void TestFigureCurves::correlationOfBlocks() {
+    CorrelationResult r;
+    r.mean = ramp(pointCount - 1, 0.9, 0.01);
+    r.blockInside = VectorD::Constant(layers, 0.95);
+    r.blockAcross = VectorD::Constant(layers - 1, 0.85);
+    r.blockAcross[0] = std::nan("");
+    r.matrix = MatrixD::Constant(pointCount, pointCount, 0.5);
+    r.matrix(1, 4) = 0.25;
+    const auto figure = correlationFigure(
+        r, {nullOf("row_shuffle", "correlation", "mean", ramp(pointCount - 1, 0.1, 0.01))}, points, {});
+    QCOMPARE(figure.panels.size(), 2u);
+    QCOMPARE(figure.columns, 2);
+    const auto& matrix = std::get<HeatmapPlot>(figure.panels[0].plot);
+    QCOMPARE(matrix.values(1, 4), 0.25f);
+    QCOMPARE(matrix.colorScale.low, 0.0);
+    QCOMPARE(matrix.colorScale.high, 1.0);
+    QVERIFY(matrix.colorScale.map == ColorMap::Viridis && !matrix.colorScale.clipsLow);
+    const auto& steps = curvesIn(figure, 1);
+    QCOMPARE(steps.curves.size(), 4u);
+    QVERIFY(std::abs(steps.curves[0].y[0] - std::atanh(0.9)) < 1e-12);
+    QCOMPARE(namesIn(steps), (std::vector<std::string>{"inside blocks (attention): mean 0.950",
+                                                       "across blocks (MLP): mean 0.850", "row shuffle"}));
+    QVERIFY(steps.curves[2].color == nullColor(lightTheme(), "row_shuffle"));
+    r.matrix = {};
+    QCOMPARE(correlationFigure(r, {}, points, {}).panels.size(), 1u);
+    r.mean = ramp(pointCount);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { correlationFigure(r, {}, points, {}); }));
+}
+
+void TestFigureCurves::correlationBelowZero() {
+    CorrelationResult r;
+    r.mean = VectorD::Constant(pointCount - 1, 0.5);
+    r.matrix = MatrixD::Constant(pointCount, pointCount, -0.05);
+    const auto scaleOf = [&] {
+        return std::get<HeatmapPlot>(correlationFigure(r, {}, points, {}).panels[0].plot).colorScale;
+    };
+    QVERIFY(scaleOf().map == ColorMap::Viridis && scaleOf().clipsLow);  // noise about 0, and said
+    r.matrix(0, 3) = -0.6;
+    QVERIFY(scaleOf().map == ColorMap::Vik && !scaleOf().clipsLow);
+    QCOMPARE(scaleOf().low, -1.0);
+}
+
+void TestFigureCurves::motionInItsUnits() {
+    const auto r = motionOf(pointCount);
+    const std::vector nulls{nullOf("sign_flip", "motion", "speed", ramp(pointCount - 1, 3, 0))};
+    const auto figure = motionFigure(r, nulls, points, Scaling::Raw, lightTheme());
+    QCOMPARE(figure.panels.size(), 6u);
+    QCOMPARE(figure.columns, 3);
+    const std::vector<std::string> titles{"Cosine with the next state", "Step (residual units)",
+                                          "Step / norm before it",      "Change (residual units)",
+                                          "Between steps (degrees)",    "Norm (residual units)"};
+    for (std::size_t i = 0; i < titles.size(); ++i) QCOMPARE(curvesIn(figure, i).y.title, titles[i]);
+    const auto& speed = curvesIn(figure, 1);
+    QCOMPARE(speed.curves.size(), 4u);
+    QCOMPARE(speed.curves[0].y.front(), 3.0);
+    QVERIFY(std::abs(speed.curves[0].low.front() - 2.996) < 1e-12);  // the quantile at 2.5 %
+    QVERIFY(std::abs(speed.curves[0].high.front() - 3.004) < 1e-12);
+    QVERIFY(curvesIn(figure, 2).y.logarithmic);
+    // A turn stands at the point between its steps, and there is a line at 0 where 0 is to be seen.
+    QCOMPARE(curvesIn(figure, 4).curves[0].x.front(), 1.0);
+    QCOMPARE(curvesIn(figure, 3).curves[0].y, (std::vector<double>{0, 0}));
+    QCOMPARE(curvesIn(figure, 5).curves.size(), 1u);
+    QCOMPARE(curvesIn(figure, 5).curves[0].x.front(), 0.0);
+    for (std::size_t i = 1; i < 6; ++i) QVERIFY(namesIn(curvesIn(figure, i)).empty());
+    const auto scaled = motionFigure(r, {}, points, Scaling::Rms, lightTheme());
+    QCOMPARE(curvesIn(scaled, 5).y.title, std::string("Norm (units of the RMS)"));
+    QVERIFY(refused(ErrorCode::Mismatch,
+                    [&] { motionFigure(motionOf(5), {}, points, Scaling::Raw, lightTheme()); }));
+}
+
+void TestFigureCurves::motionOfTwoPoints() {
+    const auto figure =
+        motionFigure(motionOf(2), {}, {{0, Site::AttnIn}, {0, Site::MlpIn}}, Scaling::Raw, lightTheme());
+    QCOMPARE(figure.panels.size(), 4u);              // no acceleration and no turn
+    QVERIFY(curvesIn(figure, 0).curves[0].markers);  // a single step is no line
+}
+
+void TestFigureCurves::informationAndItsMap() {
+    MutualInformationResult r;
+    r.mi = MatrixD::Zero(pointCount - 1, 4);
+    r.mi.col(0).setConstant(3);
+    r.mi.col(1).setConstant(std::nan(""));
+    r.mi.col(2).setConstant(1);
+    r.mi.col(3).setConstant(2);
+    r.mi(5, 3) = std::nan("");
+    r.mean = ramp(pointCount - 1, 2, 0.1);
+    r.meanGaussian = ramp(pointCount - 1, 1, 0.1);
+    r.meanExcess = ramp(pointCount - 1, -0.5, 0.2);
+    const auto figure = mutualInformationFigure(r, {}, points, {});
+    QCOMPARE(figure.panels.size(), 4u);
+    for (std::size_t i = 0; i < 3; ++i)
+        QCOMPARE(curvesIn(figure, i).y.title, std::string("Mean over units (nats)"));
+    QCOMPARE(curvesIn(figure, 2).curves.size(), 3u);  // with the line at 0
+    const auto& map = std::get<HeatmapPlot>(figure.panels[3].plot);
+    QCOMPARE(map.values.rows(), 4);
+    QCOMPARE(map.values.cols(), pointCount - 1);
+    QVERIFY(std::isnan(map.values(0, 0)));  // undefined below all others
+    QCOMPARE(map.values(1, 0), 1.0f);
+    QCOMPARE(map.values(2, 0), 2.0f);
+    QVERIFY(std::isnan(map.values(2, 5)));
+    QCOMPARE(map.values(3, 0), 3.0f);
+    QCOMPARE(map.colorScale.high, 3.0);
+    QCOMPARE(map.colorScale.title, std::string("Mutual information (nats)"));
+    // The first cell, of the step from point 0 to point 1, lies between their ticks.
+    QCOMPARE(map.x.ticks[0].value, -0.5);
+    QCOMPARE(map.x.ticks[1].value, 0.5);
+    QCOMPARE(map.x.high, static_cast<double>(pointCount) - 1.5);
+    r.meanExcess = ramp(3);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { mutualInformationFigure(r, {}, points, {}); }));
+}
+
+void TestFigureCurves::rotationOfRowsAndUnits() {
+    const auto r = rotationOf();
+    const std::vector nulls{nullOf("sign_flip", "rotation", "turning", VectorD::Constant(5, -2)),
+                            nullOf("sign_flip", "rotation", "mean_path_turning", VectorD::Constant(5, 7))};
+    const auto figure = rotationFigure(r, nulls, lightTheme());
+    QCOMPARE(figure.panels.size(), 6u);
+    const auto& histogram = curvesIn(figure, 0);
+    // Outline, band and mean of the null, mean of the observed.
+    QCOMPARE(histogram.curves.size(), 4u);
+    const auto& outline = histogram.curves[0];
+    double area = 0;
+    const double width = 2 * r.turningHistogram.halfWidth / 64;
+    for (std::size_t i = 0; i + 1 < outline.x.size(); ++i)
+        area += (outline.x[i + 1] - outline.x[i]) * outline.y[i] / width;
+    QVERIFY(std::abs(area - 100) < 1e-9);  // % of all paths
+    QCOMPARE(histogram.curves[1].x, (std::vector<double>{-2.25, -1.5}));
+    QCOMPARE(histogram.curves[2].x, (std::vector<double>{-2, -2}));
+    QCOMPARE(histogram.curves[3].x, (std::vector<double>{-1, -1}));  // of -3, -2, -1, 0, 1
+    QVERIFY(histogram.x.low < -4 && histogram.x.high > 3.8);
+    const auto& sorted = curvesIn(figure, 4);
+    QCOMPARE(sorted.curves.size(), 2u);
+    QCOMPARE(sorted.curves.back().y, (std::vector<double>{-3, -2, -1, 0}));  // the unit at rest left out
+    QCOMPARE(sorted.curves[0].high, (std::vector<double>{7.5, 7.5, 7.5, 7.5}));
+    QCOMPARE(namesIn(curvesIn(figure, 3)), (std::vector<std::string>{"sign flip", "observed"}));
+    QVERIFY(refused(ErrorCode::Mismatch, [&] {
+        rotationFigure(r, {nullOf("sign_flip", "rotation", "turning", ramp(4))}, lightTheme());
+    }));
+    // With nothing that turns there is nothing to draw, and no harm.
+    RotationResult still = r;
+    still.turningHistogram = {};
+    still.turning.setConstant(std::nan(""));
+    still.meanPathTurning.setConstant(std::nan(""));
+    const auto empty = rotationFigure(still, {}, lightTheme());
+    QVERIFY(curvesIn(empty, 0).x.low < curvesIn(empty, 0).x.high);
+}
+
+void TestFigureCurves::orbitsAreThePaths() {
+    const auto r = rotationOf();
+    OrbitOptions options;
+    options.units = {UnitIndex(2), UnitIndex(0)};
+    options.rows = {RowIndex(40), RowIndex(0)};
+    const auto figure = orbitFigure(r, {}, points, Scaling::Raw, options);
+    QCOMPARE(figure.panels.size(), 4u);
+    QCOMPARE(figure.panels[0].title, std::string("Unit 2: \u2212"
+                                                 "1.0"));
+    QCOMPARE(figure.panels[1].title, std::string("Unit 2, 2 rows"));
+    const auto& mean = curvesIn(figure, 0);
+    QCOMPARE(mean.x.title, std::string("Activation (residual units)"));
+    QCOMPARE(mean.y.title, std::string("Gradient (per point)"));
+    const auto& path = mean.curves[0];
+    QCOMPARE(path.x.size(), static_cast<std::size_t>(pointCount));
+    const auto at = [&](Eigen::Index p) { return r.meanPath(p, 2); };
+    for (Eigen::Index p = 0; p < pointCount; ++p) {
+        const auto i = static_cast<std::size_t>(p);
+        QCOMPARE(path.x[i], at(p));
+        QCOMPARE(path.values[i], static_cast<double>(p));
+        const double gradient = p == 0                ? at(1) - at(0)
+                                : p == pointCount - 1 ? at(p) - at(p - 1)
+                                                      : (at(p + 1) - at(p - 1)) / 2;
+        QVERIFY(std::abs(path.y[i] - gradient) < 1e-15);
+        QVERIFY(path.x[i] > mean.x.low && path.x[i] < mean.x.high);
+        QVERIFY(path.y[i] > mean.y.low && path.y[i] < mean.y.high);
+    }
+    // The fixed point is the centroid of what is drawn.
+    const auto centre = [](const std::vector<double>& v) {
+        double sum = 0;
+        for (const double x : v) sum += x;
+        return sum / static_cast<double>(v.size());
+    };
+    QVERIFY(std::abs(mean.curves[1].x.front() - centre(path.x)) < 1e-12);
+    QVERIFY(std::abs(mean.curves[1].y.front() - centre(path.y)) < 1e-12);
+    // Two rows in one curve, with a gap, in the order asked for.
+    const auto& rows = curvesIn(figure, 1).curves[0];
+    QCOMPARE(rows.x.size(), static_cast<std::size_t>(2 * pointCount + 1));
+    QVERIFY(std::isnan(rows.y[static_cast<std::size_t>(pointCount)]));
+    QCOMPARE(rows.x[0], static_cast<double>(r.examplePaths.at(1, 0)[2]));
+    QCOMPARE(rows.x.back(), static_cast<double>(r.examplePaths.at(0, pointCount - 1)[2]));
+    QVERIFY(figure.colorScale.has_value());
+    QCOMPARE(figure.colorScale->high, static_cast<double>(pointCount - 1));
+    QCOMPARE(figure.colorScale->ticks.back().label, std::string("final"));
+    QVERIFY(contains(figure.note, "rows 40, 0"));
+}
+
+void TestFigureCurves::orbitsOfTheUnitsUnlikeTheNull() {
+    const auto r = rotationOf();  // turning -3, -2, -1, 0
+    VectorD expected(5);
+    expected << -3, -9, -1.5, 4, 0;
+    const std::vector nulls{nullOf("depth_shuffle", "rotation", "mean_path_turning", ramp(5)),
+                            nullOf("sign_flip", "rotation", "mean_path_turning", expected)};
+    const auto units = [&](const std::vector<CurveNull>& of, std::size_t count) {
+        std::vector<std::int64_t> found;
+        for (const auto unit : mostUnlikeNull(r, of, count)) found.push_back(unit.value());
+        return found;
+    };
+    QCOMPARE(units(nulls, 2), (std::vector<std::int64_t>{1, 3}));  // 7 and 4 off
+    QCOMPARE(units(nulls, 9), (std::vector<std::int64_t>{1, 3, 2, 0}));
+    QCOMPARE(units({nulls[0]}, 1), (std::vector<std::int64_t>{0}));  // all 3 off: the first
+    QCOMPARE(units({}, 4).size(), 4u);
+    const auto figure = orbitFigure(r, nulls, points, Scaling::Rms, {});
+    QCOMPARE(figure.panels.size(), 8u);
+    QCOMPARE(figure.panels[0].title, std::string("Unit 1: \u2212"
+                                                 "2.0 (null \u2212"
+                                                 "9.0)"));
+    QVERIFY(figure.panels[1].title.starts_with("Unit 1, row 0: "));
+    QVERIFY(contains(figure.note, "sign flip"));
+    QCOMPARE(curvesIn(figure, 0).x.title, std::string("Activation (units of the RMS)"));
+}
+
+void TestFigureCurves::orbitsRefuseWhatIsNotThere() {
+    const auto r = rotationOf();
+    const auto draw = [&](std::vector<UnitIndex> units, std::vector<RowIndex> rows) {
+        return [&r, units, rows] {
+            orbitFigure(r, {}, points, Scaling::Raw, {lightTheme(), units, rows, ColorMap::Viridis});
+        };
+    };
+    QVERIFY(refused(ErrorCode::InvalidArgument, draw({UnitIndex(5)}, {})));
+    QVERIFY(refused(ErrorCode::InvalidArgument, draw({UnitIndex(-1)}, {})));
+    QVERIFY(refused(ErrorCode::InvalidArgument, draw({}, {RowIndex(1)})));
+    // A unit at rest can be looked at.
+    const auto still = orbitFigure(r, {}, points, Scaling::Raw, {lightTheme(), {UnitIndex(4)}, {}, {}});
+    QCOMPARE(still.panels[0].title, std::string("Unit 4: at rest"));
+    QVERIFY(refused(ErrorCode::Mismatch,
+                    [&] { orbitFigure(r, {}, residualPoints(2, false), Scaling::Raw, {}); }));
+    RotationResult none = r;
+    none.meanPath = {};
+    QVERIFY(refused(ErrorCode::NotFound, [&] { orbitFigure(none, {}, points, Scaling::Raw, {}); }));
+}
+
+QTEST_APPLESS_MAIN(TestFigureCurves)
+#include "test_figure_curves.moc"
