@@ -14,6 +14,8 @@
 #include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "core/capture/capture.h"
+#include "core/dynamics/lens.h"
+#include "core/session/attach_model.h"
 #include "core/session/curves_file.h"
 #include "core/session/results_file.h"
 #include "core/trace/trace_reader.h"
@@ -43,6 +45,7 @@ struct Options {
     int epochs = AutoencoderOptions{}.epochs;
     std::string autoencoder;
     ModelOption model;
+    int top = LensOptions{}.top;
 };
 
 constexpr const char* untrained = "untrained";
@@ -63,6 +66,7 @@ struct Plan {
     bool sweeps = false;  ///< it names a statistic
     std::optional<AutoencoderOptions> autoencoder;
     bool untrained = false;  ///< also beside networks that were not trained
+    std::optional<LensOptions> lens;
 };
 
 /// Also says of each statistic how it will be made.
@@ -77,7 +81,7 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
     const auto statistics = words(options.statistics);
     if (statistics.empty()) throw Error(ErrorCode::InvalidArgument, "--stat names no statistic");
     for (const auto& name : statistics) {
-        plan.sweeps |= name != "autoencoder";
+        plan.sweeps |= name != "autoencoder" && name != "lens";
         if (name == "density") {
             analysis.density.emplace().epsilon = options.epsilon;
             with("density", {{"eps", options.epsilon}});
@@ -113,10 +117,19 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
                                      {"train_share", autoencoder.trainShare}});
             else
                 with("autoencoder", {{"autoencoder", options.autoencoder}});
+        } else if (name == "lens") {
+            auto& lens = plan.lens.emplace();
+            lens.top = options.top;
+            lens.threads = common.threads;
+            lens.memoryBytes = analysis.memoryBytes;
+            if (options.model.name.empty())
+                throw Error(ErrorCode::InvalidArgument,
+                            "the lens needs the model of the trace; name it with --model");
+            with("lens", {{"top", options.top}, {"model", options.model.name}});
         } else {
             throw Error(ErrorCode::Unsupported,
                         fmt::format("statistic '{}' is not built; there are density, correlation, motion, "
-                                    "mutual_information, rotation, pca, autoencoder",
+                                    "mutual_information, rotation, pca, autoencoder, lens",
                                     name),
                         name);
         }
@@ -158,8 +171,9 @@ void refuseIdle(const CLI::App& command, const Plan& plan) {
     refuse("--per-row", analysis.rotation.has_value(), "rotation");
     refuse("--components", analysis.pca.has_value(), "pca");
     refuse("--epochs", plan.autoencoder.has_value(), "autoencoder");
+    refuse("--top", plan.lens.has_value(), "lens");
     refuse("--autoencoder", plan.autoencoder.has_value(), "autoencoder");
-    refuse("--model", plan.untrained, "the null untrained");
+    refuse("--model", plan.untrained || plan.lens, "lens or the null untrained");
     if (command.count("--repeats") > 0 && analysis.nulls.empty() && !plan.untrained)
         throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
 }
@@ -267,6 +281,16 @@ void writeCurves(const std::filesystem::path& path, const Results& results, IfEx
     writeFile(path, path.extension() == ".json" ? curvesJson(results) : curvesCsv(results), ifExists);
 }
 
+LensResult makeLens(const Options& options, const LensOptions& how, const TraceView& view, Common& common,
+                    Progress& progress) {
+    Progress loading = progress.part(0, 0.1), running = progress.part(0.1, 1);
+    const OpenModel open = openModel(options.model, common, loading);
+    const std::string remark =
+        checkAttachment(view.trace->info(), open.model->identity(), open.model->points(), options.model.name);
+    if (!remark.empty()) common.console.warn(remark);
+    return lens(*open.model, view, how, running);
+}
+
 int run(const Options& options, const CLI::App& command, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     if (!options.add) options.out.refuseEarly();
@@ -287,8 +311,11 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                                ? ResultsWriter::add(options.out.path, source)
                                : ResultsWriter::create(options.out.path, source, options.out.ifExists());
     Progress progress = common.console.progress();
-    Progress sweeping = progress.part(0, plan.autoencoder ? 0.2 : 1),
-             training = progress.part(plan.sweeps ? 0.2 : 0, 1);
+    // Of equal length, for want of anything better.
+    const double parts = (plan.sweeps ? 1 : 0) + (plan.autoencoder ? 1 : 0) + (plan.lens ? 1 : 0);
+    const double swept = plan.sweeps ? 1 / parts : 0, looked = swept + (plan.lens ? 1 / parts : 0);
+    Progress sweeping = progress.part(0, swept), looking = progress.part(swept, looked),
+             training = progress.part(looked, 1);
     Analysis analysis;
     if (plan.sweeps) analysis = analyze(view, asked, sweeping);
     if (plan.untrained) {
@@ -298,6 +325,14 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     }
     const bool force = options.out.force;
     writer.write(analysis.observed, analysis.nulls, record, force);
+    std::optional<LensResult> lens;
+    if (plan.lens) {
+        lens = makeLens(options, *plan.lens, view, common, looking);
+        StatisticRecord whole = record;  // whatever the others look at
+        whole.scaling = Scaling::Raw;
+        whole.maskedUnits.clear();
+        writer.write(*lens, whole, force);
+    }
     bool stopped = false;
     if (plan.autoencoder) {
         auto& autoencoder = analysis.observed.autoencoder;
@@ -313,13 +348,22 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         writeCurves(path, readResults(options.out.path), options.out.ifExists());
 
     summarize(analysis, common.console);
+    if (lens) {
+        const auto ends = [](const VectorD& v) {
+            return fmt::format("{:.4g} to {:.4g}", v[0], v[v.size() - 1]);
+        };
+        common.console.say("lens/mean_entropy: " + ends(lens->meanEntropy));
+        if (lens->meanKlToFinal.size() > 0)
+            common.console.say("lens/mean_kl_to_final: " + ends(lens->meanKlToFinal));
+    }
     if (const auto& a = analysis.observed.autoencoder; a && a->bestEpoch > 0)
         common.console.say(fmt::format("autoencoder: best epoch {} of {}, validation loss {:.4g}",
                                        a->bestEpoch, a->loss.rows(), a->loss(a->bestEpoch - 1, 1)));
     if (stopped)
         common.console.warn(fmt::format("interrupted: {} holds the best autoencoder so far, of {} epochs",
                                         options.out.path, analysis.observed.autoencoder->loss.rows()));
-    const std::int64_t excluded = excludedRows(analysis.observed);
+    const std::int64_t excluded =
+        plan.sweeps || plan.autoencoder ? excludedRows(analysis.observed) : lens->excludedRows;
     if (excluded > 0)
         common.console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
                                         excluded, view.rowCount()));
@@ -339,7 +383,7 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     command
         ->add_option(
             "--stat", options->statistics,
-            "comma list: density, correlation, motion, mutual_information, rotation, pca, autoencoder")
+            "comma list: density, correlation, motion, mutual_information, rotation, pca, autoencoder, lens")
         ->required();
     options->out.addTo(*command, "the results (HDF5)");
     command->add_flag("--add", options->add, "add to results of the same trace");
@@ -368,6 +412,9 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"ksg", "bins"}));
     command->add_flag("--per-row", options->perRow,
                       "keep the turning number of each row and unit (rotation)");
+    options->model.addTo(*command);
+    command->get_option("--model")->required(false);
+    command->add_option("--top", options->top, "likeliest tokens kept (lens)")->check(CLI::Range(1, 1000));
     command->add_option("--epochs", options->epochs, "at most, of training (autoencoder)")
         ->check(CLI::Range(1, 1000000));
     command

@@ -150,6 +150,7 @@ public:
 
     ForwardResult forward(const ForwardRequest& request, Progress& progress) const override;
     MatrixF logits(std::span<const std::int32_t> ids, Progress& progress) const override;
+    MatrixF unembed(const MatrixF& states, Progress& progress) const override;
     std::vector<std::int32_t> greedy(std::span<const std::int32_t> ids, int count, bool useCache,
                                      Progress& progress) const override;
     std::shared_ptr<const PromptContext> prepare(std::span<const std::int32_t> ids,
@@ -371,6 +372,23 @@ MatrixF TorchModel::logits(std::span<const std::int32_t> ids, Progress& progress
     request.states = false;
     request.logits = true;
     return forward(request, progress).logits;
+}
+
+MatrixF TorchModel::unembed(const MatrixF& states, Progress& progress) const {
+    if (states.cols() != config().dModel)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("states of width {} are given, and those of the model have {}", states.cols(),
+                                config().dModel));
+    return translated("unembedding states", [&] {
+        MatrixF logits(states.rows(), config().vocabulary);
+        if (states.rows() == 0) return logits;
+        const Call call(threadsFor(states.rows()));
+        // Only read: libtorch has no view of memory that may not be written.
+        const at::Tensor given =
+            at::from_blob(const_cast<float*>(states.data()), {states.rows(), states.cols()}, at::kFloat);
+        m_stack.unembed(given.to(m_stack.device(), m_stack.dtype()), logits.data(), progress);
+        return logits;
+    });
 }
 
 std::vector<std::int32_t> TorchModel::greedy(std::span<const std::int32_t> ids, int count, bool useCache,

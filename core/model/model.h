@@ -83,6 +83,10 @@ public:
     /// Logits of every position, [token, vocabulary].
     virtual MatrixF logits(std::span<const std::int32_t> ids, Progress& progress) const = 0;
 
+    /// Final norm and unembedding of any states [state, unit], as if they were at the final point: logits
+    /// [state, vocabulary]. Throws Error(InvalidArgument) for another width.
+    virtual MatrixF unembed(const MatrixF& states, Progress& progress) const = 0;
+
     /// The `count` tokens that argmax decoding appends; `useCache` false runs the whole sequence
     /// anew for each (to test the cache against).
     virtual std::vector<std::int32_t> greedy(std::span<const std::int32_t> ids, int count, bool useCache,

@@ -59,6 +59,9 @@ public:
         counts("example_rows", rows, static_cast<std::int64_t>(rows.size()));
         m_file.write<float>(path("example_paths"), paths.data, {paths.n0, paths.n1, paths.n2});
     }
+    void ids(const char* name, const Array3<std::int32_t>& values, const Sizes&) {
+        m_file.write<std::int32_t>(path(name), values.data, {values.n0, values.n1, values.n2});
+    }
     void histogram(const std::string& name, const Histogram& histogram) {
         vector((name + "_histogram").c_str(), histogram.counts, 0);
         vector((name + "_edges").c_str(), histogram.edges(), 0);
@@ -150,6 +153,16 @@ public:
         paths.n1 = shape[1];
         paths.n2 = shape[2];
         paths.data = m_file.read<float>(path("example_paths"));
+    }
+    void ids(const char* name, Array3<std::int32_t>& values, const Sizes& sizes) {
+        const auto shape = m_file.info(path(name)).shape;
+        if (shape.size() != 3 || shape[0] != sizes.rows || shape[1] != sizes.points || shape[2] < 1)
+            refuseShape(name, shape);
+        values = {};
+        values.n0 = shape[0];
+        values.n1 = shape[1];
+        values.n2 = shape[2];
+        values.data = m_file.read<std::int32_t>(path(name));
     }
     void histogram(const std::string& name, Histogram& histogram) {
         VectorD edges;
@@ -328,6 +341,17 @@ void datasetsOfAutoencoder(Io& io, R& r, const Sizes& sizes) {
     io.flag("stopped", r.stopped);
     io.rows("train_rows", r.trainRows, sizes);
     io.rows("validation_rows", r.validationRows, sizes);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
+template <class Io, class R>
+void datasetsOfLens(Io& io, R& r, const Sizes& sizes) {
+    io.ids("top_ids", r.topIds, sizes);
+    io.scores("top_probabilities", r.topProbabilities, sizes, r.topIds.n2);
+    io.matrix("entropy", r.entropy, sizes.rows, sizes.points);
+    io.optional("kl_to_final", r.klToFinal, sizes.rows, sizes.points);
+    io.vector("mean_entropy", r.meanEntropy, sizes.points);
+    io.vector("mean_kl_to_final", r.meanKlToFinal, r.klToFinal.cols());
     io.attribute("excluded_rows", r.excludedRows);
 }
 
@@ -624,6 +648,14 @@ void ResultsWriter::write(const Statistics& statistics, const std::vector<CurveN
     });
 }
 
+void ResultsWriter::write(const LensResult& lens, const StatisticRecord& record, bool replace) {
+    Hdf5File& file = *m_state->file;
+    m_state->startGroup("/lens", replace);
+    GroupWriter writer(file, "/lens");
+    datasetsOfLens(writer, lens, sizesOf(m_state->source.info));
+    writeRecord(file, "/lens", m_state->source, record);
+}
+
 void ResultsWriter::commit() {
     m_state->file->close();
     m_state->file.reset();
@@ -644,6 +676,10 @@ Results readResults(const std::filesystem::path& path) {
     if (results.statistics.pca) results.statistics.pca->basis.scaling = results.scalings["pca"];
     if (results.statistics.autoencoder)
         results.statistics.autoencoder->model.scaling = results.scalings["autoencoder"];
+    if (file.exists("/lens")) {
+        GroupReader reader(file, "/lens");
+        datasetsOfLens(reader, results.lens.emplace(), sizesOf(results.source.info));
+    }
     results.nulls = readNulls(file, results.statistics);
     return results;
 }

@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/analysis/analyze.h"
 #include "core/base/output_file.h"
+#include "core/dynamics/lens.h"
 #include "core/trace/trace.h"
 
 namespace rheo {
@@ -49,6 +51,8 @@ public:
     /// `replace`.
     void write(const Statistics& statistics, const std::vector<CurveNull>& nulls,
                const StatisticRecord& record, bool replace);
+    /// The same of a lens, which is made with a model.
+    void write(const LensResult& lens, const StatisticRecord& record, bool replace);
     void commit();
 
 private:
@@ -63,6 +67,7 @@ struct Results {
     Statistics statistics;
     std::map<std::string, Scaling> scalings;  ///< of the states, by statistic
     std::vector<CurveNull> nulls;
+    std::optional<LensResult> lens = {};
 };
 
 /// Throws Error(NotFound, Format, Unsupported) naming file and dataset. Shapes are checked against each

@@ -1,0 +1,159 @@
+#include "core/dynamics/lens.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+
+namespace rheo {
+
+namespace {
+
+/// Where the trace has what the model says at last.
+std::optional<PointIndex> finalPoint(const TraceInfo& info) {
+    for (std::size_t p = 0; p < info.points.size(); ++p)
+        if (info.points[p].site == Site::Final) return PointIndex{static_cast<std::int64_t>(p)};
+    return std::nullopt;
+}
+
+/// ln of the sum of exponentials, in float64.
+double logSum(const float* logits, std::int64_t count) {
+    const double top = *std::max_element(logits, logits + count);
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) sum += std::exp(logits[i] - top);
+    return top + std::log(sum);
+}
+
+/// sum of e^(a - sumA) ((a - sumA) - (b - sumB)): KL of what `a` says from what `b` says.
+double divergence(const float* a, double sumA, const float* b, double sumB, std::int64_t count) {
+    double kl = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const double lnA = a[i] - sumA;
+        kl += std::exp(lnA) * (lnA - (b[i] - sumB));
+    }
+    return std::max(0.0, kl);  // below only by rounding
+}
+
+double entropyOf(const float* logits, double sum, std::int64_t count) {
+    double entropy = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const double ln = logits[i] - sum;
+        entropy -= std::exp(ln) * ln;
+    }
+    return std::max(0.0, entropy);
+}
+
+void topOf(const float* logits, double sum, std::int64_t count, std::int64_t k,
+           std::vector<std::int32_t>& order, std::int32_t* ids, float* probabilities) {
+    order.resize(static_cast<std::size_t>(count));
+    std::iota(order.begin(), order.end(), 0);
+    const auto likelier = [&](std::int32_t a, std::int32_t b) {
+        return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+    };
+    std::partial_sort(order.begin(), order.begin() + k, order.end(), likelier);
+    for (std::int64_t i = 0; i < k; ++i) {
+        ids[i] = order[static_cast<std::size_t>(i)];
+        probabilities[i] = static_cast<float>(std::exp(logits[ids[i]] - sum));
+    }
+}
+
+VectorD meanOverRows(const MatrixD& values, const std::vector<std::int64_t>& rows) {
+    VectorD sum = VectorD::Zero(values.cols());
+    for (const auto n : rows) sum += values.row(n).transpose();
+    return values.size() == 0 ? VectorD() : VectorD(sum / static_cast<double>(rows.size()));
+}
+
+}  // namespace
+
+LensResult lens(const Model& model, const TraceView& view, const LensOptions& options, Progress& progress) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    TraceView whole = view;
+    whole.scaling = Scaling::Raw;
+    whole.maskedUnits.clear();
+    checkView(whole);
+    const std::int64_t units = view.unitCount(), vocabulary = model.config().vocabulary;
+    if (units != model.config().dModel)
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("the states of the trace have {} units, and those of the model {}", units,
+                                model.config().dModel));
+    if (options.top < 1 || options.top > vocabulary)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("the {} likeliest tokens are asked for, of a vocabulary of {}", options.top,
+                                vocabulary));
+    // Read behind the points of the view, where it is not one of them.
+    const auto last = finalPoint(view.trace->info());
+    std::int64_t finalSlot = -1;
+    const std::int64_t rows = view.rowCount(), points = view.pointCount();
+    for (std::int64_t p = 0; last && p < points; ++p)
+        if (view.tracePoint(p) == last->value()) finalSlot = p;
+    const bool extra = last && finalSlot < 0;
+    if (extra) {
+        whole.points.clear();
+        for (std::int64_t p = 0; p < points; ++p) whole.points.push_back(view.tracePoint(p));
+        whole.points.push_back(last->value());  // no point is behind the final one
+        finalSlot = points;
+    }
+    const std::int64_t read = points + (extra ? 1 : 0);
+
+    progress.setStage("lens: looking for values that are not finite");
+    Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 1);
+    const UsableRows usable = usableRows(whole, scan);
+    const TraceView used = withRows(whole, usable.rows);
+    LensResult result;
+    result.excludedRows = usable.excluded;
+    result.topIds = Array3<std::int32_t>(rows, points, options.top);
+    std::fill(result.topIds.data.begin(), result.topIds.data.end(), -1);
+    result.topProbabilities = Array3F(rows, points, options.top);
+    std::fill(result.topProbabilities.data.begin(), result.topProbabilities.data.end(),
+              std::numeric_limits<float>::quiet_NaN());
+    result.entropy = MatrixD::Constant(rows, points, nan);
+    if (last) result.klToFinal = MatrixD::Constant(rows, points, nan);
+
+    progress.setStage("lens");
+    const auto perRow = static_cast<std::size_t>(read * (vocabulary + units)) * sizeof(float);
+    // No more at once than what the unembedding does within some seconds: reports come between blocks.
+    const std::int64_t block =
+        std::clamp<std::int64_t>(static_cast<std::int64_t>(options.memoryBytes / 2 / perRow), 1,
+                                 std::max<std::int64_t>(1, 1024 / read));
+    for (std::int64_t first = 0; first < used.rowCount(); first += block) {
+        work.check();
+        const std::int64_t count = std::min(block, used.rowCount() - first);
+        MatrixF states(count * read, units);
+        readView(used, first, count, states.data());
+        Progress silent(work.stopToken());
+        const MatrixF logits = model.unembed(states, silent);
+        VectorD sums(count * read);
+        parallelFor(sums.size(), 1, options.threads, work, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) sums[i] = logSum(logits.row(i).data(), vocabulary);
+        });
+        parallelFor(sums.size(), 1, options.threads, work, [&](std::int64_t begin, std::int64_t end) {
+            std::vector<std::int32_t> order;
+            for (std::int64_t i = begin; i < end; ++i) {
+                const std::int64_t n = i / read, p = i % read;
+                if (p >= points) continue;
+                const std::int64_t row = usable.rows[static_cast<std::size_t>(first + n)];
+                const float* of = logits.row(i).data();
+                const double sum = sums[i];
+                result.entropy(row, p) = entropyOf(of, sum, vocabulary);
+                topOf(of, sum, vocabulary, options.top, order, result.topIds.at(row, p),
+                      result.topProbabilities.at(row, p));
+                if (!last) continue;
+                const std::int64_t final = n * read + finalSlot;
+                result.klToFinal(row, p) =
+                    i == final ? 0 : divergence(logits.row(final).data(), sums[final], of, sum, vocabulary);
+            }
+        });
+        work.report(static_cast<double>(first + count), static_cast<double>(used.rowCount()));
+    }
+    result.meanEntropy = meanOverRows(result.entropy, usable.rows);
+    result.meanKlToFinal = meanOverRows(result.klToFinal, usable.rows);
+    return result;
+}
+
+}  // namespace rheo
