@@ -412,8 +412,6 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"ksg", "bins"}));
     command->add_flag("--per-row", options->perRow,
                       "keep the turning number of each row and unit (rotation)");
-    options->model.addTo(*command);
-    command->get_option("--model")->required(false);
     command->add_option("--top", options->top, "likeliest tokens kept (lens)")->check(CLI::Range(1, 1000));
     command->add_option("--epochs", options->epochs, "at most, of training (autoencoder)")
         ->check(CLI::Range(1, 1000000));

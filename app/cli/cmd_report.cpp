@@ -14,6 +14,7 @@
 #include "core/analysis/verdicts.h"
 #include "core/base/error.h"
 #include "core/dynamics/early_attractor.h"
+#include "core/dynamics/lens.h"
 #include "core/session/attach_model.h"
 #include "core/session/curves_file.h"
 #include "core/session/recipe_figure.h"
@@ -57,6 +58,7 @@ std::string captionOf(std::string_view view) {
          "What a unit's value tells of its value at the next point, and how much of that is not linear."},
         {"rotation", "Turns of units in the plane of their value and its gradient along depth."},
         {"orbits", "Single units in the plane of their value and its gradient along depth."},
+        {"lens", "What the final norm and the unembedding make of the state at each point."},
         {"latent", "The two numbers an autoencoder leaves of each state."},
         {"reconstruction",
          "How well states come back from two numbers, on samples that were not trained on."},
@@ -86,17 +88,29 @@ fs::path traceOf(const Options& options, const fs::path& out, Common& common,
     return trace;
 }
 
-EarlyAttractor pushesOf(const Options& options, const TraceView& view, const Common& common,
-                        Progress& progress) {
-    if (options.model.name.empty()) return {{}, "it needs a model; name it with --model"};
-    Progress loading = progress.part(0, 0.1), fitting = progress.part(0.1, 0.4),
-             pushing = progress.part(0.4, 1);
+/// What needs the network itself.
+struct ByModel {
+    EarlyAttractor pushes{{}, "it needs a model; name it with --model"};
+    std::optional<LensResult> lens;
+};
+
+ByModel runModel(const Options& options, const TraceView& view, Common& common, Progress& progress) {
+    ByModel found;
+    if (options.model.name.empty()) return found;
+    Progress loading = progress.part(0, 0.1), fitting = progress.part(0.1, 0.3),
+             pushing = progress.part(0.3, 0.6), looking = progress.part(0.6, 1);
     const OpenModel open = openModel(options.model, common, loading);
-    checkAttachment(view.trace->info(), open.model->identity(), open.model->points(), options.model.name);
+    const std::string remark =
+        checkAttachment(view.trace->info(), open.model->identity(), open.model->points(), options.model.name);
+    if (!remark.empty()) common.console.warn(remark);
     const PcaResult basis = pca(view, {3, false, common.threads, parseBytes(options.memory)}, fitting);
     EarlyAttractorOptions how;
     how.seed = common.seed;
-    return measureEarlyAttractor(*open.model, view, basis.basis, how, pushing);
+    found.pushes = measureEarlyAttractor(*open.model, view, basis.basis, how, pushing);
+    LensOptions whole;
+    whole.memoryBytes = parseBytes(options.memory);
+    found.lens = lens(*open.model, view, whole, looking);
+    return found;
 }
 
 std::vector<ReportFigure> drawAll(const Results& all, const fs::path& results) {
@@ -152,13 +166,13 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     Progress progress = common.console.progress();
     Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.8),
              fitting = progress.part(0.8, 0.98);
-    const EarlyAttractor pushes = pushesOf(options, view, common, pushing);
+    const ByModel byModel = runModel(options, view, common, pushing);
     VerdictOptions how = options.verdicts;
     how.refits = std::min(how.refits, how.repeats);
     how.seed = common.seed;
     how.threads = common.threads;
     how.memoryBytes = parseBytes(options.memory);
-    Verdicts verdicts = rheo::verdicts(view, how, pushes, judging);
+    Verdicts verdicts = rheo::verdicts(view, how, byModel.pushes, judging);
 
     AutoencoderOptions compressing;
     compressing.seed = common.seed;
@@ -172,6 +186,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     StatisticRecord record;
     record.seed = common.seed;
     writer.write(verdicts.analysis.observed, verdicts.analysis.nulls, record, false);
+    if (byModel.lens) writer.write(*byModel.lens, record, false);
     writer.commit();
     writeFile(out / "verdicts.json", verdictsJson(verdicts.list), ifExists);
     const Results stored = readResults(results);
