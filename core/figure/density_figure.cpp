@@ -144,6 +144,8 @@ DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
     plot.y = unitAxis(units, options.sorted);
     plot.colorScale.map = options.measure == DensityMeasure::Mean ? ColorMap::Vik : options.map;
     plot.colorScale.title = text(options.measure).title;
+    if (options.measure != DensityMeasure::ActiveFraction)
+        plot.colorScale.title += fmt::format(" ({})", unitName(options.scaling));
     setLimits(plot.colorScale, plot.values, options.measure, options.limit);
 
     result.figure.theme = options.theme;

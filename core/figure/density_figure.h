@@ -21,6 +21,7 @@ std::optional<DensityMeasure> parseDensityMeasure(std::string_view name);
 struct DensityOptions {
     Theme theme = lightTheme();
     DensityMeasure measure = DensityMeasure::Mean;
+    Scaling scaling = Scaling::Raw;         ///< of the states, for the title of the colour bar
     std::vector<std::int64_t> maskedUnits;  ///< left out of the analysis: drawn as missing
     bool sorted = true;                     ///< units by their mean at the last point, else as they are
     ColorMap map = ColorMap::Viridis;       ///< of measures that are never negative

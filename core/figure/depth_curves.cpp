@@ -85,6 +85,15 @@ std::string nullNote(const std::vector<CurveNull>& nulls) {
         hasBand(most->summary) ? " and the band that holds 95 % of them" : ", which are too few for a band");
 }
 
+std::string_view unitName(Scaling scaling) {
+    switch (scaling) {
+        case Scaling::Rms: return "units of the RMS";
+        case Scaling::FinalNorm: return "after the final norm";
+        case Scaling::Raw: break;
+    }
+    return "residual units";
+}
+
 std::string joinNotes(std::initializer_list<std::string> notes) {
     std::string joined;
     for (const auto& note : notes) {

@@ -62,6 +62,8 @@ std::string nullLabel(std::string_view null);
 bool hasBand(const NullSummary& summary);
 /// What the lines and bands of nulls mean, for the small print: "Nulls: ..."; empty where there are none.
 std::string nullNote(const std::vector<CurveNull>& nulls);
+/// What states are measured in, for the title of an axis: "residual units".
+std::string_view unitName(Scaling scaling);
 /// Sentences of the small print, those that are not empty.
 std::string joinNotes(std::initializer_list<std::string> notes);
 

@@ -118,8 +118,14 @@ std::vector<Tick> logTicks(double low, double high, int count) {
         for (int digit = 1; digit <= (every == 1 ? 9 : 1); ++digit) {
             const double value = digit * std::pow(10.0, exponent);
             if (value < low * (1 - slack) || value > high * (1 + slack)) continue;
-            const bool labelled = digit == 1 && (exponent - first) % every == 0;
-            ticks.push_back({std::clamp(value, low, high), labelled ? decadeLabel(exponent) : std::string()});
+            Tick tick{std::clamp(value, low, high), {}};
+            if (digit == 1 && (exponent - first) % every == 0) tick.label = decadeLabel(exponent);
+            // A power of ten or two alone do not say how long a decade is.
+            if ((digit == 2 || digit == 5) && last - first < 2) {
+                tick.label = formatNumber(value, 1);
+                tick.rank = 1;
+            }
+            ticks.push_back(std::move(tick));
         }
     }
     return ticks;

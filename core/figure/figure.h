@@ -152,7 +152,8 @@ struct Figure {
 /// a double can tell.
 std::vector<Tick> niceTicks(double low, double high, int count = 6);
 /// Ticks of a logarithmic axis inside [low, high], low > 0: powers of ten labelled, about `count` of
-/// them, their multiples unlabelled; within one decade as niceTicks.
+/// them, their multiples unlabelled (but 2 and 5 times, rank 1, where there are two decades or less); within
+/// one decade as niceTicks.
 std::vector<Tick> logTicks(double low, double high, int count = 6);
 /// A number as a person writes it, without superfluous digits: "0.25", "1.2e-5", "1,000".
 std::string formatNumber(double value, int significant = 3);

@@ -25,7 +25,7 @@ Figure motionFigure(const MotionResult& result, const std::vector<CurveNull>& nu
     const auto asItIs = [](CurvePlot&, const Theme&) {};
     const auto fisher = [](CurvePlot& plot, const Theme&) { useFisherScale(plot); };
     const auto logarithmic = [](CurvePlot& plot, const Theme&) { useLogScale(plot); };
-    const std::string unit = scaling == Scaling::Raw ? "residual units" : "units of the RMS";
+    const std::string_view unit = unitName(scaling);
     const std::array entries{
         Entry{result.cosine, "cosine", "Cosine", "Cosine with the next state", 1, 0.5, fisher},
         Entry{result.speed, "speed", "Speed", fmt::format("Step ({})", unit), 1, 0.5, asItIs},

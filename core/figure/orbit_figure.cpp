@@ -82,7 +82,7 @@ CurvePlot plotOf(Curve path, Scaling scaling) {
     setRange(plot.x, across);
     // Few labels side by side: the panels are small.
     plot.x.ticks = niceTicks(plot.x.low, plot.x.high, 4);
-    plot.x.title = scaling == Scaling::Raw ? "Activation (residual units)" : "Activation (units of the RMS)";
+    plot.x.title = fmt::format("Activation ({})", unitName(scaling));
     plot.y.title = "Gradient (per point)";
     plot.curves.push_back(std::move(path));
     setRange(plot.y, plot.curves);

@@ -208,17 +208,14 @@ Figure rotationFigure(const RotationResult& result, const std::vector<CurveNull>
     addHistogram(winding, result.windingHistogram);
     addHistogram(slope, result.logRadiusSlopeHistogram);
     // One legend for all of them.
-    figure.panels.push_back({"Turning of rows, each unit", sortedPlot(turning, its(turning), true, theme)});
+    figure.panels.push_back({"Turning of each unit", sortedPlot(turning, its(turning), true, theme)});
     for (const auto& measure : {meanTurning, meanWinding})
         figure.panels.push_back({measure.title, sortedPlot(measure, its(measure), false, theme)});
     figure.note = joinNotes(
-        {"Above: the paths of every row and unit; upright lines are means over units. Below: each unit. "
-         "Turns "
-         "are positive counterclockwise, seen with activation to the right and its gradient along depth up.",
+        {"Above: the paths of all rows and units, and means over units. Below: each unit. Turns are positive "
+         "counterclockwise: activation to the right, its gradient along depth up.",
          nullNote(nulls),
-         nulls.empty() ? ""
-                       : "Bands are those of single units, averaged over units above and over neighbours "
-                         "in order below."});
+         nulls.empty() ? "" : "Bands are of single units, averaged (below, over neighbours)."});
     return figure;
 }
 

@@ -89,6 +89,11 @@ const Result& require(const std::optional<Result>& result, const char* name, con
                 results.source.path);
 }
 
+Scaling scalingOf(const Results& results, const std::string& statistic) {
+    const auto found = results.scalings.find(statistic);
+    return found == results.scalings.end() ? Scaling::Raw : found->second;
+}
+
 std::vector<CurveNull> nullsOf(const Results& results, std::string_view statistic) {
     std::vector<CurveNull> nulls;
     for (const auto& null : results.nulls)
@@ -116,9 +121,10 @@ Figure explainedOf(const Results& results, const Recipe& recipe) {
 }
 
 Figure densityOf(const Results& results, const Recipe& recipe) {
-    return densityFigure(require(results.statistics.density, "density", results), results.source.info.points,
-                         densityOptions(recipe))
-        .figure;
+    const DensityResult& density = require(results.statistics.density, "density", results);
+    DensityOptions options = densityOptions(recipe);
+    options.scaling = scalingOf(results, "density");
+    return densityFigure(density, results.source.info.points, options).figure;
 }
 
 Figure sparsityOf(const Results& results, const Recipe& recipe) {
@@ -138,7 +144,7 @@ Figure motionOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
     const MotionResult& motion = require(results.statistics.motion, "motion", results);
     return motionFigure(motion, nullsOf(results, "motion"), results.source.info.points,
-                        results.scalings.at("motion"), themeNamed(recipe.theme));
+                        scalingOf(results, "motion"), themeNamed(recipe.theme));
 }
 
 Figure mutualInformationOf(const Results& results, const Recipe& recipe) {
@@ -164,7 +170,7 @@ Figure orbitsOf(const Results& results, const Recipe& recipe) {
     o.map = mapNamed(option<std::string>(options, "map", "viridis"));
     const RotationResult& rotation = require(results.statistics.rotation, "rotation", results);
     return orbitFigure(rotation, nullsOf(results, "rotation"), results.source.info.points,
-                       results.scalings.at("rotation"), o);
+                       scalingOf(results, "rotation"), o);
 }
 
 Figure latentOf(const Results& results, const Recipe& recipe) {

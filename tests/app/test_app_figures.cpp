@@ -158,7 +158,7 @@ void TestAppFigures::everyViewIsDrawn_data() {
                          << QStringList{"Component", "Explained variance (%)", "Depth (block)"};
     QTest::newRow("density") << 0 << 0 << 1
                              << QStringList{"Depth (block)", "Unit (sorted by mean at the last point)",
-                                            "Mean activation"};
+                                            "Mean activation (residual units)"};
     // Three measures with nulls, and the participation ratio, which has none.
     QTest::newRow("sparsity") << 3 * 3 + 1 << 3 * 2 << 0
                               << QStringList{"Density (1: all units alike)", "Sparsity (1: one unit alone)",

@@ -180,6 +180,11 @@ void TestFigureTicks::logTicksArePowersOfTen() {
     int labelled = 0;
     for (const auto& tick : many) labelled += tick.label.empty() ? 0 : 1;
     QVERIFY(labelled >= 4 && labelled <= 6);
+    // One power of ten does not say how long a decade is: 2 and 5 times are named where there is room.
+    QStringList between;
+    for (const auto& tick : logTicks(0.03, 0.35, 6))
+        if (!tick.label.empty()) between << QString("%1:%2").arg(tick.label.c_str()).arg(tick.rank);
+    QCOMPARE(between, (QStringList{"0.05:1", "0.1:0", "0.2:1"}));
     // Within a decade: round values.
     QCOMPARE(labels(logTicks(2, 6, 4)), (QStringList{"2", "3", "4", "5", "6"}));
 }
