@@ -185,47 +185,57 @@ Figure reconstructionOf(const Results& results, const Recipe& recipe) {
                                 themeNamed(recipe.theme));
 }
 
+Figure lensOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    const LensResult& l = require(results.lens, "lens", results);
+    return lensFigure({l.entropy, l.klToFinal, l.meanEntropy, l.meanKlToFinal, results.source.info.points},
+                      themeNamed(recipe.theme));
+}
+
 /// A view, where it comes from and whether it is there.
 struct ResultsView {
     FigureView view;
-    bool (*isIn)(const Statistics&);
+    bool (*isIn)(const Results&);
     Figure (*make)(const Results&, const Recipe&);
 };
 
 const std::array resultsViews{
-    ResultsView{{"trajectories", "Trajectories in PCA space", "pca"},
-                [](const Statistics& s) { return s.pca && s.pca->basis.components.rows() >= 3; },
-                trajectoriesOf},
+    ResultsView{
+        {"trajectories", "Trajectories in PCA space", "pca"},
+        [](const Results& r) { return r.statistics.pca && r.statistics.pca->basis.components.rows() >= 3; },
+        trajectoriesOf},
     ResultsView{{"pca", "Variance explained", "pca"},
-                [](const Statistics& s) { return s.pca.has_value(); },
+                [](const Results& r) { return r.statistics.pca.has_value(); },
                 explainedOf},
     ResultsView{{"density", "Density of units by depth", "density"},
-                [](const Statistics& s) { return s.density.has_value(); },
+                [](const Results& r) { return r.statistics.density.has_value(); },
                 densityOf},
     ResultsView{{"sparsity", "Density and sparsity by depth", "density"},
-                [](const Statistics& s) { return s.density.has_value(); },
+                [](const Results& r) { return r.statistics.density.has_value(); },
                 sparsityOf},
     ResultsView{{"correlation", "Correlation between points", "correlation", 190, 90},
-                [](const Statistics& s) { return s.correlation.has_value(); },
+                [](const Results& r) { return r.statistics.correlation.has_value(); },
                 correlationOf},
     ResultsView{{"motion", "Motion by depth", "motion", 190, 120},
-                [](const Statistics& s) { return s.motion.has_value(); },
+                [](const Results& r) { return r.statistics.motion.has_value(); },
                 motionOf},
     ResultsView{{"mutual_information", "Mutual information by depth", "mutual_information"},
-                [](const Statistics& s) { return s.mutualInformation.has_value(); },
+                [](const Results& r) { return r.statistics.mutualInformation.has_value(); },
                 mutualInformationOf},
     ResultsView{{"rotation", "Rotation of units", "rotation", 190, 120},
-                [](const Statistics& s) { return s.rotation.has_value(); },
+                [](const Results& r) { return r.statistics.rotation.has_value(); },
                 rotationOf},
-    ResultsView{{"orbits", "Orbits of units", "rotation", 190, 110},
-                [](const Statistics& s) { return s.rotation && s.rotation->meanPath.size() > 0; },
-                orbitsOf},
+    ResultsView{
+        {"orbits", "Orbits of units", "rotation", 190, 110},
+        [](const Results& r) { return r.statistics.rotation && r.statistics.rotation->meanPath.size() > 0; },
+        orbitsOf},
     ResultsView{{"latent", "Latent map of the autoencoder", "autoencoder"},
-                [](const Statistics& s) { return s.autoencoder.has_value(); },
+                [](const Results& r) { return r.statistics.autoencoder.has_value(); },
                 latentOf},
     ResultsView{{"reconstruction", "Reconstruction from two numbers", "autoencoder"},
-                [](const Statistics& s) { return s.autoencoder.has_value(); },
+                [](const Results& r) { return r.statistics.autoencoder.has_value(); },
                 reconstructionOf},
+    ResultsView{{"lens", "Logit lens", "lens"}, [](const Results& r) { return r.lens.has_value(); }, lensOf},
 };
 constexpr FigureView teleportView{"teleport", "Teleport", ""};
 
@@ -241,7 +251,7 @@ std::vector<FigureView> figureViews() {
 std::vector<FigureView> viewsOf(const Results& results) {
     std::vector<FigureView> there;
     for (const auto& entry : resultsViews)
-        if (entry.isIn(results.statistics)) there.push_back(entry.view);
+        if (entry.isIn(results)) there.push_back(entry.view);
     return there;
 }
 

@@ -10,6 +10,7 @@
 #include "core/figure/explained_figure.h"
 #include "core/figure/figure.h"
 #include "core/figure/latent_figure.h"
+#include "core/figure/lens_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "core/session/recipe.h"

@@ -53,6 +53,7 @@ private Q_SLOTS:
     void readBackAsComputed();
     void autoencoderIsStoredAndPutToATrace();
     void untrainedIsWhatItsOwnCaptureGives();
+    void lensIsStored();
     void threadsAndMemoryDoNotMatter();
     void damagedResultsAreRefused();
     void whatCannotBeIsRefused_data();
@@ -271,6 +272,39 @@ void TestAppAnalyze::untrainedIsWhatItsOwnCaptureGives() {
     QVERIFY(other.status == 1 && other.err.contains("points"));
 }
 
+void TestAppAnalyze::lensIsStored() {
+    QFile prompts(path("prompts.txt"));
+    QVERIFY(prompts.open(QIODevice::WriteOnly));
+    prompts.write("A fox met a crow.\nThe sun came up over the hills.\n");
+    prompts.close();
+    const QString model = RHEO_RESOURCES "/demo-model", made = path("demo.rheo.h5"), out = path("lens.h5");
+    auto ran = call({"capture", "--model", model, "--prompts", prompts.fileName(), "--out", made});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = call({"analyze", made, "--stat", "lens", "--model", model, "--top", "3", "--scaling", "rms",
+                "--out", out});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const Results results = readResults(out.toStdString());
+    QVERIFY(results.lens.has_value());
+    const LensResult& lens = *results.lens;
+    QCOMPARE(lens.topIds.n2, std::int64_t{3});
+    QCOMPARE(lens.topProbabilities.n0, std::int64_t{2});
+    const auto last = lens.entropy.cols() - 1;
+    QCOMPARE(lens.klToFinal(1, last), 0.0);
+    QVERIFY(lens.klToFinal(1, 0) > 0);
+    QVERIFY(lens.topProbabilities.at(0, last)[0] >= lens.topProbabilities.at(0, last)[2]);
+    QVERIFY(lens.topIds.at(0, last)[0] >= 0);
+    // Raw, whatever the other statistics look at.
+    QCOMPARE(Hdf5File::openForReading(out.toStdString()).textAttribute("/lens", "scaling").value_or(""),
+             std::string("raw"));
+    ran = call({"figure", out, "--view", "lens", "--out", path("lens.svg")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = call({"figure", "--recipe", path("lens.svg"), "--out", path("lens.pdf")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = call({"figure", out, "--view", "latent", "--out", path("latent.svg")});
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains("train one with"), qPrintable(ran.err));
+}
+
 void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
     const QStringList common{"analyze",   trace,
                              "--stat",    "correlation,motion,rotation,density",
@@ -331,6 +365,10 @@ void TestAppAnalyze::whatCannotBeIsRefused_data() {
     row("an idle estimator", {"--stat", "pca", "--mi", "bins"}, "--mi is about mutual_information");
     row("repeats of nothing", {"--stat", "pca", "--repeats", "9"}, "--null names none");
     row("final norm", {"--stat", "pca", "--scaling", "final_norm"}, "final_norm");
+    row("a lens without a model", {"--stat", "lens"}, "name it with --model");
+    row("an idle model", {"--stat", "pca", "--model", "x"}, "--model is about lens");
+    row("another model", {"--stat", "lens", "--model", RHEO_RESOURCES "/demo-model"},
+        "did not make this trace");
     row("idle epochs", {"--stat", "pca", "--epochs", "9"}, "--epochs is about autoencoder");
     row("surrogates of nothing", {"--stat", "autoencoder", "--null", "sign_flip"},
         "no statistic that is computed");

@@ -7,6 +7,7 @@
 #include "core/figure/density_figure.h"
 #include "core/figure/explained_figure.h"
 #include "core/figure/latent_figure.h"
+#include "core/figure/lens_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 
@@ -71,6 +72,7 @@ private Q_SLOTS:
     void explainedBesideItsNulls();
     void latentStatesByDepth();
     void reconstructionBesidePca();
+    void lensByDepth();
     void teleportMeasuresFromDistances();
     void tokensCanBeSeen();
 };
@@ -395,6 +397,24 @@ void TestFigureBuilders::reconstructionBesidePca() {
     QCOMPARE(reconstructionFigure(input, lightTheme()).panels.size(), std::size_t{1});
     input.r2 = vector({1});
     QVERIFY(refused(ErrorCode::Mismatch, [&] { reconstructionFigure(input, lightTheme()); }));
+}
+
+void TestFigureBuilders::lensByDepth() {
+    const std::vector<ResidualPoint> points{{0, Site::AttnIn}, {0, Site::MlpIn}, {1, Site::Final}};
+    MatrixD entropy(3, 3);
+    entropy << 1, 2, 3, 2, 3, 4, 3, 4, 5;
+    const VectorD mean = entropy.colwise().mean().transpose();
+    const MatrixD none;
+    const VectorD nothing;
+    const auto figure = lensFigure({entropy, entropy, mean, mean, points}, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t{2});
+    const auto& curve = std::get<CurvePlot>(figure.panels[1].plot).curves.front();
+    QCOMPARE(curve.y[1], 3.0);
+    QVERIFY(curve.low[1] < 2.1 && curve.high[1] > 3.9);
+    QCOMPARE(lensFigure({entropy, none, mean, nothing, points}, lightTheme()).panels.size(), std::size_t{1});
+    QVERIFY(refused(ErrorCode::Mismatch, [&] {
+        lensFigure({entropy, none, nothing, nothing, points}, lightTheme());
+    }));
 }
 
 void TestFigureBuilders::explainedBesideItsNulls() {
