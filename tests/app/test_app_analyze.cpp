@@ -302,7 +302,7 @@ void TestAppAnalyze::lensIsStored() {
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     ran = call({"figure", out, "--view", "latent", "--out", path("latent.svg")});
     QCOMPARE(ran.status, 1);
-    QVERIFY2(ran.err.contains("train one with"), qPrintable(ran.err));
+    QVERIFY2(ran.err.contains("hold no autoencoder"), qPrintable(ran.err));
 }
 
 void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
@@ -354,8 +354,8 @@ void TestAppAnalyze::whatCannotBeIsRefused_data() {
     };
     row("unknown statistic", {"--stat", "motion,horoscope"},
         "statistic 'horoscope' is not built; there are density");
-    row("unknown null", {"--stat", "motion", "--null", "untrained"},
-        "null 'untrained' is not built; there are depth_");
+    row("unknown null", {"--stat", "motion", "--null", "weather"},
+        "null 'weather' is not built; there are depth_");
     row("no statistic", {"--stat", ","}, "--stat names no statistic");
     row("one point", {"--stat", "motion", "--points", "final"},
         "motion needs at least 2 points, and there is 1");
