@@ -199,7 +199,7 @@ struct ResultsView {
     Figure (*make)(const Results&, const Recipe&);
 };
 
-const std::array resultsViews{
+constexpr std::array resultsViews{
     ResultsView{
         {"trajectories", "Trajectories in PCA space", "pca"},
         [](const Results& r) { return r.statistics.pca && r.statistics.pca->basis.components.rows() >= 3; },
