@@ -11,6 +11,7 @@
 #include "app/cli/commands.h"
 #include "core/analysis/analyze.h"
 #include "core/analysis/other_traces.h"
+#include "core/analysis/outliers.h"
 #include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "core/capture/capture.h"
@@ -44,6 +45,7 @@ struct Options {
     bool perRow = false;
     int epochs = AutoencoderOptions{}.epochs;
     std::string autoencoder;
+    std::string pca = "pooled", basis, fitRows;
     ModelOption model;
     int top = LensOptions{}.top;
 };
@@ -66,6 +68,8 @@ struct Plan {
     bool sweeps = false;  ///< it names a statistic
     std::optional<AutoencoderOptions> autoencoder;
     bool untrained = false;  ///< also beside networks that were not trained
+    std::optional<PcaOptions> perPointPca;
+    std::optional<PcaOptions> otherPca;  ///< fitted on some rows, or with a basis from elsewhere
     std::optional<LensOptions> lens;
 };
 
@@ -81,7 +85,9 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
     const auto statistics = words(options.statistics);
     if (statistics.empty()) throw Error(ErrorCode::InvalidArgument, "--stat names no statistic");
     for (const auto& name : statistics) {
-        plan.sweeps |= name != "autoencoder" && name != "lens";
+        const bool swept =
+            name != "pca" || (options.pca == "pooled" && options.basis.empty() && options.fitRows.empty());
+        plan.sweeps |= swept && name != "autoencoder" && name != "lens";
         if (name == "density") {
             analysis.density.emplace().epsilon = options.epsilon;
             with("density", {{"eps", options.epsilon}});
@@ -101,8 +107,20 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
             analysis.rotation.emplace().perRow = options.perRow;
             with("rotation", {{"per_row", options.perRow}});
         } else if (name == "pca") {
-            analysis.pca.emplace().components = options.components;
-            with("pca", {{"components", options.components}, {"pca", "pooled"}});
+            Json how{{"components", options.components}, {"pca", options.pca}};
+            if (!options.basis.empty()) how["basis"] = options.basis;
+            if (!options.fitRows.empty()) how["fit_rows"] = options.fitRows;
+            const bool other = !options.basis.empty() || !options.fitRows.empty();
+            if (other && (options.pca == "per-point" || (!options.basis.empty() && !options.fitRows.empty())))
+                throw Error(ErrorCode::InvalidArgument,
+                            "--basis, --fit-rows and --pca per-point are three ways to a basis; choose one");
+            auto& components = other                        ? plan.otherPca
+                               : options.pca == "per-point" ? plan.perPointPca
+                                                            : analysis.pca;
+            components.emplace().components = options.components;
+            components->threads = common.threads;
+            components->memoryBytes = analysis.memoryBytes;
+            with("pca", how);
         } else if (name == "autoencoder") {
             auto& autoencoder = plan.autoencoder.emplace();
             autoencoder.epochs = options.epochs;
@@ -169,7 +187,8 @@ void refuseIdle(const CLI::App& command, const Plan& plan) {
     refuse("--eps", analysis.density.has_value(), "density");
     refuse("--mi", analysis.mutualInformation.has_value(), "mutual_information");
     refuse("--per-row", analysis.rotation.has_value(), "rotation");
-    refuse("--components", analysis.pca.has_value(), "pca");
+    const bool pca = analysis.pca || plan.otherPca || plan.perPointPca;
+    for (const char* option : {"--components", "--pca", "--basis", "--fit-rows"}) refuse(option, pca, "pca");
     refuse("--epochs", plan.autoencoder.has_value(), "autoencoder");
     refuse("--top", plan.lens.has_value(), "lens");
     refuse("--autoencoder", plan.autoencoder.has_value(), "autoencoder");
@@ -178,7 +197,7 @@ void refuseIdle(const CLI::App& command, const Plan& plan) {
         throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
 }
 
-TraceView makeView(const Options& options) {
+TraceView makeView(const Options& options, Progress& progress) {
     TraceView view;
     view.trace = TraceReader::open(options.trace);
     if (view.trace->rows() == 0)
@@ -193,7 +212,13 @@ TraceView makeView(const Options& options) {
     else if (options.scaling != "raw")
         throw Error(options.scaling == "final_norm" ? ErrorCode::Unsupported : ErrorCode::InvalidArgument,
                     fmt::format("--scaling {} is not built; there are raw and rms", options.scaling));
-    if (!options.maskUnits.empty()) {
+    if (options.maskUnits.starts_with("z:")) {
+        const auto threshold = parseNumbers(options.maskUnits.substr(2));
+        if (threshold.size() != 1)
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("--mask-units {} is not like 3,17 or z:6", options.maskUnits));
+        view.maskedUnits = outlierUnits(view, threshold[0], progress);
+    } else if (!options.maskUnits.empty()) {
         for (const auto unit : parseIds(options.maskUnits)) view.maskedUnits.push_back(unit);
         std::sort(view.maskedUnits.begin(), view.maskedUnits.end());
         view.maskedUnits.erase(std::unique(view.maskedUnits.begin(), view.maskedUnits.end()),
@@ -238,6 +263,39 @@ AutoencoderResult makeAutoencoder(const Options& options, const AutoencoderOptio
                                   const TraceView& view, Progress& progress) {
     if (options.autoencoder.empty()) return fitAutoencoder(view, training, progress);
     return applyAutoencoder(readAutoencoder(options.autoencoder), view, training, progress);
+}
+
+/// Rows of a view: "0,5,7", "0:99" (both ends) or "stride:K".
+std::vector<std::int64_t> parseRows(const std::string& spec, std::int64_t rows) {
+    const auto refuse = [&](const std::string& why) {
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("--fit-rows {}: {}; write 0,5,7 or 0:99 or stride:10", spec, why));
+    };
+    std::vector<std::int64_t> chosen;
+    if (spec.starts_with("stride:")) {
+        const auto stride = parseIds(spec.substr(7));
+        if (stride.size() != 1 || stride[0] < 1) refuse("the stride is not a number above 0");
+        for (std::int64_t n = 0; n < rows; n += stride[0]) chosen.push_back(n);
+        return chosen;
+    }
+    for (const auto& word : words(spec)) {
+        const auto colon = word.find(':');
+        const std::int64_t first = parseIds(word.substr(0, colon)).front(),
+                           last =
+                               colon == std::string::npos ? first : parseIds(word.substr(colon + 1)).front();
+        if (first < 0 || last < first || last >= rows)
+            refuse(fmt::format("{} is not within rows 0 to {}", word, rows - 1));
+        for (std::int64_t n = first; n <= last; ++n) chosen.push_back(n);
+    }
+    std::sort(chosen.begin(), chosen.end());
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    if (chosen.empty()) refuse("it names no row");
+    return chosen;
+}
+
+PcaResult makePca(const Options& options, const PcaOptions& how, const TraceView& view, Progress& progress) {
+    if (!options.basis.empty()) return pcaWithBasis(readPcaBasis(options.basis), view, progress);
+    return pcaFittedOn(view, parseRows(options.fitRows, view.rowCount()), how, progress);
 }
 
 /// The statistics beside those of networks of the same shape whose weights were drawn from seeds S, S + 1,
@@ -299,18 +357,23 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     const Plan plan = makePlan(options, common, record.options);
     const AnalysisOptions& asked = plan.analysis;
     refuseIdle(command, plan);
-    const TraceView view = makeView(options);
+    Progress progress = common.console.progress();
+    Progress sizing = progress.part(0, 0.02);
+    const TraceView view = makeView(options, sizing);
+    if (options.maskUnits.starts_with("z:"))
+        common.console.say(view.maskedUnits.empty()
+                               ? fmt::format("no unit stands out at {}", options.maskUnits)
+                               : fmt::format("masked units: {}", fmt::join(view.maskedUnits, ", ")));
     record.seed = common.seed;
     record.scaling = view.scaling;
     record.maskedUnits = view.maskedUnits;
-    if (asked.pca && options.components < 3)
+    if ((asked.pca || plan.otherPca) && options.basis.empty() && options.components < 3)
         common.console.warn("fewer than 3 components cannot be drawn as trajectories");
 
     const ResultsSource source = makeResultsSource(view, options.trace);
     ResultsWriter writer = options.add
                                ? ResultsWriter::add(options.out.path, source)
                                : ResultsWriter::create(options.out.path, source, options.out.ifExists());
-    Progress progress = common.console.progress();
     // Of equal length, for want of anything better.
     const double parts = (plan.sweeps ? 1 : 0) + (plan.autoencoder ? 1 : 0) + (plan.lens ? 1 : 0);
     const double swept = plan.sweeps ? 1 / parts : 0, looked = swept + (plan.lens ? 1 / parts : 0);
@@ -324,6 +387,21 @@ int run(const Options& options, const CLI::App& command, Common& common) {
             analysis.nulls.push_back(std::move(null));
     }
     const bool force = options.out.force;
+    if (plan.otherPca) {
+        Progress fitting = progress.part(0.02, 1);
+        analysis.observed.pca = makePca(options, *plan.otherPca, view, fitting);
+        if (!analysis.nulls.empty())
+            common.console.warn("nulls of the PCA are of one that is fitted on all rows; it has none here");
+    }
+    std::int64_t leftOut = 0;
+    if (plan.perPointPca) {
+        Progress fitting = progress.part(0.02, 1);
+        const PerPointPca pca = pcaPerPoint(view, *plan.perPointPca, fitting);
+        leftOut = pca.excludedRows;
+        writer.write(pca, record, force);
+        common.console.say(fmt::format("pca/explained of each point: first component {:.3g} to {:.3g}",
+                                       pca.explained(0, 0), pca.explained(pca.explained.rows() - 1, 0)));
+    }
     writer.write(analysis.observed, analysis.nulls, record, force);
     std::optional<LensResult> lens;
     if (plan.lens) {
@@ -362,8 +440,10 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     if (stopped)
         common.console.warn(fmt::format("interrupted: {} holds the best autoencoder so far, of {} epochs",
                                         options.out.path, analysis.observed.autoencoder->loss.rows()));
-    const std::int64_t excluded =
-        plan.sweeps || plan.autoencoder ? excludedRows(analysis.observed) : lens->excludedRows;
+    const std::int64_t excluded = plan.perPointPca ? leftOut
+                                  : lens && !plan.sweeps && !plan.autoencoder
+                                      ? lens->excludedRows
+                                      : excludedRows(analysis.observed);
     if (excluded > 0)
         common.console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
                                         excluded, view.rowCount()));
@@ -402,12 +482,22 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     command->add_option("--scaling", options->scaling, "raw or rms");
     command->add_option("--points", options->points,
                         "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
-    command->add_option("--mask-units", options->maskUnits, "units to leave out")->type_name("3,17");
+    command
+        ->add_option("--mask-units", options->maskUnits,
+                     "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
+        ->type_name("3,17|z:Z");
     command
         ->add_option("--eps", options->epsilon,
                      "a unit is active above this share of the row's RMS (density)")
         ->check(CLI::NonNegativeNumber);
     command->add_option("--components", options->components, "of the PCA")->check(CLI::Range(1, 65536));
+    command
+        ->add_option("--pca", options->pca, "one basis for all points, or one for each: pooled or per-point")
+        ->check(CLI::IsMember({"pooled", "per-point"}));
+    command->add_option("--fit-rows", options->fitRows, "fit the PCA on these rows, and score all")
+        ->type_name("0,5,7|0:99|stride:K");
+    command->add_option("--basis", options->basis, "score with the basis of other results, and fit none")
+        ->type_name("R.h5");
     command->add_option("--mi", options->estimator, "estimator of mutual information: ksg or bins")
         ->check(CLI::IsMember({"ksg", "bins"}));
     command->add_flag("--per-row", options->perRow,

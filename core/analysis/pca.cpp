@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/analysis/covariance.h"
@@ -116,6 +117,80 @@ PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOpti
         result.perPointExplained = perPointExplained(view, last);
     }
     progress.report(1, 1);
+    return result;
+}
+
+PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progress& progress) {
+    if (options.components < 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} components are asked for; at least 1 is needed", options.components));
+    progress.setStage("PCA of each point");
+    Progress scan = progress.part(0, 0.1), work = progress.part(0.1, 1);
+    const UsableRows usable = usableRows(view, scan);
+    const TraceView rows = withRows(view, usable.rows);
+    const std::int64_t count = rows.rowCount(), points = view.pointCount(), units = view.unitCount();
+    if (count < 2) throw Error(ErrorCode::InvalidArgument, "a PCA of each point needs at least two rows");
+    const auto k =
+        static_cast<int>(std::min<std::int64_t>({options.components, view.usedUnits(), count - 1}));
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    PerPointPca result;
+    result.scaling = view.scaling;
+    result.excludedRows = usable.excluded;
+    result.mean.resize(points, units);
+    result.components = Array3<double>(points, k, units);
+    result.variance.resize(points, k);
+    result.explained = MatrixD::Constant(points, k, nan);
+    result.scores = Array3F(view.rowCount(), points, k);
+    std::fill(result.scores.data.begin(), result.scores.data.end(), std::numeric_limits<float>::quiet_NaN());
+    for (std::int64_t p = 0; p < points; ++p) {
+        progress.check();
+        MatrixD states = readViewPoint(rows, p).cast<double>();
+        scaleStates(rows, states);
+        result.mean.row(p) = states.colwise().mean();
+        states.rowwise() -= Eigen::RowVectorXd(result.mean.row(p));
+        for (const auto unit : rows.maskedUnits) states.col(unit).setZero();
+        const MatrixD gram = smallerGram(states, progress);
+        MatrixD vectors;
+        const VectorD variance = largestEigenvalues(gram, k, &vectors, progress).cwiseMax(0.0);
+        // Of the matrix over rows, X X^T, the components are X^T w, brought to length 1.
+        MatrixD components = count < units ? MatrixD(vectors * states) : vectors;
+        for (Eigen::Index i = 0; i < components.rows(); ++i)
+            if (const double norm = components.row(i).norm(); norm > 0) components.row(i) /= norm;
+        fixSigns(components);
+        Eigen::Map<MatrixD>(result.components.at(p, 0), k, units) = components;
+        result.variance.row(p) = variance.transpose();
+        if (const double trace = gram.trace(); trace > 0)
+            result.explained.row(p) = variance.transpose() / trace;
+        const MatrixF scores = (states * components.transpose()).cast<float>();
+        for (std::int64_t n = 0; n < count; ++n)
+            std::copy_n(scores.row(n).data(), k,
+                        result.scores.at(usable.rows[static_cast<std::size_t>(n)], p));
+        work.report(static_cast<double>(p + 1), static_cast<double>(points));
+    }
+    return result;
+}
+
+PcaResult pcaFittedOn(const TraceView& view, const std::vector<std::int64_t>& fitRows,
+                      const PcaOptions& options, Progress& progress) {
+    Progress fitting = progress.part(0, 0.6), scoring = progress.part(0.6, 1);
+    PcaResult fitted = pca(withRows(view, fitRows), options, fitting);
+    PcaResult all = pcaWithBasis(fitted.basis, view, scoring);
+    all.perPointExplained = std::move(fitted.perPointExplained);
+    return all;
+}
+
+PcaResult pcaWithBasis(const PcaBasis& basis, const TraceView& view, Progress& progress) {
+    if (basis.scaling != view.scaling)
+        throw Error(
+            ErrorCode::Mismatch,
+            fmt::format("the basis is of {} states, and these are {}; say --scaling {}",
+                        scalingName(basis.scaling), scalingName(view.scaling), scalingName(basis.scaling)));
+    progress.setStage("PCA: scores");
+    PcaResult result;
+    result.basis = basis;
+    result.scores = project(basis, view, progress);
+    for (std::int64_t n = 0; n < result.scores.n0; ++n)
+        if (std::isnan(result.scores.at(n, 0)[0])) ++result.excludedRows;
     return result;
 }
 

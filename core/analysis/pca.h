@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/analysis/covariance.h"
 #include "core/analysis/row_source.h"
@@ -41,6 +42,31 @@ PcaResult pca(const TraceView& view, const PcaOptions& options, Progress& progre
 /// perPointExplained. Throws Error(InvalidArgument) for fewer than 2 states or 1 component.
 PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOptions& options,
                 Progress& progress);
+
+/// A basis for each point of its own, of the covariance over rows there. P points, D units; k components, at
+/// most min(D, rows - 1).
+struct PerPointPca {
+    MatrixD mean;  ///< [point, unit]
+    Array3<double>
+        components;     ///< [point, k, unit], orthonormal rows; the entry of largest magnitude is positive
+    MatrixD variance;   ///< [point, k], eigenvalues of the covariance (N - 1)
+    MatrixD explained;  ///< [point, k], share of the point's variance; NaN where nothing varies
+    Array3F scores;     ///< [row, point, k], each point in its own basis; NaN for an excluded row
+    Scaling scaling = Scaling::Raw;
+    std::int64_t excludedRows = 0;
+};
+
+/// PCA of each point alone, exact. Holds one point of all rows at a time (rows * units * 16 bytes); costs N D
+/// min(N, D) a point. Throws as RowSource, and Error(InvalidArgument) for fewer than 2 rows or 1 component.
+PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progress& progress);
+
+/// PCA fitted on some rows of a view (`fitRows`, of the view), with the scores of all of them.
+PcaResult pcaFittedOn(const TraceView& view, const std::vector<std::int64_t>& fitRows,
+                      const PcaOptions& options, Progress& progress);
+
+/// A basis that was fitted elsewhere, with the scores of `view`; what it explains is what it explained there.
+/// Throws Error(Mismatch) where width or scaling differ.
+PcaResult pcaWithBasis(const PcaBasis& basis, const TraceView& view, Progress& progress);
 
 /// Scores of every row and point of `view` in `basis`, [row, point, k].
 /// Throws Error(Mismatch) where the widths differ.

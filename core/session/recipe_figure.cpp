@@ -82,6 +82,12 @@ MatrixD matrixOf(const Json& options, const char* key) {
 template <class Result>
 const Result& require(const std::optional<Result>& result, const char* name, const Results& results) {
     if (result) return *result;
+    if (std::string_view(name) == "pca" && results.perPointPca)
+        throw Error(
+            ErrorCode::NotFound,
+            "the PCA of these results has a basis at each point, and this view needs one for all; compute it "
+            "with rheo analyze --stat pca",
+            results.source.path);
     const auto there = viewsOf(results);
     throw Error(ErrorCode::NotFound,
                 fmt::format("these results hold no {0}; compute it with rheo analyze --stat {0}{1}", name,

@@ -51,6 +51,9 @@ public:
     void counts(const char* name, const std::vector<std::int64_t>& values, std::int64_t size) {
         m_file.write<std::int64_t>(path(name), values, {size});
     }
+    void bases(const char* name, const Array3<double>& values, const Sizes&, std::int64_t) {
+        put(name, values.data.data(), {values.n0, values.n1, values.n2});
+    }
     void scores(const char* name, const Array3F& values, const Sizes&, std::int64_t) {
         m_file.write<float>(path(name), values.data, {values.n0, values.n1, values.n2});
     }
@@ -126,6 +129,16 @@ public:
         values = m_file.read<std::int64_t>(path(name));
         if (static_cast<std::int64_t>(values.size()) != size)
             refuseShape(name, m_file.info(path(name)).shape);
+    }
+    void bases(const char* name, Array3<double>& values, const Sizes& sizes, std::int64_t components) {
+        const auto shape = m_file.info(path(name)).shape;
+        if (shape != std::vector<std::int64_t>{sizes.points, components, sizes.units})
+            refuseShape(name, shape);
+        values = {};
+        values.n0 = shape[0];
+        values.n1 = shape[1];
+        values.n2 = shape[2];
+        values.data = m_file.read<double>(path(name));
     }
     void scores(const char* name, Array3F& values, const Sizes& sizes, std::int64_t components) {
         const auto shape = m_file.info(path(name)).shape;
@@ -243,6 +256,16 @@ void datasetsOfPca(Io& io, R& r, const Sizes& sizes) {
     datasetsOfBasis(io, r.basis, sizes.units);
     io.scores("scores", r.scores, sizes, r.basis.components.rows());
     io.optional("per_point_explained", r.perPointExplained, sizes.points, anySize);
+    io.attribute("excluded_rows", r.excludedRows);
+}
+
+template <class Io, class R>
+void datasetsOfPerPointPca(Io& io, R& r, const Sizes& sizes) {
+    io.matrix("mean", r.mean, sizes.points, sizes.units);
+    io.matrix("explained", r.explained, sizes.points, anySize);
+    io.matrix("variance", r.variance, sizes.points, r.explained.cols());
+    io.bases("components", r.components, sizes, r.explained.cols());
+    io.scores("scores", r.scores, sizes, r.explained.cols());
     io.attribute("excluded_rows", r.excludedRows);
 }
 
@@ -559,6 +582,11 @@ Scaling readScaling(const Hdf5File& file, const std::string& group) {
     return scaling == "raw" ? Scaling::Raw : scaling == "rms" ? Scaling::Rms : Scaling::FinalNorm;
 }
 
+/// Whether the PCA of a file has a basis at each point.
+bool isPerPoint(const Hdf5File& file) {
+    return file.exists("/pca/components") && file.info("/pca/components").shape.size() == 3;
+}
+
 }  // namespace
 
 ResultsSource makeResultsSource(const TraceView& view, const std::string& path) {
@@ -656,6 +684,14 @@ void ResultsWriter::write(const LensResult& lens, const StatisticRecord& record,
     writeRecord(file, "/lens", m_state->source, record);
 }
 
+void ResultsWriter::write(const PerPointPca& pca, const StatisticRecord& record, bool replace) {
+    Hdf5File& file = *m_state->file;
+    m_state->startGroup("/pca", replace);
+    GroupWriter writer(file, "/pca");
+    datasetsOfPerPointPca(writer, pca, sizesOf(m_state->source.info));
+    writeRecord(file, "/pca", m_state->source, record);
+}
+
 void ResultsWriter::commit() {
     m_state->file->close();
     m_state->file.reset();
@@ -668,7 +704,7 @@ Results readResults(const std::filesystem::path& path) {
     results.source = readSource(file);
     forEachStatistic(results.statistics, [&](const char* name, auto& result, auto datasets) {
         const std::string group = std::string("/") + name;
-        if (!file.exists(group)) return;
+        if (!file.exists(group) || (group == "/pca" && isPerPoint(file))) return;
         GroupReader reader(file, group);
         datasets(reader, result.emplace(), sizesOf(results.source.info));
         results.scalings[name] = readScaling(file, group);
@@ -676,6 +712,11 @@ Results readResults(const std::filesystem::path& path) {
     if (results.statistics.pca) results.statistics.pca->basis.scaling = results.scalings["pca"];
     if (results.statistics.autoencoder)
         results.statistics.autoencoder->model.scaling = results.scalings["autoencoder"];
+    if (isPerPoint(file)) {
+        GroupReader reader(file, "/pca");
+        datasetsOfPerPointPca(reader, results.perPointPca.emplace(), sizesOf(results.source.info));
+        results.perPointPca->scaling = readScaling(file, "/pca");
+    }
     if (file.exists("/lens")) {
         GroupReader reader(file, "/lens");
         datasetsOfLens(reader, results.lens.emplace(), sizesOf(results.source.info));
@@ -686,6 +727,13 @@ Results readResults(const std::filesystem::path& path) {
 
 PcaBasis readPcaBasis(const std::filesystem::path& path) {
     const Hdf5File file = Hdf5File::openForReading(path);
+    if (isPerPoint(file))
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format("{} holds a PCA of each point alone, and a basis for all points is needed; make one "
+                        "with rheo analyze --stat pca",
+                        path.string()),
+            path.string());
     if (!file.exists("/pca/components"))
         throw Error(ErrorCode::NotFound,
                     fmt::format("{} holds no PCA; make one with rheo analyze --stat pca", path.string()),

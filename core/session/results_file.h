@@ -53,6 +53,8 @@ public:
                const StatisticRecord& record, bool replace);
     /// The same of a lens, which is made with a model.
     void write(const LensResult& lens, const StatisticRecord& record, bool replace);
+    /// A PCA of each point, in the place of the pooled one.
+    void write(const PerPointPca& pca, const StatisticRecord& record, bool replace);
     void commit();
 
 private:
@@ -68,6 +70,7 @@ struct Results {
     std::map<std::string, Scaling> scalings;  ///< of the states, by statistic
     std::vector<CurveNull> nulls;
     std::optional<LensResult> lens = {};
+    std::optional<PerPointPca> perPointPca = {};  ///< in place of a pooled one
 };
 
 /// Throws Error(NotFound, Format, Unsupported) naming file and dataset. Shapes are checked against each
