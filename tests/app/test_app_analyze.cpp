@@ -54,6 +54,7 @@ private Q_SLOTS:
     void autoencoderIsStoredAndPutToATrace();
     void untrainedIsWhatItsOwnCaptureGives();
     void lensIsStored();
+    void pcaInOtherWays();
     void threadsAndMemoryDoNotMatter();
     void damagedResultsAreRefused();
     void whatCannotBeIsRefused_data();
@@ -303,6 +304,46 @@ void TestAppAnalyze::lensIsStored() {
     ran = call({"figure", out, "--view", "latent", "--out", path("latent.svg")});
     QCOMPARE(ran.status, 1);
     QVERIFY2(ran.err.contains("hold no autoencoder"), qPrintable(ran.err));
+}
+
+void TestAppAnalyze::pcaInOtherWays() {
+    const auto run = [&](const QStringList& arguments) {
+        const Ran ran = call(QStringList{"analyze", trace, "--stat", "pca"} + arguments);
+        if (ran.status != 0) qWarning("%s", qPrintable(ran.err));
+        return ran.status == 0;
+    };
+    const auto read = [&](const char* name) { return readResults(path(name).toStdString()); };
+    QVERIFY(run({"--out", path("pooled.h5"), "--components", "4"}));
+    const auto pooled = read("pooled.h5");
+    // With the basis of its own it is what it was.
+    QVERIFY(run({"--basis", path("pooled.h5"), "--out", path("again.h5")}));
+    QVERIFY(read("again.h5").statistics.pca->scores.data == pooled.statistics.pca->scores.data);
+    QVERIFY(run({"--fit-rows", "0:59,100", "--out", path("fitted.h5")}));
+    const auto fitted = read("fitted.h5");
+    QCOMPARE(fitted.statistics.pca->scores.n0, 120);
+    QVERIFY(fitted.statistics.pca->basis.components != pooled.statistics.pca->basis.components);
+    QVERIFY(run({"--fit-rows", "stride:1", "--components", "4", "--out", path("all.h5")}));
+    QVERIFY(read("all.h5").statistics.pca->basis.components == pooled.statistics.pca->basis.components);
+    QVERIFY(run({"--pca", "per-point", "--components", "3", "--out", path("points.h5")}));
+    const auto points = read("points.h5");
+    QVERIFY(points.perPointPca && !points.statistics.pca);
+    QVERIFY((points.perPointPca->explained - pooled.statistics.pca->perPointExplained).cwiseAbs().maxCoeff() <
+            1e-9);
+    // What needs one basis for all points says so.
+    const Ran figure = call({"figure", path("points.h5"), "--view", "trajectories", "--out", path("no.svg")});
+    QVERIFY(figure.status == 1 && figure.err.contains("each point"));
+    const Ran basis =
+        call({"analyze", trace, "--stat", "pca", "--basis", path("points.h5"), "--out", path("no.h5")});
+    QVERIFY(basis.status == 1 && basis.err.contains("each point"));
+    for (const QStringList& wrong :
+         {QStringList{"--basis", path("pooled.h5"), "--fit-rows", "1"}, QStringList{"--fit-rows", "5:1"},
+          QStringList{"--fit-rows", "0:120"}, QStringList{"--fit-rows", "stride:0"},
+          QStringList{"--basis", path("pooled.h5"), "--scaling", "rms"}, QStringList{"--mask-units", "z:0"},
+          QStringList{"--mask-units", "z:x"}})
+        QCOMPARE(call(QStringList{"analyze", trace, "--stat", "pca", "--out", path("no.h5")} + wrong).status,
+                 1);
+    QVERIFY(!QFile::exists(path("no.h5")));
+    QVERIFY(run({"--mask-units", "z:50", "--out", path("masked.h5")}));
 }
 
 void TestAppAnalyze::threadsAndMemoryDoNotMatter() {

@@ -1,10 +1,12 @@
 // PCA and density against independent reference values, closed forms and invariances.
 #include <Eigen/QR>
+#include <Eigen/SVD>
 #include <QtTest>
 #include <cmath>
 
 #include "core/analysis/covariance.h"
 #include "core/analysis/density.h"
+#include "core/analysis/outliers.h"
 #include "core/analysis/pca.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
@@ -57,7 +59,103 @@ private Q_SLOTS:
     void blocksDoNotMatter();
     void aStopIsHeeded();
     void degenerateInputIsSaid();
+    void eachPointHasItsOwnBasis_data();
+    void eachPointHasItsOwnBasis();
+    void fittedRowsAndBasesFromElsewhere();
+    void massiveUnitsStandOut();
 };
+
+void TestAnalysisPca::eachPointHasItsOwnBasis_data() {
+    QTest::addColumn<int>("rows");
+    QTest::newRow("more rows than units") << 60;
+    QTest::newRow("fewer rows than units") << 12;
+}
+
+// Against the singular values of each point's centred states: another way to the same. Tolerance: 1e-9 of the
+// largest, as squares are taken on one side; scores are float32.
+void TestAnalysisPca::eachPointHasItsOwnBasis() {
+    QFETCH(int, rows);
+    constexpr int points = 3, units = 20, k = 4;
+    TraceView view = memoryView(gaussian(rows + 1, points, units, 8));
+    view.maskedUnits = {6};
+    auto states = std::static_pointer_cast<const MemoryTrace>(view.trace)->states();
+    states.at(2, 1)[0] = std::numeric_limits<float>::quiet_NaN();
+    view.trace = std::make_shared<MemoryTrace>(view.trace->info(), states);
+    Progress progress;
+    PcaOptions options;
+    options.components = k;
+    const PerPointPca found = pcaPerPoint(view, options, progress);
+    QCOMPARE(found.excludedRows, 1);
+    TraceView rest = view;
+    for (std::int64_t n = 0; n <= rows; ++n)
+        if (n != 2) rest.rows.push_back(n);
+    const PcaResult pooled = pca(rest, {1, true}, progress);
+    for (int p = 0; p < points; ++p) {
+        MatrixD x = readViewPoint(rest, p).cast<double>();
+        const Eigen::RowVectorXd mean = x.colwise().mean();
+        QVERIFY((found.mean.row(p) - mean).cwiseAbs().maxCoeff() < 1e-12);
+        x.rowwise() -= mean;
+        const Eigen::JacobiSVD<Eigen::MatrixXd> svd(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
+        const Eigen::Map<const MatrixD> components(found.components.at(p, 0), k, units);
+        QVERIFY((components * components.transpose() - MatrixD::Identity(k, k)).cwiseAbs().maxCoeff() < 1e-9);
+        for (int i = 0; i < k; ++i) {
+            const double variance = std::pow(svd.singularValues()[i], 2) / (rows - 1);
+            QVERIFY(std::abs(found.variance(p, i) - variance) < 1e-9 * found.variance(p, 0));
+            QVERIFY(std::abs(found.explained(p, i) - variance / (x.squaredNorm() / (rows - 1))) < 1e-9);
+            QVERIFY(std::abs(std::abs(components.row(i).dot(svd.matrixV().col(i))) - 1) < 1e-7);
+            Eigen::Index largest = 0;
+            components.row(i).cwiseAbs().maxCoeff(&largest);
+            QVERIFY(components(i, largest) > 0);
+            for (int n = 0; n < rows; ++n) {
+                const auto at = rest.rows[static_cast<std::size_t>(n)];
+                QVERIFY(std::abs(found.scores.at(at, p)[i] - x.row(n).dot(components.row(i))) < 1e-5);
+            }
+        }
+        for (int i = 0; i < 3; ++i)
+            QVERIFY(std::abs(found.explained(p, i) - pooled.perPointExplained(p, i)) < 1e-10);
+        QVERIFY(std::isnan(found.scores.at(2, p)[0]));
+    }
+}
+
+void TestAnalysisPca::fittedRowsAndBasesFromElsewhere() {
+    const TraceView view = memoryView(gaussian(40, 3, 12, 9));
+    TraceView some = view;
+    some.rows = {1, 5, 6, 20, 31};
+    Progress progress;
+    PcaOptions options;
+    options.components = 3;
+    const PcaResult fitted = pcaFittedOn(view, some.rows, options, progress),
+                    alone = pca(some, options, progress);
+    QVERIFY(fitted.basis.components == alone.basis.components &&
+            fitted.basis.explained == alone.basis.explained);
+    QCOMPARE(fitted.scores.n0, 40);
+    for (std::size_t i = 0; i < some.rows.size(); ++i)
+        for (int c = 0; c < 3; ++c)
+            QVERIFY(std::abs(fitted.scores.at(some.rows[i], 2)[c] -
+                             alone.scores.at(static_cast<std::int64_t>(i), 2)[c]) < 1e-6F);
+    QVERIFY(pcaWithBasis(alone.basis, view, progress).scores.data == fitted.scores.data);
+    TraceView scaled = view;
+    scaled.scaling = Scaling::Rms;
+    QVERIFY_EXCEPTION_THROWN(pcaWithBasis(alone.basis, scaled, progress), Error);
+    QVERIFY_EXCEPTION_THROWN(pcaWithBasis(alone.basis, memoryView(gaussian(4, 3, 11, 1)), progress), Error);
+}
+
+void TestAnalysisPca::massiveUnitsStandOut() {
+    Array3F states = gaussian(50, 4, 200, 10);
+    for (std::int64_t i = 0; i < 50 * 4; ++i) {
+        states.data[static_cast<std::size_t>(i * 200 + 17)] *= 300;
+        states.data[static_cast<std::size_t>(i * 200 + 88)] += 50;
+        states.data[static_cast<std::size_t>(i * 200 + 3)] = 0;
+        states.data[static_cast<std::size_t>(i * 200 + 4)] *= 0.001F;  // small is not large
+    }
+    const TraceView view = memoryView(std::move(states));
+    Progress progress;
+    QCOMPARE(outlierUnits(view, 6, progress), (std::vector<std::int64_t>{17, 88}));
+    QVERIFY(outlierUnits(memoryView(gaussian(50, 4, 200, 11)), 6, progress).empty());
+    QVERIFY(outlierUnits(memoryView(Array3F(3, 2, 5)), 6, progress).empty());
+    QVERIFY_EXCEPTION_THROWN(outlierUnits(view, 0, progress), Error);
+    QVERIFY_EXCEPTION_THROWN(outlierUnits(view, std::nan(""), progress), Error);
+}
 
 void TestAnalysisPca::pcaEqualsTheReference_data() {
     QTest::addColumn<QString>("group");
