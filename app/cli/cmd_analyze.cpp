@@ -199,7 +199,7 @@ void refuseIdle(const CLI::App& command, const Plan& plan) {
 
 TraceView makeView(const Options& options, Progress& progress) {
     TraceView view;
-    view.trace = TraceReader::open(options.trace);
+    view.trace = TraceReader::open(options.trace, 0);  // what is kept of it counts as --memory
     if (view.trace->rows() == 0)
         throw Error(
             ErrorCode::InvalidArgument,

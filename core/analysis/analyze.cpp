@@ -78,12 +78,20 @@ public:
             if (m_covariance) s.pca.emplace().basis.explained = explained(progress);
             return s;
         }
-        Progress ratios = progress.part(0, m_covariance ? 0.5 : 1), components = progress.part(0.5, 1);
-        if (m_density) {
-            progress.setStage("participation ratio");
-            s.density->participationRatio = participationRatios(m_source, ratios);
+        Progress components = progress.part(0, 0.5), spectra = progress.part(m_covariance ? 0.5 : 0, 1);
+        if (m_covariance) {
+            PcaOptions options = *m_options.pca;
+            options.perPointExplained = false;  // below, from what the participation ratio reads as well
+            options.memoryBytes = m_options.memoryBytes;
+            s.pca = pcaOf(m_source, *m_covariance, options, components);
         }
-        if (m_covariance) s.pca = pcaOf(m_source, *m_covariance, *m_options.pca, components);
+        const bool explained = m_covariance && m_options.pca->perPointExplained;
+        if (m_density || explained) {
+            progress.setStage("spectra of single points");
+            PointSpectra found = pointSpectra(m_source.view(), explained, spectra);
+            if (m_density) s.density->participationRatio = std::move(found.participationRatio);
+            if (explained) s.pca->perPointExplained = std::move(found.explained);
+        }
         return s;
     }
 
@@ -99,7 +107,7 @@ public:
         if (options.mutualInformation) values += 6 * points * units;
         if (options.pca) values += 3 * units * units;
         return values * sizeof(double) + (options.density ? DensityStatistic::bytes(source) : 0) +
-               (options.motion ? 2 * MotionStatistic::bytes(source) : 0);
+               (options.motion ? MotionStatistic::bytes(source, false) : 0);
     }
 
 private:

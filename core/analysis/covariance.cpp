@@ -29,6 +29,8 @@ namespace {
 constexpr Eigen::Index denseLimit = 1024;
 /// Multiplications of one slice: some tens of milliseconds.
 constexpr double sliceWork = 1e9;
+/// Values of the states that are added at once: they are there three times.
+constexpr double batchValues = 1 << 18;
 
 std::mutex serialMutex;
 int serialScopes = 0;
@@ -110,10 +112,41 @@ MatrixD smallerGram(const MatrixD& centred, const Progress& progress) {
     return MatrixD(gram.selfadjointView<Eigen::Lower>()) / static_cast<double>(rows - 1);
 }
 
-double participationRatio(const TraceView& view, std::int64_t point, const Progress& progress) {
-    const MatrixD gram = smallerGram(centredPoint(view, point), progress);
-    const double squares = gram.squaredNorm();
-    return squares > 0 ? gram.trace() * gram.trace() / squares : std::numeric_limits<double>::quiet_NaN();
+MatrixD pointGram(const TraceView& view, std::int64_t point, const Progress& progress) {
+    const std::int64_t rows = view.rowCount(), units = view.unitCount();
+    if (rows < units) return smallerGram(centredPoint(view, point), progress);
+    const double square = static_cast<double>(units) * static_cast<double>(units);
+    const auto atOnce = static_cast<std::int64_t>(
+        std::clamp(std::min(sliceWork / square, batchValues / static_cast<double>(units)), 16.0, 2048.0));
+    CovarianceSum sum(units);
+    for (std::int64_t first = 0; first < rows; first += atOnce) {
+        progress.check();
+        MatrixD states = readViewPoint(view, point, first, std::min(atOnce, rows - first)).cast<double>();
+        scaleStates(view, states);
+        sum.add(states);
+    }
+    return sum.covariance();
+}
+
+PointSpectra pointSpectra(const TraceView& view, bool explained, Progress& progress) {
+    constexpr int shares = 3;
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    const std::int64_t points = view.pointCount();
+    PointSpectra spectra;
+    spectra.participationRatio = VectorD::Constant(points, nan);
+    if (explained) spectra.explained = MatrixD::Constant(points, shares, nan);
+    for (std::int64_t p = 0; p < points && view.rowCount() >= 3; ++p) {
+        const MatrixD gram = pointGram(view, p, progress);
+        const double trace = gram.trace(), squares = gram.squaredNorm();
+        if (squares > 0) spectra.participationRatio[p] = trace * trace / squares;
+        if (explained && trace > 0) {
+            const VectorD values = largestEigenvalues(gram, shares, nullptr, progress);
+            for (Eigen::Index i = 0; i < values.size(); ++i)
+                spectra.explained(p, i) = std::max(0.0, values[i]) / trace;
+        }
+        progress.report(static_cast<double>(p + 1), static_cast<double>(points));
+    }
+    return spectra;
 }
 
 VectorD largestEigenvalues(const MatrixD& symmetric, int k, MatrixD* vectors, const Progress& progress) {

@@ -39,9 +39,18 @@ MatrixD centredPoint(const TraceView& view, std::int64_t point);
 /// or X X^T, over N - 1, for X = `centred` [row, unit]. Checks for a stop between slices of work.
 MatrixD smallerGram(const MatrixD& centred, const Progress& progress);
 
-/// (sum of eigenvalues)^2 / sum of their squares of the covariance over rows at `point`: trace^2 over squared
-/// Frobenius norm, no eigensolve. NaN where nothing varies.
-double participationRatio(const TraceView& view, std::int64_t point, const Progress& progress);
+/// The same matrix of point `point` of a view, scaled as it says. Where there are no fewer rows than units,
+/// rows stream by, and only units^2 numbers are held.
+MatrixD pointGram(const TraceView& view, std::int64_t point, const Progress& progress);
+
+/// What the spectra of single points have.
+struct PointSpectra {
+    VectorD participationRatio;  ///< [point], (sum of eigenvalues)^2 / sum of their squares; NaN for N < 3
+    MatrixD explained;           ///< [point, 3], shares of the largest in their sum; NaN for N < 3
+};
+/// Covariances over rows, point by point: reads each point once for both. The ratio needs no eigensolve; the
+/// shares are left out unless `explained`.
+PointSpectra pointSpectra(const TraceView& view, bool explained, Progress& progress);
 
 /// The `k` largest eigenvalues of a symmetric matrix, largest first, and the vectors to them as rows if
 /// `vectors` is not null. Dense up to 1,024 columns; above by Lanczos (residual at most 1e-10 of the largest

@@ -35,32 +35,21 @@ RowShape rowShape(const Eigen::Ref<const Eigen::ArrayXd>& x, const std::vector<s
     return shape;
 }
 
-/// Mean over rows of what is defined; NaN if nothing is.
-VectorD definedMean(const MatrixD& values) {
-    VectorD mean(values.cols());
-    for (Eigen::Index p = 0; p < values.cols(); ++p) {
-        double sum = 0, count = 0;
-        for (Eigen::Index n = 0; n < values.rows(); ++n) {
-            if (std::isnan(values(n, p))) continue;
-            sum += values(n, p);
-            ++count;
-        }
-        mean[p] = sum / count;
-    }
-    return mean;
-}
-
 }  // namespace
 
-DensityStatistic::DensityStatistic(const RowSource& source, const DensityParameters& parameters)
-    : m_source(source), m_epsilon(parameters.epsilon) {
+DensityStatistic::DensityStatistic(const RowSource& source, const DensityParameters& parameters,
+                                   bool keepRows)
+    : m_source(source), m_epsilon(parameters.epsilon), m_keepRows(keepRows) {
     const std::int64_t rows = source.view().rowCount(), points = source.view().pointCount();
-    for (auto* m : {&m_trevesRolls, &m_hoyer, &m_kurtosis}) m->resize(rows, points);
+    m_sums = m_counts = MatrixD::Zero(3, points);
+    for (auto* m : {&m_trevesRolls, &m_hoyer, &m_kurtosis})
+        m->resize(keepRows ? rows : std::min(rows, bandRows), points);
 }
 
 std::size_t DensityStatistic::bytes(const RowSource& source) {
-    return static_cast<std::size_t>(source.view().rowCount() * source.view().pointCount()) * 3 *
-           sizeof(double);
+    return static_cast<std::size_t>(std::min(source.view().rowCount(), bandRows) *
+                                    source.view().pointCount()) *
+           3 * sizeof(double);
 }
 
 void DensityStatistic::makeMaps() {
@@ -68,7 +57,28 @@ void DensityStatistic::makeMaps() {
     for (auto* m : {&m_mean, &m_meanAbs, &m_squares, &m_active}) *m = MatrixD::Zero(points, units);
 }
 
+void DensityStatistic::open(std::int64_t firstRow, std::int64_t rows) {
+    if (m_keepRows) return;
+    m_firstRow = firstRow;
+    for (auto* m : {&m_trevesRolls, &m_hoyer, &m_kurtosis}) m->resize(rows, m->cols());
+}
+
+void DensityStatistic::close() {
+    if (m_keepRows) return;
+    Eigen::Index which = 0;
+    for (const auto* m : {&m_trevesRolls, &m_hoyer, &m_kurtosis}) {
+        for (Eigen::Index n = 0; n < m->rows(); ++n)
+            for (Eigen::Index p = 0; p < m->cols(); ++p) {
+                if (std::isnan((*m)(n, p))) continue;
+                m_sums(which, p) += (*m)(n, p);
+                m_counts(which, p) += 1;
+            }
+        ++which;
+    }
+}
+
 void DensityStatistic::add(std::int64_t row, const MatrixD& path) {
+    row -= m_firstRow;
     const auto used = static_cast<double>(m_source.view().usedUnits());
     for (Eigen::Index p = 0; p < path.rows(); ++p) {
         const RowShape shape = rowShape(path.row(p).transpose().array(), m_source.view().maskedUnits, used);
@@ -96,24 +106,15 @@ DensityResult DensityStatistic::result() const {
     DensityResult result;
     const auto rows = static_cast<double>(m_source.view().rowCount());
     result.excludedRows = m_source.excludedRows();
-    result.trevesRolls = definedMean(m_trevesRolls);
-    result.hoyer = definedMean(m_hoyer);
-    result.kurtosis = definedMean(m_kurtosis);
+    const MatrixD means = m_sums.array() / m_counts.array();  // NaN where nothing is defined
+    result.trevesRolls = means.row(0).transpose();
+    result.hoyer = means.row(1).transpose();
+    result.kurtosis = means.row(2).transpose();
     result.mean = m_mean / rows;
     result.meanAbs = m_meanAbs / rows;
     result.rms = (m_squares / rows).cwiseSqrt();
     result.activeFraction = m_active / rows;
     return result;
-}
-
-VectorD participationRatios(const RowSource& source, Progress& progress) {
-    const TraceView& view = source.view();
-    VectorD ratios = VectorD::Constant(view.pointCount(), nan);
-    for (std::int64_t p = 0; p < view.pointCount() && view.rowCount() >= 3; ++p) {
-        ratios[p] = participationRatio(view, p, progress);
-        progress.report(static_cast<double>(p + 1), static_cast<double>(view.pointCount()));
-    }
-    return ratios;
 }
 
 DensityResult density(const TraceView& view, const DensityParameters& parameters, Progress& progress) {
@@ -126,7 +127,7 @@ DensityResult density(const TraceView& view, const DensityParameters& parameters
     const Feed feed{&maker, 0, {&statistic}, {&statistic}};
     sweep(source, {&feed, 1}, {parameters.threads, parameters.memoryBytes / 2}, work);
     DensityResult result = statistic.result();
-    result.participationRatio = participationRatios(source, last);
+    result.participationRatio = pointSpectra(source.view(), false, last).participationRatio;
     return result;
 }
 

@@ -36,30 +36,33 @@ DensityResult density(const TraceView& view, const DensityParameters& parameters
 /// What a sweep feeds: rows for the measures along depth, and units for the maps if those are wanted.
 class DensityStatistic final : public RowStatistic, public UnitStatistic {
 public:
-    DensityStatistic(const RowSource& source, const DensityParameters& parameters);
+    /// `keepRows`: what single rows have stays, for trevesRollsRows; else only its sums do.
+    DensityStatistic(const RowSource& source, const DensityParameters& parameters, bool keepRows = false);
     /// Makes room for the maps of units. Call it before it is fed units.
     void makeMaps();
+    void open(std::int64_t firstRow, std::int64_t rows) override;
     void add(std::int64_t row, const MatrixD& path) override;
+    void close() override;
     void open(std::int64_t) override {}
     void add(const TileBatch& batch) override;
     void close(std::int64_t, const Progress&) override {}
     bool needsRms() const override { return true; }
     std::size_t tileBytes() const override { return 0; }
-    /// Bytes that one holds from the start, maps apart.
+    /// Bytes that one holds, maps apart.
     static std::size_t bytes(const RowSource& source);
     /// All but the participation ratio; no maps unless it was fed units.
     DensityResult result() const;
-    /// [row, point]; NaN for a state of zero norm.
+    /// [row, point], if kept; NaN for a state of zero norm.
     const MatrixD& trevesRollsRows() const { return m_trevesRolls; }
 
 private:
     const RowSource& m_source;
     double m_epsilon;
-    MatrixD m_trevesRolls, m_hoyer, m_kurtosis;      ///< [row, point]
+    bool m_keepRows;
+    std::int64_t m_firstRow = 0;                     ///< of what is held of single rows
+    MatrixD m_trevesRolls, m_hoyer, m_kurtosis;      ///< [row, point], of a band or of all
+    MatrixD m_sums, m_counts;                        ///< [the three above, point], of what is defined
     MatrixD m_mean, m_meanAbs, m_squares, m_active;  ///< [point, unit], sums
 };
-
-/// Participation ratio of the rows at each point, [point].
-VectorD participationRatios(const RowSource& source, Progress& progress);
 
 }  // namespace rheo

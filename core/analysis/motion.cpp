@@ -25,7 +25,7 @@ double definedMean(const VectorD& values) {
 }
 
 /// `values` is [row, point or step].
-MotionCurve curveOf(const MatrixD& values, bool quantiles, const Progress& progress) {
+MotionCurve curveOf(const MatrixD& values, const Progress& progress) {
     const Eigen::Index points = values.cols();
     MotionCurve curve;
     curve.mean = VectorD::Constant(points, nan);
@@ -42,7 +42,6 @@ MotionCurve curveOf(const MatrixD& values, bool quantiles, const Progress& progr
         double sum = 0;
         for (const double x : defined) sum += x;
         curve.mean[p] = sum / curve.counted[p];
-        if (!quantiles) continue;
         std::sort(defined.begin(), defined.end());
         for (std::size_t i = 0; i < levels.size(); ++i) {
             const double at = levels[i] * static_cast<double>(defined.size() - 1);
@@ -63,7 +62,20 @@ double cosineOf(double product, double norms) {
 
 MotionStatistic::MotionStatistic(const RowSource& source, bool observed)
     : m_source(source), m_observed(observed) {
-    const std::int64_t rows = source.view().rowCount(), points = source.view().pointCount();
+    if (observed) open(0, source.view().rowCount());
+}
+
+std::size_t MotionStatistic::bytes(const RowSource& source, bool observed) {
+    const std::int64_t rows = source.view().rowCount();
+    return static_cast<std::size_t>((observed ? rows : std::min(rows, bandRows)) *
+                                    source.view().pointCount()) *
+           5 * sizeof(double);
+}
+
+void MotionStatistic::open(std::int64_t firstRow, std::int64_t rows) {
+    if (m_observed && m_norm.size() > 0) return;
+    const std::int64_t points = m_source.view().pointCount();
+    m_firstRow = firstRow;
     m_norm.resize(rows, points);
     m_speed.resize(rows, points - 1);
     m_cosine.resize(rows, points - 1);
@@ -71,13 +83,55 @@ MotionStatistic::MotionStatistic(const RowSource& source, bool observed)
     m_distance.resize(rows);
 }
 
-std::size_t MotionStatistic::bytes(const RowSource& source) {
-    return static_cast<std::size_t>(source.view().rowCount() * source.view().pointCount()) * 4 *
-           sizeof(double);
+void MotionStatistic::close() {
+    if (m_observed) return;
+    m_cosines.add(m_cosine);
+    m_speeds.add(m_speed);
+    m_relatives.add(relativeSpeed());
+    m_accelerations.add(acceleration());
+    m_angles.add(m_angle);
+    m_norms.add(m_norm);
+    m_lengths.add(m_speed.rowwise().sum());
+    m_straights.add(straightness());
+}
+
+void MotionStatistic::Sum::add(const MatrixD& values) {
+    if (total.size() == 0) total = counted = VectorD::Zero(values.cols());
+    for (Eigen::Index n = 0; n < values.rows(); ++n)
+        for (Eigen::Index p = 0; p < values.cols(); ++p) {
+            if (std::isnan(values(n, p))) continue;
+            total[p] += values(n, p);
+            counted[p] += 1;
+        }
+}
+
+MotionCurve MotionStatistic::Sum::curve() const {
+    MotionCurve curve;
+    curve.mean = total.array() / counted.array();  // NaN where nothing is defined
+    curve.counted = counted;
+    return curve;
+}
+
+MatrixD MotionStatistic::relativeSpeed() const {
+    const MatrixD relative = m_speed.array() / m_norm.leftCols(m_speed.cols()).array();
+    return relative.unaryExpr([](double x) { return std::isfinite(x) ? x : nan; });
+}
+
+MatrixD MotionStatistic::acceleration() const {
+    const Eigen::Index steps = m_speed.cols();
+    if (steps < 2) return MatrixD(m_speed.rows(), 0);
+    return m_speed.rightCols(steps - 1) - m_speed.leftCols(steps - 1);
+}
+
+VectorD MotionStatistic::straightness() const {
+    const VectorD lengths = m_speed.rowwise().sum();
+    const VectorD ratio = m_distance.array() / lengths.array();  // NaN for a path that stays where it is
+    return ratio.unaryExpr([](double x) { return x > 1 ? 1.0 : x; });  // keeps NaN
 }
 
 void MotionStatistic::add(std::int64_t row, const MatrixD& path) {
     const Eigen::Index points = path.rows();
+    row -= m_firstRow;
     Eigen::RowVectorXd step(path.cols()), before(path.cols());
     for (Eigen::Index p = 0; p < points; ++p) {
         m_norm(row, p) = path.row(p).norm();
@@ -96,30 +150,33 @@ void MotionStatistic::add(std::int64_t row, const MatrixD& path) {
 }
 
 MotionResult MotionStatistic::result(const Progress& progress) const {
-    const auto curve = [&](const MatrixD& values) { return curveOf(values, m_observed, progress); };
     MotionResult result;
     result.excludedRows = m_source.excludedRows();
-    const Eigen::Index steps = m_speed.cols();
-    result.norm = curve(m_norm);
-    result.speed = curve(m_speed);
-    result.cosine = curve(m_cosine);
-    result.turningAngle = curve(m_angle);
-    MatrixD relative = m_speed.array() / m_norm.leftCols(steps).array();
-    relative = relative.unaryExpr([](double x) { return std::isfinite(x) ? x : nan; });
-    result.relativeSpeed = curve(relative);
-    result.acceleration =
-        curve(steps > 1 ? MatrixD(m_speed.rightCols(steps - 1) - m_speed.leftCols(steps - 1))
-                        : MatrixD(m_speed.rows(), 0));
-    const VectorD lengths = m_speed.rowwise().sum();
-    VectorD straightness = m_distance.array() / lengths.array();  // NaN for a path that stays where it is
-    straightness = straightness.unaryExpr([](double x) { return x > 1 ? 1.0 : x; });  // keeps NaN
+    if (!m_observed) {
+        result.norm = m_norms.curve();
+        result.speed = m_speeds.curve();
+        result.cosine = m_cosines.curve();
+        result.turningAngle = m_angles.curve();
+        result.relativeSpeed = m_relatives.curve();
+        result.acceleration = m_accelerations.curve();
+        result.pathLength = m_lengths.curve().mean[0];
+        result.straightness = m_straights.curve().mean[0];
+        return result;
+    }
+    result.norm = curveOf(m_norm, progress);
+    result.speed = curveOf(m_speed, progress);
+    result.cosine = curveOf(m_cosine, progress);
+    result.turningAngle = curveOf(m_angle, progress);
+    result.relativeSpeed = curveOf(relativeSpeed(), progress);
+    result.acceleration = curveOf(acceleration(), progress);
+    const VectorD lengths = m_speed.rowwise().sum(), straight = straightness();
     result.pathLength = definedMean(lengths);
-    result.straightness = definedMean(straightness);
+    result.straightness = definedMean(straight);
     result.pathLengthRows = VectorD::Constant(m_source.askedCount(), nan);
     result.straightnessRows = result.pathLengthRows;
     for (std::size_t n = 0; n < m_source.askedRows().size(); ++n) {
         result.pathLengthRows[m_source.askedRows()[n]] = lengths[static_cast<Eigen::Index>(n)];
-        result.straightnessRows[m_source.askedRows()[n]] = straightness[static_cast<Eigen::Index>(n)];
+        result.straightnessRows[m_source.askedRows()[n]] = straight[static_cast<Eigen::Index>(n)];
     }
     return result;
 }

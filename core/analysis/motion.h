@@ -38,29 +38,44 @@ struct MotionResult {
     std::int64_t excludedRows = 0;
 };
 
-/// Streams over rows once, holding 3 P numbers a row. Throws as RowSource.
+/// Streams over rows once, holding 5 P numbers a row for the quantiles. Throws as RowSource.
 MotionResult motion(const TraceView& view, const MotionParameters& parameters, Progress& progress);
 
 /// What a sweep feeds.
 class MotionStatistic final : public RowStatistic {
 public:
-    /// `observed`: also quantiles.
+    /// `observed`: also quantiles, for which what single rows have is kept; else only its sums are.
     MotionStatistic(const RowSource& source, bool observed);
+    void open(std::int64_t firstRow, std::int64_t rows) override;
     void add(std::int64_t row, const MatrixD& path) override;
-    /// Bytes that one holds from the start.
-    static std::size_t bytes(const RowSource& source);
+    void close() override;
+    /// Bytes that one holds, with what result() makes beside it.
+    static std::size_t bytes(const RowSource& source, bool observed);
     MotionResult result(const Progress& progress) const;
-    const MatrixD& cosineRows() const { return m_cosine; }  ///< [row, P - 1]; NaN for a state of zero norm
-    const MatrixD& speedRows() const { return m_speed; }    ///< [row, P - 1]
+    /// [row, P - 1], where observed; NaN for a state of zero norm.
+    const MatrixD& cosineRows() const { return m_cosine; }
+    const MatrixD& speedRows() const { return m_speed; }  ///< [row, P - 1], where observed
 
 private:
+    /// Sums over rows of what is defined.
+    struct Sum {
+        VectorD total, counted;
+        void add(const MatrixD& values);
+        MotionCurve curve() const;
+    };
+    MatrixD relativeSpeed() const;
+    MatrixD acceleration() const;
+    VectorD straightness() const;
+
     const RowSource& m_source;
     bool m_observed;
-    MatrixD m_norm;      ///< [row, P]
-    MatrixD m_speed;     ///< [row, P - 1]
-    MatrixD m_cosine;    ///< [row, P - 1]
-    MatrixD m_angle;     ///< [row, P - 2]
-    VectorD m_distance;  ///< [row], from the first state to the last
+    std::int64_t m_firstRow = 0;  ///< of what is held of single rows: all, or a band
+    MatrixD m_norm;               ///< [row, P]
+    MatrixD m_speed;              ///< [row, P - 1]
+    MatrixD m_cosine;             ///< [row, P - 1]
+    MatrixD m_angle;              ///< [row, P - 2]
+    VectorD m_distance;           ///< [row], from the first state to the last
+    Sum m_cosines, m_speeds, m_relatives, m_accelerations, m_angles, m_norms, m_lengths, m_straights;
 };
 
 }  // namespace rheo

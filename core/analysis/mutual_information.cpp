@@ -343,21 +343,40 @@ std::size_t MutualInformationStatistic::tileBytes() const {
     return static_cast<std::size_t>(m_rows * m_points) * m_mostUnits * sizeof(double);
 }
 
+std::int64_t MutualInformationStatistic::unitsWithin(std::size_t bytes) const {
+    const auto perUnit = static_cast<std::size_t>(m_rows * m_points) * sizeof(double);
+    return static_cast<std::int64_t>(
+        std::clamp<std::size_t>(bytes / perUnit, 1, static_cast<std::size_t>(tileUnits)));
+}
+
+void MutualInformationStatistic::takeUnits(std::int64_t first, std::int64_t count) {
+    m_firstUnit = first;
+    m_unitCount = count;
+}
+
+std::span<const std::int64_t> MutualInformationStatistic::unitsOf(std::int64_t tile) const {
+    const auto& units = m_unitsOf[static_cast<std::size_t>(tile)];
+    const std::int64_t first = tile * tileUnits + m_firstUnit;
+    const auto begin = std::lower_bound(units.begin(), units.end(), first),
+               end = std::lower_bound(begin, units.end(), first + m_unitCount);
+    return {begin, end};
+}
+
 void MutualInformationStatistic::open(std::int64_t tile) {
-    const auto i = static_cast<std::size_t>(tile);
-    m_paths[i].resize(static_cast<std::size_t>(m_rows * m_points) * m_unitsOf[i].size());
+    m_paths[static_cast<std::size_t>(tile)].resize(static_cast<std::size_t>(m_rows * m_points) *
+                                                   unitsOf(tile).size());
 }
 
 void MutualInformationStatistic::add(const TileBatch& batch) {
     double* to = m_paths[static_cast<std::size_t>(batch.tile)].data();
-    for (const auto unit : m_unitsOf[static_cast<std::size_t>(batch.tile)])
+    for (const auto unit : unitsOf(batch.tile))
         for (std::int64_t p = 0; p < m_points; ++p, to += m_rows)
             for (std::int64_t n = 0; n < batch.rows; ++n)
                 to[batch.firstRow + n] = batch.paths[(n * m_points + p) * tileUnits + unit % tileUnits];
 }
 
 void MutualInformationStatistic::close(std::int64_t tile, const Progress& progress) {
-    const auto& units = m_unitsOf[static_cast<std::size_t>(tile)];
+    const auto units = unitsOf(tile);
     std::vector<double>& paths = m_paths[static_cast<std::size_t>(tile)];
     // Other tiles have threads of their own; where there are few, units share out what is left.
     const auto threads = static_cast<std::int64_t>(resolveThreads(m_options.threads)) / tileCount(m_units);

@@ -39,8 +39,8 @@ struct MutualInformationResult {
     std::int64_t excludedRows = 0;
 };
 
-/// Streams over rows, holding the paths of 64 units at a time for each thread (rows * points * 512 bytes), of
-/// as many as fit where the trace is not held. KSG costs about N^1.5 for each unit and step, N^2 at worst;
+/// Streams over rows, holding the paths of 64 units at a time for each thread (rows * points * 512 bytes); where
+/// the memory ends, of fewer, in more passes. KSG costs about N^1.5 for each unit and step, N^2 at worst;
 /// parallel over units. Ties are broken by a jitter of 1e-10 of the SD, named by seed, unit and point, in
 /// columns that have some. Throws Error(InvalidArgument) for neighbours or units out of range, and as
 /// RowSource.
@@ -55,9 +55,13 @@ public:
     void add(const TileBatch& batch) override;
     void close(std::int64_t tile, const Progress& progress) override;
     std::size_t tileBytes() const override;
+    std::int64_t unitsWithin(std::size_t bytes) const override;
+    void takeUnits(std::int64_t first, std::int64_t count) override;
     MutualInformationResult result() const;
 
 private:
+    /// Of those of a tile that are estimated, the ones that are taken now.
+    std::span<const std::int64_t> unitsOf(std::int64_t tile) const;
     void estimate(std::int64_t unit, const double* paths, const Progress& progress);
 
     const RowSource& m_source;
@@ -65,7 +69,8 @@ private:
     std::int64_t m_rows, m_points, m_units;
     std::vector<std::vector<std::int64_t>> m_unitsOf;  ///< a tile: those that are estimated
     std::vector<std::vector<double>> m_paths;          ///< an open tile: [one of its units, point, row]
-    std::size_t m_mostUnits = 0;                       ///< of one tile
+    std::int64_t m_firstUnit = 0, m_unitCount = tileUnits;
+    std::size_t m_mostUnits = 0;  ///< of one tile
     MutualInformationResult m_result;
 };
 

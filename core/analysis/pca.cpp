@@ -16,14 +16,13 @@ namespace {
 
 /// Multiplications of one call of dsyrk: some tens of milliseconds.
 constexpr double productWork = 2e9;
-constexpr int perPointComponents = 3;
 
 /// As many rows as keep a block inside the memory and a product short.
 std::int64_t blockRows(const TraceView& view, std::size_t memoryBytes) {
     const auto units = static_cast<double>(view.unitCount());
     const auto states = std::max(64.0, productWork / (units * units));
     const auto rows = static_cast<std::int64_t>(states / static_cast<double>(view.pointCount()));
-    return std::clamp<std::int64_t>(rows, 1, rowsPerBlock(view, memoryBytes / 4));
+    return std::clamp<std::int64_t>(rows, 1, rowsPerBlock(view, memoryBytes));
 }
 
 /// Calls `use(first, states)` for blocks of the view's rows, scaled, [row * point, unit].
@@ -48,23 +47,6 @@ void fixSigns(MatrixD& components) {
         components.row(i).cwiseAbs().maxCoeff(&largest);
         if (components(i, largest) < 0) components.row(i) *= -1;
     }
-}
-
-MatrixD perPointExplained(const TraceView& view, Progress& progress) {
-    const std::int64_t points = view.pointCount();
-    MatrixD explained =
-        MatrixD::Constant(points, perPointComponents, std::numeric_limits<double>::quiet_NaN());
-    if (view.rowCount() < 3) return explained;
-    for (std::int64_t p = 0; p < points; ++p) {
-        const MatrixD gram = smallerGram(centredPoint(view, p), progress);
-        const double trace = gram.trace();
-        const VectorD values = largestEigenvalues(gram, perPointComponents, nullptr, progress);
-        if (trace > 0)
-            for (Eigen::Index i = 0; i < values.size(); ++i)
-                explained(p, i) = std::max(0.0, values[i]) / trace;
-        progress.report(static_cast<double>(p + 1), static_cast<double>(points));
-    }
-    return explained;
 }
 
 }  // namespace
@@ -105,16 +87,20 @@ PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOpti
 
     progress.setStage("PCA: scores");
     Progress scoring = progress.part(0.25, 0.75);
-    const Array3F scores = project(basis, view, scoring);
-    result.scores = Array3F(source.askedCount(), view.pointCount(), k);
-    std::fill(result.scores.data.begin(), result.scores.data.end(), std::numeric_limits<float>::quiet_NaN());
-    for (std::int64_t n = 0; n < scores.n0; ++n)
-        std::copy_n(scores.at(n, 0), scores.n1 * scores.n2,
-                    result.scores.at(source.askedRows()[static_cast<std::size_t>(n)], 0));
+    result.scores = project(basis, view, scoring, options.memoryBytes / 8);
+    if (source.excludedRows() > 0) {
+        const Array3F scores = std::move(result.scores);
+        result.scores = Array3F(source.askedCount(), view.pointCount(), k);
+        std::fill(result.scores.data.begin(), result.scores.data.end(),
+                  std::numeric_limits<float>::quiet_NaN());
+        for (std::int64_t n = 0; n < scores.n0; ++n)
+            std::copy_n(scores.at(n, 0), scores.n1 * scores.n2,
+                        result.scores.at(source.askedRows()[static_cast<std::size_t>(n)], 0));
+    }
     if (options.perPointExplained) {
         progress.setStage("PCA: each point's own components");
         Progress last = progress.part(0.75, 1);
-        result.perPointExplained = perPointExplained(view, last);
+        result.perPointExplained = pointSpectra(view, true, last).explained;
     }
     progress.report(1, 1);
     return result;
@@ -194,7 +180,7 @@ PcaResult pcaWithBasis(const PcaBasis& basis, const TraceView& view, Progress& p
     return result;
 }
 
-Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress) {
+Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress, std::size_t bufferBytes) {
     if (basis.components.cols() != view.unitCount())
         throw Error(ErrorCode::Mismatch,
                     fmt::format("the basis is of states of {} units, and the trace has {}",
@@ -205,10 +191,10 @@ Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress
     const std::int64_t points = view.pointCount();
     const Eigen::Index k = basis.components.rows();
     Array3F scores(view.rowCount(), points, k);
-    forEachBlock(scaled, blockRows(scaled, std::size_t{256} << 20), progress,
-                 [&](std::int64_t first, std::int64_t count, const MatrixD& states) {
-                     const MatrixD centred = states.rowwise() - basis.mean.transpose();
-                     MatrixD z = centred * basis.components.transpose();
+    forEachBlock(scaled, blockRows(scaled, bufferBytes), progress,
+                 [&](std::int64_t first, std::int64_t count, MatrixD& states) {
+                     states.rowwise() -= basis.mean.transpose();
+                     MatrixD z = states * basis.components.transpose();
                      // A row with one bad value is left out whole: half a path would look like a short one.
                      for (std::int64_t n = 0; n < count; ++n) {
                          auto path = z.middleRows(n * points, points);

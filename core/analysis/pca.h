@@ -70,7 +70,9 @@ PcaResult pcaWithBasis(const PcaBasis& basis, const TraceView& view, Progress& p
 
 /// Scores of every row and point of `view` in `basis`, [row, point, k].
 /// Throws Error(Mismatch) where the widths differ.
-Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress);
+/// `bufferBytes`: of what is read at a time.
+Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress,
+                std::size_t bufferBytes = std::size_t{64} << 20);
 
 /// Scores of single states, [state, unit] to [state, k].
 MatrixD project(const PcaBasis& basis, const MatrixF& states);

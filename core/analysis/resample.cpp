@@ -304,8 +304,8 @@ Resampled resample(const RowSource& source, const PcaResult& pca, const Resample
     progress.setStage("resampling");
     const ResampleWeights weights(source, options.resamples, options.seed);
     PathMaker asItIs(source);
-    DensityStatistic density(source, {});
-    MotionStatistic motion(source, false);
+    DensityStatistic density(source, {}, true);
+    MotionStatistic motion(source, true);
     RowSquares squares(source, pca.basis.mean);
     UnitResampler units(source, weights, progress);
     const Feed feed{&asItIs, 0, {&units}, {&density, &motion, &squares}};

@@ -4,6 +4,13 @@
 
 namespace rheo {
 
+namespace {
+
+/// Read at a time while looking for values that are not finite.
+constexpr std::size_t scanBytes = std::size_t{32} << 20;
+
+}  // namespace
+
 RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& progress)
     : m_askedCount(asked.rowCount()) {
     checkView(asked);
@@ -11,7 +18,7 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
     const bool fits = static_cast<std::size_t>(m_askedCount) <=
                       memoryBytes / sizeof(float) / static_cast<std::size_t>(values);
     if (!fits) {
-        m_usable = usableRows(asked, progress);
+        m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
         m_view = withRows(asked, m_usable.rows);
         return;
     }

@@ -53,83 +53,142 @@ public:
         const std::int64_t rows = m_view.rowCount(), tiles = tileCount(m_units);
         PathMaker& maker = *m_feeds.front().maker;
         const bool byBlock = maker.byBlock();
-        std::size_t perTile = 0, most = 1;
-        for (const auto* feed : m_withUnits) {
-            std::size_t bytes = 0;
-            for (const auto* statistic : feed->units) bytes += statistic->tileBytes();
-            perTile += bytes;
-            most = std::max(most, bytes);
-        }
-
-        // Rows that are at hand are one block, and each tile is opened and closed in its turn: as many at a
-        // time as there are threads, and memory.
-        const bool whole = source.held() && !byBlock;
-        m_tileThreads = resolveThreads(m_threads);
-        if (whole)
-            m_tileThreads = static_cast<int>(
-                std::clamp<std::size_t>(memoryBytes / 2 / most, 1, static_cast<std::size_t>(m_tileThreads)));
-        m_feedsAtOnce = static_cast<std::int64_t>(std::clamp<std::size_t>(
-            memoryBytes / 2 / most / static_cast<std::size_t>(m_tileThreads), 1, mostFeedsAtOnce));
-        const std::size_t perRow = static_cast<std::size_t>(m_points * m_units) *
-                                   (byBlock ? sizeof(float) + sizeof(double) : sizeof(float));
-        const std::int64_t block =
-            whole ? rows
-                  : std::clamp<std::int64_t>(static_cast<std::int64_t>(memoryBytes / 4 / perRow), 1, rows);
-        const std::int64_t tilesAtOnce =
-            whole || perTile == 0
-                ? tiles
-                : std::clamp<std::int64_t>(static_cast<std::int64_t>(memoryBytes / 2 / perTile), 1, tiles);
-
+        const Plan plan = planOf(source, memoryBytes);
+        m_tileThreads = plan.tileThreads;
+        m_feedsAtOnce = plan.feedsAtOnce;
+        m_batchStates = plan.batchStates;
         if (byBlock) maker.startRepeat(m_feeds.front().repeat);
-        const std::int64_t groups = m_withUnits.empty() ? 1 : (tiles + tilesAtOnce - 1) / tilesAtOnce;
-        m_parts = static_cast<double>((rows + block - 1) / block) *
-                  ((m_withRows.empty() ? 0 : 1) + (m_withStates.empty() ? 0 : 1) +
-                   static_cast<double>(groups) * ((m_needsRms ? 1 : 0) + (m_withUnits.empty() ? 0 : 1)));
+        const std::int64_t groups = m_withUnits.empty() ? 1 : (tiles + plan.tiles - 1) / plan.tiles,
+                           rounds = (tileUnits + plan.units - 1) / plan.units;
+        m_parts =
+            static_cast<double>((rows + plan.rows - 1) / plan.rows) *
+            ((m_withRows.empty() ? 0 : 1) + (m_withStates.empty() ? 0 : 1) +
+             static_cast<double>(groups * rounds) * ((m_needsRms ? 1 : 0) + (m_withUnits.empty() ? 0 : 1)));
         std::vector<float> buffer;
         MatrixD made;
-        for (std::int64_t group = 0; group < groups; ++group) {
-            const std::int64_t firstTile = group * tilesAtOnce;
-            for (std::int64_t first = 0; first < rows; first += block) {
+        for (std::int64_t pass = 0; pass < groups * rounds; ++pass) {
+            const std::int64_t firstTile = pass / rounds * plan.tiles, firstUnit = pass % rounds * plan.units;
+            m_firstRound = firstUnit == 0;
+            for (const auto* feed : m_withUnits)
+                for (auto* statistic : feed->units)
+                    statistic->takeUnits(firstUnit, std::min(plan.units, tileUnits - firstUnit));
+            for (std::int64_t first = 0; first < rows; first += plan.rows) {
                 m_progress.check();
-                Block now{first, std::min(block, rows - first), nullptr, nullptr};
+                Block now{first, std::min(plan.rows, rows - first), nullptr, nullptr};
                 if (byBlock) {
                     maker.makeBlock(first, now.rows, made, m_progress);
                     now.made = made.data();
                 } else {
                     now.raw = source.read(first, now.rows, buffer);
                 }
-                if (group == 0) feedRows(now);
-                if (group == 0) feedStates(now);
+                if (pass == 0) feedRows(now);
+                if (pass == 0) feedStates(now);
                 if (m_needsRms) measureRms(now);
-                feedTiles(now, firstTile, std::min(tiles, firstTile + tilesAtOnce), first == 0,
+                feedTiles(now, firstTile, std::min(tiles, firstTile + plan.tiles), first == 0,
                           first + now.rows == rows);
             }
         }
     }
 
+    /// How often it will go over the source.
+    std::int64_t passes(const RowSource& source, std::size_t memoryBytes) const {
+        if (m_withUnits.empty()) return 1;
+        const Plan plan = planOf(source, memoryBytes);
+        return (tileCount(m_units) + plan.tiles - 1) / plan.tiles *
+               ((tileUnits + plan.units - 1) / plan.units);
+    }
+
 private:
+    /// What is worked on at a time.
+    struct Plan {
+        std::int64_t rows = 1;           ///< of a block
+        std::int64_t tiles = 1;          ///< that are open together
+        std::int64_t units = tileUnits;  ///< of each, for statistics that can do with fewer
+        int tileThreads = 1;
+        std::int64_t feedsAtOnce = 1;
+        std::int64_t batchStates = 1;
+    };
+
+    Plan planOf(const RowSource& source, std::size_t memoryBytes) const {
+        const std::int64_t rows = m_view.rowCount(), tiles = tileCount(m_units);
+        const bool byBlock = m_feeds.front().maker->byBlock();
+        std::size_t perTile = 0, most = 1, parted = 0;
+        for (const auto* feed : m_withUnits) {
+            std::size_t bytes = 0;
+            for (const auto* statistic : feed->units) {
+                bytes += statistic->tileBytes();
+                if (statistic->unitsWithin(0) < tileUnits) ++parted;
+            }
+            perTile += bytes;
+            most = std::max(most, bytes);
+        }
+        // Rows that are at hand are one block, and each tile is opened and closed in its turn: as many at a
+        // time as there are threads, and memory.
+        const bool whole = source.held() && !byBlock;
+        Plan plan;
+        // A tile that is too much for the memory is made smaller.
+        const std::size_t forTiles = memoryBytes / 2;
+        if (parted > 0 && (whole ? most : perTile) > forTiles)
+            for (const auto* feed : m_withUnits)
+                for (const auto* statistic : feed->units)
+                    plan.units =
+                        std::min(plan.units, statistic->unitsWithin(whole ? forTiles : forTiles / parted));
+        plan.tileThreads = resolveThreads(m_threads);
+        if (whole)
+            plan.tileThreads = static_cast<int>(
+                std::clamp<std::size_t>(forTiles / most, 1, static_cast<std::size_t>(plan.tileThreads)));
+        plan.feedsAtOnce = static_cast<std::int64_t>(std::clamp<std::size_t>(
+            forTiles / most / static_cast<std::size_t>(plan.tileThreads), 1, mostFeedsAtOnce));
+        const auto states = static_cast<std::size_t>(m_points);
+        const std::size_t perRow = states * static_cast<std::size_t>(m_units) *
+                                       (byBlock ? sizeof(float) + sizeof(double) : sizeof(float)) +
+                                   (m_needsRms ? states * m_withUnits.size() * sizeof(double) : 0);
+        plan.rows =
+            whole ? rows
+                  : std::clamp<std::int64_t>(static_cast<std::int64_t>(memoryBytes / 4 / perRow), 1, rows);
+        if (!whole && plan.rows > batchRows)
+            plan.rows -= plan.rows % (2 * batchRows);  // whole chunks of a file
+        plan.rows = std::max<std::int64_t>(1, plan.rows);
+        plan.tiles = whole || perTile == 0
+                         ? tiles
+                         : std::clamp<std::int64_t>(static_cast<std::int64_t>(forTiles / perTile), 1, tiles);
+        // A covariance holds the states it adds twice.
+        const double square = static_cast<double>(m_units) * static_cast<double>(m_units);
+        const auto fits = static_cast<double>(memoryBytes) / 4 / plan.tileThreads /
+                          (2 * sizeof(double) * static_cast<double>(m_units));
+        plan.batchStates = static_cast<std::int64_t>(
+            std::max(16.0, std::min(fits, std::clamp(productWork / square, 64.0, 2048.0))));
+        return plan;
+    }
+
     void feedRows(const Block& block) {
-        forEachRow(block, m_withRows, [&](std::int64_t feed, std::int64_t n, MatrixD& path) {
-            scaleStates(m_view, path);
-            for (auto* statistic : m_withRows[static_cast<std::size_t>(feed)]->rows)
-                statistic->add(block.first + n, path);
-        });
+        for (std::int64_t first = 0; first < block.rows; first += RowStatistic::bandRows) {
+            const std::int64_t end = std::min(block.rows, first + RowStatistic::bandRows);
+            for (const auto* feed : m_withRows)
+                for (auto* statistic : feed->rows) statistic->open(block.first + first, end - first);
+            forEachRow(block, first, end, m_withRows, [&](std::int64_t feed, std::int64_t n, MatrixD& path) {
+                scaleStates(m_view, path);
+                for (auto* statistic : m_withRows[static_cast<std::size_t>(feed)]->rows)
+                    statistic->add(block.first + n, path);
+            });
+            for (const auto* feed : m_withRows)
+                for (auto* statistic : feed->rows) statistic->close();
+        }
     }
 
     /// The RMS of each state, for what sees only a tile of it.
     void measureRms(const Block& block) {
         m_rms.resize(m_withUnits.size() * static_cast<std::size_t>(block.rows * m_points));
         const auto used = static_cast<double>(m_view.usedUnits());
-        forEachRow(block, m_withUnits, [&](std::int64_t feed, std::int64_t n, const MatrixD& path) {
-            Eigen::Map<VectorD>(m_rms.data() + (feed * block.rows + n) * m_points, m_points) =
-                (path.rowwise().squaredNorm() / used).cwiseSqrt();
-        });
+        forEachRow(block, 0, block.rows, m_withUnits,
+                   [&](std::int64_t feed, std::int64_t n, const MatrixD& path) {
+                       Eigen::Map<VectorD>(m_rms.data() + (feed * block.rows + n) * m_points, m_points) =
+                           (path.rowwise().squaredNorm() / used).cwiseSqrt();
+                   });
     }
 
     void feedStates(const Block& block) {
-        const double square = static_cast<double>(m_units) * static_cast<double>(m_units);
-        const auto atOnce = static_cast<std::int64_t>(std::clamp(productWork / square, 64.0, 2048.0));
-        const std::int64_t batch = std::max<std::int64_t>(1, atOnce / m_points);
+        const std::int64_t batch = std::max<std::int64_t>(1, m_batchStates / m_points);
         std::optional<SerialBlas> serial;
         if (m_withStates.size() > 1) serial.emplace();
         const auto feeds = static_cast<std::int64_t>(m_withStates.size());
@@ -160,11 +219,13 @@ private:
         parallelFor(tasks, 1, m_tileThreads, m_progress, [&](std::int64_t task, std::int64_t) {
             const std::int64_t tile = first + task / groups, firstFeed = task % groups * share,
                                endFeed = std::min(feeds, firstFeed + share);
-            const auto unitsOf = [&](std::int64_t feed) -> const std::vector<UnitStatistic*>& {
-                return m_withUnits[static_cast<std::size_t>(feed)]->units;
+            // What takes a tile whole has had it in the first round.
+            const auto forEach = [&](std::int64_t feed, auto use) {
+                for (auto* statistic : m_withUnits[static_cast<std::size_t>(feed)]->units)
+                    if (m_firstRound || statistic->unitsWithin(0) < tileUnits) use(*statistic);
             };
             for (std::int64_t feed = firstFeed; opens && feed < endFeed; ++feed)
-                for (auto* statistic : unitsOf(feed)) statistic->open(tile);
+                forEach(feed, [&](UnitStatistic& statistic) { statistic.open(tile); });
             const std::int64_t perPath = m_points * tileUnits;
             std::vector<Line> lines(static_cast<std::size_t>(2 * batchRows * perPath / 8));
             const std::vector<double> ones(static_cast<std::size_t>(batchRows * m_points), 1.0);
@@ -186,29 +247,30 @@ private:
                     }
                     const TileBatch batch{tile,     block.first + n, rows,
                                           m_points, paths,           scaled ? ones.data() : rms};
-                    for (auto* statistic : fed.units) statistic->add(batch);
+                    forEach(feed, [&](UnitStatistic& statistic) { statistic.add(batch); });
                 }
             }
             for (std::int64_t feed = firstFeed; closes && feed < endFeed; ++feed)
-                for (auto* statistic : unitsOf(feed)) statistic->close(tile, m_progress);
+                forEach(feed, [&](UnitStatistic& statistic) { statistic.close(tile, m_progress); });
             done(1.0 / static_cast<double>(tasks));
         });
     }
 
-    /// Calls `use(feed, n, path)` for all of them, in parallel; n counts from the block's first.
+    /// Calls `use(feed, n, path)` for rows begin .. end - 1 of a block, in parallel.
     template <class Use>
-    void forEachRow(const Block& block, const std::vector<const Feed*>& feeds, Use use) {
+    void forEachRow(const Block& block, std::int64_t begin, std::int64_t end,
+                    const std::vector<const Feed*>& feeds, Use use) {
         const auto count = static_cast<std::int64_t>(feeds.size());
-        const std::int64_t pieces = (block.rows + pieceRows - 1) / pieceRows;
+        const std::int64_t pieces = (end - begin + pieceRows - 1) / pieceRows;
         parallelFor(count * pieces, 1, m_threads, m_progress, [&](std::int64_t task, std::int64_t) {
-            const std::int64_t feed = task / pieces, first = task % pieces * pieceRows;
+            const std::int64_t feed = task / pieces, first = begin + task % pieces * pieceRows;
             MatrixD path(m_points, m_units);
-            for (std::int64_t n = first; n < std::min(block.rows, first + pieceRows); ++n) {
+            for (std::int64_t n = first; n < std::min(end, first + pieceRows); ++n) {
                 m_progress.check();
                 makeRow(block, *feeds[static_cast<std::size_t>(feed)], n, path);
                 use(feed, n, path);
             }
-            done(1.0 / static_cast<double>(count * pieces));
+            done(static_cast<double>(end - begin) / static_cast<double>(block.rows * count * pieces));
         });
     }
 
@@ -250,7 +312,8 @@ private:
     std::vector<const Feed*> m_withRows, m_withStates, m_withUnits;
     bool m_needsRms = false;
     int m_threads, m_tileThreads = 1;
-    std::int64_t m_feedsAtOnce = 1;
+    std::int64_t m_feedsAtOnce = 1, m_batchStates = 1;
+    bool m_firstRound = true;
     Progress& m_progress;
     std::int64_t m_points, m_units;
     std::vector<double> m_rms;  ///< [feed with units, row of the block, point]

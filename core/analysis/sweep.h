@@ -34,14 +34,25 @@ public:
     virtual bool needsRms() const { return false; }
     /// Bytes held between open and close of one tile.
     virtual std::size_t tileBytes() const = 0;
+    /// How many units of a tile fit into `bytes`, at least 1. Where fewer than all do, a tile is opened, fed
+    /// and closed again and again: for units first, first + 1 .. of the 64 after each takeUnits(first,
+    /// count).
+    virtual std::int64_t unitsWithin(std::size_t /*bytes*/) const { return 64; }
+    virtual void takeUnits(std::int64_t /*first*/, std::int64_t /*count*/) {}
 };
 
-/// A statistic of whole rows. Rows come in any order, from several threads: each writes to its own place.
+/// A statistic of whole rows. They come in bands, one after the other; within one in any order and from
+/// several threads: each writes to its own place.
 class RowStatistic {
 public:
     virtual ~RowStatistic() = default;
+    virtual void open(std::int64_t /*firstRow*/, std::int64_t /*rows*/) {}
     /// `path` is [point, unit], scaled.
     virtual void add(std::int64_t row, const MatrixD& path) = 0;
+    /// All rows of the band came.
+    virtual void close() {}
+    /// Rows of a band, at most.
+    static constexpr std::int64_t bandRows = 256;
 };
 
 /// A statistic of all states together. They come in order, from one thread at a time.
@@ -67,8 +78,8 @@ struct SweepOptions {
 };
 
 /// Feeds all of them. Goes over the source once where the open tiles fit into the memory, else once for as
-/// many tiles as do; what is made by block is made alone, and goes over it again. Results do not depend on
-/// the number of threads. Throws what reading the trace throws.
+/// many tiles, or units of one, as do; what is made by block is made alone, and goes over it again. Results
+/// do not depend on the number of threads. Throws what reading the trace throws.
 void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
            Progress& progress);
 

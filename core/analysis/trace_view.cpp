@@ -15,7 +15,10 @@ namespace rheo {
 
 namespace {
 
-constexpr std::size_t scanBytes = std::size_t{32} << 20;
+/// Values of whole rows that are read at a time where only some points are wanted.
+constexpr std::int64_t wholeRowValues = std::int64_t{1} << 20;
+/// A chunk of a trace file holds this many rows.
+constexpr std::int64_t chunkRows = 16;
 
 void checkAscending(const std::vector<std::int64_t>& indices, std::int64_t count, const char* what) {
     std::int64_t last = -1;
@@ -81,11 +84,15 @@ void readView(const TraceView& view, std::int64_t first, std::int64_t count, flo
     const std::int64_t units = view.unitCount();
     const std::int64_t points = view.pointCount();
     const std::int64_t wholeRow = view.trace->points() * units;
+    const std::int64_t most =
+        view.points.empty() ? count : std::max(chunkRows, wholeRowValues / wholeRow / chunkRows * chunkRows);
     std::vector<float> whole;
     for (std::int64_t n = 0; n < count;) {
         // As many rows as follow on each other in the trace are read at once.
         std::int64_t run = 1;
-        while (n + run < count && view.traceRow(first + n + run) == view.traceRow(first + n) + run) ++run;
+        while (n + run < count && run < most &&
+               view.traceRow(first + n + run) == view.traceRow(first + n) + run)
+            ++run;
         const RowIndex from{view.traceRow(first + n)};
         float* to = out + n * points * units;
         if (view.points.empty()) {
@@ -105,16 +112,20 @@ void readView(const TraceView& view, std::int64_t first, std::int64_t count, flo
 }
 
 MatrixF readViewPoint(const TraceView& view, std::int64_t p) {
-    const std::int64_t rows = view.rowCount();
-    MatrixF states(rows, view.unitCount());
+    return readViewPoint(view, p, 0, view.rowCount());
+}
+
+MatrixF readViewPoint(const TraceView& view, std::int64_t p, std::int64_t first, std::int64_t count) {
+    MatrixF states(count, view.unitCount());
     const PointIndex point{view.tracePoint(p)};
-    for (std::int64_t n = 0; n < rows;) {
+    for (std::int64_t n = 0; n < count;) {
+        const std::int64_t from = view.traceRow(first + n);
         std::int64_t run = 1;
-        while (n + run < rows && view.traceRow(n + run) == view.traceRow(n) + run) ++run;
-        view.trace->readPoint(point, RowIndex{view.traceRow(n)}, run, states.row(n).data());
+        while (n + run < count && view.traceRow(first + n + run) == from + run) ++run;
+        view.trace->readPoint(point, RowIndex{from}, run, states.row(n).data());
         n += run;
     }
-    zeroMasked(view, states.data(), rows);
+    zeroMasked(view, states.data(), count);
     return states;
 }
 
@@ -130,13 +141,13 @@ void scaleStates(const TraceView& view, Eigen::Ref<MatrixD> states) {
 std::int64_t rowsPerBlock(const TraceView& view, std::size_t bytes) {
     const auto perRow =
         static_cast<std::size_t>(view.pointCount() * view.unitCount()) * (sizeof(float) + sizeof(double));
-    return std::clamp<std::int64_t>(static_cast<std::int64_t>(bytes / std::max<std::size_t>(1, perRow)), 1,
-                                    view.rowCount());
+    const auto rows = static_cast<std::int64_t>(bytes / std::max<std::size_t>(1, perRow));
+    return std::clamp<std::int64_t>(rows > chunkRows ? rows - rows % chunkRows : rows, 1, view.rowCount());
 }
 
-UsableRows usableRows(const TraceView& view, Progress& progress, float* kept) {
+UsableRows usableRows(const TraceView& view, Progress& progress, float* kept, std::size_t bufferBytes) {
     UsableRows usable;
-    const std::int64_t block = rowsPerBlock(view, scanBytes);
+    const std::int64_t block = rowsPerBlock(view, bufferBytes);
     const std::int64_t values = view.pointCount() * view.unitCount();
     std::vector<float> states(kept == nullptr ? static_cast<std::size_t>(block * values) : 0);
     for (std::int64_t first = 0; first < view.rowCount(); first += block) {

@@ -46,6 +46,8 @@ void checkView(const TraceView& view);
 void readView(const TraceView& view, std::int64_t first, std::int64_t count, float* out);
 /// Raw values of point `p` of all rows of the view, [row, unit]; masked units are 0.
 MatrixF readViewPoint(const TraceView& view, std::int64_t p);
+/// The same of rows first .. first + count - 1 alone.
+MatrixF readViewPoint(const TraceView& view, std::int64_t p, std::int64_t first, std::int64_t count);
 
 /// Scales states [state, unit] in place as the view says. A state of zero norm becomes NaN under Rms.
 void scaleStates(const TraceView& view, Eigen::Ref<MatrixD> states);
@@ -56,12 +58,14 @@ struct UsableRows {
     std::int64_t excluded = 0;       ///< a value at the points used is not finite, or has no scale
 };
 /// One pass over the view; raw values of all its rows, [row, point, unit], are left in `kept` unless that is
-/// null. Throws Error(InvalidArgument) if no row is left.
-UsableRows usableRows(const TraceView& view, Progress& progress, float* kept = nullptr);
+/// null. `bufferBytes`: of what is read at a time else. Throws Error(InvalidArgument) if no row is left.
+UsableRows usableRows(const TraceView& view, Progress& progress, float* kept = nullptr,
+                      std::size_t bufferBytes = std::size_t{32} << 20);
 /// The view of these rows alone.
 TraceView withRows(const TraceView& view, const std::vector<std::int64_t>& rows);
 
-/// Rows of the view that fit into `bytes`, as float32 and float64 side by side; at least 1.
+/// Rows of the view that fit into `bytes`, as float32 and float64 side by side; at least 1, and whole chunks
+/// of a trace file where there are several.
 std::int64_t rowsPerBlock(const TraceView& view, std::size_t bytes);
 
 }  // namespace rheo

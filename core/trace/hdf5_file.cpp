@@ -23,10 +23,6 @@ std::recursive_mutex& libraryMutex() {
 }
 using Lock = std::lock_guard<std::recursive_mutex>;
 
-/// The cache of chunks, for each open dataset: a band of chunks of one depth or one range of units stays in
-/// it.
-constexpr std::size_t chunkCacheBytes = std::size_t{64} << 20;
-
 /// An HDF5 handle that closes itself.
 class Handle {
 public:
@@ -130,6 +126,7 @@ std::vector<hsize_t> extents(const std::vector<std::int64_t>& shape) {
 struct Hdf5File::State {
     std::filesystem::path path;
     hid_t file = -1;
+    std::size_t cacheBytes = usualCacheBytes;
     mutable std::map<std::string, Handle> datasets;  ///< kept open: the chunk cache lives with them
 
     ~State() {
@@ -161,7 +158,7 @@ struct Hdf5File::State {
         if (const auto found = datasets.find(name); found != datasets.end()) return found->second.get();
         if (!exists(name)) fail(ErrorCode::NotFound, name, "there is no such dataset");
         const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
-        H5Pset_chunk_cache(access.get(), 12421, chunkCacheBytes, 0.75);
+        H5Pset_chunk_cache(access.get(), 12421, cacheBytes, 0.75);
         Handle opened(H5Dopen2(file, name.c_str(), access.get()), H5Dclose);
         if (!opened.valid()) fail(ErrorCode::Format, name, "it is not a dataset, or it is damaged");
         return datasets.emplace(name, std::move(opened)).first->second.get();
@@ -281,11 +278,12 @@ void quietLibrary() {
 
 }  // namespace
 
-Hdf5File Hdf5File::openForReading(const std::filesystem::path& path) {
+Hdf5File Hdf5File::openForReading(const std::filesystem::path& path, std::size_t cacheBytes) {
     const Lock lock(libraryMutex());
     quietLibrary();
     auto state = std::make_unique<State>();
     state->path = path;
+    state->cacheBytes = cacheBytes;
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
         throw Error(ErrorCode::NotFound, fmt::format("there is no file {}", path.string()), path.string());

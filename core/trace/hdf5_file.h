@@ -42,7 +42,12 @@ struct Hdf5Part {
 /// AlreadyExists, DiskFull, Io.
 class Hdf5File {
 public:
-    static Hdf5File openForReading(const std::filesystem::path& path);
+    /// The cache of chunks, for each open dataset: a band of chunks of one depth or one range of units stays
+    /// in it.
+    static constexpr std::size_t usualCacheBytes = std::size_t{64} << 20;
+
+    static Hdf5File openForReading(const std::filesystem::path& path,
+                                   std::size_t cacheBytes = usualCacheBytes);
     static Hdf5File openForWriting(const std::filesystem::path& path);
     /// Makes a new file; an old one of that name is replaced.
     static Hdf5File create(const std::filesystem::path& path);

@@ -17,14 +17,15 @@ namespace tf = trace_format;
 namespace {
 
 /// Values decoded from bfloat16 at a time.
-constexpr std::int64_t decodeValues = std::int64_t{1} << 22;
+constexpr std::int64_t decodeValues = std::int64_t{1} << 20;
 /// Rows whose states go into the digest of a file.
 constexpr std::int64_t hashedRows = 64;
 
 }  // namespace
 
-std::shared_ptr<const TraceReader> TraceReader::open(const std::filesystem::path& path) {
-    auto reader = std::shared_ptr<TraceReader>(new TraceReader(Hdf5File::openForReading(path)));
+std::shared_ptr<const TraceReader> TraceReader::open(const std::filesystem::path& path,
+                                                     std::size_t cacheBytes) {
+    auto reader = std::shared_ptr<TraceReader>(new TraceReader(Hdf5File::openForReading(path, cacheBytes)));
     StoredTrace stored = readStoredTrace(reader->m_file);
     // A merged trace shows the states of other files. The library would read what is gone as a fill value.
     for (const std::string& part : reader->m_file.virtualFiles(tf::residual)) {

@@ -18,8 +18,10 @@ namespace rheo {
 class TraceReader : public Trace {
 public:
     /// Throws Error(NotFound, Format, Unsupported (a newer version), Io) naming the file and what is wrong
-    /// with it.
-    static std::shared_ptr<const TraceReader> open(const std::filesystem::path& path);
+    /// with it. `cacheBytes`: of what was read, for readers that come again to what lies beside it; 0 for one
+    /// that goes over it row by row, or picks single states.
+    static std::shared_ptr<const TraceReader> open(const std::filesystem::path& path,
+                                                   std::size_t cacheBytes = Hdf5File::usualCacheBytes);
 
     const TraceInfo& info() const override { return m_info; }
     void readRows(RowIndex first, std::int64_t count, float* out) const override;

@@ -1,0 +1,144 @@
+// rheo analyze on a trace ten times as large as the memory it may use: the peak of its resident set, as the
+// system measured it, stays below that memory beside what the program itself takes.
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <QTemporaryDir>
+#include <QtTest>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/session/results_file.h"
+#include "core/trace/trace_writer.h"
+
+using namespace rheo;
+
+extern char** environ;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
+constexpr std::int64_t points = 13, units = 256, memory = std::int64_t{24} << 20;
+constexpr const char* memoryOption = "24M";
+
+/// Random walks, written 16 rows at a time.
+void writeTrace(const std::string& path, std::int64_t rows) {
+    TraceInfo info;
+    info.units = units;
+    for (int p = 0; p + 1 < points; ++p)
+        info.points.push_back({p / 2, p % 2 == 0 ? Site::AttnIn : Site::MlpIn});
+    info.points.push_back({6, Site::Final});
+    info.samples.push_back({"", {}});
+    for (std::int64_t n = 0; n < rows; ++n) {
+        info.rows.push_back({0, static_cast<std::int32_t>(n), 1});
+        info.samples.back().tokenIds.push_back(1);
+    }
+    TraceWriter writer = TraceWriter::create(path, info, IfExists::Replace);
+    constexpr std::int64_t atOnce = 16;
+    std::vector<float> states(static_cast<std::size_t>(atOnce * points * units));
+    RandomStream random(1);
+    for (std::int64_t n = 0; n < rows; n += atOnce) {
+        const std::int64_t count = std::min(atOnce, rows - n);
+        for (std::int64_t i = 0; i < count * points; ++i)
+            for (std::int64_t u = 0; u < units; u += 4) {
+                // Four steps of a draw: sixteen bits each are enough here.
+                float* const here = states.data() + i * units + u;
+                const std::uint64_t bits = random();
+                for (int j = 0; j < 4; ++j)
+                    here[j] = (i % points == 0 ? 0 : here[j - units]) +
+                              static_cast<float>((bits >> (16 * j) & 0xffff) * 0x1p-15 - 1);
+            }
+        writer.writeRows(RowIndex{n}, count, states.data());
+    }
+    writer.close();
+}
+
+struct Ran {
+    int status = -1;
+    std::int64_t peak = 0;  ///< bytes
+};
+
+Ran call(const QStringList& arguments) {
+    std::vector<std::string> words{RHEO_BIN "/rheo"};
+    for (const auto& argument : arguments) words.push_back(argument.toStdString());
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    pid_t child = 0;
+    if (::posix_spawn(&child, argv[0], nullptr, nullptr, argv.data(), environ) != 0) return {};
+    int status = 0;
+    rusage used{};
+    if (::wait4(child, &status, 0, &used) != child || !WIFEXITED(status)) return {};
+    return {WEXITSTATUS(status), std::int64_t{used.ru_maxrss} * 1024};
+}
+
+}  // namespace
+
+class TestAppMemory : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void peakStaysBelow_data();
+    void peakStaysBelow();
+
+private:
+    QString path(const char* name) const { return m_dir.filePath(name); }
+    // Where the build is: a folder for temporary files is often kept in memory.
+    QTemporaryDir m_dir{QStringLiteral(RHEO_BIN "/memory-XXXXXX")};
+};
+
+void TestAppMemory::initTestCase() {
+    if (sanitized) QSKIP("a sanitizer's own memory is counted with the program's");
+    QVERIFY(m_dir.isValid());
+    // In a process of its own: what this one ever held would count as its children's.
+    const pid_t child = ::fork();
+    if (child == 0) {
+        writeTrace(path("small.rheo.h5").toStdString(), 64);
+        writeTrace(path("large.rheo.h5").toStdString(), 10 * memory / (points * units * 4) + 1);
+        ::_exit(0);
+    }
+    int status = 0;
+    QVERIFY(::waitpid(child, &status, 0) == child && status == 0);
+    QVERIFY(QFileInfo(path("large.rheo.h5")).size() > 10 * memory);
+}
+
+void TestAppMemory::peakStaysBelow_data() {
+    QTest::addColumn<QStringList>("arguments");
+    const auto row = [](const char* name, const char* arguments) {
+        QTest::newRow(name) << QString(arguments).split(' ');
+    };
+    row("together",
+        "--stat density,correlation,motion,rotation,pca --components 3 --null sign_flip --repeats 1");
+    row("rows shuffled", "--stat correlation,motion,pca --components 3 --null row_shuffle --repeats 1");
+    row("scaled", "--stat correlation,rotation --null gaussian_walk --repeats 2 --scaling rms");
+    row("mutual information", "--stat mutual_information --mi bins --points L00.attn_in:L00.mlp_in");
+}
+
+void TestAppMemory::peakStaysBelow() {
+    QFETCH(QStringList, arguments);
+    const auto run = [&](const char* trace) {
+        return call(QStringList{"analyze", path(trace), "--memory", memoryOption, "--threads", "2", "--json",
+                                "--out", path("out.h5"), "--force"} +
+                    arguments);
+    };
+    const Ran small = run("small.rheo.h5"), large = run("large.rheo.h5");
+    QCOMPARE(small.status, 0);
+    QCOMPARE(large.status, 0);
+    // The program and its libraries, the memory allowed, and the results beside it.
+    const std::int64_t bound = small.peak + memory + QFileInfo(path("out.h5")).size();
+    qInfo("peak %lld KiB, of a small trace %lld: at most %lld", static_cast<long long>(large.peak >> 10),
+          static_cast<long long>(small.peak >> 10), static_cast<long long>(bound >> 10));
+    rusage own{};
+    QVERIFY(::getrusage(RUSAGE_SELF, &own) == 0 && std::int64_t{own.ru_maxrss} * 1024 < small.peak);
+    QVERIFY2(large.peak <= bound, qPrintable(QString("%1 and not %2").arg(large.peak).arg(bound)));
+}
+
+QTEST_APPLESS_MAIN(TestAppMemory)
+#include "test_app_memory.moc"
