@@ -54,8 +54,8 @@ private Q_SLOTS:
             QCOMPARE(weights.row(b).sum(), 30.0);
             for (Eigen::Index n = 0; n < 30; ++n) QCOMPARE(weights(b, n), weights(b, n / 3 * 3));
             const TraceView data = drawn(view, weights, b);
-            const auto near = [](const VectorD& a, const VectorD& b) {
-                return (a - b).cwiseAbs().maxCoeff() < 1e-9;
+            const auto near = [](const VectorD& one, const VectorD& other) {
+                return (one - other).cwiseAbs().maxCoeff() < 1e-9;
             };
             QVERIFY(near(found.trevesRolls.row(b).transpose(), density(data, {}, progress).trevesRolls));
             QVERIFY(near(found.correlation.row(b).transpose(), correlation(data, {}, progress).mean));
