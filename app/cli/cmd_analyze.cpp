@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "app/cli/commands.h"
@@ -78,6 +79,7 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
     Plan plan;
     AnalysisOptions& analysis = plan.analysis;
     analysis.repeats = options.repeats;
+    analysis.keepFinished = true;
     analysis.seed = common.seed;
     analysis.threads = common.threads;
     analysis.memoryBytes = parseBytes(options.memory);
@@ -248,6 +250,12 @@ void summarize(const Analysis& analysis, const Console& console) {
     }
 }
 
+std::size_t finishedNulls(const Analysis& analysis) {
+    std::set<std::string> names;
+    for (const auto& null : analysis.nulls) names.insert(null.null);
+    return names.size();
+}
+
 std::int64_t excludedRows(const Statistics& s) {
     if (s.density) return s.density->excludedRows;
     if (s.correlation) return s.correlation->excludedRows;
@@ -380,21 +388,27 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     Progress sweeping = progress.part(0, swept), looking = progress.part(swept, looked),
              training = progress.part(looked, 1);
     Analysis analysis;
-    if (plan.sweeps) analysis = analyze(view, asked, sweeping);
-    if (plan.untrained) {
+    if (plan.sweeps) {
+        const ReadForecast reads = forecastReads(view, asked);
+        common.console.say(fmt::format("reads {} of {}, {:.3g} times the whole",
+                                       formatBytes(static_cast<double>(reads.bytes)), options.trace,
+                                       reads.passes));
+        analysis = analyze(view, asked, sweeping);
+    }
+    if (plan.untrained && !analysis.stopped) {
         Progress running = sweeping.part(0.5, 1);
         for (auto& null : besideUntrained(options, command, common, view, plan, analysis.observed, running))
             analysis.nulls.push_back(std::move(null));
     }
     const bool force = options.out.force;
-    if (plan.otherPca) {
+    if (plan.otherPca && !analysis.stopped) {
         Progress fitting = progress.part(0.02, 1);
         analysis.observed.pca = makePca(options, *plan.otherPca, view, fitting);
         if (!analysis.nulls.empty())
             common.console.warn("nulls of the PCA are of one that is fitted on all rows; it has none here");
     }
     std::int64_t leftOut = 0;
-    if (plan.perPointPca) {
+    if (plan.perPointPca && !analysis.stopped) {
         Progress fitting = progress.part(0.02, 1);
         const PerPointPca pca = pcaPerPoint(view, *plan.perPointPca, fitting);
         leftOut = pca.excludedRows;
@@ -404,15 +418,16 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     }
     writer.write(analysis.observed, analysis.nulls, record, force);
     std::optional<LensResult> lens;
-    if (plan.lens) {
+    if (plan.lens && !analysis.stopped) {
         lens = makeLens(options, *plan.lens, view, common, looking);
         StatisticRecord whole = record;  // whatever the others look at
         whole.scaling = Scaling::Raw;
         whole.maskedUnits.clear();
         writer.write(*lens, whole, force);
     }
-    bool stopped = false;
-    if (plan.autoencoder) {
+    const bool sweepStopped = analysis.stopped;
+    bool stopped = sweepStopped;
+    if (plan.autoencoder && !stopped) {
         auto& autoencoder = analysis.observed.autoencoder;
         autoencoder = makeAutoencoder(options, *plan.autoencoder, view, training);
         stopped = autoencoder->stopped;
@@ -437,7 +452,11 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     if (const auto& a = analysis.observed.autoencoder; a && a->bestEpoch > 0)
         common.console.say(fmt::format("autoencoder: best epoch {} of {}, validation loss {:.4g}",
                                        a->bestEpoch, a->loss.rows(), a->loss(a->bestEpoch - 1, 1)));
-    if (stopped)
+    if (sweepStopped)
+        common.console.warn(fmt::format("interrupted: {} holds the statistics, and {} of the {} nulls{}",
+                                        options.out.path, finishedNulls(analysis), asked.nulls.size(),
+                                        plan.autoencoder ? "; no autoencoder" : ""));
+    else if (stopped)
         common.console.warn(fmt::format("interrupted: {} holds the best autoencoder so far, of {} epochs",
                                         options.out.path, analysis.observed.autoencoder->loss.rows()));
     const std::int64_t excluded = plan.perPointPca ? leftOut

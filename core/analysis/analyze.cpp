@@ -130,7 +130,73 @@ private:
     std::optional<CovarianceSum> m_covariance;
 };
 
+/// Surrogates that are made together: first .. first + count - 1 of all, and the observed with them.
+struct Batch {
+    std::int64_t first = 0, count = 0;
+    bool observed = false;
+};
+
+/// Over rows that are held one goes for nothing: the observed first, then null by null, so that a stop leaves
+/// much. Else each pass serves as many as the memory holds.
+std::vector<Batch> batchesOf(const RowSource& source, const AnalysisOptions& options) {
+    const std::size_t perBundle = std::max<std::size_t>(1, Bundle::bytes(source, options));
+    const auto atOnce =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(options.memoryBytes / 4 / perBundle));
+    const std::int64_t repeats = options.repeats,
+                       all = static_cast<std::int64_t>(options.nulls.size()) * repeats;
+    std::vector<Batch> batches;
+    if (source.held() || all == 0) batches.push_back({0, 0, true});
+    for (std::int64_t first = 0; first < all; first += batches.back().count) {
+        const std::int64_t end = source.held() ? (first / repeats + 1) * repeats : all;
+        batches.push_back({first, std::min(atOnce, end - first), batches.empty()});
+    }
+    return batches;
+}
+
 }  // namespace
+
+ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options) {
+    checkView(view);
+    requireEnough(view, options);
+    const TraceInfo& info = view.trace->info();
+    const std::int64_t rows = view.rowCount(), state = view.unitCount() * (info.bfloat16 ? 2 : 4),
+                       row = view.trace->points() * state;
+    const RowSource source = RowSource::unread(view, options.memoryBytes / 2);
+    ReadForecast forecast;
+    forecast.bytes = rows * row;
+    if (!source.held()) {
+        PathMaker asItIs(source);
+        Progress silent;
+        std::vector<std::unique_ptr<PathMaker>> makers;
+        for (const auto null : options.nulls) {
+            // The Gaussian walk reads once for its variances; what comes then is as for the observed.
+            if (null == NullKind::GaussianWalk) forecast.bytes += rows * row;
+            makers.push_back(null == NullKind::GaussianWalk
+                                 ? std::make_unique<PathMaker>(source)
+                                 : std::make_unique<PathMaker>(source, null, options.seed, 1, silent));
+        }
+        for (const auto& batch : batchesOf(source, options)) {
+            std::vector<std::unique_ptr<Bundle>> bundles;
+            std::vector<Feed> feeds;
+            if (batch.observed) {
+                bundles.push_back(std::make_unique<Bundle>(source, options, true));
+                feeds.push_back(bundles.back()->feed(asItIs, 0));
+            }
+            for (std::int64_t i = batch.first; i < batch.first + batch.count; ++i) {
+                bundles.push_back(std::make_unique<Bundle>(source, options, false));
+                feeds.push_back(
+                    bundles.back()->feed(*makers[static_cast<std::size_t>(i / options.repeats)], 0));
+            }
+            const SweepReads reads = sweepReads(source, feeds, {options.threads, options.memoryBytes / 4});
+            forecast.bytes += reads.rows * row + reads.states * state;
+        }
+        if (options.pca) forecast.bytes += rows * row;  // scores
+        if ((options.density || (options.pca && options.pca->perPointExplained)) && rows >= 3)
+            forecast.bytes += rows * view.pointCount() * state;
+    }
+    forecast.passes = static_cast<double>(forecast.bytes) / static_cast<double>(view.trace->rows() * row);
+    return forecast;
+}
 
 std::vector<StatisticCurve> curvesOf(const Statistics& statistics) {
     std::vector<StatisticCurve> curves;
@@ -185,75 +251,91 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
     checkView(view);
     requireEnough(view, options);
     progress.setStage("looking for values that are not finite");
-    Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 0.9), last = progress.part(0.9, 1);
+    Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 1);
     const RowSource source(view, options.memoryBytes / 2, scan);
     PathMaker asItIs(source);
     std::vector<std::unique_ptr<PathMaker>> makers;
     for (const auto null : options.nulls)
         makers.push_back(std::make_unique<PathMaker>(source, null, options.seed, options.threads, scan));
 
-    // The observed and the surrogates are one list, cut where the memory ends.
     const std::int64_t surrogates = static_cast<std::int64_t>(makers.size()) * options.repeats;
-    const std::size_t perBundle = std::max<std::size_t>(1, Bundle::bytes(source, options));
-    const auto atOnce =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(options.memoryBytes / 4 / perBundle));
     Bundle observed(source, options, true);
     Analysis analysis;
     std::vector<StatisticCurve> curves;  // of one surrogate
     std::vector<MatrixD> samples;        // [null, curve]: [repeat, value]
-    for (std::int64_t first = 0; first == 0 || first < surrogates; first += atOnce) {
-        const std::int64_t count = std::min(atOnce, surrogates - first);
-        if (surrogates == 0)
-            progress.setStage("statistics");
-        else
-            progress.setStage(fmt::format("surrogates {} to {} of {}", first + 1, first + count, surrogates));
-        std::vector<std::unique_ptr<Bundle>> bundles;
-        std::vector<Feed> feeds;
-        if (first == 0) feeds.push_back(observed.feed(asItIs, 0));
-        for (std::int64_t i = first; i < first + count; ++i) {
-            bundles.push_back(std::make_unique<Bundle>(source, options, false));
-            feeds.push_back(bundles.back()->feed(*makers[static_cast<std::size_t>(i / options.repeats)],
-                                                 i % options.repeats));
-        }
-        const double of = static_cast<double>(std::max<std::int64_t>(1, surrogates));
-        Progress part = work.part(static_cast<double>(first) / of,
-                                  static_cast<double>(first + std::max<std::int64_t>(1, count)) / of);
-        sweep(source, feeds, {options.threads, options.memoryBytes / 4}, part);
+    std::int64_t complete = 0;           // surrogates
+    bool observedFinished = false;
+    // In parts of a surrogate's work: the observed are swept like one, and finished in as long.
+    const double whole = static_cast<double>(surrogates) + 2;
+    double before = 0;
+    const auto next = [&](double parts) {
+        Progress part = work.part(before / whole, (before + parts) / whole);
+        before += parts;
+        return part;
+    };
+    try {
+        for (const auto& [first, count, withObserved] : batchesOf(source, options)) {
+            if (count == 0)
+                progress.setStage("statistics");
+            else
+                progress.setStage(
+                    fmt::format("surrogates {} to {} of {}", first + 1, first + count, surrogates));
+            std::vector<std::unique_ptr<Bundle>> bundles;
+            std::vector<Feed> feeds;
+            if (withObserved) feeds.push_back(observed.feed(asItIs, 0));
+            for (std::int64_t i = first; i < first + count; ++i) {
+                bundles.push_back(std::make_unique<Bundle>(source, options, false));
+                feeds.push_back(bundles.back()->feed(*makers[static_cast<std::size_t>(i / options.repeats)],
+                                                     i % options.repeats));
+            }
+            Progress part = next(static_cast<double>(feeds.size()));
+            sweep(source, feeds, {options.threads, options.memoryBytes / 4}, part);
+            if (withObserved) {
+                Progress finishing = next(1);
+                analysis.observed = observed.finish(finishing);
+                observedFinished = true;
+            }
 
-        std::vector<Statistics> finished(bundles.size());
-        {
-            const SerialBlas serial;
-            parallelFor(count, 1, options.threads, progress, [&](std::int64_t i, std::int64_t) {
-                Progress silent(progress.stopToken());
-                auto& bundle = bundles[static_cast<std::size_t>(i)];
-                finished[static_cast<std::size_t>(i)] = bundle->finish(silent);
-                bundle.reset();
-            });
+            std::vector<Statistics> finished(bundles.size());
+            {
+                const SerialBlas serial;
+                parallelFor(count, 1, options.threads, progress, [&](std::int64_t i, std::int64_t) {
+                    Progress silent(progress.stopToken());
+                    auto& bundle = bundles[static_cast<std::size_t>(i)];
+                    finished[static_cast<std::size_t>(i)] = bundle->finish(silent);
+                    bundle.reset();
+                });
+            }
+            for (std::int64_t i = 0; i < count; ++i) {
+                const std::int64_t null = (first + i) / options.repeats,
+                                   repeat = (first + i) % options.repeats;
+                const Statistics& statistics = finished[static_cast<std::size_t>(i)];
+                if (each)
+                    each(options.nulls[static_cast<std::size_t>(null)], static_cast<int>(repeat), statistics);
+                curves = curvesOf(statistics);
+                if (samples.empty())
+                    for (std::size_t n = 0; n < makers.size(); ++n)
+                        for (const auto& curve : curves)
+                            samples.emplace_back(options.repeats, curve.values.size());
+                for (std::size_t c = 0; c < curves.size(); ++c)
+                    samples[static_cast<std::size_t>(null) * curves.size() + c].row(repeat) =
+                        curves[c].values.transpose();
+            }
+            complete = first + count;
         }
-        for (std::int64_t i = 0; i < count; ++i) {
-            const std::int64_t null = (first + i) / options.repeats, repeat = (first + i) % options.repeats;
-            const Statistics& statistics = finished[static_cast<std::size_t>(i)];
-            if (each)
-                each(options.nulls[static_cast<std::size_t>(null)], static_cast<int>(repeat), statistics);
-            curves = curvesOf(statistics);
-            if (samples.empty())
-                for (std::size_t n = 0; n < makers.size(); ++n)
-                    for (const auto& curve : curves)
-                        samples.emplace_back(options.repeats, curve.values.size());
-            for (std::size_t c = 0; c < curves.size(); ++c)
-                samples[static_cast<std::size_t>(null) * curves.size() + c].row(repeat) =
-                    curves[c].values.transpose();
-        }
+    } catch (const Cancelled&) {
+        if (!options.keepFinished || !observedFinished) throw;
+        analysis.stopped = true;
     }
-    analysis.observed = observed.finish(last);
     const std::vector<StatisticCurve> seen = curvesOf(analysis.observed);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        progress.check();
-        const StatisticCurve& curve = seen[i % seen.size()];
-        analysis.nulls.push_back({std::string(nullName(options.nulls[i / seen.size()])), curve.statistic,
-                                  curve.dataset, summarizeNull(curve.values, samples[i], options.seed)});
+    for (std::size_t n = 0; n < makers.size(); ++n) {
+        if (complete < static_cast<std::int64_t>(n + 1) * options.repeats) break;
+        for (std::size_t c = 0; c < seen.size(); ++c)
+            analysis.nulls.push_back(
+                {std::string(nullName(options.nulls[n])), seen[c].statistic, seen[c].dataset,
+                 summarizeNull(seen[c].values, samples[n * seen.size() + c], options.seed)});
     }
-    progress.report(1, 1);
+    if (!analysis.stopped) progress.report(1, 1);
     return analysis;
 }
 

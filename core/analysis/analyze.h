@@ -33,6 +33,9 @@ struct AnalysisOptions {
     std::uint64_t seed = 0;  ///< of the surrogates
     int threads = 0;
     std::size_t memoryBytes = std::size_t{1} << 30;
+    /// A stop that comes after the observed statistics are finished gives what is: those, and the nulls with
+    /// all of their repeats. Without it, and before, Cancelled is thrown.
+    bool keepFinished = false;
 };
 
 /// Those that were asked for. Of a surrogate: without maps and participation ratio (density), matrix
@@ -65,16 +68,25 @@ struct CurveNull {
 struct Analysis {
     Statistics observed;
     std::vector<CurveNull> nulls;  ///< by null, then as curvesOf
+    bool stopped = false;          ///< there are fewer nulls than were asked for
 };
 
 /// Called for each surrogate, one after the other, repeats of a null in order.
 using EachSurrogate = std::function<void(NullKind null, int repeat, const Statistics& statistics)>;
 
+/// What analyze() will read of a trace.
+struct ReadForecast {
+    std::int64_t bytes = 0;  ///< as the trace stores them, 2 or 4 a value
+    double passes = 0;       ///< in reads of the whole trace
+};
+/// Reads nothing. Exact where all rows can be used, else an upper bound.
+ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options);
+
 /// Statistics of a view, and how they lie among those of surrogates. One pass over the trace serves the
 /// observed ones and as many surrogates as the memory holds; more passes are made only where the trace does
-/// not fit into half of it. Results do not depend on threads, nor (but for rounding) on the memory. Throws as
-/// RowSource and pca, and Error(InvalidArgument) where a statistic or null is not defined for so few points
-/// or rows, naming it.
+/// not fit into half of it. Where it does, the observed ones come first, and then null by null. Results do
+/// not depend on threads, nor (but for rounding) on the memory. Throws as RowSource and pca, and
+/// Error(InvalidArgument) where a statistic or null is not defined for so few points or rows, naming it.
 Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress& progress,
                  const EachSurrogate& each = {});
 

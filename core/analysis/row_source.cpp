@@ -9,15 +9,27 @@ namespace {
 /// Read at a time while looking for values that are not finite.
 constexpr std::size_t scanBytes = std::size_t{32} << 20;
 
+bool fitsInto(const TraceView& view, std::size_t memoryBytes) {
+    const auto values = static_cast<std::size_t>(view.pointCount() * view.unitCount());
+    return static_cast<std::size_t>(view.rowCount()) <= memoryBytes / sizeof(float) / values;
+}
+
 }  // namespace
+
+RowSource RowSource::unread(const TraceView& asked, std::size_t memoryBytes) {
+    checkView(asked);
+    RowSource source;
+    source.m_askedCount = asked.rowCount();
+    source.m_view = asked;
+    source.m_isHeld = fitsInto(asked, memoryBytes);
+    return source;
+}
 
 RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& progress)
     : m_askedCount(asked.rowCount()) {
     checkView(asked);
     const std::int64_t points = asked.pointCount(), units = asked.unitCount(), values = points * units;
-    const bool fits = static_cast<std::size_t>(m_askedCount) <=
-                      memoryBytes / sizeof(float) / static_cast<std::size_t>(values);
-    if (!fits) {
+    if (!fitsInto(asked, memoryBytes)) {
         m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
         m_view = withRows(asked, m_usable.rows);
         return;
@@ -41,6 +53,7 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
     states.data.resize(static_cast<std::size_t>(states.n0 * values));
     const auto trace = std::make_shared<const MemoryTrace>(std::move(held), std::move(states));
     m_held = trace->states().data.data();
+    m_isHeld = true;
     m_view.trace = trace;
     m_view.maskedUnits = asked.maskedUnits;
     m_view.scaling = asked.scaling;

@@ -17,13 +17,16 @@ public:
     /// at most `memoryBytes` as float32. Throws as checkView and usableRows.
     RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& progress);
 
+    /// A source of the same shape that has read nothing, for forecasts: all rows count as usable.
+    static RowSource unread(const TraceView& asked, std::size_t memoryBytes);
+
     /// Usable rows only; of a trace in memory where they are held.
     const TraceView& view() const { return m_view; }
     /// For each of them, its number in the view that was asked for.
     const std::vector<std::int64_t>& askedRows() const { return m_usable.rows; }
     std::int64_t askedCount() const { return m_askedCount; }
     std::int64_t excludedRows() const { return m_usable.excluded; }
-    bool held() const { return m_held != nullptr; }
+    bool held() const { return m_isHeld; }
 
     /// Raw values of rows first .. first + count - 1, [row, point, unit]: where they are held, or read into
     /// `buffer`.
@@ -32,9 +35,12 @@ public:
     void readState(std::int64_t row, std::int64_t point, float* out) const;
 
 private:
+    RowSource() = default;
+
     UsableRows m_usable;
     std::int64_t m_askedCount = 0;
     TraceView m_view;
+    bool m_isHeld = false;
     const float* m_held = nullptr;
 };
 

@@ -321,10 +321,8 @@ private:
     double m_done = 0, m_parts = 1;
 };
 
-}  // namespace
-
-void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
-           Progress& progress) {
+/// What is fed together: all that is not made by block, and each of the rest alone.
+std::vector<std::vector<Feed>> passesOf(std::span<const Feed> feeds) {
     std::vector<Feed> together;
     std::vector<std::vector<Feed>> passes;
     for (const auto& feed : feeds) {
@@ -334,13 +332,36 @@ void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOpti
             together.push_back(feed);
     }
     if (!together.empty()) passes.push_back(std::move(together));
+    return passes;
+}
+
+}  // namespace
+
+void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
+           Progress& progress) {
     double before = 0;
-    for (const auto& pass : passes) {
+    for (const auto& pass : passesOf(feeds)) {
         const double share = static_cast<double>(pass.size()) / static_cast<double>(feeds.size());
         Progress part = progress.part(before, before + share);
         before += share;
         Sweep(source, pass, options.threads, part).run(source, options.memoryBytes);
     }
+}
+
+SweepReads sweepReads(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options) {
+    SweepReads reads;
+    Progress silent;
+    const std::int64_t rows = source.view().rowCount(), points = source.view().pointCount();
+    for (const auto& pass : passesOf(feeds)) {
+        const std::int64_t times =
+            Sweep(source, pass, options.threads, silent).passes(source, options.memoryBytes);
+        // A surrogate with shuffled rows takes its steps one by one.
+        if (pass.front().maker->kind() == NullKind::RowShuffle)
+            reads.states += times * rows * (2 * points - 1);
+        else
+            reads.rows += times * rows;
+    }
+    return reads;
 }
 
 }  // namespace rheo

@@ -83,4 +83,10 @@ struct SweepOptions {
 void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
            Progress& progress);
 
+/// How often it goes over a source that is not held, in whole rows, and how many single states it picks.
+struct SweepReads {
+    std::int64_t rows = 0, states = 0;
+};
+SweepReads sweepReads(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options);
+
 }  // namespace rheo

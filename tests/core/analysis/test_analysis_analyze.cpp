@@ -2,6 +2,7 @@
 // the memory, and p-values that are uniform where the null holds.
 #include <QtTest>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <thread>
 
@@ -84,6 +85,9 @@ private Q_SLOTS:
     void pValuesAreUniformUnderTheNull();
     void whatIsNotDefinedIsRefused();
     void aStopIsHeeded();
+    void aStopKeepsWhatIsFinished();
+    void readsAsForecast_data();
+    void readsAsForecast();
 };
 
 void TestAnalysisAnalyze::togetherAsOneByOne_data() {
@@ -275,6 +279,103 @@ void TestAnalysisAnalyze::aStopIsHeeded() {
     });
     options.memoryBytes = std::size_t{1} << 24;
     QVERIFY_EXCEPTION_THROWN(analyze(view, options, progress), Cancelled);
+}
+
+void TestAnalysisAnalyze::aStopKeepsWhatIsFinished() {
+    AnalysisOptions options = everything();
+    options.nulls = {NullKind::GaussianWalk, NullKind::SignFlip};
+    options.repeats = 6;
+    options.keepFinished = true;
+    const auto view = traces::view(traces::walks(20, 6, 10, 4));
+    const auto whole = run(view, options);
+    QVERIFY(!whole.stopped);
+    for (const NullKind last : options.nulls) {
+        // Stopped when the last surrogate of the first null, or the third of the second, is there.
+        std::stop_source source;
+        Progress progress(source.get_token());
+        const auto stopAt = [&](NullKind null, int repeat, const Statistics&) {
+            if (null == last && repeat == (last == NullKind::SignFlip ? 2 : 5)) source.request_stop();
+        };
+        const auto part = analyze(view, options, progress, stopAt);
+        const bool all = last == NullKind::SignFlip;  // no look for a stop came between its surrogates
+        QCOMPARE(part.stopped, !all);
+        QCOMPARE(part.nulls.size(), all ? whole.nulls.size() : whole.nulls.size() / 2);
+        const auto one = curvesOf(whole.observed), other = curvesOf(part.observed);
+        for (std::size_t i = 0; i < one.size(); ++i)
+            QVERIFY(golden::difference(one[i].values, other.at(i).values) == 0);
+        for (std::size_t i = 0; i < part.nulls.size(); ++i) {
+            QCOMPARE(part.nulls[i].null, whole.nulls[i].null);
+            QVERIFY(golden::difference(part.nulls[i].summary.mean, whole.nulls[i].summary.mean) == 0);
+        }
+    }
+    // Before the observed ones are finished there is nothing to keep.
+    std::stop_source source;
+    source.request_stop();
+    Progress progress(source.get_token());
+    QVERIFY_EXCEPTION_THROWN(analyze(view, options, progress), Cancelled);
+}
+
+namespace {
+
+/// A trace that counts the bytes that were read of it.
+class CountingTrace final : public Trace {
+public:
+    explicit CountingTrace(std::shared_ptr<const Trace> trace) : m_trace(std::move(trace)) {}
+    const TraceInfo& info() const override { return m_trace->info(); }
+    void readRows(RowIndex first, std::int64_t count, float* out) const override {
+        bytes += 4 * count * points() * units();
+        m_trace->readRows(first, count, out);
+    }
+    void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override {
+        bytes += 4 * count * units();
+        m_trace->readPoint(point, first, count, out);
+    }
+    void readUnits(UnitIndex first, std::int64_t count, float* out) const override {
+        bytes += 4 * count * points() * rows();
+        m_trace->readUnits(first, count, out);
+    }
+    std::string sourceHash() const override { return m_trace->sourceHash(); }
+
+    mutable std::atomic<std::int64_t> bytes = 0;
+
+private:
+    std::shared_ptr<const Trace> m_trace;
+};
+
+}  // namespace
+
+void TestAnalysisAnalyze::readsAsForecast_data() {
+    QTest::addColumn<qulonglong>("memory");
+    QTest::newRow("held") << (qulonglong{1} << 30);
+    QTest::newRow("not held") << qulonglong{40000};
+    QTest::newRow("no memory") << qulonglong{1};
+}
+
+void TestAnalysisAnalyze::readsAsForecast() {
+    QFETCH(qulonglong, memory);
+    auto view = traces::view(traces::walks(40, 6, 70, 5));
+    const auto counting = std::make_shared<CountingTrace>(view.trace);
+    view.trace = counting;
+    for (const bool some : {false, true}) {
+        AnalysisOptions options = everything();
+        if (some) {
+            view.points = {0, 2, 3};
+            view.scaling = Scaling::Rms;
+            options.mutualInformation.reset();
+            options.pca->perPointExplained = false;
+            options.density.reset();
+        }
+        for (const auto name : nullNames()) options.nulls.push_back(*parseNull(name));
+        options.repeats = 2;
+        options.memoryBytes = memory;
+        counting->bytes = 0;
+        const ReadForecast forecast = forecastReads(view, options);
+        QCOMPARE(counting->bytes.load(), std::int64_t{0});
+        run(view, options);
+        QCOMPARE(forecast.bytes, counting->bytes.load());
+        QCOMPARE(forecast.passes, static_cast<double>(forecast.bytes) / (40 * 6 * 70 * 4));
+        if (memory > 1000000) QCOMPARE(forecast.passes, 1.0);
+    }
 }
 
 QTEST_APPLESS_MAIN(TestAnalysisAnalyze)
