@@ -316,8 +316,8 @@ void TestAppAnalyze::pcaInOtherWays() {
     QVERIFY(run({"--out", path("pooled.h5"), "--components", "4"}));
     const auto pooled = read("pooled.h5");
     // With the basis of its own it is what it was.
-    QVERIFY(run({"--basis", path("pooled.h5"), "--out", path("again.h5")}));
-    QVERIFY(read("again.h5").statistics.pca->scores.data == pooled.statistics.pca->scores.data);
+    QVERIFY(run({"--basis", path("pooled.h5"), "--out", path("based.h5")}));
+    QVERIFY(read("based.h5").statistics.pca->scores.data == pooled.statistics.pca->scores.data);
     QVERIFY(run({"--fit-rows", "0:59,100", "--out", path("fitted.h5")}));
     const auto fitted = read("fitted.h5");
     QCOMPARE(fitted.statistics.pca->scores.n0, 120);
