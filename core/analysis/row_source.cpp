@@ -20,6 +20,7 @@ RowSource RowSource::unread(const TraceView& asked, std::size_t memoryBytes) {
     checkView(asked);
     RowSource source;
     source.m_askedCount = asked.rowCount();
+    for (std::int64_t n = 0; n < asked.rowCount(); ++n) source.m_usable.rows.push_back(n);
     source.m_view = asked;
     source.m_isHeld = fitsInto(asked, memoryBytes);
     return source;
