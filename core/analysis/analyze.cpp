@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
@@ -11,6 +12,9 @@
 namespace rheo {
 
 namespace {
+
+/// Surrogates in one sweep over rows that are held: what a stop may lose.
+constexpr std::int64_t mostHeldAtOnce = 32;
 
 void requireEnough(const TraceView& view, const AnalysisOptions& options) {
     const auto atLeast = [&](bool asked, std::string_view what, std::int64_t there, std::int64_t needed,
@@ -120,7 +124,7 @@ private:
     }
 
     const RowSource& m_source;
-    const AnalysisOptions& m_options;
+    AnalysisOptions m_options;
     bool m_observed;
     std::optional<DensityStatistic> m_density;
     std::optional<CorrelationStatistic> m_correlation;
@@ -130,39 +134,181 @@ private:
     std::optional<CovarianceSum> m_covariance;
 };
 
-/// Surrogates that are made together: first .. first + count - 1 of all, and the observed with them.
-struct Batch {
-    std::int64_t first = 0, count = 0;
-    bool observed = false;
+/// Calls `use(name, member...)` for each statistic that a sweep computes, with the members of all of `of`:
+/// options and results name them alike.
+template <class Use, class... T>
+void forEachSwept(Use use, T&... of) {
+    use("correlation", of.correlation...);
+    use("motion", of.motion...);
+    use("rotation", of.rotation...);
+    use("density", of.density...);
+    use("pca", of.pca...);
+    use("mutual_information", of.mutualInformation...);
+}
+
+bool asksForNone(const AnalysisOptions& options) {
+    bool none = true;
+    forEachSwept([&](std::string_view, const auto& asked) { none = none && !asked; }, options);
+    return none;
+}
+
+/// Repeats of a null that are known of a statistic.
+std::int64_t knownRepeats(const Analysis& known, const AnalysisOptions& options, NullKind null,
+                          std::string_view statistic) {
+    std::int64_t repeats = 0;
+    for (const auto& curve : known.nulls)
+        if (curve.null == nullName(null) && curve.statistic == statistic &&
+            curve.summary.seed == options.seed)
+            repeats = std::max<std::int64_t>(repeats, curve.samples.rows());
+    return std::min<std::int64_t>(repeats, options.repeats);
+}
+
+struct Surrogate {
+    std::size_t null = 0;  ///< its place among those asked for
+    std::int64_t repeat = 0;
+    AnalysisOptions options;  ///< what is to be computed of it
 };
 
-/// Over rows that are held one goes for nothing: the observed first, then null by null, so that a stop leaves
-/// much. Else each pass serves as many as the memory holds.
-std::vector<Batch> batchesOf(const RowSource& source, const AnalysisOptions& options) {
-    const std::size_t perBundle = std::max<std::size_t>(1, Bundle::bytes(source, options));
-    const auto atOnce =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(options.memoryBytes / 4 / perBundle));
-    const std::int64_t repeats = options.repeats,
-                       all = static_cast<std::int64_t>(options.nulls.size()) * repeats;
+/// What one sweep is fed.
+struct Batch {
+    AnalysisOptions observed;  ///< to be computed of the paths as they are; may ask for none
+    std::vector<Surrogate> surrogates;
+};
+
+/// What is asked for and not known, in the order in which it is computed. Over rows that are held one sweep
+/// more costs little: the observed come first, those that take long last, then null by null in batches that
+/// do not take long. Else each sweep serves as many as the memory holds.
+std::vector<Batch> batchesOf(const RowSource& source, const AnalysisOptions& options, const Analysis& known) {
+    AnalysisOptions observed = options;
+    forEachSwept(
+        [](std::string_view, auto& asked, const auto& there) {
+            if (there) asked.reset();
+        },
+        observed, known.observed);
     std::vector<Batch> batches;
-    if (source.held() || all == 0) batches.push_back({0, 0, true});
-    for (std::int64_t first = 0; first < all; first += batches.back().count) {
-        const std::int64_t end = source.held() ? (first / repeats + 1) * repeats : all;
-        batches.push_back({first, std::min(atOnce, end - first), batches.empty()});
+    const auto add = [&](std::initializer_list<std::string_view> names) {
+        AnalysisOptions some = observed;
+        forEachSwept(
+            [&](std::string_view name, auto& asked) {
+                if (std::find(names.begin(), names.end(), name) == names.end()) asked.reset();
+            },
+            some);
+        if (!asksForNone(some)) batches.push_back({some, {}});
+    };
+    if (source.held()) {
+        add({"correlation", "motion", "rotation"});
+        add({"density", "pca"});  // the spectra of single points serve both
+        add({"mutual_information"});
+    } else if (!asksForNone(observed)) {
+        batches.push_back({observed, {}});
+    }
+
+    auto atOnce = std::max<std::int64_t>(
+        1, static_cast<std::int64_t>(options.memoryBytes / 4 /
+                                     std::max<std::size_t>(1, Bundle::bytes(source, options))));
+    if (source.held()) {
+        // Enough to keep the threads busy, and to share what is read of the trace.
+        const std::int64_t tiles = tileCount(source.view().unitCount());
+        atOnce = std::min(atOnce, options.mutualInformation
+                                      ? std::max<std::int64_t>(1, 4 * resolveThreads(options.threads) / tiles)
+                                      : mostHeldAtOnce);
+    }
+    bool goesOn = !source.held() && !batches.empty();  // the last batch takes more
+    for (std::size_t n = 0; n < options.nulls.size(); ++n) {
+        for (std::int64_t repeat = 0; repeat < options.repeats; ++repeat) {
+            Surrogate surrogate{n, repeat, options};
+            forEachSwept(
+                [&](std::string_view name, auto& asked) {
+                    if (asked && repeat < knownRepeats(known, options, options.nulls[n], name)) asked.reset();
+                },
+                surrogate.options);
+            if (asksForNone(surrogate.options)) continue;
+            if (!goesOn || static_cast<std::int64_t>(batches.back().surrogates.size()) == atOnce)
+                batches.emplace_back();
+            goesOn = true;
+            batches.back().surrogates.push_back(std::move(surrogate));
+        }
+        if (source.held()) goesOn = false;
     }
     return batches;
 }
 
+/// Samples of every curve beside each null, as they come.
+class NullSamples {
+public:
+    NullSamples(const AnalysisOptions& options, const Analysis& known, const Statistics& observed)
+        : m_options(options), m_curves(curvesOf(observed)) {
+        for (const auto null : options.nulls)
+            for (const auto& curve : m_curves) {
+                Samples& samples = m_samples.emplace_back();
+                samples.values.resize(options.repeats, curve.values.size());
+                samples.made = knownRepeats(known, options, null, curve.statistic);
+                if (samples.made > 0)
+                    samples.values.topRows(samples.made) = find(known, null, curve, samples.made);
+            }
+    }
+
+    void take(const Surrogate& surrogate, const Statistics& statistics) {
+        const auto made = curvesOf(statistics);
+        auto next = made.begin();
+        for (std::size_t c = 0; c < m_curves.size() && next != made.end(); ++c) {
+            if (next->statistic != m_curves[c].statistic || next->dataset != m_curves[c].dataset) continue;
+            Samples& samples = m_samples[surrogate.null * m_curves.size() + c];
+            samples.values.row(surrogate.repeat) = next->values.transpose();
+            samples.made = surrogate.repeat + 1;
+            ++next;
+        }
+    }
+
+    /// Of nulls with a repeat or more.
+    std::vector<CurveNull> summarize() const {
+        std::vector<CurveNull> nulls;
+        for (std::size_t i = 0; i < m_samples.size(); ++i) {
+            const auto& [values, made] = m_samples[i];
+            if (made == 0) continue;
+            const StatisticCurve& curve = m_curves[i % m_curves.size()];
+            const NullKind null = m_options.nulls[i / m_curves.size()];
+            const MatrixD samples = values.topRows(made);
+            nulls.push_back({std::string(nullName(null)), curve.statistic, curve.dataset,
+                             summarizeNull(curve.values, samples, m_options.seed), samples});
+        }
+        return nulls;
+    }
+
+private:
+    struct Samples {
+        MatrixD values;         ///< [repeat, value]
+        std::int64_t made = 0;  ///< from the first on
+    };
+
+    MatrixD find(const Analysis& known, NullKind null, const StatisticCurve& curve,
+                 std::int64_t repeats) const {
+        for (const auto& there : known.nulls)
+            if (there.null == nullName(null) && there.statistic == curve.statistic &&
+                there.dataset == curve.dataset && there.samples.rows() >= repeats &&
+                there.samples.cols() == curve.values.size())
+                return there.samples.topRows(repeats);
+        throw Error(ErrorCode::Mismatch, fmt::format("the samples of {} that are known are not of {}/{}",
+                                                     nullName(null), curve.statistic, curve.dataset));
+    }
+
+    const AnalysisOptions& m_options;
+    std::vector<StatisticCurve> m_curves;
+    std::vector<Samples> m_samples;  ///< [null, curve]
+};
+
 }  // namespace
 
-ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options) {
+ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options, const Analysis& known) {
     checkView(view);
     requireEnough(view, options);
     const TraceInfo& info = view.trace->info();
     const std::int64_t rows = view.rowCount(), state = view.unitCount() * (info.bfloat16 ? 2 : 4),
                        row = view.trace->points() * state;
     const RowSource source = RowSource::unread(view, options.memoryBytes / 2);
+    const std::vector<Batch> batches = batchesOf(source, options, known);
     ReadForecast forecast;
+    if (batches.empty()) return forecast;
     forecast.bytes = rows * row;
     if (!source.held()) {
         PathMaker asItIs(source);
@@ -175,24 +321,24 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
                                  ? std::make_unique<PathMaker>(source)
                                  : std::make_unique<PathMaker>(source, null, options.seed, 1, silent));
         }
-        for (const auto& batch : batchesOf(source, options)) {
+        for (const auto& batch : batches) {
             std::vector<std::unique_ptr<Bundle>> bundles;
             std::vector<Feed> feeds;
-            if (batch.observed) {
-                bundles.push_back(std::make_unique<Bundle>(source, options, true));
+            if (!asksForNone(batch.observed)) {
+                bundles.push_back(std::make_unique<Bundle>(source, batch.observed, true));
                 feeds.push_back(bundles.back()->feed(asItIs, 0));
+                if (batch.observed.pca) forecast.bytes += rows * row;  // scores
+                const bool spectra =
+                    batch.observed.density || (batch.observed.pca && batch.observed.pca->perPointExplained);
+                if (spectra && rows >= 3) forecast.bytes += rows * view.pointCount() * state;
             }
-            for (std::int64_t i = batch.first; i < batch.first + batch.count; ++i) {
-                bundles.push_back(std::make_unique<Bundle>(source, options, false));
-                feeds.push_back(
-                    bundles.back()->feed(*makers[static_cast<std::size_t>(i / options.repeats)], 0));
+            for (const auto& surrogate : batch.surrogates) {
+                bundles.push_back(std::make_unique<Bundle>(source, surrogate.options, false));
+                feeds.push_back(bundles.back()->feed(*makers[surrogate.null], 0));
             }
             const SweepReads reads = sweepReads(source, feeds, {options.threads, options.memoryBytes / 4});
             forecast.bytes += reads.rows * row + reads.states * state;
         }
-        if (options.pca) forecast.bytes += rows * row;  // scores
-        if ((options.density || (options.pca && options.pca->perPointExplained)) && rows >= 3)
-            forecast.bytes += rows * view.pointCount() * state;
     }
     forecast.passes = static_cast<double>(forecast.bytes) / static_cast<double>(view.trace->rows() * row);
     return forecast;
@@ -246,97 +392,107 @@ std::vector<StatisticCurve> curvesOf(const Statistics& statistics) {
     return curves;
 }
 
+void merge(Analysis from, Analysis& into) {
+    forEachSwept(
+        [](std::string_view, auto& made, auto& there) {
+            if (made) there = std::move(made);
+        },
+        from.observed, into.observed);
+    for (auto& null : from.nulls) {
+        const auto there = std::find_if(into.nulls.begin(), into.nulls.end(), [&](const CurveNull& other) {
+            return other.null == null.null && other.statistic == null.statistic &&
+                   other.dataset == null.dataset;
+        });
+        if (there == into.nulls.end())
+            into.nulls.push_back(std::move(null));
+        else
+            *there = std::move(null);
+    }
+}
+
 Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress& progress,
-                 const EachSurrogate& each) {
+                 const Analysis& known) {
     checkView(view);
     requireEnough(view, options);
-    progress.setStage("looking for values that are not finite");
-    Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 1);
-    const RowSource source(view, options.memoryBytes / 2, scan);
-    PathMaker asItIs(source);
-    std::vector<std::unique_ptr<PathMaker>> makers;
-    for (const auto null : options.nulls)
-        makers.push_back(std::make_unique<PathMaker>(source, null, options.seed, options.threads, scan));
-
-    const std::int64_t surrogates = static_cast<std::int64_t>(makers.size()) * options.repeats;
-    Bundle observed(source, options, true);
     Analysis analysis;
-    std::vector<StatisticCurve> curves;  // of one surrogate
-    std::vector<MatrixD> samples;        // [null, curve]: [repeat, value]
-    std::int64_t complete = 0;           // surrogates
-    bool observedFinished = false;
-    // In parts of a surrogate's work: the observed are swept like one, and finished in as long.
-    const double whole = static_cast<double>(surrogates) + 2;
-    double before = 0;
-    const auto next = [&](double parts) {
-        Progress part = work.part(before / whole, (before + parts) / whole);
-        before += parts;
-        return part;
+    forEachSwept(
+        [](std::string_view, const auto& asked, const auto& there, auto& here) {
+            if (asked) here = there;
+        },
+        options, known.observed, analysis.observed);
+    const auto finish = [&](const std::optional<NullSamples>& samples) {
+        analysis.nulls = (samples ? *samples : NullSamples(options, known, analysis.observed)).summarize();
+        return std::move(analysis);
     };
+    if (batchesOf(RowSource::unread(view, options.memoryBytes / 2), options, known).empty())
+        return finish({});
+
+    std::optional<NullSamples> samples;  // from when the observed are finished
     try {
-        for (const auto& [first, count, withObserved] : batchesOf(source, options)) {
-            if (count == 0)
-                progress.setStage("statistics");
-            else
-                progress.setStage(
-                    fmt::format("surrogates {} to {} of {}", first + 1, first + count, surrogates));
+        progress.setStage("looking for values that are not finite");
+        Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 1);
+        const RowSource source(view, options.memoryBytes / 2, scan);
+        PathMaker asItIs(source);
+        std::vector<std::unique_ptr<PathMaker>> makers;
+        for (const auto null : options.nulls)
+            makers.push_back(std::make_unique<PathMaker>(source, null, options.seed, options.threads, scan));
+
+        const std::vector<Batch> batches = batchesOf(source, options, known);
+        // In parts of a surrogate's work: the observed are swept like one, and finished in as long.
+        double whole = 0, before = 0;
+        std::size_t surrogates = 0, first = 1;
+        for (const auto& batch : batches) {
+            surrogates += batch.surrogates.size();
+            whole += static_cast<double>(batch.surrogates.size()) + (asksForNone(batch.observed) ? 0 : 2);
+        }
+        const auto next = [&](double parts) {
+            Progress part = work.part(before / whole, (before + parts) / whole);
+            before += parts;
+            return part;
+        };
+        for (const auto& batch : batches) {
+            const std::size_t count = batch.surrogates.size();
+            progress.setStage(
+                count == 0 ? std::string("statistics")
+                           : fmt::format("surrogates {} to {} of {}", first, first + count - 1, surrogates));
+            first += count;
+            Bundle observed(source, batch.observed, true);
+            const bool withObserved = !asksForNone(batch.observed);
             std::vector<std::unique_ptr<Bundle>> bundles;
             std::vector<Feed> feeds;
             if (withObserved) feeds.push_back(observed.feed(asItIs, 0));
-            for (std::int64_t i = first; i < first + count; ++i) {
-                bundles.push_back(std::make_unique<Bundle>(source, options, false));
-                feeds.push_back(bundles.back()->feed(*makers[static_cast<std::size_t>(i / options.repeats)],
-                                                     i % options.repeats));
+            for (const auto& surrogate : batch.surrogates) {
+                bundles.push_back(std::make_unique<Bundle>(source, surrogate.options, false));
+                feeds.push_back(bundles.back()->feed(*makers[surrogate.null], surrogate.repeat));
             }
             Progress part = next(static_cast<double>(feeds.size()));
             sweep(source, feeds, {options.threads, options.memoryBytes / 4}, part);
             if (withObserved) {
                 Progress finishing = next(1);
-                analysis.observed = observed.finish(finishing);
-                observedFinished = true;
+                merge({observed.finish(finishing)}, analysis);
             }
-
-            std::vector<Statistics> finished(bundles.size());
+            if (count == 0) continue;
+            std::vector<Statistics> finished(count);
             {
                 const SerialBlas serial;
-                parallelFor(count, 1, options.threads, progress, [&](std::int64_t i, std::int64_t) {
-                    Progress silent(progress.stopToken());
-                    auto& bundle = bundles[static_cast<std::size_t>(i)];
-                    finished[static_cast<std::size_t>(i)] = bundle->finish(silent);
-                    bundle.reset();
-                });
+                parallelFor(static_cast<std::int64_t>(count), 1, options.threads, progress,
+                            [&](std::int64_t i, std::int64_t) {
+                                Progress silent(progress.stopToken());
+                                auto& bundle = bundles[static_cast<std::size_t>(i)];
+                                finished[static_cast<std::size_t>(i)] = bundle->finish(silent);
+                                bundle.reset();
+                            });
             }
-            for (std::int64_t i = 0; i < count; ++i) {
-                const std::int64_t null = (first + i) / options.repeats,
-                                   repeat = (first + i) % options.repeats;
-                const Statistics& statistics = finished[static_cast<std::size_t>(i)];
-                if (each)
-                    each(options.nulls[static_cast<std::size_t>(null)], static_cast<int>(repeat), statistics);
-                curves = curvesOf(statistics);
-                if (samples.empty())
-                    for (std::size_t n = 0; n < makers.size(); ++n)
-                        for (const auto& curve : curves)
-                            samples.emplace_back(options.repeats, curve.values.size());
-                for (std::size_t c = 0; c < curves.size(); ++c)
-                    samples[static_cast<std::size_t>(null) * curves.size() + c].row(repeat) =
-                        curves[c].values.transpose();
-            }
-            complete = first + count;
+            if (!samples) samples.emplace(options, known, analysis.observed);
+            for (std::size_t i = 0; i < count; ++i) samples->take(batch.surrogates[i], finished[i]);
         }
+        progress.report(1, 1);
     } catch (const Cancelled&) {
-        if (!options.keepFinished || !observedFinished) throw;
+        const bool nothing = curvesOf(analysis.observed).empty();
+        if (!options.keepFinished || nothing) throw;
         analysis.stopped = true;
     }
-    const std::vector<StatisticCurve> seen = curvesOf(analysis.observed);
-    for (std::size_t n = 0; n < makers.size(); ++n) {
-        if (complete < static_cast<std::int64_t>(n + 1) * options.repeats) break;
-        for (std::size_t c = 0; c < seen.size(); ++c)
-            analysis.nulls.push_back(
-                {std::string(nullName(options.nulls[n])), seen[c].statistic, seen[c].dataset,
-                 summarizeNull(seen[c].values, samples[n * seen.size() + c], options.seed)});
-    }
-    if (!analysis.stopped) progress.report(1, 1);
-    return analysis;
+    return finish(samples);
 }
 
 }  // namespace rheo

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,8 +32,8 @@ struct AnalysisOptions {
     std::uint64_t seed = 0;  ///< of the surrogates
     int threads = 0;
     std::size_t memoryBytes = std::size_t{1} << 30;
-    /// A stop that comes after the observed statistics are finished gives what is: those, and the nulls with
-    /// all of their repeats. Without it, and before, Cancelled is thrown.
+    /// A stop gives what is finished by then: statistics, and nulls with the repeats that were made. Without
+    /// it, and where nothing is finished, Cancelled is thrown.
     bool keepFinished = false;
 };
 
@@ -63,31 +62,39 @@ struct CurveNull {
     std::string null;  ///< "sign_flip"
     std::string statistic, dataset;
     NullSummary summary;
+    MatrixD samples = {};  ///< [repeat, value] that it sums up; empty where they were not kept
 };
 
 struct Analysis {
-    Statistics observed;
-    std::vector<CurveNull> nulls;  ///< by null, then as curvesOf
-    bool stopped = false;          ///< there are fewer nulls than were asked for
+    Statistics observed = {};
+    std::vector<CurveNull> nulls = {};  ///< by null, then as curvesOf
+    bool stopped = false;               ///< there is less than was asked for
 };
 
-/// Called for each surrogate, one after the other, repeats of a null in order.
-using EachSurrogate = std::function<void(NullKind null, int repeat, const Statistics& statistics)>;
+/// Puts what `from` has in the place of the same in `into`, and keeps the rest.
+void merge(Analysis from, Analysis& into);
 
 /// What analyze() will read of a trace.
 struct ReadForecast {
     std::int64_t bytes = 0;  ///< as the trace stores them, 2 or 4 a value
     double passes = 0;       ///< in reads of the whole trace
 };
-/// Reads nothing. Exact where all rows can be used, else an upper bound.
-ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options);
+/// Reads nothing. Exact where all rows can be used, else an upper bound. `known` as for analyze.
+ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options, const Analysis& known = {});
 
 /// Statistics of a view, and how they lie among those of surrogates. One pass over the trace serves the
 /// observed ones and as many surrogates as the memory holds; more passes are made only where the trace does
-/// not fit into half of it. Where it does, the observed ones come first, and then null by null. Results do
-/// not depend on threads, nor (but for rounding) on the memory. Throws as RowSource and pca, and
-/// Error(InvalidArgument) where a statistic or null is not defined for so few points or rows, naming it.
+/// not fit into half of it. Where it does, the observed ones come first, and then null by null, so that a
+/// stop leaves much. Results do not depend on threads, nor (but for rounding) on the memory.
+///
+/// `known` is what an earlier analysis of the same view with the same parameters gave: its observed
+/// statistics are not computed again, and its nulls are gone on from where their samples end. Repeats are
+/// named by seed and number, so that what comes of two runs is what one would have given.
+///
+/// Throws as RowSource and pca, and Error(InvalidArgument) where a statistic or null is not defined for so
+/// few points or rows, naming it, and Error(Mismatch) where the samples of `known` are of curves of other
+/// lengths.
 Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress& progress,
-                 const EachSurrogate& each = {});
+                 const Analysis& known = {});
 
 }  // namespace rheo

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -198,26 +197,52 @@ void valuesOfCorrelation(const VectorD& mean, const Steps& steps, Values& values
         values[InsideExceedsAcross] = meanOf(mean, steps.inside) - meanOf(mean, steps.across);
 }
 
-/// What can be said from these statistics; the rest is left as it was.
-void takeValues(const Statistics& s, const Steps& steps, Values& values) {
-    if (s.density) values[DensityRises] = lateLessEarly(s.density->trevesRolls);
-    if (s.correlation) valuesOfCorrelation(s.correlation->mean, steps, values);
-    if (s.motion) {
-        values[CosineRises] = lateLessEarly(s.motion->cosine.mean);
-        values[Accelerates] = relativeSlope(s.motion->speed.mean, steps.kind);
+/// Curves by "statistic/dataset".
+using Curves = std::map<std::string, VectorD>;
+
+Curves curvesByName(const Statistics& statistics) {
+    Curves curves;
+    for (auto& curve : curvesOf(statistics))
+        curves[curve.statistic + "/" + curve.dataset] = std::move(curve.values);
+    return curves;
+}
+
+/// What the findings are about in these curves; NaN where they do not tell.
+Values valuesOf(const Curves& curves, const Steps& steps) {
+    Values values;
+    values.fill(nan);
+    const auto of = [&](Key key, const char* name, auto number) {
+        if (const auto found = curves.find(name); found != curves.end()) values[key] = number(found->second);
+    };
+    of(DensityRises, "density/treves_rolls", lateLessEarly);
+    if (const auto found = curves.find("correlation/mean"); found != curves.end())
+        valuesOfCorrelation(found->second, steps, values);
+    of(CosineRises, "motion/cosine", lateLessEarly);
+    of(Accelerates, "motion/speed", [&](const VectorD& speed) { return relativeSlope(speed, steps.kind); });
+    of(MiDropsThenClimbs, "mutual_information/mean", dropsThenClimbs);
+    of(NonlinearEarly, "mutual_information/mean_excess", earlyLessRest);
+    of(Rotation, "rotation/turning", meanAbs);
+    of(RotationCoherent, "rotation/mean_path_winding", meanAbs);
+    of(PathLowDimensional, "pca/explained", [](const VectorD& explained) {
+        return explained.head(std::min<Eigen::Index>(3, explained.size())).sum();
+    });
+    return values;
+}
+
+/// The same of each surrogate of a null, [key][repeat]; NaN left out.
+std::array<std::vector<double>, keyCount> repeatsOf(const Analysis& analysis, NullKind null, int repeats,
+                                                    const Steps& steps) {
+    std::array<std::vector<double>, keyCount> found;
+    for (int repeat = 0; repeat < repeats; ++repeat) {
+        Curves curves;
+        for (const auto& curve : analysis.nulls)
+            if (curve.null == nullName(null) && repeat < curve.samples.rows())
+                curves[curve.statistic + "/" + curve.dataset] = curve.samples.row(repeat).transpose();
+        const Values values = valuesOf(curves, steps);
+        for (std::size_t key = 0; key < keyCount; ++key)
+            if (!std::isnan(values[key])) found[key].push_back(values[key]);
     }
-    if (s.mutualInformation) {
-        values[MiDropsThenClimbs] = dropsThenClimbs(s.mutualInformation->mean);
-        values[NonlinearEarly] = earlyLessRest(s.mutualInformation->meanExcess);
-    }
-    if (s.rotation) {
-        values[Rotation] = meanAbs(s.rotation->turning);
-        values[RotationCoherent] = meanAbs(s.rotation->meanPathWinding);
-    }
-    if (s.pca) {
-        const VectorD& explained = s.pca->basis.explained;
-        values[PathLowDimensional] = explained.head(std::min<Eigen::Index>(3, explained.size())).sum();
-    }
+    return found;
 }
 
 /// Linear-interpolated quantile of values that are not NaN; NaN if there are none.
@@ -239,63 +264,30 @@ Interval percentiles(const std::vector<double>& values) {
     return {quantile(values, 0.025), quantile(values, 0.975)};
 }
 
-/// Repeats of each number on surrogates of each null.
-using Repeats = std::map<NullKind, std::array<std::vector<double>, keyCount>>;
-
-/// Runs one sweep, and adds it to what there is.
-void runPart(const TraceView& view, AnalysisOptions part, const VerdictOptions& options, const Steps& steps,
-             Values& observed, Repeats& repeats, Analysis& all, Progress progress) {
+/// Runs one sweep, and puts what it gives in the place of what there was.
+void runPart(const TraceView& view, AnalysisOptions part, const VerdictOptions& options, Analysis& all,
+             Progress progress) {
     part.repeats = options.repeats;
     part.seed = options.seed;
     part.threads = options.threads;
     part.memoryBytes = options.memoryBytes;
-    Analysis analysis = analyze(view, part, progress, [&](NullKind null, int, const Statistics& statistics) {
-        Values values;
-        values.fill(nan);
-        takeValues(statistics, steps, values);
-        for (std::size_t key = 0; key < values.size(); ++key)
-            if (!std::isnan(values[key])) repeats[null][key].push_back(values[key]);
-    });
-    takeValues(analysis.observed, steps, observed);
-    const auto move = [](auto& from, auto& to) {
-        if (from) to = std::move(from);
-    };
-    move(analysis.observed.density, all.observed.density);
-    move(analysis.observed.correlation, all.observed.correlation);
-    move(analysis.observed.motion, all.observed.motion);
-    move(analysis.observed.rotation, all.observed.rotation);
-    move(analysis.observed.mutualInformation, all.observed.mutualInformation);
-    move(analysis.observed.pca, all.observed.pca);
-    for (auto& null : analysis.nulls) all.nulls.push_back(std::move(null));
-}
-
-/// Units that stand for all, by seed, ascending.
-std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed) {
-    std::vector<std::int64_t> units;
-    for (std::int64_t u = 0; u < view.unitCount(); ++u)
-        if (!std::binary_search(view.maskedUnits.begin(), view.maskedUnits.end(), u)) units.push_back(u);
-    RandomStream random(seed, 0);
-    const auto kept = std::min(static_cast<std::size_t>(count), units.size());
-    for (std::size_t i = 0; i < kept; ++i) std::swap(units[i], units[i + random.below(units.size() - i)]);
-    units.resize(kept);
-    std::sort(units.begin(), units.end());
-    return units;
+    part.keepFinished = options.keepFinished;
+    Analysis made = analyze(view, part, progress, all);
+    const bool stopped = made.stopped;
+    merge(std::move(made), all);
+    if (stopped) throw Cancelled{};
 }
 
 /// Numbers of mutual information on random halves of the samples: never with replacement, as duplicates are
-/// nearest neighbours of each other.
-struct HalvesSpread {
-    double drops = nan, nonlinear = nan;  ///< SD (N - 1) over halves
-};
-HalvesSpread spreadOfHalves(const TraceView& view, const MutualInformationOptions& information,
-                            const VerdictOptions& options, Progress progress) {
+/// nearest neighbours of each other. Goes on behind the rows that `halves` has.
+void measureHalves(const TraceView& view, const MutualInformationOptions& information,
+                   const VerdictOptions& options, MatrixD& halves, Progress progress) {
     std::map<std::int32_t, std::vector<std::int64_t>> rowsOf;
     for (std::int64_t n = 0; n < view.rowCount(); ++n)
         rowsOf[view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))].sample].push_back(n);
     std::vector<const std::vector<std::int64_t>*> samples;
     for (const auto& [sample, rows] : rowsOf) samples.push_back(&rows);
-    VectorD drops(options.halves), nonlinear(options.halves);
-    for (int half = 0; half < options.halves; ++half) {
+    for (Eigen::Index half = halves.rows(); half < options.halves; ++half) {
         progress.setStage(fmt::format("mutual information of half {} of {}", half + 1, options.halves));
         RandomStream random(options.seed, static_cast<std::uint64_t>(half) + 1);
         const auto order = random.permutation(static_cast<std::int32_t>(samples.size()));
@@ -307,14 +299,10 @@ HalvesSpread spreadOfHalves(const TraceView& view, const MutualInformationOption
         std::sort(rows.begin(), rows.end());
         Progress silent(progress.stopToken());
         const auto result = mutualInformation(withRows(view, rows), information, silent);
-        drops[half] = dropsThenClimbs(result.mean);
-        nonlinear[half] = earlyLessRest(result.meanExcess);
-        progress.report(half + 1, options.halves);
+        halves.conservativeResize(half + 1, 2);
+        halves.row(half) << dropsThenClimbs(result.mean), earlyLessRest(result.meanExcess);
+        progress.report(static_cast<double>(half + 1), options.halves);
     }
-    const auto spread = [](const VectorD& x) {
-        return std::sqrt((x.array() - x.mean()).square().sum() / static_cast<double>(x.size() - 1));
-    };
-    return {spread(drops), spread(nonlinear)};
 }
 
 /// Rows of at most so many samples, by seed.
@@ -421,38 +409,110 @@ Interval intervalOf(const Reconstruction& reconstruction, const VerdictOptions& 
     return percentiles(draws);
 }
 
-/// The difference of r2 as it is, in each repeat of both nulls, and its interval.
-Interval reconstructAll(const TraceView& view, const VerdictOptions& options, Values& observed,
-                        Repeats& repeats, Progress progress) {
+/// The difference of r2 as it is, in each repeat of both nulls, and its interval: what `evidence` lacks of
+/// it.
+void reconstructAll(const TraceView& view, const VerdictOptions& options, Evidence& evidence,
+                    Progress progress) {
     progress.setStage("autoencoder and its refits");
+    VectorD& values = evidence.refits;
+    const auto refits = std::int64_t{options.refits}, before = (values.size() - 1) / 2;
+    if (values.size() != 1 + 2 * refits) {
+        VectorD more = VectorD::Constant(1 + 2 * refits, nan);
+        const std::int64_t both = std::min(refits, before);
+        if (values.size() > 0) more[0] = values[0];
+        if (both > 0) {
+            more.segment(1, both) = values.segment(1, both);
+            more.segment(1 + refits, both) = values.segment(1 + before, both);
+        }
+        values = std::move(more);
+    }
+    std::vector<std::int64_t> missing;
+    for (Eigen::Index i = 0; i < values.size(); ++i)
+        if (std::isnan(values[i])) missing.push_back(i);
+    if (missing.empty()) return;
     Progress scan = progress.part(0, 0.02), work = progress.part(0.02, 1);
     const RowSource source(someSamples(view, reconstructedSamples, options.seed), options.memoryBytes / 4,
                            scan);
     const PathMaker asItIs(source), flipped(source, NullKind::SignFlip, options.seed, options.threads, scan),
         shuffled(source, NullKind::DepthShuffle, options.seed, options.threads, scan);
-    const std::int64_t fits = 1 + 2 * std::int64_t{options.refits};
-    std::vector<double> values(static_cast<std::size_t>(fits), nan);
-    Interval interval;
-    std::atomic<std::int64_t> done = 0;
+    const auto fits = static_cast<std::int64_t>(missing.size());
+    std::int64_t done = 0;
     std::mutex reporting;
     const SerialBlas serial;
-    parallelFor(fits, 1, options.threads, progress, [&](std::int64_t i, std::int64_t) {
-        const PathMaker& maker = i == 0 ? asItIs : i <= options.refits ? flipped : shuffled;
+    parallelFor(fits, 1, options.threads, progress, [&](std::int64_t fit, std::int64_t) {
+        const std::int64_t i = missing[static_cast<std::size_t>(fit)];
+        const PathMaker& maker = i == 0 ? asItIs : i <= refits ? flipped : shuffled;
         const Reconstruction made =
-            reconstruct(source, maker, i == 0 ? 0 : (i - 1) % options.refits, options, progress);
-        values[static_cast<std::size_t>(i)] = lateLessEarly(made.fit.r2);
-        if (i == 0) interval = intervalOf(made, options);
+            reconstruct(source, maker, i == 0 ? 0 : (i - 1) % refits, options, progress);
+        if (i == 0) {
+            const Interval interval = intervalOf(made, options);
+            evidence.refitInterval.resize(2);
+            evidence.refitInterval << interval.low, interval.high;
+        }
+        values[i] = lateLessEarly(made.fit.r2);
         const std::lock_guard lock(reporting);
         work.report(static_cast<double>(++done), static_cast<double>(fits));
     });
-    observed[LateEasierToReconstruct] = values[0];
-    for (int r = 0; r < options.refits; ++r) {
-        repeats[NullKind::SignFlip][LateEasierToReconstruct].push_back(
-            values[static_cast<std::size_t>(1 + r)]);
-        repeats[NullKind::DepthShuffle][LateEasierToReconstruct].push_back(
-            values[static_cast<std::size_t>(1 + options.refits + r)]);
+}
+
+/// Numbers of data drawn anew from the samples, [resample, key].
+void resampleAll(const TraceView& view, const VerdictOptions& options, const Steps& steps, Evidence& evidence,
+                 Progress progress) {
+    Progress wide = progress.part(0, 0.3), last = progress.part(0.3, 1);
+    const PcaResult components =
+        pca(view, {resampledComponents, false, options.threads, options.memoryBytes}, wide);
+    const RowSource source(view, options.memoryBytes / 2, last);
+    const Resampled resampled =
+        resample(source, components,
+                 {options.resamples, options.seed, options.threads, options.memoryBytes / 2}, last);
+    evidence.samples = resampled.samples;
+    evidence.rows = source.view().rowCount();
+    evidence.resamples = MatrixD::Constant(options.resamples, keyCount, nan);
+    for (Eigen::Index b = 0; b < options.resamples; ++b) {
+        Values values;
+        values.fill(nan);
+        values[DensityRises] = lateLessEarly(resampled.trevesRolls.row(b).transpose());
+        valuesOfCorrelation(resampled.correlation.row(b).transpose(), steps, values);
+        values[CosineRises] = lateLessEarly(resampled.cosine.row(b).transpose());
+        values[Accelerates] = relativeSlope(resampled.speed.row(b).transpose(), steps.kind);
+        values[Rotation] = resampled.turning[b];
+        values[RotationCoherent] = resampled.meanPathWinding[b];
+        values[PathLowDimensional] = resampled.explained[b];
+        evidence.resamples.row(b) = Eigen::Map<const VectorD>(values.data(), keyCount).transpose();
     }
-    return interval;
+}
+
+/// All that the verdicts need and `evidence` lacks.
+void gather(const TraceView& view, const VerdictOptions& options, const Steps& steps, Evidence& evidence,
+            Progress& progress) {
+    AnalysisOptions walks;
+    walks.density.emplace();
+    walks.correlation.emplace();
+    walks.motion.emplace();
+    walks.nulls = {NullKind::GaussianWalk, NullKind::DepthShuffle};
+    runPart(view, walks, options, evidence.analysis, progress.part(0, 0.15));
+
+    AnalysisOptions signs;
+    signs.rotation.emplace();
+    signs.pca.emplace().components = options.components;
+    signs.nulls = {NullKind::SignFlip, NullKind::DepthShuffle};
+    runPart(view, signs, options, evidence.analysis, progress.part(0.15, 0.3));
+
+    if (options.mutualUnits > 0) {
+        AnalysisOptions information;
+        auto& parameters = information.mutualInformation.emplace();
+        parameters.seed = options.seed;
+        parameters.units = drawUnits(view, options.mutualUnits, options.seed);
+        information.nulls = walks.nulls;
+        runPart(view, information, options, evidence.analysis, progress.part(0.3, 0.7));
+        parameters.threads = options.threads;
+        parameters.memoryBytes = options.memoryBytes;
+        if (options.halves > 1)
+            measureHalves(view, parameters, options, evidence.halves, progress.part(0.7, 0.75));
+    }
+    if (options.refits > 0) reconstructAll(view, options, evidence, progress.part(0.75, 0.93));
+    if (evidence.resamples.rows() != options.resamples)
+        resampleAll(view, options, steps, evidence, progress.part(0.93, 1));
 }
 
 const char* nullInWords(NullKind null) {
@@ -581,82 +641,64 @@ SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t se
     return test;
 }
 
+std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed) {
+    std::vector<std::int64_t> units;
+    for (std::int64_t u = 0; u < view.unitCount(); ++u)
+        if (!std::binary_search(view.maskedUnits.begin(), view.maskedUnits.end(), u)) units.push_back(u);
+    RandomStream random(seed, 0);
+    const auto kept = std::min(static_cast<std::size_t>(count), units.size());
+    for (std::size_t i = 0; i < kept; ++i) std::swap(units[i], units[i + random.below(units.size() - i)]);
+    units.resize(kept);
+    std::sort(units.begin(), units.end());
+    return units;
+}
+
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
-                  Progress& progress) {
+                  Progress& progress, Evidence known) {
     if (view.scaling != Scaling::Raw)
         throw Error(ErrorCode::InvalidArgument,
                     "findings are put to the test on raw states, not scaled ones");
-    const Steps steps(view);
-    Values observed;
-    observed.fill(nan);
-    Repeats repeats;
-    Verdicts result;
-    const bool mutual = options.mutualUnits > 0;
     if (view.rowCount() < 3 || view.pointCount() < 3)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("{} rows at {} points are too few for any finding; 3 of each are needed",
                                 view.rowCount(), view.pointCount()));
-
-    AnalysisOptions walks;
-    walks.density.emplace();
-    walks.correlation.emplace();
-    walks.motion.emplace();
-    walks.nulls = {NullKind::GaussianWalk, NullKind::DepthShuffle};
-    runPart(view, walks, options, steps, observed, repeats, result.analysis, progress.part(0, 0.15));
-
-    AnalysisOptions signs;
-    signs.rotation.emplace();
-    signs.pca.emplace().components = options.components;
-    signs.nulls = {NullKind::SignFlip, NullKind::DepthShuffle};
-    runPart(view, signs, options, steps, observed, repeats, result.analysis, progress.part(0.15, 0.3));
-
-    HalvesSpread halves;
-    if (mutual) {
-        AnalysisOptions information;
-        auto& parameters = information.mutualInformation.emplace();
-        parameters.seed = options.seed;
-        parameters.units = drawUnits(view, options.mutualUnits, options.seed);
-        information.nulls = walks.nulls;
-        runPart(view, information, options, steps, observed, repeats, result.analysis,
-                progress.part(0.3, 0.7));
-        parameters.threads = options.threads;
-        parameters.memoryBytes = options.memoryBytes;
-        if (options.halves > 1) halves = spreadOfHalves(view, parameters, options, progress.part(0.7, 0.75));
+    const Steps steps(view);
+    Verdicts result;
+    result.evidence = std::move(known);
+    Evidence& evidence = result.evidence;
+    evidence.attractor = earlyAttractor;
+    evidence.stopped = false;
+    try {
+        gather(view, options, steps, evidence, progress);
+    } catch (const Cancelled&) {
+        if (!options.keepFinished) throw;
+        evidence.stopped = true;
+        return result;
     }
 
-    Interval reconstructed;
-    if (options.refits > 0)
-        reconstructed = reconstructAll(view, options, observed, repeats, progress.part(0.75, 0.93));
-
-    Progress wide = progress.part(0.93, 0.95), last = progress.part(0.95, 1);
-    const PcaResult components =
-        pca(view, {resampledComponents, false, options.threads, options.memoryBytes}, wide);
-    const RowSource source(view, options.memoryBytes / 2, last);
+    Values observed = valuesOf(curvesByName(evidence.analysis.observed), steps);
+    std::map<NullKind, std::array<std::vector<double>, keyCount>> repeats;
+    for (const auto null : {NullKind::GaussianWalk, NullKind::SignFlip, NullKind::DepthShuffle})
+        repeats[null] = repeatsOf(evidence.analysis, null, options.repeats, steps);
     std::array<Interval, keyCount> intervals;
-    const Resampled resampled =
-        resample(source, components,
-                 {options.resamples, options.seed, options.threads, options.memoryBytes / 2}, last);
-    {
-        std::array<std::vector<double>, keyCount> draws;
-        for (Eigen::Index b = 0; b < options.resamples; ++b) {
-            Values values;
-            values.fill(nan);
-            values[DensityRises] = lateLessEarly(resampled.trevesRolls.row(b).transpose());
-            valuesOfCorrelation(resampled.correlation.row(b).transpose(), steps, values);
-            values[CosineRises] = lateLessEarly(resampled.cosine.row(b).transpose());
-            values[Accelerates] = relativeSlope(resampled.speed.row(b).transpose(), steps.kind);
-            values[Rotation] = resampled.turning[b];
-            values[RotationCoherent] = resampled.meanPathWinding[b];
-            values[PathLowDimensional] = resampled.explained[b];
-            for (std::size_t key = 0; key < values.size(); ++key) draws[key].push_back(values[key]);
+    for (std::size_t key = 0; key < keyCount; ++key) {
+        const auto column = evidence.resamples.col(static_cast<Eigen::Index>(key));
+        intervals[key] = percentiles({column.begin(), column.end()});
+    }
+    if (evidence.halves.rows() > 1)
+        for (const auto& [key, column] : {std::pair{MiDropsThenClimbs, 0}, {NonlinearEarly, 1}}) {
+            const VectorD x = evidence.halves.col(column);
+            const double sd =
+                std::sqrt((x.array() - x.mean()).square().sum() / static_cast<double>(x.size() - 1));
+            intervals[key] = {observed[key] - 1.96 * sd, observed[key] + 1.96 * sd};
         }
-        for (std::size_t key = 0; key < draws.size(); ++key) intervals[key] = percentiles(draws[key]);
-        const auto about = [&](Key key, double spread) {
-            intervals[key] = {observed[key] - 1.96 * spread, observed[key] + 1.96 * spread};
-        };
-        about(MiDropsThenClimbs, halves.drops);
-        about(NonlinearEarly, halves.nonlinear);
-        intervals[LateEasierToReconstruct] = reconstructed;
+    if (options.refits > 0) {
+        const VectorD& refits = evidence.refits;
+        observed[LateEasierToReconstruct] = refits[0];
+        intervals[LateEasierToReconstruct] = {evidence.refitInterval[0], evidence.refitInterval[1]};
+        const auto flipped = refits.segment(1, options.refits), shuffled = refits.tail(options.refits);
+        repeats[NullKind::SignFlip][LateEasierToReconstruct].assign(flipped.begin(), flipped.end());
+        repeats[NullKind::DepthShuffle][LateEasierToReconstruct].assign(shuffled.begin(), shuffled.end());
     }
     SignFlipTest flipped{};
     if (earlyAttractor.differences.size() > 0) {
@@ -684,8 +726,8 @@ Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const Ea
         v.observed = observed[key];
         v.intervalLow = intervals[key].low;
         v.intervalHigh = intervals[key].high;
-        v.samples = key == EarlyAttractorKey ? earlyAttractor.differences.size() : resampled.samples;
-        v.rows = key == EarlyAttractorKey ? v.samples : source.view().rowCount();
+        v.samples = key == EarlyAttractorKey ? earlyAttractor.differences.size() : evidence.samples;
+        v.rows = key == EarlyAttractorKey ? v.samples : evidence.rows;
         v.nullMean = v.nullLow = v.nullHigh = v.p = v.depthShuffleMean = v.depthShuffleP = nan;
         double pUpper = 0, pLower = 0;  // without a null the interval alone decides
         const auto sided = [&](const OneSided& s) {
@@ -715,9 +757,8 @@ Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const Ea
             v.p = pLower = flipped.pLower;
             pUpper = flipped.pUpper;
         }
-        if (resampled.samples < leastSamples)
-            v.reason =
-                fmt::format("there are {} samples, and {} are needed", resampled.samples, leastSamples);
+        if (evidence.samples < leastSamples)
+            v.reason = fmt::format("there are {} samples, and {} are needed", evidence.samples, leastSamples);
         else if (view.pointCount() < leastPoints)
             v.reason = fmt::format("there are {} points, and {} are needed", view.pointCount(), leastPoints);
         else if (key == InsideExceedsAcross && !steps.blocksNamed())
@@ -725,10 +766,11 @@ Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const Ea
         else if (key == EarlyAttractorKey && earlyAttractor.differences.size() == 0)
             v.reason = earlyAttractor.reason.empty() ? "it needs a model" : earlyAttractor.reason;
         else if (std::isnan(v.observed))
-            v.reason = (key == LateEasierToReconstruct && options.refits == 0) ||
-                               ((key == MiDropsThenClimbs || key == NonlinearEarly) && !mutual)
-                           ? "it was left out"
-                           : "the statistic is not defined here";
+            v.reason =
+                (key == LateEasierToReconstruct && options.refits == 0) ||
+                        ((key == MiDropsThenClimbs || key == NonlinearEarly) && options.mutualUnits == 0)
+                    ? "it was left out"
+                    : "the statistic is not defined here";
         if (!v.reason.empty())
             v.verdict = VerdictKind::NotTested;
         else if (finding.direction == 0)

@@ -60,18 +60,42 @@ struct VerdictOptions {
     std::uint64_t seed = 0;
     int threads = 0;
     std::size_t memoryBytes = std::size_t{1} << 30;
+    bool keepFinished = false;  ///< a stop gives the evidence so far, and no list
+};
+
+/// What the verdicts rest on, as it was measured: plain numbers, which can be stored and gone on with.
+struct Evidence {
+    Analysis analysis;  ///< the statistics, and the nulls that are used
+    /// [half, 2], of random halves of the samples: the numbers of mi_drops_then_climbs and nonlinear_early.
+    MatrixD halves;
+    /// [1 + 2 refits], the number of late_easier_to_reconstruct: as it is, of each surrogate of sign_flip, of
+    /// each of depth_shuffle. NaN where a fit was not made yet.
+    VectorD refits;
+    VectorD refitInterval;     ///< [2], of the first of them
+    MatrixD resamples;         ///< [resample, key], in the order of the definitions; NaN where a key has none
+    std::int64_t samples = 0;  ///< that were resampled
+    std::int64_t rows = 0;     ///< of these
+    EarlyAttractor attractor;  ///< as it was given
+    bool stopped = false;      ///< there is less than the verdicts need
 };
 
 struct Verdicts {
-    std::vector<Verdict> list;  ///< all twelve, in the order of the definitions
-    Analysis analysis;          ///< what they rest on: observed statistics, and the nulls that were used
+    std::vector<Verdict> list;  ///< all twelve, in the order of the definitions; empty where it was stopped
+    Evidence evidence;
 };
 
 /// Puts each published finding to a test on `view`, whose scaling must be raw (Error(InvalidArgument)
 /// otherwise). Costs three sweeps with `repeats` surrogates of two nulls each, the resampling of resample.h
-/// and 2 `refits` + 1 fits of the autoencoder. Throws as analyze.
+/// and 2 `refits` + 1 fits of the autoencoder; nothing of that is done again which `known` holds, the
+/// evidence of the same view with the same options (there may be more repeats, refits, halves and resamples
+/// than in an earlier call, except that resamples are all drawn again). Throws as analyze; Cancelled unless
+/// `keepFinished`.
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
-                  Progress& progress);
+                  Progress& progress, Evidence known = {});
+
+/// Units that stand for all in the mutual information of verdicts: `count` at most, by seed, ascending;
+/// masked ones are left out.
+std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed);
 
 /// The rule: `direction` is +1 or -1 as published, `pUpper` and `pLower` one-sided against the null.
 VerdictKind judge(int direction, double low, double high, double pUpper, double pLower);

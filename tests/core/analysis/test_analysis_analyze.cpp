@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <map>
 #include <thread>
 
 #include "core/analysis/analyze.h"
@@ -28,10 +29,45 @@ AnalysisOptions everything() {
     return options;
 }
 
-Analysis run(const TraceView& view, const AnalysisOptions& options, const EachSurrogate& each = {}) {
+Analysis run(const TraceView& view, const AnalysisOptions& options, const Analysis& known = {}) {
     Progress progress;
-    return analyze(view, options, progress, each);
+    return analyze(view, options, progress, known);
 }
+
+/// Stopped when `stage` is announced.
+Analysis runUntil(const TraceView& view, const AnalysisOptions& options, const std::string& stage,
+                  const Analysis& known = {}) {
+    std::stop_source source;
+    Progress progress(source.get_token(), [&](const ProgressReport& report) {
+        if (report.stage == stage) source.request_stop();
+    });
+    return analyze(view, options, progress, known);
+}
+
+/// A trace that counts the bytes that were read of it.
+class CountingTrace final : public Trace {
+public:
+    explicit CountingTrace(std::shared_ptr<const Trace> trace) : m_trace(std::move(trace)) {}
+    const TraceInfo& info() const override { return m_trace->info(); }
+    void readRows(RowIndex first, std::int64_t count, float* out) const override {
+        bytes += 4 * count * points() * units();
+        m_trace->readRows(first, count, out);
+    }
+    void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override {
+        bytes += 4 * count * units();
+        m_trace->readPoint(point, first, count, out);
+    }
+    void readUnits(UnitIndex first, std::int64_t count, float* out) const override {
+        bytes += 4 * count * points() * rows();
+        m_trace->readUnits(first, count, out);
+    }
+    std::string sourceHash() const override { return m_trace->sourceHash(); }
+
+    mutable std::atomic<std::int64_t> bytes = 0;
+
+private:
+    std::shared_ptr<const Trace> m_trace;
+};
 
 /// The names of what differs by more than `tolerance`.
 QStringList differences(const Analysis& a, const Analysis& b, double tolerance) {
@@ -50,7 +86,7 @@ QStringList differences(const Analysis& a, const Analysis& b, double tolerance) 
     compare("matrix", s.correlation->matrix, t.correlation->matrix);
     compare("quantiles", s.motion->norm.quantiles, t.motion->norm.quantiles);
     compare("histogram", s.rotation->windingHistogram.counts, t.rotation->windingHistogram.counts);
-    compare("mi", s.mutualInformation->mi, t.mutualInformation->mi);
+    if (s.mutualInformation) compare("mi", s.mutualInformation->mi, t.mutualInformation->mi);
     compare("components", s.pca->basis.components, t.pca->basis.components);
     for (std::size_t i = 0; i < a.nulls.size(); ++i) {
         const QString name = QString("%1 of %2").arg(a.nulls[i].null.c_str(), a.nulls[i].dataset.c_str());
@@ -80,12 +116,13 @@ private Q_SLOTS:
     void threadsAndMemoryDoNotMatter_data();
     void threadsAndMemoryDoNotMatter();
     void everyCurveHasItsNull();
-    void surrogatesComeOneByOne();
+    void samplesAreOfOneSurrogateEach();
     void pValuesAreUniformUnderTheNull_data();
     void pValuesAreUniformUnderTheNull();
     void whatIsNotDefinedIsRefused();
     void aStopIsHeeded();
     void aStopKeepsWhatIsFinished();
+    void whatIsKnownIsNotComputedAgain();
     void readsAsForecast_data();
     void readsAsForecast();
 };
@@ -168,7 +205,7 @@ void TestAnalysisAnalyze::everyCurveHasItsNull() {
     }
 }
 
-void TestAnalysisAnalyze::surrogatesComeOneByOne() {
+void TestAnalysisAnalyze::samplesAreOfOneSurrogateEach() {
     const auto view = traces::view(traces::walks(10, 5, 12, 3));
     AnalysisOptions options;
     options.motion.emplace();
@@ -176,18 +213,27 @@ void TestAnalysisAnalyze::surrogatesComeOneByOne() {
     options.repeats = 3;
     for (const std::size_t memory : {std::size_t{1} << 30, std::size_t{1}}) {
         options.memoryBytes = memory;
-        QStringList order;
-        const auto a = run(view, options, [&](NullKind null, int repeat, const Statistics& s) {
-            order << QString("%1 %2").arg(nullName(null)[0]).arg(repeat);
-            QVERIFY(s.motion && !s.pca && !s.rotation);
-            // Each row keeps its steps, so the mean speed over steps and rows is that of the trace.
-            QVERIFY(std::abs(s.motion->pathLength - s.motion->speed.mean.sum()) < 1e-9);
-        });
-        QCOMPARE(order.join(","), QString("i 0,i 1,i 2,r 0,r 1,r 2"));
-        // row_shuffle keeps each step over rows, and so its mean speed.
-        for (const auto& null : a.nulls)
-            if (null.null == "row_shuffle" && null.dataset == "speed")
-                QVERIFY(golden::difference(null.summary.mean, a.observed.motion->speed.mean) < 1e-12);
+        const auto a = run(view, options);
+        for (const std::string name : {"increment_shuffle", "row_shuffle"}) {
+            std::map<std::string, const CurveNull*> nulls;
+            for (const auto& null : a.nulls)
+                if (null.null == name) nulls[null.dataset] = &null;
+            const MatrixD &speed = nulls.at("speed")->samples, &length = nulls.at("path_length")->samples;
+            QCOMPARE(speed.rows(), Eigen::Index{3});
+            // Each row keeps its steps, so the path is as long as the mean speeds together; no two are alike.
+            QVERIFY((speed.rowwise().sum() - length).cwiseAbs().maxCoeff() < 1e-9);
+            for (const char* order : {"turning_angle", "norm"}) {
+                const MatrixD& samples = nulls.at(order)->samples;
+                QVERIFY((samples.row(0) - samples.row(1)).norm() > 1e-6);
+                QVERIFY((samples.row(1) - samples.row(2)).norm() > 1e-6);
+            }
+            QVERIFY(golden::difference(nulls.at("norm")->samples.colwise().mean().transpose(),
+                                       nulls.at("norm")->summary.mean) < 1e-12);
+            // row_shuffle keeps each step over rows, and so its mean speed.
+            if (name == "row_shuffle")
+                QVERIFY(golden::difference(nulls.at("speed")->summary.mean, a.observed.motion->speed.mean) <
+                        1e-12);
+        }
     }
 }
 
@@ -283,66 +329,88 @@ void TestAnalysisAnalyze::aStopIsHeeded() {
 
 void TestAnalysisAnalyze::aStopKeepsWhatIsFinished() {
     AnalysisOptions options = everything();
+    options.mutualInformation.reset();
     options.nulls = {NullKind::GaussianWalk, NullKind::SignFlip};
-    options.repeats = 6;
+    options.repeats = 40;
     options.keepFinished = true;
     const auto view = traces::view(traces::walks(20, 6, 10, 4));
     const auto whole = run(view, options);
     QVERIFY(!whole.stopped);
-    for (const NullKind last : options.nulls) {
-        // Stopped when the last surrogate of the first null, or the third of the second, is there.
-        std::stop_source source;
-        Progress progress(source.get_token());
-        const auto stopAt = [&](NullKind null, int repeat, const Statistics&) {
-            if (null == last && repeat == (last == NullKind::SignFlip ? 2 : 5)) source.request_stop();
-        };
-        const auto part = analyze(view, options, progress, stopAt);
-        const bool all = last == NullKind::SignFlip;  // no look for a stop came between its surrogates
-        QCOMPARE(part.stopped, !all);
-        QCOMPARE(part.nulls.size(), all ? whole.nulls.size() : whole.nulls.size() / 2);
+    const struct {
+        const char* stage;
+        int walks, flips;  ///< repeats that are there
+    } stops[] = {{"surrogates 1 to 32 of 80", 0, 0},
+                 {"surrogates 33 to 40 of 80", 32, 0},
+                 {"surrogates 41 to 72 of 80", 40, 0},
+                 {"surrogates 73 to 80 of 80", 40, 32}};
+    for (const auto& [stage, walks, flips] : stops) {
+        const auto part = runUntil(view, options, stage);
+        QVERIFY2(part.stopped, stage);
         const auto one = curvesOf(whole.observed), other = curvesOf(part.observed);
         for (std::size_t i = 0; i < one.size(); ++i)
             QVERIFY(golden::difference(one[i].values, other.at(i).values) == 0);
-        for (std::size_t i = 0; i < part.nulls.size(); ++i) {
-            QCOMPARE(part.nulls[i].null, whole.nulls[i].null);
-            QVERIFY(golden::difference(part.nulls[i].summary.mean, whole.nulls[i].summary.mean) == 0);
-        }
+        for (const auto& null : part.nulls)
+            QCOMPARE(null.summary.repeats, null.null == "gaussian_walk" ? walks : flips);
+        QCOMPARE(part.nulls.size(), one.size() * ((walks > 0 ? 1 : 0) + (flips > 0 ? 1 : 0)));
+        // Gone on with, it comes to the same.
+        const auto wrong = differences(whole, run(view, options, part), 0);
+        QVERIFY2(wrong.isEmpty(), qPrintable(wrong.join(", ")));
     }
-    // Before the observed ones are finished there is nothing to keep.
+    // Before anything is finished there is nothing to keep; without being asked nothing is kept.
     std::stop_source source;
     source.request_stop();
     Progress progress(source.get_token());
     QVERIFY_EXCEPTION_THROWN(analyze(view, options, progress), Cancelled);
+    options.keepFinished = false;
+    QVERIFY_EXCEPTION_THROWN(runUntil(view, options, "surrogates 73 to 80 of 80"), Cancelled);
 }
 
-namespace {
-
-/// A trace that counts the bytes that were read of it.
-class CountingTrace final : public Trace {
-public:
-    explicit CountingTrace(std::shared_ptr<const Trace> trace) : m_trace(std::move(trace)) {}
-    const TraceInfo& info() const override { return m_trace->info(); }
-    void readRows(RowIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * points() * units();
-        m_trace->readRows(first, count, out);
+void TestAnalysisAnalyze::whatIsKnownIsNotComputedAgain() {
+    auto view = traces::view(traces::walks(30, 6, 70, 8));
+    const auto counting = std::make_shared<CountingTrace>(view.trace);
+    view.trace = counting;
+    AnalysisOptions all = everything();
+    all.nulls = {NullKind::SignFlip, NullKind::RowShuffle};
+    all.repeats = 9;
+    for (const std::size_t memory : {std::size_t{1} << 30, std::size_t{60000}}) {
+        all.memoryBytes = memory;
+        const auto whole = run(view, all);
+        // Known whole: nothing is read.
+        counting->bytes = 0;
+        QCOMPARE(forecastReads(view, all, whole).bytes, std::int64_t{0});
+        auto wrong = differences(whole, run(view, all, whole), 0);
+        QVERIFY2(wrong.isEmpty(), qPrintable(wrong.join(", ")));
+        QCOMPARE(counting->bytes.load(), std::int64_t{0});
+        // Some statistics, some nulls and some repeats are known.
+        AnalysisOptions some = all;
+        some.correlation.reset();
+        some.pca.reset();
+        some.nulls = {NullKind::RowShuffle};
+        some.repeats = 4;
+        Analysis known = run(view, some);
+        some.motion.reset();
+        some.nulls = {NullKind::SignFlip};
+        some.repeats = 12;  // more than are asked for
+        merge(run(view, some), known);
+        counting->bytes = 0;
+        const std::int64_t forecast = forecastReads(view, all, known).bytes;
+        const auto gone = run(view, all, known);
+        QCOMPARE(counting->bytes.load(), forecast);
+        wrong = differences(whole, gone, memory > 100000 ? 0 : 1e-9);  // sums are made in other pieces
+        QVERIFY2(wrong.isEmpty(), qPrintable(wrong.join(", ")));
+        for (const auto& null : gone.nulls) QCOMPARE(null.summary.repeats, 9);
+        // Samples of another seed are none.
+        for (auto& null : known.nulls) null.summary.seed = 99;
+        wrong = differences(whole, run(view, all, known), memory > 100000 ? 0 : 1e-9);
+        QVERIFY2(wrong.isEmpty(), qPrintable(wrong.join(", ")));
     }
-    void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * units();
-        m_trace->readPoint(point, first, count, out);
-    }
-    void readUnits(UnitIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * points() * rows();
-        m_trace->readUnits(first, count, out);
-    }
-    std::string sourceHash() const override { return m_trace->sourceHash(); }
-
-    mutable std::atomic<std::int64_t> bytes = 0;
-
-private:
-    std::shared_ptr<const Trace> m_trace;
-};
-
-}  // namespace
+    // Samples of other curves are refused.
+    AnalysisOptions few = all;
+    few.repeats = 2;
+    Analysis known = run(view, few);
+    for (auto& null : known.nulls) null.samples.conservativeResize(2, null.samples.cols() + 1);
+    QVERIFY_EXCEPTION_THROWN(run(view, all, known), Error);
+}
 
 void TestAnalysisAnalyze::readsAsForecast_data() {
     QTest::addColumn<qulonglong>("memory");

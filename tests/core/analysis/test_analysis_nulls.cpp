@@ -54,13 +54,8 @@ Explained explained(const TraceView& view, NullKind null, int components, int re
     options.threads = threads;
     options.memoryBytes = memory;
     Progress progress;
-    Explained result;
-    result.samples.resize(repeats, components);
-    const auto keep = [&](NullKind, int repeat, const Statistics& statistics) {
-        result.samples.row(repeat) = statistics.pca->basis.explained.transpose();
-    };
-    result.observed = analyze(view, options, progress, keep).observed.pca->basis.explained;
-    return result;
+    const Analysis analysis = analyze(view, options, progress);
+    return {analysis.observed.pca->basis.explained, analysis.nulls.front().samples};
 }
 
 }  // namespace
