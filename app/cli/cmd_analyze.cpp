@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <span>
 #include <sstream>
 
 #include "app/cli/commands.h"
@@ -14,6 +13,7 @@
 #include "core/analysis/other_traces.h"
 #include "core/analysis/outliers.h"
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/output_file.h"
 #include "core/capture/capture.h"
 #include "core/dynamics/lens.h"
@@ -68,14 +68,15 @@ struct Plan {
     AnalysisOptions analysis;
     bool sweeps = false;  ///< it names a statistic
     std::optional<AutoencoderOptions> autoencoder;
-    bool untrained = false;  ///< also beside networks that were not trained
+    std::optional<Autoencoder> trained;  ///< to be put to the trace in place of training one
+    bool untrained = false;              ///< also beside networks that were not trained
     std::optional<PcaOptions> perPointPca;
     std::optional<PcaOptions> otherPca;  ///< fitted on some rows, or with a basis from elsewhere
+    std::optional<PcaBasis> basis;       ///< that one
     std::optional<LensOptions> lens;
 };
 
-/// Also says of each statistic how it will be made.
-Plan makePlan(const Options& options, const Common& common, std::map<std::string, std::string>& records) {
+Plan makePlan(const Options& options, const Common& common) {
     Plan plan;
     AnalysisOptions& analysis = plan.analysis;
     analysis.repeats = options.repeats;
@@ -83,7 +84,6 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
     analysis.seed = common.seed;
     analysis.threads = common.threads;
     analysis.memoryBytes = parseBytes(options.memory);
-    const auto with = [&](const char* name, const Json& record) { records[name] = record.dump(); };
     const auto statistics = words(options.statistics);
     if (statistics.empty()) throw Error(ErrorCode::InvalidArgument, "--stat names no statistic");
     for (const auto& name : statistics) {
@@ -92,7 +92,6 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
         plan.sweeps |= swept && name != "autoencoder" && name != "lens";
         if (name == "density") {
             analysis.density.emplace().epsilon = options.epsilon;
-            with("density", {{"eps", options.epsilon}});
         } else if (name == "correlation") {
             analysis.correlation.emplace();
         } else if (name == "motion") {
@@ -102,16 +101,9 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
             information.seed = common.seed;
             information.estimator = options.estimator == "bins" ? MutualInformationEstimator::Bins
                                                                 : MutualInformationEstimator::Ksg;
-            Json record{{"mi", options.estimator}};
-            if (options.estimator == "ksg") record["neighbours"] = information.neighbours;
-            with("mutual_information", record);
         } else if (name == "rotation") {
             analysis.rotation.emplace().perRow = options.perRow;
-            with("rotation", {{"per_row", options.perRow}});
         } else if (name == "pca") {
-            Json how{{"components", options.components}, {"pca", options.pca}};
-            if (!options.basis.empty()) how["basis"] = options.basis;
-            if (!options.fitRows.empty()) how["fit_rows"] = options.fitRows;
             const bool other = !options.basis.empty() || !options.fitRows.empty();
             if (other && (options.pca == "per-point" || (!options.basis.empty() && !options.fitRows.empty())))
                 throw Error(ErrorCode::InvalidArgument,
@@ -122,21 +114,14 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
             components.emplace().components = options.components;
             components->threads = common.threads;
             components->memoryBytes = analysis.memoryBytes;
-            with("pca", how);
+            if (!options.basis.empty()) plan.basis = readPcaBasis(options.basis);
         } else if (name == "autoencoder") {
             auto& autoencoder = plan.autoencoder.emplace();
             autoencoder.epochs = options.epochs;
             autoencoder.seed = common.seed;
             autoencoder.threads = common.threads;
             autoencoder.memoryBytes = analysis.memoryBytes;
-            if (options.autoencoder.empty())
-                with("autoencoder", {{"epochs", autoencoder.epochs},
-                                     {"patience", autoencoder.patience},
-                                     {"batch", autoencoder.batch},
-                                     {"learning_rate", autoencoder.learningRate},
-                                     {"train_share", autoencoder.trainShare}});
-            else
-                with("autoencoder", {{"autoencoder", options.autoencoder}});
+            if (!options.autoencoder.empty()) plan.trained = readAutoencoder(options.autoencoder);
         } else if (name == "lens") {
             auto& lens = plan.lens.emplace();
             lens.top = options.top;
@@ -145,7 +130,6 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
             if (options.model.name.empty())
                 throw Error(ErrorCode::InvalidArgument,
                             "the lens needs the model of the trace; name it with --model");
-            with("lens", {{"top", options.top}, {"model", options.model.name}});
         } else {
             throw Error(ErrorCode::Unsupported,
                         fmt::format("statistic '{}' is not built; there are density, correlation, motion, "
@@ -176,6 +160,50 @@ Plan makePlan(const Options& options, const Common& common, std::map<std::string
         throw Error(ErrorCode::InvalidArgument,
                     "--null names surrogates, and --stat no statistic that is computed on them");
     return plan;
+}
+
+template <class Values>
+void feed(Sha256& hash, const Values& values) {
+    hash.update(std::as_bytes(std::span(values.data(), static_cast<std::size_t>(values.size()))));
+}
+
+std::string digestOf(const PcaBasis& basis) {
+    Sha256 hash;
+    feed(hash, basis.mean);
+    feed(hash, basis.components);
+    return hash.hex();
+}
+
+std::string digestOf(const Autoencoder& trained) {
+    Sha256 hash;
+    feed(hash, trained.mean);
+    feed(hash, trained.sd);
+    for (const auto& weight : trained.weights) feed(hash, weight);
+    for (const auto& bias : trained.biases) feed(hash, bias);
+    return hash.hex();
+}
+
+/// How each statistic of the plan is made.
+Records makeRecords(const Options& options, const Plan& plan, const TraceView& view) {
+    Records records = recordsOf(view, plan.analysis);
+    const auto add = [&](const char* name, const Json& how) {
+        records[name] = {how.dump(), plan.analysis.seed, view.scaling, view.maskedUnits};
+    };
+    if (plan.perPointPca || plan.otherPca) {
+        Json how{{"components", options.components}, {"pca", options.pca}};
+        if (plan.basis) how.update({{"basis", options.basis}, {"basis_sha256", digestOf(*plan.basis)}});
+        if (!options.fitRows.empty()) how["fit_rows"] = options.fitRows;
+        add("pca", how);
+    }
+    if (plan.autoencoder) records["autoencoder"] = recordOf(view, *plan.autoencoder);
+    if (plan.trained) {
+        add("autoencoder",
+            {{"autoencoder", options.autoencoder}, {"weights_sha256", digestOf(*plan.trained)}});
+        records["autoencoder"].scaling = plan.trained->scaling;
+        records["autoencoder"].maskedUnits = plan.trained->maskedUnits;
+    }
+    if (plan.lens) records["lens"] = recordOf(*plan.lens, options.model.name);
+    return records;
 }
 
 /// An option that means nothing without its statistic is a mistake to be told of.
@@ -250,27 +278,20 @@ void summarize(const Analysis& analysis, const Console& console) {
     }
 }
 
-std::size_t finishedNulls(const Analysis& analysis) {
-    std::set<std::string> names;
-    for (const auto& null : analysis.nulls) names.insert(null.null);
-    return names.size();
-}
-
-std::int64_t excludedRows(const Statistics& s) {
-    if (s.density) return s.density->excludedRows;
-    if (s.correlation) return s.correlation->excludedRows;
-    if (s.motion) return s.motion->excludedRows;
-    if (s.mutualInformation) return s.mutualInformation->excludedRows;
-    if (s.rotation) return s.rotation->excludedRows;
-    if (s.autoencoder) return s.autoencoder->excludedRows;
-    return s.pca ? s.pca->excludedRows : 0;
-}
-
-/// Trained on this trace, or one from another file put to it.
-AutoencoderResult makeAutoencoder(const Options& options, const AutoencoderOptions& training,
-                                  const TraceView& view, Progress& progress) {
-    if (options.autoencoder.empty()) return fitAutoencoder(view, training, progress);
-    return applyAutoencoder(readAutoencoder(options.autoencoder), view, training, progress);
+/// "sign_flip 200, gaussian_walk 32 of 200": repeats of each null that are there.
+std::string repeatsInWords(const Analysis& analysis, const AnalysisOptions& asked) {
+    std::vector<std::string> words;
+    for (const auto null : asked.nulls) {
+        int made = asked.repeats;
+        bool any = false;
+        for (const auto& curve : analysis.nulls)
+            if (curve.null == nullName(null)) {
+                made = std::min(made, curve.summary.repeats);
+                any = true;
+            }
+        words.push_back(fmt::format("{} {} of {}", nullName(null), any ? made : 0, asked.repeats));
+    }
+    return fmt::format("{}", fmt::join(words, ", "));
 }
 
 /// Rows of a view: "0,5,7", "0:99" (both ends) or "stride:K".
@@ -301,15 +322,10 @@ std::vector<std::int64_t> parseRows(const std::string& spec, std::int64_t rows) 
     return chosen;
 }
 
-PcaResult makePca(const Options& options, const PcaOptions& how, const TraceView& view, Progress& progress) {
-    if (!options.basis.empty()) return pcaWithBasis(readPcaBasis(options.basis), view, progress);
-    return pcaFittedOn(view, parseRows(options.fitRows, view.rowCount()), how, progress);
-}
-
 /// The statistics beside those of networks of the same shape whose weights were drawn from seeds S, S + 1,
 /// ...: the same tokens, captured anew into memory.
 std::vector<CurveNull> besideUntrained(const Options& options, const CLI::App& command, const Common& common,
-                                       const TraceView& view, const Plan& plan, const Statistics& observed,
+                                       const TraceView& view, const Plan& plan, const Analysis& observed,
                                        Progress& progress) {
     const TraceInfo info = makeResultsSource(view, "").info;
     const int repeats = command.count("--repeats") > 0 ? options.repeats : 1;
@@ -340,7 +356,10 @@ std::vector<CurveNull> besideUntrained(const Options& options, const CLI::App& c
         again.scaling = view.scaling;
         return again;
     };
-    return compareWithTraces(untrained, observed, plan.analysis, repeats, first, capture, progress);
+    // Whose states they were is known only of a trace that says what model made it.
+    const std::vector<CurveNull> known = info.model ? observed.nulls : std::vector<CurveNull>{};
+    return compareWithTraces(untrained, observed.observed, plan.analysis, repeats, first, capture, known,
+                             progress);
 }
 
 void writeCurves(const std::filesystem::path& path, const Results& results, IfExists ifExists) {
@@ -357,120 +376,201 @@ LensResult makeLens(const Options& options, const LensOptions& how, const TraceV
     return lens(*open.model, view, how, running);
 }
 
+/// What a call computes, one after the other; a stop leaves what is written by then.
+class Work {
+public:
+    Work(const Options& options, const CLI::App& command, const Plan& plan, const TraceView& view,
+         const Records& records, Results there, ResultsWriter& writer, Common& common)
+        : m_options(options),
+          m_command(command),
+          m_plan(plan),
+          m_view(view),
+          m_records(records),
+          m_there(std::move(there)),
+          m_writer(writer),
+          m_common(common) {}
+
+    /// Throws Cancelled where the stop left nothing.
+    void run(Progress& progress) {
+        // Of equal length, for want of anything better.
+        const double parts = (m_plan.sweeps ? 1 : 0) + (m_plan.untrained ? 1 : 0) + (m_plan.lens ? 1 : 0) +
+                             (m_plan.otherPca || m_plan.perPointPca ? 1 : 0) + (m_plan.autoencoder ? 1 : 0);
+        double before = 0;
+        const auto next = [&] {
+            const double from = before;
+            before = std::min(1.0, from + 1 / parts);
+            return progress.part(from, before);
+        };
+        try {
+            if (m_plan.sweeps) sweep(next());
+            if (m_plan.untrained) compare(next());
+            if (m_plan.perPointPca) fitEachPoint(next());
+            if (m_plan.otherPca) fitOtherwise(next());
+            if (m_plan.lens) look(next());
+            if (m_plan.autoencoder) train(next());
+        } catch (const Cancelled&) {
+            if (finished.empty()) throw;
+            stopped = true;
+        }
+    }
+
+    Analysis analysis;
+    std::vector<std::string> finished;  ///< statistics that are in the file
+    bool stopped = false;
+    std::int64_t leftOut = 0;  ///< rows
+
+private:
+    bool force() const { return m_options.out.force; }
+    void say(const std::string& words) const { m_common.console.say(words); }
+    void done(const char* statistic, std::int64_t excludedRows) {
+        finished.emplace_back(statistic);
+        leftOut = std::max(leftOut, excludedRows);
+    }
+    /// Whether it was computed before.
+    bool isThere(const char* statistic, bool there) {
+        if (there) say(fmt::format("{}: there already, made in the same way", statistic));
+        return there;
+    }
+
+    void sweep(Progress progress) {
+        const Analysis known{m_there.statistics, m_there.nulls};
+        const ReadForecast reads = forecastReads(m_view, m_plan.analysis, known);
+        say(reads.bytes == 0
+                ? std::string("all of it is there already, made in the same way")
+                : fmt::format("reads {} of {}, {:.3g} times the whole",
+                              formatBytes(static_cast<double>(reads.bytes)), m_options.trace, reads.passes));
+        analysis = analyze(m_view, m_plan.analysis, progress, known);
+        m_writer.write(analysis.observed, analysis.nulls, m_records, force());
+        const Statistics& s = analysis.observed;
+        if (s.density) done("density", s.density->excludedRows);
+        if (s.correlation) done("correlation", s.correlation->excludedRows);
+        if (s.motion) done("motion", s.motion->excludedRows);
+        if (s.rotation) done("rotation", s.rotation->excludedRows);
+        if (s.mutualInformation) done("mutual_information", s.mutualInformation->excludedRows);
+        if (s.pca) done("pca", s.pca->excludedRows);
+        if (analysis.stopped) throw Cancelled{};
+    }
+
+    void compare(Progress progress) {
+        Analysis known = analysis;
+        known.nulls = m_there.nulls;
+        Analysis made;
+        made.nulls = besideUntrained(m_options, m_command, m_common, m_view, m_plan, known, progress);
+        merge(std::move(made), analysis);
+        m_writer.write(analysis.observed, analysis.nulls, m_records, force());
+        progress.check();
+    }
+
+    void fitEachPoint(Progress progress) {
+        if (isThere("pca", m_there.perPointPca.has_value()))
+            return done("pca", m_there.perPointPca->excludedRows);
+        const PerPointPca pca = pcaPerPoint(m_view, *m_plan.perPointPca, progress);
+        m_writer.write(pca, m_records.at("pca"), force());
+        done("pca", pca.excludedRows);
+        say(fmt::format("pca/explained of each point: first component {:.3g} to {:.3g}", pca.explained(0, 0),
+                        pca.explained(pca.explained.rows() - 1, 0)));
+    }
+
+    void fitOtherwise(Progress progress) {
+        if (isThere("pca", m_there.statistics.pca.has_value()))
+            return done("pca", m_there.statistics.pca->excludedRows);
+        Statistics made;
+        made.pca = m_plan.basis ? pcaWithBasis(*m_plan.basis, m_view, progress)
+                                : pcaFittedOn(m_view, parseRows(m_options.fitRows, m_view.rowCount()),
+                                              *m_plan.otherPca, progress);
+        if (!analysis.nulls.empty())
+            m_common.console.warn("nulls of the PCA are of one that is fitted on all rows; it has none here");
+        m_writer.write(made, {}, m_records, force());
+        done("pca", made.pca->excludedRows);
+    }
+
+    void look(Progress progress) {
+        if (isThere("lens", m_there.lens.has_value())) return done("lens", m_there.lens->excludedRows);
+        const LensResult lens = makeLens(m_options, *m_plan.lens, m_view, m_common, progress);
+        m_writer.write(lens, m_records.at("lens"), force());
+        done("lens", lens.excludedRows);
+        const auto ends = [](const VectorD& v) {
+            return fmt::format("{:.4g} to {:.4g}", v[0], v[v.size() - 1]);
+        };
+        say("lens/mean_entropy: " + ends(lens.meanEntropy));
+        if (lens.meanKlToFinal.size() > 0) say("lens/mean_kl_to_final: " + ends(lens.meanKlToFinal));
+    }
+
+    void train(Progress progress) {
+        if (isThere("autoencoder", m_there.statistics.autoencoder.has_value()))
+            return done("autoencoder", m_there.statistics.autoencoder->excludedRows);
+        const AutoencoderOptions& how = *m_plan.autoencoder;
+        Statistics made;
+        const AutoencoderResult& fit =
+            made.autoencoder.emplace(m_plan.trained ? applyAutoencoder(*m_plan.trained, m_view, how, progress)
+                                                    : fitAutoencoder(m_view, how, progress));
+        m_writer.write(made, {}, m_records, force());
+        done("autoencoder", fit.excludedRows);
+        if (fit.bestEpoch > 0)
+            say(fmt::format("autoencoder: best epoch {} of {}, validation loss {:.4g}", fit.bestEpoch,
+                            fit.loss.rows(), fit.loss(fit.bestEpoch - 1, 1)));
+        if (!fit.stopped) return;
+        finished.back() = fmt::format("the best autoencoder so far, of {} epochs", fit.loss.rows());
+        throw Cancelled{};
+    }
+
+    const Options& m_options;
+    const CLI::App& m_command;
+    const Plan& m_plan;
+    const TraceView& m_view;
+    const Records& m_records;
+    Results m_there;  ///< what need not be computed again
+    ResultsWriter& m_writer;
+    Common& m_common;
+};
+
 int run(const Options& options, const CLI::App& command, Common& common) {
     const auto started = std::chrono::steady_clock::now();
-    if (!options.add) options.out.refuseEarly();
+    const bool adds = options.add && std::filesystem::exists(options.out.path);
+    if (!adds) options.out.refuseEarly();
     for (const auto& path : options.curves) OutputFile(path, options.out.ifExists());
-    StatisticRecord record;
-    const Plan plan = makePlan(options, common, record.options);
-    const AnalysisOptions& asked = plan.analysis;
+    const Plan plan = makePlan(options, common);
     refuseIdle(command, plan);
     Progress progress = common.console.progress();
-    Progress sizing = progress.part(0, 0.02);
+    Progress sizing = progress.part(0, 0.02), working = progress.part(0.02, 1);
     const TraceView view = makeView(options, sizing);
     if (options.maskUnits.starts_with("z:"))
         common.console.say(view.maskedUnits.empty()
                                ? fmt::format("no unit stands out at {}", options.maskUnits)
                                : fmt::format("masked units: {}", fmt::join(view.maskedUnits, ", ")));
-    record.seed = common.seed;
-    record.scaling = view.scaling;
-    record.maskedUnits = view.maskedUnits;
-    if ((asked.pca || plan.otherPca) && options.basis.empty() && options.components < 3)
+    if ((plan.analysis.pca || plan.otherPca) && options.basis.empty() && options.components < 3)
         common.console.warn("fewer than 3 components cannot be drawn as trajectories");
 
     const ResultsSource source = makeResultsSource(view, options.trace);
-    ResultsWriter writer = options.add
-                               ? ResultsWriter::add(options.out.path, source)
-                               : ResultsWriter::create(options.out.path, source, options.out.ifExists());
-    // Of equal length, for want of anything better.
-    const double parts = (plan.sweeps ? 1 : 0) + (plan.autoencoder ? 1 : 0) + (plan.lens ? 1 : 0);
-    const double swept = plan.sweeps ? 1 / parts : 0, looked = swept + (plan.lens ? 1 / parts : 0);
-    Progress sweeping = progress.part(0, swept), looking = progress.part(swept, looked),
-             training = progress.part(looked, 1);
-    Analysis analysis;
-    if (plan.sweeps) {
-        const ReadForecast reads = forecastReads(view, asked);
-        common.console.say(fmt::format("reads {} of {}, {:.3g} times the whole",
-                                       formatBytes(static_cast<double>(reads.bytes)), options.trace,
-                                       reads.passes));
-        analysis = analyze(view, asked, sweeping);
-    }
-    if (plan.untrained && !analysis.stopped) {
-        Progress running = sweeping.part(0.5, 1);
-        for (auto& null : besideUntrained(options, command, common, view, plan, analysis.observed, running))
-            analysis.nulls.push_back(std::move(null));
-    }
-    const bool force = options.out.force;
-    if (plan.otherPca && !analysis.stopped) {
-        Progress fitting = progress.part(0.02, 1);
-        analysis.observed.pca = makePca(options, *plan.otherPca, view, fitting);
-        if (!analysis.nulls.empty())
-            common.console.warn("nulls of the PCA are of one that is fitted on all rows; it has none here");
-    }
-    std::int64_t leftOut = 0;
-    if (plan.perPointPca && !analysis.stopped) {
-        Progress fitting = progress.part(0.02, 1);
-        const PerPointPca pca = pcaPerPoint(view, *plan.perPointPca, fitting);
-        leftOut = pca.excludedRows;
-        writer.write(pca, record, force);
-        common.console.say(fmt::format("pca/explained of each point: first component {:.3g} to {:.3g}",
-                                       pca.explained(0, 0), pca.explained(pca.explained.rows() - 1, 0)));
-    }
-    writer.write(analysis.observed, analysis.nulls, record, force);
-    std::optional<LensResult> lens;
-    if (plan.lens && !analysis.stopped) {
-        lens = makeLens(options, *plan.lens, view, common, looking);
-        StatisticRecord whole = record;  // whatever the others look at
-        whole.scaling = Scaling::Raw;
-        whole.maskedUnits.clear();
-        writer.write(*lens, whole, force);
-    }
-    const bool sweepStopped = analysis.stopped;
-    bool stopped = sweepStopped;
-    if (plan.autoencoder && !stopped) {
-        auto& autoencoder = analysis.observed.autoencoder;
-        autoencoder = makeAutoencoder(options, *plan.autoencoder, view, training);
-        stopped = autoencoder->stopped;
-        record.scaling = autoencoder->model.scaling;
-        record.maskedUnits = autoencoder->model.maskedUnits;
-        writer.write({.autoencoder = autoencoder}, {}, record, force);
-    }
+    const Records records = makeRecords(options, plan, view);
+    Results there;
+    if (adds) there = readAlike(options.out.path, source, records);
+    ResultsWriter writer = adds ? ResultsWriter::add(options.out.path, source)
+                                : ResultsWriter::create(options.out.path, source, options.out.ifExists());
+    if (!options.out.force) writer.refuseUnlike(records);
+    Work work(options, command, plan, view, records, std::move(there), writer, common);
+    work.run(working);
     progress.setStage("writing " + options.out.path);
     writer.commit();
     for (const auto& path : options.curves)
         writeCurves(path, readResults(options.out.path), options.out.ifExists());
 
-    summarize(analysis, common.console);
-    if (lens) {
-        const auto ends = [](const VectorD& v) {
-            return fmt::format("{:.4g} to {:.4g}", v[0], v[v.size() - 1]);
-        };
-        common.console.say("lens/mean_entropy: " + ends(lens->meanEntropy));
-        if (lens->meanKlToFinal.size() > 0)
-            common.console.say("lens/mean_kl_to_final: " + ends(lens->meanKlToFinal));
-    }
-    if (const auto& a = analysis.observed.autoencoder; a && a->bestEpoch > 0)
-        common.console.say(fmt::format("autoencoder: best epoch {} of {}, validation loss {:.4g}",
-                                       a->bestEpoch, a->loss.rows(), a->loss(a->bestEpoch - 1, 1)));
-    if (sweepStopped)
-        common.console.warn(fmt::format("interrupted: {} holds the statistics, and {} of the {} nulls{}",
-                                        options.out.path, finishedNulls(analysis), asked.nulls.size(),
-                                        plan.autoencoder ? "; no autoencoder" : ""));
-    else if (stopped)
-        common.console.warn(fmt::format("interrupted: {} holds the best autoencoder so far, of {} epochs",
-                                        options.out.path, analysis.observed.autoencoder->loss.rows()));
-    const std::int64_t excluded = plan.perPointPca ? leftOut
-                                  : lens && !plan.sweeps && !plan.autoencoder
-                                      ? lens->excludedRows
-                                      : excludedRows(analysis.observed);
-    if (excluded > 0)
+    summarize(work.analysis, common.console);
+    if (work.stopped)
+        common.console.warn(fmt::format(
+            "interrupted: {} holds {}{}; the same call with --add goes on", options.out.path,
+            fmt::join(work.finished, ", "),
+            plan.analysis.nulls.empty()
+                ? ""
+                : fmt::format(", and surrogates: {}", repeatsInWords(work.analysis, plan.analysis))));
+    if (work.leftOut > 0)
         common.console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
-                                        excluded, view.rowCount()));
+                                        work.leftOut, view.rowCount()));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     common.console.say(fmt::format("{}: {} in {:.1f} s", options.out.path, options.statistics, seconds));
     common.console.result(
-        {{"out", options.out.path}, {"rows", view.rowCount() - excluded}, {"seconds", seconds}});
-    return stopped ? 130 : 0;
+        {{"out", options.out.path}, {"rows", view.rowCount() - work.leftOut}, {"seconds", seconds}});
+    return work.stopped ? 130 : 0;
 }
 
 }  // namespace
@@ -485,7 +585,9 @@ void addAnalyze(CLI::App& app, Command& chosen) {
             "comma list: density, correlation, motion, mutual_information, rotation, pca, autoencoder, lens")
         ->required();
     options->out.addTo(*command, "the results (HDF5)");
-    command->add_flag("--add", options->add, "add to results of the same trace");
+    command->add_flag("--add", options->add,
+                      "add to results of the same trace; what is there already, made in the same way, is not "
+                      "computed again");
     command->add_option("--curves", options->curves, "also write every curve and its nulls as CSV or JSON")
         ->type_name("F.csv|F.json")
         ->check([](const std::string& path) {

@@ -35,7 +35,7 @@ struct Options {
     std::string prompts, rows = "last";
     std::int64_t limit = 0;
     std::string out;
-    bool force = false;
+    bool force = false, resume = false;
     std::string points = "all";
     std::string memory = "1G";
     VerdictOptions verdicts;
@@ -67,6 +67,13 @@ std::string captionOf(std::string_view view) {
     return found == captions.end() ? "" : found->second;
 }
 
+LensOptions lensOptions(const Options& options, const Common& common) {
+    LensOptions whole;
+    whole.threads = common.threads;
+    whole.memoryBytes = parseBytes(options.memory);
+    return whole;
+}
+
 /// The trace to analyse: the one that was given, or one captured now.
 fs::path traceOf(const Options& options, const fs::path& out, Common& common,
                  std::vector<std::string>& commands) {
@@ -79,6 +86,7 @@ fs::path traceOf(const Options& options, const fs::path& out, Common& common,
     if (options.model.untrained)
         arguments.insert(arguments.end(), {"--untrained", std::to_string(*options.model.untrained)});
     if (options.force) arguments.emplace_back("--force");
+    if (options.resume && fs::exists(trace)) arguments.emplace_back("--resume");
     commands.push_back(commandLine(arguments));
     common.console.say(commands.back());
     Common inner = common;
@@ -88,29 +96,27 @@ fs::path traceOf(const Options& options, const fs::path& out, Common& common,
     return trace;
 }
 
-/// What needs the network itself.
-struct ByModel {
-    EarlyAttractor pushes{{}, "it needs a model; name it with --model"};
-    std::optional<LensResult> lens;
-};
-
-ByModel runModel(const Options& options, const TraceView& view, Common& common, Progress& progress) {
-    ByModel found;
-    if (options.model.name.empty()) return found;
+/// What needs the network itself, where it is not there yet.
+void runModel(const Options& options, const TraceView& view, Common& common, EarlyAttractor& pushes,
+              std::optional<LensResult>& looked, Progress& progress) {
+    if (options.model.name.empty()) {
+        pushes.reason = "it needs a model; name it with --model";
+        return;
+    }
+    if (looked && pushes.differences.size() > 0) return;
     Progress loading = progress.part(0, 0.1), fitting = progress.part(0.1, 0.3),
              pushing = progress.part(0.3, 0.6), looking = progress.part(0.6, 1);
     const OpenModel open = openModel(options.model, common, loading);
     const std::string remark =
         checkAttachment(view.trace->info(), open.model->identity(), open.model->points(), options.model.name);
     if (!remark.empty()) common.console.warn(remark);
-    const PcaResult basis = pca(view, {3, false, common.threads, parseBytes(options.memory)}, fitting);
-    EarlyAttractorOptions how;
-    how.seed = common.seed;
-    found.pushes = measureEarlyAttractor(*open.model, view, basis.basis, how, pushing);
-    LensOptions whole;
-    whole.memoryBytes = parseBytes(options.memory);
-    found.lens = lens(*open.model, view, whole, looking);
-    return found;
+    if (pushes.differences.size() == 0) {
+        const PcaResult basis = pca(view, {3, false, common.threads, parseBytes(options.memory)}, fitting);
+        EarlyAttractorOptions how;
+        how.seed = common.seed;
+        pushes = measureEarlyAttractor(*open.model, view, basis.basis, how, pushing);
+    }
+    if (!looked) looked = lens(*open.model, view, lensOptions(options, common), looking);
 }
 
 std::vector<ReportFigure> drawAll(const Results& all, const fs::path& results) {
@@ -142,12 +148,13 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         throw Error(ErrorCode::Io,
                     fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
                     out.string());
-    if (!options.force)
+    if (!options.force && !options.resume)
         for (const char* name :
              {"trace.rheo.h5", "results.h5", "verdicts.json", "curves.csv", "curves.json", "index.html"})
             if (fs::exists(out / name))
                 throw Error(ErrorCode::AlreadyExists,
-                            fmt::format("{} is already there; choose another folder, or say --force",
+                            fmt::format("{} is already there; choose another folder, or say --force, or "
+                                        "--resume to go on",
                                         (out / name).string()),
                             (out / name).string());
     if (options.trace.empty() == options.prompts.empty())
@@ -164,30 +171,66 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     checkView(view);
 
     Progress progress = common.console.progress();
-    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.8),
-             fitting = progress.part(0.8, 0.98);
-    const ByModel byModel = runModel(options, view, common, pushing);
+    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.9),
+             fitting = progress.part(0.9, 0.98);
     VerdictOptions how = options.verdicts;
     how.refits = std::min(how.refits, how.repeats);
     how.seed = common.seed;
     how.threads = common.threads;
     how.memoryBytes = parseBytes(options.memory);
-    Verdicts verdicts = rheo::verdicts(view, how, byModel.pushes, judging);
-
+    how.keepFinished = true;
     AutoencoderOptions compressing;
     compressing.seed = common.seed;
     compressing.threads = common.threads;
     compressing.memoryBytes = how.memoryBytes;
-    verdicts.analysis.observed.autoencoder = fitAutoencoder(view, compressing, fitting);
 
     const fs::path results = out / "results.h5";
-    const IfExists ifExists = options.force ? IfExists::Replace : IfExists::Refuse;
-    ResultsWriter writer = ResultsWriter::create(results, makeResultsSource(view, trace.string()), ifExists);
-    StatisticRecord record;
-    record.seed = common.seed;
-    writer.write(verdicts.analysis.observed, verdicts.analysis.nulls, record, false);
-    if (byModel.lens) writer.write(*byModel.lens, record, false);
+    const ResultsSource source = makeResultsSource(view, trace.string());
+    Records records = recordsOf(view, statisticsOf(view, how));
+    records["autoencoder"] = recordOf(view, compressing);
+    records["lens"] = recordOf(lensOptions(options, common), options.model.name);
+    records["verdicts"] = {
+        nlohmann::ordered_json{{"mutual_units", how.mutualUnits}, {"model", options.model.name}}.dump(),
+        how.seed};
+    const bool goesOn = options.resume && fs::exists(results);
+    Results there;
+    if (goesOn) there = readAlike(results, source, records);
+    const IfExists ifExists = options.force || options.resume ? IfExists::Replace : IfExists::Refuse;
+    ResultsWriter writer =
+        goesOn ? ResultsWriter::add(results, source) : ResultsWriter::create(results, source, ifExists);
+    if (!options.force) writer.refuseUnlike(records);
+
+    Evidence known = std::move(there.evidence).value_or(Evidence{});
+    known.analysis = {std::move(there.statistics), std::move(there.nulls)};
+    std::optional<AutoencoderResult> autoencoder = std::move(known.analysis.observed.autoencoder);
+    std::optional<LensResult> looked = std::move(there.lens);
+    Verdicts verdicts;
+    verdicts.evidence = known;
+    bool stopped = false;
+    try {
+        runModel(options, view, common, known.attractor, looked, pushing);
+        verdicts = rheo::verdicts(view, how, known.attractor, judging, known);
+        stopped = verdicts.evidence.stopped;
+        if (!stopped && !autoencoder) autoencoder = fitAutoencoder(view, compressing, fitting);
+        stopped = stopped || autoencoder->stopped;
+    } catch (const Cancelled&) {
+        verdicts.evidence.attractor = known.attractor;
+        stopped = true;
+    }
+    const Evidence& evidence = verdicts.evidence;
+    Statistics observed = evidence.analysis.observed;
+    observed.autoencoder = autoencoder;
+    writer.write(observed, evidence.analysis.nulls, records, options.force);
+    writer.write(evidence, records.at("verdicts"));
+    if (looked) writer.write(*looked, records.at("lens"), options.force);
     writer.commit();
+    if (stopped) {
+        common.console.warn(
+            fmt::format("interrupted: {} holds what is finished; the same call with --resume "
+                        "goes on",
+                        results.string()));
+        return 130;
+    }
     writeFile(out / "verdicts.json", verdictsJson(verdicts.list), ifExists);
     const Results stored = readResults(results);
     writeFile(out / "curves.csv", curvesCsv(stored), ifExists);
@@ -216,7 +259,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         {"Surrogates", fmt::format("{} of each null, seed {}", how.repeats, common.seed)},
         {"Made", fmt::format("{}, Rheograph {}, in {:.0f} s", time, RHEO_VERSION, seconds)}};
     if (!info.origin.empty()) report.notes.push_back(info.origin);
-    const std::int64_t excluded = verdicts.analysis.observed.density->excludedRows;
+    const std::int64_t excluded = observed.density->excludedRows;
     if (excluded > 0)
         report.notes.push_back(fmt::format(
             "{} of {} rows were left out: they hold values that are not finite", excluded, view.rowCount()));
@@ -276,7 +319,8 @@ void addReport(CLI::App& app, Command& chosen) {
     command->add_option("--out", options->out, "folder for results, verdicts.json and index.html")
         ->required()
         ->type_name("DIR");
-    command->add_flag("--force", options->force, "replace what is there");
+    auto* force = command->add_flag("--force", options->force, "replace what is there");
+    command->add_flag("--resume", options->resume, "go on with an interrupted report")->excludes(force);
     command->add_option("--points", options->points, "all, paper, or a range L00.attn_in:L07.mlp_in");
     command->add_option("--repeats", options->verdicts.repeats, "surrogates of each null")
         ->check(CLI::Range(1, 1000000));

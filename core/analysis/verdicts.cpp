@@ -264,14 +264,21 @@ Interval percentiles(const std::vector<double>& values) {
     return {quantile(values, 0.025), quantile(values, 0.975)};
 }
 
+/// Units that stand for all, by seed, ascending; masked ones are left out.
+std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed) {
+    std::vector<std::int64_t> units;
+    for (std::int64_t u = 0; u < view.unitCount(); ++u)
+        if (!std::binary_search(view.maskedUnits.begin(), view.maskedUnits.end(), u)) units.push_back(u);
+    RandomStream random(seed, 0);
+    const auto kept = std::min(static_cast<std::size_t>(count), units.size());
+    for (std::size_t i = 0; i < kept; ++i) std::swap(units[i], units[i + random.below(units.size() - i)]);
+    units.resize(kept);
+    std::sort(units.begin(), units.end());
+    return units;
+}
+
 /// Runs one sweep, and puts what it gives in the place of what there was.
-void runPart(const TraceView& view, AnalysisOptions part, const VerdictOptions& options, Analysis& all,
-             Progress progress) {
-    part.repeats = options.repeats;
-    part.seed = options.seed;
-    part.threads = options.threads;
-    part.memoryBytes = options.memoryBytes;
-    part.keepFinished = options.keepFinished;
+void runPart(const TraceView& view, const AnalysisOptions& part, Analysis& all, Progress progress) {
     Analysis made = analyze(view, part, progress, all);
     const bool stopped = made.stopped;
     merge(std::move(made), all);
@@ -485,30 +492,34 @@ void resampleAll(const TraceView& view, const VerdictOptions& options, const Ste
 /// All that the verdicts need and `evidence` lacks.
 void gather(const TraceView& view, const VerdictOptions& options, const Steps& steps, Evidence& evidence,
             Progress& progress) {
-    AnalysisOptions walks;
-    walks.density.emplace();
-    walks.correlation.emplace();
-    walks.motion.emplace();
+    const AnalysisOptions all = statisticsOf(view, options);
+    AnalysisOptions walks = all;
+    walks.rotation.reset();
+    walks.pca.reset();
+    walks.mutualInformation.reset();
     walks.nulls = {NullKind::GaussianWalk, NullKind::DepthShuffle};
-    runPart(view, walks, options, evidence.analysis, progress.part(0, 0.15));
+    runPart(view, walks, evidence.analysis, progress.part(0, 0.15));
 
-    AnalysisOptions signs;
-    signs.rotation.emplace();
-    signs.pca.emplace().components = options.components;
+    AnalysisOptions signs = all;
+    signs.density.reset();
+    signs.correlation.reset();
+    signs.motion.reset();
+    signs.mutualInformation.reset();
     signs.nulls = {NullKind::SignFlip, NullKind::DepthShuffle};
-    runPart(view, signs, options, evidence.analysis, progress.part(0.15, 0.3));
+    runPart(view, signs, evidence.analysis, progress.part(0.15, 0.3));
 
-    if (options.mutualUnits > 0) {
-        AnalysisOptions information;
-        auto& parameters = information.mutualInformation.emplace();
-        parameters.seed = options.seed;
-        parameters.units = drawUnits(view, options.mutualUnits, options.seed);
-        information.nulls = walks.nulls;
-        runPart(view, information, options, evidence.analysis, progress.part(0.3, 0.7));
-        parameters.threads = options.threads;
-        parameters.memoryBytes = options.memoryBytes;
+    if (all.mutualInformation) {
+        AnalysisOptions information = walks;
+        information.density.reset();
+        information.correlation.reset();
+        information.motion.reset();
+        information.mutualInformation = all.mutualInformation;
+        runPart(view, information, evidence.analysis, progress.part(0.3, 0.7));
+        MutualInformationOptions ofHalf = *all.mutualInformation;
+        ofHalf.threads = options.threads;
+        ofHalf.memoryBytes = options.memoryBytes;
         if (options.halves > 1)
-            measureHalves(view, parameters, options, evidence.halves, progress.part(0.7, 0.75));
+            measureHalves(view, ofHalf, options, evidence.halves, progress.part(0.7, 0.75));
     }
     if (options.refits > 0) reconstructAll(view, options, evidence, progress.part(0.75, 0.93));
     if (evidence.resamples.rows() != options.resamples)
@@ -641,16 +652,24 @@ SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t se
     return test;
 }
 
-std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed) {
-    std::vector<std::int64_t> units;
-    for (std::int64_t u = 0; u < view.unitCount(); ++u)
-        if (!std::binary_search(view.maskedUnits.begin(), view.maskedUnits.end(), u)) units.push_back(u);
-    RandomStream random(seed, 0);
-    const auto kept = std::min(static_cast<std::size_t>(count), units.size());
-    for (std::size_t i = 0; i < kept; ++i) std::swap(units[i], units[i + random.below(units.size() - i)]);
-    units.resize(kept);
-    std::sort(units.begin(), units.end());
-    return units;
+AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options) {
+    AnalysisOptions all;
+    all.density.emplace();
+    all.correlation.emplace();
+    all.motion.emplace();
+    all.rotation.emplace();
+    all.pca.emplace().components = options.components;
+    if (options.mutualUnits > 0) {
+        auto& information = all.mutualInformation.emplace();
+        information.seed = options.seed;
+        information.units = drawUnits(view, options.mutualUnits, options.seed);
+    }
+    all.repeats = options.repeats;
+    all.seed = options.seed;
+    all.threads = options.threads;
+    all.memoryBytes = options.memoryBytes;
+    all.keepFinished = options.keepFinished;
+    return all;
 }
 
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,

@@ -93,9 +93,8 @@ struct Verdicts {
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known = {});
 
-/// Units that stand for all in the mutual information of verdicts: `count` at most, by seed, ascending;
-/// masked ones are left out.
-std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed);
+/// The statistics that verdicts rest on, as they compute them; the nulls differ from one to the other.
+AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options);
 
 /// The rule: `direction` is +1 or -1 as published, `pUpper` and `pLower` one-sided against the null.
 VerdictKind judge(int direction, double low, double high, double pUpper, double pLower);
