@@ -159,7 +159,9 @@ void TestAppAnalyze::readBackAsComputed() {
         ResultsWriter writer =
             ResultsWriter::create(path("again.h5").toStdString(), results.source, IfExists::Refuse);
         writer.write(s, results.nulls, {}, false);
-        QVERIFY_EXCEPTION_THROWN(writer.write(s, results.nulls, {}, false), Error);
+        // Made otherwise it is not overwritten unasked.
+        const Records other{{"density", {R"({"eps":0.2})"}}};
+        QVERIFY_EXCEPTION_THROWN(writer.write(s, results.nulls, other, false), Error);
         writer.commit();
     }
     const Results again = readResults(path("again.h5").toStdString());
