@@ -261,29 +261,31 @@ std::span<const std::int64_t> MutualInformationStatistic::unitsOf(std::int64_t t
 }
 
 void MutualInformationStatistic::open(std::int64_t tile) {
-    m_paths[static_cast<std::size_t>(tile)].resize(static_cast<std::size_t>(m_rows * m_points) *
-                                                   unitsOf(tile).size());
+    m_paths[static_cast<std::size_t>(tile)] = std::make_unique_for_overwrite<double[]>(
+        static_cast<std::size_t>(m_rows * m_points) * unitsOf(tile).size());
 }
 
 void MutualInformationStatistic::add(const TileBatch& batch) {
-    double* to = m_paths[static_cast<std::size_t>(batch.tile)].data();
-    for (const auto unit : unitsOf(batch.tile))
-        for (std::int64_t p = 0; p < m_points; ++p, to += m_rows)
-            for (std::int64_t n = 0; n < batch.rows; ++n)
-                to[batch.firstRow + n] = batch.paths[(n * m_points + p) * tileUnits + unit % tileUnits];
+    double* to = m_paths[static_cast<std::size_t>(batch.tile)].get();
+    const auto units = unitsOf(batch.tile);
+    for (std::int64_t p = 0; p < m_points; ++p)
+        for (std::size_t i = 0; i < units.size(); ++i) {
+            double* path = to + (static_cast<std::int64_t>(i) * m_points + p) * m_rows + batch.firstRow;
+            const double* from = batch.paths + p * tileUnits + units[i] % tileUnits;
+            for (std::int64_t n = 0; n < batch.rows; ++n) path[n] = from[n * m_points * tileUnits];
+        }
 }
 
 void MutualInformationStatistic::close(std::int64_t tile, const Progress& progress) {
     const auto units = unitsOf(tile);
-    std::vector<double>& paths = m_paths[static_cast<std::size_t>(tile)];
+    const std::unique_ptr<double[]> paths = std::move(m_paths[static_cast<std::size_t>(tile)]);
     // Other tiles have threads of their own; where there are few, units share out what is left.
     const auto threads = static_cast<std::int64_t>(resolveThreads(m_options.threads)) / tileCount(m_units);
     parallelFor(
         static_cast<std::int64_t>(units.size()), 1, static_cast<int>(std::max<std::int64_t>(1, threads)),
         progress, [&](std::int64_t i, std::int64_t) {
-            estimate(units[static_cast<std::size_t>(i)], paths.data() + i * m_points * m_rows, progress);
+            estimate(units[static_cast<std::size_t>(i)], paths.get() + i * m_points * m_rows, progress);
         });
-    paths = {};
 }
 
 void MutualInformationStatistic::estimate(std::int64_t unit, const double* paths, const Progress& progress) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -70,7 +71,7 @@ private:
     MutualInformationOptions m_options;
     std::int64_t m_rows, m_points, m_units;
     std::vector<std::vector<std::int64_t>> m_unitsOf;  ///< a tile: those that are estimated
-    std::vector<std::vector<double>> m_paths;          ///< an open tile: [one of its units, point, row]
+    std::vector<std::unique_ptr<double[]>> m_paths;    ///< an open tile: [one of its units, point, row]
     std::int64_t m_firstUnit = 0, m_unitCount = tileUnits;
     std::size_t m_mostUnits = 0;  ///< of one tile
     MutualInformationResult m_result;
