@@ -278,4 +278,150 @@ inline void walkGaussian(double* path, std::int64_t points, std::int64_t units, 
     }
 }
 
+RHEO_INLINE bool anyLane(const LaneBits& mask) {
+#if RHEO_REGISTER_BYTES == 64
+    return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask)) != 0;
+#elif RHEO_REGISTER_BYTES == 32
+    return _mm256_movemask_pd(reinterpret_cast<__m256d>(mask)) != 0;
+#else
+    return (mask[0] | mask[1]) != 0;
+#endif
+}
+
+/// How far the values at `from` and on, which are the larger ones (or the smaller), are from `centre`.
+template <bool right>
+RHEO_INLINE void distancesTo(const Lanes& centre, const double* from, Lanes& distances) {
+    loadLanes(from, distances);
+    distances = right ? distances - centre : centre - distances;
+}
+
+/// Adds to `count` how many of a block of values, from those at `from` and on outwards, are closer than
+/// `distance`; `last` says whether the last ones are.
+template <bool right, int block>
+RHEO_INLINE void countBlock(const double* from, const Lanes& centre, const Lanes& distance, LaneBits& count,
+                            LaneBits& last) {
+    for (int i = 0; i < block; ++i) {
+        Lanes d;
+        distancesTo<right>(centre, right ? from + i : from - i, d);
+        last = d < distance;
+        count -= last;
+    }
+}
+
+RHEO_INLINE void storeCounts(const LaneBits& count, std::int32_t* to) {
+    for (int i = 0; i < laneCount; ++i) to[i] = static_cast<std::int32_t>(count[i]);
+}
+
+/// Samples looked at together; with the lanes beside them they stay within the margin.
+constexpr int sampleBlock = 8;
+static_assert(sampleBlock + laneCount <= sampleMargin);
+
+/// Each lane a sample: the k smallest distances found so far.
+template <int most>
+struct Nearest {
+    Lanes x, y;
+    Lanes smallest[most];  ///< ascending
+
+    /// Samples at (fromX, fromY) and on, one for each lane.
+    template <bool right>
+    RHEO_INLINE void look(const double* fromX, const double* fromY, int k) {
+        Lanes dx, dy;
+        distancesTo<right>(x, fromX, dx);
+        distancesTo<right>(y, fromY, dy);
+        LaneWords bits;
+        std::memcpy(&bits, &dy, sizeof bits);
+        bits &= 0x7fffffffffffffffULL;
+        std::memcpy(&dy, &bits, sizeof dy);
+        const Lanes d = dx > dy ? dx : dy;
+        // Each place takes the smaller of itself, and the larger of d and the one before it.
+        for (int i = k - 1; i > 0; --i) {
+            const Lanes larger = smallest[i - 1] > d ? smallest[i - 1] : d;
+            smallest[i] = smallest[i] < larger ? smallest[i] : larger;
+        }
+        smallest[0] = smallest[0] < d ? smallest[0] : d;
+    }
+};
+
+template <int most>
+RHEO_INLINE void lookOutwards(const double* x, const double* y, std::int64_t first, std::int64_t end, int k,
+                              double* distance, std::int32_t* closer) {
+    for (std::int64_t s = first; s < end; s += laneCount) {
+        Nearest<most> nearest;
+        loadLanes(x + s, nearest.x);
+        loadLanes(y + s, nearest.y);
+        Lanes& farthest = nearest.smallest[k - 1];
+        for (int i = 0; i < k; ++i) nearest.smallest[i] = Lanes{} + std::numeric_limits<double>::infinity();
+        std::int64_t left = s - 1, right = s + 1;  // looked at: between them
+        bool goLeft = true, goRight = true;
+        do {
+            if (goRight)
+                for (int i = 0; i < sampleBlock; ++i, ++right)
+                    nearest.template look<true>(x + right, y + right, k);
+            if (goLeft)
+                for (int i = 0; i < sampleBlock; ++i, --left)
+                    nearest.template look<false>(x + left, y + left, k);
+            Lanes toLeft, toRight;
+            distancesTo<false>(nearest.x, x + left, toLeft);
+            distancesTo<true>(nearest.x, x + right, toRight);
+            goLeft = anyLane(toLeft < farthest);
+            goRight = anyLane(toRight < farthest);
+        } while (goLeft || goRight);
+        LaneBits count = {}, last;
+        for (std::int64_t j = s + 1; j < right; j += sampleBlock)
+            countBlock<true, sampleBlock>(x + j, nearest.x, farthest, count, last);
+        for (std::int64_t j = s - 1; j > left; j -= sampleBlock)
+            countBlock<false, sampleBlock>(x + j, nearest.x, farthest, count, last);
+        storeLanes(farthest, distance + s);
+        storeCounts(count, closer + s);
+    }
+}
+
+inline void nearestNeighbours(const double* x, const double* y, std::int64_t first, std::int64_t end, int k,
+                              double* distance, std::int32_t* closer) {
+    if (k == 3)
+        lookOutwards<3>(x, y, first, end, 3, distance, closer);
+    else
+        lookOutwards<32>(x, y, first, end, k, distance, closer);
+}
+
+/// Adds to `count` how many of the N sorted values on one side of those at s and on are closer.
+template <bool right>
+RHEO_INLINE void countSide(const double* sorted, std::int64_t n, std::int64_t s, const Lanes& centre,
+                           const Lanes& distance, LaneBits& count) {
+    constexpr int block = 16, blocks = 8, side = right ? 1 : -1;
+    static_assert(block + laneCount <= sampleMargin);
+    std::int64_t next = s + side;
+    LaneBits open;
+    for (int b = 0; b < blocks; ++b, next += side * block) {
+        countBlock<right, block>(sorted + next, centre, distance, count, open);
+        if (!anyLane(open)) return;
+    }
+    // Few have as many: halving, one by one.
+    for (int i = 0; i < laneCount; ++i) {
+        if (open[i] == 0) continue;
+        std::int64_t closer = 0, unknown = right ? n - (next + i) : next + i + 1;
+        while (unknown > 0) {
+            const std::int64_t half = unknown / 2;
+            const double value = sorted[next + i + side * (closer + half)];
+            const bool isCloser = (right ? value - centre[i] : centre[i] - value) < distance[i];
+            closer += isCloser ? half + 1 : 0;
+            unknown = isCloser ? unknown - half - 1 : half;
+        }
+        count[i] += closer;
+    }
+}
+
+inline void countCloser(const double* sorted, std::int64_t n, const double* distance, std::int64_t first,
+                        std::int64_t end, std::int32_t* closer) {
+    for (std::int64_t s = first; s < end; s += laneCount) {
+        Lanes centre, d;
+        LaneBits count = {};
+        loadLanes(sorted + s, centre);
+        loadLanes(distance + s, d);
+        countSide<true>(sorted, n, s, centre, d, count);
+        countSide<false>(sorted, n, s, centre, d, count);
+        storeCounts(count, closer + s);
+    }
+}
+
 }  // namespace rheo::RHEO_REGISTERS

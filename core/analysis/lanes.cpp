@@ -8,6 +8,7 @@
 // Vectors are broken up for the registers of the function they are written in, before anything is inlined or
 // cloned: so each kind gets the text of its own.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#include <immintrin.h>
 #define RHEO_REGISTERS avx512
 #define RHEO_REGISTER_BYTES 64
 #pragma GCC push_options
@@ -53,6 +54,16 @@ void flipSigns(double* path, std::int64_t points, const std::uint64_t* bits) {
 void walkGaussian(double* path, std::int64_t points, std::int64_t units, const double* sd,
                   std::int64_t stride, const std::uint64_t* bits) {
     RHEO_DISPATCH(walkGaussian(path, points, units, sd, stride, bits));
+}
+
+void nearestNeighbours(const double* x, const double* y, std::int64_t first, std::int64_t end, int k,
+                       double* distance, std::int32_t* closer) {
+    RHEO_DISPATCH(nearestNeighbours(x, y, first, end, k, distance, closer));
+}
+
+void countCloser(const double* sorted, std::int64_t n, const double* distance, std::int64_t first,
+                 std::int64_t end, std::int32_t* closer) {
+    RHEO_DISPATCH(countCloser(sorted, n, distance, first, end, closer));
 }
 
 }  // namespace rheo

@@ -2,8 +2,9 @@
 
 #include <cstdint>
 
-/// The innermost loops: what is done to the paths of 64 units, several numbers side by side. One program runs
-/// on every x86-64: each loop is compiled for three kinds of registers, and the processor decides which runs.
+/// The innermost loops: what is done to the paths of 64 units, or to samples in order, several numbers side
+/// by side. One program runs on every x86-64: each loop is compiled for three kinds of registers, and the
+/// processor decides which runs.
 namespace rheo {
 
 /// Units are worked on in tiles of this many: a path of 65 points over one tile stays in the first cache.
@@ -57,5 +58,25 @@ void flipSigns(double* path, std::int64_t points, const std::uint64_t* bits);
 /// normal ones.
 void walkGaussian(double* path, std::int64_t points, std::int64_t units, const double* sd,
                   std::int64_t stride, const std::uint64_t* bits);
+
+/// Samples in order are looked at in blocks: arrays of them have this much room before and behind.
+constexpr std::int64_t sampleMargin = 24;
+
+/// Of the samples first .. end - 1 of N, in the order of x: the `distance` to the k-th nearest other one, the
+/// larger of both coordinates', and how many others are `closer` than that in x. [N] each, N > k, 1 <= k <=
+/// 32, with margins: of x, -infinity before and infinity behind; of y, any finite numbers; of results,
+/// written up to 7 beyond the end.
+///
+/// A register of samples looks outwards until what is left is farther from each of them in x alone: at about
+/// (k N)^0.5 others, N at worst, and no branch depends on a single one. Bound by computing: for k = 3, nine
+/// instructions an other, and four to count.
+void nearestNeighbours(const double* x, const double* y, std::int64_t first, std::int64_t end, int k,
+                       double* distance, std::int32_t* closer);
+
+/// How many of the N `sorted` values, with margins of -infinity and infinity, are `closer` than `distance` to
+/// each of first .. end - 1, itself left out. [N] each, read and written up to 7 beyond the end. Looks at as
+/// many as are closer to the one of a register that has most, 128 on either side, and halves beyond.
+void countCloser(const double* sorted, std::int64_t n, const double* distance, std::int64_t first,
+                 std::int64_t end, std::int32_t* closer);
 
 }  // namespace rheo

@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <utility>
 
+#include "core/analysis/lanes.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
-#include "core/base/wide.h"
 
 namespace rheo {
 
@@ -24,10 +23,6 @@ constexpr double jitterScale = 1e-10;
 constexpr int mostNeighbours = 32;
 /// Samples between two questions for a stop: a few milliseconds, or tens where all crowd in one place.
 constexpr std::int64_t samplesAtOnce = 512;
-constexpr std::int64_t padding = RankedVariable::padding;
-/// Candidates looked at together; a whole block may lie in the padding.
-constexpr std::int64_t block = 8;
-static_assert(block <= padding);
 
 /// Digamma at whole numbers: psi(1) = -Euler's constant, psi(n + 1) = psi(n) + 1 / n.
 const std::vector<double>& digammaTable(std::int64_t count) {
@@ -37,130 +32,39 @@ const std::vector<double>& digammaTable(std::int64_t count) {
     return table;
 }
 
-/// What a scan for neighbours reads and writes, [N] each; x and y with padding.
-struct Scan {
-    const double* x;      ///< sorted
-    const double* y;      ///< in the order of x
-    double* distance;     ///< to the k-th nearest other sample: the larger of both coordinates'
-    std::int32_t* below;  ///< in the order of x, all closer samples are from here
-    std::int32_t* above;  ///< to before here
-};
-
-/// The k smallest distances so far.
-template <int K>
-struct Nearest {
-    double d[K];
-};
-
-template <int K>
-[[gnu::always_inline]] inline void keepNearest(Nearest<K>& nearest, int k, double d) {
-    // Without branches: each place takes the smaller of itself, and the larger of d and the one before it.
-    for (int i = k - 1; i > 0; --i) nearest.d[i] = std::min(nearest.d[i], std::max(nearest.d[i - 1], d));
-    nearest.d[0] = std::min(nearest.d[0], d);
-}
-
-/// Samples first .. end - 1 in order of x. Neighbours are looked for outwards in x, a block at a time on the
-/// side that is nearer, until what is left is farther in x alone than the k-th nearest found.
-template <int K>
-[[gnu::always_inline]] inline void scanOutwards(const Scan& scan, std::int64_t first, std::int64_t end,
-                                                int k) {
-    const double* const x = scan.x;
-    const double* const y = scan.y;
-    for (std::int64_t s = first; s < end; ++s) {
-        const double xs = x[s], ys = y[s];
-        Nearest<K> nearest;
-        for (int i = 0; i < k; ++i) nearest.d[i] = infinity;
-        std::int64_t left = s, right = s + 1;  // looked at: left .. right - 1
-        double farthest = infinity;
-        while (true) {
-            const double toLeft = xs - x[left - 1], toRight = x[right] - xs;
-            const bool goRight = toRight < toLeft;
-            if (!((goRight ? toRight : toLeft) < farthest)) break;
-            const std::int64_t from = goRight ? right : left - block;
-            right += goRight ? block : 0;
-            left -= goRight ? 0 : block;
-            double d[block];
-            for (std::int64_t j = 0; j < block; ++j)
-                d[j] = std::max(std::abs(x[from + j] - xs), std::abs(y[from + j] - ys));
-            int closer = 0;
-            for (std::int64_t j = 0; j < block; ++j) closer |= d[j] < farthest ? 1 : 0;
-            if (closer == 0) continue;
-            for (std::int64_t j = 0; j < block; ++j) keepNearest<K>(nearest, k, d[j]);
-            farthest = nearest.d[k - 1];
-        }
-        scan.distance[s] = farthest;
-        scan.below[s] = static_cast<std::int32_t>(left);
-        scan.above[s] = static_cast<std::int32_t>(right);
-    }
-}
-
-RHEO_WIDE void scanForThree(const Scan& scan, std::int64_t first, std::int64_t end) {
-    scanOutwards<3>(scan, first, end, 3);
-}
-RHEO_WIDE void scanForAny(const Scan& scan, std::int64_t first, std::int64_t end, int k) {
-    scanOutwards<mostNeighbours>(scan, first, end, k);
-}
-
-/// How many of the sorted values lo .. hi - 1 are closer to that at `at` than `distance`, itself left out.
-/// Those beyond are known to be farther.
-inline std::int64_t countCloser(const double* sorted, std::int64_t lo, std::int64_t at, std::int64_t hi,
-                                double distance) {
-    const double centre = sorted[at];
-    // Halving without branches: `last` is the last that is known to be closer.
-    std::int64_t last = at;
-    for (std::int64_t length = hi - at; length > 1;) {
-        const std::int64_t half = length / 2;
-        last += sorted[last + half] - centre < distance ? half : 0;
-        length -= half;
-    }
-    std::int64_t first = at;
-    for (std::int64_t length = at - lo + 1; length > 1;) {
-        const std::int64_t half = length / 2;
-        first -= centre - sorted[first - half] < distance ? half : 0;
-        length -= half;
-    }
-    return last - first;
-}
-
-struct Entry {
-    double value;
-    std::int32_t sample;
-};
-
-bool lessEntry(const Entry& a, const Entry& b) {
-    return a.value < b.value;
-}
-
-/// The upper half of a number's bits, so that larger numbers have larger keys: 20 bits of the fraction.
-std::uint32_t sortKey(double value) {
-    const auto bits = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(value) >> 32);
-    return (bits & 0x80000000) != 0 ? ~bits : bits | 0x80000000;
-}
-
-/// Sorts by value: by the bytes of the keys first, whose order no branch depends on, then what has one key.
-/// Comparisons of values never seen before are mispredicted half of the time: std::sort took 30 us more
-/// for a thousand.
-void sortEntries(std::vector<Entry>& entries) {
-    thread_local std::vector<Entry> other;
+/// The samples in ascending order of their values, not all the same: sorted by whole numbers of 24 bits in
+/// proportion to the values, byte by byte, whose order no branch depends on; then those that share one, by
+/// comparing. Comparisons of values never seen before are mispredicted half of the time.
+void sortSamples(const Eigen::Ref<const Eigen::ArrayXd>& values, std::int32_t* order) {
+    struct Entry {
+        std::uint32_t key;
+        std::int32_t sample;
+    };
+    thread_local std::vector<Entry> entries, other;
+    entries.resize(static_cast<std::size_t>(values.size()));
     other.resize(entries.size());
-    std::array<std::array<std::uint32_t, 256>, 4> counts{};
-    for (const Entry& entry : entries) {
-        const std::uint32_t key = sortKey(entry.value);
-        for (std::size_t byte = 0; byte < 4; ++byte) ++counts[byte][key >> 8 * byte & 255];
+    constexpr int bytes = 3, last = (1 << 8 * bytes) - 1;
+    const double least = values.minCoeff(), scale = last / (values.maxCoeff() - least);
+    std::array<std::array<std::uint32_t, 256>, bytes> counts{};
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const auto sample = static_cast<std::int32_t>(i);
+        const auto key = static_cast<std::uint32_t>((values[sample] - least) * scale);
+        entries[i] = {key, sample};
+        for (int byte = 0; byte < bytes; ++byte) ++counts[byte][key >> 8 * byte & 255];
     }
-    for (std::size_t byte = 0; byte < 4; ++byte) {
+    for (int byte = 0; byte < bytes; ++byte) {
         std::uint32_t at = 0;
         for (auto& count : counts[byte]) at += std::exchange(count, at);
-        for (const Entry& entry : entries)
-            other[counts[byte][sortKey(entry.value) >> 8 * byte & 255]++] = entry;
+        for (const Entry& entry : entries) other[counts[byte][entry.key >> 8 * byte & 255]++] = entry;
         entries.swap(other);
     }
     for (auto run = entries.begin(); run != entries.end();) {
-        const std::uint32_t key = sortKey(run->value);
         auto end = run + 1;
-        while (end != entries.end() && sortKey(end->value) == key) ++end;
-        if (end - run > 1) std::sort(run, end, lessEntry);
-        run = end;
+        while (end != entries.end() && end->key == run->key) ++end;
+        if (end - run > 1)
+            std::sort(run, end,
+                      [&](const Entry& a, const Entry& b) { return values[a.sample] < values[b.sample]; });
+        for (; run != end; ++run) *order++ = run->sample;
     }
 }
 
@@ -197,73 +101,67 @@ void RankedVariable::prepare(std::uint64_t seed, std::uint64_t stream) {
     const std::size_t n = m_standardized.size();
     m_order.resize(n);
     m_rank.resize(n);
-    m_sorted.assign(n + 2 * static_cast<std::size_t>(padding), infinity);
-    std::fill_n(m_sorted.begin(), padding, -infinity);
+    m_sorted.assign(n + 2 * static_cast<std::size_t>(sampleMargin), infinity);
+    std::fill_n(m_sorted.begin(), sampleMargin, -infinity);
     Eigen::Map<Eigen::ArrayXd> values(m_standardized.data(), static_cast<Eigen::Index>(n));
-    m_constant = n == 0 || !values.allFinite() || values.minCoeff() == values.maxCoeff();
-    if (m_constant) return;
+    m_constant = true;
+    if (n == 0 || values.minCoeff() == values.maxCoeff()) return;
     values -= values.mean();
-    values /= std::sqrt(values.square().mean());
+    const double sd = std::sqrt(values.square().mean());  // NaN where a value is not finite
+    if (!(sd > 0 && sd < infinity)) return;
+    values /= sd;
+    m_constant = false;
 
-    thread_local std::vector<Entry> entries;
-    entries.resize(n);
-    for (std::size_t i = 0; i < n; ++i) entries[i] = {m_standardized[i], static_cast<std::int32_t>(i)};
-    sortEntries(entries);
-    const auto tied = [](const Entry& a, const Entry& b) { return a.value == b.value; };
-    if (std::adjacent_find(entries.begin(), entries.end(), tied) != entries.end()) {
+    double* sorted = m_sorted.data() + sampleMargin;
+    const auto sort = [&](const Eigen::Ref<const Eigen::ArrayXd>& x) {
+        sortSamples(x, m_order.data());
+        for (std::size_t i = 0; i < n; ++i) sorted[i] = x[m_order[i]];
+    };
+    sort(values);
+    if (std::adjacent_find(sorted, sorted + n) != sorted + n) {
         RandomStream random(seed, stream);
-        for (std::size_t i = 0; i < n; ++i)
-            entries[i] = {m_standardized[i] + jitterScale * random.normal(), static_cast<std::int32_t>(i)};
-        sortEntries(entries);
+        Eigen::ArrayXd jittered = values;
+        for (auto& value : jittered) value += jitterScale * random.normal();
+        sort(jittered);
     }
-    for (std::size_t i = 0; i < n; ++i) {
-        m_sorted[i + static_cast<std::size_t>(padding)] = entries[i].value;
-        m_order[i] = entries[i].sample;
-        m_rank[static_cast<std::size_t>(entries[i].sample)] = static_cast<std::int32_t>(i);
-    }
+    for (std::size_t i = 0; i < n; ++i)
+        m_rank[static_cast<std::size_t>(m_order[i])] = static_cast<std::int32_t>(i);
 }
 
 double ksgInformation(const RankedVariable& x, const RankedVariable& y, int k, const Progress& progress) {
     const std::int64_t n = x.count();
     if (x.constant() || y.constant() || n != y.count() || n <= k || k < 1 || k > mostNeighbours) return nan;
     struct Workspace {
-        std::vector<double> y, distance;
-        std::vector<std::int32_t> rank, below, above;
+        std::vector<double> y, distance, distanceByY;
+        std::vector<std::int32_t> rank, closer, closerByY;
     };
     thread_local Workspace work;
-    const auto size = static_cast<std::size_t>(n);
-    work.y.assign(size + 2 * static_cast<std::size_t>(padding), 0);
-    work.distance.resize(size);
-    work.rank.resize(size);
-    work.below.resize(size);
-    work.above.resize(size);
-    const double* ySorted = y.sortedData();
-    double* yInOrder = work.y.data() + padding;
+    const auto size = static_cast<std::size_t>(n), roomy = size + 2 * static_cast<std::size_t>(sampleMargin);
+    for (auto* values : {&work.y, &work.distance, &work.distanceByY}) values->resize(roomy);
+    for (auto* counts : {&work.rank, &work.closer, &work.closerByY}) counts->resize(roomy);
+    double* yInOrder = work.y.data() + sampleMargin;
     for (std::int64_t s = 0; s < n; ++s) {
         const std::int32_t rank = y.rank(x.order(s));
         work.rank[static_cast<std::size_t>(s)] = rank;
-        yInOrder[s] = ySorted[rank];
+        yInOrder[s] = y.sorted(rank);
     }
-    const Scan scan{x.sortedData(), yInOrder, work.distance.data(), work.below.data(), work.above.data()};
-    const std::vector<double>& psi = digammaTable(n);
-    double sum = 0;
     for (std::int64_t first = 0; first < n; first += samplesAtOnce) {
         progress.check();
         const std::int64_t end = std::min(n, first + samplesAtOnce);
-        if (k == 3)
-            scanForThree(scan, first, end);
-        else
-            scanForAny(scan, first, end, k);
-        for (std::int64_t s = first; s < end; ++s) {
-            const auto i = static_cast<std::size_t>(s);
-            const double distance = work.distance[i];
-            const std::int64_t lo = std::max<std::int64_t>(0, work.below[i]);
-            const std::int64_t hi = std::min<std::int64_t>(n, work.above[i]);
-            const std::int64_t nx = countCloser(x.sortedData(), lo, s, hi, distance);
-            const std::int64_t ny = countCloser(ySorted, 0, work.rank[i], n, distance);
-            sum += psi[static_cast<std::size_t>(nx + 1)] + psi[static_cast<std::size_t>(ny + 1)];
-        }
+        nearestNeighbours(x.sortedData(), yInOrder, first, end, k, work.distance.data(), work.closer.data());
     }
+    for (std::size_t s = 0; s < size; ++s)
+        work.distanceByY[static_cast<std::size_t>(work.rank[s])] = work.distance[s];
+    for (std::int64_t first = 0; first < n; first += samplesAtOnce) {
+        progress.check();
+        countCloser(y.sortedData(), n, work.distanceByY.data(), first, std::min(n, first + samplesAtOnce),
+                    work.closerByY.data());
+    }
+    const std::vector<double>& psi = digammaTable(n);
+    double sum = 0;
+    for (std::size_t s = 0; s < size; ++s)
+        sum += psi[static_cast<std::size_t>(work.closer[s] + 1)] +
+               psi[static_cast<std::size_t>(work.closerByY[s] + 1)];
     return psi[size] + psi[static_cast<std::size_t>(k)] - sum / static_cast<double>(n);
 }
 
@@ -363,29 +261,31 @@ std::span<const std::int64_t> MutualInformationStatistic::unitsOf(std::int64_t t
 }
 
 void MutualInformationStatistic::open(std::int64_t tile) {
-    m_paths[static_cast<std::size_t>(tile)].resize(static_cast<std::size_t>(m_rows * m_points) *
-                                                   unitsOf(tile).size());
+    m_paths[static_cast<std::size_t>(tile)] = std::make_unique_for_overwrite<double[]>(
+        static_cast<std::size_t>(m_rows * m_points) * unitsOf(tile).size());
 }
 
 void MutualInformationStatistic::add(const TileBatch& batch) {
-    double* to = m_paths[static_cast<std::size_t>(batch.tile)].data();
-    for (const auto unit : unitsOf(batch.tile))
-        for (std::int64_t p = 0; p < m_points; ++p, to += m_rows)
-            for (std::int64_t n = 0; n < batch.rows; ++n)
-                to[batch.firstRow + n] = batch.paths[(n * m_points + p) * tileUnits + unit % tileUnits];
+    double* to = m_paths[static_cast<std::size_t>(batch.tile)].get();
+    const auto units = unitsOf(batch.tile);
+    for (std::int64_t p = 0; p < m_points; ++p)
+        for (std::size_t i = 0; i < units.size(); ++i) {
+            double* path = to + (static_cast<std::int64_t>(i) * m_points + p) * m_rows + batch.firstRow;
+            const double* from = batch.paths + p * tileUnits + units[i] % tileUnits;
+            for (std::int64_t n = 0; n < batch.rows; ++n) path[n] = from[n * m_points * tileUnits];
+        }
 }
 
 void MutualInformationStatistic::close(std::int64_t tile, const Progress& progress) {
     const auto units = unitsOf(tile);
-    std::vector<double>& paths = m_paths[static_cast<std::size_t>(tile)];
+    const std::unique_ptr<double[]> paths = std::move(m_paths[static_cast<std::size_t>(tile)]);
     // Other tiles have threads of their own; where there are few, units share out what is left.
     const auto threads = static_cast<std::int64_t>(resolveThreads(m_options.threads)) / tileCount(m_units);
     parallelFor(
         static_cast<std::int64_t>(units.size()), 1, static_cast<int>(std::max<std::int64_t>(1, threads)),
         progress, [&](std::int64_t i, std::int64_t) {
-            estimate(units[static_cast<std::size_t>(i)], paths.data() + i * m_points * m_rows, progress);
+            estimate(units[static_cast<std::size_t>(i)], paths.get() + i * m_points * m_rows, progress);
         });
-    paths = {};
 }
 
 void MutualInformationStatistic::estimate(std::int64_t unit, const double* paths, const Progress& progress) {

@@ -150,11 +150,12 @@ void TestAnalysisMutualInformation::equalsItsDefinition_data() {
     QTest::addColumn<int>("n");
     QTest::addColumn<int>("k");
     QTest::addColumn<double>("r");
-    QTest::addColumn<int>("shape");  // 0 Gaussian, 1 long tails, 2 coarse (many ties), 3 one far outlier
+    QTest::addColumn<int>("shape");  // 0 Gaussian, 1 long tails, 2 coarse (many ties), 3 one far outlier,
+                                     // 4 a lattice (equal distances)
     for (const int n : {4, 5, 9, 16, 17, 100, 700})
         for (const int k : {1, 3, 8, 32})
             for (const double r : {0.0, 0.99})
-                for (int shape = 0; shape < 4; ++shape)
+                for (int shape = 0; shape < 5; ++shape)
                     if (n > k)
                         QTest::addRow("N %d, k %d, r %g, shape %d", n, k, r, shape) << n << k << r << shape;
 }
@@ -172,6 +173,10 @@ void TestAnalysisMutualInformation::equalsItsDefinition() {
         }
         if (shape == 3) values->front() = 1e6;
         if (shape == 2) values->front() = 9;  // not all the same
+    }
+    for (std::size_t i = 0; shape == 4 && i < pair.x.size(); ++i) {
+        pair.x[i] = static_cast<double>(i);
+        pair.y[i] = static_cast<double>(i * 37 % pair.x.size());
     }
     const RankedVariable x(pair.x, 3, 1), y(pair.y, 3, 2);
     const double found = ksgInformation(x, y, k);
@@ -367,6 +372,13 @@ void TestAnalysisMutualInformation::degenerateInputIsNotANumber() {
     QVERIFY(std::isnan(result.gaussian(2, 1)) && std::isnan(result.excess(2, 1)));
     QVERIFY((result.units == std::vector<std::int64_t>{2, 2, 3}));
     QVERIFY(std::abs(result.mean[0] - (result.mi(0, 1) + result.mi(0, 2)) / 2) < 1e-14);
+    // Squares beyond a double's range leave no standard deviation.
+    Pair pair = gaussianPair(20, 0, 1);
+    for (const double scale : {1e200, 1e-200}) {
+        Pair extreme = pair;
+        for (auto& v : extreme.x) v *= scale;
+        QVERIFY(std::isnan(extreme.ksg()) && std::isnan(extreme.bins()) && std::isnan(extreme.gaussian()));
+    }
     // Too few rows, or points.
     QVERIFY(std::isnan(estimate(memoryView(walk(3, 2, 2, 1))).mi(0, 0)));
     QVERIFY(std::isfinite(estimate(memoryView(walk(4, 2, 2, 1))).mi(0, 0)));
