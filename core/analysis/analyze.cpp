@@ -118,7 +118,7 @@ private:
     VectorD explained(const Progress& progress) const {
         const auto k = std::min<std::int64_t>(
             {m_options.pca->components, m_source.view().usedUnits(), m_covariance->count() - 1});
-        const MatrixD covariance = m_covariance->covariance();
+        const MatrixD covariance = m_covariance->covariance(progress);
         return largestEigenvalues(covariance, static_cast<int>(k), nullptr, progress).cwiseMax(0.0) /
                covariance.trace();
     }

@@ -7,13 +7,13 @@
 #include <Spectra/SymEigsSolver.h>
 #include <fmt/format.h>
 #include <Eigen/Dense>
-#include <Eigen/Eigenvalues>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <mutex>
 
+#include "core/analysis/symmetric_eigen.h"
 #include "core/base/error.h"
 
 // Only OpenBLAS has these; with another BLAS its own settings hold.
@@ -27,6 +27,10 @@ namespace rheo {
 namespace {
 
 constexpr Eigen::Index denseLimit = 1024;
+/// Of Lanczos: what it does between two products grows with the square of it.
+constexpr int mostByLanczos = 128;
+/// Rows of a matrix that are worked on between two looks for a stop: megabytes.
+constexpr Eigen::Index bandRows = 128;
 /// Multiplications of one slice: some tens of milliseconds.
 constexpr double sliceWork = 1e9;
 /// Values of the states that are added at once: they are there three times.
@@ -74,11 +78,23 @@ VectorD CovarianceSum::mean() const {
     return m_shift + m_sum / static_cast<double>(m_count);
 }
 
-MatrixD CovarianceSum::covariance() const {
+MatrixD CovarianceSum::covariance(const Progress& progress) const {
     const auto n = static_cast<double>(m_count);
-    MatrixD covariance = m_products.selfadjointView<Eigen::Lower>();
-    covariance.noalias() -= m_sum * (m_sum / n).transpose();
-    return covariance / (n - 1);
+    const Eigen::Index units = m_sum.size();
+    MatrixD covariance(units, units);
+    for (Eigen::Index i = 0; i < units; i += bandRows) {
+        progress.check();
+        const Eigen::Index rows = std::min(bandRows, units - i);
+        for (Eigen::Index j = 0; j <= i; j += bandRows) {
+            const Eigen::Index columns = std::min(bandRows, units - j);
+            Eigen::MatrixXd block = m_products.block(i, j, rows, columns);
+            if (i == j) block = Eigen::MatrixXd(block.selfadjointView<Eigen::Lower>());
+            block -= m_sum.segment(i, rows) * (m_sum.segment(j, columns) / n).transpose();
+            covariance.block(i, j, rows, columns) = block / (n - 1);
+            covariance.block(j, i, columns, rows) = block.transpose() / (n - 1);
+        }
+    }
+    return covariance;
 }
 
 double CovarianceSum::trace() const {
@@ -86,12 +102,26 @@ double CovarianceSum::trace() const {
     return (m_products.trace() - m_sum.squaredNorm() / n) / (n - 1);
 }
 
-MatrixD centredPoint(const TraceView& view, std::int64_t point) {
-    MatrixD states = readViewPoint(view, point).cast<double>();
-    scaleStates(view, states);
-    const Eigen::RowVectorXd mean = states.colwise().mean();
-    states.rowwise() -= mean;
-    for (const auto unit : view.maskedUnits) states.col(unit).setZero();
+MatrixD centredPoint(const TraceView& view, std::int64_t point, const Progress& progress, VectorD* mean) {
+    MatrixD states(view.rowCount(), view.unitCount());
+    VectorD sum = VectorD::Zero(states.cols());
+    const auto forEachBand = [&](auto use) {
+        for (Eigen::Index first = 0; first < states.rows(); first += bandRows) {
+            progress.check();
+            use(first, states.middleRows(first, std::min(bandRows, states.rows() - first)));
+        }
+    };
+    forEachBand([&](Eigen::Index first, auto band) {
+        band = readViewPoint(view, point, first, band.rows()).template cast<double>();
+        scaleStates(view, band);
+        sum += band.colwise().sum().transpose();
+    });
+    sum /= static_cast<double>(states.rows());
+    forEachBand([&](Eigen::Index, auto band) {
+        band.rowwise() -= sum.transpose();
+        for (const auto unit : view.maskedUnits) band.col(unit).setZero();
+    });
+    if (mean != nullptr) *mean = std::move(sum);
     return states;
 }
 
@@ -109,12 +139,22 @@ MatrixD smallerGram(const MatrixD& centred, const Progress& progress) {
                                             : Eigen::MatrixXd(centred.middleRows(at, count).transpose());
         gram.selfadjointView<Eigen::Lower>().rankUpdate(part);
     }
-    return MatrixD(gram.selfadjointView<Eigen::Lower>()) / static_cast<double>(rows - 1);
+    MatrixD whole(side, side);
+    for (Eigen::Index i = 0; i < side; i += bandRows) {
+        progress.check();
+        const Eigen::Index count = std::min(bandRows, side - i);
+        gram.block(i, i, count, count).triangularView<Eigen::StrictlyUpper>() =
+            gram.block(i, i, count, count).transpose();
+        const auto band = gram.block(i, 0, count, i + count) / static_cast<double>(rows - 1);
+        whole.block(i, 0, count, i + count) = band;
+        whole.block(0, i, i + count, count) = band.transpose();
+    }
+    return whole;
 }
 
 MatrixD pointGram(const TraceView& view, std::int64_t point, const Progress& progress) {
     const std::int64_t rows = view.rowCount(), units = view.unitCount();
-    if (rows < units) return smallerGram(centredPoint(view, point), progress);
+    if (rows < units) return smallerGram(centredPoint(view, point, progress), progress);
     const double square = static_cast<double>(units) * static_cast<double>(units);
     const auto atOnce = static_cast<std::int64_t>(
         std::clamp(std::min(sliceWork / square, batchValues / static_cast<double>(units)), 16.0, 2048.0));
@@ -125,7 +165,7 @@ MatrixD pointGram(const TraceView& view, std::int64_t point, const Progress& pro
         scaleStates(view, states);
         sum.add(states);
     }
-    return sum.covariance();
+    return sum.covariance(progress);
 }
 
 PointSpectra pointSpectra(const TraceView& view, bool explained, Progress& progress) {
@@ -152,16 +192,7 @@ PointSpectra pointSpectra(const TraceView& view, bool explained, Progress& progr
 VectorD largestEigenvalues(const MatrixD& symmetric, int k, MatrixD* vectors, const Progress& progress) {
     const Eigen::Index n = symmetric.rows();
     progress.check();
-    if (n <= denseLimit || 2 * k + 1 >= n) {
-        const auto how = vectors != nullptr ? Eigen::ComputeEigenvectors : Eigen::EigenvaluesOnly;
-        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric, how);
-        if (solver.info() != Eigen::Success)
-            throw Error(ErrorCode::Internal, "the eigenvalues of a covariance did not converge");
-        const Eigen::Index kept = std::min<Eigen::Index>(k, n);
-        if (vectors != nullptr)
-            *vectors = solver.eigenvectors().rightCols(kept).rowwise().reverse().transpose();
-        return solver.eigenvalues().tail(kept).reverse();
-    }
+    if (n <= denseLimit || k > mostByLanczos) return symmetricEigen(symmetric, k, vectors, progress);
     CheckedProduct product(symmetric, progress);
     const Eigen::Index space = std::min<Eigen::Index>(n, std::max<Eigen::Index>(2 * k + 1, 40));
     Spectra::SymEigsSolver<CheckedProduct> solver(product, k, space);
@@ -171,7 +202,11 @@ VectorD largestEigenvalues(const MatrixD& symmetric, int k, MatrixD* vectors, co
         throw Error(ErrorCode::Internal, "Lanczos did not find the largest eigenvalues of a covariance");
     const VectorD values = solver.eigenvalues();
     const Eigen::MatrixXd found = solver.eigenvectors();
-    const double worst = (symmetric * found - found * values.asDiagonal()).colwise().norm().maxCoeff();
+    double worst = 0;
+    for (Eigen::Index i = 0; i < found.cols(); ++i) {
+        progress.check();
+        worst = std::max(worst, (symmetric * found.col(i) - values[i] * found.col(i)).norm());
+    }
     if (worst > 1e-10 * std::abs(values[0]))
         throw Error(ErrorCode::Internal,
                     fmt::format("Lanczos left a residual of {:.1e} of the largest eigenvalue",

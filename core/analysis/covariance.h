@@ -20,8 +20,8 @@ public:
 
     std::int64_t count() const { return m_count; }
     VectorD mean() const;
-    /// Covariance [unit, unit] (N - 1), symmetric.
-    MatrixD covariance() const;
+    /// Covariance [unit, unit] (N - 1), symmetric. Checks for a stop between bands of it.
+    MatrixD covariance(const Progress& progress = {}) const;
     /// Its trace, without making it.
     double trace() const;
 
@@ -32,8 +32,10 @@ private:
     Eigen::MatrixXd m_products;  ///< lower triangle
 };
 
-/// States of one point, centred over rows: [row, unit]. Scaled as the view says.
-MatrixD centredPoint(const TraceView& view, std::int64_t point);
+/// States of one point, centred over rows: [row, unit], and their `mean` [unit] if that is not null. Scaled
+/// as the view says; masked units are 0. Checks for a stop between slices of work.
+MatrixD centredPoint(const TraceView& view, std::int64_t point, const Progress& progress,
+                     VectorD* mean = nullptr);
 
 /// The smaller of the two symmetric matrices that carry the spectrum of a point's covariance over rows: X^T X
 /// or X X^T, over N - 1, for X = `centred` [row, unit]. Checks for a stop between slices of work.
@@ -53,8 +55,9 @@ struct PointSpectra {
 PointSpectra pointSpectra(const TraceView& view, bool explained, Progress& progress);
 
 /// The `k` largest eigenvalues of a symmetric matrix, largest first, and the vectors to them as rows if
-/// `vectors` is not null. Dense up to 1,024 columns; above by Lanczos (residual at most 1e-10 of the largest
-/// eigenvalue), which checks for a stop between iterations. Throws Error(Internal) should it not converge.
+/// `vectors` is not null. All of them up to 1,024 columns or for more than 128 wanted (symmetric_eigen.h);
+/// else by Lanczos (residual at most 1e-10 of the largest eigenvalue). Both check for a stop between slices
+/// of work. Throws Error(Internal) should it not converge.
 VectorD largestEigenvalues(const MatrixD& symmetric, int k, MatrixD* vectors, const Progress& progress);
 
 /// Runs BLAS calls on one thread while it lives, for loops that are parallel outside of them.

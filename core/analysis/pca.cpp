@@ -16,6 +16,8 @@ namespace {
 
 /// Multiplications of one call of dsyrk: some tens of milliseconds.
 constexpr double productWork = 2e9;
+/// States whose scores are made between two looks for a stop.
+constexpr std::int64_t statesAtOnce = 512;
 
 /// As many rows as keep a block inside the memory and a product short.
 std::int64_t blockRows(const TraceView& view, std::size_t memoryBytes) {
@@ -79,7 +81,7 @@ PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOpti
     PcaBasis& basis = result.basis;
     basis.scaling = view.scaling;
     basis.mean = sum.mean();
-    const MatrixD covariance = sum.covariance();
+    const MatrixD covariance = sum.covariance(progress);
     basis.variance = largestEigenvalues(covariance, k, &basis.components, progress).cwiseMax(0.0);
     basis.explained = basis.variance / covariance.trace();  // NaN where nothing varies
     fixSigns(basis.components);
@@ -129,12 +131,9 @@ PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progre
     result.scores = Array3F(view.rowCount(), points, k);
     std::fill(result.scores.data.begin(), result.scores.data.end(), std::numeric_limits<float>::quiet_NaN());
     for (std::int64_t p = 0; p < points; ++p) {
-        progress.check();
-        MatrixD states = readViewPoint(rows, p).cast<double>();
-        scaleStates(rows, states);
-        result.mean.row(p) = states.colwise().mean();
-        states.rowwise() -= Eigen::RowVectorXd(result.mean.row(p));
-        for (const auto unit : rows.maskedUnits) states.col(unit).setZero();
+        VectorD mean;
+        const MatrixD states = centredPoint(rows, p, progress, &mean);
+        result.mean.row(p) = mean.transpose();
         const MatrixD gram = smallerGram(states, progress);
         MatrixD vectors;
         const VectorD variance = largestEigenvalues(gram, k, &vectors, progress).cwiseMax(0.0);
@@ -147,10 +146,14 @@ PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progre
         result.variance.row(p) = variance.transpose();
         if (const double trace = gram.trace(); trace > 0)
             result.explained.row(p) = variance.transpose() / trace;
-        const MatrixF scores = (states * components.transpose()).cast<float>();
-        for (std::int64_t n = 0; n < count; ++n)
-            std::copy_n(scores.row(n).data(), k,
-                        result.scores.at(usable.rows[static_cast<std::size_t>(n)], p));
+        for (std::int64_t first = 0; first < count; first += statesAtOnce) {
+            progress.check();
+            const std::int64_t some = std::min(statesAtOnce, count - first);
+            const MatrixF scores = (states.middleRows(first, some) * components.transpose()).cast<float>();
+            for (std::int64_t n = 0; n < some; ++n)
+                std::copy_n(scores.row(n).data(), k,
+                            result.scores.at(usable.rows[static_cast<std::size_t>(first + n)], p));
+        }
         work.report(static_cast<double>(p + 1), static_cast<double>(points));
     }
     return result;
