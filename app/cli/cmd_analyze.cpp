@@ -510,7 +510,9 @@ private:
             say(fmt::format("autoencoder: best epoch {} of {}, validation loss {:.4g}", fit.bestEpoch,
                             fit.loss.rows(), fit.loss(fit.bestEpoch - 1, 1)));
         if (!fit.stopped) return;
-        finished.back() = fmt::format("the best autoencoder so far, of {} epochs", fit.loss.rows());
+        finished.back() = fmt::format(
+            "the best autoencoder so far, of {} epochs (put it to the trace with --autoencoder {})",
+            fit.loss.rows(), m_options.out.path);
         throw Cancelled{};
     }
 

@@ -214,7 +214,7 @@ public:
         const std::int64_t points = m_source.view().pointCount(), units = m_source.view().unitCount();
         if (!m_source.held()) return m_buffer.data() + pair * units;
         const std::int64_t row = m_rows[static_cast<std::size_t>(m_first + pair / points)];
-        return m_source.read(row, 1, m_unused) + (pair % points) * units;
+        return m_source.read(row, 1, m_unused, {}) + (pair % points) * units;
     }
     /// Calls `use(first row, first pair, count)` for all pairs in order, `most` at a time.
     template <class Use>
@@ -266,23 +266,27 @@ MatrixD fitUnits(Autoencoder& model, RowBlocks& rows, Progress& progress) {
                       });
     const auto n = static_cast<double>(sum.count());
     model.mean = sum.mean();
-    MatrixD covariance = sum.count() > 1 ? sum.covariance() : MatrixD::Zero(units, units);
+    MatrixD covariance = sum.count() > 1 ? sum.covariance(progress) : MatrixD::Zero(units, units);
     // A constant unit is told by its values: the rounding of its sums may not look like a spread.
     model.sd = (low.array() < high.array()).select((covariance.diagonal() * ((n - 1) / n)).cwiseSqrt(), 0.0);
     const VectorD factor = (model.sd.array() > 0).select(model.sd.array().inverse(), 0.0);
-    covariance = factor.asDiagonal() * covariance * factor.asDiagonal();
+    for (std::int64_t u = 0; u < units; ++u) {
+        progress.check();
+        covariance.row(u) = factor[u] * covariance.row(u).cwiseProduct(factor.transpose());
+    }
     MatrixD components;
     largestEigenvalues(covariance, static_cast<int>(std::min(latentWidth, units)), &components, progress);
     return components;
 }
 
 /// Layers of the widths that the definition gives, drawn anew.
-void drawWeights(Autoencoder& model, std::uint64_t seed) {
+void drawWeights(Autoencoder& model, std::uint64_t seed, const Progress& progress) {
     const std::int64_t units = model.unitCount();
     const std::vector<std::int64_t> widths{units, std::min(units, widest), 256,  64, latentWidth, 64,
                                            256,   std::min(units, widest), units};
     RandomStream random(seed, weightStream);
     for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
+        progress.check();
         const double bound = 1 / std::sqrt(static_cast<double>(widths[l]));
         const auto draw = [&](float& x) { x = static_cast<float>(bound * (2 * random.uniform() - 1)); };
         MatrixF& w = model.weights.emplace_back(widths[l + 1], widths[l]);
@@ -319,10 +323,9 @@ double meanLoss(const Autoencoder& model, const Standardiser& standardiser, RowB
 }
 
 /// Latent states of all rows of `source`, and r2 and mse (with `components` also pcaR2) over its rows
-/// `measured`, ascending. Asks for a stop by `stop` and reports to `progress`.
+/// `measured`, ascending.
 void evaluate(AutoencoderResult& result, const RowSource& source, const std::vector<std::int64_t>& measured,
-              const MatrixD& components, const AutoencoderOptions& options, const Progress& stop,
-              Progress& progress) {
+              const MatrixD& components, const AutoencoderOptions& options, Progress& progress) {
     const Autoencoder& model = result.model;
     const Standardiser standardiser(model);
     const std::int64_t points = source.view().pointCount(), units = model.unitCount();
@@ -341,8 +344,8 @@ void evaluate(AutoencoderResult& result, const RowSource& source, const std::vec
     // Sums about the first state measured at each point, which keeps them small.
     MatrixD shift(points, units), sums = MatrixD::Zero(points, units);
     VectorD squares = VectorD::Zero(points), error = squares, pcaError = squares;
-    rows.forEachChunk(atOnce, stop, [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
-        fillRows(input, count, options.threads, stop, [&](std::int64_t i, auto row) {
+    rows.forEachChunk(atOnce, progress, [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
+        fillRows(input, count, options.threads, progress, [&](std::int64_t i, auto row) {
             VectorD state(units);
             standardiser.standardise(rows.state(pair + i), state);
             states.row(i) = state.transpose();
@@ -383,6 +386,15 @@ void evaluate(AutoencoderResult& result, const RowSource& source, const std::vec
     result.r2 = share(error);
     if (components.size() > 0) result.pcaR2 = share(pcaError);
     result.mse = error / (n * static_cast<double>(std::max<std::int64_t>(1, standardiser.varyingUnits())));
+}
+
+/// Leaves of a result what training gave: no state was put through the network after it.
+void forgetMeasures(AutoencoderResult& result, const RowSource& source) {
+    const std::int64_t points = source.view().pointCount();
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    result.latent = Array3F(source.askedCount(), points, latentWidth);
+    std::fill(result.latent.data.begin(), result.latent.data.end(), std::numeric_limits<float>::quiet_NaN());
+    result.r2 = result.mse = result.pcaR2 = VectorD::Constant(points, nan);
 }
 
 void checkOptions(const AutoencoderOptions& options) {
@@ -485,7 +497,7 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
     model.mean = model.sd = VectorD::Zero(view.unitCount());
     progress.setStage("autoencoder: mean and SD of the units");
     const MatrixD components = fitUnits(model, train, moments);
-    drawWeights(model, options.seed);
+    drawWeights(model, options.seed, moments);
 
     const Standardiser standardiser(model);
     const auto varying = static_cast<double>(std::max<std::int64_t>(1, standardiser.varyingUnits()));
@@ -539,8 +551,12 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
     result.loss.resize(static_cast<Eigen::Index>(losses.size()), 2);
     for (std::size_t i = 0; i < losses.size(); ++i)
         result.loss.row(static_cast<Eigen::Index>(i)) << losses[i].first, losses[i].second;
-    // What was learned is not thrown away any more.
-    evaluate(result, source, split.validation, components, options, Progress{}, last);
+    if (!result.stopped) try {
+            evaluate(result, source, split.validation, components, options, last);
+        } catch (const Cancelled&) {  // what was learned is not thrown away any more
+            result.stopped = true;
+        }
+    if (result.stopped) forgetMeasures(result, source);
     progress.report(1, 1);
     return result;
 }
@@ -573,7 +589,7 @@ AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& vi
     result.excludedRows = source.excludedRows();
     std::vector<std::int64_t> all(static_cast<std::size_t>(source.view().rowCount()));
     for (std::size_t n = 0; n < all.size(); ++n) all[n] = static_cast<std::int64_t>(n);
-    translated([&] { evaluate(result, source, all, {}, options, progress, work); });
+    translated([&] { evaluate(result, source, all, {}, options, work); });
     progress.report(1, 1);
     return result;
 }

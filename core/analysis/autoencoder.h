@@ -73,8 +73,9 @@ SampleSplit splitBySample(std::span<const std::int32_t> samples, double trainSha
 ///
 /// The same seed gives the same bits on the same machine with the same number of threads; another memory
 /// bound may give other ones. Once an epoch is done a stop no longer throws: the best weights so far are the
-/// result, marked `stopped`, after one more reading of the rows. Cost: about 6 multiplications a weight, pair
-/// and epoch. Throws as RowSource and splitBySample, and Error(InvalidArgument) for options out of range.
+/// result, marked `stopped`; latent states, r2, mse and pcaR2 are NaN then, for applyAutoencoder to measure.
+/// Cost: about 6 multiplications a weight, pair and epoch. Throws as RowSource and splitBySample, and
+/// Error(InvalidArgument) for options out of range.
 AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
                                  Progress& progress);
 

@@ -267,7 +267,8 @@ VectorD explainedOf(const RowSource& source, const ResampleWeights& weights, con
 
 }  // namespace
 
-ResampleWeights::ResampleWeights(const RowSource& source, int resamples, std::uint64_t seed) {
+ResampleWeights::ResampleWeights(const RowSource& source, int resamples, std::uint64_t seed,
+                                 const Progress& progress) {
     const TraceView& view = source.view();
     std::map<std::int32_t, std::int32_t> number;
     for (std::int64_t n = 0; n < view.rowCount(); ++n) {
@@ -279,6 +280,7 @@ ResampleWeights::ResampleWeights(const RowSource& source, int resamples, std::ui
     const auto count = static_cast<std::size_t>(resamples);
     m_counts.assign(number.size() * count, 0);
     for (std::size_t b = 0; b < count; ++b) {
+        progress.check();
         RandomStream random(seed, b);
         for (std::size_t i = 0; i < number.size(); ++i) ++m_counts[random.below(number.size()) * count + b];
     }
@@ -302,7 +304,7 @@ MatrixD ResampleWeights::of(std::int64_t first, std::int64_t count) const {
 Resampled resample(const RowSource& source, const PcaResult& pca, const ResampleOptions& options,
                    Progress& progress) {
     progress.setStage("resampling");
-    const ResampleWeights weights(source, options.resamples, options.seed);
+    const ResampleWeights weights(source, options.resamples, options.seed, progress);
     PathMaker asItIs(source);
     DensityStatistic density(source, {}, true);
     MotionStatistic motion(source, true);

@@ -34,7 +34,7 @@ struct Resampled {
 /// How often each resample holds each row: rows of one sample alike. 2 B bytes a sample.
 class ResampleWeights {
 public:
-    ResampleWeights(const RowSource& source, int resamples, std::uint64_t seed);
+    ResampleWeights(const RowSource& source, int resamples, std::uint64_t seed, const Progress& progress);
     /// Of rows first .. first + count - 1 of the source, [B, row].
     MatrixD of(std::int64_t first, std::int64_t count) const;
     const VectorD& totals() const { return m_totals; }  ///< [B], rows of each resample

@@ -8,6 +8,9 @@ namespace {
 
 /// Read at a time while looking for values that are not finite.
 constexpr std::size_t scanBytes = std::size_t{32} << 20;
+/// Read between two looks for a stop, counted as rowsPerBlock does: a band of chunks of a large model's
+/// trace.
+constexpr std::size_t pieceBytes = std::size_t{64} << 20;
 
 bool fitsInto(const TraceView& view, std::size_t memoryBytes) {
     const auto values = static_cast<std::size_t>(view.pointCount() * view.unitCount());
@@ -60,11 +63,16 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
     m_view.scaling = asked.scaling;
 }
 
-const float* RowSource::read(std::int64_t first, std::int64_t count, std::vector<float>& buffer) const {
+const float* RowSource::read(std::int64_t first, std::int64_t count, std::vector<float>& buffer,
+                             const Progress& progress) const {
     const std::int64_t values = m_view.pointCount() * m_view.unitCount();
     if (held()) return m_held + first * values;
     buffer.resize(static_cast<std::size_t>(count * values));
-    readView(m_view, first, count, buffer.data());
+    const std::int64_t piece = rowsPerBlock(m_view, pieceBytes);
+    for (std::int64_t n = 0; n < count; n += piece) {
+        progress.check();
+        readView(m_view, first + n, std::min(piece, count - n), buffer.data() + n * values);
+    }
     return buffer.data();
 }
 

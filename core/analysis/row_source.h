@@ -29,8 +29,9 @@ public:
     bool held() const { return m_isHeld; }
 
     /// Raw values of rows first .. first + count - 1, [row, point, unit]: where they are held, or read into
-    /// `buffer`.
-    const float* read(std::int64_t first, std::int64_t count, std::vector<float>& buffer) const;
+    /// `buffer`, with a look for a stop every few megabytes.
+    const float* read(std::int64_t first, std::int64_t count, std::vector<float>& buffer,
+                      const Progress& progress) const;
     /// One state of one row, [unit], into `out`.
     void readState(std::int64_t row, std::int64_t point, float* out) const;
 

@@ -113,7 +113,7 @@ void PathMaker::sumSteps(int threads, Progress& progress) {
     std::vector<float> buffer;
     for (std::int64_t first = 0; first < rows; first += block) {
         const std::int64_t count = std::min(block, rows - first);
-        const float* raw = m_rows.read(first, count, buffer);
+        const float* raw = m_rows.read(first, count, buffer, progress);
         const auto path = [&](std::int64_t n) {
             return Eigen::Map<const MatrixF>(raw + n * m_points * m_units, m_points, m_units);
         };
@@ -226,8 +226,12 @@ void PathMaker::makeBlock(std::int64_t first, std::int64_t count, MatrixD& paths
         return;
     }
     std::vector<float> buffer;
-    const float* raw = m_rows.read(first, count, buffer);
-    paths = Eigen::Map<const MatrixF>(raw, count * m_points, m_units).cast<double>();
+    const float* raw = m_rows.read(first, count, buffer, progress);
+    for (std::int64_t n = 0; n < count; ++n) {
+        progress.check();
+        paths.middleRows(n * m_points, m_points) =
+            Eigen::Map<const MatrixF>(raw + n * m_points * m_units, m_points, m_units).cast<double>();
+    }
     const std::uint64_t stream = static_cast<std::uint64_t>(m_repeat);
     if (view.maskedUnits.empty()) {
         applyRandomBasis(paths, m_seed, stream, progress);

@@ -79,7 +79,7 @@ public:
                     maker.makeBlock(first, now.rows, made, m_progress);
                     now.made = made.data();
                 } else {
-                    now.raw = source.read(first, now.rows, buffer);
+                    now.raw = source.read(first, now.rows, buffer, m_progress);
                 }
                 if (pass == 0) feedRows(now);
                 if (pass == 0) feedStates(now);

@@ -351,7 +351,7 @@ Reconstruction reconstruct(const RowSource& source, const PathMaker& maker, std:
     MatrixD path(view.pointCount(), view.unitCount());
     for (std::int64_t n = 0; n < view.rowCount(); ++n) {
         progress.check();
-        maker.makeRow(source.read(n, 1, buffer), repeat, n, path);
+        maker.makeRow(source.read(n, 1, buffer, progress), repeat, n, path);
         Eigen::Map<MatrixF>(states.at(n, 0), path.rows(), path.cols()) = path.cast<float>();
     }
     TraceView made;

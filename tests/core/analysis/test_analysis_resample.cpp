@@ -48,7 +48,7 @@ private Q_SLOTS:
         const PcaResult components = pca(view, {20, false}, progress);
         const Resampled found = resample(source, components, {40, 9}, progress);
         QCOMPARE(found.samples, 10);
-        const ResampleWeights rule(source, 40, 9);
+        const ResampleWeights rule(source, 40, 9, {});
         const MatrixD weights = rule.of(0, 30);
         for (Eigen::Index b = 0; b < 40; b += 7) {
             QCOMPARE(weights.row(b).sum(), 30.0);
