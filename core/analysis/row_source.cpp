@@ -32,29 +32,25 @@ RowSource RowSource::unread(const TraceView& asked, std::size_t memoryBytes) {
 RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& progress)
     : m_askedCount(asked.rowCount()) {
     checkView(asked);
-    const std::int64_t points = asked.pointCount(), units = asked.unitCount(), values = points * units;
+    const std::int64_t points = asked.pointCount(), units = asked.unitCount();
     if (!fitsInto(asked, memoryBytes)) {
         m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
         m_view = withRows(asked, m_usable.rows);
         return;
     }
     // One reading both finds the rows that can be used and keeps them.
-    Array3F states(m_askedCount, points, units);
-    m_usable = usableRows(asked, progress, states.data.data());
+    Array3F states;
+    m_usable = usableRows(asked, progress, &states.data);
+    states.n0 = static_cast<std::int64_t>(m_usable.rows.size());
+    states.n1 = points;
+    states.n2 = units;
     const TraceInfo& info = asked.trace->info();
     TraceInfo held;
     held.units = units;
     for (std::int64_t p = 0; p < points; ++p)
         held.points.push_back(info.points[static_cast<std::size_t>(asked.tracePoint(p))]);
-    float* to = states.data.data();
-    for (const auto n : m_usable.rows) {
+    for (const auto n : m_usable.rows)
         held.rows.push_back(info.rows[static_cast<std::size_t>(asked.traceRow(n))]);
-        const float* from = states.at(n, 0);
-        if (from != to) std::copy(from, from + values, to);
-        to += values;
-    }
-    states.n0 = static_cast<std::int64_t>(m_usable.rows.size());
-    states.data.resize(static_cast<std::size_t>(states.n0 * values));
     const auto trace = std::make_shared<const MemoryTrace>(std::move(held), std::move(states));
     m_held = trace->states().data.data();
     m_isHeld = true;

@@ -145,26 +145,38 @@ std::int64_t rowsPerBlock(const TraceView& view, std::size_t bytes) {
     return std::clamp<std::int64_t>(rows > chunkRows ? rows - rows % chunkRows : rows, 1, view.rowCount());
 }
 
-UsableRows usableRows(const TraceView& view, Progress& progress, float* kept, std::size_t bufferBytes) {
+UsableRows usableRows(const TraceView& view, Progress& progress, std::vector<float>* kept,
+                      std::size_t bufferBytes) {
     UsableRows usable;
     const std::int64_t block = rowsPerBlock(view, bufferBytes);
     const std::int64_t values = view.pointCount() * view.unitCount();
-    std::vector<float> states(kept == nullptr ? static_cast<std::size_t>(block * values) : 0);
+    // Room for all that may be kept, which is made use of block by block: to fill it at once takes long.
+    std::vector<float> buffer;
+    std::vector<float>& states = kept != nullptr ? *kept : buffer;
+    states.clear();
+    states.reserve(static_cast<std::size_t>((kept != nullptr ? view.rowCount() : block) * values));
     for (std::int64_t first = 0; first < view.rowCount(); first += block) {
         progress.check();
         const std::int64_t count = std::min(block, view.rowCount() - first);
-        float* into = kept == nullptr ? states.data() : kept + first * values;
-        readView(view, first, count, into);
+        const auto before = static_cast<std::int64_t>(states.size());
+        states.resize(static_cast<std::size_t>(before + count * values));
+        readView(view, first, count, states.data() + before);
         progress.report(static_cast<double>(first + count), static_cast<double>(view.rowCount()));
+        float* to = states.data() + before;
         for (std::int64_t n = 0; n < count; ++n) {
-            const Eigen::Map<const MatrixF> row(into + n * values, view.pointCount(), view.unitCount());
+            const float* from = states.data() + before + n * values;
+            const Eigen::Map<const MatrixF> row(from, view.pointCount(), view.unitCount());
             const bool scaled =
                 view.scaling == Scaling::Raw || row.cwiseAbs().rowwise().maxCoeff().minCoeff() > 0;
-            if (allFinite(row.data(), values) && scaled)
-                usable.rows.push_back(first + n);
-            else
+            if (!allFinite(from, values) || !scaled) {
                 ++usable.excluded;
+                continue;
+            }
+            usable.rows.push_back(first + n);
+            if (from != to) std::copy(from, from + values, to);
+            to += values;
         }
+        states.resize(static_cast<std::size_t>(kept != nullptr ? to - states.data() : 0));
     }
     if (usable.rows.empty())
         throw Error(

@@ -57,9 +57,9 @@ struct UsableRows {
     std::vector<std::int64_t> rows;  ///< of the view, ascending
     std::int64_t excluded = 0;       ///< a value at the points used is not finite, or has no scale
 };
-/// One pass over the view; raw values of all its rows, [row, point, unit], are left in `kept` unless that is
-/// null. `bufferBytes`: of what is read at a time else. Throws Error(InvalidArgument) if no row is left.
-UsableRows usableRows(const TraceView& view, Progress& progress, float* kept = nullptr,
+/// One pass over the view; raw values of these rows, [row, point, unit], are left in `kept` unless that is
+/// null. `bufferBytes`: of what is read at a time. Throws Error(InvalidArgument) if no row is left.
+UsableRows usableRows(const TraceView& view, Progress& progress, std::vector<float>* kept = nullptr,
                       std::size_t bufferBytes = std::size_t{32} << 20);
 /// The view of these rows alone.
 TraceView withRows(const TraceView& view, const std::vector<std::int64_t>& rows);

@@ -1,23 +1,28 @@
-// PCA of [64k states, 1024 units]: the covariance is the cost. Reported beside a plain double-precision GEMM
-// of the same size in the same run: `share_of_gemm` is how close it comes, counting the products a symmetric
-// update needs.
+// PCA of [65k states, 4096 units]: the covariance is the cost. Reported beside what BLAS does in the same
+// run: `share_of_gemm` counts the products that a symmetric update needs beside a plain double-precision
+// product, `share_of_syrk` beside dsyrk of matrices that are there already. Threads: those of BLAS
+// (OPENBLAS_NUM_THREADS), and RHEO_THREADS, or one a core.
 #define EIGEN_USE_BLAS
-#include <benchmark/benchmark.h>
-
-#include <Eigen/Core>
-#include <chrono>
+#include <cmath>
 
 #include "core/analysis/analyze.h"
 #include "core/base/random.h"
+#include "tests/bench/machine.h"
 
 using namespace rheo;
 
 namespace {
 
-TraceView gaussian(std::int64_t rows, std::int64_t points, std::int64_t units) {
+/// Unit u is uniform with a standard deviation in proportion to 1 / sqrt(u + 1): the spectrum falls, as that
+/// of a residual stream does.
+TraceView noise(std::int64_t rows, std::int64_t points, std::int64_t units) {
     Array3F states(rows, points, units);
+    std::vector<float> scale;
+    for (std::int64_t u = 0; u < units; ++u)
+        scale.push_back(1 / std::sqrt(static_cast<float>(u + 1)));
     RandomStream random(1);
-    for (auto& x : states.data) x = static_cast<float>(random.uniform() - 0.5);
+    for (std::size_t i = 0; i < states.data.size(); ++i)
+        states.data[i] = static_cast<float>(random.uniform() - 0.5) * scale[i % scale.size()];
     TraceInfo info;
     info.units = units;
     for (std::int64_t p = 0; p < points; ++p) info.points.push_back({static_cast<int>(p), Site::Unnamed});
@@ -27,22 +32,43 @@ TraceView gaussian(std::int64_t rows, std::int64_t points, std::int64_t units) {
     return view;
 }
 
-double gemmFlops() {
-    const Eigen::MatrixXd a = Eigen::MatrixXd::Random(2048, 2048), b = Eigen::MatrixXd::Random(2048, 2048);
-    Eigen::MatrixXd c(2048, 2048);
-    c.noalias() = a * b;
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 3; ++i) c.noalias() = a * b;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    benchmark::DoNotOptimize(c.data());
-    return 3 * 2.0 * 2048 * 2048 * 2048 / seconds;
+constexpr std::int64_t rows = 1008, points = 65;
+
+void countShares(benchmark::State& state, double gemm, double syrk, double seconds) {
+    const auto units = static_cast<double>(state.range(0));
+    const double flops = static_cast<double>(rows * points * state.iterations()) * units * units;
+    state.counters["GFLOP/s"] = flops / seconds / 1e9;
+    state.counters["share_of_gemm"] = flops / seconds / gemm;
+    state.counters["share_of_syrk"] = flops / seconds / syrk;
 }
 
-void pca64kBy1024(benchmark::State& state) {
-    const auto view = gaussian(1008, 65, 1024);
+/// Of rows that are in memory.
+void covariance(benchmark::State& state) {
+    Progress progress;
+    const RowSource source(noise(rows, points, state.range(0)), std::size_t{4} << 30, progress);
+    const double gemm = gemmFlops(), syrk = syrkFlops(state.range(0));
+    double seconds = 0;
+    for (auto _ : state) {
+        const auto start = std::chrono::steady_clock::now();
+        PathMaker maker(source);
+        CovarianceSum sum(state.range(0));
+        const Feed feed{&maker, 0, {}, {}, {&sum}};
+        sweep(source, {&feed, 1}, {benchThreads(), std::size_t{1} << 30}, progress);
+        benchmark::DoNotOptimize(sum.trace());
+        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    countShares(state, gemm, syrk, seconds);
+}
+BENCHMARK(covariance)->ArgName("units")->Arg(1024)->Arg(4096)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// All of it: looking for values that are not finite, covariance, ten components, scores.
+void pcaOf65kStates(benchmark::State& state) {
+    const auto view = noise(rows, points, state.range(0));
     PcaOptions options;
     options.perPointExplained = false;
-    const double gemm = gemmFlops();
+    options.threads = benchThreads();
+    options.memoryBytes = std::size_t{4} << 30;
+    const double gemm = gemmFlops(), syrk = syrkFlops(state.range(0));
     double seconds = 0;
     for (auto _ : state) {
         Progress progress;
@@ -50,19 +76,22 @@ void pca64kBy1024(benchmark::State& state) {
         benchmark::DoNotOptimize(pca(view, options, progress));
         seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     }
-    const double flops =
-        1008.0 * 65 * 1024 * 1024 * static_cast<double>(state.iterations());  // half of a full product
-    state.counters["GFLOP/s"] = flops / seconds / 1e9;
-    state.counters["share_of_gemm"] = flops / seconds / gemm;
+    countShares(state, gemm, syrk, seconds);
 }
-BENCHMARK(pca64kBy1024)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(pcaOf65kStates)
+    ->ArgName("units")
+    ->Arg(1024)
+    ->Arg(4096)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 void nullOfTheDemo(benchmark::State& state) {
-    const auto view = gaussian(1000, 65, 128);
+    const auto view = noise(1000, points, 128);
     AnalysisOptions options;
     options.pca.emplace().perPointExplained = false;
     options.nulls = {static_cast<NullKind>(state.range(0))};
     options.repeats = 10;
+    options.threads = benchThreads();
     for (auto _ : state) {
         Progress progress;
         benchmark::DoNotOptimize(analyze(view, options, progress));

@@ -40,7 +40,7 @@ std::vector<MatrixD> surrogatesOf(const TraceView& view, std::optional<NullKind>
     std::vector<float> buffer;
     for (std::int64_t n = 0; n < rows; ++n) {
         MatrixD path(points, units);
-        maker.makeRow(source.read(n, 1, buffer), repeat, n, path);
+        maker.makeRow(source.read(n, 1, buffer, progress), repeat, n, path);
         paths.push_back(path);
     }
     return paths;
