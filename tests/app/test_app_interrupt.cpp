@@ -174,12 +174,12 @@ private Q_SLOTS:
                           "--threads",
                           "1",
                           "--out"};
-        const QString whole = path("report");
+        const QString whole = path("whole report");
         if (!QFile::exists(whole + "/index.html")) {
             const Ran ran = call(asked + QStringList{whole});
             QVERIFY2(ran.status == 0, qPrintable(ran.err));
         }
-        const QString out = path("stopped") + stage.left(4).trimmed();
+        const QString out = path(QString::fromLatin1(QTest::currentDataTag()));
         Ran ran = call(asked + QStringList{out}, stage);
         QVERIFY2(ran.status == 130, qPrintable(ran.err));
         QVERIFY(!QFile::exists(out + "/index.html"));
