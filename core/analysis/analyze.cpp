@@ -67,7 +67,7 @@ public:
         if (m_motion) feed.rows.push_back(&*m_motion);
         if (m_rotation) feed.units.push_back(&*m_rotation);
         if (m_information) feed.units.push_back(&*m_information);
-        if (m_covariance) feed.states.push_back(&*m_covariance);
+        if (m_covariance) feed.states = &*m_covariance;
         return feed;
     }
 

@@ -9,6 +9,11 @@ namespace rheo {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// Rows whose products are added at once. Those of all points with all are more than the second-level cache
+/// holds: they come and go as rarely as rows of one register of units stay there.
+constexpr std::int64_t rowsOfAllProducts = 32, rowsOfFewProducts = 8;
+
 }  // namespace
 
 struct alignas(64) CorrelationLine {
@@ -17,7 +22,7 @@ struct alignas(64) CorrelationLine {
 
 struct CorrelationStatistic::Tile {
     std::vector<CorrelationLine> shift, sums, products, packed;
-    std::int64_t rows = 0;
+    std::int64_t rows = 0, packedRows = 0;
 
     static double* data(std::vector<CorrelationLine>& lines) { return lines.front().values; }
 };
@@ -36,8 +41,13 @@ CorrelationStatistic::~CorrelationStatistic() = default;
 
 std::size_t CorrelationStatistic::tileBytes() const {
     return static_cast<std::size_t>(productBlocks(m_points, m_matrix) * blockSize +
-                                    3 * m_points * tileUnits) *
+                                    mostRows() * blocksOf(m_points) * blockPoints * tileUnits +
+                                    2 * m_points * tileUnits) *
            sizeof(double);
+}
+
+std::int64_t CorrelationStatistic::mostRows() const {
+    return m_matrix ? rowsOfAllProducts : rowsOfFewProducts;
 }
 
 void CorrelationStatistic::open(std::int64_t which) {
@@ -45,6 +55,7 @@ void CorrelationStatistic::open(std::int64_t which) {
     const std::int64_t line = tileUnits / 8;
     tile->sums.resize(static_cast<std::size_t>(m_points * line));
     tile->products.resize(static_cast<std::size_t>(productBlocks(m_points, m_matrix) * blockSize / 8));
+    tile->packed.resize(static_cast<std::size_t>(mostRows() * blocksOf(m_points) * blockPoints * line));
     m_tiles[static_cast<std::size_t>(which)] = std::move(tile);
 }
 
@@ -55,42 +66,34 @@ void CorrelationStatistic::add(const TileBatch& batch) {
         tile.shift.resize(static_cast<std::size_t>(perPath / 8));
         std::copy(batch.paths, batch.paths + perPath, Tile::data(tile.shift));
     }
-    // Points that only fill up a block stay 0.
-    tile.packed.resize(std::max(tile.packed.size(),
-                                static_cast<std::size_t>(batch.rows * blocksOf(m_points) * blockPoints)));
-    addProducts(batch.paths, batch.rows, m_points, m_matrix, Tile::data(tile.shift), Tile::data(tile.sums),
-                Tile::data(tile.products), Tile::data(tile.packed));
+    for (std::int64_t n = 0; n < batch.rows;) {
+        const std::int64_t count = std::min(batch.rows - n, mostRows() - tile.packedRows);
+        packPoints(batch.paths + n * perPath, count, m_points, Tile::data(tile.shift), Tile::data(tile.sums),
+                   Tile::data(tile.packed), tile.packedRows, mostRows());
+        tile.packedRows += count;
+        if (tile.packedRows == mostRows()) addPacked(tile);
+        n += count;
+    }
     tile.rows += batch.rows;
+}
+
+void CorrelationStatistic::addPacked(Tile& tile) const {
+    addProducts(Tile::data(tile.packed), tile.packedRows, mostRows(), m_points, m_matrix,
+                Tile::data(tile.products));
+    tile.packedRows = 0;
 }
 
 void CorrelationStatistic::close(std::int64_t which, const Progress&) {
     auto& held = m_tiles[static_cast<std::size_t>(which)];
     Tile& tile = *held;
+    addPacked(tile);
     const std::int64_t first = which * tileUnits, units = std::min(tileUnits, m_units - first);
-    const auto n = static_cast<double>(tile.rows);
-    const double* sums = Tile::data(tile.sums);
-    const double* products = Tile::data(tile.products);
-    const auto product = [&](std::int64_t p, std::int64_t q, std::int64_t u) {
-        return products[blockAt(p / blockPoints, q / blockPoints, m_matrix) * blockSize +
-                        (p % blockPoints * blockPoints + q % blockPoints) * tileUnits + u] -
-               sums[p * tileUnits + u] * sums[q * tileUnits + u] / n;
-    };
-    MatrixD total = MatrixD::Zero(m_points, m_points), counts = total;
-    VectorD spread(m_points);
-    for (std::int64_t u = 0; u < units && tile.rows >= 3; ++u) {
-        for (std::int64_t p = 0; p < m_points; ++p) {
-            // What is left of the squares when their mean is taken off is rounding where nothing varies.
-            const double squares = product(p, p, u), sum = sums[p * tileUnits + u];
-            spread[p] = squares > 1e-13 * (sum * sum / n) ? std::sqrt(squares) : nan;
-        }
-        for (std::int64_t p = 0; p < m_points; ++p)
-            for (std::int64_t q = p; q < (m_matrix ? m_points : std::min(m_points, p + 2)); ++q) {
-                const double r = std::clamp(product(p, q, u) / (spread[p] * spread[q]), -1.0, 1.0);
-                if (q == p + 1) m_r(p, first + u) = r;
-                if (std::isnan(r)) continue;
-                total(p, q) += r;
-                counts(p, q) += 1;
-            }
+    MatrixD total = MatrixD::Zero(m_points, m_points), counts = total,
+            neighbours(m_points - 1, tileUnits), spread(m_points, 8);
+    if (tile.rows >= 3) {
+        correlateTile(Tile::data(tile.products), Tile::data(tile.sums), tile.rows, m_points, units, m_matrix,
+                      spread.data(), neighbours.data(), total.data(), counts.data());
+        m_r.middleCols(first, units) = neighbours.leftCols(units);
     }
     if (m_matrix) {
         m_sums[static_cast<std::size_t>(which)] = std::move(total);

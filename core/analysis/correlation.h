@@ -50,6 +50,9 @@ public:
 
 private:
     struct Tile;
+    std::int64_t mostRows() const;
+    void addPacked(Tile& tile) const;
+
     const RowSource& m_source;
     bool m_matrix;
     std::int64_t m_points, m_units;

@@ -15,6 +15,7 @@
 
 #include "core/analysis/symmetric_eigen.h"
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 
 // Only OpenBLAS has these; with another BLAS its own settings hold.
 extern "C" {
@@ -35,6 +36,8 @@ constexpr Eigen::Index bandRows = 128;
 constexpr double sliceWork = 1e9;
 /// Values of the states that are added at once: they are there three times.
 constexpr double batchValues = 1 << 18;
+/// Units that one thread centres: their shifts and sums stay in the first-level cache.
+constexpr std::int64_t unitsAtOnce = 512;
 
 std::mutex serialMutex;
 int serialScopes = 0;
@@ -64,13 +67,20 @@ private:
 CovarianceSum::CovarianceSum(std::int64_t units)
     : m_sum(VectorD::Zero(units)), m_products(Eigen::MatrixXd::Zero(units, units)) {}
 
-void CovarianceSum::add(const Eigen::Ref<const MatrixD>& states) {
+void CovarianceSum::add(Eigen::Ref<MatrixD> states, int threads) {
     if (states.rows() == 0) return;
     if (m_count == 0) m_shift = states.colwise().mean().transpose();
-    // Column-major, so that the rank update is one call of dsyrk.
-    const Eigen::MatrixXd centred = (states.rowwise() - m_shift.transpose()).transpose();
-    m_sum += centred.rowwise().sum();
-    m_products.selfadjointView<Eigen::Lower>().rankUpdate(centred);
+    parallelFor(m_sum.size(), unitsAtOnce, threads, Progress(), [&](std::int64_t begin, std::int64_t end) {
+        const auto shift = m_shift.segment(begin, end - begin).transpose();
+        auto sum = m_sum.segment(begin, end - begin).transpose();
+        for (Eigen::Index i = 0; i < states.rows(); ++i) {
+            auto state = states.row(i).segment(begin, end - begin);
+            state -= shift;
+            sum += state;
+        }
+    });
+    // Their transpose is column-major: the rank update is one call of dsyrk.
+    m_products.selfadjointView<Eigen::Lower>().rankUpdate(states.transpose());
     m_count += states.rows();
 }
 

@@ -15,8 +15,9 @@ class CovarianceSum final : public StateStatistic {
 public:
     explicit CovarianceSum(std::int64_t units);
 
-    /// Adds `states` [state, unit]. Blocks of more than about 1e9 / D^2 states take longer than 50 ms.
-    void add(const Eigen::Ref<const MatrixD>& states) override;
+    /// Adds `states` [state, unit], which are changed. More than about 2e9 / D^2 a thread of BLAS take longer
+    /// than 50 ms. The sum does not depend on `threads`.
+    void add(Eigen::Ref<MatrixD> states, int threads = 1) override;
 
     std::int64_t count() const { return m_count; }
     VectorD mean() const;

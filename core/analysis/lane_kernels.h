@@ -177,13 +177,13 @@ inline void rotateTile(const double* path, std::int64_t points, TileRotation& ou
             rotateLanes<true>(path + lane, points, out, lane);
 }
 
-/// Adds products over `rows` of points 4 i and on with points 4 j and on of eight units; `x` is [row, point,
-/// 8], `sums` [4, 4, 64].
+/// Adds products over `rows` of points 4 i and on with points 4 j and on of the units of one register; `x` is
+/// [row, point, lane], `sums` [4, 4, lane].
 RHEO_INLINE void addBlock(const double* x, std::int64_t rows, std::int64_t rowStride, std::int64_t i,
                           std::int64_t j, double* sums) {
     Lanes s[blockPoints][blockPoints];
     for (int a = 0; a < blockPoints; ++a)
-        for (int b = 0; b < blockPoints; ++b) loadLanes(sums + (a * blockPoints + b) * tileUnits, s[a][b]);
+        for (int b = 0; b < blockPoints; ++b) loadLanes(sums + (a * blockPoints + b) * laneCount, s[a][b]);
     for (std::int64_t n = 0; n < rows; ++n) {
         const double* left = x + n * rowStride + i * blockPoints * laneCount;
         const double* right = x + n * rowStride + j * blockPoints * laneCount;
@@ -194,17 +194,15 @@ RHEO_INLINE void addBlock(const double* x, std::int64_t rows, std::int64_t rowSt
             for (int b = 0; b < blockPoints; ++b) s[a][b] += l[a] * r[b];
     }
     for (int a = 0; a < blockPoints; ++a)
-        for (int b = 0; b < blockPoints; ++b) storeLanes(s[a][b], sums + (a * blockPoints + b) * tileUnits);
+        for (int b = 0; b < blockPoints; ++b) storeLanes(s[a][b], sums + (a * blockPoints + b) * laneCount);
 }
 
-/// Adds the rows of a batch, [row, point, 64], less `shift` [point, 64], to `sums` [point, 64] and `products`
-/// [block, 4, 4, 64]; of the products only those next to the diagonal unless `all`. `packed` is room for
-/// [row, 4 * blocks, 8].
-inline void addProducts(const double* paths, std::int64_t rows, std::int64_t points, bool all,
-                        const double* shift, double* sums, double* products, double* packed) {
-    const std::int64_t blocks = (points + blockPoints - 1) / blockPoints,
-                       rowStride = blocks * blockPoints * laneCount;
+/// `packed` is [register, row, 4 * blocks, lane], with room for mostRows.
+inline void packPoints(const double* paths, std::int64_t rows, std::int64_t points, const double* shift,
+                       double* sums, double* packed, std::int64_t firstRow, std::int64_t mostRows) {
+    const std::int64_t rowStride = blocksOf(points) * blockPoints * laneCount;
     for (std::int64_t lane = 0; lane < tileUnits; lane += laneCount) {
+        double* to = packed + (lane / laneCount * mostRows + firstRow) * rowStride;
         for (std::int64_t p = 0; p < points; ++p) {
             Lanes middle, sum;
             loadLanes(shift + p * tileUnits + lane, middle);
@@ -214,13 +212,81 @@ inline void addProducts(const double* paths, std::int64_t rows, std::int64_t poi
                 loadLanes(paths + (n * points + p) * tileUnits + lane, x);
                 x -= middle;
                 sum += x;
-                storeLanes(x, packed + n * rowStride + p * laneCount);
+                storeLanes(x, to + n * rowStride + p * laneCount);
             }
             storeLanes(sum, sums + p * tileUnits + lane);
         }
+    }
+}
+
+/// `products` is [register, block, 4, 4, lane].
+inline void addProducts(const double* packed, std::int64_t rows, std::int64_t mostRows, std::int64_t points,
+                        bool all, double* products) {
+    const std::int64_t blocks = blocksOf(points), rowStride = blocks * blockPoints * laneCount;
+    for (std::int64_t lane = 0; lane < tileUnits; lane += laneCount) {
+        const double* x = packed + lane / laneCount * mostRows * rowStride;
+        double* sums = products + lane * productBlocks(points, all) * blockPoints * blockPoints;
         for (std::int64_t j = 0; j < blocks; ++j)
             for (std::int64_t i = all ? 0 : std::max<std::int64_t>(0, j - 1); i <= j; ++i)
-                addBlock(packed, rows, rowStride, i, j, products + blockAt(i, j, all) * blockSize + lane);
+                addBlock(x, rows, rowStride, i, j,
+                         sums + blockAt(i, j, all) * blockPoints * blockPoints * laneCount);
+    }
+}
+
+/// `spread`: 1 over the root of the sum of squares about the mean; NaN where nothing varies.
+inline void correlateTile(const double* products, const double* sums, std::int64_t rows, std::int64_t points,
+                          std::int64_t units, bool all, double* spread, double* neighbours, double* total,
+                          double* counts) {
+    const auto n = static_cast<double>(rows);
+    const double perRow = 1 / n;
+    for (std::int64_t lane = 0; lane < tileUnits; lane += laneCount) {
+        const double* of = products + lane * productBlocks(points, all) * blockPoints * blockPoints;
+        LaneBits there;
+        for (int i = 0; i < laneCount; ++i) there[i] = lane + i < units ? -1 : 0;
+        const auto about = [&](std::int64_t p, std::int64_t q, const Lanes& sum, Lanes& product)
+                               __attribute__((always_inline)) {
+            Lanes other;
+            loadLanes(of + (blockAt(p / blockPoints, q / blockPoints, all) * blockPoints * blockPoints +
+                            p % blockPoints * blockPoints + q % blockPoints) *
+                               laneCount,
+                      product);
+            loadLanes(sums + q * tileUnits + lane, other);
+            product -= sum * other * perRow;
+        };
+        for (std::int64_t p = 0; p < points; ++p) {
+            Lanes sum, squares;
+            loadLanes(sums + p * tileUnits + lane, sum);
+            about(p, p, sum, squares);
+            // What is left of the squares when their mean is taken off is rounding where nothing varies.
+            const LaneBits varies = (squares > 1e-13 * (sum * sum * perRow)) & there;
+            for (int i = 0; i < laneCount; ++i) squares[i] = 1 / std::sqrt(squares[i]);
+            storeLanes(varies ? squares : Lanes{} + nan, spread + p * laneCount);
+        }
+        for (std::int64_t p = 0; p < points; ++p) {
+            Lanes sum, own;
+            loadLanes(sums + p * tileUnits + lane, sum);
+            loadLanes(spread + p * laneCount, own);
+            const std::int64_t end = all ? points : std::min(points, p + 2);
+            for (std::int64_t q = p; q < end; ++q) {
+                Lanes r, other;
+                about(p, q, sum, r);
+                loadLanes(spread + q * laneCount, other);
+                r = r * own * other;
+                const LaneBits known = r == r;
+                r = r > 1.0 ? Lanes{} + 1.0 : r;
+                r = r < -1.0 ? Lanes{} - 1.0 : r;
+                if (q == p + 1) storeLanes(r, neighbours + p * tileUnits + lane);
+                r = known ? r : Lanes{};
+                double sumOfLanes = 0;
+                std::int64_t count = 0;
+                for (int i = 0; i < laneCount; ++i) {
+                    sumOfLanes += r[i];
+                    count -= known[i];
+                }
+                total[p * points + q] += sumOfLanes;
+                counts[p * points + q] += static_cast<double>(count);
+            }
+        }
     }
 }
 

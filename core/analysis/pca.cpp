@@ -9,39 +9,18 @@
 
 #include "core/analysis/covariance.h"
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 
 namespace rheo {
 
 namespace {
 
-/// Multiplications of one call of dsyrk: some tens of milliseconds.
-constexpr double productWork = 2e9;
 /// States whose scores are made between two looks for a stop.
 constexpr std::int64_t statesAtOnce = 512;
-
-/// As many rows as keep a block inside the memory and a product short.
-std::int64_t blockRows(const TraceView& view, std::size_t memoryBytes) {
-    const auto units = static_cast<double>(view.unitCount());
-    const auto states = std::max(64.0, productWork / (units * units));
-    const auto rows = static_cast<std::int64_t>(states / static_cast<double>(view.pointCount()));
-    return std::clamp<std::int64_t>(rows, 1, rowsPerBlock(view, memoryBytes));
-}
-
-/// Calls `use(first, states)` for blocks of the view's rows, scaled, [row * point, unit].
-template <class Use>
-void forEachBlock(const TraceView& view, std::int64_t block, const Progress& progress, Use use) {
-    std::vector<float> raw;
-    for (std::int64_t first = 0; first < view.rowCount(); first += block) {
-        progress.check();
-        const std::int64_t count = std::min(block, view.rowCount() - first);
-        const std::int64_t states = count * view.pointCount();
-        raw.resize(static_cast<std::size_t>(states * view.unitCount()));
-        readView(view, first, count, raw.data());
-        MatrixD scaled = Eigen::Map<const MatrixF>(raw.data(), states, view.unitCount()).cast<double>();
-        scaleStates(view, scaled);
-        use(first, count, scaled);
-    }
-}
+/// Values of the states whose scores one thread makes at once: about half a second-level cache.
+constexpr std::int64_t valuesAtOnce = 1 << 15;
+/// Bytes that are read between two looks for a stop.
+constexpr std::size_t readBytes = std::size_t{16} << 20;
 
 void fixSigns(MatrixD& components) {
     for (Eigen::Index i = 0; i < components.rows(); ++i) {
@@ -60,7 +39,7 @@ PcaResult pca(const TraceView& view, const PcaOptions& options, Progress& progre
     progress.setStage("PCA: covariance");
     PathMaker maker(source);
     CovarianceSum sum(view.unitCount());
-    const Feed feed{&maker, 0, {}, {}, {&sum}};
+    const Feed feed{&maker, 0, {}, {}, &sum};
     sweep(source, {&feed, 1}, {options.threads, options.memoryBytes / 2}, work);
     return pcaOf(source, sum, options, rest);
 }
@@ -89,7 +68,7 @@ PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOpti
 
     progress.setStage("PCA: scores");
     Progress scoring = progress.part(0.25, 0.75);
-    result.scores = project(basis, view, scoring, options.memoryBytes / 8);
+    result.scores = project(basis, view, scoring, options.memoryBytes / 8, options.threads);
     if (source.excludedRows() > 0) {
         const Array3F scores = std::move(result.scores);
         result.scores = Array3F(source.askedCount(), view.pointCount(), k);
@@ -183,7 +162,8 @@ PcaResult pcaWithBasis(const PcaBasis& basis, const TraceView& view, Progress& p
     return result;
 }
 
-Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress, std::size_t bufferBytes) {
+Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress, std::size_t bufferBytes,
+                int threads) {
     if (basis.components.cols() != view.unitCount())
         throw Error(ErrorCode::Mismatch,
                     fmt::format("the basis is of states of {} units, and the trace has {}",
@@ -191,23 +171,33 @@ Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress
     TraceView scaled = view;
     scaled.scaling = basis.scaling;
     checkView(scaled);
-    const std::int64_t points = view.pointCount();
+    const std::int64_t points = view.pointCount(), units = view.unitCount();
     const Eigen::Index k = basis.components.rows();
+    const std::int64_t block = rowsPerBlock(view, std::min(bufferBytes, readBytes));
+    const std::int64_t some = std::max<std::int64_t>(1, valuesAtOnce / units);
     Array3F scores(view.rowCount(), points, k);
-    forEachBlock(scaled, blockRows(scaled, bufferBytes), progress,
-                 [&](std::int64_t first, std::int64_t count, MatrixD& states) {
-                     states.rowwise() -= basis.mean.transpose();
-                     MatrixD z = states * basis.components.transpose();
-                     // A row with one bad value is left out whole: half a path would look like a short one.
-                     for (std::int64_t n = 0; n < count; ++n) {
-                         auto path = z.middleRows(n * points, points);
-                         if (!states.middleRows(n * points, points).allFinite())
-                             path.setConstant(std::numeric_limits<double>::quiet_NaN());
-                     }
-                     Eigen::Map<MatrixF>(scores.at(first, 0), count * points, k) = z.cast<float>();
-                     progress.report(static_cast<double>(first + count),
-                                     static_cast<double>(view.rowCount()));
-                 });
+    std::vector<float> raw;
+    const SerialBlas serial;
+    for (std::int64_t first = 0; first < view.rowCount(); first += block) {
+        progress.check();
+        const std::int64_t count = std::min(block, view.rowCount() - first);
+        raw.resize(static_cast<std::size_t>(count * points * units));
+        readView(view, first, count, raw.data());
+        parallelFor(count * points, some, threads, progress, [&](std::int64_t begin, std::int64_t end) {
+            MatrixD states =
+                Eigen::Map<const MatrixF>(raw.data() + begin * units, end - begin, units).cast<double>();
+            scaleStates(scaled, states);
+            states.rowwise() -= basis.mean.transpose();
+            Eigen::Map<MatrixF>(scores.at(first, begin), end - begin, k) =
+                (states * basis.components.transpose()).cast<float>();
+        });
+        // A row with one bad value is left out whole: half a path would look like a short one. Scores of a
+        // state that has one are not finite.
+        for (std::int64_t n = first; n < first + count; ++n)
+            if (Eigen::Map<VectorF> path(scores.at(n, 0), points * k); !path.allFinite())
+                path.setConstant(std::numeric_limits<float>::quiet_NaN());
+        progress.report(static_cast<double>(first + count), static_cast<double>(view.rowCount()));
+    }
     return scores;
 }
 

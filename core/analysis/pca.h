@@ -70,9 +70,9 @@ PcaResult pcaWithBasis(const PcaBasis& basis, const TraceView& view, Progress& p
 
 /// Scores of every row and point of `view` in `basis`, [row, point, k].
 /// Throws Error(Mismatch) where the widths differ.
-/// `bufferBytes`: of what is read at a time.
+/// `bufferBytes`: of what is read at a time. The scores do not depend on `threads`.
 Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress,
-                std::size_t bufferBytes = std::size_t{64} << 20);
+                std::size_t bufferBytes = std::size_t{64} << 20, int threads = 0);
 
 /// Scores of single states, [state, unit] to [state, k].
 MatrixD project(const PcaBasis& basis, const MatrixF& states);

@@ -33,6 +33,16 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
     : m_askedCount(asked.rowCount()) {
     checkView(asked);
     const std::int64_t points = asked.pointCount(), units = asked.unitCount();
+    const auto* const inMemory = dynamic_cast<const MemoryTrace*>(asked.trace.get());
+    if (inMemory != nullptr && asked.rows.empty() && asked.points.empty() && asked.maskedUnits.empty()) {
+        m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
+        if (m_usable.excluded == 0) {
+            m_view = asked;
+            m_held = inMemory->states().data.data();
+            m_isHeld = true;
+            return;
+        }
+    }
     if (!fitsInto(asked, memoryBytes)) {
         m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
         m_view = withRows(asked, m_usable.rows);

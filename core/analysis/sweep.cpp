@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t batchRows = 8;
 constexpr std::int64_t pieceRows = 4;
 constexpr std::size_t mostFeedsAtOnce = 16;
-/// Multiplications of a covariance with one batch of states: some tens of milliseconds.
+/// Multiplications of a covariance with one batch of states, on one thread: some tens of milliseconds.
 constexpr double productWork = 2e9;
 
 struct Block {
@@ -42,7 +42,7 @@ public:
           m_units(m_view.unitCount()) {
         for (const auto& feed : feeds) {
             if (!feed.rows.empty()) m_withRows.push_back(&feed);
-            if (!feed.states.empty()) m_withStates.push_back(&feed);
+            if (feed.states != nullptr) m_withStates.push_back(&feed);
             if (!feed.units.empty()) m_withUnits.push_back(&feed);
             for (const auto* statistic : feed.units) m_needsRms |= statistic->needsRms();
         }
@@ -152,12 +152,13 @@ private:
         plan.tiles = whole || perTile == 0
                          ? tiles
                          : std::clamp<std::int64_t>(static_cast<std::int64_t>(forTiles / perTile), 1, tiles);
-        // A covariance holds the states it adds twice.
+        // Several covariances are one a thread; all threads work on a single one.
         const double square = static_cast<double>(m_units) * static_cast<double>(m_units);
         const auto fits = static_cast<double>(memoryBytes) / 4 / plan.tileThreads /
                           (2 * sizeof(double) * static_cast<double>(m_units));
+        const double work = productWork * (m_withStates.size() > 1 ? 1 : resolveThreads(m_threads));
         plan.batchStates = static_cast<std::int64_t>(
-            std::max(16.0, std::min(fits, std::clamp(productWork / square, 64.0, 2048.0))));
+            std::max(16.0, std::min(fits, std::clamp(work / square, 64.0, 2048.0))));
         return plan;
     }
 
@@ -189,9 +190,10 @@ private:
 
     void feedStates(const Block& block) {
         const std::int64_t batch = std::max<std::int64_t>(1, m_batchStates / m_points);
-        std::optional<SerialBlas> serial;
-        if (m_withStates.size() > 1) serial.emplace();
         const auto feeds = static_cast<std::int64_t>(m_withStates.size());
+        std::optional<SerialBlas> serial;
+        if (feeds > 1) serial.emplace();
+        const int within = feeds > 1 ? 1 : m_threads;
         parallelFor(feeds, 1, m_threads, m_progress, [&](std::int64_t feed, std::int64_t) {
             const Feed& fed = *m_withStates[static_cast<std::size_t>(feed)];
             MatrixD states;
@@ -199,10 +201,12 @@ private:
                 m_progress.check();
                 const std::int64_t count = std::min(batch, block.rows - n);
                 states.resize(count * m_points, m_units);
-                for (std::int64_t i = 0; i < count; ++i)
-                    makeRow(block, fed, n + i, states.middleRows(i * m_points, m_points));
-                scaleStates(m_view, states);
-                for (auto* statistic : fed.states) statistic->add(states);
+                parallelFor(count, 1, within, m_progress, [&](std::int64_t i, std::int64_t) {
+                    auto path = states.middleRows(i * m_points, m_points);
+                    makeRow(block, fed, n + i, path);
+                    scaleStates(m_view, path);
+                });
+                fed.states->add(states, within);
                 done(static_cast<double>(count) / static_cast<double>(block.rows * feeds));
             }
         });

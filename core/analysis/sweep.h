@@ -59,8 +59,8 @@ public:
 class StateStatistic {
 public:
     virtual ~StateStatistic() = default;
-    /// `states` is [state, unit], scaled: whole rows, point by point.
-    virtual void add(const Eigen::Ref<const MatrixD>& states) = 0;
+    /// `states` is [state, unit], scaled: whole rows, point by point. They may be changed.
+    virtual void add(Eigen::Ref<MatrixD> states, int threads) = 0;
 };
 
 /// Paths that a maker makes, and who is fed them.
@@ -69,7 +69,7 @@ struct Feed {
     std::int64_t repeat = 0;
     std::vector<UnitStatistic*> units = {};
     std::vector<RowStatistic*> rows = {};
-    std::vector<StateStatistic*> states = {};
+    StateStatistic* states = nullptr;
 };
 
 struct SweepOptions {

@@ -1,25 +1,16 @@
-// Rotation, correlation and motion of the size of a 7B model's trace. Reported beside what the machine can
-// do: correlation as a share of a double-precision matrix product of the same run, motion as bytes of float32
-// trace a second, rotation as time a value. Threads: RHEO_THREADS, or one a core.
+// Rotation, correlation, motion and density of the size of a 7B model's trace. Reported beside what the
+// machine can do in the same run: a double-precision matrix product and memcpy; rotation as time a value.
+// Threads: RHEO_THREADS, or one a core (of BLAS: OPENBLAS_NUM_THREADS).
 #define EIGEN_USE_BLAS
-#include <benchmark/benchmark.h>
-
-#include <Eigen/Core>
-#include <chrono>
 #include <cmath>
-#include <cstdlib>
 
 #include "core/analysis/analyze.h"
 #include "core/base/random.h"
+#include "tests/bench/machine.h"
 
 using namespace rheo;
 
 namespace {
-
-int threads() {
-    const char* asked = std::getenv("RHEO_THREADS");
-    return asked == nullptr ? 0 : std::atoi(asked);
-}
 
 /// Random walks; `coarse` ones keep 8 bits of mantissa, as bfloat16 traces do.
 TraceView walks(std::int64_t rows, std::int64_t points, std::int64_t units, bool coarse = false) {
@@ -46,20 +37,9 @@ TraceView walks(std::int64_t rows, std::int64_t points, std::int64_t units, bool
     return view;
 }
 
-double gemmFlops() {
-    const Eigen::MatrixXd a = Eigen::MatrixXd::Random(1024, 1024), b = Eigen::MatrixXd::Random(1024, 1024);
-    Eigen::MatrixXd c(1024, 1024);
-    c.noalias() = a * b;
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 10; ++i) c.noalias() = a * b;
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    benchmark::DoNotOptimize(c.data());
-    return 10 * 2.0 * 1024 * 1024 * 1024 / seconds;
-}
-
 /// Runs the analysis as often as the benchmark asks; seconds of one.
 double timeAnalysis(benchmark::State& state, const TraceView& view, AnalysisOptions options) {
-    options.threads = threads();
+    options.threads = benchThreads();
     options.memoryBytes = std::size_t{4} << 30;
     double seconds = 0;
     for (auto _ : state) {
@@ -103,26 +83,41 @@ BENCHMARK_CAPTURE(rotation, few_units, 9, 5, 10, NullKind::SignFlip, false)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
+/// All pairs of points. The floor is a product of the size, and reading the trace twice: for values that are
+/// not finite, and for what is computed.
 void correlation(benchmark::State& state) {
-    const auto view = walks(1000, 65, 1024);
+    const std::int64_t units = state.range(0);
+    const auto view = walks(1000, 65, units);
     AnalysisOptions options;
     options.correlation.emplace();
-    const double gemm = gemmFlops();
+    const double gemm = gemmFlops(), copy = copyBytes();
     const double seconds = timeAnalysis(state, view, options);
-    const double flops = 1000.0 * 1024 * 65 * 66;  // products of each pair of points, and their sums
+    const double flops = 1000.0 * static_cast<double>(units) * 65 * 66,  // of each pair of points, and sums
+        bytes = 1000.0 * 65 * static_cast<double>(units) * sizeof(float);
     state.counters["GFLOP/s"] = flops / seconds / 1e9;
     state.counters["share_of_gemm"] = flops / seconds / gemm;
+    state.counters["share_of_floor"] = (flops / gemm + 2 * bytes / copy) / seconds;
 }
-BENCHMARK(correlation)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(correlation)->ArgName("units")->Arg(1024)->Arg(4096)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-void motion(benchmark::State& state) {
+/// What is bound by memory: the floor is reading the trace twice at the speed of memcpy.
+void reading(benchmark::State& state, void (*ask)(AnalysisOptions&)) {
     const auto view = walks(1000, 65, 1024);
     AnalysisOptions options;
-    options.motion.emplace();
+    ask(options);
+    const double copy = copyBytes();
     const double seconds = timeAnalysis(state, view, options);
-    state.counters["GB/s"] = 1000.0 * 65 * 1024 * sizeof(float) / seconds / 1e9;
+    const double bytes = 1000.0 * 65 * 1024 * sizeof(float);
+    state.counters["GB/s"] = bytes / seconds / 1e9;
+    state.counters["memcpy_GB/s"] = copy / 1e9;
+    state.counters["share_of_floor"] = 2 * bytes / copy / seconds;
 }
-BENCHMARK(motion)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(reading, motion, [](AnalysisOptions& options) { options.motion.emplace(); })
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(reading, density, [](AnalysisOptions& options) { options.density.emplace(); })
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 }  // namespace
 

@@ -52,7 +52,7 @@ void covariance(benchmark::State& state) {
         const auto start = std::chrono::steady_clock::now();
         PathMaker maker(source);
         CovarianceSum sum(state.range(0));
-        const Feed feed{&maker, 0, {}, {}, {&sum}};
+        const Feed feed{&maker, 0, {}, {}, &sum};
         sweep(source, {&feed, 1}, {benchThreads(), std::size_t{1} << 30}, progress);
         benchmark::DoNotOptimize(sum.trace());
         seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -52,8 +52,10 @@ std::vector<std::uint64_t> randomBits(std::size_t count) {
 
 double largest(const std::vector<double>& a, const std::vector<double>& b) {
     double worst = a.size() == b.size() ? 0 : INFINITY;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-        worst = std::max(worst, std::abs(a[i] - b[i]));
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        if (std::isnan(a[i]) && std::isnan(b[i])) continue;
+        worst = std::isnan(a[i]) || std::isnan(b[i]) ? INFINITY : std::max(worst, std::abs(a[i] - b[i]));
+    }
     return worst;
 }
 
@@ -63,7 +65,7 @@ class TestAnalysisLanes : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void rotationIsTheSame();
-    void productsAreTheSame();
+    void correlationsAreTheSame();
     void surrogatesAreTheSame();
     void elementaryFunctions();
 };
@@ -92,30 +94,67 @@ void TestAnalysisLanes::rotationIsTheSame() {
     }
 }
 
-void TestAnalysisLanes::productsAreTheSame() {
+void TestAnalysisLanes::correlationsAreTheSame() {
     const auto paths = walks();
+    constexpr std::int64_t units = 61;  // of the 64; the rest is not there
+    const auto count = static_cast<std::size_t>(points * points);
     for (const bool all : {true, false}) {
-        const auto run = [&](auto add) {
+        const auto run = [&](auto pack, auto add, auto correlate) {
+            constexpr std::int64_t atOnce = 3, first = 1;
             std::vector<double> sums(static_cast<std::size_t>(points * tileUnits)),
                 products(static_cast<std::size_t>(productBlocks(points, all) * blockSize)),
-                packed(static_cast<std::size_t>(rows * blocksOf(points) * blockPoints * 8));
-            add(paths.data(), rows, points, all, paths.data(), sums.data(), products.data(), packed.data());
-            sums.insert(sums.end(), products.begin(), products.end());
-            return sums;
+                packed(static_cast<std::size_t>(atOnce * blocksOf(points) * blockPoints * tileUnits)),
+                spread(static_cast<std::size_t>(points * 8)),
+                neighbours(static_cast<std::size_t>((points - 1) * tileUnits)), total(count), counts(count);
+            // In pieces that do not fill the room up.
+            for (std::int64_t n = 0; n < rows; n += atOnce) {
+                const std::int64_t some = std::min(atOnce, rows - n), one = std::min(first, some);
+                const double* from = paths.data() + n * points * tileUnits;
+                pack(from, one, points, paths.data(), sums.data(), packed.data(), 0, atOnce);
+                pack(from + one * points * tileUnits, some - one, points, paths.data(), sums.data(),
+                     packed.data(), one, atOnce);
+                add(packed.data(), some, atOnce, points, all, products.data());
+            }
+            correlate(products.data(), sums.data(), rows, points, units, all, spread.data(),
+                      neighbours.data(), total.data(), counts.data());
+            std::vector<double> found = total;
+            found.insert(found.end(), counts.begin(), counts.end());
+            for (std::int64_t p = 0; p + 1 < points; ++p)
+                for (std::int64_t u = 0; u < units; ++u)
+                    found.push_back(neighbours[static_cast<std::size_t>(p * tileUnits + u)]);
+            return found;
         };
-        const auto one = run(addProducts);
-        QVERIFY(largest(one, run(bytes16::addProducts)) < 1e-11);
-        QVERIFY(largest(one, run(bytes32::addProducts)) < 1e-11);
-        QVERIFY(largest(one, run(bytes64::addProducts)) < 1e-11);
-        // One by hand: point 5 with point 6 of unit 9.
-        double sum = 0;
-        const auto at = [&](std::int64_t n, std::int64_t p) {
-            const auto* row = paths.data() + n * points * tileUnits;
-            return row[p * tileUnits + 9] - paths[static_cast<std::size_t>(p * tileUnits + 9)];
-        };
-        for (std::int64_t n = 0; n < rows; ++n) sum += at(n, 5) * at(n, 6);
-        const auto place = points * tileUnits + blockAt(1, 1, all) * blockSize + (1 * 4 + 2) * tileUnits + 9;
-        QVERIFY(std::abs(one[static_cast<std::size_t>(place)] - sum) < 1e-11);
+        const auto one = run(packPoints, addProducts, correlateTile);
+        for (const auto& other : {run(bytes16::packPoints, bytes16::addProducts, bytes16::correlateTile),
+                                  run(bytes32::packPoints, bytes32::addProducts, bytes32::correlateTile),
+                                  run(bytes64::packPoints, bytes64::addProducts, bytes64::correlateTile)})
+            QVERIFY(largest(one, other) < 1e-11);
+        // All of them by the definition.
+        std::vector<double> expected(one.size());
+        for (std::int64_t p = 0; p < points; ++p)
+            for (std::int64_t q = p; q < (all ? points : std::min(points, p + 2)); ++q)
+                for (std::int64_t u = 0; u < units; ++u) {
+                    double x = 0, y = 0, xx = 0, xy = 0, yy = 0;
+                    const auto value = [&](std::int64_t n, std::int64_t at) {
+                        return paths[static_cast<std::size_t>((n * points + at) * tileUnits + u)];
+                    };
+                    for (std::int64_t n = 0; n < rows; ++n) {
+                        x += value(n, p) / rows;
+                        y += value(n, q) / rows;
+                    }
+                    for (std::int64_t n = 0; n < rows; ++n) {
+                        xx += (value(n, p) - x) * (value(n, p) - x);
+                        xy += (value(n, p) - x) * (value(n, q) - y);
+                        yy += (value(n, q) - y) * (value(n, q) - y);
+                    }
+                    const double r = xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy)
+                                                      : std::numeric_limits<double>::quiet_NaN();
+                    if (q == p + 1) expected[2 * count + static_cast<std::size_t>(p * units + u)] = r;
+                    if (std::isnan(r)) continue;
+                    expected[static_cast<std::size_t>(p * points + q)] += r;
+                    expected[count + static_cast<std::size_t>(p * points + q)] += 1;
+                }
+        QVERIFY(largest(one, expected) < 1e-10);
     }
 }
 
