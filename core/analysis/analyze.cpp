@@ -92,7 +92,8 @@ public:
         const bool explained = m_covariance && m_options.pca->perPointExplained;
         if (m_density || explained) {
             progress.setStage("spectra of single points");
-            PointSpectra found = pointSpectra(m_source.view(), explained, spectra);
+            PointSpectra found = pointSpectra(m_source.view(), explained, m_options.threads,
+                                              m_options.memoryBytes / 4, spectra);
             if (m_density) s.density->participationRatio = std::move(found.participationRatio);
             if (explained) s.pca->perPointExplained = std::move(found.explained);
         }

@@ -88,8 +88,8 @@ void CorrelationStatistic::close(std::int64_t which, const Progress&) {
     Tile& tile = *held;
     addPacked(tile);
     const std::int64_t first = which * tileUnits, units = std::min(tileUnits, m_units - first);
-    MatrixD total = MatrixD::Zero(m_points, m_points), counts = total,
-            neighbours(m_points - 1, tileUnits), spread(m_points, 8);
+    MatrixD total = MatrixD::Zero(m_points, m_points), counts = total, neighbours(m_points - 1, tileUnits),
+            spread(m_points, 8);
     if (tile.rows >= 3) {
         correlateTile(Tile::data(tile.products), Tile::data(tile.sums), tile.rows, m_points, units, m_matrix,
                       spread.data(), neighbours.data(), total.data(), counts.data());

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <optional>
 
 #include "core/analysis/symmetric_eigen.h"
 #include "core/base/error.h"
@@ -112,9 +113,10 @@ double CovarianceSum::trace() const {
     return (m_products.trace() - m_sum.squaredNorm() / n) / (n - 1);
 }
 
-MatrixD centredPoint(const TraceView& view, std::int64_t point, const Progress& progress, VectorD* mean) {
-    MatrixD states(view.rowCount(), view.unitCount());
-    VectorD sum = VectorD::Zero(states.cols());
+void centrePoint(const TraceView& view, std::int64_t point, MatrixD& states, VectorD& mean,
+                 const Progress& progress) {
+    states.resize(view.rowCount(), view.unitCount());
+    mean.setZero(states.cols());
     const auto forEachBand = [&](auto use) {
         for (Eigen::Index first = 0; first < states.rows(); first += bandRows) {
             progress.check();
@@ -124,78 +126,110 @@ MatrixD centredPoint(const TraceView& view, std::int64_t point, const Progress& 
     forEachBand([&](Eigen::Index first, auto band) {
         band = readViewPoint(view, point, first, band.rows()).template cast<double>();
         scaleStates(view, band);
-        sum += band.colwise().sum().transpose();
+        for (Eigen::Index i = 0; i < band.rows(); ++i) mean += band.row(i).transpose();
     });
-    sum /= static_cast<double>(states.rows());
+    mean /= static_cast<double>(states.rows());
     forEachBand([&](Eigen::Index, auto band) {
-        band.rowwise() -= sum.transpose();
+        band.rowwise() -= mean.transpose();
         for (const auto unit : view.maskedUnits) band.col(unit).setZero();
     });
-    if (mean != nullptr) *mean = std::move(sum);
-    return states;
 }
 
-MatrixD smallerGram(const MatrixD& centred, const Progress& progress) {
+void smallerGram(const MatrixD& centred, MatrixD& gram, const Progress& progress) {
     const Eigen::Index rows = centred.rows(), units = centred.cols();
     const bool byRows = rows < units;
     const Eigen::Index side = byRows ? rows : units, inner = byRows ? units : rows;
     const auto slice = std::max<Eigen::Index>(
         16, static_cast<Eigen::Index>(sliceWork / (static_cast<double>(side) * static_cast<double>(side))));
-    Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(side, side);
+    gram.resize(side, side);
+    for (Eigen::Index i = 0; i < side; i += bandRows) {
+        progress.check();
+        gram.middleRows(i, std::min(bandRows, side - i)).setZero();
+    }
     for (Eigen::Index at = 0; at < inner; at += slice) {
         progress.check();
         const Eigen::Index count = std::min(slice, inner - at);
-        const Eigen::MatrixXd part = byRows ? Eigen::MatrixXd(centred.middleCols(at, count))
-                                            : Eigen::MatrixXd(centred.middleRows(at, count).transpose());
-        gram.selfadjointView<Eigen::Lower>().rankUpdate(part);
+        if (byRows)
+            gram.selfadjointView<Eigen::Lower>().rankUpdate(centred.middleCols(at, count));
+        else
+            gram.selfadjointView<Eigen::Lower>().rankUpdate(centred.middleRows(at, count).transpose());
     }
-    MatrixD whole(side, side);
     for (Eigen::Index i = 0; i < side; i += bandRows) {
         progress.check();
         const Eigen::Index count = std::min(bandRows, side - i);
+        gram.block(i, 0, count, i + count) /= static_cast<double>(rows - 1);
+        gram.block(0, i, i, count) = gram.block(i, 0, count, i).transpose();
         gram.block(i, i, count, count).triangularView<Eigen::StrictlyUpper>() =
             gram.block(i, i, count, count).transpose();
-        const auto band = gram.block(i, 0, count, i + count) / static_cast<double>(rows - 1);
-        whole.block(i, 0, count, i + count) = band;
-        whole.block(0, i, i + count, count) = band.transpose();
     }
-    return whole;
 }
 
-MatrixD pointGram(const TraceView& view, std::int64_t point, const Progress& progress) {
+namespace {
+
+/// The smaller of the two matrices of point `point` of a view, scaled as it says. Where there are no fewer
+/// rows than units, rows stream by, and only units^2 numbers are held. `states` is room for the states.
+void pointGram(const TraceView& view, std::int64_t point, MatrixD& states, MatrixD& gram,
+               const Progress& progress) {
     const std::int64_t rows = view.rowCount(), units = view.unitCount();
-    if (rows < units) return smallerGram(centredPoint(view, point, progress), progress);
+    if (rows < units) {
+        VectorD mean;
+        centrePoint(view, point, states, mean, progress);
+        smallerGram(states, gram, progress);
+        return;
+    }
     const double square = static_cast<double>(units) * static_cast<double>(units);
     const auto atOnce = static_cast<std::int64_t>(
         std::clamp(std::min(sliceWork / square, batchValues / static_cast<double>(units)), 16.0, 2048.0));
     CovarianceSum sum(units);
     for (std::int64_t first = 0; first < rows; first += atOnce) {
         progress.check();
-        MatrixD states = readViewPoint(view, point, first, std::min(atOnce, rows - first)).cast<double>();
+        states = readViewPoint(view, point, first, std::min(atOnce, rows - first)).cast<double>();
         scaleStates(view, states);
         sum.add(states);
     }
-    return sum.covariance(progress);
+    gram = sum.covariance(progress);
 }
 
-PointSpectra pointSpectra(const TraceView& view, bool explained, Progress& progress) {
+}  // namespace
+
+PointSpectra pointSpectra(const TraceView& view, bool explained, int threads, std::size_t memoryBytes,
+                          Progress& progress) {
     constexpr int shares = 3;
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    const std::int64_t points = view.pointCount();
+    const std::int64_t points = view.pointCount(), units = view.unitCount();
+    const auto bytes = 3 * sizeof(double) * static_cast<std::size_t>(units) *
+                       static_cast<std::size_t>(std::min(view.rowCount(), units));
+    const auto atOnce = static_cast<int>(
+        std::clamp<std::size_t>(memoryBytes / bytes, 1, static_cast<std::size_t>(resolveThreads(threads))));
     PointSpectra spectra;
     spectra.participationRatio = VectorD::Constant(points, nan);
     if (explained) spectra.explained = MatrixD::Constant(points, shares, nan);
-    for (std::int64_t p = 0; p < points && view.rowCount() >= 3; ++p) {
-        const MatrixD gram = pointGram(view, p, progress);
-        const double trace = gram.trace(), squares = gram.squaredNorm();
-        if (squares > 0) spectra.participationRatio[p] = trace * trace / squares;
-        if (explained && trace > 0) {
-            const VectorD values = largestEigenvalues(gram, shares, nullptr, progress);
-            for (Eigen::Index i = 0; i < values.size(); ++i)
-                spectra.explained(p, i) = std::max(0.0, values[i]) / trace;
+    if (view.rowCount() < 3) return spectra;
+    std::optional<SerialBlas> serial;
+    if (atOnce > 1) serial.emplace();
+    std::mutex mutex;
+    std::int64_t next = 0, done = 0;
+    // Each thread has room of its own for all the points that it takes.
+    parallelFor(atOnce, 1, atOnce, progress, [&](std::int64_t, std::int64_t) {
+        MatrixD states, gram;
+        for (;;) {
+            std::int64_t p = 0;
+            {
+                const std::lock_guard lock(mutex);
+                if ((p = next++) >= points) return;
+            }
+            pointGram(view, p, states, gram, progress);
+            const double trace = gram.trace(), squares = gram.squaredNorm();
+            if (squares > 0) spectra.participationRatio[p] = trace * trace / squares;
+            if (explained && trace > 0) {
+                const VectorD values = largestEigenvalues(gram, shares, nullptr, progress);
+                for (Eigen::Index i = 0; i < values.size(); ++i)
+                    spectra.explained(p, i) = std::max(0.0, values[i]) / trace;
+            }
+            const std::lock_guard lock(mutex);
+            progress.report(static_cast<double>(++done), static_cast<double>(points));
         }
-        progress.report(static_cast<double>(p + 1), static_cast<double>(points));
-    }
+    });
     return spectra;
 }
 

@@ -33,18 +33,14 @@ private:
     Eigen::MatrixXd m_products;  ///< lower triangle
 };
 
-/// States of one point, centred over rows: [row, unit], and their `mean` [unit] if that is not null. Scaled
-/// as the view says; masked units are 0. Checks for a stop between slices of work.
-MatrixD centredPoint(const TraceView& view, std::int64_t point, const Progress& progress,
-                     VectorD* mean = nullptr);
+/// States of one point, centred over rows, into `states` [row, unit], and their `mean` [unit]. Scaled as the
+/// view says; masked units are 0. Checks for a stop between slices of work.
+void centrePoint(const TraceView& view, std::int64_t point, MatrixD& states, VectorD& mean,
+                 const Progress& progress);
 
 /// The smaller of the two symmetric matrices that carry the spectrum of a point's covariance over rows: X^T X
 /// or X X^T, over N - 1, for X = `centred` [row, unit]. Checks for a stop between slices of work.
-MatrixD smallerGram(const MatrixD& centred, const Progress& progress);
-
-/// The same matrix of point `point` of a view, scaled as it says. Where there are no fewer rows than units,
-/// rows stream by, and only units^2 numbers are held.
-MatrixD pointGram(const TraceView& view, std::int64_t point, const Progress& progress);
+void smallerGram(const MatrixD& centred, MatrixD& gram, const Progress& progress);
 
 /// What the spectra of single points have.
 struct PointSpectra {
@@ -52,8 +48,10 @@ struct PointSpectra {
     MatrixD explained;           ///< [point, 3], shares of the largest in their sum; NaN for N < 3
 };
 /// Covariances over rows, point by point: reads each point once for both. The ratio needs no eigensolve; the
-/// shares are left out unless `explained`.
-PointSpectra pointSpectra(const TraceView& view, bool explained, Progress& progress);
+/// shares are left out unless `explained`. Works on as many points at a time as there are `threads` and, at
+/// 24 D min(N, D) bytes each, memory; how many changes results by rounding alone.
+PointSpectra pointSpectra(const TraceView& view, bool explained, int threads, std::size_t memoryBytes,
+                          Progress& progress);
 
 /// The `k` largest eigenvalues of a symmetric matrix, largest first, and the vectors to them as rows if
 /// `vectors` is not null. All of them up to 1,024 columns or for more than 128 wanted (symmetric_eigen.h);

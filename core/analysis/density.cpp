@@ -127,7 +127,9 @@ DensityResult density(const TraceView& view, const DensityParameters& parameters
     const Feed feed{&maker, 0, {&statistic}, {&statistic}};
     sweep(source, {&feed, 1}, {parameters.threads, parameters.memoryBytes / 2}, work);
     DensityResult result = statistic.result();
-    result.participationRatio = pointSpectra(source.view(), false, last).participationRatio;
+    result.participationRatio =
+        pointSpectra(source.view(), false, parameters.threads, parameters.memoryBytes / 4, last)
+            .participationRatio;
     return result;
 }
 

@@ -244,7 +244,7 @@ inline void correlateTile(const double* products, const double* sums, std::int64
         LaneBits there;
         for (int i = 0; i < laneCount; ++i) there[i] = lane + i < units ? -1 : 0;
         const auto about = [&](std::int64_t p, std::int64_t q, const Lanes& sum, Lanes& product)
-                               __attribute__((always_inline)) {
+            __attribute__((always_inline)) {
             Lanes other;
             loadLanes(of + (blockAt(p / blockPoints, q / blockPoints, all) * blockPoints * blockPoints +
                             p % blockPoints * blockPoints + q % blockPoints) *

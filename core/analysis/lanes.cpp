@@ -42,21 +42,20 @@ void rotateTile(const double* path, std::int64_t points, TileRotation& out) {
     RHEO_DISPATCH(rotateTile(path, points, out));
 }
 
-void packPoints(const double* paths, std::int64_t rows, std::int64_t points, const double* shift, double* sums,
-                double* packed, std::int64_t firstRow, std::int64_t mostRows) {
+void packPoints(const double* paths, std::int64_t rows, std::int64_t points, const double* shift,
+                double* sums, double* packed, std::int64_t firstRow, std::int64_t mostRows) {
     RHEO_DISPATCH(packPoints(paths, rows, points, shift, sums, packed, firstRow, mostRows));
 }
 
-void addProducts(const double* packed, std::int64_t rows, std::int64_t mostRows, std::int64_t points, bool all,
-                 double* products) {
+void addProducts(const double* packed, std::int64_t rows, std::int64_t mostRows, std::int64_t points,
+                 bool all, double* products) {
     RHEO_DISPATCH(addProducts(packed, rows, mostRows, points, all, products));
 }
 
 void correlateTile(const double* products, const double* sums, std::int64_t rows, std::int64_t points,
                    std::int64_t units, bool all, double* spread, double* neighbours, double* total,
                    double* counts) {
-    RHEO_DISPATCH(
-        correlateTile(products, sums, rows, points, units, all, spread, neighbours, total, counts));
+    RHEO_DISPATCH(correlateTile(products, sums, rows, points, units, all, spread, neighbours, total, counts));
 }
 
 void flipSigns(double* path, std::int64_t points, const std::uint64_t* bits) {

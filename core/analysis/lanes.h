@@ -43,24 +43,24 @@ inline std::int64_t productBlocks(std::int64_t points, bool all) {
     return blockAt(last, last, all) + 1;
 }
 
-/// Rows first .. first + rows - 1 of at most `mostRows`: `paths` [row, point, 64] less `shift` [point, 64], into
-/// `packed`, doubles for [mostRows, 4 * blocksOf(points), 64], which are 0 to begin with; and onto `sums` [point,
-/// 64].
-void packPoints(const double* paths, std::int64_t rows, std::int64_t points, const double* shift, double* sums,
-                double* packed, std::int64_t firstRow, std::int64_t mostRows);
+/// Rows first .. first + rows - 1 of at most `mostRows`: `paths` [row, point, 64] less `shift` [point, 64],
+/// into `packed`, doubles for [mostRows, 4 * blocksOf(points), 64], which are 0 to begin with; and onto
+/// `sums` [point, 64].
+void packPoints(const double* paths, std::int64_t rows, std::int64_t points, const double* shift,
+                double* sums, double* packed, std::int64_t firstRow, std::int64_t mostRows);
 
 /// Adds the products of points with points over the first `rows` of `packed` to `products`, doubles for
 /// [productBlocks, blockSize]; only those next to the diagonal unless `all`.
 ///
-/// Bound by computing as long as a register's worth of `packed` stays in the second-level cache; the products go
-/// through it once a call.
-void addProducts(const double* packed, std::int64_t rows, std::int64_t mostRows, std::int64_t points, bool all,
-                 double* products);
+/// Bound by computing as long as a register's worth of `packed` stays in the second-level cache; the products
+/// go through it once a call.
+void addProducts(const double* packed, std::int64_t rows, std::int64_t mostRows, std::int64_t points,
+                 bool all, double* products);
 
 /// Correlations over `rows` rows of points with points, of the first `units` of 64, from their sums and
-/// products. `neighbours` [point - 1, 64]: of a point with the next one, NaN where nothing varies; `total` and
-/// `counts` [point, point], the upper triangle: what those that are not NaN are added to. `spread` is room for
-/// [point, 8].
+/// products. `neighbours` [point - 1, 64]: of a point with the next one, NaN where nothing varies; `total`
+/// and `counts` [point, point], the upper triangle: what those that are not NaN are added to. `spread` is
+/// room for [point, 8].
 void correlateTile(const double* products, const double* sums, std::int64_t rows, std::int64_t points,
                    std::int64_t units, bool all, double* spread, double* neighbours, double* total,
                    double* counts);

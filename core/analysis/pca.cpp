@@ -81,7 +81,8 @@ PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOpti
     if (options.perPointExplained) {
         progress.setStage("PCA: each point's own components");
         Progress last = progress.part(0.75, 1);
-        result.perPointExplained = pointSpectra(view, true, last).explained;
+        result.perPointExplained =
+            pointSpectra(view, true, options.threads, options.memoryBytes / 4, last).explained;
     }
     progress.report(1, 1);
     return result;
@@ -109,11 +110,12 @@ PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progre
     result.explained = MatrixD::Constant(points, k, nan);
     result.scores = Array3F(view.rowCount(), points, k);
     std::fill(result.scores.data.begin(), result.scores.data.end(), std::numeric_limits<float>::quiet_NaN());
+    MatrixD states, gram;
+    VectorD mean;
     for (std::int64_t p = 0; p < points; ++p) {
-        VectorD mean;
-        const MatrixD states = centredPoint(rows, p, progress, &mean);
+        centrePoint(rows, p, states, mean, progress);
         result.mean.row(p) = mean.transpose();
-        const MatrixD gram = smallerGram(states, progress);
+        smallerGram(states, gram, progress);
         MatrixD vectors;
         const VectorD variance = largestEigenvalues(gram, k, &vectors, progress).cwiseMax(0.0);
         // Of the matrix over rows, X X^T, the components are X^T w, brought to length 1.

@@ -20,7 +20,8 @@ public:
     /// A source of the same shape that has read nothing, for forecasts: all rows count as usable.
     static RowSource unread(const TraceView& asked, std::size_t memoryBytes);
 
-    /// Usable rows only; of a trace in memory where they are held (that asked for, if it is one and usable whole).
+    /// Usable rows only; of a trace in memory where they are held (that asked for, if it is one and usable
+    /// whole).
     const TraceView& view() const { return m_view; }
     /// For each of them, its number in the view that was asked for.
     const std::vector<std::int64_t>& askedRows() const { return m_usable.rows; }

@@ -74,7 +74,9 @@ EarlyAttractor measureEarlyAttractor(const Model& model, const TraceView& view, 
     if (samples.empty()) return {{}, "the trace does not say the tokens of its samples"};
 
     Progress scan = progress.part(0, 0.1);
-    const MatrixD states = centredPoint(withRows(view, usableRows(view, scan).rows), *seen, progress);
+    MatrixD states;
+    VectorD mean;
+    centrePoint(withRows(view, usableRows(view, scan).rows), *seen, states, mean, progress);
     const double norm = std::sqrt(states.rowwise().squaredNorm().mean());
     MatrixD pushes(2 * pushedComponents + options.controls, view.unitCount());
     for (int k = 0; k < pushedComponents; ++k) {

@@ -18,8 +18,7 @@ namespace {
 TraceView noise(std::int64_t rows, std::int64_t points, std::int64_t units) {
     Array3F states(rows, points, units);
     std::vector<float> scale;
-    for (std::int64_t u = 0; u < units; ++u)
-        scale.push_back(1 / std::sqrt(static_cast<float>(u + 1)));
+    for (std::int64_t u = 0; u < units; ++u) scale.push_back(1 / std::sqrt(static_cast<float>(u + 1)));
     RandomStream random(1);
     for (std::size_t i = 0; i < states.data.size(); ++i)
         states.data[i] = static_cast<float>(random.uniform() - 0.5) * scale[i % scale.size()];

@@ -147,8 +147,8 @@ void TestAnalysisLanes::correlationsAreTheSame() {
                         xy += (value(n, p) - x) * (value(n, q) - y);
                         yy += (value(n, q) - y) * (value(n, q) - y);
                     }
-                    const double r = xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy)
-                                                      : std::numeric_limits<double>::quiet_NaN();
+                    const double r =
+                        xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::numeric_limits<double>::quiet_NaN();
                     if (q == p + 1) expected[2 * count + static_cast<std::size_t>(p * units + u)] = r;
                     if (std::isnan(r)) continue;
                     expected[static_cast<std::size_t>(p * points + q)] += r;
