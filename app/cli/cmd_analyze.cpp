@@ -20,6 +20,7 @@
 #include "core/session/attach_model.h"
 #include "core/session/curves_file.h"
 #include "core/session/results_file.h"
+#include "core/trace/normed_trace.h"
 #include "core/trace/trace_reader.h"
 
 namespace rheo::cli {
@@ -156,6 +157,9 @@ Plan makePlan(const Options& options, const Common& common) {
             ErrorCode::InvalidArgument,
             "--null untrained runs the prompts again through networks of the same shape; name the model "
             "with --model");
+    if (options.scaling == "final_norm" && options.model.name.empty())
+        throw Error(ErrorCode::InvalidArgument,
+                    "--scaling final_norm needs the model of the trace; name it with --model");
     if ((plan.untrained || !analysis.nulls.empty()) && !plan.sweeps)
         throw Error(ErrorCode::InvalidArgument,
                     "--null names surrogates, and --stat no statistic that is computed on them");
@@ -207,7 +211,7 @@ Records makeRecords(const Options& options, const Plan& plan, const TraceView& v
 }
 
 /// An option that means nothing without its statistic is a mistake to be told of.
-void refuseIdle(const CLI::App& command, const Plan& plan) {
+void refuseIdle(const CLI::App& command, const Options& options, const Plan& plan) {
     const AnalysisOptions& analysis = plan.analysis;
     const auto refuse = [&](const char* option, bool used, const char* statistic) {
         if (command.count(option) > 0 && !used)
@@ -222,12 +226,23 @@ void refuseIdle(const CLI::App& command, const Plan& plan) {
     refuse("--epochs", plan.autoencoder.has_value(), "autoencoder");
     refuse("--top", plan.lens.has_value(), "lens");
     refuse("--autoencoder", plan.autoencoder.has_value(), "autoencoder");
-    refuse("--model", plan.untrained || plan.lens, "lens or the null untrained");
+    refuse("--model", plan.untrained || plan.lens || options.scaling == "final_norm",
+           "lens, the null untrained or the scaling final_norm");
     if (command.count("--repeats") > 0 && analysis.nulls.empty() && !plan.untrained)
         throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
 }
 
-TraceView makeView(const Options& options, Progress& progress) {
+/// The model that --model names, if it made the trace.
+OpenModel openModelOf(const Options& options, const TraceInfo& info, Common& common,
+                      Progress& progress) {
+    OpenModel open = openModel(options.model, common, progress);
+    const std::string remark =
+        checkAttachment(info, open.model->identity(), open.model->points(), options.model.name);
+    if (!remark.empty()) common.console.warn(remark);
+    return open;
+}
+
+TraceView makeView(const Options& options, Common& common, Progress& progress) {
     TraceView view;
     view.trace = TraceReader::open(options.trace, 0);  // what is kept of it counts as --memory
     if (view.trace->rows() == 0)
@@ -237,11 +252,7 @@ TraceView makeView(const Options& options, Progress& progress) {
             options.trace);
     const auto points = parsePoints(view.trace->info().points, options.points);
     if (static_cast<std::int64_t>(points.size()) < view.trace->points()) view.points = points;
-    if (options.scaling == "rms")
-        view.scaling = Scaling::Rms;
-    else if (options.scaling != "raw")
-        throw Error(options.scaling == "final_norm" ? ErrorCode::Unsupported : ErrorCode::InvalidArgument,
-                    fmt::format("--scaling {} is not built; there are raw and rms", options.scaling));
+    if (options.scaling == "rms") view.scaling = Scaling::Rms;
     if (options.maskUnits.starts_with("z:")) {
         const auto threshold = parseNumbers(options.maskUnits.substr(2));
         if (threshold.size() != 1)
@@ -255,6 +266,12 @@ TraceView makeView(const Options& options, Progress& progress) {
                                view.maskedUnits.end());
     }
     checkView(view);
+    if (options.scaling == "final_norm") {
+        Progress loading = progress.part(0.5, 1);
+        const OpenModel open = openModelOf(options, view.trace->info(), common, loading);
+        view.trace = std::make_shared<const NormedTrace>(view.trace, open.model->finalNorm());
+        view.scaling = Scaling::FinalNorm;
+    }
     return view;
 }
 
@@ -352,6 +369,8 @@ std::vector<CurveNull> besideUntrained(const Options& options, const CLI::App& c
                             formatBytes(2.0 * static_cast<double>(bytes))));
         TraceView again;
         again.trace = captureToMemory(*open.model, states, {}, running);
+        if (view.scaling == Scaling::FinalNorm)
+            again.trace = std::make_shared<const NormedTrace>(again.trace, open.model->finalNorm());
         again.maskedUnits = view.maskedUnits;
         again.scaling = view.scaling;
         return again;
@@ -369,11 +388,12 @@ void writeCurves(const std::filesystem::path& path, const Results& results, IfEx
 LensResult makeLens(const Options& options, const LensOptions& how, const TraceView& view, Common& common,
                     Progress& progress) {
     Progress loading = progress.part(0, 0.1), running = progress.part(0.1, 1);
-    const OpenModel open = openModel(options.model, common, loading);
-    const std::string remark =
-        checkAttachment(view.trace->info(), open.model->identity(), open.model->points(), options.model.name);
-    if (!remark.empty()) common.console.warn(remark);
-    return lens(*open.model, view, how, running);
+    const OpenModel open = openModelOf(options, view.trace->info(), common, loading);
+    // The lens puts states through the final norm itself.
+    TraceView asTheyAre = view;
+    if (const auto* normed = dynamic_cast<const NormedTrace*>(view.trace.get()))
+        asTheyAre.trace = normed->source();
+    return lens(*open.model, asTheyAre, how, running);
 }
 
 /// What a call computes, one after the other; a stop leaves what is written by then.
@@ -532,10 +552,10 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     if (!adds) options.out.refuseEarly();
     for (const auto& path : options.curves) OutputFile(path, options.out.ifExists());
     const Plan plan = makePlan(options, common);
-    refuseIdle(command, plan);
+    refuseIdle(command, options, plan);
     Progress progress = common.console.progress();
     Progress sizing = progress.part(0, 0.02), working = progress.part(0.02, 1);
-    const TraceView view = makeView(options, sizing);
+    const TraceView view = makeView(options, common, sizing);
     if (options.maskUnits.starts_with("z:"))
         common.console.say(view.maskedUnits.empty()
                                ? fmt::format("no unit stands out at {}", options.maskUnits)
@@ -602,7 +622,11 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     options->model.addTo(*command, false);
     command->add_option("--repeats", options->repeats, "surrogates of each null")
         ->check(CLI::Range(1, 1000000));
-    command->add_option("--scaling", options->scaling, "raw or rms");
+    command
+        ->add_option("--scaling", options->scaling,
+                     "raw, rms (a state over its own RMS), or final_norm (as the unembedding would see it; with "
+                     "--model)")
+        ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
     command->add_option("--points", options->points,
                         "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
     command

@@ -106,7 +106,7 @@ public:
         const auto units = static_cast<std::size_t>(view.unitCount()),
                    points = static_cast<std::size_t>(view.pointCount()),
                    rows = static_cast<std::size_t>(view.rowCount());
-        std::size_t values = view.scaling == Scaling::Raw ? 0 : rows * points;
+        std::size_t values = view.scaling != Scaling::Rms ? 0 : rows * points;
         if (options.correlation) values += 2 * points * units;
         if (options.rotation) values += 20 * units;
         if (options.mutualInformation) values += 6 * points * units;

@@ -74,7 +74,7 @@ public:
         const auto units = m_model.unitCount();
         out = Eigen::Map<const VectorF>(state, units).cast<double>();
         for (const auto unit : m_model.maskedUnits) out[unit] = 0;
-        if (m_model.scaling != Scaling::Raw) out *= std::sqrt(m_used) / out.norm();
+        if (m_model.scaling == Scaling::Rms) out *= std::sqrt(m_used) / out.norm();
     }
     template <class Out>
     void standardise(const float* state, Out&& out) const {

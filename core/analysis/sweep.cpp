@@ -46,7 +46,7 @@ public:
             if (!feed.units.empty()) m_withUnits.push_back(&feed);
             for (const auto* statistic : feed.units) m_needsRms |= statistic->needsRms();
         }
-        m_needsRms |= !m_withUnits.empty() && m_view.scaling != Scaling::Raw;
+        m_needsRms |= !m_withUnits.empty() && m_view.scaling == Scaling::Rms;
     }
 
     void run(const RowSource& source, std::size_t memoryBytes) {
@@ -219,7 +219,7 @@ private:
         const std::int64_t share = std::clamp<std::int64_t>(
             (end - first) * feeds / (4 * std::int64_t{m_tileThreads}), 1, m_feedsAtOnce);
         const std::int64_t groups = (feeds + share - 1) / share, tasks = (end - first) * groups;
-        const bool scaled = m_view.scaling != Scaling::Raw;
+        const bool scaled = m_view.scaling == Scaling::Rms;
         parallelFor(tasks, 1, m_tileThreads, m_progress, [&](std::int64_t task, std::int64_t) {
             const std::int64_t tile = first + task / groups, firstFeed = task % groups * share,
                                endFeed = std::min(feeds, firstFeed + share);

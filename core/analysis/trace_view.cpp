@@ -75,9 +75,6 @@ void checkView(const TraceView& view) {
     if (view.rowCount() < 1 || view.pointCount() < 1 || view.usedUnits() < 1)
         throw Error(ErrorCode::InvalidArgument,
                     "the trace has no row, no point or no unit that is not masked");
-    if (view.scaling == Scaling::FinalNorm)
-        throw Error(ErrorCode::Unsupported,
-                    "scaling final_norm needs the weights of the model's final norm; use raw or rms");
 }
 
 void readView(const TraceView& view, std::int64_t first, std::int64_t count, float* out) {
@@ -130,7 +127,7 @@ MatrixF readViewPoint(const TraceView& view, std::int64_t p, std::int64_t first,
 }
 
 void scaleStates(const TraceView& view, Eigen::Ref<MatrixD> states) {
-    if (view.scaling == Scaling::Raw) return;
+    if (view.scaling != Scaling::Rms) return;
     const auto used = static_cast<double>(view.usedUnits());
     for (Eigen::Index i = 0; i < states.rows(); ++i) {
         const double rms = std::sqrt(states.row(i).squaredNorm() / used);
@@ -167,7 +164,7 @@ UsableRows usableRows(const TraceView& view, Progress& progress, std::vector<flo
             const float* from = states.data() + before + n * values;
             const Eigen::Map<const MatrixF> row(from, view.pointCount(), view.unitCount());
             const bool scaled =
-                view.scaling == Scaling::Raw || row.cwiseAbs().rowwise().maxCoeff().minCoeff() > 0;
+                view.scaling != Scaling::Rms || row.cwiseAbs().rowwise().maxCoeff().minCoeff() > 0;
             if (!allFinite(from, values) || !scaled) {
                 ++usable.excluded;
                 continue;

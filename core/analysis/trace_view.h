@@ -15,12 +15,13 @@ namespace rheo {
 enum class Scaling {
     Raw,
     Rms,        ///< h divided by its own RMS over the units used
-    FinalNorm,  ///< as the unembedding would see it; needs the weights of the final norm
+    FinalNorm,  ///< as the unembedding would see it: the trace is a NormedTrace, and gives them so
 };
 std::string_view scalingName(Scaling scaling);
 
 /// What an analysis reads: some rows, points and units of a trace, and how they are scaled.
-/// Surrogates are made from the raw values and scaled afterwards, so scaling is left to the reader.
+/// Surrogates are made from the values that the trace gives and scaled afterwards, so scaling by the RMS is
+/// left to the reader.
 struct TraceView {
     std::shared_ptr<const Trace> trace;
     std::vector<std::int64_t> rows = {};         ///< ascending; empty: all

@@ -331,6 +331,16 @@ at::Tensor BlockStack::walk(const Walk& walk, const Progress& progress) const {
     return few && !isFew ? gathered(state) : state;
 }
 
+FinalNorm BlockStack::finalNorm() const {
+    const auto values = [](const at::Tensor& tensor) {
+        if (!tensor.defined()) return VectorF();
+        const at::Tensor here = tensor.to(at::kCPU, at::kFloat).contiguous();
+        return VectorF(Eigen::Map<const VectorF>(here.data_ptr<float>(), here.numel()));
+    };
+    return {m_config.norm == NormKind::Layer, m_config.normEpsilon, values(m_weights.finalNorm.weight),
+            values(m_weights.finalNorm.bias)};
+}
+
 void BlockStack::unembed(const at::Tensor& state, float* out, const Progress& progress) const {
     const std::int64_t vocabulary = m_weights.unembedding.weight.size(0);
     const std::int64_t piece = std::max<std::int64_t>(1, (std::int64_t{1} << 24) / vocabulary);

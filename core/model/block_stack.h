@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/base/final_norm.h"
 #include "core/base/progress.h"
 #include "core/model/attention.h"
 #include "core/model/weights.h"
@@ -46,6 +47,7 @@ public:
     /// Final norm and unembedding of states at the final point [row, unit]: [row, vocabulary] float32, on
     /// the CPU, into `out`.
     void unembed(const at::Tensor& state, float* out, const Progress& progress) const;
+    FinalNorm finalNorm() const;
     /// Room for `capacity` tokens in every block.
     KeyValueCache makeCache(std::int64_t capacity) const;
 

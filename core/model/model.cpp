@@ -151,6 +151,7 @@ public:
     ForwardResult forward(const ForwardRequest& request, Progress& progress) const override;
     MatrixF logits(std::span<const std::int32_t> ids, Progress& progress) const override;
     MatrixF unembed(const MatrixF& states, Progress& progress) const override;
+    FinalNorm finalNorm() const override { return m_stack.finalNorm(); }
     std::vector<std::int32_t> greedy(std::span<const std::int32_t> ids, int count, bool useCache,
                                      Progress& progress) const override;
     std::shared_ptr<const PromptContext> prepare(std::span<const std::int32_t> ids,

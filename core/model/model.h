@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/array.h"
+#include "core/base/final_norm.h"
 #include "core/base/index.h"
 #include "core/base/model_identity.h"
 #include "core/base/progress.h"
@@ -86,6 +87,9 @@ public:
     /// Final norm and unembedding of any states [state, unit], as if they were at the final point: logits
     /// [state, vocabulary]. Throws Error(InvalidArgument) for another width.
     virtual MatrixF unembed(const MatrixF& states, Progress& progress) const = 0;
+
+    /// The first half of that.
+    virtual FinalNorm finalNorm() const = 0;
 
     /// The `count` tokens that argmax decoding appends; `useCache` false runs the whole sequence
     /// anew for each (to test the cache against).

@@ -296,6 +296,20 @@ void TestAppAnalyze::lensIsStored() {
     QVERIFY(lens.klToFinal(1, 0) > 0);
     QVERIFY(lens.topProbabilities.at(0, last)[0] >= lens.topProbabilities.at(0, last)[2]);
     QVERIFY(lens.topIds.at(0, last)[0] >= 0);
+    // The lens is of the states as they are, and statistics beside it of what its unembedding would see.
+    const QString normed = path("normed.h5");
+    ran = call({"analyze", made, "--stat", "lens,density,pca", "--components", "3", "--model", model, "--top",
+                "3", "--scaling", "final_norm", "--out", normed});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const Results beside = readResults(normed.toStdString());
+    QVERIFY(beside.lens->entropy == lens.entropy);
+    QVERIFY(beside.statistics.pca->basis.scaling == Scaling::FinalNorm);
+    ran = call({"analyze", made, "--stat", "density", "--out", path("unnormed.h5")});
+    const MatrixD rms = beside.statistics.density->rms,
+                  raw = readResults(path("unnormed.h5").toStdString()).statistics.density->rms;
+    // All points are of about one size now, and were not.
+    const auto spread = [](const MatrixD& m) { return m.row(m.rows() - 1).norm() / m.row(0).norm(); };
+    QVERIFY(spread(raw) > 5 && spread(rms) < 3);
     // Raw, whatever the other statistics look at.
     QCOMPARE(Hdf5File::openForReading(out.toStdString()).textAttribute("/lens", "scaling").value_or(""),
              std::string("raw"));
@@ -407,7 +421,10 @@ void TestAppAnalyze::whatCannotBeIsRefused_data() {
     row("an idle option", {"--stat", "motion", "--per-row"}, "--per-row is about rotation");
     row("an idle estimator", {"--stat", "pca", "--mi", "bins"}, "--mi is about mutual_information");
     row("repeats of nothing", {"--stat", "pca", "--repeats", "9"}, "--null names none");
-    row("final norm", {"--stat", "pca", "--scaling", "final_norm"}, "final_norm");
+    row("final norm", {"--stat", "pca", "--scaling", "final_norm"}, "needs the model of the trace");
+    row("final norm of another model",
+        {"--stat", "pca", "--scaling", "final_norm", "--model", RHEO_RESOURCES "/demo-model"},
+        "did not make this trace");
     row("a lens without a model", {"--stat", "lens"}, "name it with --model");
     row("an idle model", {"--stat", "pca", "--model", "x"}, "--model is about lens");
     row("another model", {"--stat", "lens", "--model", RHEO_RESOURCES "/demo-model"},

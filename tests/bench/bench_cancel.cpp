@@ -81,11 +81,12 @@ double waitAfter(double milliseconds, const Analysing& analyse) {
 
 bool measure(const std::string& name, const Analysing& analyse) {
     std::vector<double> waits;
-    double last = 0;
+    double last = 0, worstAt = 0;
     // From 10 ms on, each time half as much later, until the analysis ends first, or for eight seconds.
     for (double at = 10; at < 8000; at *= 1.5) {
         const double wait = waitAfter(at, analyse);
         if (wait < 0) break;
+        if (waits.empty() || wait > *std::max_element(waits.begin(), waits.end())) worstAt = at;
         waits.push_back(wait);
         last = at;
     }
@@ -94,8 +95,8 @@ bool measure(const std::string& name, const Analysing& analyse) {
         return true;
     }
     std::sort(waits.begin(), waits.end());
-    fmt::print("{:<44} {:>3} stops within {:>6.0f} ms: median {:>6.1f}, worst {:>6.1f} ms{}\n", name,
-               waits.size(), last, waits[waits.size() / 2], waits.back(),
+    fmt::print("{:<44} {:>3} stops within {:>6.0f} ms: median {:>6.1f}, worst {:>6.1f} ms, at {:>5.0f}{}\n", name,
+               waits.size(), last, waits[waits.size() / 2], waits.back(), worstAt,
                waits.back() > 200 ? "  TOO LATE" : "");
     std::fflush(stdout);
     return waits.back() <= 200;

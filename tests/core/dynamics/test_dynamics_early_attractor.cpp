@@ -37,6 +37,7 @@ public:
     ForwardResult forward(const ForwardRequest&, Progress&) const override { return {}; }
     MatrixF logits(std::span<const std::int32_t>, Progress&) const override { return {}; }
     MatrixF unembed(const MatrixF&, Progress&) const override { return {}; }
+    FinalNorm finalNorm() const override { return {}; }
     std::vector<std::int32_t> greedy(std::span<const std::int32_t>, int, bool, Progress&) const override {
         return {};
     }

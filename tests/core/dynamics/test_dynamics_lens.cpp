@@ -1,10 +1,12 @@
 // The logit lens against the logits of the reference implementations, and against its definition.
 #include <QtTest>
 #include <cmath>
+#include <cstring>
 
 #include "core/base/error.h"
 #include "core/dynamics/lens.h"
 #include "core/dynamics/teleport.h"
+#include "core/trace/normed_trace.h"
 #include "reference.h"
 
 using namespace rheo;
@@ -50,6 +52,8 @@ class TestDynamicsLens : public QObject {
 private Q_SLOTS:
     void finalPointGivesTheReferenceLogits_data();
     void finalPointGivesTheReferenceLogits();
+    void normedStatesGiveTheReferenceLogits_data() { finalPointGivesTheReferenceLogits_data(); }
+    void normedStatesGiveTheReferenceLogits();
     void everyPointIsAsDefined();
     void blocksAndThreadsDoNotMatter();
     void finalPointNeedNotBeInTheView();
@@ -95,6 +99,53 @@ void TestDynamicsLens::finalPointGivesTheReferenceLogits() {
         }
         QVERIFY(std::abs(p[result.topIds.at(n, last)[0]] - p.maxCoeff()) < 1e-4);
     }
+}
+
+/// What scaling final_norm sees, times the unembedding as the checkpoint has it.
+void TestDynamicsLens::normedStatesGiveTheReferenceLogits() {
+    QFETCH(QString, name);
+    const Fixture& fixture = fixtureNamed(name.toStdString());
+    const auto checkpoint = Checkpoint::open(fixture.folder);
+    const ModelConfig& config = checkpoint->config();
+    const auto read = [&](const std::string& tensor) {
+        const StoredTensor* stored = checkpoint->find(tensor);
+        if (stored == nullptr) return MatrixF();
+        MatrixF values(stored->shape[0], stored->shape.size() > 1 ? stored->shape[1] : 1);
+        const auto copy = [&](auto zero) {
+            std::vector<decltype(zero)> as(static_cast<std::size_t>(values.size()));
+            std::memcpy(as.data(), stored->bytes.data(), stored->bytes.size());
+            std::transform(as.begin(), as.end(), values.data(), [](auto x) { return static_cast<float>(x); });
+        };
+        if (stored->type == StoredType::F32) copy(float{});
+        if (stored->type == StoredType::BF16) copy(Eigen::bfloat16{});
+        if (stored->type == StoredType::F16) copy(Eigen::half{});
+        return values;
+    };
+    const MatrixF unembedding = read(config.tiedUnembedding
+                                         ? config.names.prefix + config.names.embedding + ".weight"
+                                         : config.names.unembedding + ".weight");
+    QCOMPARE(unembedding.rows(), static_cast<Eigen::Index>(config.vocabulary));
+    const MatrixF bias = read(config.names.unembedding + ".bias");
+
+    const Reference reference = readReference(fixture.reference);
+    const ReferencePrompt& prompt = reference.prompts.front();
+    TraceView view = viewOf(reference, prompt);
+    view.trace = std::make_shared<NormedTrace>(view.trace, loadModel(fixture.folder)->finalNorm());
+    view.scaling = Scaling::FinalNorm;
+    const MatrixF normed = readViewPoint(view, view.pointCount() - 1);
+    MatrixF logits = normed * unembedding.transpose();
+    if (bias.size() > 0) logits.rowwise() += bias.col(0).transpose();
+    if (config.logitSoftcap)
+        logits = ((logits / *config.logitSoftcap).array().tanh() * *config.logitSoftcap).matrix();
+    for (Eigen::Index n = 0; n < logits.rows(); ++n)
+        QVERIFY(relativeError(logits.row(n).data(), prompt.logits.row(n).data(), logits.cols()) < 3e-5);
+
+    // However it is read, it is the same.
+    std::vector<float> row(static_cast<std::size_t>(view.pointCount() * view.unitCount())), units(row.size());
+    view.trace->readRows(RowIndex{1}, 1, row.data());
+    QVERIFY(std::equal(normed.row(1).begin(), normed.row(1).end(), row.end() - view.unitCount()));
+    view.trace->readUnitsOfRows(UnitIndex{2}, 1, RowIndex{1}, 1, units.data());
+    QCOMPARE(units[0], row[2]);
 }
 
 void TestDynamicsLens::everyPointIsAsDefined() {
