@@ -233,8 +233,7 @@ void refuseIdle(const CLI::App& command, const Options& options, const Plan& pla
 }
 
 /// The model that --model names, if it made the trace.
-OpenModel openModelOf(const Options& options, const TraceInfo& info, Common& common,
-                      Progress& progress) {
+OpenModel openModelOf(const Options& options, const TraceInfo& info, Common& common, Progress& progress) {
     OpenModel open = openModel(options.model, common, progress);
     const std::string remark =
         checkAttachment(info, open.model->identity(), open.model->points(), options.model.name);
@@ -623,9 +622,10 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     command->add_option("--repeats", options->repeats, "surrogates of each null")
         ->check(CLI::Range(1, 1000000));
     command
-        ->add_option("--scaling", options->scaling,
-                     "raw, rms (a state over its own RMS), or final_norm (as the unembedding would see it; with "
-                     "--model)")
+        ->add_option(
+            "--scaling", options->scaling,
+            "raw, rms (a state over its own RMS), or final_norm (as the unembedding would see it; with "
+            "--model)")
         ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
     command->add_option("--points", options->points,
                         "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");

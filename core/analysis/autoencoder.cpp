@@ -353,8 +353,10 @@ void evaluate(AutoencoderResult& result, const RowSource& source, const std::vec
         });
         const at::Tensor latentStates =
             layers.forward(tensorOf(input, count), 0, layers.middle()).contiguous();
+        progress.check();
         const at::Tensor output =
             layers.forward(latentStates, layers.middle(), layers.weights.size()).contiguous();
+        progress.check();
         const Eigen::Map<const MatrixF> latent(latentStates.data_ptr<float>(), count, latentWidth);
         const Eigen::Map<const MatrixF> found(output.data_ptr<float>(), count, units);
         for (std::int64_t i = 0; i < count; ++i) {
@@ -573,6 +575,7 @@ AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& vi
                                    const AutoencoderOptions& options, Progress& progress) {
     checkOptions(options);
     checkAutoencoder(model);
+    checkNormedAlike(model.scaling, view);
     if (view.unitCount() != model.unitCount())
         throw Error(ErrorCode::Mismatch,
                     fmt::format("the autoencoder is of states of {} units, and the trace has {}",

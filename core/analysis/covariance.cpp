@@ -65,12 +65,18 @@ private:
 
 }  // namespace
 
-CovarianceSum::CovarianceSum(std::int64_t units)
-    : m_sum(VectorD::Zero(units)), m_products(Eigen::MatrixXd::Zero(units, units)) {}
+CovarianceSum::CovarianceSum(std::int64_t units) : m_sum(VectorD::Zero(units)), m_products(units, units) {}
 
 void CovarianceSum::add(Eigen::Ref<MatrixD> states, int threads) {
     if (states.rows() == 0) return;
-    if (m_count == 0) m_shift = states.colwise().mean().transpose();
+    if (m_count == 0) {
+        m_shift = states.colwise().mean().transpose();
+        // Not when it is made: pages that are only promised to be 0 would each be a fault within dsyrk.
+        parallelFor(m_products.cols(), bandRows, threads, Progress(),
+                    [&](std::int64_t begin, std::int64_t end) {
+                        m_products.middleCols(begin, end - begin).setZero();
+                    });
+    }
     parallelFor(m_sum.size(), unitsAtOnce, threads, Progress(), [&](std::int64_t begin, std::int64_t end) {
         const auto shift = m_shift.segment(begin, end - begin).transpose();
         auto sum = m_sum.segment(begin, end - begin).transpose();

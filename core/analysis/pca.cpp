@@ -170,6 +170,7 @@ Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress
         throw Error(ErrorCode::Mismatch,
                     fmt::format("the basis is of states of {} units, and the trace has {}",
                                 basis.components.cols(), view.unitCount()));
+    checkNormedAlike(basis.scaling, view);
     TraceView scaled = view;
     scaled.scaling = basis.scaling;
     checkView(scaled);

@@ -33,6 +33,11 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
     : m_askedCount(asked.rowCount()) {
     checkView(asked);
     const std::int64_t points = asked.pointCount(), units = asked.unitCount();
+    if (!fitsInto(asked, memoryBytes)) {
+        m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
+        m_view = withRows(asked, m_usable.rows);
+        return;
+    }
     const auto* const inMemory = dynamic_cast<const MemoryTrace*>(asked.trace.get());
     if (inMemory != nullptr && asked.rows.empty() && asked.points.empty() && asked.maskedUnits.empty()) {
         m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
@@ -42,11 +47,6 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
             m_isHeld = true;
             return;
         }
-    }
-    if (!fitsInto(asked, memoryBytes)) {
-        m_usable = usableRows(asked, progress, nullptr, std::min(scanBytes, memoryBytes));
-        m_view = withRows(asked, m_usable.rows);
-        return;
     }
     // One reading both finds the rows that can be used and keeps them.
     Array3F states;

@@ -68,6 +68,17 @@ std::int64_t TraceView::tracePoint(std::int64_t p) const {
     return points.empty() ? p : points[static_cast<std::size_t>(p)];
 }
 
+void checkNormedAlike(Scaling fitted, const TraceView& view) {
+    if ((fitted == Scaling::FinalNorm) == (view.scaling == Scaling::FinalNorm)) return;
+    throw Error(
+        ErrorCode::Mismatch,
+        fitted == Scaling::FinalNorm
+            ? "it is of states after the final norm, and these are not; say --scaling final_norm, with "
+              "--model"
+            : fmt::format("these states are after the final norm, and it is of {} ones",
+                          scalingName(fitted)));
+}
+
 void checkView(const TraceView& view) {
     checkAscending(view.rows, view.trace->rows(), "row");
     checkAscending(view.points, view.trace->points(), "point");

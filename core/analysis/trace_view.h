@@ -38,6 +38,10 @@ struct TraceView {
     std::int64_t tracePoint(std::int64_t p) const;
 };
 
+/// Throws Error(Mismatch) if one of both, and not the other, is of states after the final norm: what was
+/// fitted with scaling `fitted`, and the view it is put to.
+void checkNormedAlike(Scaling fitted, const TraceView& view);
+
 /// Throws Error(InvalidArgument) for rows, points or units that are not ascending or not in the trace,
 /// and Error(Unsupported) for a scaling that needs more than the trace.
 void checkView(const TraceView& view);

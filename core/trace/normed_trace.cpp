@@ -11,9 +11,10 @@ namespace rheo {
 NormedTrace::NormedTrace(std::shared_ptr<const Trace> trace, FinalNorm norm)
     : m_trace(std::move(trace)), m_norm(std::move(norm)) {
     if (m_norm.weight.size() != units())
-        throw Error(ErrorCode::Mismatch,
-                    fmt::format("the final norm of the model is of {} units, and the states of the trace have {}",
-                                m_norm.weight.size(), units()));
+        throw Error(
+            ErrorCode::Mismatch,
+            fmt::format("the final norm of the model is of {} units, and the states of the trace have {}",
+                        m_norm.weight.size(), units()));
 }
 
 void NormedTrace::readRows(RowIndex first, std::int64_t count, float* out) const {

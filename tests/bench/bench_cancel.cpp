@@ -95,8 +95,8 @@ bool measure(const std::string& name, const Analysing& analyse) {
         return true;
     }
     std::sort(waits.begin(), waits.end());
-    fmt::print("{:<44} {:>3} stops within {:>6.0f} ms: median {:>6.1f}, worst {:>6.1f} ms, at {:>5.0f}{}\n", name,
-               waits.size(), last, waits[waits.size() / 2], waits.back(), worstAt,
+    fmt::print("{:<44} {:>3} stops within {:>6.0f} ms: median {:>6.1f}, worst {:>6.1f} ms, at {:>5.0f}{}\n",
+               name, waits.size(), last, waits[waits.size() / 2], waits.back(), worstAt,
                waits.back() > 200 ? "  TOO LATE" : "");
     std::fflush(stdout);
     return waits.back() <= 200;

@@ -121,9 +121,9 @@ void TestDynamicsLens::normedStatesGiveTheReferenceLogits() {
         if (stored->type == StoredType::F16) copy(Eigen::half{});
         return values;
     };
-    const MatrixF unembedding = read(config.tiedUnembedding
-                                         ? config.names.prefix + config.names.embedding + ".weight"
-                                         : config.names.unembedding + ".weight");
+    const MatrixF unembedding =
+        read(config.tiedUnembedding ? config.names.prefix + config.names.embedding + ".weight"
+                                    : config.names.unembedding + ".weight");
     QCOMPARE(unembedding.rows(), static_cast<Eigen::Index>(config.vocabulary));
     const MatrixF bias = read(config.names.unembedding + ".bias");
 
@@ -139,6 +139,17 @@ void TestDynamicsLens::normedStatesGiveTheReferenceLogits() {
         logits = ((logits / *config.logitSoftcap).array().tanh() * *config.logitSoftcap).matrix();
     for (Eigen::Index n = 0; n < logits.rows(); ++n)
         QVERIFY(relativeError(logits.row(n).data(), prompt.logits.row(n).data(), logits.cols()) < 3e-5);
+
+    // What was fitted to normed states is not put to others, nor the other way round.
+    PcaBasis basis;
+    basis.mean = VectorD::Zero(view.unitCount());
+    basis.components = MatrixD::Identity(2, view.unitCount());
+    Progress progress;
+    QVERIFY_EXCEPTION_THROWN(project(basis, view, progress), Error);
+    basis.scaling = Scaling::FinalNorm;
+    QCOMPARE(project(basis, view, progress).at(0, view.pointCount() - 1)[1], normed(0, 1));
+    view.scaling = Scaling::Raw;
+    QVERIFY_EXCEPTION_THROWN(project(basis, view, progress), Error);
 
     // However it is read, it is the same.
     std::vector<float> row(static_cast<std::size_t>(view.pointCount() * view.unitCount())), units(row.size());
