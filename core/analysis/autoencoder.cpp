@@ -23,7 +23,7 @@ namespace {
 constexpr std::int64_t widest = 1024;
 constexpr std::int64_t latentWidth = 2;
 /// What is read between two checks for a stop.
-constexpr std::size_t readBytes = std::size_t{32} << 20;
+constexpr std::size_t readBytes = std::size_t{16} << 20;
 /// Multiplications of one call of dsyrk, and of one passage through the network and back: some tens of
 /// milliseconds.
 constexpr double covarianceWork = 1e9, networkWork = 2e9;
@@ -200,11 +200,12 @@ public:
     void load(std::int64_t block, const Progress& progress) {
         m_first = first(block);
         if (m_source.held()) return;
-        m_buffer.resize(static_cast<std::size_t>(rowsIn(block) * valuesOfRow()));
+        m_buffer.reserve(static_cast<std::size_t>(rowsIn(block) * valuesOfRow()));
         for (std::int64_t i = 0; i < rowsIn(block); i += m_pieceRows) {
             progress.check();
             const auto from = m_rows.begin() + m_first + i;
             const std::int64_t piece = std::min(m_pieceRows, rowsIn(block) - i);
+            m_buffer.resize(std::max(m_buffer.size(), static_cast<std::size_t>((i + piece) * valuesOfRow())));
             readView(withRows(m_source.view(), {from, from + piece}), 0, piece,
                      m_buffer.data() + i * valuesOfRow());
         }

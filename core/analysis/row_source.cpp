@@ -73,11 +73,14 @@ const float* RowSource::read(std::int64_t first, std::int64_t count, std::vector
                              const Progress& progress) const {
     const std::int64_t values = m_view.pointCount() * m_view.unitCount();
     if (held()) return m_held + first * values;
-    buffer.resize(static_cast<std::size_t>(count * values));
+    buffer.reserve(static_cast<std::size_t>(count * values));
     const std::int64_t piece = rowsPerBlock(m_view, pieceBytes);
     for (std::int64_t n = 0; n < count; n += piece) {
         progress.check();
-        readView(m_view, first + n, std::min(piece, count - n), buffer.data() + n * values);
+        const std::int64_t some = std::min(piece, count - n);
+        // Made use of piece by piece: to fill it at once takes long.
+        buffer.resize(std::max(buffer.size(), static_cast<std::size_t>((n + some) * values)));
+        readView(m_view, first + n, some, buffer.data() + n * values);
     }
     return buffer.data();
 }
