@@ -179,14 +179,31 @@ Figure orbitsOf(const Results& results, const Recipe& recipe) {
                        scalingOf(results, "rotation"), o);
 }
 
+/// Of a training that was stopped there are weights and losses, and no state was put through them.
+bool holdsEncoded(const Results& results) {
+    const auto& autoencoder = results.statistics.autoencoder;
+    return autoencoder && !(autoencoder->stopped && autoencoder->r2.array().isNaN().all());
+}
+
+const AutoencoderResult& requireEncoded(const Results& results) {
+    const AutoencoderResult& result = require(results.statistics.autoencoder, "autoencoder", results);
+    if (!holdsEncoded(results))
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format("the training of this autoencoder was stopped, and no state was put through it; do "
+                        "that with rheo analyze --stat autoencoder --autoencoder {}",
+                        results.source.path),
+            results.source.path);
+    return result;
+}
+
 Figure latentOf(const Results& results, const Recipe& recipe) {
-    return latentFigure(require(results.statistics.autoencoder, "autoencoder", results).latent,
-                        results.source.info.points, latentOptions(recipe));
+    return latentFigure(requireEncoded(results).latent, results.source.info.points, latentOptions(recipe));
 }
 
 Figure reconstructionOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
-    const AutoencoderResult& a = require(results.statistics.autoencoder, "autoencoder", results);
+    const AutoencoderResult& a = requireEncoded(results);
     return reconstructionFigure({a.r2, a.pcaR2, a.loss, results.source.info.points},
                                 themeNamed(recipe.theme));
 }
@@ -235,12 +252,9 @@ constexpr std::array resultsViews{
         {"orbits", "Orbits of units", "rotation", 190, 110},
         [](const Results& r) { return r.statistics.rotation && r.statistics.rotation->meanPath.size() > 0; },
         orbitsOf},
-    ResultsView{{"latent", "Latent map of the autoencoder", "autoencoder"},
-                [](const Results& r) { return r.statistics.autoencoder.has_value(); },
-                latentOf},
-    ResultsView{{"reconstruction", "Reconstruction from two numbers", "autoencoder"},
-                [](const Results& r) { return r.statistics.autoencoder.has_value(); },
-                reconstructionOf},
+    ResultsView{{"latent", "Latent map of the autoencoder", "autoencoder"}, holdsEncoded, latentOf},
+    ResultsView{
+        {"reconstruction", "Reconstruction from two numbers", "autoencoder"}, holdsEncoded, reconstructionOf},
     ResultsView{{"lens", "Logit lens", "lens"}, [](const Results& r) { return r.lens.has_value(); }, lensOf},
 };
 constexpr FigureView teleportView{"teleport", "Teleport", ""};

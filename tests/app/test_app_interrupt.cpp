@@ -142,11 +142,20 @@ private Q_SLOTS:
         const Results part = readResults(out.toStdString());
         QVERIFY(part.statistics.motion && part.statistics.autoencoder->stopped &&
                 part.statistics.autoencoder->bestEpoch > 0);
+        // No state was put through it, which is said where a picture of them is asked for.
+        ran = call({"figure", out, "--view", "latent", "--out", path("latent.svg")});
+        QVERIFY2(ran.status == 1 && ran.err.contains("--stat autoencoder --autoencoder"),
+                 qPrintable(ran.err));
+        QVERIFY(!QFile::exists(path("latent.svg")));
         ran = call(
             {"analyze", m_trace, "--stat", "autoencoder", "--autoencoder", out, "--out", path("put.h5")});
         QVERIFY2(ran.status == 0, qPrintable(ran.err));
         QVERIFY(
             std::isfinite(readResults(path("put.h5").toStdString()).statistics.autoencoder->latent.data[0]));
+        for (const char* view : {"latent", "reconstruction"}) {
+            ran = call({"figure", path("put.h5"), "--view", view, "--out", path(view) + ".svg"});
+            QVERIFY2(ran.status == 0, qPrintable(ran.err));
+        }
     }
 
     void aReportGoesOn_data() {
