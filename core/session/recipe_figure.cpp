@@ -191,7 +191,7 @@ const AutoencoderResult& requireEncoded(const Results& results) {
         throw Error(
             ErrorCode::NotFound,
             fmt::format("the training of this autoencoder was stopped, and no state was put through it; do "
-                        "that with rheo analyze --stat autoencoder --autoencoder {}",
+                        "that with rheo analyze {} --stat autoencoder --autoencoder and these results",
                         results.source.path),
             results.source.path);
     return result;

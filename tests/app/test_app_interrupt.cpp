@@ -144,7 +144,7 @@ private Q_SLOTS:
                 part.statistics.autoencoder->bestEpoch > 0);
         // No state was put through it, which is said where a picture of them is asked for.
         ran = call({"figure", out, "--view", "latent", "--out", path("latent.svg")});
-        QVERIFY2(ran.status == 1 && ran.err.contains("--stat autoencoder --autoencoder"),
+        QVERIFY2(ran.status == 1 && ran.err.contains(m_trace + " --stat autoencoder --autoencoder"),
                  qPrintable(ran.err));
         QVERIFY(!QFile::exists(path("latent.svg")));
         ran = call(
