@@ -463,7 +463,6 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
             std::vector<Feed> feeds;
             if (withObserved) feeds.push_back(observed.feed(asItIs, 0));
             for (const auto& surrogate : batch.surrogates) {
-                progress.check();  // a covariance is some time to clear
                 bundles.push_back(std::make_unique<Bundle>(source, surrogate.options, false));
                 feeds.push_back(bundles.back()->feed(*makers[surrogate.null], surrogate.repeat));
             }

@@ -65,18 +65,21 @@ private:
 
 }  // namespace
 
-CovarianceSum::CovarianceSum(std::int64_t units) : m_sum(VectorD::Zero(units)), m_products(units, units) {}
+CovarianceSum::CovarianceSum(std::int64_t units) : m_sum(VectorD::Zero(units)) {}
+
+void CovarianceSum::open(int threads) {
+    if (m_products.size() > 0) return;
+    // Written, not only promised to be 0: each page would be a fault within dsyrk.
+    m_products.resize(m_sum.size(), m_sum.size());
+    parallelFor(m_products.cols(), bandRows, threads, Progress(), [&](std::int64_t begin, std::int64_t end) {
+        m_products.middleCols(begin, end - begin).setZero();
+    });
+}
 
 void CovarianceSum::add(Eigen::Ref<MatrixD> states, int threads) {
     if (states.rows() == 0) return;
-    if (m_count == 0) {
-        m_shift = states.colwise().mean().transpose();
-        // Not when it is made: pages that are only promised to be 0 would each be a fault within dsyrk.
-        parallelFor(m_products.cols(), bandRows, threads, Progress(),
-                    [&](std::int64_t begin, std::int64_t end) {
-                        m_products.middleCols(begin, end - begin).setZero();
-                    });
-    }
+    open(threads);
+    if (m_count == 0) m_shift = states.colwise().mean().transpose();
     parallelFor(m_sum.size(), unitsAtOnce, threads, Progress(), [&](std::int64_t begin, std::int64_t end) {
         const auto shift = m_shift.segment(begin, end - begin).transpose();
         auto sum = m_sum.segment(begin, end - begin).transpose();

@@ -14,6 +14,7 @@ namespace rheo {
 class CovarianceSum final : public StateStatistic {
 public:
     explicit CovarianceSum(std::int64_t units);
+    void open(int threads) override;
 
     /// Adds `states` [state, unit], which are changed. More than about 2e9 / D^2 a thread of BLAS take longer
     /// than 50 ms. The sum does not depend on `threads`.
@@ -30,7 +31,7 @@ private:
     std::int64_t m_count = 0;
     VectorD m_shift;  ///< near the mean: keeps the sums small, so that little is lost when it is taken off
     VectorD m_sum;    ///< of states less the shift
-    Eigen::MatrixXd m_products;  ///< lower triangle
+    Eigen::MatrixXd m_products;  ///< lower triangle; empty until it is opened
 };
 
 /// States of one point, centred over rows, into `states` [row, unit], and their `mean` [unit]. Scaled as the

@@ -196,6 +196,7 @@ private:
         const int within = feeds > 1 ? 1 : m_threads;
         parallelFor(feeds, 1, m_threads, m_progress, [&](std::int64_t feed, std::int64_t) {
             const Feed& fed = *m_withStates[static_cast<std::size_t>(feed)];
+            fed.states->open(within);
             MatrixD states;
             for (std::int64_t n = 0; n < block.rows; n += batch) {
                 m_progress.check();

@@ -59,6 +59,8 @@ public:
 class StateStatistic {
 public:
     virtual ~StateStatistic() = default;
+    /// Makes its room ready, before the first states.
+    virtual void open(int threads) = 0;
     /// `states` is [state, unit], scaled: whole rows, point by point. They may be changed.
     virtual void add(Eigen::Ref<MatrixD> states, int threads) = 0;
 };
