@@ -61,8 +61,19 @@ void checkSample(Sample& sample, const ModelConfig& config, std::optional<std::i
                                     config.vocabulary));
 }
 
+/// The `group` of a prompt: a text or a whole number; empty where there is none.
+std::string groupOf(const nlohmann::json& object, const std::string& where) {
+    if (!object.contains("group") || object["group"].is_null()) return {};
+    const nlohmann::json& group = object["group"];
+    if (group.is_string()) return group.get<std::string>();
+    if (group.is_number_integer()) return group.dump();
+    throw Error(ErrorCode::Format, fmt::format("{}: `group` is {}, and a text or a whole number was expected",
+                                               where, group.dump()));
+}
+
 Sample sampleOfObject(const nlohmann::json& object, const Tokenizer* tokenizer, const std::string& where) {
     Sample sample;
+    sample.group = groupOf(object, where);
     if (object.contains("ids")) {
         for (const auto& id : object["ids"]) {
             if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX)

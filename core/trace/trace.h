@@ -25,6 +25,9 @@ struct TraceRow {
 struct Sample {
     std::string text;  ///< UTF-8, may be empty
     std::vector<std::int32_t> tokenIds;
+    /// Samples that depend on each other (paragraphs of one document) share a group; empty: a group of its
+    /// own.
+    std::string group = {};
     friend bool operator==(const Sample&, const Sample&) = default;
 };
 
