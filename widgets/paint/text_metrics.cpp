@@ -1,19 +1,31 @@
 #include "widgets/paint/text_metrics.h"
 
-#include <QFontInfo>
+#include <QFontDatabase>
 #include <QRegularExpression>
 #include <algorithm>
+
+#include "core/base/error.h"
 
 namespace rheo {
 namespace {
 
-const QStringList families{"Liberation Sans", "Arial", "Helvetica", "Nimbus Sans", "DejaVu Sans"};
+const QString family = "DejaVu Sans";
+
+/// Makes the compiled-in font known to Qt, once. Throws Error(Internal) if Qt cannot read it.
+void loadShippedFont() {
+    static const bool loaded = [] {
+        for (const char* file : {":/rheograph/fonts/DejaVuSans.ttf", ":/rheograph/fonts/DejaVuSans-Bold.ttf"})
+            if (QFontDatabase::addApplicationFont(file) < 0) return false;
+        return true;
+    }();
+    if (!loaded) throw Error(ErrorCode::Internal, "Qt cannot load the font that is compiled in.");
+}
 
 }  // namespace
 
 QFont figureFont(bool bold) {
-    QFont font;
-    font.setFamilies(families);
+    loadShippedFont();
+    QFont font(family);
     font.setStyleHint(QFont::SansSerif);
     font.setPixelSize(fontUnits);
     font.setBold(bold);
@@ -23,12 +35,7 @@ QFont figureFont(bool bold) {
 }
 
 QString fontFamilies() {
-    QStringList names{QFontInfo(figureFont(false)).family()};
-    for (const char* name : {"Arial", "Helvetica", "DejaVu Sans"})
-        if (!names.contains(name)) names << name;
-    for (auto& name : names)
-        if (name.contains(' ')) name = "'" + name.remove('\'') + "'";
-    return names.join(", ") + ", sans-serif";
+    return "'" + family + "', Verdana, Arial, Helvetica, sans-serif";
 }
 
 TextMetrics::TextMetrics() : m_plain(figureFont(false)), m_bold(figureFont(true)) {}

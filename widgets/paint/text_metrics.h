@@ -11,10 +11,10 @@ namespace rheo {
 /// the page, whatever the hinting.
 inline constexpr int fontUnits = 100;
 
-/// The font of figures at a size of `fontUnits`.
+/// The font of figures, DejaVu Sans as compiled in, at a size of `fontUnits`. Needs a QGuiApplication.
 QFont figureFont(bool bold);
 
-/// What `font-family` says in a file: the font that was measured, then others found everywhere.
+/// The `font-family` of an SVG file: the font that was measured, then common ones, the nearest in width first.
 QString fontFamilies();
 
 /// Widths of texts in points. Needs a QGuiApplication.
