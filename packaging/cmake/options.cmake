@@ -30,7 +30,7 @@ if(RHEO_LIBFUZZER)
 endif()
 
 # rheo_room(NAME SOURCES ... [PUBLIC lib ...] [PRIVATE lib ...])
-# A static library rheo_NAME. What it links is what it may include (docs in README, "The house").
+# A static library rheo_NAME. What it links is what it may include (CONTRIBUTING.md, Modules).
 function(rheo_room name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(rheo_${name} STATIC ${ARG_SOURCES})
