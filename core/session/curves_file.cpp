@@ -11,18 +11,11 @@ namespace rheo {
 
 namespace {
 
-/// Curves that have nulls, and those that have none.
+/// Curves that have nulls, and the one that has none.
 std::vector<StatisticCurve> allCurves(const Statistics& s) {
     std::vector<StatisticCurve> curves = curvesOf(s);
-    const auto add = [&](const char* statistic, const char* dataset, const VectorD& values) {
-        if (values.size() > 0) curves.push_back({statistic, dataset, values});
-    };
-    if (s.density) add("density", "participation_ratio", s.density->participationRatio);
-    if (s.autoencoder) {
-        add("autoencoder", "r2", s.autoencoder->r2);
-        add("autoencoder", "mse", s.autoencoder->mse);
-        add("autoencoder", "pca_r2", s.autoencoder->pcaR2);
-    }
+    if (s.density && s.density->participationRatio.size() > 0)
+        curves.push_back({"density", "participation_ratio", s.density->participationRatio});
     return curves;
 }
 

@@ -258,7 +258,9 @@ std::vector<CurveNull> readNulls(const Hdf5File& file, const Statistics& statist
 
 Scaling readScaling(const Hdf5File& file, const std::string& group) {
     const std::string scaling = file.textAttribute(group, "scaling").value_or("raw");
-    return scaling == "raw" ? Scaling::Raw : scaling == "rms" ? Scaling::Rms : Scaling::FinalNorm;
+    for (const Scaling known : {Scaling::Raw, Scaling::Rms, Scaling::FinalNorm})
+        if (scaling == scalingName(known)) return known;
+    refuse(file, group, fmt::format("its scaling is \"{}\", which this version does not know", scaling));
 }
 
 /// Whether the PCA of a file has a basis at each point.
