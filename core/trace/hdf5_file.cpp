@@ -4,6 +4,8 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -11,6 +13,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/trace/lzf_filter.h"
 
 namespace rheo {
 
@@ -182,6 +185,46 @@ std::int64_t Hdf5Info::count() const {
     return product;
 }
 
+namespace {
+
+Hdf5Type typeOf(H5T_class_t kind, std::size_t bytes, bool isSigned) {
+    if (kind == H5T_STRING) return Hdf5Type::String;
+    if (kind == H5T_FLOAT)
+        return bytes == 4 ? Hdf5Type::Float32 : bytes == 8 ? Hdf5Type::Float64 : Hdf5Type::Other;
+    if (kind != H5T_INTEGER) return Hdf5Type::Other;
+    if (bytes == 1) return Hdf5Type::UInt8;
+    if (bytes == 2) return isSigned ? Hdf5Type::Other : Hdf5Type::UInt16;
+    if (!isSigned) return Hdf5Type::Other;
+    return bytes == 4 ? Hdf5Type::Int32 : bytes == 8 ? Hdf5Type::Int64 : Hdf5Type::Other;
+}
+
+std::string typeNameOf(H5T_class_t kind, std::size_t bytes, bool isSigned) {
+    switch (kind) {
+        case H5T_INTEGER: return fmt::format("{}int{}", isSigned ? "" : "u", 8 * bytes);
+        case H5T_FLOAT: return fmt::format("float{}", 8 * bytes);
+        case H5T_STRING: return "text";
+        case H5T_OPAQUE: return fmt::format("an opaque type of {} bytes", bytes);
+        case H5T_COMPOUND: return "a compound type (such as a complex number)";
+        case H5T_ENUM: return "an enumeration (such as a truth value)";
+        case H5T_VLEN: return "lists of their own lengths";
+        default: return "of no numeric type";
+    }
+}
+
+void readType(const Handle& type, Hdf5Info& info) {
+    const H5T_class_t kind = H5Tget_class(type.get());
+    const std::size_t bytes = H5Tget_size(type.get());
+    const bool isSigned = kind == H5T_INTEGER && H5Tget_sign(type.get()) == H5T_SGN_2;
+    info.type = typeOf(kind, bytes, isSigned);
+    info.isFloat = kind == H5T_FLOAT;
+    info.isInteger = kind == H5T_INTEGER || kind == H5T_ENUM;
+    info.isOpaque = kind == H5T_OPAQUE;
+    info.elementBytes = bytes;
+    info.typeName = typeNameOf(kind, bytes, isSigned);
+}
+
+}  // namespace
+
 Hdf5Info Hdf5File::State::info(const std::string& name) const {
     const hid_t opened = dataset(name);
     const Handle space(H5Dget_space(opened), H5Sclose);
@@ -197,24 +240,7 @@ Hdf5Info Hdf5File::State::info(const std::string& name) const {
         product *= n;
         result.shape.push_back(static_cast<std::int64_t>(n));
     }
-    const Handle type(H5Dget_type(opened), H5Tclose);
-    const auto size = H5Tget_size(type.get());
-    switch (H5Tget_class(type.get())) {
-        case H5T_FLOAT:
-            result.isFloat = true;
-            result.type = size == 4 ? Hdf5Type::Float32 : size == 8 ? Hdf5Type::Float64 : Hdf5Type::Other;
-            break;
-        case H5T_INTEGER: {
-            const bool isSigned = H5Tget_sign(type.get()) == H5T_SGN_2;
-            if (size == 4 && isSigned) result.type = Hdf5Type::Int32;
-            if (size == 8 && isSigned) result.type = Hdf5Type::Int64;
-            if (size == 1) result.type = Hdf5Type::UInt8;
-            if (size == 2 && !isSigned) result.type = Hdf5Type::UInt16;
-            break;
-        }
-        case H5T_STRING: result.type = Hdf5Type::String; break;
-        default: break;
-    }
+    readType(Handle(H5Dget_type(opened), H5Tclose), result);
     const Handle creation(H5Dget_create_plist(opened), H5Pclose);
     if (H5Pget_layout(creation.get()) == H5D_CHUNKED) {
         std::vector<hsize_t> chunk(dims.size());
@@ -272,15 +298,70 @@ Hdf5File::~Hdf5File() = default;
 
 namespace {
 
-void quietLibrary() {
+void prepareLibrary() {
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    registerLzfFilter();
+}
+
+bool lockFailed(const std::string& cause) {
+    return cause.find("unable to lock file") != std::string::npos;
+}
+
+/// Another program holds the lock: flock failed with EAGAIN.
+bool lockIsHeld(const std::string& cause) {
+    return lockFailed(cause) && cause.find(fmt::format("errno = {},", EAGAIN)) != std::string::npos;
+}
+
+[[noreturn]] void failToOpen(const std::filesystem::path& path, unsigned flags, const std::string& cause) {
+    const char* doing = flags == H5F_ACC_TRUNC  ? "made"
+                        : flags == H5F_ACC_RDWR ? "opened for writing"
+                                                : "opened";
+    const auto failure = [&](ErrorCode code, const std::string& why) -> Error {
+        return {code, fmt::format("{} {}", path.string(), why), path.string()};
+    };
+    if (lockIsHeld(cause))
+        throw failure(
+            ErrorCode::Io,
+            fmt::format("cannot be {}: another program has it open; wait until it is done (if there "
+                        "is none, set the environment variable HDF5_USE_FILE_LOCKING=FALSE)",
+                        doing));
+    if (lockFailed(cause))
+        throw failure(ErrorCode::Io,
+                      fmt::format("cannot be {}: its file system has no locks, and the environment variable "
+                                  "HDF5_USE_FILE_LOCKING asks for them; set it to FALSE ({})",
+                                  doing, cause));
+    if (flags == H5F_ACC_TRUNC) throw failure(ErrorCode::Io, fmt::format("cannot be made ({})", cause));
+    if (H5Fis_hdf5(path.c_str()) > 0)
+        throw failure(ErrorCode::Io, fmt::format("cannot be {}: it is damaged, or another program is writing "
+                                                 "it ({})",
+                                                 doing, cause));
+    throw failure(ErrorCode::Format, "is not an HDF5 file, or it is cut off");
+}
+
+/// Opens or (with H5F_ACC_TRUNC) makes a file. Where the file system has no locks it goes without one, unless
+/// HDF5_USE_FILE_LOCKING asks for it.
+hid_t openLocked(const std::filesystem::path& path, unsigned flags) {
+    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    const auto open = [&] {
+        return flags == H5F_ACC_TRUNC ? H5Fcreate(path.c_str(), flags, H5P_DEFAULT, access.get())
+                                      : H5Fopen(path.c_str(), flags, access.get());
+    };
+    hid_t file = open();
+    std::string cause = file < 0 ? libraryMessage() : "";
+    if (file < 0 && lockFailed(cause) && !lockIsHeld(cause)) {
+        H5Pset_file_locking(access.get(), false, true);
+        file = open();
+        if (file < 0) cause = libraryMessage();
+    }
+    if (file < 0) failToOpen(path, flags, cause);
+    return file;
 }
 
 }  // namespace
 
 Hdf5File Hdf5File::openForReading(const std::filesystem::path& path, std::size_t cacheBytes) {
     const Lock lock(libraryMutex());
-    quietLibrary();
+    prepareLibrary();
     auto state = std::make_unique<State>();
     state->path = path;
     state->cacheBytes = cacheBytes;
@@ -291,46 +372,28 @@ Hdf5File Hdf5File::openForReading(const std::filesystem::path& path, std::size_t
         throw Error(ErrorCode::Format,
                     fmt::format("{} is a folder, and an HDF5 file was expected", path.string()),
                     path.string());
-    state->file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (state->file < 0) {
-        const std::string cause = libraryMessage();
-        const bool isHdf5 = H5Fis_hdf5(path.c_str()) > 0;
-        throw Error(
-            isHdf5 ? ErrorCode::Io : ErrorCode::Format,
-            isHdf5
-                ? fmt::format("{} cannot be opened: it is damaged, or being written by another program ({})",
-                              path.string(), cause)
-                : fmt::format("{} is not an HDF5 file, or it is cut off", path.string()),
-            path.string());
-    }
+    state->file = openLocked(path, H5F_ACC_RDONLY);
     return Hdf5File(std::move(state));
 }
 
 Hdf5File Hdf5File::openForWriting(const std::filesystem::path& path) {
     const Lock lock(libraryMutex());
-    quietLibrary();
+    prepareLibrary();
     auto state = std::make_unique<State>();
     state->path = path;
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored))
         throw Error(ErrorCode::NotFound, fmt::format("there is no file {}", path.string()), path.string());
-    state->file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
-    if (state->file < 0)
-        throw Error(ErrorCode::Io,
-                    fmt::format("{} cannot be opened for writing ({})", path.string(), libraryMessage()),
-                    path.string());
+    state->file = openLocked(path, H5F_ACC_RDWR);
     return Hdf5File(std::move(state));
 }
 
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
     const Lock lock(libraryMutex());
-    quietLibrary();
+    prepareLibrary();
     auto state = std::make_unique<State>();
     state->path = path;
-    state->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (state->file < 0)
-        throw Error(ErrorCode::Io, fmt::format("{} cannot be made ({})", path.string(), libraryMessage()),
-                    path.string());
+    state->file = openLocked(path, H5F_ACC_TRUNC);
     return Hdf5File(std::move(state));
 }
 
@@ -366,7 +429,7 @@ std::vector<std::string> Hdf5File::datasets(std::size_t limit) const {
     // Groups that were seen are not entered again, so that a file cannot lead in circles.
     const auto visit = [](hid_t group, const char* name, const H5L_info_t* link, void* to) -> herr_t {
         auto& visited = *static_cast<Visit*>(to);
-        if (link->type != H5L_TYPE_HARD && link->type != H5L_TYPE_SOFT) return 0;
+        if (link->type != H5L_TYPE_HARD) return 0;
         const Handle opened(H5Oopen(group, name, H5P_DEFAULT), H5Oclose);
         if (!opened.valid() || H5Iget_type(opened.get()) != H5I_DATASET) return 0;
         visited.names.push_back(std::string("/") + name);
@@ -379,6 +442,35 @@ std::vector<std::string> Hdf5File::datasets(std::size_t limit) const {
     return std::move(found.names);
 }
 
+std::vector<Hdf5Link> Hdf5File::links(std::size_t limit) const {
+    const Lock lock(libraryMutex());
+    struct Visit {
+        std::vector<Hdf5Link> links;
+        std::size_t limit;
+    } found{{}, limit};
+    const auto visit = [](hid_t group, const char* name, const H5L_info_t* link, void* to) -> herr_t {
+        auto& visited = *static_cast<Visit*>(to);
+        if (link->type != H5L_TYPE_SOFT && link->type != H5L_TYPE_EXTERNAL) return 0;
+        if (visited.links.size() == visited.limit) return 1;
+        Hdf5Link next{std::string("/") + name, "", ""};
+        std::vector<char> value(link->u.val_size + 1, '\0');
+        if (H5Lget_val(group, name, value.data(), link->u.val_size, H5P_DEFAULT) < 0) return -1;
+        if (link->type == H5L_TYPE_SOFT) {
+            next.target = value.data();
+        } else {
+            const char *file = nullptr, *target = nullptr;
+            if (H5Lunpack_elink_val(value.data(), link->u.val_size, nullptr, &file, &target) < 0) return -1;
+            next.file = file;
+            next.target = target;
+        }
+        visited.links.push_back(std::move(next));
+        return 0;
+    };
+    if (H5Lvisit(m_state->file, H5_INDEX_NAME, H5_ITER_INC, visit, &found) < 0)
+        m_state->fail(ErrorCode::Format, "", "its links are damaged");
+    return std::move(found.links);
+}
+
 void Hdf5File::remove(const std::string& name) {
     const Lock lock(libraryMutex());
     m_state->datasets.clear();
@@ -389,6 +481,28 @@ void Hdf5File::remove(const std::string& name) {
 Hdf5Info Hdf5File::info(const std::string& dataset) const {
     const Lock lock(libraryMutex());
     return m_state->info(dataset);
+}
+
+std::vector<Hdf5Filter> Hdf5File::filters(const std::string& dataset) const {
+    const Lock lock(libraryMutex());
+    const Handle creation(H5Dget_create_plist(m_state->dataset(dataset)), H5Pclose);
+    std::vector<Hdf5Filter> all;
+    const int count = H5Pget_nfilters(creation.get());
+    for (int i = 0; i < count; ++i) {
+        std::array<char, 256> name{};
+        std::array<unsigned, 32> parameters{};
+        std::size_t given = parameters.size();
+        unsigned flags = 0, config = 0;
+        const H5Z_filter_t id = H5Pget_filter2(creation.get(), static_cast<unsigned>(i), &flags, &given,
+                                               parameters.data(), name.size() - 1, name.data(), &config);
+        if (id < 0) m_state->fail(ErrorCode::Format, dataset, "its list of filters is damaged");
+        given = std::min(given, parameters.size());
+        all.push_back({id,
+                       name.data(),
+                       H5Zfilter_avail(id) > 0,
+                       {parameters.begin(), parameters.begin() + static_cast<std::ptrdiff_t>(given)}});
+    }
+    return all;
 }
 
 std::int64_t Hdf5File::storedBytes(const std::string& dataset) const {
@@ -541,6 +655,24 @@ void Hdf5File::readBox(const std::string& dataset, const std::vector<std::int64_
     const auto size = extents(count);
     const Handle memory(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
     if (H5Dread(m_state->dataset(dataset), nativeType<T>(), memory.get(), space.get(), H5P_DEFAULT, out) < 0)
+        m_state->fail(ErrorCode::Io, dataset, fmt::format("reading it failed ({})", libraryMessage()));
+}
+
+void Hdf5File::readBits(const std::string& dataset, const std::vector<std::int64_t>& start,
+                        const std::vector<std::int64_t>& count, std::uint16_t* out) const {
+    const Lock lock(libraryMutex());
+    const Handle stored(H5Dget_type(m_state->dataset(dataset)), H5Tclose);
+    if (H5Tget_size(stored.get()) != 2)
+        m_state->fail(ErrorCode::Format, dataset, "elements of two bytes were expected");
+    // A memory type of the same kind, so that no value is converted.
+    const bool isSigned = H5Tget_class(stored.get()) == H5T_INTEGER && H5Tget_sign(stored.get()) == H5T_SGN_2;
+    const hid_t memoryType = H5Tget_class(stored.get()) != H5T_INTEGER ? stored.get()
+                             : isSigned                                ? H5T_NATIVE_INT16
+                                                                       : H5T_NATIVE_UINT16;
+    const Handle space = m_state->box(dataset, start, count);
+    const auto size = extents(count);
+    const Handle memory(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
+    if (H5Dread(m_state->dataset(dataset), memoryType, memory.get(), space.get(), H5P_DEFAULT, out) < 0)
         m_state->fail(ErrorCode::Io, dataset, fmt::format("reading it failed ({})", libraryMessage()));
 }
 

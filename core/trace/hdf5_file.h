@@ -13,6 +13,14 @@ namespace rheo {
 /// Element types that files here are made of.
 enum class Hdf5Type { Float32, Float64, Int32, Int64, UInt8, UInt16, String, Other };
 
+/// A step that stored chunks went through (compression, a checksum).
+struct Hdf5Filter {
+    int id = 0;
+    std::string name;  ///< as the file or the library calls it; may be empty
+    bool available = false;
+    std::vector<unsigned> parameters;
+};
+
 /// How a dataset is laid out when it is created.
 struct Hdf5Layout {
     std::vector<std::int64_t> chunk;  ///< empty: contiguous
@@ -25,7 +33,18 @@ struct Hdf5Info {
     Hdf5Type type = Hdf5Type::Other;
     std::vector<std::int64_t> chunk;  ///< empty if it is not chunked
     bool isFloat = false;             ///< a floating-point number of any width
-    std::int64_t count() const;       ///< product of the shape; checked against overflow when it was read
+    bool isInteger = false;           ///< a whole number of any width, or a truth value as h5py stores it
+    bool isOpaque = false;            ///< bytes without a meaning
+    std::size_t elementBytes = 0;
+    std::string typeName = {};   ///< for messages: "int16", "text", "opaque type of 2 bytes"
+    std::int64_t count() const;  ///< product of the shape; checked against overflow when it was read
+};
+
+/// A name that stands for an object elsewhere.
+struct Hdf5Link {
+    std::string name;    ///< path of the link
+    std::string file;    ///< the file it leads to, as it is named there; empty: this one
+    std::string target;  ///< path of the object, there
 };
 
 /// A file whose dataset is shown by a virtual one: its row k (all that follows the first axis) is row rows[k]
@@ -60,11 +79,15 @@ public:
     bool exists(const std::string& name) const;
     /// Names inside a group, in order of name; "/" is the root.
     std::vector<std::string> children(const std::string& group) const;
-    /// Paths of all datasets of this file, in order of name, those in groups included; links to other files
-    /// are not followed. Throws Error(Format) where there are more than `limit`.
+    /// Paths of all datasets of this file, in order of name, those in groups included; soft and external
+    /// links are not followed. Throws Error(Format) where there are more than `limit`.
     std::vector<std::string> datasets(std::size_t limit) const;
+    /// Soft and external links of this file, in order of name, at most `limit` of them.
+    std::vector<Hdf5Link> links(std::size_t limit) const;
     void remove(const std::string& name);
     Hdf5Info info(const std::string& dataset) const;
+    /// In the order in which they were applied.
+    std::vector<Hdf5Filter> filters(const std::string& dataset) const;
     /// Bytes that the dataset takes in this file, 0 while nothing was written; linear in its chunks.
     std::int64_t storedBytes(const std::string& dataset) const;
 
@@ -92,6 +115,10 @@ public:
     template <class T>
     void readBox(const std::string& dataset, const std::vector<std::int64_t>& start,
                  const std::vector<std::int64_t>& count, T* out) const;
+    /// The same of a dataset whose elements have two bytes (whole numbers or opaque): their bits, unconverted
+    /// but for the order of the bytes of numbers.
+    void readBits(const std::string& dataset, const std::vector<std::int64_t>& start,
+                  const std::vector<std::int64_t>& count, std::uint16_t* out) const;
     template <class T>
     void writeBox(const std::string& dataset, const std::vector<std::int64_t>& start,
                   const std::vector<std::int64_t>& count, const T* values);
