@@ -20,6 +20,7 @@
 #include "core/session/recipe_figure.h"
 #include "core/session/report.h"
 #include "core/session/results_file.h"
+#include "core/session/verdict_text.h"
 #include "core/trace/trace_reader.h"
 #include "widgets/paint/export_figure.h"
 
@@ -190,7 +191,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     records["autoencoder"] = recordOf(view, compressing);
     records["lens"] = recordOf(lensOptions(options, common), options.model.name);
     records["verdicts"] = {
-        nlohmann::ordered_json{{"mutual_units", how.mutualUnits}, {"model", options.model.name}}.dump(),
+        nlohmann::ordered_json{{"definition", 2}, {"mutual_units", how.mutualUnits}, {"model", options.model.name}}.dump(),
         how.seed};
     const bool goesOn = options.resume && fs::exists(results);
     Results there;
@@ -297,7 +298,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
 
     for (const auto& verdict : verdicts.list)
         common.console.say(
-            fmt::format("{:<26} {:<18} {}", verdict.key, verdictName(verdict.verdict), verdict.sentence));
+            fmt::format("{:<26} {:<18} {}", verdict.key, verdictName(verdict.verdict), sentenceOf(verdict)));
     common.console.say(fmt::format("done in {:.0f} s: {}", seconds, (out / "index.html").string()));
     common.console.result({{"out", out.string()}, {"rows", view.rowCount()}, {"seconds", seconds}});
     return 0;

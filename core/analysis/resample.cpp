@@ -30,7 +30,7 @@ constexpr std::int64_t batchRows = 64;
 constexpr Eigen::Index batchResamples = 128;
 
 /// Sums over rows of `values` [row, column], weighted: [B, column].
-MatrixD weightedSums(const ResampleWeights& weights, const MatrixD& values, const Progress& progress) {
+MatrixD weightedSums(const HalfWeights& weights, const MatrixD& values, const Progress& progress) {
     MatrixD sums = MatrixD::Zero(weights.totals().size(), values.cols());
     for (Eigen::Index n = 0; n < values.rows(); n += batchRows) {
         progress.check();
@@ -41,7 +41,7 @@ MatrixD weightedSums(const ResampleWeights& weights, const MatrixD& values, cons
 }
 
 /// Weighted means over rows, NaN left out.
-MatrixD weightedMeans(const ResampleWeights& weights, const MatrixD& values, const Progress& progress) {
+MatrixD weightedMeans(const HalfWeights& weights, const MatrixD& values, const Progress& progress) {
     const MatrixD zeros = MatrixD::Zero(values.rows(), values.cols());
     const auto undefined = values.array().isNaN();
     return weightedSums(weights, undefined.select(zeros, values), progress).array() /
@@ -54,7 +54,7 @@ MatrixD weightedMeans(const ResampleWeights& weights, const MatrixD& values, con
 /// of the mean path. Sums over rows are products of the weights with batches of rows.
 class UnitResampler final : public UnitStatistic {
 public:
-    UnitResampler(const RowSource& source, const ResampleWeights& weights, const Progress& progress)
+    UnitResampler(const RowSource& source, const HalfWeights& weights, const Progress& progress)
         : m_source(source),
           m_weights(weights),
           m_progress(progress),
@@ -199,7 +199,7 @@ private:
     }
 
     const RowSource& m_source;
-    const ResampleWeights& m_weights;
+    const HalfWeights& m_weights;
     const Progress& m_progress;
     Eigen::Index m_resamples;
     std::int64_t m_points;
@@ -223,7 +223,7 @@ private:
 
 /// Share of the variance in the first three components of each resample: eigenvalues of the covariance of its
 /// scores, over its whole variance.
-VectorD explainedOf(const RowSource& source, const ResampleWeights& weights, const PcaResult& pca,
+VectorD explainedOf(const RowSource& source, const HalfWeights& weights, const PcaResult& pca,
                     const MatrixD& squares, int threads, const Progress& progress) {
     const Eigen::Index resamples = weights.totals().size(), rows = source.view().rowCount(),
                        k = pca.scores.n2;
@@ -267,44 +267,29 @@ VectorD explainedOf(const RowSource& source, const ResampleWeights& weights, con
 
 }  // namespace
 
-ResampleWeights::ResampleWeights(const RowSource& source, int resamples, std::uint64_t seed,
-                                 const Progress& progress) {
-    const TraceView& view = source.view();
-    std::map<std::int32_t, std::int32_t> number;
-    for (std::int64_t n = 0; n < view.rowCount(); ++n) {
-        const auto& row = view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))];
-        m_sampleOf.push_back(
-            number.try_emplace(row.sample, static_cast<std::int32_t>(number.size())).first->second);
-    }
-    m_samples = static_cast<std::int64_t>(number.size());
-    const auto count = static_cast<std::size_t>(resamples);
-    m_counts.assign(number.size() * count, 0);
-    for (std::size_t b = 0; b < count; ++b) {
+HalfWeights::HalfWeights(const RowSource& source, int halves, std::uint64_t seed, const Progress& progress)
+    : m_units(samplingUnits(source.view())), m_totals(VectorD::Zero(halves)) {
+    for (Eigen::Index b = 0; b < halves; ++b) {
         progress.check();
-        RandomStream random(seed, b);
-        for (std::size_t i = 0; i < number.size(); ++i) ++m_counts[random.below(number.size()) * count + b];
+        m_drawn.push_back(drawHalf(m_units.count(), seed, static_cast<std::uint64_t>(b)));
+        for (const auto unit : m_units.ofRow) m_totals[b] += m_drawn.back()[static_cast<std::size_t>(unit)];
     }
-    m_totals = VectorD::Zero(resamples);
-    for (const auto sample : m_sampleOf)
-        for (Eigen::Index b = 0; b < resamples; ++b)
-            m_totals[b] += m_counts[static_cast<std::size_t>(sample) * count + static_cast<std::size_t>(b)];
 }
 
-MatrixD ResampleWeights::of(std::int64_t first, std::int64_t count) const {
-    const Eigen::Index resamples = m_totals.size();
-    MatrixD weights(resamples, count);
-    for (std::int64_t i = 0; i < count; ++i) {
-        const auto* counts =
-            m_counts.data() + std::int64_t{m_sampleOf[static_cast<std::size_t>(first + i)]} * resamples;
-        for (Eigen::Index b = 0; b < resamples; ++b) weights(b, i) = counts[b];
-    }
+MatrixD HalfWeights::of(std::int64_t first, std::int64_t count) const {
+    MatrixD weights(m_totals.size(), count);
+    for (Eigen::Index b = 0; b < m_totals.size(); ++b)
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto unit = static_cast<std::size_t>(m_units.ofRow[static_cast<std::size_t>(first + i)]);
+            weights(b, i) = m_drawn[static_cast<std::size_t>(b)][unit];
+        }
     return weights;
 }
 
 Resampled resample(const RowSource& source, const PcaResult& pca, const ResampleOptions& options,
                    Progress& progress) {
-    progress.setStage("resampling");
-    const ResampleWeights weights(source, options.resamples, options.seed, progress);
+    progress.setStage("halves of the samples");
+    const HalfWeights weights(source, options.resamples, options.seed, progress);
     PathMaker asItIs(source);
     DensityStatistic density(source, {}, true);
     MotionStatistic motion(source, true);
@@ -322,7 +307,7 @@ Resampled resample(const RowSource& source, const PcaResult& pca, const Resample
     result.cosine = weightedMeans(weights, motion.cosineRows(), progress);
     result.speed = weightedMeans(weights, motion.speedRows(), progress);
     result.explained = explainedOf(source, weights, pca, squares.squares(), options.threads, progress);
-    result.samples = weights.samples();
+    result.samples = weights.units();
     progress.report(1, 1);
     return result;
 }

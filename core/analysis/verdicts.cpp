@@ -3,18 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
 #include <map>
-#include <mutex>
+#include <numeric>
 #include <set>
+#include <utility>
 
-#include "core/analysis/autoencoder.h"
-#include "core/analysis/covariance.h"
+#include "core/analysis/findings.h"
 #include "core/analysis/resample.h"
+#include "core/analysis/sampling_units.h"
+#include "core/analysis/student_t.h"
 #include "core/base/error.h"
-#include "core/base/parallel.h"
 #include "core/base/random.h"
 
 namespace rheo {
@@ -22,247 +21,10 @@ namespace rheo {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t leastSamples = 20, leastPoints = 8;
-/// Components within which resamples look for their own (resample.h).
+/// Components within which halves look for their own (resample.h).
 constexpr int resampledComponents = 64;
-/// What the autoencoder sees (late_easier_to_reconstruct).
-constexpr int reconstructedComponents = 50;
-constexpr std::size_t reconstructedSamples = 200;
-
-enum Key {
-    DensityRises,
-    CorrelationHigh,
-    InsideExceedsAcross,
-    CosineRises,
-    Accelerates,
-    MiDropsThenClimbs,
-    NonlinearEarly,
-    Rotation,
-    RotationCoherent,
-    LateEasierToReconstruct,
-    PathLowDimensional,
-    EarlyAttractorKey,
-    keyCount
-};
-
-/// What is published, and how it is put. `up` and `down` say what is seen where the number is above or below
-/// zero.
-struct Finding {
-    const char* key;
-    const char* finding;
-    const char* statistic;
-    std::optional<NullKind> null;
-    int direction;  ///< 0: the statistic has no sign
-    const char* up;
-    const char* down;
-};
-
-constexpr const char* fewer = "";
-
-const std::array<Finding, keyCount> findings{{
-    {"density_rises", "Activity becomes denser with depth.",
-     "mean Treves-Rolls density over the last quarter of points, less that over the first",
-     NullKind::GaussianWalk, 1, "Activity becomes denser with depth", "Activity becomes sparser with depth"},
-    {"correlation_high", "Each unit is highly correlated from one point to the next.",
-     "mean over steps of the correlation of a unit with itself at the next point, over rows",
-     NullKind::GaussianWalk, 1, "Units are correlated from point to point",
-     "Units are anticorrelated from point to point"},
-    {"inside_exceeds_across", "Correlation is higher inside a block than from one block to the next.",
-     "mean correlation from attention to MLP of a block, less that from the MLP to the next block",
-     NullKind::GaussianWalk, 1, "Correlation is higher inside a block than across",
-     "Correlation is lower inside a block than across"},
-    {"cosine_rises", "Successive states point more and more the same way with depth.",
-     "mean cosine of successive states over the last quarter of steps, less that over the first",
-     NullKind::GaussianWalk, 1, "The cosine of successive states rises with depth",
-     "The cosine of successive states falls with depth"},
-    {"accelerates", "The state moves faster with depth.",
-     "least-squares slope of mean speed on the number of the step (attention and MLP each with its own "
-     "intercept), times the number of steps, over mean speed",
-     std::nullopt, 1, "The state moves faster with depth", "The state moves slower with depth"},
-    {"mi_drops_then_climbs", "The information a unit carries to the next point drops, then climbs.",
-     "least of what mutual information falls from the first step to its lowest, and climbs from there to the "
-     "last (nats)",
-     NullKind::GaussianWalk, 1, "Mutual information drops, then climbs again", fewer},
-    {"nonlinear_early", "Early layers hold the most of the nonlinear information.",
-     "mean information beyond that of a Gaussian over the first quarter of steps, less that over the rest "
-     "(nats)",
-     NullKind::GaussianWalk, 1, "Information beyond the linear is higher in early steps",
-     "Information beyond the linear is lower in early steps"},
-    {"rotation", "Units rotate in the plane of their value and its gradient.",
-     "mean over units of the absolute number of turns of a row's path, averaged over rows",
-     NullKind::SignFlip, 0, "The paths of units turn", fewer},
-    {"rotation_coherent", "The mean paths of units wind about a centre.",
-     "mean over units of the absolute number of turns of the mean path about its centre", NullKind::SignFlip,
-     1, "The mean paths of units wind about their centres", fewer},
-    {"late_easier_to_reconstruct", "Late points are easier to reconstruct from two numbers.",
-     "mean r2 of the autoencoder over the last quarter of points, less that over the first (first 50 "
-     "components of at most 200 samples)",
-     NullKind::SignFlip, 1, "Late points are easier to reconstruct from two numbers",
-     "Late points are harder to reconstruct from two numbers"},
-    {"path_low_dimensional", "A few components hold the path.",
-     "share of the variance in three components, pooled over rows and points", NullKind::SignFlip, 1,
-     "Three components hold much of the variance", fewer},
-    {"early_attractor", "Pushed early, the state comes back to its path.",
-     "mean logarithm of what is left after a step of pushes along PC1 to PC3 in block 1, less that of random "
-     "pushes, over the first quarter of steps (states scaled to unit RMS)",
-     std::nullopt, -1, "Pushes along the first components die out more slowly than random ones",
-     "Pushes along the first components die out faster than random ones"},
-}};
-
-using Values = std::array<double, keyCount>;
-
-std::int64_t quarter(std::int64_t count) {
-    return std::max<std::int64_t>(1, count / 4);
-}
-
-double lateLessEarly(const VectorD& curve) {
-    if (curve.size() == 0) return nan;
-    const std::int64_t some = quarter(curve.size());
-    return curve.tail(some).mean() - curve.head(some).mean();
-}
-
-double earlyLessRest(const VectorD& curve) {
-    if (curve.size() < 2) return nan;
-    const std::int64_t some = quarter(curve.size());
-    return curve.head(some).mean() - curve.tail(curve.size() - some).mean();
-}
-
-double dropsThenClimbs(const VectorD& curve) {
-    if (curve.size() == 0 || curve.array().isNaN().any()) return nan;
-    Eigen::Index lowest = 0;
-    const double least = curve.minCoeff(&lowest);
-    return std::min(curve[0] - least, curve[curve.size() - 1] - least);  // 0 where it is at an end
-}
-
-/// Mean of the absolute value of what is defined.
-double meanAbs(const VectorD& values) {
-    double sum = 0, count = 0;
-    for (const double x : values)
-        if (!std::isnan(x)) {
-            sum += std::abs(x);
-            ++count;
-        }
-    return sum / count;
-}
-
-/// Steps of a view by what is between their two points.
-struct Steps {
-    std::vector<Eigen::Index> inside, across;  ///< attn_in to mlp_in of a block, mlp_in to the next attn_in
-    std::vector<int> kind;                     ///< of each step: 1 from mlp_in, else 0
-
-    explicit Steps(const TraceView& view) {
-        const auto& points = view.trace->info().points;
-        for (std::int64_t p = 0; p + 1 < view.pointCount(); ++p) {
-            const auto& from = points[static_cast<std::size_t>(view.tracePoint(p))];
-            const auto& to = points[static_cast<std::size_t>(view.tracePoint(p + 1))];
-            kind.push_back(from.site == Site::MlpIn ? 1 : 0);
-            if (from.site == Site::AttnIn && to.site == Site::MlpIn && from.block == to.block)
-                inside.push_back(p);
-            if (from.site == Site::MlpIn && to.site == Site::AttnIn && from.block + 1 == to.block)
-                across.push_back(p);
-        }
-    }
-    bool blocksNamed() const { return !inside.empty() && !across.empty(); }
-};
-
-double meanOf(const VectorD& curve, const std::vector<Eigen::Index>& at) {
-    double sum = 0;
-    for (const auto p : at) sum += curve[p];
-    return sum / static_cast<double>(at.size());
-}
-
-/// Slope of speed on step, with an intercept for each kind of step: both are taken about the mean of their
-/// kind.
-double relativeSlope(const VectorD& speed, const std::vector<int>& kind) {
-    double mean[2] = {}, meanStep[2] = {}, count[2] = {};
-    for (Eigen::Index p = 0; p < speed.size(); ++p) {
-        const int k = kind[static_cast<std::size_t>(p)];
-        mean[k] += speed[p];
-        meanStep[k] += static_cast<double>(p);
-        ++count[k];
-    }
-    double products = 0, squares = 0;
-    for (Eigen::Index p = 0; p < speed.size(); ++p) {
-        const int k = kind[static_cast<std::size_t>(p)];
-        const double step = static_cast<double>(p) - meanStep[k] / count[k];
-        products += step * (speed[p] - mean[k] / count[k]);
-        squares += step * step;
-    }
-    return products / squares * static_cast<double>(speed.size()) / speed.mean();
-}
-
-void valuesOfCorrelation(const VectorD& mean, const Steps& steps, Values& values) {
-    values[CorrelationHigh] = mean.mean();
-    if (steps.blocksNamed())
-        values[InsideExceedsAcross] = meanOf(mean, steps.inside) - meanOf(mean, steps.across);
-}
-
-/// Curves by "statistic/dataset".
-using Curves = std::map<std::string, VectorD>;
-
-Curves curvesByName(const Statistics& statistics) {
-    Curves curves;
-    for (auto& curve : curvesOf(statistics))
-        curves[curve.statistic + "/" + curve.dataset] = std::move(curve.values);
-    return curves;
-}
-
-/// What the findings are about in these curves; NaN where they do not tell.
-Values valuesOf(const Curves& curves, const Steps& steps) {
-    Values values;
-    values.fill(nan);
-    const auto of = [&](Key key, const char* name, auto number) {
-        if (const auto found = curves.find(name); found != curves.end()) values[key] = number(found->second);
-    };
-    of(DensityRises, "density/treves_rolls", lateLessEarly);
-    if (const auto found = curves.find("correlation/mean"); found != curves.end())
-        valuesOfCorrelation(found->second, steps, values);
-    of(CosineRises, "motion/cosine", lateLessEarly);
-    of(Accelerates, "motion/speed", [&](const VectorD& speed) { return relativeSlope(speed, steps.kind); });
-    of(MiDropsThenClimbs, "mutual_information/mean", dropsThenClimbs);
-    of(NonlinearEarly, "mutual_information/mean_excess", earlyLessRest);
-    of(Rotation, "rotation/turning", meanAbs);
-    of(RotationCoherent, "rotation/mean_path_winding", meanAbs);
-    of(PathLowDimensional, "pca/explained", [](const VectorD& explained) {
-        return explained.head(std::min<Eigen::Index>(3, explained.size())).sum();
-    });
-    return values;
-}
-
-/// The same of each surrogate of a null, [key][repeat]; NaN left out.
-std::array<std::vector<double>, keyCount> repeatsOf(const Analysis& analysis, NullKind null, int repeats,
-                                                    const Steps& steps) {
-    std::array<std::vector<double>, keyCount> found;
-    for (int repeat = 0; repeat < repeats; ++repeat) {
-        Curves curves;
-        for (const auto& curve : analysis.nulls)
-            if (curve.null == nullName(null) && repeat < curve.samples.rows())
-                curves[curve.statistic + "/" + curve.dataset] = curve.samples.row(repeat).transpose();
-        const Values values = valuesOf(curves, steps);
-        for (std::size_t key = 0; key < keyCount; ++key)
-            if (!std::isnan(values[key])) found[key].push_back(values[key]);
-    }
-    return found;
-}
-
-/// Linear-interpolated quantile of values that are not NaN; NaN if there are none.
-double quantile(std::vector<double> values, double level) {
-    std::erase_if(values, [](double x) { return std::isnan(x); });
-    if (values.empty()) return nan;
-    std::sort(values.begin(), values.end());
-    const double at = level * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(at);
-    const auto above = std::min(below + 1, values.size() - 1);
-    return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
-}
-
-struct Interval {
-    double low = nan, high = nan;
-};
-
-Interval percentiles(const std::vector<double>& values) {
-    return {quantile(values, 0.025), quantile(values, 0.975)};
-}
+/// Units in which a push is measured that the verdict rests on (early_attractor).
+constexpr double decidingSize = 1;
 
 /// Units that stand for all, by seed, ascending; masked ones are left out.
 std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed) {
@@ -285,25 +47,18 @@ void runPart(const TraceView& view, const AnalysisOptions& part, Analysis& all, 
     if (stopped) throw Cancelled{};
 }
 
-/// Numbers of mutual information on random halves of the samples: never with replacement, as duplicates are
-/// nearest neighbours of each other. Goes on behind the rows that `halves` has.
+/// Numbers of the two findings about mutual information on random halves of the samples, each estimated anew.
+/// Goes on behind the rows that `halves` has.
 void measureHalves(const TraceView& view, const MutualInformationOptions& information,
                    const VerdictOptions& options, MatrixD& halves, Progress progress) {
-    std::map<std::int32_t, std::vector<std::int64_t>> rowsOf;
-    for (std::int64_t n = 0; n < view.rowCount(); ++n)
-        rowsOf[view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))].sample].push_back(n);
-    std::vector<const std::vector<std::int64_t>*> samples;
-    for (const auto& [sample, rows] : rowsOf) samples.push_back(&rows);
+    const SamplingUnits units = samplingUnits(view);
     for (Eigen::Index half = halves.rows(); half < options.halves; ++half) {
         progress.setStage(fmt::format("mutual information of half {} of {}", half + 1, options.halves));
-        RandomStream random(options.seed, static_cast<std::uint64_t>(half) + 1);
-        const auto order = random.permutation(static_cast<std::int32_t>(samples.size()));
+        const auto drawn = drawHalf(units.count(), options.seed, static_cast<std::uint64_t>(half) + 1);
         std::vector<std::int64_t> rows;
-        for (std::size_t i = 0; i < samples.size() / 2; ++i) {
-            const auto& some = *samples[static_cast<std::size_t>(order[i])];
-            rows.insert(rows.end(), some.begin(), some.end());
-        }
-        std::sort(rows.begin(), rows.end());
+        for (std::int64_t n = 0; n < view.rowCount(); ++n)
+            if (drawn[static_cast<std::size_t>(units.ofRow[static_cast<std::size_t>(n)])] != 0)
+                rows.push_back(n);
         Progress silent(progress.stopToken());
         const auto result = mutualInformation(withRows(view, rows), information, silent);
         halves.conservativeResize(half + 1, 2);
@@ -312,345 +67,302 @@ void measureHalves(const TraceView& view, const MutualInformationOptions& inform
     }
 }
 
-/// Rows of at most so many samples, by seed.
-TraceView someSamples(const TraceView& view, std::size_t most, std::uint64_t seed) {
-    std::set<std::int32_t> all;
-    const auto sampleOf = [&](std::int64_t n) {
-        return view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))].sample;
-    };
-    for (std::int64_t n = 0; n < view.rowCount(); ++n) all.insert(sampleOf(n));
-    std::vector<std::int32_t> samples(all.begin(), all.end());
-    RandomStream random(seed, 1);
-    for (std::size_t i = 0; i < std::min(most, samples.size()); ++i)
-        std::swap(samples[i], samples[i + random.below(samples.size() - i)]);
-    samples.resize(std::min(most, samples.size()));
-    std::sort(samples.begin(), samples.end());
-    std::vector<std::int64_t> rows;
-    for (std::int64_t n = 0; n < view.rowCount(); ++n)
-        if (std::binary_search(samples.begin(), samples.end(), sampleOf(n))) rows.push_back(n);
-    return withRows(view, rows);
-}
-
-/// How well paths are reconstructed from two numbers: the autoencoder on their own first components.
-struct Reconstruction {
-    TraceView scores;  ///< [row, point, component]
-    AutoencoderResult fit;
-};
-Reconstruction reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat,
-                           const VerdictOptions& options, const Progress& progress) {
-    const TraceView& view = source.view();
-    TraceInfo info = view.trace->info();
-    info.rows.clear();
-    for (std::int64_t n = 0; n < view.rowCount(); ++n)
-        info.rows.push_back(view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))]);
-    info.points.clear();
-    for (std::int64_t p = 0; p < view.pointCount(); ++p)
-        info.points.push_back(view.trace->info().points[static_cast<std::size_t>(view.tracePoint(p))]);
-    Array3F states(view.rowCount(), view.pointCount(), view.unitCount());
-    std::vector<float> buffer;
-    MatrixD path(view.pointCount(), view.unitCount());
-    for (std::int64_t n = 0; n < view.rowCount(); ++n) {
-        progress.check();
-        maker.makeRow(source.read(n, 1, buffer, progress), repeat, n, path);
-        Eigen::Map<MatrixF>(states.at(n, 0), path.rows(), path.cols()) = path.cast<float>();
-    }
-    TraceView made;
-    made.trace = std::make_shared<MemoryTrace>(info, std::move(states));
-    Progress silent(progress.stopToken());
-    PcaResult components = pca(made, {reconstructedComponents, false, 1, options.memoryBytes}, silent);
-    info.units = components.scores.n2;
-    Reconstruction result;
-    result.scores.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(components.scores));
-    AutoencoderOptions how;
-    how.seed = options.seed;
-    how.threads = 1;
-    result.fit = fitAutoencoder(result.scores, how, silent);
-    if (result.fit.stopped) progress.check();
-    return result;
-}
-
-/// Percentiles of the difference where the samples it was measured on are drawn anew; the autoencoder stays.
-Interval intervalOf(const Reconstruction& reconstruction, const VerdictOptions& options) {
-    const AutoencoderResult& fit = reconstruction.fit;
-    const TraceView& scores = reconstruction.scores;
-    const std::int64_t points = scores.pointCount(), units = scores.unitCount();
-    const VectorD factor = (fit.model.sd.array() > 0).select(fit.model.sd.array().inverse(), 0.0);
-    struct Sums {
-        VectorD errors, squares;  ///< [point]
-        MatrixD states;           ///< [point, unit]
-        double rows = 0;
-    };
-    std::map<std::int32_t, Sums> ofSample;
-    MatrixF states(points, units);
-    for (const auto n : fit.validationRows) {
-        readView(scores, n, 1, states.data());
-        const MatrixF back = decode(fit.model, encode(fit.model, states));
-        MatrixD x = states.cast<double>();
-        x.rowwise() -= fit.model.mean.transpose();
-        x = x * factor.asDiagonal();
-        const MatrixD error = (states - back).cast<double>() * factor.asDiagonal();
-        Sums& sums = ofSample[scores.trace->info().rows[static_cast<std::size_t>(n)].sample];
-        if (sums.rows == 0)
-            sums = {VectorD::Zero(points), VectorD::Zero(points), MatrixD::Zero(points, units)};
-        sums.errors += error.rowwise().squaredNorm();
-        sums.squares += x.rowwise().squaredNorm();
-        sums.states += x;
-        ++sums.rows;
-    }
-    std::vector<const Sums*> samples;
-    for (const auto& [sample, sums] : ofSample) samples.push_back(&sums);
-    std::vector<double> draws;
-    for (int b = 0; b < options.resamples; ++b) {
-        RandomStream random(options.seed, static_cast<std::uint64_t>(b));
-        Sums all{VectorD::Zero(points), VectorD::Zero(points), MatrixD::Zero(points, units)};
-        for (std::size_t i = 0; i < samples.size(); ++i) {
-            const Sums& drawn = *samples[random.below(samples.size())];
-            all.errors += drawn.errors;
-            all.squares += drawn.squares;
-            all.states += drawn.states;
-            all.rows += drawn.rows;
-        }
-        const VectorD spread = all.squares - all.states.rowwise().squaredNorm() / all.rows;
-        draws.push_back(lateLessEarly(1 - all.errors.array() / spread.array()));
-    }
-    return percentiles(draws);
-}
-
-/// The difference of r2 as it is, in each repeat of both nulls, and its interval: what `evidence` lacks of
-/// it.
-void reconstructAll(const TraceView& view, const VerdictOptions& options, Evidence& evidence,
-                    Progress progress) {
-    progress.setStage("autoencoder and its refits");
-    VectorD& values = evidence.refits;
-    const auto refits = std::int64_t{options.refits}, before = (values.size() - 1) / 2;
-    if (values.size() != 1 + 2 * refits) {
-        VectorD more = VectorD::Constant(1 + 2 * refits, nan);
-        const std::int64_t both = std::min(refits, before);
-        if (values.size() > 0) more[0] = values[0];
-        if (both > 0) {
-            more.segment(1, both) = values.segment(1, both);
-            more.segment(1 + refits, both) = values.segment(1 + before, both);
-        }
-        values = std::move(more);
-    }
-    std::vector<std::int64_t> missing;
-    for (Eigen::Index i = 0; i < values.size(); ++i)
-        if (std::isnan(values[i])) missing.push_back(i);
-    if (missing.empty()) return;
-    Progress scan = progress.part(0, 0.02), work = progress.part(0.02, 1);
-    const RowSource source(someSamples(view, reconstructedSamples, options.seed), options.memoryBytes / 4,
-                           scan);
-    const PathMaker asItIs(source), flipped(source, NullKind::SignFlip, options.seed, options.threads, scan),
-        shuffled(source, NullKind::DepthShuffle, options.seed, options.threads, scan);
-    const auto fits = static_cast<std::int64_t>(missing.size());
-    std::int64_t done = 0;
-    std::mutex reporting;
-    const SerialBlas serial;
-    parallelFor(fits, 1, options.threads, progress, [&](std::int64_t fit, std::int64_t) {
-        const std::int64_t i = missing[static_cast<std::size_t>(fit)];
-        const PathMaker& maker = i == 0 ? asItIs : i <= refits ? flipped : shuffled;
-        const Reconstruction made =
-            reconstruct(source, maker, i == 0 ? 0 : (i - 1) % refits, options, progress);
-        if (i == 0) {
-            const Interval interval = intervalOf(made, options);
-            evidence.refitInterval.resize(2);
-            evidence.refitInterval << interval.low, interval.high;
-        }
-        values[i] = lateLessEarly(made.fit.r2);
-        const std::lock_guard lock(reporting);
-        work.report(static_cast<double>(++done), static_cast<double>(fits));
-    });
-}
-
-/// Numbers of data drawn anew from the samples, [resample, key].
-void resampleAll(const TraceView& view, const VerdictOptions& options, const Steps& steps, Evidence& evidence,
-                 Progress progress) {
+/// Numbers of halves of the samples, [half, finding].
+void resampleAll(const TraceView& view, const VerdictOptions& options, const StepKinds& steps,
+                 Evidence& evidence, Progress progress) {
     Progress wide = progress.part(0, 0.3), last = progress.part(0.3, 1);
     const PcaResult components =
         pca(view, {resampledComponents, false, options.threads, options.memoryBytes}, wide);
     const RowSource source(view, options.memoryBytes / 2, last);
-    const Resampled resampled =
+    const Resampled halves =
         resample(source, components,
                  {options.resamples, options.seed, options.threads, options.memoryBytes / 2}, last);
-    evidence.samples = resampled.samples;
+    evidence.samples = halves.samples;
     evidence.rows = source.view().rowCount();
-    evidence.resamples = MatrixD::Constant(options.resamples, keyCount, nan);
+    evidence.resamples.resize(options.resamples, static_cast<Eigen::Index>(findings().size()));
     for (Eigen::Index b = 0; b < options.resamples; ++b) {
-        Values values;
-        values.fill(nan);
-        values[DensityRises] = lateLessEarly(resampled.trevesRolls.row(b).transpose());
-        valuesOfCorrelation(resampled.correlation.row(b).transpose(), steps, values);
-        values[CosineRises] = lateLessEarly(resampled.cosine.row(b).transpose());
-        values[Accelerates] = relativeSlope(resampled.speed.row(b).transpose(), steps.kind);
-        values[Rotation] = resampled.turning[b];
-        values[RotationCoherent] = resampled.meanPathWinding[b];
-        values[PathLowDimensional] = resampled.explained[b];
-        evidence.resamples.row(b) = Eigen::Map<const VectorD>(values.data(), keyCount).transpose();
+        const auto row = [&](const MatrixD& values) { return VectorD(values.row(b).transpose()); };
+        const auto single = [&](const VectorD& values) { return VectorD::Constant(1, values[b]); };
+        const Curves curves{{"density/treves_rolls", row(halves.trevesRolls)},
+                            {"correlation/mean", row(halves.correlation)},
+                            {"motion/cosine", row(halves.cosine)},
+                            {"motion/speed", row(halves.speed)},
+                            {"rotation/turning", single(halves.turning)},
+                            {"rotation/mean_path_winding", single(halves.meanPathWinding)},
+                            {"pca/explained", single(halves.explained)}};
+        evidence.resamples.row(b) = reduceAll(curves, steps).transpose();
     }
 }
 
+/// Of `all`, the statistics named in `statistics`, with these nulls.
+AnalysisOptions only(AnalysisOptions all, const std::set<std::string_view>& statistics,
+                     std::vector<NullKind> nulls) {
+    const auto keep = [&](std::string_view name, auto& asked) {
+        if (!statistics.contains(name)) asked.reset();
+    };
+    keep("density", all.density);
+    keep("correlation", all.correlation);
+    keep("motion", all.motion);
+    keep("rotation", all.rotation);
+    keep("pca", all.pca);
+    keep("mutual_information", all.mutualInformation);
+    all.nulls = std::move(nulls);
+    return all;
+}
+
+/// Statistics of the findings from one source, by the nulls that they need.
+std::map<std::vector<NullKind>, std::set<std::string_view>> statisticsByNulls(FindingSource source) {
+    std::map<std::string_view, std::set<NullKind>> nullsOf;
+    for (const auto& finding : findings())
+        if (finding.source == source)
+            nullsOf[finding.statistic].insert(finding.nulls.begin(), finding.nulls.end());
+    std::map<std::vector<NullKind>, std::set<std::string_view>> statistics;
+    for (auto& [statistic, nulls] : nullsOf) {
+        nulls.insert(NullKind::DepthShuffle);  // the control of the paper
+        statistics[{nulls.begin(), nulls.end()}].insert(statistic);
+    }
+    return statistics;
+}
+
 /// All that the verdicts need and `evidence` lacks.
-void gather(const TraceView& view, const VerdictOptions& options, const Steps& steps, Evidence& evidence,
+void gather(const TraceView& view, const VerdictOptions& options, const StepKinds& steps, Evidence& evidence,
             Progress& progress) {
     const AnalysisOptions all = statisticsOf(view, options);
-    AnalysisOptions walks = all;
-    walks.rotation.reset();
-    walks.pca.reset();
-    walks.mutualInformation.reset();
-    walks.nulls = {NullKind::GaussianWalk, NullKind::DepthShuffle};
-    runPart(view, walks, evidence.analysis, progress.part(0, 0.15));
-
-    AnalysisOptions signs = all;
-    signs.density.reset();
-    signs.correlation.reset();
-    signs.motion.reset();
-    signs.mutualInformation.reset();
-    signs.nulls = {NullKind::SignFlip, NullKind::DepthShuffle};
-    runPart(view, signs, evidence.analysis, progress.part(0.15, 0.3));
-
+    Progress swept = progress.part(0, 0.3);
+    const auto groups = statisticsByNulls(FindingSource::Sweep);
+    double before = 0;
+    for (const auto& [nulls, statistics] : groups) {
+        const double after = before + 1 / static_cast<double>(groups.size());
+        runPart(view, only(all, statistics, nulls), evidence.analysis, swept.part(before, after));
+        before = after;
+    }
     if (all.mutualInformation) {
-        AnalysisOptions information = walks;
-        information.density.reset();
-        information.correlation.reset();
-        information.motion.reset();
-        information.mutualInformation = all.mutualInformation;
-        runPart(view, information, evidence.analysis, progress.part(0.3, 0.7));
+        for (const auto& [nulls, statistics] : statisticsByNulls(FindingSource::Information))
+            runPart(view, only(all, statistics, nulls), evidence.analysis, progress.part(0.3, 0.7));
         MutualInformationOptions ofHalf = *all.mutualInformation;
         ofHalf.threads = options.threads;
         ofHalf.memoryBytes = options.memoryBytes;
         if (options.halves > 1)
             measureHalves(view, ofHalf, options, evidence.halves, progress.part(0.7, 0.75));
     }
-    if (options.refits > 0) reconstructAll(view, options, evidence, progress.part(0.75, 0.93));
+    if (options.refits > 0)
+        reconstructLateAndEarly(
+            view, {options.refits, options.resamples, options.seed, options.threads, options.memoryBytes},
+            evidence.reconstruction, progress.part(0.75, 0.93));
     if (evidence.resamples.rows() != options.resamples)
         resampleAll(view, options, steps, evidence, progress.part(0.93, 1));
 }
 
-const char* nullInWords(NullKind null) {
-    return null == NullKind::GaussianWalk ? "a random walk of the same step sizes"
-                                          : "a walk of the same steps with random signs";
-}
-
-std::string number(double x) {
-    return std::isnan(x) ? std::string("undefined") : fmt::format("{:.4g}", x);
-}
-
-std::string pValue(double p) {
-    return p < 0.001 ? fmt::format("{:.1e}", p) : fmt::format("{:.3f}", p);
-}
-
-/// What came out, for a person.
-std::string sentenceOf(const Finding& finding, const Verdict& v) {
-    const std::string value = fmt::format("{} (95 % interval {} to {})", number(v.observed),
-                                          number(v.intervalLow), number(v.intervalHigh));
-    const std::string null = v.null == "differences with random signs" ? v.null
-                             : finding.null                            ? nullInWords(*finding.null)
-                                                                       : "";
-    const std::string beside =
-        fmt::format("{} to {}, mean {}", number(v.nullLow), number(v.nullHigh), number(v.nullMean));
-    std::string sentence;
-    const bool above = finding.direction > 0;
-    const char* published = above ? finding.up : finding.down;
-    const char* other = above ? finding.down : finding.up;
-    switch (v.verdict) {
-        case VerdictKind::NotTested: return fmt::format("Not tested: {}.", v.reason);
-        case VerdictKind::Supported:
-            if (finding.direction == 0)
-                sentence = fmt::format("{} {} than {}: {}, where that has {}; p = {}. Their motion is {}.",
-                                       finding.up, v.observed < v.nullMean ? "less" : "more", null, value,
-                                       beside, pValue(v.p), v.observed < v.nullMean ? "smoother" : "rougher");
-            else if (v.null.empty())
-                sentence = fmt::format("{}: {}.", published, value);
-            else
-                sentence = fmt::format("{}, beyond {}: {}, where that has {}; p = {}.", published, null,
-                                       value, beside, pValue(v.p));
-            break;
-        case VerdictKind::ExplainedByNull:
-            if (finding.direction == 0)
-                sentence = fmt::format("{}, but no less and no more than {}: {}, where that has {}; p = {}.",
-                                       finding.up, null, value, beside, pValue(v.p));
-            else
-                sentence = fmt::format("{}, but not beyond {}: {}, where that has {}; p = {}.", published,
-                                       null, value, beside, pValue(v.p));
-            break;
-        case VerdictKind::Opposite:
-            sentence = v.null.empty()
-                           ? fmt::format("{}: {}.", other, value)
-                           : fmt::format("{}, beyond {}: {}, where that has {}.", other, null, value, beside);
-            break;
-        case VerdictKind::NotSeen: {
-            const bool reached = v.intervalLow > 0 || v.intervalHigh < 0;
-            sentence =
-                reached && !v.null.empty()
-                    ? fmt::format("Not distinguishable from {}: {}, where that has {}.", null, value, beside)
-                    : fmt::format("Not seen: {} does not exclude zero.", value);
-            break;
-        }
+/// The number of each finding on each surrogate of a null, [finding][repeat]; NaN left out.
+std::vector<std::vector<double>> repeatsOf(const Analysis& analysis, NullKind null, int repeats,
+                                           const StepKinds& steps) {
+    std::vector<std::vector<double>> found(findings().size());
+    for (int repeat = 0; repeat < repeats; ++repeat) {
+        Curves curves;
+        for (const auto& curve : analysis.nulls)
+            if (curve.null == nullName(null) && repeat < curve.samples.rows())
+                curves[curve.statistic + "/" + curve.dataset] = curve.samples.row(repeat).transpose();
+        const VectorD values = reduceAll(curves, steps);
+        for (std::size_t i = 0; i < found.size(); ++i)
+            if (const double x = values[static_cast<Eigen::Index>(i)]; !std::isnan(x)) found[i].push_back(x);
     }
-    if (v.verdict != VerdictKind::Supported && v.depthShuffleP < 0.05)
-        sentence += fmt::format(
-            " Shuffled depth, the control of the paper, has {} and would call it a finding (p = {}).",
-            number(v.depthShuffleMean), pValue(v.depthShuffleP));
-    return sentence;
+    return found;
 }
 
-struct OneSided {
-    double mean = nan, low = nan, high = nan, pUpper = nan, pLower = nan, p = nan;
-    int repeats = 0;
+/// What a finding is tested with: its number, the interval, and its number on surrogates.
+struct Measured {
+    double observed = nan;
+    Interval interval{nan, nan};
+    std::map<NullKind, std::vector<double>> repeats;
 };
 
-OneSided besideNull(double observed, const std::vector<double>& repeats, std::uint64_t seed) {
-    if (repeats.empty() || std::isnan(observed)) return {};
-    const MatrixD samples =
-        Eigen::Map<const MatrixD>(repeats.data(), static_cast<Eigen::Index>(repeats.size()), 1);
-    const NullSummary s = summarizeNull(VectorD::Constant(1, observed), samples, seed);
-    return {s.mean[0], s.low[0], s.high[0], s.pUpper[0], s.pLower[0], s.p[0], s.repeats};
+std::vector<double> columnOf(const MatrixD& values, Eigen::Index column) {
+    const auto all = values.col(column);
+    return {all.begin(), all.end()};
+}
+
+std::vector<Measured> measuredOf(const Evidence& evidence, const VerdictOptions& options,
+                                 const StepKinds& steps) {
+    const auto all = findings();
+    std::vector<Measured> measured(all.size());
+    const VectorD observed = reduceAll(curvesByName(evidence.analysis.observed), steps);
+    std::set<NullKind> nulls{NullKind::DepthShuffle};
+    for (const auto& finding : all) nulls.insert(finding.nulls.begin(), finding.nulls.end());
+    for (const auto null : nulls) {
+        auto repeats = repeatsOf(evidence.analysis, null, options.repeats, steps);
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (!repeats[i].empty()) measured[i].repeats[null] = std::move(repeats[i]);
+    }
+    Eigen::Index half = 0;  // column of `halves`
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto column = static_cast<Eigen::Index>(i);
+        Measured& m = measured[i];
+        m.observed = observed[column];
+        if (all[i].source == FindingSource::Sweep)
+            m.interval = halvesInterval(m.observed, columnOf(evidence.resamples, column), evidence.samples);
+        if (all[i].source == FindingSource::Information && evidence.halves.rows() > 1)
+            m.interval = halvesInterval(m.observed, columnOf(evidence.halves, half++), evidence.samples);
+        if (all[i].source == FindingSource::Refits && options.refits > 0) {
+            const VectorD& differences = evidence.reconstruction.differences;
+            m.observed = differences[0];
+            m.interval = {evidence.reconstruction.interval[0], evidence.reconstruction.interval[1]};
+            for (std::size_t n = 0; n < reconstructionNulls.size(); ++n) {
+                const auto part =
+                    differences.segment(1 + static_cast<Eigen::Index>(n) * options.refits, options.refits);
+                m.repeats[reconstructionNulls[n]].assign(part.begin(), part.end());
+            }
+        }
+    }
+    return measured;
+}
+
+NullComparison compare(double observed, NullKind null, const std::vector<double>& repeats, bool costly) {
+    NullComparison c{
+        std::string(nullName(null)),     nan, nan, nan, {nan, PMethod::None}, {nan, PMethod::None}, nan,
+        static_cast<int>(repeats.size())};
+    if (repeats.empty()) return c;
+    std::vector<double> sorted = repeats;
+    std::sort(sorted.begin(), sorted.end());
+    c.mean = std::accumulate(sorted.begin(), sorted.end(), 0.0) / static_cast<double>(sorted.size());
+    c.low = quantileOfSorted(sorted, 0.025);
+    c.high = quantileOfSorted(sorted, 0.975);
+    c.upper = costly ? upperTailOfNormal(observed, repeats) : upperTail(observed, repeats);
+    c.lower = costly ? lowerTailOfNormal(observed, repeats) : lowerTail(observed, repeats);
+    c.share = c.mean / observed;
+    return c;
+}
+
+/// p of a comparison as the finding asks: in its direction, or two-sided.
+TailP towards(int direction, const NullComparison& c) {
+    if (direction != 0) return direction > 0 ? c.upper : c.lower;
+    const TailP& nearer = c.upper.p < c.lower.p ? c.upper : c.lower;
+    return {std::min(1.0, 2 * nearer.p), nearer.method};
+}
+
+/// Fills in the nulls, and p in and against the published direction: the greatest of all nulls.
+void compareAll(const Finding& finding, const Measured& measured, Verdict& v) {
+    const bool costly = finding.source == FindingSource::Refits;
+    for (const auto null : finding.nulls)
+        if (const auto repeats = measured.repeats.find(null); repeats != measured.repeats.end())
+            v.nulls.push_back(compare(v.observed, null, repeats->second, costly));
+    const auto shuffled = measured.repeats.find(NullKind::DepthShuffle);
+    if (!finding.nulls.empty() && shuffled != measured.repeats.end()) {
+        const NullComparison control = compare(v.observed, NullKind::DepthShuffle, shuffled->second, false);
+        v.depthShuffleMean = control.mean;
+        v.depthShuffleP = towards(finding.direction, control).p;
+    }
+    if (v.nulls.empty()) return;
+    TailP upper{0, PMethod::None}, lower{0, PMethod::None};
+    for (const auto& c : v.nulls) {
+        if (!(c.upper.p <= upper.p)) upper = c.upper;
+        if (!(c.lower.p <= lower.p)) lower = c.lower;
+    }
+    const NullComparison together{"", nan, nan, nan, upper, lower, nan, 0};
+    const TailP p = towards(finding.direction, together);
+    v.p = p.p;
+    v.pMethod = p.method;
+    v.pAway = finding.direction == 0 ? nan : towards(-finding.direction, together).p;
+    // First the one that comes closest: by p, and by its share where none reaches the value.
+    const auto closeness = [&](const NullComparison& c) {
+        return std::pair(mostlyNull(c.share), towards(finding.direction, c).p);
+    };
+    std::stable_sort(v.nulls.begin(), v.nulls.end(),
+                     [&](const auto& a, const auto& b) { return closeness(a) > closeness(b); });
+}
+
+/// Of a number tested against zero alone: Student's t, with the standard error in its interval.
+void compareWithZero(Verdict& v) {
+    const auto degrees = static_cast<double>(v.samples - 1);
+    const double error = (v.interval.high - v.interval.low) / (2 * studentQuantile(0.025, degrees));
+    if (!(error > 0)) return;
+    v.p = studentTail(v.direction * v.observed / error, degrees);
+    v.pAway = 1 - v.p;
+    v.pMethod = PMethod::StudentT;
+}
+
+/// Mean of paired differences with its 95 % interval, by Student's t.
+PushResponse responseOf(double size, const VectorD& differences, const SignFlipTest& flipped) {
+    const auto n = static_cast<double>(differences.size());
+    const double mean = differences.mean();
+    const double error = std::sqrt((differences.array() - mean).square().sum() / (n * (n - 1)));
+    const double width = n > 1 ? studentQuantile(0.025, n - 1) * error : nan;
+    return {size, mean, mean - width, mean + width, flipped.pLower};
+}
+
+/// The verdict rests on pushes of one s; those of other sizes must not say the opposite.
+void judgePushes(const EarlyAttractor& attractor, std::uint64_t seed, Verdict& v) {
+    v.samples = v.rows = attractor.differences.rows();
+    for (Eigen::Index i = 0; i < attractor.differences.cols(); ++i) {
+        const VectorD differences = attractor.differences.col(i);
+        const SignFlipTest flipped = flipSignsOfDifferences(differences, seed);
+        v.responses.push_back(responseOf(attractor.sizes[i], differences, flipped));
+        if (attractor.sizes[i] != decidingSize) continue;
+        const PushResponse& response = v.responses.back();
+        v.observed = response.mean;
+        v.interval = {response.low, response.high};
+        v.nulls = {{"flipped_signs",
+                    flipped.mean,
+                    flipped.low,
+                    flipped.high,
+                    {flipped.pUpper, PMethod::SignFlips},
+                    {flipped.pLower, PMethod::SignFlips},
+                    flipped.mean / response.mean,
+                    signFlips}};
+        v.p = flipped.pLower;
+        v.pAway = flipped.pUpper;
+        v.pMethod = PMethod::SignFlips;
+    }
+}
+
+/// Sizes of pushes whose interval lies on the other side of zero than that of the deciding size.
+bool sizesDisagree(const Verdict& v) {
+    return std::any_of(v.responses.begin(), v.responses.end(),
+                       [&](const PushResponse& r) { return v.observed < 0 ? r.low > 0 : r.high < 0; });
+}
+
+std::string whyNotTested(const Finding& finding, const Verdict& v, const TraceView& view,
+                         const StepKinds& steps, const VerdictOptions& options,
+                         const EarlyAttractor& attractor) {
+    const bool pushed = attractor.differences.rows() > 0 && finding.source == FindingSource::Pushes;
+    if (v.samples < leastSamples && !pushed)
+        return fmt::format("there are {} distinct samples, and {} are needed", v.samples, leastSamples);
+    if (view.pointCount() < leastPoints)
+        return fmt::format("there are {} points, and {} are needed", view.pointCount(), leastPoints);
+    if (finding.source == FindingSource::Pushes && attractor.differences.rows() == 0)
+        return attractor.reason.empty() ? "it needs a model" : attractor.reason;
+    if (v.samples < leastSamples)
+        return fmt::format("pushes were measured on {} samples, and {} are needed", v.samples, leastSamples);
+    if (!std::isnan(v.observed)) return "";
+    if (finding.key == "inside_exceeds_across" && !steps.blocksNamed())
+        return "these points do not tell the attention of a block from its MLP";
+    const bool leftOut = (finding.source == FindingSource::Refits && options.refits == 0) ||
+                         (finding.source == FindingSource::Information && options.mutualUnits == 0);
+    return leftOut ? "it was left out" : "the statistic is not defined here";
+}
+
+/// Adjusts p for the number of tests made, and judges by it.
+void judgeAll(std::vector<Verdict>& list) {
+    std::vector<double> p, away;
+    for (const auto& v : list) {
+        p.push_back(v.reason.empty() ? v.p : nan);
+        away.push_back(v.reason.empty() ? v.pAway : nan);
+    }
+    const std::vector<double> adjusted = holmAdjusted(p), awayAdjusted = holmAdjusted(away);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        Verdict& v = list[i];
+        if (!v.reason.empty()) continue;
+        v.pAdjusted = adjusted[i];
+        v.pAwayAdjusted = awayAdjusted[i];
+        const double share = v.nulls.empty() ? nan : v.nulls.front().share;
+        v.verdict = judge(v.direction, v.interval, v.pAdjusted, v.pAwayAdjusted, share);
+        if (v.verdict == VerdictKind::Supported && sizesDisagree(v)) {
+            v.verdict = VerdictKind::NotSeen;
+            v.reason = "pushes of another size do the opposite";
+        }
+    }
 }
 
 }  // namespace
-
-std::string_view verdictName(VerdictKind kind) {
-    switch (kind) {
-        case VerdictKind::Supported: return "supported";
-        case VerdictKind::ExplainedByNull: return "explained_by_null";
-        case VerdictKind::Opposite: return "opposite";
-        case VerdictKind::NotSeen: return "not_seen";
-        case VerdictKind::NotTested: break;
-    }
-    return "not_tested";
-}
-
-VerdictKind judge(int direction, double low, double high, double pUpper, double pLower) {
-    const bool above = low > 0, below = high < 0;
-    const bool published = direction > 0 ? above : below, other = direction > 0 ? below : above;
-    const double towards = direction > 0 ? pUpper : pLower, away = direction > 0 ? pLower : pUpper;
-    if (published) return towards < 0.05 ? VerdictKind::Supported : VerdictKind::ExplainedByNull;
-    return other && away < 0.05 ? VerdictKind::Opposite : VerdictKind::NotSeen;
-}
-
-SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t seed) {
-    constexpr int flips = 10000;
-    const double observed = differences.mean();
-    std::vector<double> means;
-    means.reserve(flips);
-    RandomStream random(seed, 7);
-    for (int i = 0; i < flips; ++i) {
-        double sum = 0;
-        for (const double x : differences) sum += random.sign() * x;
-        means.push_back(sum / static_cast<double>(differences.size()));
-    }
-    const double slack = 1e-12 * differences.cwiseAbs().maxCoeff();
-    const auto share = [&](auto reaches) {
-        return static_cast<double>(1 + std::count_if(means.begin(), means.end(), reaches)) / (flips + 1);
-    };
-    SignFlipTest test{};
-    for (const double mean : means) test.mean += mean / flips;
-    test.low = quantile(means, 0.025);
-    test.high = quantile(means, 0.975);
-    test.pUpper = share([&](double x) { return x >= observed - slack; });
-    test.pLower = share([&](double x) { return x <= observed + slack; });
-    return test;
-}
 
 AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options) {
     AnalysisOptions all;
@@ -675,132 +387,61 @@ AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& option
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known) {
     if (view.scaling != Scaling::Raw)
-        throw Error(ErrorCode::InvalidArgument,
-                    "findings are put to the test on raw states, not scaled ones");
-    if (view.rowCount() < 3 || view.pointCount() < 3)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{} rows at {} points are too few for any finding; 3 of each are needed",
-                                view.rowCount(), view.pointCount()));
-    const Steps steps(view);
+        throw Error(ErrorCode::InvalidArgument, "findings are tested on raw states, not on scaled ones");
+    const StepKinds steps(view);
     Verdicts result;
     result.evidence = std::move(known);
     Evidence& evidence = result.evidence;
     evidence.attractor = earlyAttractor;
     evidence.stopped = false;
+    evidence.samples = samplingUnits(view).count();
+    evidence.rows = view.rowCount();
+    const bool testable = evidence.samples >= leastSamples && view.pointCount() >= leastPoints;
     try {
-        gather(view, options, steps, evidence, progress);
+        if (testable) gather(view, options, steps, evidence, progress);
     } catch (const Cancelled&) {
         if (!options.keepFinished) throw;
         evidence.stopped = true;
         return result;
     }
-
-    Values observed = valuesOf(curvesByName(evidence.analysis.observed), steps);
-    std::map<NullKind, std::array<std::vector<double>, keyCount>> repeats;
-    for (const auto null : {NullKind::GaussianWalk, NullKind::SignFlip, NullKind::DepthShuffle})
-        repeats[null] = repeatsOf(evidence.analysis, null, options.repeats, steps);
-    std::array<Interval, keyCount> intervals;
-    for (std::size_t key = 0; key < keyCount; ++key) {
-        const auto column = evidence.resamples.col(static_cast<Eigen::Index>(key));
-        intervals[key] = percentiles({column.begin(), column.end()});
-    }
-    if (evidence.halves.rows() > 1)
-        for (const auto& [key, column] : {std::pair{MiDropsThenClimbs, 0}, {NonlinearEarly, 1}}) {
-            const VectorD x = evidence.halves.col(column);
-            const double sd =
-                std::sqrt((x.array() - x.mean()).square().sum() / static_cast<double>(x.size() - 1));
-            intervals[key] = {observed[key] - 1.96 * sd, observed[key] + 1.96 * sd};
-        }
-    if (options.refits > 0) {
-        const VectorD& refits = evidence.refits;
-        observed[LateEasierToReconstruct] = refits[0];
-        intervals[LateEasierToReconstruct] = {evidence.refitInterval[0], evidence.refitInterval[1]};
-        const auto flipped = refits.segment(1, options.refits), shuffled = refits.tail(options.refits);
-        repeats[NullKind::SignFlip][LateEasierToReconstruct].assign(flipped.begin(), flipped.end());
-        repeats[NullKind::DepthShuffle][LateEasierToReconstruct].assign(shuffled.begin(), shuffled.end());
-    }
-    SignFlipTest flipped{};
-    if (earlyAttractor.differences.size() > 0) {
-        const VectorD& differences = earlyAttractor.differences;
-        observed[EarlyAttractorKey] = differences.mean();
-        flipped = flipSignsOfDifferences(differences, options.seed);
-        std::vector<double> draws;
-        const auto count = static_cast<std::uint64_t>(differences.size());
-        for (int b = 0; b < options.resamples; ++b) {
-            RandomStream random(options.seed, static_cast<std::uint64_t>(b));
-            double sum = 0;
-            for (std::uint64_t i = 0; i < count; ++i)
-                sum += differences[static_cast<Eigen::Index>(random.below(count))];
-            draws.push_back(sum / static_cast<double>(count));
-        }
-        intervals[EarlyAttractorKey] = percentiles(draws);
-    }
-
-    for (std::size_t key = 0; key < findings.size(); ++key) {
-        const Finding& finding = findings[key];
-        Verdict v{};
+    std::vector<Measured> measured(findings().size());
+    if (testable) measured = measuredOf(evidence, options, steps);
+    for (std::size_t i = 0; i < measured.size(); ++i) {
+        const Finding& finding = findings()[i];
+        Verdict v;
         v.key = finding.key;
-        v.finding = finding.finding;
-        v.statistic = finding.statistic;
-        v.observed = observed[key];
-        v.intervalLow = intervals[key].low;
-        v.intervalHigh = intervals[key].high;
-        v.samples = key == EarlyAttractorKey ? earlyAttractor.differences.size() : evidence.samples;
-        v.rows = key == EarlyAttractorKey ? v.samples : evidence.rows;
-        v.nullMean = v.nullLow = v.nullHigh = v.p = v.depthShuffleMean = v.depthShuffleP = nan;
-        double pUpper = 0, pLower = 0;  // without a null the interval alone decides
-        const auto sided = [&](const OneSided& s) {
-            return finding.direction == 0 ? s.p : finding.direction > 0 ? s.pUpper : s.pLower;
-        };
-        if (finding.null) {
-            const OneSided null = besideNull(observed[key], repeats[*finding.null][key], options.seed);
-            v.null = std::string(nullName(*finding.null));
-            v.nullMean = null.mean;
-            v.nullLow = null.low;
-            v.nullHigh = null.high;
-            v.repeats = null.repeats;
-            v.p = sided(null);
-            pUpper = null.pUpper;
-            pLower = null.pLower;
-            const OneSided shuffled =
-                besideNull(observed[key], repeats[NullKind::DepthShuffle][key], options.seed);
-            v.depthShuffleMean = shuffled.mean;
-            v.depthShuffleP = sided(shuffled);
-        }
-        if (key == EarlyAttractorKey && earlyAttractor.differences.size() > 0) {
-            v.null = "differences with random signs";
-            v.nullMean = flipped.mean;
-            v.nullLow = flipped.low;
-            v.nullHigh = flipped.high;
-            v.repeats = 10000;
-            v.p = pLower = flipped.pLower;
-            pUpper = flipped.pUpper;
-        }
-        if (evidence.samples < leastSamples)
-            v.reason = fmt::format("there are {} samples, and {} are needed", evidence.samples, leastSamples);
-        else if (view.pointCount() < leastPoints)
-            v.reason = fmt::format("there are {} points, and {} are needed", view.pointCount(), leastPoints);
-        else if (key == InsideExceedsAcross && !steps.blocksNamed())
-            v.reason = "these points do not tell attention from the MLP of a block";
-        else if (key == EarlyAttractorKey && earlyAttractor.differences.size() == 0)
-            v.reason = earlyAttractor.reason.empty() ? "it needs a model" : earlyAttractor.reason;
-        else if (std::isnan(v.observed))
-            v.reason =
-                (key == LateEasierToReconstruct && options.refits == 0) ||
-                        ((key == MiDropsThenClimbs || key == NonlinearEarly) && options.mutualUnits == 0)
-                    ? "it was left out"
-                    : "the statistic is not defined here";
-        if (!v.reason.empty())
-            v.verdict = VerdictKind::NotTested;
-        else if (finding.direction == 0)
-            v.verdict = v.p < 0.05 ? VerdictKind::Supported : VerdictKind::ExplainedByNull;
+        v.direction = finding.direction;
+        v.samples = evidence.samples;
+        v.rows = evidence.rows;
+        v.observed = measured[i].observed;
+        v.interval = measured[i].interval;
+        if (finding.source == FindingSource::Pushes && earlyAttractor.differences.rows() > 0)
+            judgePushes(earlyAttractor, options.seed, v);
+        else if (finding.nulls.empty() && finding.source == FindingSource::Sweep)
+            compareWithZero(v);
         else
-            v.verdict = judge(finding.direction, v.intervalLow, v.intervalHigh, pUpper, pLower);
-        v.sentence = sentenceOf(finding, v);
+            compareAll(finding, measured[i], v);
+        v.reason = whyNotTested(finding, v, view, steps, options, earlyAttractor);
         result.list.push_back(std::move(v));
     }
+    judgeAll(result.list);
     progress.report(1, 1);
     return result;
+}
+
+std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const std::vector<Verdict>& without,
+                                            const std::string& outliers) {
+    for (std::size_t i = 0; i < withAll.size() && i < without.size(); ++i) {
+        Verdict& v = withAll[i];
+        const VerdictKind other = without[i].verdict;
+        if (v.verdict == VerdictKind::NotTested || other == VerdictKind::NotTested || v.verdict == other)
+            continue;
+        v.withAll = v.verdict;
+        v.withoutOutliers = other;
+        v.verdict = VerdictKind::RestsOnOutliers;
+        v.outliers = outliers;
+    }
+    return withAll;
 }
 
 }  // namespace rheo

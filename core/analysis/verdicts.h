@@ -1,62 +1,77 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/analysis/analyze.h"
+#include "core/analysis/judge.h"
+#include "core/analysis/nulls.h"
+#include "core/analysis/reconstruction.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
 
 namespace rheo {
 
-/// What a test of a finding came to (ANALYSES: Verdicts).
-enum class VerdictKind {
-    Supported,  ///< the interval excludes zero in the published direction, and the null does not reach it
-    ExplainedByNull,  ///< the interval excludes zero in that direction, and so does the null
-    Opposite,         ///< as Supported, in the other direction
-    NotSeen,
-    NotTested,  ///< `reason` says why
-};
-/// "supported", "explained_by_null", "opposite", "not_seen", "not_tested".
-std::string_view verdictName(VerdictKind kind);
-
-/// A published finding, put to a test. Numbers that there are not are NaN.
-struct Verdict {
-    std::string key;        ///< "density_rises"
-    std::string finding;    ///< what was published, in words
-    std::string statistic;  ///< the number that stands for it, in words
-    double observed, intervalLow, intervalHigh;
-    std::string null;  ///< "gaussian_walk"; empty without one
-    double nullMean, nullLow, nullHigh;
-    double p;  ///< one-sided in the published direction, two-sided where it has none
+/// How the number of a finding lies among a null's.
+struct NullComparison {
+    std::string null;        ///< "gaussian_walk"
+    double mean, low, high;  ///< of the null: mean, 2.5 and 97.5 %
+    TailP upper, lower;      ///< one-sided
+    double share;            ///< mean over the observed value
     int repeats = 0;
+};
+
+/// What pushes of one size do (early_attractor): mean and 95 % interval of the difference, one-sided p for
+/// below zero.
+struct PushResponse {
+    double size;  ///< in units of s, the RMS distance of states from their mean
+    double mean, low, high, p;
+};
+
+/// What a test of a finding came to, as numbers; those that there are not are NaN. Sentences:
+/// core/session/verdict_text.h.
+struct Verdict {
+    std::string key;    ///< "density_rises"
+    int direction = 0;  ///< +1 or -1 as published, 0 where the number has no sign
+    double observed = std::numeric_limits<double>::quiet_NaN();
+    Interval interval{observed, observed};
+    std::vector<NullComparison> nulls = {};  ///< all must be exceeded; the one that comes closest first
+    double p = std::numeric_limits<double>::quiet_NaN();  ///< the greatest of theirs: in the published
+                                                          ///< direction, two-sided where there is none
+    PMethod pMethod = PMethod::None;
+    double pAdjusted = std::numeric_limits<double>::quiet_NaN();  ///< Holm, over the findings tested
+    double pAway = std::numeric_limits<double>::quiet_NaN();      ///< against the published direction
+    double pAwayAdjusted = std::numeric_limits<double>::quiet_NaN();
     std::int64_t samples = 0, rows = 0;
-    double depthShuffleMean, depthShuffleP;  ///< what the control of the paper would say, likewise
+    double depthShuffleMean = std::numeric_limits<double>::quiet_NaN();  ///< what the paper's control says
+    double depthShuffleP = std::numeric_limits<double>::quiet_NaN();
+    std::vector<PushResponse> responses = {};  ///< early_attractor
     VerdictKind verdict = VerdictKind::NotTested;
-    std::string reason;
-    std::string sentence;  ///< what came out, for a person
+    std::string reason = {};  ///< why it was not tested, or is not seen in spite of its numbers
+    /// RestsOnOutliers: the verdicts with everything and with the outliers left out, and their names.
+    VerdictKind withAll = VerdictKind::NotTested, withoutOutliers = VerdictKind::NotTested;
+    std::string outliers = {};
 };
 
 /// What pushes near the start of the network do (key early_attractor; core/dynamics measures it).
 struct EarlyAttractor {
-    /// [sample], mean `contraction_rms` over the first quarter of steps of pushes along the first components,
-    /// less that of pushes in random directions.
-    VectorD differences;
-    std::string reason;  ///< why there are none; empty if there are
+    VectorD sizes = {};  ///< in units of s
+    /// [sample, size], mean `contraction_rms` over the first quarter of steps of pushes along the first
+    /// components, less that of pushes of the same norm in random directions.
+    MatrixD differences = {};
+    std::string reason = {};  ///< why there are none; empty if there are
 };
 
 struct VerdictOptions {
     int repeats = 200;
-    int refits = 20;       ///< of the autoencoder on surrogates; 0: its finding is not tested
-    int resamples = 1000;  ///< for intervals
-    int halves = 100;      ///< for the intervals of mutual information
-    int mutualUnits =
-        256;              ///< for mutual information, at most, drawn by seed; 0: its findings are not tested
-    int components = 10;  ///< of the PCA that is handed out
+    int refits = 20;        ///< of the autoencoder on surrogates of each null; 0: its finding is not tested
+    int resamples = 400;    ///< halves of the samples, for intervals
+    int halves = 100;       ///< the same for mutual information
+    int mutualUnits = 256;  ///< for mutual information, at most, drawn by seed; 0: not tested
+    int components = 10;    ///< of the PCA that is handed out
     std::uint64_t seed = 0;
     int threads = 0;
     std::size_t memoryBytes = std::size_t{1} << 30;
@@ -66,45 +81,40 @@ struct VerdictOptions {
 /// What the verdicts rest on, as it was measured: plain numbers, which can be stored and gone on with.
 struct Evidence {
     Analysis analysis;  ///< the statistics, and the nulls that are used
-    /// [half, 2], of random halves of the samples: the numbers of mi_drops_then_climbs and nonlinear_early.
-    MatrixD halves;
-    /// [1 + 2 refits], the number of late_easier_to_reconstruct: as it is, of each surrogate of sign_flip, of
-    /// each of depth_shuffle. NaN where a fit was not made yet.
-    VectorD refits;
-    VectorD refitInterval;     ///< [2], of the first of them
-    MatrixD resamples;         ///< [resample, key], in the order of the definitions; NaN where a key has none
-    std::int64_t samples = 0;  ///< that were resampled
-    std::int64_t rows = 0;     ///< of these
-    EarlyAttractor attractor;  ///< as it was given
-    bool stopped = false;      ///< there is less than the verdicts need
+    /// [half, finding], of random halves of the samples: those with source Sweep. NaN for the others.
+    MatrixD resamples;
+    MatrixD halves;                 ///< [half, 2], the same of mi_drops_then_climbs and nonlinear_early
+    Reconstruction reconstruction;  ///< late_easier_to_reconstruct
+    std::int64_t samples = 0;       ///< that halves were drawn from
+    std::int64_t rows = 0;          ///< of these
+    EarlyAttractor attractor;       ///< as it was given
+    bool stopped = false;           ///< there is less than the verdicts need
 };
 
 struct Verdicts {
-    std::vector<Verdict> list;  ///< all twelve, in the order of the definitions; empty where it was stopped
+    std::vector<Verdict> list;  ///< all twelve, in the order of findings(); empty where it was stopped
     Evidence evidence;
 };
 
-/// Puts each published finding to a test on `view`, whose scaling must be raw (Error(InvalidArgument)
-/// otherwise). Costs three sweeps with `repeats` surrogates of two nulls each, the resampling of resample.h
-/// and 2 `refits` + 1 fits of the autoencoder; nothing of that is done again which `known` holds, the
-/// evidence of the same view with the same options (there may be more repeats, refits, halves and resamples
-/// than in an earlier call, except that resamples are all drawn again). Throws as analyze; Cancelled unless
-/// `keepFinished`.
+/// Fewest samples and points on which anything is tested.
+constexpr std::int64_t leastSamples = 20, leastPoints = 8;
+
+/// Tests each published finding on `view`, whose scaling must be raw (Error(InvalidArgument) otherwise).
+/// Cost: three sweeps with `repeats` surrogates of three nulls each, 2 * `halves` estimates of mutual
+/// information, and the fits of reconstruction.h of the autoencoder; nothing of that is done again which
+/// `known` holds, the evidence of the same view with the same options (there may be more repeats, refits and
+/// halves than in an earlier call). With fewer than `leastSamples` samples or `leastPoints` points nothing is
+/// computed, and all are NotTested. Throws as analyze; Cancelled unless `keepFinished`.
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known = {});
 
 /// The statistics that verdicts rest on, as they compute them; the nulls differ from one to the other.
 AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options);
 
-/// The rule: `direction` is +1 or -1 as published, `pUpper` and `pLower` one-sided against the null.
-VerdictKind judge(int direction, double low, double high, double pUpper, double pLower);
-
-/// Share of sign flips of `differences` (10,000 by seed) whose mean is at most the observed one, and the same
-/// for at least: (1 + count) / 10,001.
-struct SignFlipTest {
-    double mean, low, high;  ///< of the flipped means: mean, 2.5 and 97.5 %
-    double pUpper, pLower;
-};
-SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t seed);
+/// The first list, with RestsOnOutliers wherever the verdict of `without`, the same view with its outlying
+/// units and rows left out, is another one. `outliers` names them, for a person. NotTested on either side
+/// changes nothing.
+std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const std::vector<Verdict>& without,
+                                            const std::string& outliers);
 
 }  // namespace rheo

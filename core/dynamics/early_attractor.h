@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/analysis/pca.h"
 #include "core/analysis/trace_view.h"
@@ -13,15 +14,19 @@ namespace rheo {
 struct EarlyAttractorOptions {
     int samples = 50;  ///< at most, drawn by seed among those whose tokens are known
     int controls = 6;  ///< random directions a sample
+    std::vector<double> sizes = {0.25, 0.5, 1, 2, 4};  ///< of the pushes, in units of s
     std::uint64_t seed = 0;
 };
 
-/// What is left of pushes at the first point of block 1, at the last token of samples of `view` (ANALYSES:
-/// Verdicts, early_attractor): along plus and minus the first three components of `basis` (pooled, raw), and
-/// in random directions of R^D, all of norm s, the RMS over rows of norm(h - mean h) there. `model` is the
+/// Whether pushes along the first components shrink faster than random pushes of the same norm (ANALYSES:
+/// Verdicts, early_attractor); that is all that "attractor" means here, as a feed-forward network has no
+/// fixed point. Pushes at the first point of block 1, at the last token of samples of `view`: along plus and
+/// minus the first three components of `basis` (pooled, raw), and in random directions of R^D, of norm size *
+/// s, s being the RMS over rows of norm(h - mean h) there. `differences` [sample, size]: mean
+/// `contraction_rms` over the first quarter of steps of the former, minus that of the latter. `model` is the
 /// one the trace was captured from. Where it cannot be measured there are no differences, and `reason` says
-/// why: fewer than two blocks, the point is not in the view, no tokens, fewer than three components. Cost:
-/// one prompt and 7 + controls continuations of its last token a sample.
+/// why: fewer than two blocks, the point is not in the view, no tokens, fewer than three components. Cost a
+/// sample: one prompt and 1 + (6 + controls) * sizes continuations of its last token.
 EarlyAttractor measureEarlyAttractor(const Model& model, const TraceView& view, const PcaBasis& basis,
                                      const EarlyAttractorOptions& options, Progress& progress);
 

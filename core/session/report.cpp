@@ -6,6 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/session/verdict_text.h"
+
 namespace rheo {
 
 namespace {
@@ -20,20 +22,15 @@ table{border-collapse:collapse;width:100%;font-size:14px}th{font-weight:600;text
 td{padding:.45rem .5rem .1rem;vertical-align:top}tr.says td{padding:.05rem .5rem .6rem;border-bottom:1px solid var(--line);color:var(--quiet)}
 td.n{font-variant-numeric:tabular-nums;white-space:nowrap}small{color:var(--quiet)}
 .v{display:inline-block;border-radius:3px;padding:0 .45em;font-weight:600;white-space:nowrap;border:1px solid}
-.supported{color:#fff;background:#0b5cad;border-color:#0b5cad}.explained_by_null{color:#333;background:#d8dbdf;border-color:#d8dbdf}
+.supported{color:#fff;background:#0b5cad;border-color:#0b5cad}.explained_by_null,.mostly_null{color:#333;background:#d8dbdf;border-color:#d8dbdf}
+.rests_on_outliers{color:#fff;background:#7a3e9d;border-color:#7a3e9d}
 .opposite{color:#fff;background:#b1480a;border-color:#b1480a}.not_seen{color:#444;background:#fff;border-color:#9aa0a6}.not_tested{color:#777;background:#fff;border-color:#d8dbdf;border-style:dashed}
 figure{margin:0}figure>svg{width:100%;height:auto;border:1px solid var(--line)}figcaption{color:var(--quiet);font-size:14px;margin:.3rem 0}
 pre{background:var(--soft);padding:.6rem .8rem;font-size:12.5px;white-space:pre-wrap;overflow-wrap:anywhere}
 details summary{cursor:pointer;color:var(--quiet)}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e8ea;--quiet:#a3aab2;--line:#3a3f45;--soft:#22262b}body{background:#16191d}
-.explained_by_null{color:#e6e8ea;background:#454b52;border-color:#454b52}.not_seen{color:#c9cdd2;background:transparent;border-color:#7d848c}.not_tested{color:#9aa0a6;background:transparent;border-color:#5b626a}}
+.explained_by_null,.mostly_null{color:#e6e8ea;background:#454b52;border-color:#454b52}.not_seen{color:#c9cdd2;background:transparent;border-color:#7d848c}.not_tested{color:#9aa0a6;background:transparent;border-color:#5b626a}}
 )";
-
-std::string verdictInWords(VerdictKind kind) {
-    std::string words(verdictName(kind));
-    std::replace(words.begin(), words.end(), '_', ' ');
-    return words;
-}
 
 std::string number(double x) {
     return std::isnan(x) ? std::string("–") : fmt::format("{:.4g}", x);
@@ -41,18 +38,23 @@ std::string number(double x) {
 
 std::string probability(double p) {
     if (std::isnan(p)) return "–";
-    return p < 0.001 ? fmt::format("{:.1e}", p) : fmt::format("{:.3f}", p);
+    return probabilityInWords(p);
 }
 
 /// The observed value with its interval, over the band of the null and zero, on one line.
 std::string picture(const Verdict& v) {
     if (v.verdict == VerdictKind::NotTested) return "";
     double low = 0, high = 0;
-    for (const double x : {v.observed, v.intervalLow, v.intervalHigh, v.nullLow, v.nullHigh})
-        if (!std::isnan(x)) {
-            low = std::min(low, x);
-            high = std::max(high, x);
-        }
+    const auto include = [&](double x) {
+        if (std::isnan(x)) return;
+        low = std::min(low, x);
+        high = std::max(high, x);
+    };
+    for (const double x : {v.observed, v.interval.low, v.interval.high}) include(x);
+    for (const auto& null : v.nulls) {
+        include(null.low);
+        include(null.high);
+    }
     if (!(high > low)) return "";
     constexpr double width = 150, margin = 6;
     const auto at = [&](double x) { return margin + (x - low) / (high - low) * (width - 2 * margin); };
@@ -61,39 +63,45 @@ std::string picture(const Verdict& v) {
         "{1} beside "
         "the null\">",
         width, number(v.observed));
-    if (!std::isnan(v.nullLow))
+    for (const auto& null : v.nulls)
         svg += fmt::format(
             "<rect x=\"{:.1f}\" y=\"5\" width=\"{:.1f}\" height=\"12\" fill=\"#9aa0a6\" "
             "fill-opacity=\".55\"/>",
-            at(v.nullLow), std::max(1.5, at(v.nullHigh) - at(v.nullLow)));
+            at(null.low), std::max(1.5, at(null.high) - at(null.low)));
     svg += fmt::format("<path d=\"M{0:.1f} 2V20\" stroke=\"#7d848c\" stroke-dasharray=\"2 2\"/>", at(0));
-    if (!std::isnan(v.intervalLow))
+    if (!std::isnan(v.interval.low))
         svg += fmt::format("<path d=\"M{:.1f} 11H{:.1f}\" stroke=\"#0b5cad\" stroke-width=\"2\"/>",
-                           at(v.intervalLow), at(v.intervalHigh));
+                           at(v.interval.low), at(v.interval.high));
     return svg +
            fmt::format("<circle cx=\"{:.1f}\" cy=\"11\" r=\"3.5\" fill=\"#0b5cad\"/></svg>", at(v.observed));
 }
 
+std::string nullsOf(const Verdict& v) {
+    std::string cell;
+    for (const auto& null : v.nulls)
+        cell += fmt::format("{}{} to {}<br><small>{}</small>", cell.empty() ? "" : "<br>", number(null.low),
+                            number(null.high), escapeHtml(null.null));
+    return cell.empty() ? "–" : cell;
+}
+
 std::string rowOf(const Verdict& v) {
     const bool tested = v.verdict != VerdictKind::NotTested;
-    const std::string interval = tested ? fmt::format("{}<br><small>{} to {}</small>", number(v.observed),
-                                                      number(v.intervalLow), number(v.intervalHigh))
-                                        : "–";
-    const std::string null = !tested || v.null.empty()
-                                 ? "–"
-                                 : fmt::format("{} to {}<br><small>{}</small>", number(v.nullLow),
-                                               number(v.nullHigh), escapeHtml(v.null));
-    const std::string shuffled = tested && !std::isnan(v.depthShuffleMean)
-                                     ? fmt::format("{}<br><small>p = {}</small>", number(v.depthShuffleMean),
-                                                   probability(v.depthShuffleP))
-                                     : "–";
+    const std::string none = "–";
+    const std::string interval = fmt::format("{}<br><small>{} to {}</small>", number(v.observed),
+                                             number(v.interval.low), number(v.interval.high));
+    const std::string p =
+        fmt::format("{}<br><small>{} adjusted</small>", probability(v.p), probability(v.pAdjusted));
+    const std::string shuffled =
+        fmt::format("{}<br><small>p = {}</small>", number(v.depthShuffleMean), probability(v.depthShuffleP));
     return fmt::format(
         "<tr id=\"{}\"><td>{}<br><small>{}</small></td><td><span class=\"v {}\">{}</span></td><td "
         "class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td "
         "class=\"n\">{}</td></tr>\n"
         "<tr class=\"says\"><td colspan=\"7\">{}</td></tr>\n",
-        v.key, escapeHtml(v.finding), v.key, verdictName(v.verdict), verdictInWords(v.verdict), interval,
-        picture(v), null, tested ? probability(v.p) : "–", shuffled, escapeHtml(v.sentence));
+        v.key, escapeHtml(findingText(v.key).finding), v.key, verdictName(v.verdict),
+        verdictInWords(v.verdict), tested ? interval : none, picture(v), tested ? nullsOf(v) : none,
+        tested ? p : none, tested && !std::isnan(v.depthShuffleMean) ? shuffled : none,
+        escapeHtml(sentenceOf(v)));
 }
 
 /// A document as a part of another: without its XML declaration, and as wide as the page.
@@ -141,15 +149,14 @@ std::string reportPage(const Report& report) {
         html += "</div>\n";
     }
     html +=
-        "<h2>Findings</h2>\n<p>Each published finding, put to a test on these data. The dot is what was "
-        "observed, its "
-        "line the 95 % interval (samples drawn anew), the grey band 95 % of the null, the dashed line zero. "
-        "A finding "
-        "is <em>supported</em> only where the interval excludes zero and the null does not reach it; what a "
-        "random "
-        "walk does as well is <em>explained by null</em>. The last column is what shuffled depth, the "
-        "control of the "
-        "paper, would have said.</p>\n"
+        "<h2>Findings</h2>\n<p>Each published finding, tested on these data. The dot is the observed "
+        "value, its line the 95 % interval (from random halves of the samples), the grey bands 95 % of each "
+        "null, the dashed line zero. A finding is <em>supported</em> only if the interval excludes zero and "
+        "the value is beyond every null; what a null reaches is <em>explained by null</em>, and what it "
+        "reaches to nine tenths <em>mostly null</em>. p is that of the null which comes closest; twelve "
+        "tests "
+        "are twelve chances, so the verdict goes by the adjusted p (Holm). The last column is what the "
+        "paper's own control, shuffled depth, would have said.</p>\n"
         "<table><thead><tr><th>Finding</th><th>Verdict</th><th>Observed</th><th></th><th>Null, "
         "95&nbsp;%</th><th>p</th><th>Shuffled depth</th></tr></thead><tbody>\n";
     for (const auto& verdict : report.verdicts) html += rowOf(verdict);
@@ -169,31 +176,75 @@ std::string reportPage(const Report& report) {
                        escapeHtml(report.recipe));
 }
 
+namespace {
+
+nlohmann::ordered_json jsonOf(const NullComparison& null) {
+    return {{"null", null.null},
+            {"mean", orNull(null.mean)},
+            {"low", orNull(null.low)},
+            {"high", orNull(null.high)},
+            {"p_upper", orNull(null.upper.p)},
+            {"p_upper_method", pMethodName(null.upper.method)},
+            {"p_lower", orNull(null.lower.p)},
+            {"p_lower_method", pMethodName(null.lower.method)},
+            {"null_share", orNull(null.share)},
+            {"repeats", null.repeats}};
+}
+
+nlohmann::ordered_json jsonOf(const PushResponse& response) {
+    return {{"size", response.size},
+            {"mean", orNull(response.mean)},
+            {"interval_low", orNull(response.low)},
+            {"interval_high", orNull(response.high)},
+            {"p", orNull(response.p)}};
+}
+
+nlohmann::ordered_json jsonOf(const Verdict& v) {
+    nlohmann::ordered_json item;
+    item["key"] = v.key;
+    item["finding"] = findingText(v.key).finding;
+    item["statistic"] = findingText(v.key).statistic;
+    item["observed"] = orNull(v.observed);
+    item["interval_low"] = orNull(v.interval.low);
+    item["interval_high"] = orNull(v.interval.high);
+    const double nan = std::nan("");
+    const NullComparison none{"", nan, nan, nan, {nan, PMethod::None}, {nan, PMethod::None}, nan, 0};
+    const NullComparison& null = v.nulls.empty() ? none : v.nulls.front();
+    item["null"] = v.nulls.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(null.null);
+    item["null_mean"] = orNull(null.mean);
+    item["null_low"] = orNull(null.low);
+    item["null_high"] = orNull(null.high);
+    item["null_share"] = orNull(null.share);
+    item["nulls"] = nlohmann::ordered_json::array();
+    for (const auto& each : v.nulls) item["nulls"].push_back(jsonOf(each));
+    item["p"] = orNull(v.p);
+    item["p_adjusted"] = orNull(v.pAdjusted);
+    item["p_method"] = pMethodName(v.pMethod);
+    item["p_away"] = orNull(v.pAway);
+    item["p_away_adjusted"] = orNull(v.pAwayAdjusted);
+    item["repeats"] = null.repeats;
+    item["n_samples"] = v.samples;
+    item["n_rows"] = v.rows;
+    item["depth_shuffle_mean"] = orNull(v.depthShuffleMean);
+    item["depth_shuffle_p"] = orNull(v.depthShuffleP);
+    item["responses"] = nlohmann::ordered_json::array();
+    for (const auto& response : v.responses) item["responses"].push_back(jsonOf(response));
+    item["verdict"] = verdictName(v.verdict);
+    if (v.verdict == VerdictKind::RestsOnOutliers) {
+        item["verdict_with_all"] = verdictName(v.withAll);
+        item["verdict_without_outliers"] = verdictName(v.withoutOutliers);
+        item["outliers"] = v.outliers;
+    }
+    item["reason"] = v.reason;
+    item["sentence"] = sentenceOf(v);
+    return item;
+}
+
+}  // namespace
+
 std::string verdictsJson(const std::vector<Verdict>& verdicts) {
     auto list = nlohmann::ordered_json::array();
-    for (const auto& v : verdicts) {
-        nlohmann::ordered_json item;
-        item["key"] = v.key;
-        item["finding"] = v.finding;
-        item["statistic"] = v.statistic;
-        item["observed"] = orNull(v.observed);
-        item["interval_low"] = orNull(v.intervalLow);
-        item["interval_high"] = orNull(v.intervalHigh);
-        item["null"] = v.null.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(v.null);
-        item["null_mean"] = orNull(v.nullMean);
-        item["null_low"] = orNull(v.nullLow);
-        item["null_high"] = orNull(v.nullHigh);
-        item["p"] = orNull(v.p);
-        item["repeats"] = v.repeats;
-        item["n_samples"] = v.samples;
-        item["n_rows"] = v.rows;
-        item["depth_shuffle_mean"] = orNull(v.depthShuffleMean);
-        item["depth_shuffle_p"] = orNull(v.depthShuffleP);
-        item["verdict"] = verdictName(v.verdict);
-        item["reason"] = v.reason;
-        item["sentence"] = v.sentence;
-        list.push_back(std::move(item));
-    }
+    for (const auto& verdict : verdicts) list.push_back(jsonOf(verdict));
     return list.dump(2) + "\n";
 }
 

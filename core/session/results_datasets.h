@@ -379,10 +379,11 @@ void datasetsOfLens(Io& io, R& r, const Sizes& sizes) {
 template <class Io, class R>
 void datasetsOfEvidence(Io& io, R& r) {
     io.optional("mi_halves", r.halves, anySize, 2);
-    io.vector("refits", r.refits, anySize);
-    io.vector("refit_interval", r.refitInterval, anySize);
+    io.vector("refits", r.reconstruction.differences, anySize);
+    io.vector("refit_interval", r.reconstruction.interval, anySize);
     io.optional("resamples", r.resamples, anySize, anySize);
-    io.vector("early_attractor", r.attractor.differences, anySize);
+    io.vector("push_sizes", r.attractor.sizes, anySize);
+    io.optional("push_differences", r.attractor.differences, anySize, anySize);
     io.attribute("samples", r.samples);
     io.attribute("rows", r.rows);
 }

@@ -11,7 +11,7 @@ using namespace rheo;
 
 namespace {
 
-/// The view of a resample, row by row: what its weights stand for.
+/// The view of a half, row by row: what its weights stand for.
 TraceView drawn(const TraceView& view, const MatrixD& weights, Eigen::Index resample) {
     std::vector<std::int64_t> rows;
     for (Eigen::Index n = 0; n < weights.cols(); ++n)
@@ -31,7 +31,7 @@ double meanAbs(const VectorD& values) {
 class TestAnalysisResample : public QObject {
     Q_OBJECT
 private Q_SLOTS:
-    // Every number of a resample is that of the data it stands for. Tolerance: rounding of sums that are
+    // Every number of a half is that of the data it stands for. Tolerance: rounding of sums that are
     // taken in another order (1e-9 of values near 1); of the variance explained, all components are kept
     // here.
     void isWhatTheDrawnDataGive() {
@@ -48,10 +48,10 @@ private Q_SLOTS:
         const PcaResult components = pca(view, {20, false}, progress);
         const Resampled found = resample(source, components, {40, 9}, progress);
         QCOMPARE(found.samples, 10);
-        const ResampleWeights rule(source, 40, 9, {});
+        const HalfWeights rule(source, 40, 9, {});
         const MatrixD weights = rule.of(0, 30);
         for (Eigen::Index b = 0; b < 40; b += 7) {
-            QCOMPARE(weights.row(b).sum(), 30.0);
+            QCOMPARE(weights.row(b).sum(), 15.0);  // five of ten samples
             for (Eigen::Index n = 0; n < 30; ++n) QCOMPARE(weights(b, n), weights(b, n / 3 * 3));
             const TraceView data = drawn(view, weights, b);
             const auto near = [](const VectorD& one, const VectorD& other) {
@@ -83,8 +83,8 @@ private Q_SLOTS:
         }
     }
 
-    // The percentile interval of a mean has the width that theory gives: 2 * 1.96 SD / sqrt(N), within what
-    // 1,000 resamples leave open (4 SD of the SD of a sample of 1,000 is 9 %).
+    // The spread of a mean over halves is its standard error, SD / sqrt(N), within what 1,000 halves leave
+    // open (4 SD of the SD of a sample of 1,000 is 9 %).
     void spreadsAsTheoryTells() {
         const TraceView view = planted::walk({200, 4, 16}, 2);
         Progress progress;

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/base/array.h"
+
+namespace rheo {
+
+/// What a test of a finding came to (ANALYSES: Verdicts).
+enum class VerdictKind {
+    Supported,  ///< the interval excludes zero in the published direction, and no null reaches the value
+    ExplainedByNull,  ///< the interval excludes zero in that direction, and a null reaches the value
+    MostlyNull,       ///< beyond the nulls, but one of them gives at least 90 % of the value
+    Opposite,         ///< as Supported, in the other direction
+    RestsOnOutliers,  ///< without outlying units and rows the verdict is another one
+    NotSeen,          ///< all else
+    NotTested,        ///< the reason says why
+};
+/// "supported", "explained_by_null", "mostly_null", "opposite", "rests_on_outliers", "not_seen",
+/// "not_tested".
+std::string_view verdictName(VerdictKind kind);
+
+struct Interval {
+    double low, high;
+};
+
+/// The rule. `direction` is +1 or -1 as published, and `towards` and `away` are the p of that side and of the
+/// other (adjusted where there are several tests); for direction 0 `towards` is two-sided, and the interval
+/// and `away` do not matter. `nullShare`: the null's mean over the observed value, NaN without a null.
+VerdictKind judge(int direction, const Interval& interval, double towards, double away, double nullShare);
+
+/// Whether a null gives nearly all of the value: the lesser of both is at least 90 % of the greater, and they
+/// have the same sign.
+bool mostlyNull(double nullShare);
+
+/// Holm's adjustment of p for the number of tests (Holm 1979): the i-th least of m is multiplied by m - i +
+/// 1, made ascending and cut at 1. NaN stay NaN and do not count.
+std::vector<double> holmAdjusted(std::span<const double> p);
+
+/// 95 % interval of a number measured on all samples, from what it is on random halves of them, drawn without
+/// replacement: observed -+ t SD sqrt(m / (n - m)), m = floor(n / 2) of n samples, t with n - 1 degrees of
+/// freedom. For m of n samples the variance over halves, given the data, is (1 - m/n) / m of that of one
+/// sample, so that of halves is that of the whole (Politis, Romano and Wolf 1999, subsampling; delete-d
+/// jackknife). Duplicates, which inflate what resampling with replacement gives for explained variance or
+/// nearest neighbours, never occur, and the interval always holds the value. NaN with fewer than two halves
+/// or samples; NaN halves are left out.
+Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples);
+/// The standard error in it: SD sqrt(m / (n - m)).
+double halvesError(std::span<const double> halves, std::int64_t samples);
+
+/// Share of sign flips of `differences` (10,000 by seed) whose mean is at least or at most the observed one:
+/// (1 + count) / 10,001.
+struct SignFlipTest {
+    double mean, low, high;  ///< of the flipped means: mean, 2.5 and 97.5 %
+    double pUpper, pLower;
+};
+constexpr int signFlips = 10000;
+SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t seed);
+
+}  // namespace rheo

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/analysis/surrogates.h"
+#include "core/analysis/trace_view.h"
+#include "core/base/array.h"
+#include "core/base/progress.h"
+
+namespace rheo {
+
+/// Nulls of the reconstruction, in the order of its refits; the last is the control of the paper.
+constexpr std::array<NullKind, 2> reconstructionNulls{NullKind::SignFlip, NullKind::DepthShuffle};
+
+struct ReconstructionOptions {
+    int refits = 20;   ///< of each null
+    int halves = 400;  ///< for the interval
+    std::uint64_t seed = 0;
+    int threads = 0;
+    std::size_t memoryBytes = std::size_t{1} << 30;
+};
+
+/// How much better late points are reconstructed from two numbers than early ones (finding
+/// late_easier_to_reconstruct): r2 of the autoencoder, fitted on the first 50 pooled components of the rows
+/// of at most 200 samples.
+struct Reconstruction {
+    /// [1 + nulls * refits]: as it is, then of each surrogate of each null. NaN where a fit was
+    /// not made yet.
+    VectorD differences;
+    VectorD interval;  ///< [2], of the first, from halves of the samples that were not trained on
+};
+
+/// Computes what `reconstruction` lacks: 1 + nulls * refits fits, in parallel. What is there is
+/// kept, also where a stop throws Cancelled.
+void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions& options,
+                             Reconstruction& reconstruction, Progress progress);
+
+}  // namespace rheo

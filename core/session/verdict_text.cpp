@@ -1,0 +1,212 @@
+#include "core/session/verdict_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr std::array<FindingText, 12> texts{{
+    {"density_rises", "Activity becomes denser with depth.",
+     "mean Treves-Rolls density over the last quarter of points, minus that over the first quarter",
+     "Activity becomes denser with depth", "Activity becomes sparser with depth"},
+    {"correlation_high", "Each unit is highly correlated from one point to the next.",
+     "correlation over rows of a unit with itself at the next point, mean over units and steps",
+     "Units are correlated from point to point", "Units are anticorrelated from point to point"},
+    {"inside_exceeds_across", "Correlation is higher inside a block than from one block to the next.",
+     "mean correlation from attention to MLP of a block, minus that from the MLP to the next block",
+     "Correlation is higher inside a block than across blocks",
+     "Correlation is lower inside a block than across blocks"},
+    {"cosine_rises", "Successive states point more and more the same way with depth.",
+     "mean cosine of successive states over the last quarter of steps, minus that over the first quarter",
+     "The cosine of successive states rises with depth", "The cosine of successive states falls with depth"},
+    {"accelerates", "The state moves faster with depth.",
+     "slope of mean speed on the number of the step by least squares (attention and MLP steps each with an "
+     "intercept), times the number of steps, divided by mean speed",
+     "The state moves faster with depth", "The state moves slower with depth"},
+    {"mi_drops_then_climbs", "The information a unit carries to the next point drops, then climbs.",
+     "mutual information in nats: the smaller of its fall from the first step to its minimum and its climb "
+     "from there to the last step",
+     "Mutual information drops, then climbs again", ""},
+    {"nonlinear_early", "Early layers hold most of the nonlinear information.",
+     "mean mutual information in excess of jointly Gaussian data of the same correlation, over the first "
+     "quarter of steps, minus that over the rest (nats)",
+     "Nonlinear information is higher in early steps", "Nonlinear information is lower in early steps"},
+    {"rotation", "Units rotate in the plane of their value and its gradient.",
+     "number of turns of a unit's path, averaged over rows; mean over units of its absolute value",
+     "Units turn more", "Units turn less"},
+    {"rotation_coherent", "The mean paths of units wind around a centre.",
+     "number of turns of a unit's mean path around its centre; mean over units of its absolute value",
+     "The mean paths of units wind around their centres", ""},
+    {"late_easier_to_reconstruct", "Late points are easier to reconstruct from two numbers.",
+     "mean r2 of the autoencoder over the last quarter of points, minus that over the first quarter (on the "
+     "first 50 principal components of at most 200 samples)",
+     "Late points are easier to reconstruct from two numbers",
+     "Late points are harder to reconstruct from two numbers"},
+    {"path_low_dimensional", "A few components hold the path.",
+     "share of the variance in the first three principal components, pooled over rows and points",
+     "Three components hold much of the variance", ""},
+    {"early_attractor", "Pushed early, the state returns to its path.",
+     "log of what is left of a push along PC1 to PC3 in block 1, per step, minus that of random pushes of "
+     "the "
+     "same norm; mean over the first quarter of steps (states scaled to unit RMS)",
+     "Pushes along the first components shrink more slowly than random pushes of the same norm",
+     "Pushes along the first components shrink faster than random pushes of the same norm"},
+}};
+
+constexpr std::array<std::pair<std::string_view, const char*>, 4> nullTexts{{
+    {"gaussian_walk", "a random walk with the same step sizes"},
+    {"sign_flip", "a random walk with the same step sizes"},
+    {"depth_shuffle", "shuffled depth"},
+    {"flipped_signs", "differences with random signs"},
+}};
+
+std::string valueOf(const Verdict& v) {
+    return fmt::format("{} (95 % interval {} to {})", numberInWords(v.observed),
+                       numberInWords(v.interval.low), numberInWords(v.interval.high));
+}
+
+std::string pOf(double p, double adjusted) {
+    return fmt::format("p = {}, {} adjusted for the number of tests", probabilityInWords(p),
+                       probabilityInWords(adjusted));
+}
+
+/// "where <null> has <low> to <high>, mean <mean>"
+std::string besideNull(const NullComparison& null) {
+    return fmt::format("{} has {} to {}, mean {}", nullInWords(null.null), numberInWords(null.low),
+                       numberInWords(null.high), numberInWords(null.mean));
+}
+
+/// What is seen, as the published direction or the other has it.
+std::string seen(const Verdict& v, bool published) {
+    const FindingText& text = findingText(v.key);
+    if (v.direction == 0) return v.observed < v.nulls.front().mean ? text.below : text.above;
+    return (v.direction > 0) == published ? text.above : text.below;
+}
+
+std::string supported(const Verdict& v) {
+    if (v.nulls.empty()) return fmt::format("{}: {}; {}.", seen(v, true), valueOf(v), pOf(v.p, v.pAdjusted));
+    const NullComparison& null = v.nulls.front();
+    if (v.direction != 0)
+        return fmt::format("{}: {}, beyond the null: {}; {}.", seen(v, true), valueOf(v), besideNull(null),
+                           pOf(v.p, v.pAdjusted));
+    return fmt::format("{} than {}: {}; {}; {}. Their motion is {}.", seen(v, true), nullInWords(null.null),
+                       valueOf(v), besideNull(null), pOf(v.p, v.pAdjusted),
+                       v.observed < null.mean ? "smoother" : "rougher");
+}
+
+std::string explained(const Verdict& v) {
+    if (v.nulls.empty())
+        return fmt::format("{}, but not significantly: {}; {}.", seen(v, true), valueOf(v),
+                           pOf(v.p, v.pAdjusted));
+    const NullComparison& null = v.nulls.front();
+    if (v.direction == 0)
+        return fmt::format("Units turn as much as those of {}: {}; {}; {}.", nullInWords(null.null),
+                           valueOf(v), besideNull(null), pOf(v.p, v.pAdjusted));
+    return fmt::format("{}: {}, but that is not beyond the null: {}; {}.", seen(v, true), valueOf(v),
+                       besideNull(null), pOf(v.p, v.pAdjusted));
+}
+
+std::string mostlyTheNull(const Verdict& v) {
+    const NullComparison& null = v.nulls.front();
+    const char* unit = v.key.starts_with("rotation") ? " turns" : "";
+    return fmt::format("{}{}; {} makes {} of them. The difference is beyond chance ({}), but small.",
+                       numberInWords(v.observed), unit, nullInWords(null.null), numberInWords(null.mean),
+                       pOf(v.p, v.pAdjusted));
+}
+
+std::string opposite(const Verdict& v) {
+    const std::string p = pOf(v.pAway, v.pAwayAdjusted);
+    if (v.nulls.empty()) return fmt::format("{}: {}; {}.", seen(v, false), valueOf(v), p);
+    return fmt::format("{}: {}, beyond the null: {}; {}.", seen(v, false), valueOf(v),
+                       besideNull(v.nulls.front()), p);
+}
+
+std::string restsOnOutliers(const Verdict& v) {
+    return fmt::format("With all units and rows the verdict is \"{}\", without {} it is \"{}\".",
+                       verdictInWords(v.withAll), v.outliers, verdictInWords(v.withoutOutliers));
+}
+
+std::string notSeen(const Verdict& v) {
+    if (!v.reason.empty()) return fmt::format("Not seen: {}, but {}.", valueOf(v), v.reason);
+    const bool excludesZero = v.interval.low > 0 || v.interval.high < 0;
+    if (!excludesZero) return fmt::format("Not seen: {} does not exclude zero.", valueOf(v));
+    if (v.nulls.empty()) return fmt::format("Not seen: {}; {}.", valueOf(v), pOf(v.p, v.pAdjusted));
+    return fmt::format("Not seen: {} is not beyond the null: {}.", valueOf(v), besideNull(v.nulls.front()));
+}
+
+std::string notTested(const Verdict& v) {
+    return fmt::format("Not tested: {}.", v.reason);
+}
+
+std::string responsesOf(const Verdict& v) {
+    std::string text = " Difference by the size of the push (s: RMS distance of a state from the mean):";
+    for (const auto& r : v.responses)
+        text += fmt::format("{} {} s: {} ({} to {})", &r == &v.responses.front() ? "" : ";", r.size,
+                            numberInWords(r.mean), numberInWords(r.low), numberInWords(r.high));
+    return text +
+           ". A feed-forward network has no fixed point: an attractor here means only that these pushes "
+           "shrink faster than random ones.";
+}
+
+}  // namespace
+
+const FindingText& findingText(std::string_view key) {
+    for (const auto& text : texts)
+        if (text.key == key) return text;
+    throw Error(ErrorCode::Internal, fmt::format("there is no finding {}", key));
+}
+
+std::string nullInWords(std::string_view null) {
+    for (const auto& [name, words] : nullTexts)
+        if (name == null) return words;
+    return std::string(null);
+}
+
+std::string verdictInWords(VerdictKind kind) {
+    std::string words(verdictName(kind));
+    std::replace(words.begin(), words.end(), '_', ' ');
+    return words;
+}
+
+std::string numberInWords(double x) {
+    return std::isnan(x) ? std::string("undefined") : fmt::format("{:.4g}", x);
+}
+
+std::string probabilityInWords(double p) {
+    if (std::isnan(p)) return "undefined";
+    return p < 0.001 ? fmt::format("{:.1e}", p) : fmt::format("{:.3f}", p);
+}
+
+std::string sentenceOf(const Verdict& verdict) {
+    using Say = std::string (*)(const Verdict&);
+    static constexpr std::array<std::pair<VerdictKind, Say>, 7> sentences{{
+        {VerdictKind::Supported, supported},
+        {VerdictKind::ExplainedByNull, explained},
+        {VerdictKind::MostlyNull, mostlyTheNull},
+        {VerdictKind::Opposite, opposite},
+        {VerdictKind::RestsOnOutliers, restsOnOutliers},
+        {VerdictKind::NotSeen, notSeen},
+        {VerdictKind::NotTested, notTested},
+    }};
+    std::string sentence;
+    for (const auto& [kind, say] : sentences)
+        if (kind == verdict.verdict) sentence = say(verdict);
+    if (!verdict.responses.empty()) sentence += responsesOf(verdict);
+    const bool claimed =
+        verdict.verdict == VerdictKind::Supported || verdict.verdict == VerdictKind::NotTested;
+    if (!claimed && verdict.depthShuffleP < 0.05)
+        sentence +=
+            fmt::format(" The paper's control, shuffled depth, has {} and would make it a finding (p = {}).",
+                        numberInWords(verdict.depthShuffleMean), probabilityInWords(verdict.depthShuffleP));
+    return sentence;
+}
+
+}  // namespace rheo
