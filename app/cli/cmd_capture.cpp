@@ -46,6 +46,7 @@ int run(const Options& options, Common& common) {
     const ModelConfig& config = open.model->config();
     Progress reading = progress.part(0.05, 0.06);
     PromptList prompts = readPrompts(options.prompts, open.tokenizer.get(), config, options.prompt, reading);
+    for (const auto& note : prompts.notes) common.console.warn(note);
     if (prompts.blankLines > 0)
         common.console.warn(
             fmt::format("{} blank lines of {} were skipped", prompts.blankLines, options.prompts));
@@ -89,7 +90,10 @@ void addCapture(CLI::App& app, Command& chosen) {
     options->model.addTo(*command);
     options->out.addTo(*command, "the trace (.rheo.h5)");
     command
-        ->add_option("--prompts", options->prompts, "one prompt a line, or JSON Lines with `text` or `ids`")
+        ->add_option(
+            "--prompts", options->prompts,
+            "a file: one prompt a line; JSON Lines, or a JSON array, of objects with `text` or `ids`, and "
+            "`group` where prompts depend on each other; - is standard input")
         ->required()
         ->type_name("F");
     command->add_option("--rows", options->rows, "which tokens become rows: last, all or stride:K");

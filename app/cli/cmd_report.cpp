@@ -313,7 +313,7 @@ void addReport(CLI::App& app, Command& chosen) {
     command->add_option("trace", options->trace, "a trace file; or --model and --prompts")
         ->type_name("T.rheo.h5");
     options->model.addTo(*command, false);
-    command->add_option("--prompts", options->prompts, "one prompt a line, or JSON Lines")->type_name("F");
+    command->add_option("--prompts", options->prompts, "prompts as rheo capture takes them; - is standard input")->type_name("F");
     command->add_option("--rows", options->rows,
                         "which tokens of the prompts become rows: last, all or stride:K");
     command->add_option("--limit", options->limit, "only the first N prompts")->check(CLI::PositiveNumber);

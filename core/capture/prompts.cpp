@@ -1,13 +1,20 @@
 #include "core/capture/prompts.h"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/capture/prompt_text.h"
+#include "core/checkpoint/json.h"
 
 namespace rheo {
 
@@ -16,29 +23,7 @@ namespace {
 constexpr std::uintmax_t largestFile = std::uintmax_t{4} << 30;
 
 bool isBlank(std::string_view line) {
-    return line.find_first_not_of(" \t\r\f\v") == std::string_view::npos;
-}
-
-/// The lines of a text, without their ends (LF or CRLF).
-std::vector<std::string_view> linesOf(std::string_view text) {
-    std::vector<std::string_view> lines;
-    while (!text.empty()) {
-        const auto end = text.find('\n');
-        std::string_view line = text.substr(0, end);
-        if (line.ends_with('\r') && end != std::string_view::npos) line.remove_suffix(1);
-        lines.push_back(line);
-        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    }
-    return lines;
-}
-
-/// Null for a line that is no object with a text or ids.
-nlohmann::json promptObject(std::string_view line) {
-    auto object = nlohmann::json::parse(line, nullptr, false);
-    if (!object.is_object()) return nullptr;
-    const bool text = object.contains("text") && object["text"].is_string();
-    const bool ids = object.contains("ids") && object["ids"].is_array();
-    return text || ids ? object : nlohmann::json(nullptr);
+    return line.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
 }
 
 void checkSample(Sample& sample, const ModelConfig& config, std::optional<std::int64_t> maxTokens,
@@ -71,25 +56,210 @@ std::string groupOf(const nlohmann::json& object, const std::string& where) {
                                                where, group.dump()));
 }
 
-Sample sampleOfObject(const nlohmann::json& object, const Tokenizer* tokenizer, const std::string& where) {
-    Sample sample;
-    sample.group = groupOf(object, where);
-    if (object.contains("ids")) {
-        for (const auto& id : object["ids"]) {
-            if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX)
-                throw Error(ErrorCode::Format,
-                            fmt::format("{}: {} in `ids` is not a token id", where, id.dump()));
-            sample.tokenIds.push_back(id.get<std::int32_t>());
-        }
-        if (tokenizer != nullptr) sample.text = tokenizer->decode(sample.tokenIds);
+std::vector<std::int32_t> idsOf(const nlohmann::json& list, const std::string& where) {
+    if (!list.is_array())
+        throw Error(ErrorCode::Format, fmt::format("{}: `ids` is {}, and a list of token ids was expected",
+                                                   where, list.type_name()));
+    std::vector<std::int32_t> ids;
+    for (const auto& id : list) {
+        if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX)
+            throw Error(ErrorCode::Format,
+                        fmt::format("{}: {} in `ids` is not a token id", where, id.dump(-1, ' ', true)));
+        ids.push_back(id.get<std::int32_t>());
+    }
+    return ids;
+}
+
+std::string textOf(const nlohmann::json& text, const std::string& where) {
+    if (!text.is_string())
+        throw Error(ErrorCode::Format, fmt::format("{}: `text` is of type {}, and a text was expected", where,
+                                                   text.type_name()));
+    return text.get<std::string>();
+}
+
+/// Throws where `text` and `ids` of one prompt are not known to be the same tokens.
+void checkTextAgainstIds(const std::string& text, const std::vector<std::int32_t>& ids,
+                         const Tokenizer* tokenizer, const std::string& where) {
+    if (tokenizer != nullptr && (tokenizer->encode(text) == ids || tokenizer->encode(text, false) == ids))
+        return;
+    throw Error(
+        ErrorCode::Format,
+        fmt::format("{}: it has both `text` and `ids`, and {}; remove the one that does not count", where,
+                    tokenizer != nullptr ? fmt::format("they differ: the ids are {} tokens, and the text {}",
+                                                       ids.size(), tokenizer->encode(text).size())
+                                         : "without a tokenizer.json they cannot be compared"));
+}
+
+std::string keysOf(const nlohmann::json& object) {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : object.items()) keys.push_back(fmt::format("`{}`", key));
+    return keys.empty() ? "it has no keys" : fmt::format("its keys are {}", fmt::join(keys, ", "));
+}
+
+/// What all prompts of a file share.
+struct Reading {
+    const Tokenizer* tokenizer;
+    const ModelConfig& config;
+    const PromptOptions& options;
+    std::string name;  ///< of the file, for messages
+};
+
+Sample sampleOfText(const std::string& text, const Reading& how, const std::string& where) {
+    if (how.tokenizer == nullptr)
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format("{}: the model has no tokenizer.json; give prompts as JSON Lines with `ids`", where),
+            how.name);
+    return makeSample(text, *how.tokenizer, how.config, how.options.maxTokens, where);
+}
+
+Sample sampleOfObject(const nlohmann::json& object, const Reading& how, const std::string& where) {
+    const bool hasText = object.contains("text"), hasIds = object.contains("ids");
+    if (!hasText && !hasIds)
+        throw Error(ErrorCode::Format,
+                    fmt::format("{}: an object with `text` or `ids` was expected, and {}; name the one that "
+                                "holds the prompt `text`",
+                                where, keysOf(object)),
+                    how.name);
+    const std::string group = groupOf(object, where);
+    if (!hasIds) {
+        Sample sample = sampleOfText(textOf(object["text"], where), how, where);
+        sample.group = group;
         return sample;
     }
-    sample.text = object["text"].get<std::string>();
-    if (tokenizer == nullptr)
-        throw Error(ErrorCode::NotFound,
-                    where + ": the model has no tokenizer.json, so prompts must be given as `ids`");
-    sample.tokenIds = tokenizer->encode(sample.text);
+    Sample sample{"", idsOf(object["ids"], where), group};
+    if (hasText) checkTextAgainstIds(textOf(object["text"], where), sample.tokenIds, how.tokenizer, where);
+    checkSample(sample, how.config, how.options.maxTokens, where);
+    if (how.tokenizer != nullptr) sample.text = how.tokenizer->decode(sample.tokenIds);
     return sample;
+}
+
+/// All of standard input. A stop can come while it waits.
+std::string readStandardInput(Progress& progress) {
+    std::string contents;
+    std::array<char, 1 << 16> piece{};
+    while (true) {
+        progress.check();
+        pollfd input{STDIN_FILENO, POLLIN, 0};
+        if (::poll(&input, 1, 100) == 0) continue;
+        const ssize_t got = ::read(STDIN_FILENO, piece.data(), piece.size());
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (got < 0)
+            throw Error(ErrorCode::Io,
+                        fmt::format("reading standard input failed: {}", std::strerror(errno)));
+        if (got == 0) return contents;
+        contents.append(piece.data(), static_cast<std::size_t>(got));
+        if (contents.size() > largestFile)
+            throw Error(ErrorCode::Format, fmt::format("standard input has more than {} bytes", largestFile));
+    }
+}
+
+/// The number of the line that `byte` is in.
+std::int64_t lineOfByte(std::string_view text, std::size_t byte) {
+    const std::string_view before = text.substr(0, std::min(byte, text.size()));
+    return 1 + std::count(before.begin(), before.end(), '\n');
+}
+
+bool startsWithBracket(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    return first != std::string_view::npos && text[first] == '[';
+}
+
+/// A text that is one JSON value as a whole: an array of prompts, or one object. Null where the text is
+/// something else: a line each.
+nlohmann::json wholeDocument(std::string_view text, const Reading& how, bool mustBeJson) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    if (!mustBeJson && (first == std::string_view::npos || (text[first] != '[' && text[first] != '{')))
+        return nullptr;
+    const auto failure = [&](const std::string& why) -> Error {
+        return {ErrorCode::Format, fmt::format("{}{}", how.name, why), how.name};
+    };
+    std::size_t depth = 0;
+    const auto watch = [&](int, nlohmann::json::parse_event_t event, const nlohmann::json&) {
+        using enum nlohmann::json::parse_event_t;
+        if (event == object_end || event == array_end) --depth;
+        if ((event == object_start || event == array_start) && ++depth > 64)
+            throw failure(": brackets are nested deeper than 64");
+        return true;
+    };
+    nlohmann::json document;
+    try {
+        document = nlohmann::json::parse(text.begin(), text.end(), watch);
+    } catch (const nlohmann::json::parse_error& error) {
+        if (!mustBeJson) return nullptr;
+        throw failure(
+            fmt::format(", line {}: not valid JSON ({}); prompts that are no JSON go into a .txt file, "
+                        "one a line",
+                        lineOfByte(text, error.byte), error.what()));
+    }
+    if (document.is_object()) return document;
+    const auto isPrompt = [](const auto& element) { return element.is_string() || element.is_object(); };
+    if (document.is_array() && std::all_of(document.begin(), document.end(), isPrompt)) return document;
+    if (!mustBeJson && std::none_of(document.begin(), document.end(), isPrompt)) return nullptr;
+    throw failure(
+        ": it is JSON, and neither an object nor an array of texts or of objects with `text` or `ids`");
+}
+
+bool isJsonObject(std::string_view line) {
+    const auto first = line.find_first_not_of(" \t");
+    return first != std::string_view::npos && line[first] == '{' &&
+           nlohmann::json::parse(line, nullptr, false).is_object();
+}
+
+Sample sampleOfJson(const nlohmann::json& value, const Reading& how, const std::string& where) {
+    return value.is_string() ? sampleOfText(value.get<std::string>(), how, where)
+                             : sampleOfObject(value, how, where);
+}
+
+Sample sampleOfJsonLine(std::string_view line, const Reading& how, const std::string& where) {
+    const auto first = line.find_first_not_of(" \t");
+    if (line[first] != '{')
+        throw Error(
+            ErrorCode::Format,
+            fmt::format("{}: not a JSON object, and the file is JSON Lines; write it as {{\"text\": ...}}, "
+                        "or move prompts that are no JSON to a .txt file",
+                        where),
+            how.name);
+    if (!nlohmann::json::accept(line))
+        throw Error(
+            ErrorCode::Format,
+            fmt::format("{}: not valid JSON (a quote, bracket or comma may be missing, or the line is cut "
+                        "off); correct or remove it",
+                        where),
+            how.name);
+    return sampleOfObject(parseJsonObject(line, where), how, where);
+}
+
+bool isFull(const PromptList& list, const PromptOptions& options) {
+    return options.limit && static_cast<std::int64_t>(list.samples.size()) >= *options.limit;
+}
+
+void readDocument(const nlohmann::json& document, const Reading& how, PromptList& list, Progress& progress) {
+    if (document.is_object()) {
+        list.samples.push_back(sampleOfObject(document, how, how.name + ", line 1"));
+        return;
+    }
+    for (std::size_t i = 0; i < document.size() && !isFull(list, how.options); ++i) {
+        progress.check();
+        list.samples.push_back(
+            sampleOfJson(document[i], how, fmt::format("{}, element {} of its array", how.name, i + 1)));
+    }
+    list.notes.push_back(fmt::format("{} is a JSON array of {} prompts", how.name, document.size()));
+}
+
+void readLines(const std::vector<std::string_view>& lines, bool jsonLines, const Reading& how,
+               PromptList& list, Progress& progress) {
+    for (std::size_t i = 0; i < lines.size() && !isFull(list, how.options); ++i) {
+        progress.check();
+        if (isBlank(lines[i])) {
+            ++list.blankLines;
+            continue;
+        }
+        const std::string where = fmt::format("{}, line {}", how.name, i + 1);
+        checkPromptLine(lines[i], where, how.name);
+        list.samples.push_back(jsonLines ? sampleOfJsonLine(lines[i], how, where)
+                                         : sampleOfText(std::string(lines[i]), how, where));
+    }
 }
 
 }  // namespace
@@ -98,6 +268,10 @@ Sample makeSample(const std::string& text, const Tokenizer& tokenizer, const Mod
                   std::optional<std::int64_t> maxTokens, const std::string& where) {
     if (const auto bad = firstInvalidUtf8(text))
         throw Error(ErrorCode::Format, fmt::format("{}: not UTF-8 at byte {} of the line", where, *bad));
+    if (text.find('\0') != std::string::npos)
+        throw Error(ErrorCode::Format,
+                    fmt::format("{}: byte {} of the text is NUL, which a trace cannot hold; remove it", where,
+                                text.find('\0')));
     Sample sample{text, tokenizer.encode(text)};
     checkSample(sample, config, maxTokens, where);
     return sample;
@@ -105,43 +279,26 @@ Sample makeSample(const std::string& text, const Tokenizer& tokenizer, const Mod
 
 PromptList readPrompts(const std::filesystem::path& file, const Tokenizer* tokenizer,
                        const ModelConfig& config, const PromptOptions& options, Progress& progress) {
-    const std::string contents = readFile(file, largestFile);
-    const auto lines = linesOf(contents);
-    const auto first = std::find_if_not(lines.begin(), lines.end(), isBlank);
-    const bool jsonLines =
-        file.extension() == ".jsonl" || (first != lines.end() && !promptObject(*first).is_null());
-    if (!jsonLines && tokenizer == nullptr)
-        throw Error(ErrorCode::NotFound,
-                    fmt::format("{}: the model has no tokenizer.json; give prompts as JSON Lines with `ids`",
-                                file.string()),
-                    file.string());
-
-    PromptList list;
     progress.setStage("reading prompts");
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-        progress.check();
-        if (options.limit && static_cast<std::int64_t>(list.samples.size()) >= *options.limit) break;
-        if (isBlank(lines[i])) {
-            ++list.blankLines;
-            continue;
-        }
-        const std::string where = fmt::format("{}, line {}", file.string(), i + 1);
-        if (!jsonLines) {
-            list.samples.push_back(
-                makeSample(std::string(lines[i]), *tokenizer, config, options.maxTokens, where));
-            continue;
-        }
-        const auto object = promptObject(lines[i]);
-        if (object.is_null())
-            throw Error(ErrorCode::Format, where + ": expected a JSON object with a `text` or an `ids` field",
-                        file.string());
-        Sample sample = sampleOfObject(object, tokenizer, where);
-        checkSample(sample, config, options.maxTokens, where);
-        list.samples.push_back(std::move(sample));
-    }
+    const bool standardInput = file == "-";
+    const Reading how{tokenizer, config, options, standardInput ? "standard input" : file.string()};
+    PromptText text =
+        decodePromptText(standardInput ? readStandardInput(progress) : readFile(file, largestFile), how.name);
+    PromptList list;
+    list.notes = std::move(text.notes);
+    const std::string extension = file.extension().string();
+    const auto lines = promptLines(text.utf8, list.notes);
+    const bool anyObject = std::any_of(lines.begin(), lines.end(), isJsonObject);
+    const bool mustBeJson = extension == ".json" && (!anyObject || startsWithBracket(text.utf8));
+    const nlohmann::json document = wholeDocument(text.utf8, how, mustBeJson);
+    if (!document.is_null())
+        readDocument(document, how, list, progress);
+    else
+        readLines(lines, anyObject || extension == ".jsonl" || extension == ".ndjson", how, list, progress);
     if (list.samples.empty())
-        throw Error(ErrorCode::InvalidArgument, fmt::format("{} holds no prompt", file.string()),
-                    file.string());
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} holds no prompt{}", how.name, text.utf8.empty() ? ": it is empty" : ""),
+                    how.name);
     return list;
 }
 

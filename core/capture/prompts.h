@@ -20,16 +20,23 @@ struct PromptOptions {
 
 struct PromptList {
     std::vector<Sample> samples;
-    std::int64_t blankLines = 0;  ///< skipped
+    std::int64_t blankLines = 0;          ///< skipped
+    std::vector<std::string> notes = {};  ///< how the file was read, where that is worth saying
 };
 
-/// Reads prompts: one a line (taken as it is, spaces included; blank lines are skipped and counted), or
-/// JSON Lines with a `text` or an `ids` field each (ids are taken as they are, nothing is added). A file is
-/// JSON Lines if its name ends in .jsonl or its first line is such an object.
-/// `tokenizer` may be null if all prompts are ids.
-/// Throws Error(NotFound, Format) naming file and line; Error(InvalidArgument) for a prompt with more
-/// tokens than the model has positions (unless `maxTokens` cuts it) or an id outside its vocabulary.
-/// At most 4 GiB of file are read.
+/// Reads prompts from a file, or from standard input where `file` is "-". Three forms, told apart by
+/// contents:
+/// - one prompt a line, taken as it is, spaces included;
+/// - JSON Lines: an object a line with `text` or `ids` (token ids, nothing is added), and `group` if prompts
+///   depend on each other. A file is JSON Lines if its name ends in .jsonl or .ndjson or any line is an
+///   object;
+/// - one JSON array of texts or of such objects.
+/// Blank lines are skipped and counted. Encodings: decodePromptText; ends of lines: promptLines. `text`
+/// beside `ids` is accepted where the tokenizer makes the one of the other. `tokenizer` may be null if all
+/// prompts are ids. Throws Error(NotFound, Format, Io) naming file and line, with what to do;
+/// Error(InvalidArgument) for a file without a prompt, a prompt with more tokens than the model has positions
+/// (unless `maxTokens` cuts it) or an id outside its vocabulary. At most 4 GiB are read and held; the cost is
+/// that of tokenizing.
 PromptList readPrompts(const std::filesystem::path& file, const Tokenizer* tokenizer,
                        const ModelConfig& config, const PromptOptions& options, Progress& progress);
 

@@ -1,5 +1,7 @@
 // Prompts to rows: what is read, what is refused, and states that do not depend on how they were batched or
 // interrupted.
+#include <unistd.h>
+
 #include <QFile>
 #include <QTemporaryDir>
 #include <QtTest>
@@ -60,6 +62,12 @@ class TestCapture : public QObject {
 private Q_SLOTS:
     void readsLinesAsTheyAre();
     void readsJsonLines();
+    void readsEncodingsAndEndsOfLines_data();
+    void readsEncodingsAndEndsOfLines();
+    void readsJsonArrays();
+    void textBesideIds();
+    void readsGroups();
+    void readsStandardInput();
     void refusesPromptsByLine_data();
     void refusesPromptsByLine();
     void choosesRows();
@@ -107,6 +115,115 @@ void TestCapture::readsJsonLines() {
         std::size_t(1));
 }
 
+void TestCapture::readsEncodingsAndEndsOfLines_data() {
+    QTest::addColumn<QByteArray>("contents");
+    QTest::addColumn<QString>("note");
+    const QString text = QStringLiteral("It was \u00e9t\u00e9\nThe \U0001F30A sea\n");
+    const auto utf16 = [&](bool big) {
+        QByteArray bytes(big ? "\xFE\xFF" : "\xFF\xFE", 2);
+        for (const QChar c : text) {
+            const auto low = static_cast<char>(c.unicode() & 0xff),
+                       high = static_cast<char>(c.unicode() >> 8);
+            bytes.append(big ? high : low).append(big ? low : high);
+        }
+        return bytes;
+    };
+    QByteArray plain = text.toUtf8();
+    QTest::newRow("UTF-8") << plain << "";
+    QTest::newRow("UTF-8 with a mark") << "\xEF\xBB\xBF" + plain << "";
+    QTest::newRow("UTF-16 LE") << utf16(false) << "UTF-16 (little-endian";
+    QTest::newRow("UTF-16 BE") << utf16(true) << "UTF-16 (big-endian";
+    QTest::newRow("CR LF") << QByteArray(plain).replace("\n", "\r\n") << "";
+    QTest::newRow("CR LF, the last line cut") << QByteArray(plain).replace("\n", "\r\n").chopped(1) << "";
+    QTest::newRow("CR") << QByteArray(plain).replace("\n", "\r") << "carriage return alone";
+}
+
+void TestCapture::readsEncodingsAndEndsOfLines() {
+    QFETCH(QByteArray, contents);
+    QFETCH(QString, note);
+    Progress progress;
+    const auto list =
+        readPrompts(write(contents).toStdString(), tokenizer().get(), demo()->config(), {}, progress);
+    QCOMPARE(list.samples.size(), std::size_t(2));
+    QCOMPARE(list.samples[0].text, std::string("It was \xC3\xA9t\xC3\xA9"));
+    QCOMPARE(list.samples[1].text, std::string("The \xF0\x9F\x8C\x8A sea"));
+    QCOMPARE(list.notes.size(), std::size_t(note.isEmpty() ? 0 : 1));
+    if (!note.isEmpty())
+        QVERIFY2(QString::fromStdString(list.notes[0]).contains(note), list.notes[0].c_str());
+}
+
+void TestCapture::readsJsonArrays() {
+    Progress progress;
+    const auto read = [&](const QByteArray& contents, const char* name) {
+        return readPrompts(write(contents, name).toStdString(), tokenizer().get(), demo()->config(), {},
+                           progress);
+    };
+    for (const char* name : {"a.json", "a.txt"}) {
+        const auto list = read(
+            "[\n  \"It was\",\n  {\"text\": \"The sea\", \"group\": \"b\"},\n  {\"ids\": [5, 6]}\n]\n", name);
+        QCOMPARE(list.samples.size(), std::size_t(3));
+        QCOMPARE(list.samples[0].text, std::string("It was"));
+        QCOMPARE(list.samples[1].text, std::string("The sea"));
+        QCOMPARE(list.samples[1].group, std::string("b"));
+        QVERIFY((list.samples[2].tokenIds == std::vector<std::int32_t>{5, 6}));
+        QVERIFY(list.notes[0].find("JSON array of 3 prompts") != std::string::npos);
+    }
+    QCOMPARE(read("{\n\"text\":\n\"It was\"}", "o.json").samples[0].text, std::string("It was"));
+    // Text that begins with a bracket is text.
+    QCOMPARE(read("[1] It was\n[2] The sea\n", "t.txt").samples[0].text, std::string("[1] It was"));
+    QCOMPARE(read("[1]\n", "t.txt").samples[0].text, std::string("[1]"));
+    QCOMPARE(read("{It was}\n", "t.txt").samples[0].text, std::string("{It was}"));
+}
+
+void TestCapture::textBesideIds() {
+    Progress progress;
+    const auto line = [&](const std::vector<std::int32_t>& ids) {
+        QByteArray list;
+        for (const auto id : ids) list += (list.isEmpty() ? "" : ", ") + QByteArray::number(id);
+        return write("{\"text\": \"It was\", \"ids\": [" + list + "]}\n", "b.jsonl").toStdString();
+    };
+    auto ids = tokenizer()->encode("It was");
+    QVERIFY(readPrompts(line(ids), tokenizer().get(), demo()->config(), {}, progress).samples[0].tokenIds ==
+            ids);
+    ids.push_back(7);
+    try {
+        readPrompts(line(ids), tokenizer().get(), demo()->config(), {}, progress);
+        QFAIL("was read");
+    } catch (const Error& e) {
+        QVERIFY2(QString(e.what()).contains("line 1: it has both `text` and `ids`"), e.what());
+    }
+}
+
+void TestCapture::readsGroups() {
+    Progress progress;
+    const auto list =
+        readPrompts(write("{\"text\": \"It was\", \"group\": \"novel\"}\n{\"ids\": [5], \"group\": 3}\n"
+                          "{\"text\": \"The\", \"group\": null}\n",
+                          "g.jsonl")
+                        .toStdString(),
+                    tokenizer().get(), demo()->config(), {}, progress);
+    QCOMPARE(list.samples[0].group, std::string("novel"));
+    QCOMPARE(list.samples[1].group, std::string("3"));
+    QCOMPARE(list.samples[2].group, std::string());
+}
+
+void TestCapture::readsStandardInput() {
+    int ends[2];
+    QVERIFY(::pipe(ends) == 0);
+    const std::string text = "It was\nThe sea\n";
+    QVERIFY(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    ::close(ends[1]);
+    const int before = ::dup(STDIN_FILENO);
+    ::dup2(ends[0], STDIN_FILENO);
+    Progress progress;
+    const auto list = readPrompts("-", tokenizer().get(), demo()->config(), {}, progress);
+    ::dup2(before, STDIN_FILENO);
+    ::close(before);
+    ::close(ends[0]);
+    QCOMPARE(list.samples.size(), std::size_t(2));
+    QCOMPARE(list.samples[1].text, std::string("The sea"));
+}
+
 void TestCapture::refusesPromptsByLine_data() {
     QTest::addColumn<QByteArray>("contents");
     QTest::addColumn<QString>("says");
@@ -116,6 +233,39 @@ void TestCapture::refusesPromptsByLine_data() {
     QTest::newRow("id no number") << QByteArray("{\"ids\": [1]}\n{\"ids\": [\"x\"]}") << "line 2";
     QTest::newRow("no field") << QByteArray("{\"ids\": [1]}\n{\"id\": [1]}") << "line 2";
     QTest::newRow("too long") << QByteArray("word ").repeated(2000) << "512 positions";
+    QTest::newRow("a line of 1 MB") << "good\n" + QByteArray("word ").repeated(200000) << "line 2";
+    QTest::newRow("empty") << QByteArray() << "it is empty";
+    QTest::newRow("not UTF-8, the remedy")
+        << QByteArray("good\nbad \xe9t\xe9\n") << "byte 4 of the line (0xE9); convert";
+    QTest::newRow("NUL") << QByteArray("good\nbad\0line\n", 14) << "line 2: byte 3 is NUL";
+    QTest::newRow("NUL in JSON") << QByteArray("{\"text\": \"a\\u0000b\"}") << "byte 1 of the text is NUL";
+    QTest::newRow("CR within") << QByteArray("good\none\rtwo\n") << "line 2: byte 3 is a carriage return";
+    QTest::newRow("UTF-16 without a mark")
+        << QByteArray("o\0n\0e\0\n\0t\0w\0o\0", 14)
+        << "line 1: every other byte is NUL, so the file looks like UTF-16LE";
+    QTest::newRow("UTF-16 BE without a mark") << QByteArray("\0o\0n\0e\0\n\0t", 10) << "UTF-16BE";
+    QTest::newRow("UTF-32") << QByteArray("\xFF\xFE\0\0o\0\0\0", 8) << "iconv -f UTF-32LE";
+    QTest::newRow("UTF-16, half a character")
+        << QByteArray("\xFF\xFE\x6f\0\n\0\x3D\xD8\x6f\0", 10) << "line 2: its UTF-16 has half of a character";
+    QTest::newRow("UTF-16, odd") << QByteArray("\xFF\xFE\x6f\0\n", 5) << "odd number of bytes";
+    QTest::newRow("files joined") << QByteArray("good\n\xEF\xBB\xBFgood\n")
+                                  << "line 2: it begins with a byte order mark";
+    QTest::newRow("damaged JSON line")
+        << QByteArray("{\"ids\": [1]}\n{\"ids\": [1}\n") << "line 2: not valid JSON";
+    QTest::newRow("damaged first JSON line")
+        << QByteArray("{\"ids\": [1}\n{\"ids\": [1]}\n") << "line 1: not valid JSON";
+    QTest::newRow("text among JSON lines")
+        << QByteArray("{\"ids\": [1]}\nIt was\n") << "line 2: not a JSON object";
+    QTest::newRow("other keys") << QByteArray("{\"prompt\": \"It was\"}\n") << "its keys are `prompt`";
+    QTest::newRow("text no text") << QByteArray("{\"text\": 3}") << "`text` is of type number";
+    QTest::newRow("key twice") << QByteArray("{\"ids\": [1]}\n{\"text\": \"a\", \"text\": \"b\"}")
+                               << "'text' is given twice";
+    QTest::newRow("group no text") << QByteArray("{\"ids\": [1], \"group\": [2]}") << "`group` is [2]";
+    QTest::newRow("array of both") << QByteArray("[\"a\", 3]") << "neither an object nor an array";
+    QTest::newRow("an element of an array")
+        << QByteArray("[{\"ids\": [1]}, {\"id\": [1]}]") << "element 2 of its array";
+    QTest::newRow("an empty array") << QByteArray("[]") << "holds no prompt";
+    QTest::newRow("deep brackets") << QByteArray("[").repeated(100000) << "nested deeper";
 }
 
 void TestCapture::refusesPromptsByLine() {
