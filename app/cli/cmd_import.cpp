@@ -28,6 +28,14 @@ LastIsNormed parseLastIsNormed(const std::string& text) {
                 fmt::format("--last-is-normed {} is none of drop, mark and no", text));
 }
 
+nlohmann::ordered_json notFiniteByPoint(const ImportOutcome& outcome) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const auto& at : outcome.notFiniteByPoint)
+        list.push_back(
+            {{"point", at.point}, {"nan", at.nans}, {"infinite", at.infinities}, {"rows", at.rows}});
+    return list;
+}
+
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     ImportOptions import = options.import;
@@ -50,7 +58,10 @@ int run(const Options& options, Common& common) {
                            {"rows", outcome.rows},
                            {"points", outcome.points},
                            {"d_model", outcome.units},
+                           {"samples", outcome.samples},
+                           {"distinct_rows", outcome.distinctRows},
                            {"not_finite", outcome.notFinite},
+                           {"not_finite_by_point", notFiniteByPoint(outcome)},
                            {"notes", outcome.notes},
                            {"seconds", seconds}});
     return 0;
@@ -85,6 +96,16 @@ void addImport(CLI::App& app, Command& chosen) {
                      "the last point is after the final norm: drop it, mark it (kept without a name), or no; "
                      "default drop for output_hidden_states, else no")
         ->check(CLI::IsMember({"drop", "mark", "no"}));
+    command
+        ->add_option(
+            "--mask", import.mask,
+            "attention mask [sample, token] or lengths [sample]: a file, FILE:NAME or an array of IN; none "
+            "ignores those in IN; default: attention_mask or lengths beside the states")
+        ->type_name("MASK");
+    command
+        ->add_option("--dtype-of", import.dtypeOf,
+                     "what two-byte integers and elements of no stated type hold: bfloat16 or float16")
+        ->check(CLI::IsMember({"bfloat16", "float16"}));
     command->add_flag("--tl-unprocessed", import.transformerLensUnprocessed,
                       "TransformerLens loaded the model without folding norms or centring weights");
     command->callback(

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/checkpoint/json.h"
@@ -80,18 +81,22 @@ std::optional<Hook> parseHook(std::string_view name) {
 ImportChoice chooseHooks(const std::vector<std::string>& names, const std::map<Hook, std::size_t>& hooks) {
     ImportChoice choice;
     choice.convention = ImportConvention::TransformerLens;
-    choice.others = names.size();
     const bool hasMiddle = std::any_of(
         hooks.begin(), hooks.end(), [](const auto& entry) { return entry.first.place == Hook::Place::Mid; });
     const Site before = hasMiddle ? Site::AttnIn : Site::BlockIn;
     const int last = hooks.rbegin()->first.block;
+    std::set<std::size_t> hooked;
+    int expected = hooks.begin()->first.block;
     for (const auto& [hook, index] : hooks) {
-        --choice.others;
+        for (; expected < hook.block; ++expected) choice.missingBlocks.push_back(expected);
+        expected = hook.block + 1;
+        hooked.insert(index);
         ResidualPoint point{hook.block, before};
         if (hook.place == Hook::Place::Mid) point.site = Site::MlpIn;
         if (hook.place == Hook::Place::Post) {
-            if (hooks.contains({hook.block + 1, Hook::Place::Pre})) {
-                ++choice.repeated;
+            const auto next = hooks.find({hook.block + 1, Hook::Place::Pre});
+            if (next != hooks.end()) {
+                choice.repeated.push_back({index, next->second});
                 continue;
             }
             // What leaves a block enters the next; what leaves the last is the final state.
@@ -101,12 +106,20 @@ ImportChoice chooseHooks(const std::vector<std::string>& names, const std::map<H
         choice.arrays.push_back(index);
         choice.points.push_back(point);
     }
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (!hooked.contains(i)) choice.others.push_back(i);
     return choice;
 }
 
-bool isHiddenStates(std::string name) {
-    std::transform(name.begin(), name.end(), name.begin(),
+std::string lowerCase(std::string_view text) {
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return lower;
+}
+
+bool isHiddenStates(std::string_view given) {
+    const std::string name = lowerCase(given);
     return name.find("hidden_states") != std::string::npos || name.find("hiddenstates") != std::string::npos;
 }
 
@@ -167,6 +180,118 @@ bool naturalLess(std::string_view a, std::string_view b) {
     return wholeA < wholeB;  // "x.01" and "x.1"
 }
 
+std::optional<SampleName> parseSampleName(std::string_view name) {
+    constexpr std::array<std::string_view, 12> words{"sample",  "prompt",   "text",  "sequence",
+                                                     "seq",     "document", "doc",   "sentence",
+                                                     "example", "passage",  "batch", "story"};
+    const std::string lower = lowerCase(name);
+    const auto isLetter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
+    const auto isSeparator = [](char c) { return c == '_' || c == '-' || c == '.' || c == '/'; };
+    for (std::size_t at = 0; at < lower.size(); ++at) {
+        if (at > 0 && isLetter(lower[at - 1])) continue;
+        for (const auto word : words) {
+            if (!std::string_view(lower).substr(at).starts_with(word)) continue;
+            std::size_t number = at + word.size();
+            if (number < lower.size() && lower[number] == 's') ++number;
+            while (number < lower.size() && isSeparator(lower[number])) ++number;
+            std::size_t end = number;
+            while (end < lower.size() && isDigit(lower[end])) ++end;
+            if (end == number || (end < lower.size() && isLetter(lower[end]))) continue;
+            std::string rest = std::string(name.substr(0, at)) + std::string(name.substr(end));
+            while (!rest.empty() && isSeparator(rest.back())) rest.pop_back();
+            rest.erase(rest.begin(), std::find_if_not(rest.begin(), rest.end(), isSeparator));
+            return SampleName{std::string(name.substr(number, end - number)), rest};
+        }
+    }
+    return std::nullopt;
+}
+
+SideRole sideRole(std::string_view name) {
+    constexpr std::array<std::pair<std::string_view, SideRole>, 10> roles{{
+        {"attention_mask", SideRole::Mask},
+        {"attention_masks", SideRole::Mask},
+        {"lengths", SideRole::Lengths},
+        {"length", SideRole::Lengths},
+        {"seq_lengths", SideRole::Lengths},
+        {"seq_lens", SideRole::Lengths},
+        {"sequence_lengths", SideRole::Lengths},
+        {"prompt_lengths", SideRole::Lengths},
+        {"input_ids", SideRole::TokenIds},
+        {"token_ids", SideRole::TokenIds},
+    }};
+    std::string last = lowerCase(name);
+    if (const auto sample = parseSampleName(last); sample && !sample->rest.empty()) last = sample->rest;
+    if (const auto end = last.find_last_of("/."); end != std::string::npos) last.erase(0, end + 1);
+    for (const auto& [known, role] : roles)
+        if (last == known) return role;
+    return SideRole::None;
+}
+
+namespace {
+
+/// A name cut at its last number: what is before, the number, what is behind. Absent without one, or where
+/// the number has more than nine digits.
+struct NumberedName {
+    std::string before, behind;
+    std::int64_t number = 0;
+};
+
+std::optional<NumberedName> parseNumbered(const std::string& name) {
+    const auto last = name.find_last_of("0123456789");
+    if (last == std::string::npos) return std::nullopt;
+    std::size_t first = last;
+    while (first > 0 && isDigit(name[first - 1])) --first;
+    if (last - first >= 9) return std::nullopt;
+    return NumberedName{name.substr(0, first), name.substr(last + 1),
+                        std::stoll(name.substr(first, last + 1 - first))};
+}
+
+/// The numbers of a series; empty where names are none.
+std::vector<std::int64_t> seriesNumbers(const std::vector<std::string>& names) {
+    std::vector<std::int64_t> numbers;
+    const auto first = names.empty() ? std::nullopt : parseNumbered(names.front());
+    for (const auto& name : names) {
+        const auto parsed = parseNumbered(name);
+        if (!parsed || parsed->before != first->before || parsed->behind != first->behind) return {};
+        numbers.push_back(parsed->number);
+    }
+    return numbers;
+}
+
+}  // namespace
+
+bool isNumberedSeries(const std::vector<std::string>& names) {
+    return names.size() > 1 && !seriesNumbers(names).empty();
+}
+
+std::vector<std::int64_t> missingNumbers(const std::vector<std::string>& names) {
+    constexpr std::size_t most = 1'000'000;
+    std::vector<std::int64_t> numbers = seriesNumbers(names), missing;
+    std::sort(numbers.begin(), numbers.end());
+    for (std::size_t i = 1; i < numbers.size(); ++i)
+        for (auto n = numbers[i - 1] + 1; n < numbers[i] && missing.size() < most; ++n) missing.push_back(n);
+    return missing;
+}
+
+std::vector<ResidualPoint> missingPoints(const std::vector<ResidualPoint>& points) {
+    std::set<std::pair<int, Site>> there;
+    std::set<Site> sites;
+    for (const auto& point : points)
+        if (point.block >= 0 && point.site != Site::Unnamed) {
+            there.emplace(point.block, point.site);
+            sites.insert(point.site);
+        }
+    std::vector<ResidualPoint> missing;
+    if (there.empty()) return missing;
+    const auto first = *there.begin(), last = *there.rbegin();
+    for (int block = first.first; block <= last.first; ++block)
+        for (const Site site : sites) {
+            const std::pair point(block, site);
+            if (point > first && point < last && !there.contains(point)) missing.push_back({block, site});
+        }
+    return missing;
+}
+
 ImportChoice chooseArrays(const std::vector<std::string>& names) {
     std::map<Hook, std::size_t> hooks;
     for (std::size_t i = 0; i < names.size(); ++i)
@@ -183,7 +308,8 @@ ImportChoice chooseArrays(const std::vector<std::string>& names) {
     for (std::size_t i = 0; i < names.size(); ++i)
         if (choice.convention == ImportConvention::None || isHiddenStates(names[i]))
             choice.arrays.push_back(i);
-    choice.others = names.size() - choice.arrays.size();
+        else
+            choice.others.push_back(i);
     std::sort(choice.arrays.begin(), choice.arrays.end(),
               [&](std::size_t a, std::size_t b) { return naturalLess(names[a], names[b]); });
     return choice;

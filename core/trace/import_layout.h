@@ -33,9 +33,43 @@ struct ImportChoice {
     ImportConvention convention = ImportConvention::None;
     std::vector<std::size_t> arrays;    ///< indices of the names given
     std::vector<ResidualPoint> points;  ///< one an array; empty where names do not say
-    std::size_t repeated = 0;  ///< hook_resid_post left out: the next block's hook_resid_pre is the same
-    std::size_t others = 0;    ///< names that are no states of the residual stream
+    /// hook_resid_post left out, and the next block's hook_resid_pre, which should be the same.
+    struct Repeated {
+        std::size_t left, kept;
+    };
+    std::vector<Repeated> repeated;
+    std::vector<std::size_t> others;  ///< names that are no states of the residual stream
+    std::vector<int>
+        missingBlocks;  ///< between the first and the last, without any array; TransformerLens only
 };
+
+/// A name that says which sample an array holds: "prompt_3/layer_12" is sample 3 and the rest "layer_12".
+struct SampleName {
+    std::string sample;  ///< digits
+    std::string rest;    ///< the name without "prompt_3"
+};
+/// Absent where no part of the name is a word for a sample (sample, prompt, text, sequence, document, batch
+/// ...) with a number.
+std::optional<SampleName> parseSampleName(std::string_view name);
+
+/// Arrays beside the states that say what their tokens are.
+enum class SideRole {
+    None,
+    Mask,      ///< attention_mask
+    Lengths,   ///< lengths, seq_lengths ...
+    TokenIds,  ///< input_ids, token_ids
+};
+/// By the last part of a name ("inputs/attention_mask").
+SideRole sideRole(std::string_view name);
+
+/// True if names differ in nothing but one number each ("arr_0", "arr_1").
+bool isNumberedSeries(const std::vector<std::string>& names);
+/// Numbers that are missing between the least and the greatest of a series, ascending; empty where names are
+/// no series.
+std::vector<std::int64_t> missingNumbers(const std::vector<std::string>& names);
+/// Points that are missing between the first and the last block, where every block has the sites that any
+/// has.
+std::vector<ResidualPoint> missingPoints(const std::vector<ResidualPoint>& points);
 
 /// Chooses and orders arrays by their names. With TransformerLens names among them those alone are taken,
 /// else with names of hidden states those alone. Where there is one state a block (no hook_resid_mid), points

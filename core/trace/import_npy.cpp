@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/trace/import_source.h"
@@ -25,43 +26,60 @@ constexpr std::uint64_t mostEntries = 100'000;
 constexpr std::uint64_t mostExpansion = 1032;
 constexpr std::size_t unpackAtOnce = std::size_t{1} << 20;
 
-struct Element {
-    std::optional<ElementType> type;
-    bool bigEndian = false;
+/// A dtype without its byte order.
+struct DtypeRow {
+    std::string_view dtype;
+    ElementType type;
 };
-
-Element elementOf(const std::string& dtype) {
-    const char order = dtype.empty() ? '|' : dtype[0];
-    const std::string kind = dtype.empty() ? "" : dtype.substr(1);
-    Element element;
-    element.bigEndian = order == '>';
-    if (kind == "f2") element.type = ElementType::Float16;
-    if (kind == "f4") element.type = ElementType::Float32;
-    if (kind == "f8") element.type = ElementType::Float64;
+constexpr std::array<DtypeRow, 13> dtypes{{
+    {"f2", ElementType::Float16},
+    {"f4", ElementType::Float32},
+    {"f8", ElementType::Float64},
     // NumPy knows no bfloat16: arrays of the ml_dtypes package are saved as two bytes without a meaning.
-    if (kind == "V2") element.type = ElementType::BFloat16;
-    return element;
+    {"V2", ElementType::BFloat16},
+    {"b1", ElementType::Bool},
+    {"i1", ElementType::Int8},
+    {"u1", ElementType::UInt8},
+    {"i2", ElementType::Int16},
+    {"u2", ElementType::UInt16},
+    {"i4", ElementType::Int32},
+    {"u4", ElementType::UInt32},
+    {"i8", ElementType::Int64},
+    {"u8", ElementType::UInt64},
+}};
+
+std::optional<ElementType> elementOf(std::string_view dtype) {
+    for (const auto& row : dtypes)
+        if (!dtype.empty() && dtype.substr(1) == row.dtype) return row.type;
+    return std::nullopt;
+}
+
+std::string typeNameOf(const std::string& dtype) {
+    if (dtype.ends_with("V2")) return fmt::format("two bytes of no stated type ({})", dtype);
+    if (const auto type = elementOf(dtype)) return fmt::format("{} ({})", elementName(*type), dtype);
+    const std::string_view kind = std::string_view(dtype).substr(0, 2);
+    if (kind.ends_with('O')) return "Python objects, pickled";
+    if (kind.ends_with('U') || kind.ends_with('S')) return fmt::format("text ({})", dtype);
+    if (kind.ends_with('c')) return fmt::format("complex numbers ({})", dtype);
+    return fmt::format("of type {}", dtype);
 }
 
 std::string labelOf(const fs::path& path, const std::string& array) {
     return array.empty() ? path.string() : fmt::format("{}, array '{}'", path.string(), array);
 }
 
-/// What a header describes. Throws where it promises objects, which are pickled, or where `dataBytes` is not
-/// what it says.
+/// What a header describes. Throws where `dataBytes` is not what it says.
 ImportArray described(const NpyHeader& header, std::uint64_t dataBytes, const fs::path& path,
                       const std::string& label) {
-    if (header.dtype.find('O') != std::string::npos) refusePickle(path, "holds Python objects, pickled");
     ImportArray array;
     array.shape = header.shape;
     array.columnMajor = header.columnMajor;
-    const Element element = elementOf(header.dtype);
-    if (!element.type) {
-        array.otherType = header.dtype;
-        return array;
-    }
-    array.type = *element.type;
-    const std::int64_t bytes = checkedBytes(header.shape, elementBytes(array.type), label);
+    array.typeName = typeNameOf(header.dtype);
+    array.pickled = header.dtype.find('O') != std::string::npos;
+    array.type = elementOf(header.dtype);
+    array.untyped = header.dtype.ends_with("V2");
+    if (!array.type) return array;
+    const std::int64_t bytes = checkedBytes(header.shape, elementBytes(*array.type), label);
     if (static_cast<std::uint64_t>(bytes) != dataBytes)
         throw Error(ErrorCode::Format,
                     fmt::format("{}: its header says {} [{}], which is {} bytes, and {} are there; the file "
@@ -80,8 +98,8 @@ struct Located {
 
 ArrayBlock blockOf(const Located& located, const std::vector<std::int64_t>& start) {
     ArrayBlock block;
-    block.type = located.array.type;
-    block.bigEndian = elementOf(located.header.dtype).bigEndian;
+    block.type = *located.array.type;
+    block.bigEndian = located.header.dtype.starts_with('>');
     block.strides = denseStrides(located.array.shape, elementBytes(block.type), located.header.columnMajor);
     block.data = elementAt(located.data, block.strides, start);
     return block;
@@ -119,10 +137,17 @@ struct Entry {
     unz_file_info64 info{};
 };
 
+/// A zip file without entries is nothing but its end record: 22 bytes and a comment.
+bool isEmptyZip(std::span<const std::byte> bytes) {
+    return bytes.size() >= 22 && std::memcmp(bytes.data(), "PK\x05\x06\0\0\0\0\0\0\0\0", 12) == 0;
+}
+
 class NpzSource : public ImportSource {
 public:
     explicit NpzSource(const fs::path& path) : m_path(path), m_file(path) {
         m_zip = unzOpen64(path.c_str());
+        if (m_zip == nullptr && isEmptyZip(m_file.bytes()))
+            fail("", "it holds no arrays: it is an empty archive");
         if (m_zip == nullptr) fail("", "it is no zip file, or its list of entries is damaged");
         try {
             list();
@@ -219,7 +244,7 @@ private:
         unz_global_info64 global{};
         if (unzGetGlobalInfo64(m_zip, &global) != UNZ_OK || global.number_entry > mostEntries)
             fail("", fmt::format("its list of entries is damaged, or has more than {}", mostEntries));
-        if (global.number_entry == 0) fail("", "it is an empty archive");
+        if (global.number_entry == 0) fail("", "it holds no arrays: it is an empty archive");
         for (int state = unzGoToFirstFile(m_zip); state != UNZ_END_OF_LIST_OF_FILE;
              state = unzGoToNextFile(m_zip)) {
             Entry entry;
@@ -237,7 +262,7 @@ private:
             entry.name.erase(entry.name.size() - 4);
             m_entries.push_back(std::move(entry));
         }
-        if (m_entries.empty()) fail("", "it is a zip file without a .npy array in it");
+        if (m_entries.empty()) fail("", "it holds no arrays: it is a zip file without a .npy in it");
     }
 
     void open(const Entry& entry) const {

@@ -3,25 +3,62 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fstream>
 #include <string_view>
 #include <system_error>
 
 #include "core/base/error.h"
+#include "core/trace/import_elements.h"
 
 namespace rheo {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr std::int64_t mostNumbers = std::int64_t{1} << 28;
+
+struct ElementRow {
+    ElementType type;
+    const char* name;
+    std::int64_t bytes;
+};
+
+/// In the order of ElementType.
+constexpr std::array<ElementRow, 13> elements{{
+    {ElementType::Float16, "float16", 2},
+    {ElementType::BFloat16, "bfloat16", 2},
+    {ElementType::Float32, "float32", 4},
+    {ElementType::Float64, "float64", 8},
+    {ElementType::Bool, "bool", 1},
+    {ElementType::Int8, "int8", 1},
+    {ElementType::UInt8, "uint8", 1},
+    {ElementType::Int16, "int16", 2},
+    {ElementType::UInt16, "uint16", 2},
+    {ElementType::Int32, "int32", 4},
+    {ElementType::UInt32, "uint32", 4},
+    {ElementType::Int64, "int64", 8},
+    {ElementType::UInt64, "uint64", 8},
+}};
+
+const ElementRow& rowOf(ElementType type) {
+    return elements[static_cast<std::size_t>(type)];
+}
+
+}  // namespace
+
 std::int64_t elementBytes(ElementType type) {
-    switch (type) {
-        case ElementType::Float16:
-        case ElementType::BFloat16: return 2;
-        case ElementType::Float32: return 4;
-        case ElementType::Float64: return 8;
-    }
-    return 4;
+    return rowOf(type).bytes;
+}
+
+const char* elementName(ElementType type) {
+    return rowOf(type).name;
+}
+
+bool isFloating(ElementType type) {
+    return type <= ElementType::Float64;
 }
 
 std::int64_t checkedBytes(const std::vector<std::int64_t>& shape, std::int64_t elementSize,
@@ -52,6 +89,30 @@ const std::byte* elementAt(const std::byte* data, const std::vector<std::int64_t
                            const std::vector<std::int64_t>& start) {
     for (std::size_t axis = 0; axis < start.size(); ++axis) data += start[axis] * strides[axis];
     return data;
+}
+
+std::vector<double> readNumbers(ImportSource& source, std::size_t array, const fs::path& folder) {
+    const ImportArray described = source.describe(array);
+    const std::string name = source.names()[array];
+    std::int64_t count = 1;
+    for (const auto extent : described.shape)
+        if (__builtin_mul_overflow(count, extent, &count) || count > mostNumbers)
+            throw Error(ErrorCode::Unsupported, fmt::format("'{}' is too large for what it is", name), name);
+    if (!described.type)
+        throw Error(ErrorCode::Unsupported,
+                    fmt::format("'{}' is {}, and numbers were expected", name, described.typeName), name);
+    std::vector<double> values(static_cast<std::size_t>(count));
+    if (values.empty()) return values;
+    Progress silent;
+    source.prepare({array}, folder, silent);
+    const std::size_t rank = described.shape.size();
+    const ArrayBlock block = source.block(array, std::vector<std::int64_t>(rank, 0), described.shape);
+    std::vector<std::int64_t> at(rank, 0);
+    for (auto& value : values) {
+        copyElements(block, elementAt(block.data, block.strides, at), 0, 1, &value, 0);
+        for (std::size_t axis = rank; axis-- > 0 && ++at[axis] == described.shape[axis];) at[axis] = 0;
+    }
+    return values;
 }
 
 void refusePickle(const fs::path& path, const std::string& what) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,17 +12,35 @@
 
 namespace rheo {
 
-/// How the numbers of an array are stored.
-enum class ElementType { Float16, BFloat16, Float32, Float64 };
+/// How the numbers of an array are stored. States are floating-point; masks and token ids may be integers.
+enum class ElementType {
+    Float16,
+    BFloat16,
+    Float32,
+    Float64,
+    Bool,
+    Int8,
+    UInt8,
+    Int16,
+    UInt16,
+    Int32,
+    UInt32,
+    Int64,
+    UInt64,
+};
 std::int64_t elementBytes(ElementType type);
+/// "float16", "int64".
+const char* elementName(ElementType type);
+bool isFloating(ElementType type);
 
 /// What an array of the input is, as its header says; checked against the bytes that are there.
 struct ImportArray {
     std::vector<std::int64_t> shape;
-    ElementType type = ElementType::Float32;
-    bool columnMajor = false;  ///< the first axis is contiguous, not the last
-    /// Its dtype where that is none of the above ("int64"): it cannot be imported. Else empty.
-    std::string otherType = {};
+    std::optional<ElementType> type = {};  ///< absent: of a type that cannot be read
+    std::string typeName = {};             ///< for messages: "int64", "Python objects"
+    bool columnMajor = false;              ///< the first axis is contiguous, not the last
+    bool untyped = false;  ///< two bytes of no stated type, taken as bfloat16: how NumPy saves that
+    bool pickled = false;  ///< Python objects
 };
 
 /// Numbers of an array where they lie: element (i, j, ...) at data + i * strides[0] + j * strides[1] + ...
@@ -41,6 +60,8 @@ public:
     /// One name an array; a file that holds a single one without a name gives its own stem.
     virtual std::vector<std::string> names() const = 0;
     virtual ImportArray describe(std::size_t array) = 0;
+    /// What else is in the file and is not offered, such as links; empty if nothing.
+    virtual std::string remark() const { return {}; }
     /// Makes the chosen arrays readable, in any order: what is compressed is unpacked into nameless files in
     /// `folder`; the first element of each is read, so that what cannot be decoded is known now.
     virtual void prepare(const std::vector<std::size_t>& arrays, const std::filesystem::path& folder,
@@ -62,6 +83,10 @@ std::unique_ptr<ImportSource> openNpySource(const std::filesystem::path& path);
 std::unique_ptr<ImportSource> openNpzSource(const std::filesystem::path& path);
 std::unique_ptr<ImportSource> openSafetensorsSource(const std::filesystem::path& path);
 std::unique_ptr<ImportSource> openHdf5Source(const std::filesystem::path& path);
+
+/// All values of an array, in row-major order. For small arrays such as masks: throws Error(Unsupported)
+/// where there are more than 2^28. `folder`: as for ImportSource::prepare. Throws as the source does.
+std::vector<double> readNumbers(ImportSource& source, std::size_t array, const std::filesystem::path& folder);
 
 /// Refuses a pickle found at `path`, with the lines of Python that turn it into something importable.
 [[noreturn]] void refusePickle(const std::filesystem::path& path, const std::string& what);

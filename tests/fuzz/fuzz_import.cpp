@@ -23,8 +23,8 @@ constexpr std::int64_t mostBytes = std::int64_t{1} << 24;
 
 void readAll(ImportSource& source, std::size_t index) {
     const ImportArray array = source.describe(index);
-    if (!array.otherType.empty()) return;
-    const std::int64_t bytes = checkedBytes(array.shape, elementBytes(array.type), "input");
+    if (!array.type) return;
+    const std::int64_t bytes = checkedBytes(array.shape, elementBytes(*array.type), "input");
     if (bytes == 0 || bytes > mostBytes) return;
     Progress progress;
     source.prepare({index}, std::filesystem::temp_directory_path(), progress);
@@ -36,7 +36,7 @@ void readAll(ImportSource& source, std::size_t index) {
     for (std::int64_t i = 0; i < bytes; ++i) sum += std::to_integer<std::uint64_t>(block.data[i]);
     std::vector<std::int64_t> last = array.shape;
     for (auto& at : last) --at;
-    const std::byte* end = elementAt(block.data, block.strides, last) + elementBytes(array.type);
+    const std::byte* end = elementAt(block.data, block.strides, last) + elementBytes(*array.type);
     expect(end == block.data + bytes, "the last element is not at the end");
     expect(sum + 1 > 0, "never");
 }
@@ -53,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto source = openImportSource(path);
         const auto names = source->names();
         const ImportChoice choice = chooseArrays(names);
-        expect(choice.arrays.size() + choice.repeated + choice.others == names.size(), "an array is lost");
+        expect(choice.arrays.size() + choice.repeated.size() + choice.others.size() == names.size(),
+               "an array is lost");
         for (std::size_t i = 0; i < names.size() && i < 16; ++i) readAll(*source, i);
     } catch (const Error& error) {
         const std::string_view message = error.what();

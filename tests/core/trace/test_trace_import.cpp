@@ -1,6 +1,9 @@
 // States that other programs saved: every file comes in with the values of the model that made it, every
 // layout and number format with the values that were planted, and what cannot be true is refused before
 // anything is written.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 #include <zip.h>
 
 #include <QDir>
@@ -12,6 +15,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <span>
 
 #include "core/base/error.h"
 #include "core/trace/bfloat16.h"
@@ -19,6 +23,7 @@
 #include "core/trace/hdf5_file.h"
 #include "core/trace/import.h"
 #include "core/trace/import_layout.h"
+#include "core/trace/lzf_filter.h"
 #include "core/trace/trace_reader.h"
 
 using namespace rheo;
@@ -140,6 +145,69 @@ QString joined(const std::vector<std::string>& sentences) {
     return all;
 }
 
+std::string npyIntegers(const std::string& dtype, const std::vector<std::int64_t>& shape,
+                        const std::vector<int>& values) {
+    std::string bytes = npyHeader(dtype, false, shape);
+    for (const int value : values)
+        for (int k = 0; k < dtype[2] - '0'; ++k)
+            bytes += static_cast<char>(static_cast<std::int64_t>(value) >> 8 * k);
+    return bytes;
+}
+
+/// [point, batch, row, unit] of planted values, the row being batch * rows + row.
+std::string npyStack(std::int64_t points, std::int64_t batches, std::int64_t rows, std::int64_t units) {
+    return npyOf({{"point", points}, {"batch", batches}, {"row", rows}, {"unit", units}}, "<f4", false,
+                 [&](const Coordinates& at) {
+                     return planted(at.at("batch") * rows + at.at("row"), at.at("point"), at.at("unit"));
+                 });
+}
+
+/// Tokens of each sample that stay in the tests of masks: padded on the left, on the right, and not.
+const std::vector<int> maskOfThree{0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1};
+const std::vector<TraceRow> rowsOfThree{{0, 0, -1}, {0, 1, -1}, {0, 2, -1}, {1, 0, -1},
+                                        {1, 1, -1}, {1, 2, -1}, {1, 3, -1}, {2, 0, -1},
+                                        {2, 1, -1}, {2, 2, -1}, {2, 3, -1}, {2, 4, -1}};
+/// The row of the array that each row of the trace is.
+const std::vector<std::int64_t> keptOfThree{2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14};
+
+/// Empty if the states are the planted ones of these rows of the array.
+QString wrongStates(const Array3F& states, const std::vector<std::int64_t>& kept) {
+    if (states.n0 != static_cast<std::int64_t>(kept.size())) return QString("%1 rows").arg(states.n0);
+    for (std::int64_t n = 0; n < states.n0; ++n)
+        for (std::int64_t p = 0; p < states.n1; ++p)
+            for (std::int64_t u = 0; u < states.n2; ++u)
+                if (states.at(n, p)[u] != planted(kept[static_cast<std::size_t>(n)], p, u))
+                    return QString("row %1, point %2, unit %3").arg(n).arg(p).arg(u);
+    return {};
+}
+
+/// A random walk over depth, [row, point, unit]; the same on every run.
+std::vector<float> walk(std::int64_t rows, std::int64_t points, std::int64_t units) {
+    std::vector<float> x(static_cast<std::size_t>(rows * points * units));
+    std::uint32_t state = 1;
+    const auto step = [&] {
+        float sum = 0;
+        for (int k = 0; k < 4; ++k) {
+            state = state * 1664525 + 1013904223;
+            sum += static_cast<float>(state >> 8) / 16777216.0F - 0.5F;
+        }
+        return sum;
+    };
+    for (std::int64_t n = 0; n < rows; ++n)
+        for (std::int64_t p = 0; p < points; ++p)
+            for (std::int64_t u = 0; u < units; ++u) {
+                const auto i = static_cast<std::size_t>((n * points + p) * units + u);
+                x[i] = step() + (p > 0 ? x[i - static_cast<std::size_t>(units)] : 0);
+            }
+    return x;
+}
+
+std::string npyFloats(const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
+    std::string bytes = npyHeader("<f4", false, shape);
+    bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * 4);
+    return bytes;
+}
+
 }  // namespace
 
 class TestTraceImport : public QObject {
@@ -171,6 +239,25 @@ private Q_SLOTS:
     void damagedArchivesAreRefused();
     void hdf5ThatClaimsTooMuchIsRefused();
     void outputAppearsWholeOrNotAtAll();
+    void masksLeaveOutPaddedTokens_data();
+    void masksLeaveOutPaddedTokens();
+    void masksFromElsewhere();
+    void wrongMasksAreRefused();
+    void lengthsCutOrSplitSamples();
+    void samplesMayHaveTheirOwnLengths();
+    void samplesThatDoNotFitAreRefused();
+    void namesOfSamplesAreTold();
+    void tokenIdsAreTaken();
+    void bfloat16WithoutItsName();
+    void otherTypesAreLeftOutByName();
+    void lzfIsRead();
+    void damagedLzfIsRefused();
+    void filtersAndLinksAreNamed();
+    void contradictionsAndGapsAreSaid();
+    void depthOfWhatIsNotFiniteIsSaid();
+    void aLastPointThatLooksNormedIsSaid();
+    void anAxisOrderThatLooksWrongIsSaid();
+    void repeatedRowsAreCounted();
 
 private:
     std::string path(const std::string& name) const {
@@ -231,10 +318,10 @@ private:
     QTemporaryDir m_dir;
 };
 
-#define REFUSED(input, options, code, ...)                                             \
-    do {                                                                               \
-        const QString wrong = refused(input, options, code, QStringList{__VA_ARGS__}); \
-        QVERIFY2(wrong.isEmpty(), qPrintable(wrong));                                  \
+#define REFUSED(input, options, code, ...)                                               \
+    do {                                                                                 \
+        const QString refusal = refused(input, options, code, QStringList{__VA_ARGS__}); \
+        QVERIFY2(refusal.isEmpty(), qPrintable(refusal));                                \
     } while (false)
 
 void TestTraceImport::everyFileHasTheValuesOfTheModel_data() {
@@ -339,7 +426,9 @@ void TestTraceImport::lastEntryOfAStackIsDroppedMarkedOrKept() {
     options.lastIsNormed = LastIsNormed::No;
     const Imported kept = import(stack, options);
     QCOMPARE(kept.points().back(), "final");
-    QVERIFY(kept.outcome.warnings.empty());
+    // Said not to be normed, and measured all the same: its RMS falls where the others rise.
+    QCOMPARE(kept.outcome.warnings.size(), std::size_t{1});
+    QVERIFY(joined(kept.outcome.warnings).contains("final, looks as if it were after the final norm"));
 
     // One array a layer, and any other array whose last is said to be normed.
     std::vector<std::pair<std::string, std::string>> entries;
@@ -374,6 +463,8 @@ void TestTraceImport::transformerLensNamesTellThePoints() {
                "blocks.1.hook_resid_post", "ln_final.hook_normalized"});
     QCOMPARE(full.points(), QStringList({"L00.attn_in", "L00.mlp_in", "L01.attn_in", "L01.mlp_in", "final"}));
     QVERIFY(joined(full.outcome.notes).contains("1 arrays hook_resid_post"));
+    QVERIFY(joined(full.outcome.warnings)
+                .contains("'blocks.0.hook_resid_post' and 'blocks.1.hook_resid_pre' by 0.2 "));
     QVERIFY(joined(full.outcome.notes).contains("3 other arrays"));
     const float expected[] = {1, 3, 5, 6, 7};
     for (int p = 0; p < 5; ++p) QCOMPARE(full.states.at(5, p)[3], expected[p]);
@@ -568,7 +659,9 @@ void TestTraceImport::arraysBesideTheStatesAreLeftOut() {
     const Imported in = import(file, options);
     QCOMPARE(in.states.n1, 3);
     QCOMPARE(in.states.data[0], 5.0F);
-    QVERIFY(joined(in.outcome.notes).contains("2 other arrays"));
+    QVERIFY(joined(in.outcome.notes).contains("1 other array "));
+    QVERIFY(
+        joined(in.outcome.warnings).contains("'token_ids' has the shape [2, 3] where [1, 2] was expected"));
     options.dataset = "token_ids";
     REFUSED(file, options, ErrorCode::Unsupported, "token_ids", "i8");
     options.dataset = "nothing";
@@ -807,7 +900,7 @@ void TestTraceImport::hdf5ThatClaimsTooMuchIsRefused() {
         file.makeGroup("/a/b");
         file.close();
     }
-    REFUSED(path("groups.h5"), options, ErrorCode::Format, "no dataset");
+    REFUSED(path("groups.h5"), options, ErrorCode::Format, "holds no arrays");
     {
         Hdf5File file = Hdf5File::create(path("wide.h5"));
         file.createDataset<float>("/x", {1, 200'000'000}, {{1, 1 << 20}, false});
@@ -845,6 +938,529 @@ void TestTraceImport::outputAppearsWholeOrNotAtAll() {
             return o;
         }(),
         ErrorCode::Mismatch, "6 points");
+}
+
+void TestTraceImport::masksLeaveOutPaddedTokens_data() {
+    QTest::addColumn<QString>("dtype");
+    QTest::addColumn<bool>("compressed");
+    for (const char* dtype : {"<i8", "<i4", "|b1", "|u1"})
+        for (const bool compressed : {false, true})
+            QTest::addRow("%s %s", dtype, compressed ? "compressed" : "stored") << dtype << compressed;
+}
+
+void TestTraceImport::masksLeaveOutPaddedTokens() {
+    QFETCH(QString, dtype);
+    QFETCH(bool, compressed);
+    const std::string mask = npyIntegers(dtype.toStdString(), {3, 5}, maskOfThree);
+    const Imported in = import(
+        writeZip("masked.npz", {{"hidden_states.npy", npyStack(4, 3, 5, 6)}, {"attention_mask.npy", mask}},
+                 compressed));
+    QVERIFY(in.info.rows == rowsOfThree);
+    QCOMPARE(in.info.samples.size(), std::size_t{3});
+    QCOMPARE(in.states.n1, 3);  // the last of hidden_states is normed
+    QCOMPARE(wrongStates(in.states, keptOfThree), QString());
+    QVERIFY2(joined(in.outcome.notes).contains("'attention_mask': 12 of 15 tokens stay"),
+             qPrintable(joined(in.outcome.notes)));
+    QVERIFY(joined(in.outcome.notes).contains("1 of 3 samples are padded on the left"));
+    QVERIFY(joined(in.outcome.notes).contains("3 samples of 3 to 5 tokens"));
+    QVERIFY(in.info.origin.find("12 of 15 tokens stay") != std::string::npos);
+}
+
+void TestTraceImport::masksFromElsewhere() {
+    const std::string states = write("padded.npy", npyStack(4, 3, 5, 6));
+    const std::string mask = npyIntegers("<i8", {3, 5}, maskOfThree);
+    const std::string alone = write("mask.npy", mask);
+    const std::string named = writeZip(
+        "masks.npz", {{"first.npy", npyIntegers("<i8", {3, 5}, std::vector<int>(15, 1))}, {"real.npy", mask}},
+        true);
+    ImportOptions options;
+    options.layout = "point,batch,row,unit";
+    for (const std::string& where : {alone, named + ":real"}) {
+        options.mask = where;
+        const Imported in = import(states, options);
+        QVERIFY(in.info.rows == rowsOfThree);
+        QCOMPARE(wrongStates(in.states, keptOfThree), QString());
+    }
+    options.mask = named;
+    REFUSED(states, options, ErrorCode::NotFound, "masks.npz", "first, real");
+    options.mask = path("absent.npz:x");
+    REFUSED(states, options, ErrorCode::NotFound, "absent.npz");
+    // An array of the input under another name; and none although there is one.
+    const std::string beside = writeZip(
+        "beside.npz", {{"acts.npy", npyStack(4, 3, 5, 6)}, {"keep.npy", mask}, {"attention_mask.npy", mask}},
+        false);
+    options.mask = "keep";
+    QVERIFY(import(beside, options).info.rows == rowsOfThree);
+    options.mask = "none";
+    QCOMPARE(import(beside, options).states.n0, 15);
+    // Without an axis for samples, the rows are the tokens of one.
+    options = {};
+    options.layout = "row,point,unit";
+    options.mask = write("short.npy", npyIntegers("|b1", {5}, {0, 1, 1, 1, 0}));
+    const Imported one =
+        import(write("one.npy", npyOf({{"row", 5}, {"point", 3}, {"unit", 4}}, "<f4", false,
+                                      [](const Coordinates& at) {
+                                          return planted(at.at("row"), at.at("point"), at.at("unit"));
+                                      })),
+               options);
+    QVERIFY(one.info.rows == (std::vector<TraceRow>{{0, 0, -1}, {0, 1, -1}, {0, 2, -1}}));
+    QCOMPARE(wrongStates(one.states, {1, 2, 3}), QString());
+}
+
+void TestTraceImport::wrongMasksAreRefused() {
+    const auto with = [&](const std::vector<std::int64_t>& shape, const std::vector<int>& values) {
+        return writeZip("wrong.npz",
+                        {{"hidden_states.npy", npyStack(4, 3, 5, 6)},
+                         {"attention_mask.npy", npyIntegers("<i8", shape, values)}},
+                        false);
+    };
+    std::vector<int> values = maskOfThree;
+    values[12] = 0;
+    REFUSED(with({3, 5}, values), {}, ErrorCode::Format, "'attention_mask' has a hole", "sample 2", "token 2",
+            "token 3", "--mask none");
+    values[12] = 2;
+    REFUSED(with({3, 5}, values), {}, ErrorCode::Format, "'attention_mask' holds 2", "sample 2");
+    REFUSED(with({5, 3}, maskOfThree), {}, ErrorCode::Mismatch, "'attention_mask'", "[5, 3]", "[3, 5]");
+    REFUSED(with({15}, maskOfThree), {}, ErrorCode::Mismatch, "'attention_mask'", "[15]");
+    REFUSED(with({3, 5}, std::vector<int>(15, 0)), {}, ErrorCode::Format, "'attention_mask' leaves no token");
+    values = maskOfThree;
+    std::fill(values.begin(), values.begin() + 5, 0);
+    const Imported in = import(with({3, 5}, values));
+    QVERIFY(joined(in.outcome.warnings).contains("1 of 3 samples have no token"));
+    QCOMPARE(in.info.rows.front().sample, 1);
+}
+
+void TestTraceImport::lengthsCutOrSplitSamples() {
+    const Imported cut = import(writeZip(
+        "cut.npz",
+        {{"hidden_states.npy", npyStack(4, 3, 5, 6)}, {"lengths.npy", npyIntegers("<i8", {3}, {2, 5, 1})}},
+        false));
+    QVERIFY(
+        cut.info.rows ==
+        (std::vector<TraceRow>{
+            {0, 0, -1}, {0, 1, -1}, {1, 0, -1}, {1, 1, -1}, {1, 2, -1}, {1, 3, -1}, {1, 4, -1}, {2, 0, -1}}));
+    QCOMPARE(wrongStates(cut.states, {0, 1, 5, 6, 7, 8, 9, 10}), QString());
+    // All tokens one after the other.
+    ImportOptions options;
+    options.layout = "batch,row,point,unit";
+    const auto packed = [&](const std::vector<int>& lengths, const std::string& layout) {
+        options.layout = layout;
+        return writeZip("packed.npz",
+                        {{"acts.npy", npyOf({{"row", 6}, {"point", 3}, {"unit", 4}}, "<f4", false,
+                                            [](const Coordinates& at) {
+                                                return planted(at.at("row"), at.at("point"), at.at("unit"));
+                                            })},
+                         {"lengths.npy", npyIntegers("<i4", {std::int64_t(lengths.size())}, lengths)}},
+                        true);
+    };
+    const Imported split = import(packed({3, 1, 2}, "row,point,unit"), options);
+    QVERIFY(split.info.rows ==
+            (std::vector<TraceRow>{{0, 0, -1}, {0, 1, -1}, {0, 2, -1}, {1, 0, -1}, {2, 0, -1}, {2, 1, -1}}));
+    QCOMPARE(wrongStates(split.states, {0, 1, 2, 3, 4, 5}), QString());
+    const std::string other = packed({3, 1, 1}, "row,point,unit");
+    REFUSED(other, options, ErrorCode::Mismatch, "'lengths' has 3 values (sum 5)", "6 tokens");
+    // Lengths and a mask that say something else.
+    REFUSED(writeZip("two.npz",
+                     {{"hidden_states.npy", npyStack(4, 3, 5, 6)},
+                      {"attention_mask.npy", npyIntegers("<i8", {3, 5}, maskOfThree)},
+                      {"lengths.npy", npyIntegers("<i8", {3}, {3, 5, 5})}},
+                     false),
+            {}, ErrorCode::Mismatch, "'lengths' says 5 tokens for sample 1", "it has 4");
+}
+
+void TestTraceImport::samplesMayHaveTheirOwnLengths() {
+    // Each sample's rows are planted as rows 10 s, 10 s + 1, ...
+    const auto sample = [](std::int64_t s, std::int64_t tokens) {
+        return npyOf({{"point", 3}, {"row", tokens}, {"unit", 8}}, "<f4", false, [s](const Coordinates& at) {
+            return planted(10 * s + at.at("row"), at.at("point"), at.at("unit"));
+        });
+    };
+    const std::vector<TraceRow> rows{{0, 0, -1}, {0, 1, -1}, {1, 0, -1}, {1, 1, -1}, {1, 2, -1}, {2, 0, -1}};
+    const std::vector<std::int64_t> kept{0, 1, 10, 11, 12, 100};
+    for (const char* stem : {"sample_", "prompt.", "Text-"}) {
+        const std::string name = stem;
+        const Imported in = import(writeZip("ragged.npz",
+                                            {{name + "10.npy", sample(10, 1)},
+                                             {name + "0.npy", sample(0, 2)},
+                                             {name + "1.npy", sample(1, 3)}},
+                                            true));
+        QVERIFY(in.info.rows == rows);
+        QCOMPARE(in.states.n1, 3);
+        QCOMPARE(wrongStates(in.states, kept), QString());
+        QVERIFY(joined(in.outcome.notes).contains("3 samples with arrays of their own"));
+    }
+    // numpy.savez of a list: each array is a sample because it has an axis of points.
+    ImportOptions options;
+    options.layout = "point,row,unit";
+    const Imported list = import(
+        writeZip("list.npz", {{"arr_0.npy", sample(0, 2)}, {"arr_1.npy", sample(1, 3)}}, false), options);
+    QCOMPARE(wrongStates(list.states, {0, 1, 10, 11, 12}), QString());
+    // A group a sample and a dataset a layer.
+    {
+        Hdf5File file = Hdf5File::create(path("groups.h5"));
+        for (const std::int64_t s : {0, 1})
+            for (std::int64_t layer = 0; layer < 11; ++layer) {
+                std::vector<float> values;
+                for (std::int64_t t = 0; t < s + 2; ++t)
+                    for (std::int64_t u = 0; u < 8; ++u) values.push_back(planted(10 * s + t, layer, u));
+                file.write<float>("/prompt_" + std::to_string(s) + "/layer_" + std::to_string(layer), values,
+                                  {s + 2, 8});
+            }
+        file.close();
+    }
+    const Imported groups = import(path("groups.h5"));
+    QCOMPARE(groups.states.n1, 11);
+    QCOMPARE(wrongStates(groups.states, {0, 1, 10, 11, 12}), QString());
+    // A mask and ids for each.
+    const Imported masked =
+        import(writeZip("own.npz",
+                        {{"sample_0.hidden_states.npy", sample(0, 4)},
+                         {"sample_1.hidden_states.npy", sample(1, 3)},
+                         {"sample_0.attention_mask.npy", npyIntegers("<i8", {1, 4}, {0, 1, 1, 1})},
+                         {"sample_1.input_ids.npy", npyIntegers("<i8", {1, 3}, {7, 8, 9})}},
+                        false));
+    QVERIFY(masked.info.rows ==
+            (std::vector<TraceRow>{{0, 0, -1}, {0, 1, -1}, {0, 2, -1}, {1, 0, 7}, {1, 1, 8}, {1, 2, 9}}));
+    QCOMPARE(wrongStates(masked.states, {1, 2, 3, 10, 11, 12}), QString());
+}
+
+void TestTraceImport::samplesThatDoNotFitAreRefused() {
+    const auto two = [&](const std::string& a, const std::vector<std::int64_t>& shapeA, const std::string& b,
+                         const std::vector<std::int64_t>& shapeB) {
+        return writeZip("two.npz", {{a + ".npy", npyFilled(shapeA)}, {b + ".npy", npyFilled(shapeB)}}, false);
+    };
+    REFUSED(two("sample_0", {3, 4, 8}, "sample_1", {3, 5, 9}), {}, ErrorCode::InvalidArgument, "--layout");
+    ImportOptions options;
+    options.layout = "point,row,unit";
+    REFUSED(two("sample_0", {3, 4, 8}, "sample_1", {3, 5, 9}), options, ErrorCode::Mismatch, "[3, 4, 8]",
+            "[3, 5, 9]");
+    REFUSED(two("sample_0", {3, 4, 8}, "sample_1", {4, 8}), options, ErrorCode::Mismatch, "other axes");
+    REFUSED(two("sample_0.layer_1", {4, 8}, "sample_1.layer_2", {4, 8}), {}, ErrorCode::Mismatch, "sample 0",
+            "layer_1");
+    REFUSED(two("layer_0", {4, 8}, "layer_1", {5, 8}), {}, ErrorCode::Mismatch, "[5, 8]", "sample_0");
+}
+
+void TestTraceImport::namesOfSamplesAreTold() {
+    const auto told = [](const char* name) {
+        const auto sample = parseSampleName(name);
+        return sample ? QString::fromStdString(sample->sample + "|" + sample->rest) : QString();
+    };
+    QCOMPARE(told("sample_12"), "12|");
+    QCOMPARE(told("/prompt_3/layer_12"), "3|layer_12");
+    QCOMPARE(told("layer_12/prompt_3"), "3|layer_12");
+    QCOMPARE(told("prompts/3/blocks.0.hook_resid_pre"), "3|blocks.0.hook_resid_pre");
+    QCOMPARE(told("seq007"), "007|");
+    for (const char* name :
+         {"context_3", "sample", "samples", "resid.3", "hidden_states_3", "sample_x", "texture3"})
+        QVERIFY2(told(name).isEmpty(), name);
+    QVERIFY(sideRole("inputs/attention_mask") == SideRole::Mask);
+    QVERIFY(sideRole("sample_3.input_ids") == SideRole::TokenIds);
+    QVERIFY(sideRole("Lengths") == SideRole::Lengths);
+    QVERIFY(sideRole("attention_mask_like") == SideRole::None);
+    QVERIFY((missingNumbers({"r.1", "r.4", "r.2"}) == std::vector<std::int64_t>{3}));
+    QVERIFY(missingNumbers({"a", "r.4"}).empty());
+}
+
+void TestTraceImport::tokenIdsAreTaken() {
+    std::vector<int> ids;
+    for (int i = 0; i < 15; ++i) ids.push_back(100 + i);
+    const auto with = [&](const std::vector<std::int64_t>& shape, const std::vector<int>& values) {
+        return writeZip("ids.npz",
+                        {{"hidden_states.npy", npyStack(4, 3, 5, 6)},
+                         {"attention_mask.npy", npyIntegers("<i8", {3, 5}, maskOfThree)},
+                         {"input_ids.npy", npyIntegers("<i8", shape, values)}},
+                        false);
+    };
+    const Imported in = import(with({3, 5}, ids));
+    for (std::size_t n = 0; n < keptOfThree.size(); ++n)
+        QCOMPARE(in.info.rows[n].tokenId, static_cast<std::int32_t>(100 + keptOfThree[n]));
+    QVERIFY((in.info.samples[1].tokenIds == std::vector<std::int32_t>{105, 106, 107, 108}));
+    QVERIFY(joined(in.outcome.notes).contains("'input_ids' are the token ids"));
+    const Imported turned = import(with({5, 3}, ids));
+    QCOMPARE(turned.info.rows[0].tokenId, -1);
+    QVERIFY(joined(turned.outcome.warnings)
+                .contains("'input_ids' has the shape [5, 3] where [3, 5] was expected"));
+    ids[3] = -100;
+    QVERIFY(joined(import(with({3, 5}, ids)).outcome.warnings)
+                .contains("'input_ids' holds -100 for token 1 of sample 0"));
+}
+
+void TestTraceImport::bfloat16WithoutItsName() {
+    const std::vector<std::pair<std::string, std::int64_t>> axes{{"row", 5}, {"point", 4}, {"unit", 6}};
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    for (const char* dtype : {"<u2", ">u2", "<i2"}) {
+        std::string bits = npyOf(axes, std::string(1, dtype[0]) + "V2", false, [](const Coordinates& at) {
+            return planted(at.at("row"), at.at("point"), at.at("unit"));
+        });
+        bits.replace(bits.find("V2"), 2, dtype + 1);
+        options.dtypeOf = "";
+        REFUSED(write("bits.npy", bits), options, ErrorCode::Unsupported, "'bits'", "int16",
+                "--dtype-of bfloat16");
+        options.dtypeOf = "bfloat16";
+        const Imported in = import(path("bits.npy"), options);
+        QVERIFY(in.info.bfloat16);
+        QCOMPARE(wrongStates(in.states, {0, 1, 2, 3, 4}), QString());
+    }
+    // Two bytes of no type are bfloat16 unless said otherwise.
+    const std::string half = npyOf(axes, "<f2", false, [](const Coordinates& at) {
+        return planted(at.at("row"), at.at("point"), at.at("unit"));
+    });
+    std::string untyped = half;
+    untyped.replace(untyped.find("<f2"), 3, "|V2");
+    options.dtypeOf = "float16";
+    QCOMPARE(wrongStates(import(write("untyped.npy", untyped), options).states, {0, 1, 2, 3, 4}), QString());
+    // HDF5: 16-bit integers, signed too, and an opaque type that h5py made.
+    std::vector<std::uint16_t> values;
+    for (std::int64_t n = 0; n < 5; ++n)
+        for (std::int64_t p = 0; p < 4; ++p)
+            for (std::int64_t u = 0; u < 6; ++u) values.push_back(toBfloat16(planted(n, p, u)));
+    {
+        Hdf5File file = Hdf5File::create(path("bits.h5"));
+        file.write<std::uint16_t>("/states", values, {5, 4, 6});
+        file.close();
+    }
+    options.dtypeOf = "";
+    REFUSED(path("bits.h5"), options, ErrorCode::Unsupported, "/states", "uint16", "--dtype-of bfloat16");
+    options.dtypeOf = "bfloat16";
+    QCOMPARE(wrongStates(import(path("bits.h5"), options).states, {0, 1, 2, 3, 4}), QString());
+    options.dtypeOf = "";
+    const Imported opaque = import(fixtures + "opaque.h5", options);
+    QVERIFY(opaque.info.bfloat16);
+    QCOMPARE(wrongStates(opaque.states, {0, 1, 2, 3, 4, 5}), QString());
+    QVERIFY(joined(opaque.outcome.notes).contains("--dtype-of"));
+    options.dtypeOf = "float8";
+    REFUSED(path("bits.h5"), options, ErrorCode::InvalidArgument, "float8");
+}
+
+void TestTraceImport::otherTypesAreLeftOutByName() {
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    const std::vector<std::pair<std::string, std::string>> others{
+        {"prompts.npy", npyHeader("|O", false, {2}) + "\x80\x04."},
+        {"words.npy", npyHeader("<U2", false, {2}) + std::string(16, 'a')},
+        {"waves.npy", npyHeader("<c8", false, {1, 2, 1}) + std::string(16, 'a')},
+        {"labels.npy", npyIntegers("<i8", {2, 2}, {1, 2, 3, 4})},
+    };
+    auto entries = others;
+    entries.emplace_back("acts.npy", npyFilled({2, 3, 4}, 5));
+    const Imported in = import(writeZip("beside.npz", entries, true), options);
+    QCOMPARE(in.states.n2, 4);
+    const QString notes = joined(in.outcome.notes);
+    for (const char* said : {"4 other arrays", "'prompts' (Python objects", "'words' (text",
+                             "'waves' (complex", "'labels' (int64"})
+        QVERIFY2(notes.contains(said), qPrintable(notes));
+    options.tensors = "*";
+    QCOMPARE(import(path("beside.npz"), options).states.n2, 4);
+    REFUSED(writeZip("only.npz", {others[0]}, false), {}, ErrorCode::Unsupported, "pickled", "torch.load");
+    REFUSED(writeZip("only.npz", {others[1], others[3]}, false), {}, ErrorCode::Unsupported, "'words' (text",
+            "'labels' (int64");
+    const std::string header =
+        R"({"a":{"dtype":"F8_E4M3","shape":[2,3,4],"data_offsets":[0,24]},"b":{"dtype":"I64","shape":[1],"data_offsets":[24,32]},"x":{"dtype":"F32","shape":[1,2,3],"data_offsets":[32,56]}})";
+    std::string file(8, '\0');
+    file[0] = static_cast<char>(header.size() & 0xff);
+    file[1] = static_cast<char>(header.size() >> 8);
+    options.tensors = "";
+    const Imported tensors =
+        import(write("eight.safetensors", file + header + std::string(56, '\0')), options);
+    QCOMPARE(tensors.states.n2, 3);
+    QVERIFY(joined(tensors.outcome.notes).contains("'a' (F8_E4M3, [2, 3, 4]), 'b' (I64, [1])"));
+    REFUSED(write("empty.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10) + "      "), {},
+            ErrorCode::Format, "empty.safetensors");
+    REFUSED(write("none.safetensors", std::string("\x08\0\0\0\0\0\0\0{}      ", 16)), {}, ErrorCode::Format,
+            "holds no arrays");
+    REFUSED(write("empty.npz", std::string("PK\x05\x06") + std::string(18, '\0')), {}, ErrorCode::Format,
+            "holds no arrays");
+}
+
+void TestTraceImport::lzfIsRead() {
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    const Imported in = import(fixtures + "lzf.h5", options);
+    QCOMPARE(wrongStates(in.states, {0, 1, 2, 3, 4, 5}), QString());
+    // By hand: three bytes as they are; 1 + 2 back by 3; 7 + 2 + 5 back by 1.
+    const std::string packed{2, 'a', 'b', 'c', 1 << 5, 2, char(7 << 5), 5, 0};
+    const auto bytes = std::as_bytes(std::span(packed));
+    QCOMPARE(lzfUnpackedBytes(bytes), std::optional<std::size_t>(20));
+    std::string out(20, '?');
+    unpackLzf(bytes, std::as_writable_bytes(std::span(out)));
+    QCOMPARE(out, "abcabc" + std::string(14, 'c'));
+}
+
+void TestTraceImport::damagedLzfIsRefused() {
+    const auto size = [](const std::string& packed) {
+        return lzfUnpackedBytes(std::as_bytes(std::span(packed)));
+    };
+    QVERIFY(!size({2, 'a', 'b'}));              // cut off within bytes
+    QVERIFY(!size({0, 'a', 1 << 5}));           // within a copy
+    QVERIFY(!size({0, 'a', char(7 << 5), 5}));  // within a long copy
+    QVERIFY(!size({0, 'a', 1 << 5, 1}));        // from before the beginning
+    QVERIFY(size({0, 'a', 1 << 5, 0}) == std::size_t{4});
+    // Whatever the bytes are: refused, or unpacked within bounds.
+    std::uint32_t state = 7;
+    int accepted = 0;
+    for (int i = 0; i < 2000; ++i) {
+        std::string packed;
+        for (int k = 0; k < 1 + i % 40; ++k) {
+            state = state * 1664525 + 1013904223;
+            // Mostly short literal runs and short copies, so that many are whole.
+            packed += static_cast<char>(state >> 28 < 12 ? state >> 30 : state >> 24);
+        }
+        const auto bytes = size(packed);
+        if (!bytes) continue;
+        ++accepted;
+        std::vector<std::byte> out(*bytes);
+        unpackLzf(std::as_bytes(std::span(packed)), out);
+    }
+    QVERIFY2(accepted > 50, qPrintable(QString::number(accepted)));
+    // Bytes of the two stored chunks, which a checksum guards.
+    QFile file(QString::fromStdString(fixtures + "lzf.h5"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const std::string good = file.readAll().toStdString();
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    for (std::size_t at = 4536; at < 4911; at += 25) {
+        std::string bad = good;
+        bad[at] = static_cast<char>(bad[at] ^ 0x10);
+        REFUSED(write("bad.h5", bad), options, ErrorCode::Io, "/states");
+    }
+}
+
+void TestTraceImport::filtersAndLinksAreNamed() {
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    options.dataset = "/states";
+    REFUSED(fixtures + "unknown_filter.h5", options, ErrorCode::Unsupported, "/states", "32008", "bitshuffle",
+            "h5repack -f '/states:NONE'");
+    options.dataset = "/beside";
+    QCOMPARE(wrongStates(import(fixtures + "unknown_filter.h5", options).states, {0, 1}), QString());
+    options.dataset = "";
+    const Imported in = import(fixtures + "links.h5", options);
+    QCOMPARE(wrongStates(in.states, {0, 1}), QString());
+    for (const char* said : {"/latest (to /run/states)", "/gone (to /nowhere)",
+                             "/other (to /states of the file lzf.h5)", "not followed"})
+        QVERIFY2(joined(in.outcome.notes).contains(said), qPrintable(joined(in.outcome.notes)));
+    options.dataset = "/latest";
+    REFUSED(fixtures + "links.h5", options, ErrorCode::NotFound, "/latest (to /run/states)");
+    REFUSED(fixtures + "only_a_link.h5", {}, ErrorCode::Format, "holds no arrays",
+            "/states of the file lzf.h5", "not followed");
+    // A lock that another program holds is no damage.
+    const std::string locked = path("locked.h5");
+    QVERIFY(QFile::copy(QString::fromStdString(fixtures + "links.h5"), QString::fromStdString(locked)));
+    const int held = ::open(locked.c_str(), O_RDWR | O_CLOEXEC);
+    QVERIFY(held >= 0 && ::flock(held, LOCK_EX) == 0);
+    REFUSED(locked, {}, ErrorCode::Io, "another program has it open", "HDF5_USE_FILE_LOCKING");
+    ::close(held);
+}
+
+void TestTraceImport::contradictionsAndGapsAreSaid() {
+    const auto cache = [&](const std::vector<std::pair<std::string, float>>& hooks) {
+        std::vector<std::pair<std::string, std::string>> entries;
+        for (const auto& [name, value] : hooks)
+            entries.emplace_back("blocks." + name + ".npy", npyFilled({1, 3, 4}, value));
+        ImportOptions options;
+        options.transformerLensUnprocessed = true;
+        return joined(import(writeZip("cache.npz", entries, true), options).outcome.warnings);
+    };
+    const QString same = cache({{"0.hook_resid_pre", 1},
+                                {"0.hook_resid_post", 2},
+                                {"1.hook_resid_pre", 2},
+                                {"1.hook_resid_post", 3}});
+    QVERIFY2(!same.contains("contradiction") && !same.contains("missing"), qPrintable(same));
+    const QString differ = cache({{"0.hook_resid_pre", 1},
+                                  {"0.hook_resid_post", 3},
+                                  {"1.hook_resid_pre", 2},
+                                  {"1.hook_resid_post", 3}});
+    QVERIFY2(differ.contains("1 of 1 pairs") && differ.contains("by 0.5 of their RMS"), qPrintable(differ));
+    const QString gap = cache({{"0.hook_resid_pre", 1},
+                               {"0.hook_resid_mid", 2},
+                               {"0.hook_resid_post", 3},
+                               {"2.hook_resid_pre", 4},
+                               {"2.hook_resid_mid", 5},
+                               {"2.hook_resid_post", 6}});
+    QVERIFY2(gap.contains("missing: 1 of 7 points") && gap.contains("L01.mlp_in"), qPrintable(gap));
+    std::vector<std::pair<std::string, std::string>> layers;
+    for (const int layer : {0, 1, 5})
+        layers.emplace_back("resid." + std::to_string(layer) + ".npy", npyFilled({2, 4}));
+    ImportOptions options;
+    options.layout = "row,unit";
+    const QString numbers = joined(import(writeZip("layers.npz", layers, false), options).outcome.warnings);
+    QVERIFY2(numbers.contains("missing: 3 of 6 points") && numbers.contains("number 2, number 3, number 4"),
+             qPrintable(numbers));
+}
+
+void TestTraceImport::depthOfWhatIsNotFiniteIsSaid() {
+    auto x = walk(10, 5, 16);
+    const auto at = [&](int n, int p, int u) -> float& {
+        return x[static_cast<std::size_t>((n * 5 + p) * 16 + u)];
+    };
+    at(3, 2, 1) = at(3, 2, 2) = at(4, 2, 0) = INFINITY;
+    at(3, 4, 15) = NAN;
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    options.sites = "block_in";
+    const Imported in = import(write("inf.npy", npyFloats({10, 5, 16}, x)), options);
+    QCOMPARE(in.outcome.notFiniteByPoint.size(), std::size_t{2});
+    QCOMPARE(in.outcome.notFiniteByPoint[0].point, "L02.block_in");
+    QCOMPARE(in.outcome.notFiniteByPoint[0].infinities, 3);
+    QCOMPARE(in.outcome.notFiniteByPoint[0].rows, 2);
+    QCOMPARE(in.outcome.notFiniteByPoint[1].nans, 1);
+    QVERIFY2(joined(in.outcome.warnings).contains("L02.block_in 3 in 2 rows, L04.block_in 1 in 1 row"),
+             qPrintable(joined(in.outcome.warnings)));
+    QVERIFY(in.info.origin.find("L02.block_in 3 in 2 rows") != std::string::npos);
+}
+
+void TestTraceImport::aLastPointThatLooksNormedIsSaid() {
+    auto x = walk(20, 8, 64);
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    const auto warnings = [&] {
+        return joined(import(write("last.npy", npyFloats({20, 8, 64}, x)), options).outcome.warnings);
+    };
+    QVERIFY2(warnings().isEmpty(), qPrintable(warnings()));
+    for (std::size_t i = 0; i < x.size(); ++i)
+        if (i / 64 % 8 == 7) x[i] *= 0.5F;
+    const QString normed = warnings();
+    QVERIFY2(normed.contains("P07, looks as if it were after the final norm") &&
+                 normed.contains("--last-is-normed drop"),
+             qPrintable(normed));
+    options.lastIsNormed = LastIsNormed::Drop;
+    QVERIFY(!warnings().contains("looks as if"));
+}
+
+void TestTraceImport::anAxisOrderThatLooksWrongIsSaid() {
+    const auto x = walk(20, 12, 40);
+    const auto warnings = [&](const std::vector<std::int64_t>& shape, const std::string& layout) {
+        ImportOptions options;
+        options.layout = layout;
+        return joined(import(write("order.npy", npyFloats(shape, x)), options).outcome.warnings);
+    };
+    QVERIFY(!warnings({20, 12, 40}, "row,point,unit").contains("axis order"));
+    QVERIFY(warnings({20, 12, 40}, "row,unit,point").contains("40 points of 12 units"));
+    QVERIFY(warnings({20, 12, 40}, "point,row,unit").contains("rows and points look exchanged"));
+    // More units than points all the same.
+    const auto many = walk(3, 60, 50);
+    ImportOptions options;
+    options.layout = "row,unit,point";
+    const QString values =
+        joined(import(write("many.npy", npyFloats({3, 60, 50}, many)), options).outcome.warnings);
+    QVERIFY2(values.contains("points and units look exchanged"), qPrintable(values));
+}
+
+void TestTraceImport::repeatedRowsAreCounted() {
+    auto x = walk(12, 4, 16);
+    ImportOptions options;
+    options.layout = "row,point,unit";
+    QCOMPARE(import(write("rows.npy", npyFloats({12, 4, 16}, x)), options).outcome.distinctRows, 12);
+    std::copy_n(x.begin(), 64, x.begin() + 5 * 64);
+    std::copy_n(x.begin(), 64, x.begin() + 7 * 64);
+    const Imported in = import(write("rows.npy", npyFloats({12, 4, 16}, x)), options);
+    QCOMPARE(in.outcome.distinctRows, 10);
+    QVERIFY(joined(in.outcome.warnings)
+                .contains("2 of 12 rows have the same states as another one (10 distinct)"));
+    // A row that differs in one bit only is another one.
+    x[5 * 64 + 63] = std::nextafter(x[63], 1e9F);
+    QCOMPARE(import(write("rows.npy", npyFloats({12, 4, 16}, x)), options).outcome.distinctRows, 11);
 }
 
 QTEST_APPLESS_MAIN(TestTraceImport)
