@@ -25,12 +25,15 @@ struct TypeRow {
     std::int64_t bytes;
 };
 
-constexpr std::array<TypeRow, 15> types{{
+constexpr std::array<TypeRow, 19> types{{
     {StoredType::Bool, "BOOL", 1},
     {StoredType::U8, "U8", 1},
     {StoredType::I8, "I8", 1},
     {StoredType::F8E4M3, "F8_E4M3", 1},
     {StoredType::F8E5M2, "F8_E5M2", 1},
+    {StoredType::F8E8M0, "F8_E8M0", 1},
+    {StoredType::F8E4M3Fnuz, "F8_E4M3FNUZ", 1},
+    {StoredType::F8E5M2Fnuz, "F8_E5M2FNUZ", 1},
     {StoredType::U16, "U16", 2},
     {StoredType::I16, "I16", 2},
     {StoredType::F16, "F16", 2},
@@ -41,6 +44,7 @@ constexpr std::array<TypeRow, 15> types{{
     {StoredType::U64, "U64", 8},
     {StoredType::I64, "I64", 8},
     {StoredType::F64, "F64", 8},
+    {StoredType::C64, "C64", 8},
 }};
 
 const TypeRow& rowOf(StoredType type) {

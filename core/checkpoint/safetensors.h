@@ -19,6 +19,9 @@ enum class StoredType {
     I8,
     F8E4M3,
     F8E5M2,
+    F8E8M0,
+    F8E4M3Fnuz,
+    F8E5M2Fnuz,
     U16,
     I16,
     F16,
@@ -29,6 +32,7 @@ enum class StoredType {
     U64,
     I64,
     F64,
+    C64,
 };
 
 /// As the file spells it: "F32", "BF16", "F8_E4M3".

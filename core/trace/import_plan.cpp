@@ -421,14 +421,14 @@ void checkDepth(const ImportChoice& choice, ImportPlan& plan) {
 // ------------------------------------------------------------------------------------- samples, masks and
 // ids
 
-SideArray readSide(ImportSource& source, std::size_t index, const std::string& label,
+SideArray readSide(ImportSource& source, const fs::path& file, std::size_t index, const std::string& label,
                    const fs::path& folder) {
     SideArray side;
     const std::string name = source.names()[index];
     side.name = label.empty() ? fmt::format("'{}'", name) : label;
     if (const auto sample = parseSampleName(name)) side.sample = sample->sample;
     side.shape = source.describe(index).shape;
-    side.values = readNumbers(source, index, folder);
+    side.values = readNumbers(source, index, folder, file.string());
     return side;
 }
 
@@ -442,7 +442,7 @@ std::pair<SideArray, SideRole> readAskedMask(const fs::path& input, ImportPlan& 
     if (!fs::exists(asked, ignored)) {
         if (inInput != plan.names.end()) {
             const auto index = static_cast<std::size_t>(inInput - plan.names.begin());
-            return {readSide(*plan.source, index, "", folder), sideRole(*inInput)};
+            return {readSide(*plan.source, input, index, "", folder), sideRole(*inInput)};
         }
         const auto colon = asked.rfind(':');
         if (colon != std::string::npos) {
@@ -468,7 +468,7 @@ std::pair<SideArray, SideRole> readAskedMask(const fs::path& input, ImportPlan& 
                     fmt::format("--mask {}: {} arrays of it could be meant; name one of {} as {}:NAME", asked,
                                 fitting.size(), someNames(names), file),
                     asked);
-    return {readSide(*source, fitting[0], fmt::format("'{}' of {}", names[fitting[0]], file), folder),
+    return {readSide(*source, file, fitting[0], fmt::format("'{}' of {}", names[fitting[0]], file), folder),
             sideRole(names[fitting[0]])};
 }
 
@@ -504,7 +504,8 @@ bool applySides(const fs::path& input, const Inventory& inventory, const ImportO
         for (const auto index : inventory.sides) {
             const SideRole role = sideRole(plan.names[index]);
             if (role == SideRole::TokenIds) continue;
-            (role == SideRole::Mask ? masks : lengths).push_back(readSide(*plan.source, index, "", folder));
+            (role == SideRole::Mask ? masks : lengths)
+                .push_back(readSide(*plan.source, input, index, "", folder));
         }
     }
     for (const auto* list : {&masks, &lengths}) {
@@ -624,12 +625,12 @@ void takeIds(const SideArray& ids, std::size_t part, const std::vector<SampleTok
     plan.notes.push_back(fmt::format("{} are the token ids", ids.name));
 }
 
-void planIds(const Inventory& inventory, const std::vector<SampleTokens>& samples, bool ownSamples,
-             const fs::path& folder, ImportPlan& plan) {
+void planIds(const fs::path& input, const Inventory& inventory, const std::vector<SampleTokens>& samples,
+             bool ownSamples, const fs::path& folder, ImportPlan& plan) {
     std::set<std::size_t> done;
     for (const auto index : inventory.sides) {
         if (sideRole(plan.names[index]) != SideRole::TokenIds) continue;
-        const SideArray ids = readSide(*plan.source, index, "", folder);
+        const SideArray ids = readSide(*plan.source, input, index, "", folder);
         for (std::size_t p = 0; p < plan.parts.size(); ++p) {
             const bool meant = ids.sample == plan.parts[p].sample || plan.parts.size() == 1;
             if (meant && done.insert(p).second) takeIds(ids, p, samples, ownSamples, plan);
@@ -645,7 +646,7 @@ void planSamples(const fs::path& input, const ImportChoice& choice, const Invent
                                  choice.convention != ImportConvention::None || !plan.parts[0].sample.empty();
     planRuns(samples, plan);
     planRows(samples, !tokensOfSamples, plan);
-    planIds(inventory, samples, !tokensOfSamples, folder, plan);
+    planIds(input, inventory, samples, !tokensOfSamples, folder, plan);
 }
 
 // ------------------------------------------------------------------------------------------------- what is

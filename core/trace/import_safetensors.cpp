@@ -11,7 +11,7 @@ namespace rheo {
 
 namespace {
 
-/// Absent for what is not imported: 8 bits and less of a floating-point number.
+/// Absent for what is not imported: floating-point numbers of 8 bits and less, complex numbers.
 std::optional<ElementType> elementOf(StoredType type) {
     switch (type) {
         case StoredType::F16: return ElementType::Float16;

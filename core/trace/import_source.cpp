@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::int64_t mostNumbers = std::int64_t{1} << 28;
+constexpr std::int64_t mostNumbers = std::int64_t{1} << 24;
 
 struct ElementRow {
     ElementType type;
@@ -91,16 +91,24 @@ const std::byte* elementAt(const std::byte* data, const std::vector<std::int64_t
     return data;
 }
 
-std::vector<double> readNumbers(ImportSource& source, std::size_t array, const fs::path& folder) {
+std::vector<double> readNumbers(ImportSource& source, std::size_t array, const fs::path& folder,
+                                const std::string& file) {
     const ImportArray described = source.describe(array);
-    const std::string name = source.names()[array];
+    const auto failure = [&](const std::string& why) -> Error {
+        return {ErrorCode::Unsupported, fmt::format("{}: '{}' {}", file, source.names()[array], why), file};
+    };
     std::int64_t count = 1;
     for (const auto extent : described.shape)
         if (__builtin_mul_overflow(count, extent, &count) || count > mostNumbers)
-            throw Error(ErrorCode::Unsupported, fmt::format("'{}' is too large for what it is", name), name);
+            throw failure(
+                fmt::format("has the shape [{}], and at most {} values were expected of a mask, lengths or "
+                            "token ids",
+                            fmt::join(described.shape, ", "), mostNumbers));
     if (!described.type)
-        throw Error(ErrorCode::Unsupported,
-                    fmt::format("'{}' is {}, and numbers were expected", name, described.typeName), name);
+        throw failure(
+            fmt::format("is {}, and numbers were expected of a mask, lengths or token ids (--mask none "
+                        "leaves masks aside)",
+                        described.typeName));
     std::vector<double> values(static_cast<std::size_t>(count));
     if (values.empty()) return values;
     Progress silent;

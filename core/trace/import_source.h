@@ -85,8 +85,10 @@ std::unique_ptr<ImportSource> openSafetensorsSource(const std::filesystem::path&
 std::unique_ptr<ImportSource> openHdf5Source(const std::filesystem::path& path);
 
 /// All values of an array, in row-major order. For small arrays such as masks: throws Error(Unsupported)
-/// where there are more than 2^28. `folder`: as for ImportSource::prepare. Throws as the source does.
-std::vector<double> readNumbers(ImportSource& source, std::size_t array, const std::filesystem::path& folder);
+/// naming `file` where there are more than 2^24. `folder`: as for ImportSource::prepare. Throws as the source
+/// does.
+std::vector<double> readNumbers(ImportSource& source, std::size_t array, const std::filesystem::path& folder,
+                                const std::string& file);
 
 /// Refuses a pickle found at `path`, with the lines of Python that turn it into something importable.
 [[noreturn]] void refusePickle(const std::filesystem::path& path, const std::string& what);

@@ -1,5 +1,6 @@
 // The bytes of a .npy or .npz file. Whatever they say: an Error that names the file, or arrays every element
-// of which can be read. (HDF5 files are left to that library.)
+// of which can be read, and rows that masks, lengths and names of samples leave. (HDF5 files are left to that
+// library.)
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,7 +11,10 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/trace/import_checks.h"
+#include "core/trace/import_copy.h"
 #include "core/trace/import_layout.h"
+#include "core/trace/import_plan.h"
 #include "core/trace/import_source.h"
 #include "tests/fuzz/expect.h"
 
@@ -41,6 +45,50 @@ void readAll(ImportSource& source, std::size_t index) {
     expect(sum + 1 > 0, "never");
 }
 
+/// Plans the import as a whole, with masks, token ids and samples of their own lengths, and copies it if it
+/// is small.
+void importAll(const std::string& path, const char* layout) {
+    ImportOptions options;
+    options.layout = layout;
+    const auto folder = std::filesystem::temp_directory_path();
+    ImportPlan plan = planImport(path, options, folder);
+    std::int64_t rows = 0;
+    for (const auto& run : plan.runs) {
+        expect(run.row == rows, "a gap between runs");
+        const ImportExtents& extents = plan.parts[run.part].extents;
+        expect(run.token + run.tokens <= extents.tokens && run.batch + run.batches <= extents.batches,
+               "a run beyond its array");
+        rows += run.batches * run.tokens;
+    }
+    expect(rows == plan.rows() && rows > 0, "rows are not those of the runs");
+    if (plan.points() * plan.info.units > mostBytes / rows / 4) return;
+    std::vector<std::size_t> needed;
+    for (const auto& part : plan.parts) needed.insert(needed.end(), part.arrays.begin(), part.arrays.end());
+    Progress progress;
+    plan.source->prepare(needed, folder, progress);
+    const TraceBox whole{0, rows, 0, plan.points(), 0, plan.info.units};
+    std::vector<float> states(static_cast<std::size_t>(rows * plan.points() * plan.info.units));
+    readBox(plan, whole, states.data(), progress);
+    ImportChecks checks(plan);
+    checks.add(whole, states.data());
+    ImportOutcome outcome;
+    checks.finish(plan, outcome);
+    expect(outcome.distinctRows > 0 && outcome.distinctRows <= rows, "distinct rows");
+}
+
+/// An error is right if it names the file.
+template <class Call>
+void expectErrorsToName(const std::string& path, Call call) {
+    try {
+        call();
+    } catch (const Error& error) {
+        const std::string_view message = error.what();
+        expect(message.find(path) != std::string_view::npos ||
+                   message.find("two arrays") != std::string_view::npos,
+               "a message without the file");
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -49,19 +97,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const int file = ::memfd_create("input", MFD_CLOEXEC);
     expect(file >= 0 && ::write(file, data, size) == static_cast<ssize_t>(size), "no file to try");
     const std::string path = "/proc/self/fd/" + std::to_string(file);
-    try {
+    expectErrorsToName(path, [&] {
         const auto source = openImportSource(path);
         const auto names = source->names();
         const ImportChoice choice = chooseArrays(names);
         expect(choice.arrays.size() + choice.repeated.size() + choice.others.size() == names.size(),
                "an array is lost");
         for (std::size_t i = 0; i < names.size() && i < 16; ++i) readAll(*source, i);
-    } catch (const Error& error) {
-        const std::string_view message = error.what();
-        expect(message.find(path) != std::string_view::npos ||
-                   message.find("two arrays") != std::string_view::npos,
-               "a message without the file");
-    }
+    });
+    for (const char* layout : {"", "point,row,unit", "row,unit", "point,batch,row,unit"})
+        expectErrorsToName(path, [&] { importAll(path, layout); });
     ::close(file);
     return 0;
 }
