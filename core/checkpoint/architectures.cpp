@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -90,6 +91,9 @@ struct RopeDefaults {
     bool takesPartial = false;              ///< the share may be given
     std::int64_t originalMaxPositions = 0;  ///< 0: none
     bool oldLongRopeNames = false;          ///< "su" and "yarn" mean long rope (Phi-3)
+    /// Positions are of time, height and width (Qwen2-VL). Those of text are all the same number, so
+    /// splitting a head among the three changes nothing.
+    bool threeAxes = false;
 };
 
 struct Rope {
@@ -97,31 +101,126 @@ struct Rope {
     double partial = 1;
 };
 
-void readLongRope(ConfigKeys& keys, RopeConfig& rope, std::int64_t maxPositions,
-                  std::int64_t originalMaxPositions) {
+/// What a rope description is read beside.
+struct RopeContext {
+    std::int64_t maxPositions;          ///< max_position_embeddings
+    std::int64_t originalMaxPositions;  ///< original_max_position_embeddings of the config, 0: not given
+};
+
+/// original_max_position_embeddings in the description or in the config beside it; 0 if neither has it.
+std::int64_t readOriginalLength(ConfigKeys& keys, const RopeContext& context) {
+    const std::string key = "original_max_position_embeddings";
+    return keys.integer(key, context.originalMaxPositions, 1, maxPositionCount);
+}
+
+double readFactor(ConfigKeys& keys) {
+    if (!keys.has("factor")) keys.malformed("factor", "a number");
+    return keys.number("factor", 1, 1e-6, 1e9);
+}
+
+void readDefaultRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext&) {
+    rope.kind = RopeKind::Default;
+    keys.ignore("original_max_position_embeddings");
+}
+
+void readLinearRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext&) {
+    rope.kind = RopeKind::Linear;
+    rope.factor = readFactor(keys);
+    keys.ignore("original_max_position_embeddings");
+}
+
+void readLlama3Rope(ConfigKeys& keys, RopeConfig& rope, const RopeContext&) {
+    rope.kind = RopeKind::Llama3;
+    for (const char* key : {"low_freq_factor", "high_freq_factor", "original_max_position_embeddings"})
+        if (!keys.has(key)) keys.malformed(key, "a number");
+    rope.factor = readFactor(keys);
+    rope.lowFreqFactor = keys.number("low_freq_factor", 1, 1e-6, 1e9);
+    rope.highFreqFactor = keys.number("high_freq_factor", 4, 1e-6, 1e9);
+    rope.originalMaxPositions = keys.integer("original_max_position_embeddings", 0, 1, maxPositionCount);
+    if (rope.highFreqFactor <= rope.lowFreqFactor)
+        keys.malformed("high_freq_factor", "a number above low_freq_factor");
+}
+
+void readLongRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context) {
     rope.kind = RopeKind::LongRope;
     rope.shortFactor = keys.numbers("short_factor", 1e-6, 1e9);
     rope.longFactor = keys.numbers("long_factor", 1e-6, 1e9);
-    rope.originalMaxPositions = keys.integer("original_max_position_embeddings", originalMaxPositions,
-                                             originalMaxPositions > 0 ? 1 : 2, maxPositionCount);
+    rope.originalMaxPositions = readOriginalLength(keys, context);
     if (rope.originalMaxPositions < 2)
         keys.malformed("original_max_position_embeddings", "the length the model was first trained on");
-    const double stretch = static_cast<double>(maxPositions) / static_cast<double>(rope.originalMaxPositions);
+    const auto original = static_cast<double>(rope.originalMaxPositions);
+    const double stretch = static_cast<double>(context.maxPositions) / original;
     const double factor = keys.number("factor", stretch, 1e-6, 1e9);
     // Versions of the reference disagree on which of the two counts.
     if (std::abs(factor - stretch) > 1e-6 * stretch)
         keys.refuse("factor", fmt::format("is {}, and the lengths in the config say {}", factor, stretch));
-    const double natural =
-        factor <= 1
-            ? 1
-            : std::sqrt(1 + std::log(factor) / std::log(static_cast<double>(rope.originalMaxPositions)));
+    const double natural = factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original));
     rope.attentionFactor = keys.number("attention_factor", natural, 1e-6, 1e6);
+}
+
+/// Yarn (arXiv:2309.00071), with the options of the reference: the factor is that of the lengths where it is
+/// null; a beta of 0 means its default; the attention factor follows from the factor and the two mscales.
+void readYarnRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context) {
+    rope.kind = RopeKind::Yarn;
+    if (rope.theta <= 1) keys.malformed("rope_theta", "a number above 1, which yarn takes the logarithm of");
+    rope.originalMaxPositions = readOriginalLength(keys, context);
+    if (context.originalMaxPositions > 0 && rope.originalMaxPositions != context.originalMaxPositions)
+        keys.refuse("original_max_position_embeddings",
+                    "and the key of that name beside it say different things");
+    if (rope.originalMaxPositions == 0) rope.originalMaxPositions = context.maxPositions;
+    const double stretch =
+        static_cast<double>(context.maxPositions) / static_cast<double>(rope.originalMaxPositions);
+    rope.factor = keys.isNull("factor") ? keys.number("factor", stretch, 1e-6, 1e9) : readFactor(keys);
+    const auto orElse = [](double given, double otherwise) { return given == 0 ? otherwise : given; };
+    rope.betaFast = orElse(keys.number("beta_fast", 0, 0, 1e9), 32);
+    rope.betaSlow = orElse(keys.number("beta_slow", 0, 0, 1e9), 1);
+    rope.truncate = keys.flag("truncate", true);
+    const double mscale = keys.number("mscale", 0, 0, 1e6);
+    const double mscaleAllDim = keys.number("mscale_all_dim", 0, 0, 1e6);
+    const auto scaled = [&](double by) {
+        return rope.factor <= 1 ? 1.0 : 0.1 * by * std::log(rope.factor) + 1.0;
+    };
+    const double natural =
+        mscale != 0 && mscaleAllDim != 0 ? scaled(mscale) / scaled(mscaleAllDim) : scaled(1);
+    rope.attentionFactor = keys.number("attention_factor", natural, 1e-6, 1e6);
+    keys.inert("finetuned");
+}
+
+/// "Dynamic NTK": the base grows with sequences longer than max_position_embeddings.
+void readDynamicRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context) {
+    rope.kind = RopeKind::Dynamic;
+    rope.factor = readFactor(keys);
+    rope.originalMaxPositions = context.maxPositions;  // the reference reads no other length
+    keys.inert("original_max_position_embeddings");
+}
+
+struct RopeReader {
+    std::string_view type;
+    void (*read)(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context);
+};
+
+constexpr std::array<RopeReader, 6> ropeReaders{{
+    {"default", readDefaultRope},
+    {"linear", readLinearRope},
+    {"llama3", readLlama3Rope},
+    {"longrope", readLongRope},
+    {"yarn", readYarnRope},
+    {"dynamic", readDynamicRope},
+}};
+
+/// "su" and "mrope" as the names of today.
+std::string ropeType(ConfigKeys& keys, const RopeDefaults& defaults) {
+    const std::string type = keys.text("rope_type", keys.text("type", "default"));
+    keys.ignore("type");
+    if (type == "su" || (defaults.oldLongRopeNames && type == "yarn")) return "longrope";
+    if (type == "mrope" && defaults.threeAxes) return "default";
+    return type;
 }
 
 /// One rope description: `rope_parameters`, or `rope_scaling` beside a theta of the config.
 Rope readRope(const nlohmann::json& object, const ConfigKeys& config, const std::string& name, double theta,
-              double partial, const RopeDefaults& defaults, std::int64_t maxPositions) {
-    ConfigKeys keys(object, config.file(), name + ".");
+              double partial, const RopeDefaults& defaults, const RopeContext& context) {
+    ConfigKeys keys = config.inside(object, name);
     Rope result;
     RopeConfig& rope = result.config;
     rope.theta = keys.number("rope_theta", theta, 1e-3, 1e15);
@@ -129,52 +228,34 @@ Rope readRope(const nlohmann::json& object, const ConfigKeys& config, const std:
     if (!defaults.takesPartial && result.partial != 1)
         keys.refuse("partial_rotary_factor",
                     fmt::format("is {}, and only 1 is computed here", result.partial));
-    std::string type = keys.text("rope_type", keys.text("type", "default"));
-    keys.ignore("type");
-    if (type == "su" || (defaults.oldLongRopeNames && type == "yarn")) type = "longrope";
-    if (type == "default") {
-        rope.kind = RopeKind::Default;
-        keys.ignore("original_max_position_embeddings");
-    } else if (type == "linear") {
-        rope.kind = RopeKind::Linear;
-        if (!keys.has("factor")) keys.malformed("factor", "a number");
-        rope.factor = keys.number("factor", 1, 1e-6, 1e9);
-        keys.ignore("original_max_position_embeddings");
-    } else if (type == "llama3") {
-        rope.kind = RopeKind::Llama3;
-        for (const char* key :
-             {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"})
-            if (!keys.has(key)) keys.malformed(key, "a number");
-        rope.factor = keys.number("factor", 1, 1e-6, 1e9);
-        rope.lowFreqFactor = keys.number("low_freq_factor", 1, 1e-6, 1e9);
-        rope.highFreqFactor = keys.number("high_freq_factor", 4, 1e-6, 1e9);
-        rope.originalMaxPositions = keys.integer("original_max_position_embeddings", 0, 1, maxPositionCount);
-        if (rope.highFreqFactor <= rope.lowFreqFactor)
-            keys.malformed("high_freq_factor", "a number above low_freq_factor");
-    } else if (type == "longrope") {
-        readLongRope(keys, rope, maxPositions, defaults.originalMaxPositions);
-    } else {
-        keys.refuse("rope_type", fmt::format("is '{}'; known are default, linear, llama3 and longrope",
-                                             type.substr(0, 100)));
-    }
-    keys.refuseRest();
+    if (defaults.threeAxes) keys.ignore("mrope_section");
+    const std::string type = ropeType(keys, defaults);
+    const auto reader = std::find_if(ropeReaders.begin(), ropeReaders.end(),
+                                     [&](const RopeReader& known) { return known.type == type; });
+    if (reader == ropeReaders.end())
+        keys.refuse("rope_type",
+                    fmt::format("is '{}'; known are default, linear, dynamic, yarn, llama3 and longrope",
+                                type.substr(0, 100)));
+    reader->read(keys, rope, context);
+    keys.sortRest();
     return result;
 }
 
 /// The one rope of a model, in either spelling, for all blocks.
-void readRopes(ConfigKeys& keys, ModelConfig& c, RopeDefaults defaults = {}) {
+void readRopes(ConfigKeys& keys, ModelConfig& c, const RopeDefaults& defaults = {}) {
     const double theta = readSynonyms(keys, {defaults.thetaName, "rope_theta"}, defaults.theta, 1e-3, 1e15);
     const bool thetaGiven = keys.has(defaults.thetaName) || keys.has("rope_theta");
     double partial = defaults.partial;
     if (defaults.takesPartial)
         partial = readSynonyms(keys, {defaults.partialName, "partial_rotary_factor"}, partial, 0, 1);
-    defaults.originalMaxPositions =
-        keys.integer("original_max_position_embeddings", defaults.originalMaxPositions, 1, maxPositionCount);
+    const RopeContext context{
+        c.maxPositions,
+        keys.integer("original_max_position_embeddings", defaults.originalMaxPositions, 1, maxPositionCount)};
     const auto* parameters = keys.findObject("rope_parameters");
     const auto* scaling = keys.findObject("rope_scaling");
     const nlohmann::json none = nlohmann::json::object();
     const auto read = [&](const nlohmann::json& object, const char* name, double base) {
-        return readRope(object, keys, name, base, partial, defaults, c.maxPositions);
+        return readRope(object, keys, name, base, partial, defaults, context);
     };
     Rope rope;
     if (parameters != nullptr) {
@@ -293,10 +374,10 @@ void fillMistral(ConfigKeys& keys, ModelConfig& c) {
 
 /// Qwen2 and Qwen3: the window means something only if `use_sliding_window` says so, and only from block
 /// `max_window_layers` on.
-void fillQwenBlocks(ConfigKeys& keys, ModelConfig& c) {
+void fillQwenBlocks(ConfigKeys& keys, ModelConfig& c, std::int64_t firstWindowed = 28) {
     std::optional<std::int64_t> window = readWindow(keys, 4096);
     if (!keys.flag("use_sliding_window", false)) window.reset();
-    const std::int64_t first = keys.integer("max_window_layers", 28, 0, maxPositionCount);
+    const std::int64_t first = keys.integer("max_window_layers", firstWindowed, 0, maxPositionCount);
     fillBlocks(c);
     applyWindows(keys, c, readLayerTypes(keys, c, [&](std::int64_t i) { return window && i >= first; }),
                  window);
@@ -310,6 +391,21 @@ void fillQwen2(ConfigKeys& keys, ModelConfig& c) {
     c.tiedUnembedding = keys.flag("tie_word_embeddings", false);
     readRopes(keys, c);
     fillQwenBlocks(keys, c);
+    c.names = llamaNames();
+}
+
+/// The text part of Qwen2-VL and Qwen2.5-VL.
+void fillQwen2Vl(ConfigKeys& keys, ModelConfig& c) {
+    readSizes(keys, c, {152064, 8192, 29568, 80, 64, 8, 32768, {}});
+    c.normEpsilon = readEpsilon(keys, "rms_norm_eps", 1e-5);
+    c.activation = readActivation(keys, "hidden_act", "silu");
+    c.qkvBias = true;
+    c.tiedUnembedding = keys.flag("tie_word_embeddings", false);
+    RopeDefaults rope;
+    rope.theta = 1e6;
+    rope.threeAxes = true;
+    readRopes(keys, c, rope);
+    fillQwenBlocks(keys, c, 80);
     c.names = llamaNames();
 }
 
@@ -374,7 +470,12 @@ void fillGemma2(ConfigKeys& keys, ModelConfig& c) {
     c.logitSoftcap = readSoftcap(keys, "final_logit_softcapping", 30);
     readRopes(keys, c);
     const auto sliding = readLayerTypes(keys, c, [](std::int64_t i) { return i % 2 == 0; });
-    applyWindows(keys, c, sliding, readWindow(keys, 4096));
+    const auto window = readWindow(keys, 4096);
+    applyWindows(keys, c, sliding, window);
+    // Some published files give the window under a second name, which the reference does not read.
+    if (keys.findInteger("sliding_window_size", 1, maxPositionCount).value_or(window.value_or(0)) !=
+        window.value_or(0))
+        keys.refuse("sliding_window_size", "and sliding_window say different things");
 }
 
 void fillGemma3(ConfigKeys& keys, ModelConfig& c) {
@@ -394,16 +495,16 @@ void fillGemma3(ConfigKeys& keys, ModelConfig& c) {
     local.theta = keys.number("rope_local_base_freq", 10000, 1e-3, 1e15);
     const auto* nested = keys.findObject("rope_parameters");
     if (nested != nullptr && (nested->contains("full_attention") || nested->contains("sliding_attention"))) {
-        ConfigKeys kinds(*nested, keys.file(), "rope_parameters.");
+        ConfigKeys kinds = keys.inside(*nested, "rope_parameters");
         const nlohmann::json none = nlohmann::json::object();
         const auto read = [&](const char* kind, const RopeDefaults& defaults) {
             const auto* object = kinds.findObject(kind);
-            return readRope(object != nullptr ? *object : none, keys, std::string("rope_parameters.") + kind,
-                            defaults.theta, 1, defaults, c.maxPositions)
+            return readRope(object != nullptr ? *object : none, kinds, kind, defaults.theta, 1, defaults,
+                            {c.maxPositions, 0})
                 .config;
         };
         c.ropes = {read("full_attention", full), read("sliding_attention", local)};
-        kinds.refuseRest();
+        kinds.sortRest();
         c.rotaryDim = c.headDim;
         // The older spelling beside the newer must say the same.
         for (const auto& [key, rope] :
@@ -712,7 +813,7 @@ void fillOpt(ConfigKeys& keys, ModelConfig& c) {
     c.names.down = "fc2";
 }
 
-constexpr std::array<Architecture, 14> table{{
+constexpr std::array<Architecture, 16> table{{
     {"gemma", fillGemma},
     {"gemma2", fillGemma2},
     {"gemma3_text", fillGemma3},
@@ -726,13 +827,59 @@ constexpr std::array<Architecture, 14> table{{
     {"opt", fillOpt},
     {"phi3", fillPhi3},
     {"qwen2", fillQwen2},
+    {"qwen2_5_vl_text", fillQwen2Vl},
+    {"qwen2_vl_text", fillQwen2Vl},
     {"qwen3", fillQwen3},
 }};
+
+/// The default text models are those of the reference.
+constexpr std::array<WrappedArchitecture, 6> wrappedTable{{
+    {"gemma3", "gemma3_text"},
+    {"llava", "llama"},
+    {"llava_next", "llama"},
+    {"mistral3", "mistral"},
+    {"qwen2_5_vl", "qwen2_5_vl_text"},
+    {"qwen2_vl", "qwen2_vl_text"},
+}};
+
+/// Keys beside `text_config` that say how images are read.
+constexpr auto wrapperKeys = {
+    "boi_token_id",
+    "boi_token_index",
+    "eoi_token_id",
+    "eoi_token_index",
+    "image_grid_pinpoints",
+    "image_seq_length",
+    "image_token_id",
+    "image_token_index",
+    "initializer_range",
+    "mm_tokens_per_image",
+    "multimodal_projector_bias",
+    "projector_hidden_act",
+    "spatial_merge_size",
+    "use_image_newline_parameter",
+    "video_token_id",
+    "vision_config",
+    "vision_end_token_id",
+    "vision_feature_layer",
+    "vision_feature_select_strategy",
+    "vision_start_token_id",
+    "vision_token_id",
+    "vocab_size",
+};
 
 }  // namespace
 
 std::span<const Architecture> architectures() {
     return table;
+}
+
+std::span<const WrappedArchitecture> wrappedArchitectures() {
+    return wrappedTable;
+}
+
+void ignoreWrapperKeys(ConfigKeys& keys) {
+    for (const char* key : wrapperKeys) keys.ignore(key);
 }
 
 }  // namespace rheo

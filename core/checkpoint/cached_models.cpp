@@ -38,9 +38,10 @@ CachedModel inspected(const fs::path& home) {
     model.folder = home;
     try {
         model.folder = locateModel(home.string());
-        model.checkpoint = Checkpoint::open(model.folder);
+        ReviewedCheckpoint reviewed = openForReview(model.folder);
+        model.checkpoint = std::move(reviewed.checkpoint);
         model.architecture = model.checkpoint->config().architecture;
-        model.trouble = model.checkpoint->weightsMissing();
+        model.trouble = reviewed.refusal.empty() ? model.checkpoint->weightsMissing() : reviewed.refusal;
     } catch (const Error& error) {
         model.architecture = architectureOf(model.folder);
         model.trouble = error.what();

@@ -17,12 +17,13 @@ struct CachedModel {
     std::filesystem::path folder;  ///< its main snapshot, or where there is none its own folder
     std::string architecture;      ///< model_type of its config; empty if that cannot be read
     std::int64_t bytes = 0;        ///< of its safetensors files; 0 if there are none
-    std::shared_ptr<const Checkpoint> checkpoint;  ///< null if it cannot be opened: `trouble` says why
-    std::string trouble;                           ///< a sentence; empty for a model that is whole
+    /// Null if it cannot be opened: `trouble` says why. With unknown keys in its config: as openForReview.
+    std::shared_ptr<const Checkpoint> checkpoint;
+    std::string trouble;  ///< a sentence; empty for a model that is whole
 };
 
 /// All models of the local cache by name, those that are broken, unfinished or of an unknown architecture
-/// too: each is opened as Checkpoint::open does, and what that says is its trouble. No weight is read. Throws
+/// too: each is opened as openForReview does, and what that says is its trouble. No weight is read. Throws
 /// Cancelled only; checks between two models. Cost: the config and the headers of each, some milliseconds.
 std::vector<CachedModel> cachedModels(Progress& progress);
 

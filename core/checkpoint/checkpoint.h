@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,19 +34,21 @@ MemoryForecast forecastMemory(const ModelConfig& config, DType dtype, std::int64
 /// and what is left under the limits of the control group. Empty where neither can be read.
 std::optional<std::int64_t> availableMemory();
 
-/// A model on disk in the Hugging Face layout: config.json, model.safetensors or shards with
-/// model.safetensors.index.json, and perhaps tokenizer.json. Everything is checked when it is opened;
-/// weights are mapped, and read when used. Immutable.
+/// A model on disk in the Hugging Face layout: config.json, safetensors files as openWeightFiles finds them,
+/// and perhaps tokenizer.json. Everything is checked when it is opened; weights are mapped, and read when
+/// used. Immutable.
 class Checkpoint {
 public:
     /// `folder`: a model's folder, or what else locateModel understands (ORG/NAME in the local cache).
+    /// `accepted`: as parseModelConfig takes it.
     /// Throws Error(NotFound) if there is no such model or it has no config.json; Error(Unsupported) as
-    /// parseModelConfig; Error(Format) for a damaged file; Error(Mismatch) naming the tensors that are
-    /// missing, surplus or of another shape than the config says. A folder without weights opens: see
-    /// `weightsMissing`.
-    static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder);
+    /// parseModelConfig; Error(Format) for a damaged file; Error as matchTensors for weights that do not fit
+    /// the config. A folder without weights opens: see `weightsMissing`.
+    static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder,
+                                                  const AcceptedKeys& accepted = {});
 
     const std::filesystem::path& folder() const { return m_folder; }  ///< where it was found
+    /// Its notes say what was left aside or read in a way to know of, in the files too.
     const ModelConfig& config() const { return m_config; }
     std::optional<std::filesystem::path> tokenizerPath() const;
 
@@ -53,9 +56,10 @@ public:
     /// can be run untrained.
     const std::string& weightsMissing() const { return m_weightsMissing; }
 
-    /// Parameters only (buffers of old files are left out), in order of name, as the files spell them.
-    const std::vector<const StoredTensor*>& tensors() const { return m_tensors; }
-    /// By the name that TensorNames gives, whether the files carry the prefix or not. Null if absent.
+    /// Number of parameters that are stored, a tied unembedding once.
+    std::size_t storedParameters() const { return m_parameters.size(); }
+    /// The tensor of a parameter, by the name that TensorNames gives, whatever the files put before it. Null
+    /// if it is not stored.
     const StoredTensor* find(std::string_view name) const;
 
     /// What traces of this model carry. `untrainedSeed` as given to the model. The digest of the weights
@@ -73,19 +77,26 @@ private:
     Checkpoint() = default;
     void readTrainedLength();
     void openWeights();
-    void checkTensors();
-    std::string fileName(std::string_view name) const;
 
     std::filesystem::path m_folder;
     ModelConfig m_config;
     std::string m_configSha256;
     std::string m_weightsMissing;
-    std::string m_prefix;                                         ///< what the files really put before names
     std::vector<std::shared_ptr<const SafetensorsFile>> m_files;  ///< in order of file name
-    std::vector<const StoredTensor*> m_tensors;
+    std::map<std::string, const StoredTensor*, std::less<>> m_parameters;
     mutable std::once_flag m_hashed;
     mutable std::string m_weightsSha256;
     mutable std::string m_tokenizerSha256;
 };
+
+/// A model opened to ask a person about it: one that is refused for unknown keys of its config alone is
+/// opened with them, which its config().acceptedKeys names.
+struct ReviewedCheckpoint {
+    std::shared_ptr<const Checkpoint> checkpoint;
+    std::string refusal;  ///< what Checkpoint::open said; empty if it did not refuse
+};
+
+/// Throws what Checkpoint::open throws, where it is not for unknown keys.
+ReviewedCheckpoint openForReview(const std::filesystem::path& folder);
 
 }  // namespace rheo

@@ -8,20 +8,36 @@
 
 namespace rheo {
 
-ConfigKeys::ConfigKeys(const nlohmann::json& object, std::string file, std::string path)
-    : m_object(object), m_file(std::move(file)), m_path(std::move(path)) {}
+namespace {
+
+/// A value as messages show it.
+std::string shown(const nlohmann::json& value) {
+    std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (text.size() > 60) text = text.substr(0, 57) + "...";
+    return text;
+}
+
+bool isOff(const nlohmann::json& value) {
+    if (value.is_boolean()) return !value.get<bool>();
+    if (value.is_number()) return value.get<double>() == 0;
+    return value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty();
+}
+
+}  // namespace
+
+ConfigKeys::ConfigKeys(const nlohmann::json& object, Source& source, std::string path)
+    : m_object(object), m_source(source), m_path(std::move(path)) {}
 
 void ConfigKeys::refuse(const std::string& key, const std::string& why) const {
-    throw Error(ErrorCode::Unsupported, fmt::format("{}: {}{} {}", m_file, m_path, key, why), m_file);
+    throw Error(ErrorCode::Unsupported, fmt::format("{}: {}{} {}", file(), m_path, key, why), file());
 }
 
 void ConfigKeys::malformed(const std::string& key, const std::string& expected) const {
     const auto found = m_object.find(key);
-    std::string given = found == m_object.end() ? "nothing" : found->dump();
-    if (given.size() > 60) given = given.substr(0, 57) + "...";
     throw Error(ErrorCode::Format,
-                fmt::format("{}: {}{} is {}, where {} is expected", m_file, m_path, key, given, expected),
-                m_file);
+                fmt::format("{}: {}{} is {}, where {} is expected", file(), m_path, key,
+                            found == m_object.end() ? "nothing" : shown(*found), expected),
+                file());
 }
 
 const nlohmann::json* ConfigKeys::value(const std::string& key) {
@@ -116,19 +132,29 @@ void ConfigKeys::require(const std::string& key, bool expected) {
         refuse(key, fmt::format("is {}, and only {} is computed here", *given, expected));
 }
 
-void ConfigKeys::refuseRest() const {
-    std::vector<std::string> unknown;
-    for (const auto& [key, given] : m_object.items())
-        // Null says that a feature is not used, whichever it is.
-        if (!given.is_null() && m_understood.count(key) == 0) unknown.push_back(m_path + key.substr(0, 100));
-    if (unknown.empty()) return;
-    const std::size_t shown = std::min<std::size_t>(unknown.size(), 10);
-    throw Error(ErrorCode::Unsupported,
-                fmt::format("{}: what these keys mean for the computation is not known here, so the model "
-                            "is not run: {}{}",
-                            m_file, fmt::join(unknown.begin(), unknown.begin() + std::ptrdiff_t(shown), ", "),
-                            unknown.size() > shown ? ", ..." : ""),
-                m_file);
+void ConfigKeys::inert(const std::string& key) {
+    if (value(key) != nullptr) m_source.unread.inert.push_back(nameOf(key));
+}
+
+void ConfigKeys::inertAt(const std::string& key, const nlohmann::json& expected) {
+    const auto* given = value(key);
+    if (given != nullptr && *given != expected)
+        refuse(key, fmt::format("is {}, and only {} is computed here", shown(*given), shown(expected)));
+    inert(key);
+}
+
+void ConfigKeys::sortRest() {
+    UnreadKeys& unread = m_source.unread;
+    for (const auto& [key, given] : m_object.items()) {
+        if (given.is_null() || m_understood.count(key) != 0) continue;
+        const std::string name = nameOf(key);
+        if (key.starts_with('_') || isOff(given))
+            unread.inert.push_back(name);
+        else if (m_source.accepted.contain(name))
+            unread.accepted.push_back(name);
+        else
+            unread.unknown.push_back(name);
+    }
 }
 
 }  // namespace rheo

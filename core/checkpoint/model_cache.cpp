@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/checkpoint/model_files.h"
 
 namespace rheo {
 
@@ -108,11 +109,7 @@ fs::path locateModel(const std::string& name) {
                         path.string(), command.empty() ? "" : fmt::format(" with `{}`", command)),
             path.string());
     }
-    if (fs::exists(path, failed))
-        throw Error(ErrorCode::NotFound,
-                    fmt::format("{} is a file; give the folder that holds config.json and model.safetensors",
-                                path.string()),
-                    path.string());
+    if (fs::exists(path, failed)) throw Error(ErrorCode::NotFound, describeModelFile(path), path.string());
     const std::string folder = cacheName(name);
     if (folder.empty())
         throw Error(ErrorCode::NotFound,

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/checkpoint/architectures.h"
 #include "core/checkpoint/config_keys.h"
+#include "core/checkpoint/inert_keys.h"
 #include "core/checkpoint/json.h"
 
 namespace rheo {
@@ -27,90 +28,9 @@ constexpr std::array<DTypeRow, 3> dtypes{{
     {DType::Float16, "float16", 2},
 }};
 
-/// Keys that say nothing about what is computed from token ids: bookkeeping, training, generation
-/// settings, other heads. Dropout is off outside training.
-constexpr auto harmless = {
-    "_attn_implementation",
-    "_attn_implementation_autoset",
-    "_commit_hash",
-    "_from_model_config",
-    "_name_or_path",
-    "architectures",
-    "attention_dropout",
-    "attn_implementation",
-    "attn_pdrop",
-    "auto_map",
-    "bad_words_ids",
-    "begin_suppress_tokens",
-    "bos_token",
-    "cache_implementation",
-    "chunk_size_feed_forward",
-    "classifier_dropout",
-    "decoder_start_token_id",
-    "diversity_penalty",
-    "do_sample",
-    "dropout",
-    "early_stopping",
-    "embd_pdrop",
-    "embed_dropout",
-    "encoder_no_repeat_ngram_size",
-    "eos_token",
-    "exponential_decay_length_penalty",
-    "finetuning_task",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "gradient_checkpointing",
-    "hidden_dropout",
-    "hidden_dropout_prob",
-    "id2label",
-    "is_decoder",
-    "is_llama_config",
-    "label2id",
-    "layerdrop",
-    "length_penalty",
-    "max_length",
-    "min_length",
-    "no_repeat_ngram_size",
-    "num_beam_groups",
-    "num_beams",
-    "num_labels",
-    "num_return_sequences",
-    "output_attentions",
-    "output_hidden_states",
-    "output_scores",
-    "pretraining_tp",
-    "prefix",
-    "problem_type",
-    "remove_invalid_values",
-    "repetition_penalty",
-    "resid_dropout",
-    "resid_pdrop",
-    "return_dict",
-    "return_dict_in_generate",
-    "sep_token_id",
-    "suppress_tokens",
-    "task_specific_params",
-    "temperature",
-    "tf_legacy_loss",
-    "tokenizer_class",
-    "top_k",
-    "top_p",
-    "torchscript",
-    "transformers.js_config",
-    "transformers_version",
-    "typical_p",
-    "unk_token_id",
-    "unsloth_fixed",
-    "unsloth_version",
-    "use_bfloat16",
-    "use_cache",
-};
-
 /// Keys that any model_type may carry.
 void readCommonKeys(ConfigKeys& keys, ModelConfig& config) {
     constexpr std::int64_t anyToken = std::int64_t{1} << 40;
-    for (const char* key : harmless) keys.ignore(key);
-
     keys.require("is_encoder_decoder", false);
     keys.require("add_cross_attention", false);
     keys.require("use_bidirectional_attention", false);
@@ -118,11 +38,6 @@ void readCommonKeys(ConfigKeys& keys, ModelConfig& config) {
     keys.require("tie_encoder_decoder", false);
     if (const auto* pruned = keys.findAny("pruned_heads"); pruned != nullptr && !pruned->empty())
         keys.refuse("pruned_heads", "is not empty, and models with pruned heads are not computed here");
-    if (keys.has("quantization_config"))
-        keys.refuse("quantization_config",
-                    "is given: quantised weights are not read here; fetch the float32, float16 or bfloat16 "
-                    "version of the model");
-
     // "torch_dtype" until transformers 4.56, "dtype" from then on.
     config.storedDType = keys.text("dtype", keys.text("torch_dtype", ""));
     config.beginToken = keys.findInteger("bos_token_id", -1, anyToken);
@@ -154,12 +69,15 @@ void checkConsistency(const ConfigKeys& keys, const ModelConfig& c) {
     if (c.rotaryDim < 0 || c.rotaryDim % 2 != 0 || c.rotaryDim > c.headDim)
         refuse(
             fmt::format("{} of the {} units of a head cannot be rotated in pairs", c.rotaryDim, c.headDim));
-    for (const RopeConfig& rope : c.ropes)
+    for (const RopeConfig& rope : c.ropes) {
+        if (rope.kind == RopeKind::Dynamic && c.rotaryDim < 4)
+            refuse("rope dynamic needs at least 4 rotated units a head");
         if (rope.kind == RopeKind::LongRope &&
             (static_cast<std::int64_t>(rope.longFactor.size()) != c.rotaryDim / 2 ||
              rope.shortFactor.size() != rope.longFactor.size()))
             refuse(fmt::format("long_factor and short_factor need {} numbers each, and have {} and {}",
                                c.rotaryDim / 2, rope.longFactor.size(), rope.shortFactor.size()));
+    }
 }
 
 }  // namespace
@@ -183,12 +101,143 @@ std::int64_t dtypeBytes(DType dtype) {
 std::vector<std::string> knownArchitectures() {
     std::vector<std::string> names;
     for (const Architecture& known : architectures()) names.emplace_back(known.modelType);
+    for (const WrappedArchitecture& known : wrappedArchitectures()) names.emplace_back(known.modelType);
+    std::sort(names.begin(), names.end());
     return names;
 }
 
-ModelConfig parseModelConfig(std::string_view json, const std::string& file) {
+std::string listedNames(const std::vector<std::string>& names, std::size_t most) {
+    const std::size_t shown = std::min(names.size(), most);
+    std::string text =
+        fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+    if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+    return text;
+}
+
+namespace {
+
+const Architecture* findArchitecture(const std::string& type) {
+    const auto known = std::find_if(architectures().begin(), architectures().end(),
+                                    [&](const Architecture& a) { return a.modelType == type; });
+    return known == architectures().end() ? nullptr : &*known;
+}
+
+const WrappedArchitecture* findWrapped(const std::string& type) {
+    const auto list = wrappedArchitectures();
+    const auto known = std::find_if(list.begin(), list.end(),
+                                    [&](const WrappedArchitecture& a) { return a.modelType == type; });
+    return known == list.end() ? nullptr : &*known;
+}
+
+[[noreturn]] void refuseType(const ConfigKeys& keys, const std::string& type) {
+    keys.refuse("model_type", fmt::format("is '{}', which is not computed here; known are {}",
+                                          type.substr(0, 100), fmt::join(knownArchitectures(), ", ")));
+}
+
+/// The decoder that `keys` describe, of a known model_type.
+ModelConfig readDecoder(ConfigKeys& keys, const std::string& type) {
+    const Architecture* known = findArchitecture(type);
+    if (known == nullptr) refuseType(keys, type);
+    ModelConfig config;
+    config.architecture = type;
+    readInertKeys(keys, type);
+    readCommonKeys(keys, config);
+    known->fill(keys, config);
+    checkConsistency(keys, config);
+    for (const RopeConfig& rope : config.ropes)
+        if (rope.kind == RopeKind::Yarn || rope.kind == RopeKind::Dynamic)
+            config.maxPositions = std::max(
+                config.maxPositions,
+                static_cast<std::int64_t>(std::min(
+                    rope.factor * static_cast<double>(rope.originalMaxPositions), 1024.0 * 1024 * 1024)));
+    return config;
+}
+
+/// Keys that stand both beside `text_config` and in it: what is beside it is not read by the reference.
+void sortRepeatedKeys(ConfigKeys& keys, const nlohmann::json& whole, const nlohmann::json& text) {
+    for (const auto& [key, value] : whole.items()) {
+        const auto repeated = text.find(key);
+        if (repeated == text.end() || keys.wasRead(key)) continue;
+        if (*repeated == value)
+            keys.ignore(key);
+        else
+            keys.inert(key);
+    }
+}
+
+/// The decoder of a model that reads images too. Early files of Qwen2-VL have no `text_config`: the keys of
+/// the decoder stand among the others.
+ModelConfig readWrapped(ConfigKeys& keys, const nlohmann::json& document, const WrappedArchitecture& whole) {
+    const std::string textType(whole.textType);
+    ModelConfig config;
+    ignoreWrapperKeys(keys);
+    if (const auto* text = keys.findObject("text_config")) {
+        ConfigKeys inner = keys.inside(*text, "text_config");
+        std::string type = inner.text("model_type", textType);
+        if (type == whole.modelType) type = textType;
+        ignoreWrapperKeys(inner);  // some files repeat them here
+        config = readDecoder(inner, type);
+        inner.sortRest();
+        ModelConfig beside;
+        readInertKeys(keys, whole.modelType);
+        readCommonKeys(keys, beside);
+        // The reference ties where either says so; a decoder that does not say follows the whole.
+        const auto tied = keys.findFlag("tie_word_embeddings");
+        if (tied)
+            config.tiedUnembedding = *tied || (inner.has("tie_word_embeddings") && config.tiedUnembedding);
+        if (config.storedDType.empty()) config.storedDType = beside.storedDType;
+        if (!config.beginToken) config.beginToken = beside.beginToken;
+        if (config.endTokens.empty()) config.endTokens = beside.endTokens;
+        sortRepeatedKeys(keys, document, *text);
+    } else if (whole.textType.ends_with("_vl_text")) {
+        config = readDecoder(keys, textType);
+    } else {
+        keys.refuse("text_config", "is not there, and it would describe the decoder");
+    }
+    config.notes.push_back(
+        fmt::format("this is a {} model: its decoder ({}) is opened, and what reads images is "
+                    "left out",
+                    whole.modelType, config.architecture));
+    config.architecture = whole.modelType;
+    return config;
+}
+
+/// Throws for unknown keys, and turns the others into notes.
+void reportUnread(const ConfigKeys::Source& source, ModelConfig& config) {
+    const UnreadKeys& unread = source.unread;
+    constexpr std::size_t mostAccepted = 200;
+    if (unread.accepted.size() > mostAccepted)
+        throw Error(ErrorCode::Unsupported,
+                    fmt::format("{} has {} unknown keys, more than the {} a model is opened with",
+                                source.file, unread.accepted.size(), mostAccepted),
+                    source.file);
+    if (!unread.unknown.empty())
+        throw Error(
+            ErrorCode::Unsupported,
+            fmt::format(
+                "{}: what these keys mean for the computation is not known here, so the model "
+                "is not opened: {}. If you know that they change nothing, open it with "
+                "--accept-unknown-config {} (in the window: Open Anyway); what is made from it "
+                "says so",
+                source.file, listedNames(unread.unknown),
+                unread.unknown.size() > 10 ? "all" : fmt::format("{}", fmt::join(unread.unknown, ","))),
+            source.file);
+    if (!unread.inert.empty())
+        config.notes.push_back(fmt::format("keys of config.json that change nothing that is computed: {}",
+                                           listedNames(unread.inert, 40)));
+    if (!unread.accepted.empty())
+        config.notes.push_back(fmt::format(
+            "opened although it is not known what these keys of config.json mean for the computation: {}",
+            listedNames(unread.accepted)));
+    config.acceptedKeys = unread.accepted;
+}
+
+}  // namespace
+
+ModelConfig parseModelConfig(std::string_view json, const std::string& file, const AcceptedKeys& accepted) {
     const nlohmann::json document = parseJsonObject(json, file);
-    ConfigKeys keys(document, file);
+    ConfigKeys::Source source{file, accepted, {}};
+    ConfigKeys keys(document, source);
     const auto type = keys.findText("model_type");
     if (!type)
         throw Error(ErrorCode::Format,
@@ -196,18 +245,11 @@ ModelConfig parseModelConfig(std::string_view json, const std::string& file) {
                                 "folder that holds the model's own config.json",
                                 file),
                     file);
-    const auto known = std::find_if(architectures().begin(), architectures().end(),
-                                    [&](const Architecture& a) { return a.modelType == *type; });
-    if (known == architectures().end())
-        keys.refuse("model_type", fmt::format("is '{}', which is not computed here; known are {}",
-                                              type->substr(0, 100), fmt::join(knownArchitectures(), ", ")));
-
-    ModelConfig config;
-    config.architecture = *type;
-    readCommonKeys(keys, config);
-    known->fill(keys, config);
-    keys.refuseRest();
-    checkConsistency(keys, config);
+    const WrappedArchitecture* wrapped = findWrapped(*type);
+    ModelConfig config =
+        wrapped != nullptr ? readWrapped(keys, document, *wrapped) : readDecoder(keys, *type);
+    keys.sortRest();
+    reportUnread(source, config);
     return config;
 }
 

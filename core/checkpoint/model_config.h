@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/checkpoint/accepted_keys.h"
 #include "core/checkpoint/dtype.h"
 
 namespace rheo {
@@ -25,6 +26,8 @@ enum class RopeKind {
     Linear,    ///< frequencies divided by `factor`
     Llama3,    ///< low frequencies divided by `factor`, high ones kept, smooth between
     LongRope,  ///< a divisor for each frequency, one list for short sequences and one for long
+    Yarn,      ///< low frequencies divided by `factor`, high ones kept, a ramp over the dimensions between
+    Dynamic,   ///< theta grows with the sequence where it is longer than the original length
 };
 
 /// Rotary position embedding. Frequencies are computed as each kind's reference does.
@@ -32,11 +35,14 @@ struct RopeConfig {
     RopeKind kind = RopeKind::Default;
     double theta = 10000;
     double factor = 1;
-    double lowFreqFactor = 1;                     ///< Llama3
-    double highFreqFactor = 4;                    ///< Llama3
-    std::int64_t originalMaxPositions = 0;        ///< Llama3, LongRope: the length first trained on
+    double lowFreqFactor = 1;               ///< Llama3
+    double highFreqFactor = 4;              ///< Llama3
+    std::int64_t originalMaxPositions = 0;  ///< Llama3, LongRope, Yarn, Dynamic: the length first trained on
     std::vector<double> shortFactor, longFactor;  ///< LongRope, [dim / 2]
-    double attentionFactor = 1;                   ///< LongRope: cosines and sines are multiplied by it
+    double attentionFactor = 1;                   ///< LongRope, Yarn: cosines and sines are multiplied by it
+    double betaFast = 32;  ///< Yarn: turns within the original length from which a frequency is kept
+    double betaSlow = 1;   ///< Yarn: turns below which it is divided
+    bool truncate = true;  ///< Yarn: the ramp's ends are rounded outwards to whole dimensions
     friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
 };
 
@@ -80,7 +86,7 @@ struct TensorNames {
 ///   sequential:  h' = h + a;   h'' = h' + mlpPostNorm(mlp(mlpPreNorm(h')))
 ///   parallel:    h'' = h + (a + mlp(mlpPreNorm(h)));  with `sharedNorm` mlp(attnPreNorm(h))
 struct ModelConfig {
-    std::string architecture;  ///< model_type
+    std::string architecture;  ///< model_type; of a model that reads images too, that of the whole
     std::int64_t layers = 0;
     std::int64_t dModel = 0;
     std::int64_t heads = 0;
@@ -88,7 +94,9 @@ struct ModelConfig {
     std::int64_t headDim = 0;
     std::int64_t intermediate = 0;  ///< width of the MLP
     std::int64_t vocabulary = 0;
-    std::int64_t maxPositions = 0;  ///< longest sequence the config allows, tokens
+    /// Longest sequence the config allows, tokens. With rope yarn or dynamic: the original length times the
+    /// factor, where that is more than max_position_embeddings.
+    std::int64_t maxPositions = 0;
     /// Length of sequence it was trained on, where that is known and shorter.
     std::optional<std::int64_t> trainedPositions;
 
@@ -123,13 +131,22 @@ struct ModelConfig {
     std::vector<std::int64_t> endTokens;
 
     TensorNames names;
+
+    std::vector<std::string> notes;         ///< sentences: what was left aside, or read in a way to know of
+    std::vector<std::string> acceptedKeys;  ///< unknown keys that the caller chose to open the model with
 };
 
 /// Reads config.json (its whole text; `file` is its name in messages). Every key that changes the
-/// computation must be understood. Keys left out take the architecture's own defaults.
+/// computation must be understood; keys that change nothing are named in a note. Keys left out take the
+/// architecture's own defaults. Of a model that reads images too (`text_config`), the decoder is read.
 /// Throws Error(Format) for JSON that is damaged or a value of the wrong kind or out of range,
-/// Error(Unsupported) naming the model_type, key or value that this program does not compute.
-ModelConfig parseModelConfig(std::string_view json, const std::string& file);
+/// Error(Unsupported) naming the model_type, value or keys that this program does not compute, unless
+/// `accepted` has the keys.
+ModelConfig parseModelConfig(std::string_view json, const std::string& file,
+                             const AcceptedKeys& accepted = {});
+
+/// At most `most` of the names, and how many more there are: "a, b and 3 more".
+std::string listedNames(const std::vector<std::string>& names, std::size_t most = 10);
 
 /// The model_type names that parseModelConfig knows, in alphabetical order.
 std::vector<std::string> knownArchitectures();

@@ -171,34 +171,112 @@ private:
     bool m_metadataSeen = false;
 };
 
-/// The claim as a tensor of `data`, or an Error that says what cannot be true of it.
-StoredTensor checked(const Claim& claim, std::span<const std::byte> data, const std::string& file) {
+/// What a claim is a tensor of: dtype, shape and number of bytes, which its data_offsets span. Throws Error
+/// where these contradict each other.
+struct Extent {
+    const TypeRow* type;
+    std::vector<std::int64_t> shape;
+};
+Extent checkedExtent(const Claim& claim, const std::string& file) {
     const auto refuse = [&](const std::string& why) -> Error {
         return {ErrorCode::Format, fmt::format("{}: tensor '{}' {}", file, claim.name, why), file};
     };
     const auto row = std::find_if(types.begin(), types.end(),
                                   [&](const TypeRow& known) { return known.name == claim.type; });
     if (row == types.end()) throw refuse(fmt::format("has the unknown dtype '{}'", claim.type));
-
-    StoredTensor tensor;
-    tensor.name = claim.name;
-    tensor.type = row->type;
+    Extent extent{&*row, {}};
     auto bytes = static_cast<std::uint64_t>(row->bytes);
-    for (const std::uint64_t extent : claim.shape) {
-        if (extent > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ||
-            __builtin_mul_overflow(bytes, extent, &bytes))
+    for (const std::uint64_t count : claim.shape) {
+        if (count > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ||
+            __builtin_mul_overflow(bytes, count, &bytes))
             throw refuse(fmt::format("has a shape whose size overflows: [{}]", fmt::join(claim.shape, ", ")));
-        tensor.shape.push_back(static_cast<std::int64_t>(extent));
+        extent.shape.push_back(static_cast<std::int64_t>(count));
     }
     const std::uint64_t begin = claim.offsets[0];
     const std::uint64_t end = claim.offsets[1];
-    if (begin > end || end > data.size())
-        throw refuse(fmt::format("claims bytes {} to {} of {} bytes of data", begin, end, data.size()));
+    if (begin > end) throw refuse(fmt::format("claims bytes {} to {}", begin, end));
     if (end - begin != bytes)
         throw refuse(fmt::format("is {} [{}], which is {} bytes, and its data_offsets span {}", claim.type,
                                  fmt::join(claim.shape, ", "), bytes, end - begin));
-    tensor.bytes = data.subspan(begin, bytes);
-    return tensor;
+    return extent;
+}
+
+/// A file that is no safetensors file, by how it begins.
+struct Beginning {
+    std::string_view bytes;
+    const char* what;
+};
+constexpr std::array<Beginning, 7> beginnings{{
+    {"version https://git-lfs",
+     "it is a Git LFS pointer, not the weights; run `git lfs pull` in its repository"},
+    {"GGUF", "it is a GGUF file under another name; fetch the model's .safetensors files"},
+    {std::string_view("PK\x03\x04", 4),
+     "it is a PyTorch pickle under another name, which is never loaded, because a pickle can run code; save "
+     "the "
+     "model again with safe_serialization=True"},
+    {std::string_view("\x80\x02", 2),
+     "it is a pickle under another name, which is never loaded, because a pickle can run code; save the "
+     "model "
+     "again with safe_serialization=True"},
+    {std::string_view("\x89HDF", 4),
+     "it is an HDF5 file under another name; fetch the model's .safetensors files"},
+    {"<!DOCTYPE", "it is a web page, not the weights; download the file itself"},
+    {"<html", "it is a web page, not the weights; download the file itself"},
+}};
+
+/// The length of the header, which the first 8 bytes say. Throws Error for a file that is of another kind or
+/// ends before its header does.
+std::uint64_t headerLength(std::span<const std::byte> bytes, const std::string& name) {
+    constexpr auto maxHeaderBytes = SafetensorsFile::maxHeaderBytes;
+    const auto refuse = [&](const std::string& why) -> Error {
+        return {ErrorCode::Format, fmt::format("{}: {}", name, why), name};
+    };
+    const std::string_view begins(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (const Beginning& known : beginnings)
+        if (begins.starts_with(known.bytes)) throw refuse(known.what);
+    if (bytes.size() < 8)
+        throw refuse(fmt::format("it has {} bytes, and a safetensors file at least 8; download it again",
+                                 bytes.size()));
+    std::uint64_t headerBytes = 0;
+    for (int i = 7; i >= 0; --i)
+        headerBytes = headerBytes << 8 | std::to_integer<std::uint64_t>(bytes[static_cast<std::size_t>(i)]);
+    if (headerBytes > static_cast<std::uint64_t>(maxHeaderBytes))
+        throw refuse(
+            fmt::format("its header is said to have {} bytes, and a header has at most {}; it is no "
+                        "safetensors file, or damaged: download it again",
+                        headerBytes, maxHeaderBytes));
+    if (headerBytes > bytes.size() - 8)
+        throw refuse(
+            fmt::format("it is cut short: at least {} bytes are missing (it has {} bytes, and its header "
+                        "alone has {} bytes); download it again",
+                        headerBytes + 8 - bytes.size(), bytes.size(), headerBytes));
+    return headerBytes;
+}
+
+/// Throws Error unless the tensors cover the data once, from the first byte to the last.
+void checkCoverage(const std::vector<StoredTensor>& tensors, std::span<const std::byte> data,
+                   const std::string& name) {
+    std::vector<const StoredTensor*> inFile;
+    for (const StoredTensor& tensor : tensors) inFile.push_back(&tensor);
+    std::sort(inFile.begin(), inFile.end(), [](const StoredTensor* a, const StoredTensor* b) {
+        return std::pair(a->bytes.data(), a->bytes.size()) < std::pair(b->bytes.data(), b->bytes.size());
+    });
+    const std::byte* expected = data.data();
+    for (const StoredTensor* tensor : inFile) {
+        if (tensor->bytes.data() != expected)
+            throw Error(ErrorCode::Format,
+                        fmt::format("{}: the data of tensor '{}' {}, at byte {}", name, tensor->name,
+                                    tensor->bytes.data() < expected ? "overlap those of another"
+                                                                    : "leave a gap before them",
+                                    tensor->bytes.data() - data.data()),
+                        name);
+        expected += tensor->bytes.size();
+    }
+    if (expected != data.data() + data.size())
+        throw Error(ErrorCode::Format,
+                    fmt::format("{}: {} bytes at the end belong to no tensor", name,
+                                data.data() + data.size() - expected),
+                    name);
 }
 
 }  // namespace
@@ -255,20 +333,7 @@ SafetensorsFile::~SafetensorsFile() {
 
 void SafetensorsFile::read() {
     const std::string name = m_path.string();
-    if (m_bytes.size() < 8)
-        throw Error(
-            ErrorCode::Format,
-            fmt::format("{} has {} bytes and is no safetensors file; fetch it again", name, m_bytes.size()),
-            name);
-    std::uint64_t headerBytes = 0;
-    for (int i = 7; i >= 0; --i)
-        headerBytes = headerBytes << 8 | std::to_integer<std::uint64_t>(m_bytes[static_cast<std::size_t>(i)]);
-    if (headerBytes > static_cast<std::uint64_t>(maxHeaderBytes) || headerBytes > m_bytes.size() - 8)
-        throw Error(ErrorCode::Format,
-                    fmt::format("{}: its header is said to have {} bytes, the file has {} and a header at "
-                                "most {}; it is cut short or no safetensors file, fetch it again",
-                                name, headerBytes, m_bytes.size(), maxHeaderBytes),
-                    name);
+    const std::uint64_t headerBytes = headerLength(m_bytes, name);
     m_header = m_bytes.subspan(8, headerBytes);
     m_data = m_bytes.subspan(8 + headerBytes);
 
@@ -276,32 +341,27 @@ void SafetensorsFile::read() {
     const auto* text = reinterpret_cast<const char*>(m_header.data());
     nlohmann::json::sax_parse(text, text + m_header.size(), &reader);
 
-    m_tensors.reserve(reader.claims.size());
-    for (const Claim& claim : reader.claims) m_tensors.push_back(checked(claim, m_data, name));
-
-    // The data must be covered once, from the first byte to the last.
-    std::vector<const StoredTensor*> inFile;
-    for (const StoredTensor& tensor : m_tensors) inFile.push_back(&tensor);
-    std::sort(inFile.begin(), inFile.end(), [](const StoredTensor* a, const StoredTensor* b) {
-        return std::pair(a->bytes.data(), a->bytes.size()) < std::pair(b->bytes.data(), b->bytes.size());
-    });
-    const std::byte* expected = m_data.data();
-    for (const StoredTensor* tensor : inFile) {
-        if (tensor->bytes.data() != expected)
-            throw Error(ErrorCode::Format,
-                        fmt::format("{}: the data of tensor '{}' {}, at byte {}", name, tensor->name,
-                                    tensor->bytes.data() < expected ? "overlap those of another"
-                                                                    : "leave a gap before them",
-                                    tensor->bytes.data() - m_data.data()),
-                        name);
-        expected += tensor->bytes.size();
+    std::vector<Extent> extents;
+    std::uint64_t needed = 0;
+    for (const Claim& claim : reader.claims) {
+        extents.push_back(checkedExtent(claim, name));
+        needed = std::max(needed, claim.offsets[1]);
     }
-    if (expected != m_data.data() + m_data.size())
-        throw Error(ErrorCode::Format,
-                    fmt::format("{}: {} bytes at the end belong to no tensor", name,
-                                m_data.data() + m_data.size() - expected),
-                    name);
+    if (needed > m_data.size())
+        throw Error(
+            ErrorCode::Format,
+            fmt::format("{}: it is cut short: {} bytes are missing (its tensors need {} bytes, and {} "
+                        "are there); download it again",
+                        name, needed - m_data.size(), needed, m_data.size()),
+            name);
+    m_tensors.reserve(reader.claims.size());
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+        const Claim& claim = reader.claims[i];
+        m_tensors.push_back({claim.name, extents[i].type->type, std::move(extents[i].shape),
+                             m_data.subspan(claim.offsets[0], claim.offsets[1] - claim.offsets[0])});
+    }
 
+    checkCoverage(m_tensors, m_data, name);
     std::sort(m_tensors.begin(), m_tensors.end(),
               [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
     const auto twin =

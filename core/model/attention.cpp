@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 
 #include "core/model/kernels.h"
 
@@ -18,14 +19,10 @@ namespace {
 /// Scores kept at once by one thread, 4 MiB: they stay in the cache.
 constexpr std::int64_t maxScratch = std::int64_t{1} << 20;
 
-struct AngleSet {
-    std::vector<float> cosine, sine;
-};
-
-/// Frequencies and angles in float32, as the reference implementations compute them.
-AngleSet angles(const std::vector<float>& frequencies, float factor, std::int64_t start,
-                std::int64_t tokens) {
-    AngleSet set;
+/// Cosines and sines in float32, as the reference implementations compute them.
+RotaryTable::Angles angles(const std::vector<float>& frequencies, float factor, std::int64_t start,
+                           std::int64_t tokens) {
+    RotaryTable::Angles set;
     const auto count = static_cast<std::size_t>(tokens) * frequencies.size();
     set.cosine.reserve(count);
     set.sine.reserve(count);
@@ -37,6 +34,99 @@ AngleSet angles(const std::vector<float>& frequencies, float factor, std::int64_
         }
     return set;
 }
+
+/// theta^(-2i/dim), i < dim / 2.
+std::vector<float> plainFrequencies(float theta, std::int64_t dim) {
+    std::vector<float> frequencies;
+    for (std::int64_t i = 0; i < dim; i += 2)
+        frequencies.push_back(1.0F / std::pow(theta, static_cast<float>(i) / static_cast<float>(dim)));
+    return frequencies;
+}
+
+/// The frequencies of a kind of rope, for a whole sequence of `length` tokens.
+using Frequencies = std::vector<float> (*)(const RopeConfig& rope, std::int64_t dim, std::int64_t length);
+
+std::vector<float> defaultFrequencies(const RopeConfig& rope, std::int64_t dim, std::int64_t) {
+    return plainFrequencies(static_cast<float>(rope.theta), dim);
+}
+
+std::vector<float> linearFrequencies(const RopeConfig& rope, std::int64_t dim, std::int64_t) {
+    std::vector<float> frequencies = plainFrequencies(static_cast<float>(rope.theta), dim);
+    for (float& frequency : frequencies) frequency /= static_cast<float>(rope.factor);
+    return frequencies;
+}
+
+/// Meta's scheme: wavelengths above `longest` are stretched by the factor, those below `shortest` are kept,
+/// and between them the two are mixed in proportion to the number of turns.
+std::vector<float> llama3Frequencies(const RopeConfig& rope, std::int64_t dim, std::int64_t) {
+    std::vector<float> frequencies = plainFrequencies(static_cast<float>(rope.theta), dim);
+    const auto original = static_cast<double>(rope.originalMaxPositions);
+    const double longest = original / rope.lowFreqFactor;
+    const double shortest = original / rope.highFreqFactor;
+    for (float& frequency : frequencies) {
+        const double wavelength = 2 * M_PI / static_cast<double>(frequency);
+        const double stretched = static_cast<double>(frequency) / rope.factor;
+        if (wavelength > longest) {
+            frequency = static_cast<float>(stretched);
+        } else if (wavelength >= shortest) {
+            const double smooth =
+                (original / wavelength - rope.lowFreqFactor) / (rope.highFreqFactor - rope.lowFreqFactor);
+            frequency =
+                static_cast<float>((1 - smooth) * stretched + smooth * static_cast<double>(frequency));
+        }
+    }
+    return frequencies;
+}
+
+std::vector<float> longRopeFrequencies(const RopeConfig& rope, std::int64_t dim, std::int64_t length) {
+    std::vector<float> frequencies = plainFrequencies(static_cast<float>(rope.theta), dim);
+    const auto& factors = length > rope.originalMaxPositions ? rope.longFactor : rope.shortFactor;
+    for (std::size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= static_cast<float>(factors[i]);
+    return frequencies;
+}
+
+/// Yarn, arXiv:2309.00071, appendix A.2: below dimension `low` frequencies are kept, above `high` divided by
+/// the factor, with a linear ramp between. The two are where a frequency turns betaFast and betaSlow times
+/// within the original length.
+std::vector<float> yarnFrequencies(const RopeConfig& rope, std::int64_t dim, std::int64_t) {
+    const auto dimensionOf = [&](double turns) {
+        return static_cast<double>(dim) *
+               std::log(static_cast<double>(rope.originalMaxPositions) / (turns * 2 * M_PI)) /
+               (2 * std::log(rope.theta));
+    };
+    double low = dimensionOf(rope.betaFast);
+    double high = dimensionOf(rope.betaSlow);
+    if (rope.truncate) {
+        low = std::floor(low);
+        high = std::ceil(high);
+    }
+    low = std::max(low, 0.0);
+    high = std::min(high, static_cast<double>(dim - 1));
+    if (low == high) high += 0.001;
+    std::vector<float> frequencies = plainFrequencies(static_cast<float>(rope.theta), dim);
+    for (std::size_t i = 0; i < frequencies.size(); ++i) {
+        const auto place = (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low);
+        const float kept = 1 - std::clamp(place, 0.0F, 1.0F);
+        const float divided = frequencies[i] / static_cast<float>(rope.factor);
+        frequencies[i] = divided * (1 - kept) + frequencies[i] * kept;
+    }
+    return frequencies;
+}
+
+/// "NTK-aware" scaling by the length of the sequence, in float32 as the reference computes it.
+std::vector<float> dynamicFrequencies(const RopeConfig& rope, std::int64_t dim, std::int64_t length) {
+    const auto theta = static_cast<float>(rope.theta);
+    if (length <= rope.originalMaxPositions) return plainFrequencies(theta, dim);
+    const float stretch = static_cast<float>(rope.factor) * static_cast<float>(length) /
+                              static_cast<float>(rope.originalMaxPositions) -
+                          static_cast<float>(rope.factor - 1);
+    const auto power = static_cast<float>(static_cast<double>(dim) / static_cast<double>(dim - 2));
+    return plainFrequencies(theta * std::pow(stretch, power), dim);
+}
+
+/// In the order of RopeKind.
+constexpr Frequencies frequenciesOf[] = {defaultFrequencies,  linearFrequencies, llama3Frequencies,
+                                         longRopeFrequencies, yarnFrequencies,   dynamicFrequencies};
 
 void normRow(NormKind kind, const NormWeights& weights, std::int64_t offset, float epsilon, std::int64_t n,
              float* row) {
@@ -65,11 +155,6 @@ struct HeadPreparation {
     }
 };
 
-/// Whether a sequence of the packing uses the long set.
-bool usesLong(const AttentionTask& task, const AttentionRows::Sequence& sequence) {
-    return !task.rotary->longCosine.empty() && task.rows.start + sequence.tokens > task.rotary->longFrom;
-}
-
 /// Rows [r0, r1) of queries or keys, which belong to tokens `token` of sequences that begin at `first`.
 void prepareRows(const AttentionTask& task, const at::Tensor& tensor, const HeadPreparation& prepare,
                  bool queries, const Progress& progress) {
@@ -77,14 +162,12 @@ void prepareRows(const AttentionTask& task, const at::Tensor& tensor, const Head
     const std::int64_t stride = tensor.stride(0);
     const std::int64_t half = task.rotary != nullptr ? task.rotary->half : 0;
     const auto& tokens = queries ? task.rows.queryToken : task.rows.rowToken;
-    for (const auto& sequence : task.rows.sequences) {
-        const float* cosine = nullptr;
-        const float* sine = nullptr;
-        if (task.rotary != nullptr) {
-            const bool isLong = usesLong(task, sequence);
-            cosine = (isLong ? task.rotary->longCosine : task.rotary->cosine).data();
-            sine = (isLong ? task.rotary->longSine : task.rotary->sine).data();
-        }
+    for (std::size_t s = 0; s < task.rows.sequences.size(); ++s) {
+        const auto& sequence = task.rows.sequences[s];
+        const RotaryTable::Angles* const set =
+            task.rotary != nullptr ? &task.rotary->sets[task.rotary->setOf[s]] : nullptr;
+        const float* const cosine = set != nullptr ? set->cosine.data() : nullptr;
+        const float* const sine = set != nullptr ? set->sine.data() : nullptr;
         const std::int64_t first = queries ? sequence.firstQuery : sequence.firstRow;
         const std::int64_t count = queries ? sequence.queries : sequence.tokens;
         const std::int64_t grain = std::max<std::int64_t>(1, 32768 / (prepare.heads * task.config.headDim));
@@ -102,51 +185,32 @@ void prepareRows(const AttentionTask& task, const at::Tensor& tensor, const Head
 
 }  // namespace
 
+std::int64_t frequencySet(const RopeConfig& rope, std::int64_t length) {
+    if (rope.kind == RopeKind::LongRope) return length > rope.originalMaxPositions ? 1 : 0;
+    if (rope.kind == RopeKind::Dynamic) return std::max(length, rope.originalMaxPositions);
+    return 0;
+}
+
 RotaryTable rotaryTable(const RopeConfig& rope, std::int64_t rotaryDim, std::int64_t start,
-                        std::int64_t tokens) {
+                        const std::vector<std::int64_t>& lengths) {
     RotaryTable table;
     table.half = rotaryDim / 2;
-    std::vector<float> frequencies;
-    for (std::int64_t i = 0; i < rotaryDim; i += 2)
-        frequencies.push_back(1.0F / std::pow(static_cast<float>(rope.theta),
-                                              static_cast<float>(i) / static_cast<float>(rotaryDim)));
-
-    if (rope.kind == RopeKind::Linear)
-        for (float& frequency : frequencies) frequency /= static_cast<float>(rope.factor);
-    if (rope.kind == RopeKind::Llama3) {
-        // Meta's scheme: wavelengths above `longest` are stretched by the factor, those below `shortest`
-        // are kept, and between them the two are mixed in proportion to the number of turns.
-        const auto original = static_cast<double>(rope.originalMaxPositions);
-        const double longest = original / rope.lowFreqFactor;
-        const double shortest = original / rope.highFreqFactor;
-        for (float& frequency : frequencies) {
-            const double wavelength = 2 * M_PI / static_cast<double>(frequency);
-            const double stretched = static_cast<double>(frequency) / rope.factor;
-            if (wavelength > longest) {
-                frequency = static_cast<float>(stretched);
-            } else if (wavelength >= shortest) {
-                const double smooth =
-                    (original / wavelength - rope.lowFreqFactor) / (rope.highFreqFactor - rope.lowFreqFactor);
-                frequency =
-                    static_cast<float>((1 - smooth) * stretched + smooth * static_cast<double>(frequency));
-            }
-        }
+    struct Set {
+        std::size_t index;
+        std::int64_t whole, tokens;  // of one sequence, and of the longest
+    };
+    std::map<std::int64_t, Set> sets;
+    for (const std::int64_t tokens : lengths) {
+        const auto [entry, isNew] =
+            sets.try_emplace(frequencySet(rope, start + tokens), Set{sets.size(), start + tokens, tokens});
+        entry->second.tokens = std::max(entry->second.tokens, tokens);
+        table.setOf.push_back(entry->second.index);
     }
-    const auto scale = static_cast<float>(rope.attentionFactor);
-    if (rope.kind == RopeKind::LongRope) {
-        std::vector<float> longFrequencies = frequencies;
-        for (std::size_t i = 0; i < frequencies.size(); ++i) {
-            frequencies[i] /= static_cast<float>(rope.shortFactor[i]);
-            longFrequencies[i] /= static_cast<float>(rope.longFactor[i]);
-        }
-        AngleSet set = angles(longFrequencies, scale, start, tokens);
-        table.longCosine = std::move(set.cosine);
-        table.longSine = std::move(set.sine);
-        table.longFrom = rope.originalMaxPositions;
-    }
-    AngleSet set = angles(frequencies, scale, start, tokens);
-    table.cosine = std::move(set.cosine);
-    table.sine = std::move(set.sine);
+    table.sets.resize(sets.size());
+    for (const auto& [number, set] : sets)
+        table.sets[set.index] =
+            angles(frequenciesOf[static_cast<std::size_t>(rope.kind)](rope, rotaryDim, set.whole),
+                   static_cast<float>(rope.attentionFactor), start, set.tokens);
     return table;
 }
 
@@ -272,10 +336,9 @@ at::Tensor preparedTensors(const AttentionTask& task, const at::Tensor& rows, co
     at::Tensor cosine = at::empty({rows.size(0), 1, half}, at::kFloat);
     at::Tensor sine = at::empty({rows.size(0), 1, half}, at::kFloat);
     const auto& tokens = queries ? task.rows.queryToken : task.rows.rowToken;
-    for (const auto& sequence : task.rows.sequences) {
-        const bool isLong = usesLong(task, sequence);
-        const auto& cosines = isLong ? task.rotary->longCosine : task.rotary->cosine;
-        const auto& sines = isLong ? task.rotary->longSine : task.rotary->sine;
+    for (std::size_t s = 0; s < task.rows.sequences.size(); ++s) {
+        const auto& sequence = task.rows.sequences[s];
+        const auto& [cosines, sines] = task.rotary->sets[task.rotary->setOf[s]];
         const std::int64_t first = queries ? sequence.firstQuery : sequence.firstRow;
         const std::int64_t count = queries ? sequence.queries : sequence.tokens;
         for (std::int64_t row = first; row < first + count; ++row) {

@@ -33,17 +33,24 @@ struct AttentionRows {
     std::int64_t start = 0;                ///< position of token 0
 };
 
-/// Cosines and sines of the rotary angles of the positions start .. start + tokens - 1, [token, rotaryDim /
-/// 2] float32. With long rope, which of two sets holds depends on the length of the whole sequence.
+/// Cosines and sines of the rotary angles of packed sequences that begin at one position. Sequences share a
+/// set of frequencies, unless these depend on the length of the whole sequence (long rope, dynamic).
 struct RotaryTable {
-    std::vector<float> cosine, sine;
-    std::vector<float> longCosine, longSine;  ///< empty without long rope
-    std::int64_t half = 0;
-    std::int64_t longFrom = 0;  ///< whole sequences longer than this use the long set
+    struct Angles {
+        std::vector<float> cosine, sine;  ///< [token, half], of positions start ..
+    };
+    std::int64_t half = 0;  ///< rotaryDim / 2
+    std::vector<Angles> sets;
+    std::vector<std::size_t> setOf;  ///< [sequence] index into `sets`
 };
 
+/// Which set of frequencies a whole sequence of `length` tokens uses: sequences with the same number share
+/// it. Keys that were cached for a shorter sequence can be used on if its number is the same.
+std::int64_t frequencySet(const RopeConfig& rope, std::int64_t length);
+
+/// `lengths`: tokens of each sequence from position `start` on.
 RotaryTable rotaryTable(const RopeConfig& rope, std::int64_t rotaryDim, std::int64_t start,
-                        std::int64_t tokens);
+                        const std::vector<std::int64_t>& lengths);
 
 /// What attention needs of one block.
 struct AttentionTask {

@@ -267,11 +267,10 @@ at::Tensor BlockStack::mlp(const BlockWeights& block, const at::Tensor& normed,
 at::Tensor BlockStack::walk(const Walk& walk, const Progress& progress) const {
     const std::int64_t perBlock = m_config.parallelBlocks ? 1 : 2;
     const bool few = !walk.wanted.empty();
-    const std::int64_t longest = *std::max_element(walk.lengths.begin(), walk.lengths.end());
     std::vector<RotaryTable> tables;
     if (m_config.rotaryDim > 0)
         for (const RopeConfig& rope : m_config.ropes)
-            tables.push_back(rotaryTable(rope, m_config.rotaryDim, walk.start, longest));
+            tables.push_back(rotaryTable(rope, m_config.rotaryDim, walk.start, walk.lengths));
     const AttentionRows allRows = attentionRows(walk, false);
     const AttentionRows fewRows = few ? attentionRows(walk, true) : AttentionRows{};
     const auto gathered = [&](const at::Tensor& x) {

@@ -412,11 +412,9 @@ std::vector<std::int32_t> TorchModel::greedy(std::span<const std::int32_t> ids, 
         VectorF scores(config().vocabulary);
         for (int step = 0; step < count; ++step) {
             const auto length = static_cast<std::int64_t>(sequence.size());
-            // With long rope, keys made for a short sequence are of no use once it is a long one.
+            // Where frequencies depend on the length, keys made for a shorter sequence are of no use.
             for (const RopeConfig& rope : config().ropes)
-                if (rope.kind == RopeKind::LongRope && cached <= rope.originalMaxPositions &&
-                    length > rope.originalMaxPositions)
-                    cached = 0;
+                if (frequencySet(rope, cached) != frequencySet(rope, length)) cached = 0;
             if (!useCache) cached = 0;
             const Call call(threadsFor(length - cached));
             Walk walk;

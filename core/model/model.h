@@ -22,6 +22,8 @@ struct ModelOptions {
     DType dtype = DType::Float32;
     int threads = 0;  ///< of libtorch, 0: one per core
     std::optional<std::uint64_t> untrainedSeed;
+    /// Unknown keys of config.json that the checkpoint is to be opened with; Model::load does not read them.
+    std::vector<std::string> acceptedKeys = {};
 };
 
 /// What Model::forward computes. Nothing that is not asked for is computed.

@@ -237,37 +237,12 @@ private:
     at::ScalarType m_dtype;
 };
 
-/// A tied model whose file carries an unembedding of its own must carry the same one, or it is not clear
-/// which model it is.
-void checkTied(const Checkpoint& checkpoint, const Progress& progress) {
-    const TensorNames& names = checkpoint.config().names;
-    const StoredTensor* own = checkpoint.find(names.unembedding + ".weight");
-    const StoredTensor* embedding = checkpoint.find(names.prefix + names.embedding + ".weight");
-    if (!checkpoint.config().tiedUnembedding || own == nullptr || embedding == nullptr) return;
-    bool same = own->type == embedding->type && own->bytes.size() == embedding->bytes.size();
-    constexpr std::size_t piece = 16 << 20;
-    for (std::size_t done = 0; same && done < own->bytes.size(); done += piece) {
-        progress.check();
-        const std::size_t count = std::min(piece, own->bytes.size() - done);
-        same = std::memcmp(own->bytes.data() + done, embedding->bytes.data() + done, count) == 0;
-    }
-    if (!same)
-        throw Error(ErrorCode::Mismatch,
-                    fmt::format("{}: tie_word_embeddings says that the unembedding is the embedding, and "
-                                "{} differs from {}; correct one of them",
-                                checkpoint.folder().string(), own->name, embedding->name),
-                    own->name);
-}
-
 }  // namespace
 
 Weights loadWeights(const Checkpoint& checkpoint, at::Device device, at::ScalarType dtype,
                     std::optional<std::uint64_t> untrainedSeed, int threads, Progress& progress) {
-    if (!untrainedSeed) {
-        if (!checkpoint.weightsMissing().empty())
-            throw Error(ErrorCode::NotFound, checkpoint.weightsMissing(), checkpoint.folder().string());
-        checkTied(checkpoint, progress);
-    }
+    if (!untrainedSeed && !checkpoint.weightsMissing().empty())
+        throw Error(ErrorCode::NotFound, checkpoint.weightsMissing(), checkpoint.folder().string());
     ParameterSource source(checkpoint, untrainedSeed, threads, progress);
     Weights weights = Assembler(checkpoint, source, device, dtype).all();
     progress.report(1, 1);

@@ -40,8 +40,12 @@ private Q_SLOTS:
     void defaultsOfLlama();
     void spellingsAgree();
     void ropeKinds();
+    void yarnAndDynamicRope();
+    void wrappedModels();
     void endTokens();
     void harmlessKeysPass();
+    void publishedKeysOpen();
+    void inertKeysAreNoted();
     void refuses_data();
     void refuses();
     void refusesDamagedJson_data();
@@ -135,6 +139,73 @@ void TestCheckpointConfig::ropeKinds() {
     QVERIFY(parse(llama({{"rope_scaling", {{"rope_type", "default"}}}})).ropes[0].kind == RopeKind::Default);
 }
 
+// Expected values by the formulas of the reference, worked out by hand.
+void TestCheckpointConfig::yarnAndDynamicRope() {
+    const auto rope = [](const json& scaling) {
+        json config = llama();
+        config["rope_scaling"] = scaling;
+        return parse(config).ropes[0];
+    };
+    const json yarn = {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 32}};
+    const auto with = [&](const json& change) {
+        json changed = yarn;
+        changed.merge_patch(change);
+        return rope(changed);
+    };
+    QVERIFY(rope(yarn).kind == RopeKind::Yarn);
+    QVERIFY(std::abs(rope(yarn).attentionFactor - (0.1 * std::log(4.0) + 1)) < 1e-12);
+    QCOMPARE(rope(yarn).betaFast, 32.0);
+    QCOMPARE(with({{"attention_factor", 0.7}}).attentionFactor, 0.7);
+    QVERIFY(std::abs(with({{"mscale", 2.0}, {"mscale_all_dim", 1.0}}).attentionFactor -
+                     (0.2 * std::log(4.0) + 1) / (0.1 * std::log(4.0) + 1)) < 1e-12);
+    QVERIFY(with({{"mscale", 2.0}}) == rope(yarn));  // counts with the other only
+    QCOMPARE(with({{"beta_fast", 16}, {"beta_slow", 2}}).betaSlow, 2.0);
+    QVERIFY(!with({{"truncate", false}}).truncate);
+    // Without a factor: that of the lengths; without a length: max_position_embeddings (512).
+    QCOMPARE(
+        rope(json::parse(R"({"type":"yarn","factor":null,"original_max_position_embeddings":32})")).factor,
+        16.0);
+    QCOMPARE(rope({{"type", "yarn"}, {"factor", 2.0}}).originalMaxPositions, std::int64_t{512});
+
+    const json dynamic = {{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}};
+    QVERIFY(parse(llama(dynamic)).ropes[0].kind == RopeKind::Dynamic);
+    QCOMPARE(parse(llama(dynamic)).ropes[0].originalMaxPositions, std::int64_t{512});
+    QCOMPARE(parse(llama(dynamic)).maxPositions, std::int64_t{1024});
+    QCOMPARE(parse(llama({{"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}}})).maxPositions,
+             std::int64_t{2048});
+    QCOMPARE(parse(llama({{"rope_scaling", yarn}})).maxPositions, std::int64_t{512});
+}
+
+void TestCheckpointConfig::wrappedModels() {
+    const json text = llama();
+    const ModelConfig llava = parse({{"model_type", "llava"},
+                                     {"text_config", text},
+                                     {"vision_config", {{"hidden_size", 7}}},
+                                     {"image_token_index", 5},
+                                     {"torch_dtype", "float16"},
+                                     {"eos_token_id", 9},
+                                     {"hidden_size", 3}});
+    QCOMPARE(llava.architecture, std::string("llava"));
+    QCOMPARE(llava.dModel, std::int64_t{128});
+    QCOMPARE(llava.storedDType, std::string("float16"));
+    QVERIFY(llava.endTokens == std::vector<std::int64_t>{9});
+    QVERIFY(QString::fromStdString(llava.notes.at(0)).contains("its decoder (llama)"));
+    QVERIFY(QString::fromStdString(llava.notes.at(1)).contains("hidden_size"));  // beside, and another one
+    QVERIFY(!llava.tiedUnembedding);
+    QVERIFY(parse({{"model_type", "llava"}, {"text_config", text}, {"tie_word_embeddings", true}})
+                .tiedUnembedding);
+    // Early files of Qwen2-VL are flat; positions of three axes are plain for text.
+    const json rope = {{"type", "mrope"}, {"mrope_section", {4, 6, 6}}};
+    const ModelConfig flat =
+        parse({{"model_type", "qwen2_vl"}, {"num_hidden_layers", 3}, {"rope_scaling", rope}});
+    const ModelConfig nested = parse(
+        {{"model_type", "qwen2_vl"}, {"text_config", {{"num_hidden_layers", 3}, {"rope_scaling", rope}}}});
+    QCOMPARE(flat.layers, std::int64_t{3});
+    QVERIFY(flat.ropes == nested.ropes);
+    QVERIFY(flat.ropes[0].kind == RopeKind::Default && flat.ropes[0].theta == 1e6);
+    QCOMPARE(flat.normEpsilon, 1e-5);
+}
+
 void TestCheckpointConfig::endTokens() {
     QVERIFY(parse(llama({{"eos_token_id", 7}})).endTokens == std::vector<std::int64_t>{7});
     QVERIFY(parse(llama({{"eos_token_id", {7, 9}}})).endTokens == (std::vector<std::int64_t>{7, 9}));
@@ -155,6 +226,60 @@ void TestCheckpointConfig::harmlessKeysPass() {
                  {"some_new_feature", nullptr}}));
 }
 
+/// Keys that published files and the reference's own configs carry; tests/fixtures/config_keys.json.
+void TestCheckpointConfig::publishedKeysOpen() {
+    const json families = read(RHEO_FIXTURES "/config_keys.json");
+    int opened = 0;
+    for (const auto& [family, configs] : families.items())
+        for (const auto& [name, keys] : configs.items()) {
+            json config = {{"model_type", family}};
+            if (family == "gpt_neo") config["num_layers"] = 24;
+            config.update(keys);
+            try {
+                const ModelConfig c = parse(config);
+                QVERIFY2(c.acceptedKeys.empty(), name.c_str());
+                ++opened;
+            } catch (const Error& error) {
+                QFAIL(qPrintable(QString("%1: %2").arg(QString::fromStdString(name), error.what())));
+            }
+        }
+    QVERIFY(opened > 40);
+}
+
+void TestCheckpointConfig::inertKeysAreNoted() {
+    const auto notes = [](const json& change) {
+        QStringList list;
+        for (const std::string& note : parse(llama(change)).notes) list << QString::fromStdString(note);
+        return list.join("; ");
+    };
+    QCOMPARE(notes(json::object()), QString());
+    QCOMPARE(notes({{"use_cache", true}, {"unheard_of", nullptr}}), QString());
+    for (const auto& [key, value] :
+         std::initializer_list<std::pair<const char*, json>>{{"_private", 3},
+                                                             {"max_sequence_length", 256},
+                                                             {"new_false", false},
+                                                             {"new_zero", 0},
+                                                             {"new_real_zero", 0.0},
+                                                             {"new_empty", ""},
+                                                             {"new_list", json::array()},
+                                                             {"new_object", json::object()},
+                                                             {"use_mrope", false},
+                                                             {"tie_last_hidden_states", true}})
+        QVERIFY2(notes({{key, value}}).contains(key), key);
+    QVERIFY(notes({{"rope_scaling", {{"rope_type", "linear"}, {"factor", 2.0}, {"new_zero", 0}}}})
+                .contains("rope_scaling.new_zero"));
+    const ModelConfig named = parseModelConfig(llama({{"residual_gain", 0.5}}).dump(), "config.json",
+                                               AcceptedKeys(std::vector<std::string>{"residual_gain"}));
+    QCOMPARE(named.acceptedKeys, std::vector<std::string>{"residual_gain"});
+    QVERIFY(QString::fromStdString(named.notes.at(0)).contains("residual_gain"));
+    const AcceptedKeys all(std::vector<std::string>{"all"});
+    QCOMPARE(parseModelConfig(llama({{"a1", 1}, {"b2", 2}}).dump(), "config.json", all).acceptedKeys.size(),
+             std::size_t{2});
+    // What is known to change the computation is not opened that way.
+    EXPECT_ERROR(ErrorCode::Unsupported, QStringList{"use_mrope"},
+                 parseModelConfig(llama({{"use_mrope", true}}).dump(), "config.json", all));
+}
+
 void TestCheckpointConfig::refuses_data() {
     QTest::addColumn<QString>("change");
     QTest::addColumn<QString>("part");
@@ -165,10 +290,18 @@ void TestCheckpointConfig::refuses_data() {
     row("unknown architecture", R"({"model_type":"mamba"})", "mamba", false);
     row("no architecture", R"({"model_type":null})", "model_type", true);
     row("unknown key", R"({"new_attention":true})", "new_attention", false);
-    row("two unknown keys", R"({"zz":1,"aa":0})", "aa, zz", false);
+    row("two unknown keys", R"({"zz":1,"aa":2})", "aa, zz", false);
+    row("how to open it", R"({"zz":1,"aa":2})", "--accept-unknown-config aa,zz", false);
+    row("inert at another value", R"({"use_mrope":true})", "use_mrope is true, and only false", false);
+    row("bidirectional by another name", R"({"is_causal":false})", "is_causal", false);
+    row("quantised for MLX", R"({"quantization":{"bits":4}})", "quantization", false);
+    row("yarn that contradicts the config",
+        R"({"original_max_position_embeddings":16,"rope_scaling":{"rope_type":"yarn","factor":2.0,"original_max_position_embeddings":32}})",
+        "rope_scaling.original_max_position_embeddings", false);
+    row("yarn without factor", R"({"rope_scaling":{"rope_type":"yarn"}})", "factor", true);
     row("quantised", R"({"quantization_config":{"bits":4}})", "quantization_config", false);
     row("unknown activation", R"({"hidden_act":"mish"})", "mish", false);
-    row("unknown rope", R"({"rope_scaling":{"rope_type":"yarn","factor":2.0}})", "yarn", false);
+    row("unknown rope", R"({"rope_scaling":{"rope_type":"abc","factor":2.0}})", "abc", false);
     row("unknown rope key", R"({"rope_scaling":{"rope_type":"linear","factor":2.0,"beta":1}})",
         "rope_scaling.beta", false);
     row("factor of default rope", R"({"rope_scaling":{"rope_type":"default","factor":2.0}})",
@@ -242,7 +375,7 @@ void TestCheckpointConfig::refusesDamagedJson() {
 // Published files leave these out; each architecture means something else by that.
 void TestCheckpointConfig::defaultsDifferByArchitecture() {
     for (const std::string& name : knownArchitectures()) {
-        const ModelConfig c = parse({{"model_type", name}});
+        const ModelConfig c = parse({{"model_type", name}, {"text_config", json::object()}});
         const bool tied = name.starts_with("gemma") || name == "gpt2" || name == "gpt_neo" || name == "opt";
         QVERIFY2(c.tiedUnembedding == tied, name.c_str());
         QVERIFY2(c.parallelBlocks == (name == "gpt_neox" || name == "gptj"), name.c_str());
@@ -397,8 +530,21 @@ void TestCheckpointConfig::refusesByArchitecture_data() {
                                              << "add_cross_attention";
     QTest::newRow("a key of another architecture") << R"({"model_type":"llama","query_pre_attn_scalar":4})"
                                                    << "query_pre_attn_scalar";
-    QTest::newRow("vision and text") << R"({"model_type":"gemma3","text_config":{}})"
-                                     << "gemma3";
+    QTest::newRow("wrapped without its text") << R"({"model_type":"gemma3"})"
+                                              << "text_config";
+    QTest::newRow("wrapped, of an unknown text model")
+        << R"({"model_type":"llava","text_config":{"model_type":"cohere"}})"
+        << "text_config.model_type is 'cohere'";
+    QTest::newRow("wrapped, with an unknown key inside")
+        << R"({"model_type":"llava","text_config":{"alpha":2}})"
+        << "text_config.alpha";
+    QTest::newRow("windows of gemma2 disagree")
+        << R"({"model_type":"gemma2","sliding_window":64,"sliding_window_size":32})"
+        << "sliding_window_size";
+    QTest::newRow("phi3 with a bias in its head") << R"({"model_type":"phi3","lm_head_bias":true})"
+                                                  << "lm_head_bias";
+    QTest::newRow("phi3 with other attention") << R"({"model_type":"phi3","full_attn_mod":2})"
+                                               << "full_attn_mod";
 }
 
 void TestCheckpointConfig::refusesByArchitecture() {
@@ -410,7 +556,7 @@ void TestCheckpointConfig::refusesByArchitecture() {
 
 void TestCheckpointConfig::knownNamesAreSorted() {
     const auto names = knownArchitectures();
-    QCOMPARE(names.size(), std::size_t{14});
+    QCOMPARE(names.size(), std::size_t{22});
     QVERIFY(std::is_sorted(names.begin(), names.end()));
 }
 

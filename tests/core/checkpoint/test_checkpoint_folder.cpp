@@ -80,6 +80,14 @@ struct Folder {
     }
 };
 
+/// All that is noted about a model.
+QString noteOf(const fs::path& folder) {
+    const auto checkpoint = Checkpoint::open(folder);
+    QStringList notes;
+    for (const std::string& note : checkpoint->config().notes) notes << QString::fromStdString(note);
+    return notes.join("; ");
+}
+
 }  // namespace
 
 class TestCheckpointFolder : public QObject {
@@ -97,8 +105,16 @@ private Q_SLOTS:
     void refusesIndexes();
     void refusesFolders();
     void gigabytesAreNotRead();
-    void pathsDoNotLeaveTheFolder();
-    void cacheSnapshotsMayLinkToBlobs();
+    void linksAreFollowed();
+    void findsWeightsWithoutIndex();
+    void namesWhatIsNoModel_data();
+    void namesWhatIsNoModel();
+    void namesFilesGivenAsModels();
+    void prefixes_data();
+    void prefixes();
+    void twoDecodersAreRefused();
+    void tensorsBesideTheDecoder();
+    void tiesAsTheFilesDo();
     void identityIsOfTheFiles();
     void identitySamplesLargeFiles();
     void forecasts();
@@ -106,7 +122,7 @@ private Q_SLOTS:
 
 void TestCheckpointFolder::opensFixtures() {
     const auto sharded = Checkpoint::open(models / "llama-3-style" / "model");
-    QCOMPARE(sharded->tensors().size(), std::size_t{38});
+    QCOMPARE(sharded->storedParameters(), std::size_t{38});
     QVERIFY(sharded->find("model.norm.weight")->type == StoredType::BF16);
     QVERIFY(sharded->weightsMissing().empty());
     QVERIFY(sharded->tokenizerPath().has_value());
@@ -118,7 +134,7 @@ void TestCheckpointFolder::opensFixtures() {
 void TestCheckpointFolder::opensTiny() {
     const Folder folder;
     const auto checkpoint = Checkpoint::open(folder.path);
-    QCOMPARE(checkpoint->tensors().size(), std::size_t{12});
+    QCOMPARE(checkpoint->storedParameters(), std::size_t{12});
     QVERIFY(!checkpoint->tokenizerPath());
     QVERIFY(checkpoint->find("model.layers.0.mlp.down_proj.weight")->shape ==
             (std::vector<std::int64_t>{2, 3}));
@@ -141,18 +157,19 @@ void TestCheckpointFolder::buffersAreNotSurplus() {
     json tensors = tinyTensors();
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = {{"dtype", "F32"}, {"shape", {1}}};
     const Folder folder(tinyConfig, tensors);
-    QCOMPARE(Checkpoint::open(folder.path)->tensors().size(), std::size_t{12});
+    QCOMPARE(Checkpoint::open(folder.path)->storedParameters(), std::size_t{12});
 }
 
 void TestCheckpointFolder::tiedWithItsOwnUnembedding() {
     json config = tinyConfig;
     config["tie_word_embeddings"] = true;
     const Folder with(config);
-    QCOMPARE(Checkpoint::open(with.path)->tensors().size(), std::size_t{12});
+    QCOMPARE(Checkpoint::open(with.path)->storedParameters(), std::size_t{11});  // both are zeros
+    QVERIFY(Checkpoint::open(with.path)->config().notes.empty());
     json tensors = tinyTensors();
     tensors.erase("lm_head.weight");
     const Folder without(config, tensors);
-    QCOMPARE(Checkpoint::open(without.path)->tensors().size(), std::size_t{11});
+    QCOMPARE(Checkpoint::open(without.path)->storedParameters(), std::size_t{11});
 }
 
 void TestCheckpointFolder::shards() {
@@ -170,7 +187,7 @@ void TestCheckpointFolder::shards() {
     write(folder.path / "b.safetensors", zeros(second));
     write(folder.path / "model.safetensors.index.json",
           json{{"metadata", {{"total_size", 1}}}, {"weight_map", map}}.dump());
-    QCOMPARE(Checkpoint::open(folder.path)->tensors().size(), std::size_t{12});
+    QCOMPARE(Checkpoint::open(folder.path)->storedParameters(), std::size_t{12});
 }
 
 void TestCheckpointFolder::refusesTensors_data() {
@@ -179,8 +196,15 @@ void TestCheckpointFolder::refusesTensors_data() {
     QTest::addColumn<bool>("unsupported");
     QTest::newRow("missing") << R"({"model.norm.weight":null})"
                              << "missing: model.norm.weight" << false;
-    QTest::newRow("missing unembedding") << R"({"lm_head.weight":null})"
-                                         << "lm_head.weight" << false;
+    QTest::newRow("missing embedding") << R"({"model.embed_tokens.weight":null})"
+                                       << "missing: model.embed_tokens.weight" << false;
+    QTest::newRow("beside the blocks") << R"({"model.embed_norm.weight":{"dtype":"F32","shape":[2]}})"
+                                       << "model.embed_norm.weight" << false;
+    QTest::newRow("surplus bias of the unembedding") << R"({"lm_head.bias":{"dtype":"F32","shape":[5]}})"
+                                                     << "lm_head.bias" << false;
+    QTest::newRow("adapter that is not merged")
+        << R"({"model.layers.0.self_attn.q_proj.lora_A.weight":{"dtype":"F32","shape":[1,2]}})"
+        << "merge_and_unload" << false;
     QTest::newRow("surplus") << R"({"model.layers.1.x.weight":{"dtype":"F32","shape":[1]}})"
                              << "model.layers.1.x.weight" << false;
     QTest::newRow("surplus bias") << R"({"model.layers.0.self_attn.q_proj.bias":{"dtype":"F32","shape":[2]}})"
@@ -289,35 +313,212 @@ void TestCheckpointFolder::gigabytesAreNotRead() {
     QVERIFY2(usage.ru_maxrss < 400 * 1024, qPrintable(QString::number(usage.ru_maxrss)));
 }
 
-void TestCheckpointFolder::pathsDoNotLeaveTheFolder() {
+/// Links are the user's own, and lead where they lead; a name inside an index does not (refusesIndexes).
+void TestCheckpointFolder::linksAreFollowed() {
     const Folder elsewhere;
-    for (const char* name : {"model.safetensors", "config.json"}) {
-        const Folder folder;
+    write(elsewhere.path / "tokenizer.json", "{}");
+    const Folder folder;
+    for (const char* name : {"model.safetensors", "config.json", "tokenizer.json"}) {
         fs::remove(folder.path / name);
         fs::create_symlink(elsewhere.path / name, folder.path / name);
-        EXPECT_ERROR(ErrorCode::Format, (QStringList{name, "leads out of"}), Checkpoint::open(folder.path));
     }
-    const Folder folder;
-    fs::create_symlink("/etc/passwd", folder.path / "tokenizer.json");
-    EXPECT_ERROR(ErrorCode::Format, QStringList{"tokenizer.json"},
-                 Checkpoint::open(folder.path)->tokenizerPath());
+    QCOMPARE(Checkpoint::open(folder.path)->storedParameters(), std::size_t{12});
+    QVERIFY(Checkpoint::open(folder.path)->tokenizerPath().has_value());
+    fs::remove(elsewhere.path / "model.safetensors");
+    const QString missing = QString::fromStdString(Checkpoint::open(folder.path)->weightsMissing());
+    QVERIFY2(
+        missing.contains("links to") && missing.contains(QString::fromStdString(elsewhere.path.string())),
+        qPrintable(missing));
 }
 
-void TestCheckpointFolder::cacheSnapshotsMayLinkToBlobs() {
+void TestCheckpointFolder::findsWeightsWithoutIndex() {
+    const auto renamed = [](std::initializer_list<const char*> names) {
+        auto folder = std::make_unique<Folder>(tinyConfig, json());
+        const json whole = tinyTensors();
+        json first, second;
+        for (const auto& [name, tensor] : whole.items())
+            (names.size() == 2 && name < std::string("model.layers.0.mlp") ? first : second)[name] = tensor;
+        if (names.size() == 2) write(folder->path / *names.begin(), zeros(first));
+        write(folder->path / *(names.end() - 1), zeros(second));
+        return folder;
+    };
+    const auto one = renamed({"model-00001-of-00001.safetensors"});
+    QCOMPARE(Checkpoint::open(one->path)->storedParameters(), std::size_t{12});
+    QVERIFY(noteOf(one->path).contains("model-00001-of-00001.safetensors"));
+    const auto other = renamed({"weights.safetensors"});
+    QCOMPARE(Checkpoint::open(other->path)->storedParameters(), std::size_t{12});
+    const auto two = renamed({"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"});
+    QCOMPARE(Checkpoint::open(two->path)->storedParameters(), std::size_t{12});
+    fs::remove(two->path / "model-00001-of-00002.safetensors");
+    const QString half = QString::fromStdString(Checkpoint::open(two->path)->weightsMissing());
+    QVERIFY2(half.contains("1 of the 2 shards") && half.contains("model-00001-of-00002.safetensors"),
+             qPrintable(half));
+    write(one->path / "more.safetensors", zeros(tinyTensors()));
+    QVERIFY(QString::fromStdString(Checkpoint::open(one->path)->weightsMissing())
+                .contains("2 safetensors files"));
+}
+
+void TestCheckpointFolder::namesWhatIsNoModel_data() {
+    QTest::addColumn<QStringList>("files");
+    QTest::addColumn<bool>("config");  // beside them
+    QTest::addColumn<QStringList>("parts");
+    const auto row = [](const char* name, const QStringList& files, bool config, const QStringList& parts) {
+        QTest::newRow(name) << files << config << parts;
+    };
+    row("empty", {}, false, {"is empty", "config.json"});
+    row("Mistral's", {"consolidated.safetensors", "params.json"}, false,
+        {"Mistral's own layout", "fetch config.json"});
+    row("Mistral's with a config", {"consolidated.safetensors"}, true,
+        {"Mistral's own layout", "model.safetensors"});
+    row("Meta's", {"consolidated.00.pth", "params.json", "tokenizer.model"}, false,
+        {"Meta's own layout", "-hf"});
+    row("pickled", {"pytorch_model.bin"}, true, {"pickle", "save_pretrained"});
+    row("pickled shards", {"pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"}, true,
+        {"pickle"});
+    row("GGUF", {"model.Q4_K_M.gguf", "README.md"}, false, {"GGUF", "gguf_file"});
+    row("GGUF with a config", {"model.gguf"}, true, {"GGUF", "gguf_file"});
+    row("adapter", {"adapter_config.json", "adapter_model.safetensors"}, false,
+        {"adapter", "some/base", "merge"});
+    row("adapter with a config", {"adapter_config.json", "adapter_model.safetensors"}, true,
+        {"adapter", "some/base"});
+    row("tokenizer", {"tokenizer.model"}, false, {"a tokenizer", "tokenizer.model", "fetch config.json"});
+    row("weights alone", {"model.safetensors"}, false, {"safetensors weights", "fetch config.json"});
+    row("a folder in it", {"checkpoint-100/config.json"}, false, {"checkpoint-100", "give that folder"});
+    row("something else", {"notes.md"}, false, {"no config.json"});
+    row("TensorFlow's", {"tf_model.h5"}, true, {"TensorFlow", "save_pretrained"});
+}
+
+void TestCheckpointFolder::namesWhatIsNoModel() {
+    QFETCH(QStringList, files);
+    QFETCH(bool, config);
+    QFETCH(QStringList, parts);
     const QTemporaryDir temporary;
-    const fs::path home = fs::path(temporary.path().toStdString()) / "models--org--name";
-    const fs::path snapshot = home / "snapshots" / "0123";
-    fs::create_directories(snapshot);
-    fs::create_directories(home / "blobs");
-    write(home / "blobs" / "aa", tinyConfig.dump());
-    write(home / "blobs" / "bb", zeros(tinyTensors()));
-    fs::create_symlink("../../blobs/aa", snapshot / "config.json");
-    fs::create_symlink("../../blobs/bb", snapshot / "model.safetensors");
-    QCOMPARE(Checkpoint::open(snapshot)->tensors().size(), std::size_t{12});
-    write(home / "secret", zeros(tinyTensors()));
-    fs::remove(snapshot / "model.safetensors");
-    fs::create_symlink("../../secret", snapshot / "model.safetensors");
-    EXPECT_ERROR(ErrorCode::Format, QStringList{"leads out of"}, Checkpoint::open(snapshot));
+    const fs::path folder = temporary.path().toStdString();
+    for (const QString& file : files) {
+        fs::create_directories((folder / file.toStdString()).parent_path());
+        write(folder / file.toStdString(),
+              file == "adapter_config.json" ? R"({"base_model_name_or_path": "some/base"})" : "x");
+    }
+    if (!config) {
+        EXPECT_ERROR(ErrorCode::NotFound, parts, Checkpoint::open(folder));
+        return;
+    }
+    write(folder / "config.json", tinyConfig.dump());
+    const QString missing = QString::fromStdString(Checkpoint::open(folder)->weightsMissing());
+    for (const QString& part : parts) QVERIFY2(missing.contains(part), qPrintable(missing));
+}
+
+void TestCheckpointFolder::namesFilesGivenAsModels() {
+    const Folder folder;
+    const QTemporaryDir bare;
+    const fs::path alone = bare.path().toStdString();
+    for (const auto& [path, part] : {std::pair(folder.path / "model.safetensors", folder.path.string()),
+                                     {alone / "model.safetensors", "fetch config.json"},
+                                     {alone / "x.gguf", "gguf_file"},
+                                     {alone / "pytorch_model.bin", "pickle"},
+                                     {alone / "consolidated.00.pth", "Meta's"},
+                                     {alone / "adapter_model.safetensors", "merge"},
+                                     {alone / "notes.txt", "a model is a folder"}}) {
+        if (!fs::exists(path)) write(path, "x");
+        EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"is a file", QString::fromStdString(part)}),
+                     Checkpoint::open(path));
+    }
+}
+
+void TestCheckpointFolder::prefixes_data() {
+    QTest::addColumn<QString>("decoder");  // what stands in place of "model."
+    QTest::addColumn<QString>("head");     // what stands before "lm_head."
+    for (const auto& [decoder, head] : {std::pair("base_model.model.model.", "base_model.model."),
+                                        {"module.model.", "module."},
+                                        {"_orig_mod.model.", "_orig_mod."},
+                                        {"module._orig_mod.model.", "module._orig_mod."},
+                                        {"language_model.model.", "language_model."},
+                                        {"model.language_model.", ""},
+                                        {"language_model.", ""},
+                                        {"language_model.model.", ""},
+                                        {"model._orig_mod.", ""},
+                                        {"_fsdp_wrapped_module.model.", ""},
+                                        {"transformer.", ""},
+                                        {"", ""}})
+        QTest::newRow(qPrintable(QString("%1 and %2").arg(decoder, head)))
+            << QString(decoder) << QString(head);
+}
+
+/// Every stored byte tells which tensor it is of, so a mix-up would be seen.
+void TestCheckpointFolder::prefixes() {
+    QFETCH(QString, decoder);
+    QFETCH(QString, head);
+    const json whole = tinyTensors();
+    json tensors;
+    for (const auto& [name, tensor] : whole.items())
+        tensors[name.starts_with("model.") ? decoder.toStdString() + name.substr(6)
+                                           : head.toStdString() + name] = tensor;
+    tensors["vision_tower.layers.0.self_attn.o_proj.weight"] = {{"dtype", "F32"}, {"shape", {1, 1}}};
+    const Folder folder(tinyConfig, tensors);
+    const auto checkpoint = Checkpoint::open(folder.path);
+    QCOMPARE(checkpoint->find("model.layers.0.self_attn.q_proj.weight")->name,
+             decoder.toStdString() + "layers.0.self_attn.q_proj.weight");
+    QCOMPARE(checkpoint->find("lm_head.weight")->name, head.toStdString() + "lm_head.weight");
+    QVERIFY2(noteOf(folder.path).contains("vision_tower.layers.*.self_attn.o_proj.weight"),
+             qPrintable(noteOf(folder.path)));
+}
+
+void TestCheckpointFolder::twoDecodersAreRefused() {
+    const json whole = tinyTensors();
+    json tensors;
+    for (const auto& [name, tensor] : whole.items())
+        for (const char* before : {"policy.", "reference."}) tensors[before + name] = tensor;
+    const Folder folder(tinyConfig, tensors);
+    EXPECT_ERROR(ErrorCode::Mismatch, (QStringList{"policy.model.", "reference.model."}),
+                 Checkpoint::open(folder.path));
+}
+
+void TestCheckpointFolder::tensorsBesideTheDecoder() {
+    json tensors = tinyTensors();
+    const auto add = [&](const char* name) { tensors[name] = {{"dtype", "F32"}, {"shape", {1}}}; };
+    for (const char* name :
+         {"score.weight", "mtp.norm.weight", "model.layers.0.self_attn.rotary_emb.inv_freq",
+          "model.rotary_emb.inv_freq", "model.mtp_layers.0.norm.weight", "v_head.summary.bias",
+          "vision_tower.a.1.b", "vision_tower.a.2.b", "multi_modal_projector.bias"})
+        add(name);
+    const Folder folder(tinyConfig, tensors);
+    QCOMPARE(Checkpoint::open(folder.path)->storedParameters(), std::size_t{12});
+    const QString note = noteOf(folder.path);
+    for (const char* part : {"9 stored tensors", "score.weight", "mtp.norm.weight", "rotary_emb.inv_freq",
+                             "vision_tower.a.*.b (2)"})
+        QVERIFY2(note.contains(part), qPrintable(note));
+}
+
+void TestCheckpointFolder::tiesAsTheFilesDo() {
+    json tied = tinyConfig;
+    tied["tie_word_embeddings"] = true;
+    // A stored unembedding of its own is used, whatever the flag says.
+    const Folder differs(tied);
+    std::string bytes = read(differs.path / "model.safetensors");
+    const std::size_t header = 8 + static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) +
+                               256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes[1]));
+    bytes[header + 3] = 0x40;  // lm_head.weight comes first
+    write(differs.path / "model.safetensors", bytes);
+    const auto own = Checkpoint::open(differs.path);
+    QVERIFY(!own->config().tiedUnembedding);
+    QVERIFY(own->find("lm_head.weight") != nullptr);
+    QVERIFY2(noteOf(differs.path).contains("the stored lm_head.weight is used"),
+             qPrintable(noteOf(differs.path)));
+
+    // Without one the model is tied.
+    json tensors = tinyTensors();
+    tensors.erase("lm_head.weight");
+    const Folder without(tinyConfig, tensors);
+    QVERIFY(Checkpoint::open(without.path)->config().tiedUnembedding);
+    QVERIFY2(noteOf(without.path).contains("there is no lm_head.weight"), qPrintable(noteOf(without.path)));
+
+    // The embedding may be the one that is not stored.
+    tensors = tinyTensors();
+    tensors.erase("model.embed_tokens.weight");
+    const Folder swapped(tied, tensors);
+    const auto alias = Checkpoint::open(swapped.path);
+    QVERIFY(alias->config().tiedUnembedding);
+    QCOMPARE(alias->find("model.embed_tokens.weight")->name, std::string("lm_head.weight"));
 }
 
 void TestCheckpointFolder::identityIsOfTheFiles() {

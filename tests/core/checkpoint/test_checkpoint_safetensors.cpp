@@ -123,10 +123,18 @@ void TestCheckpointSafetensors::refuses_data() {
     row("dtype lies", one(R"("dtype":"F64","shape":[2],"data_offsets":[0,8])", 8), "16 bytes");
     row("shape lies", one(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])", 8), "12 bytes");
     row("ends before it begins", one(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])", 8), "bytes 8 to 0");
-    row("data cut short", one(good, 7), "of 7 bytes");
+    row("data cut short", one(good, 7), "1 bytes are missing");
     row("offset beyond all",
         one(R"("dtype":"F32","shape":[2],"data_offsets":[18446744073709551608,18446744073709551615])", 8),
-        "of 8 bytes");
+        "span 7");
+    row("offset beyond all, of the right size",
+        one(R"("dtype":"F32","shape":[2],"data_offsets":[18446744073709551607,18446744073709551615])", 8),
+        "18446744073709551607 bytes are missing");
+    row("Git LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n",
+        "git lfs pull");
+    row("a pickle", "PK\x03\x04 and more", "pickle");
+    row("a web page", "<!DOCTYPE html><html>", "web page");
+    row("GGUF", "GGUF\x03 and more", "GGUF");
     row("bytes left over", one(good, 9), "belong to no tensor");
     const std::string a = R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)";
     row("overlap", fileOf(a + R"("b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}})", 7), "overlap");

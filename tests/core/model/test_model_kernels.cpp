@@ -39,6 +39,7 @@ private Q_SLOTS:
     void norms();
     void products();
     void rotation();
+    void frequenciesOfTheWholeLength();
     void attention_data();
     void attention();
     void wholeModelByTensorOperations_data();
@@ -99,8 +100,10 @@ void TestModelKernels::products() {
 // Rotating by an angle and then by its negative gives the vector back, and keeps its length between.
 void TestModelKernels::rotation() {
     RopeConfig rope;
-    const RotaryTable table = rotaryTable(rope, 16, 5, 4);
-    QCOMPARE(table.half, std::int64_t{8});
+    const RotaryTable whole = rotaryTable(rope, 16, 5, {4, 2});
+    QCOMPARE(whole.half, std::int64_t{8});
+    QCOMPARE(whole.sets.size(), std::size_t{1});  // both sequences use it
+    const RotaryTable::Angles& table = whole.sets[0];
     QCOMPARE(table.cosine.size(), std::size_t{32});
     QVERIFY(std::abs(table.cosine[0] - std::cos(5.0F)) < 1e-6F);
     QVERIFY(std::abs(table.sine[8 + 1] - std::sin(6.0F / std::pow(10000.0F, 2.0F / 16))) < 1e-6F);
@@ -113,6 +116,23 @@ void TestModelKernels::rotation() {
     for (float& value : back) value = -value;
     kernels::rotateHead(y.data_ptr<float>(), table.cosine.data() + 16, back.data(), 8);
     QVERIFY(error(y, x) < 1e-6);
+}
+
+// Sequences of one packing use the frequencies of their own whole lengths.
+void TestModelKernels::frequenciesOfTheWholeLength() {
+    RopeConfig rope;
+    rope.kind = RopeKind::Dynamic;
+    rope.factor = 2;
+    rope.originalMaxPositions = 10;
+    const RotaryTable table = rotaryTable(rope, 16, 5, {3, 8, 5, 20, 8});
+    QVERIFY(table.setOf == (std::vector<std::size_t>{0, 1, 0, 2, 1}));
+    QVERIFY(table.sets[0].cosine == rotaryTable(RopeConfig{}, 16, 5, {5}).sets[0].cosine);
+    // 13 tokens: theta * (2 * 13 / 10 - 1) ^ (16 / 14)
+    rope.kind = RopeKind::Default;
+    rope.theta = 10000 * std::pow(1.6, 16.0 / 14);
+    const auto expected = rotaryTable(rope, 16, 5, {8}).sets[0];
+    for (std::size_t i = 0; i < expected.cosine.size(); ++i)
+        QVERIFY(std::abs(table.sets[1].cosine[i] - expected.cosine[i]) < 1e-5F);
 }
 
 void TestModelKernels::attention_data() {

@@ -93,14 +93,14 @@ private Q_SLOTS:
     void untouchedStateIsTheNaturalPath();
     void manyStatesAtOnce();
     void earlierTokensAreUntouched();
-    void longRopeCrossesItsFirstLength_data();
-    void longRopeCrossesItsFirstLength();
+    void ropeCrossesItsFirstLength_data();
+    void ropeCrossesItsFirstLength();
     void untrainedIsReproducible();
     void stopsBetweenBlocks();
     void loadingReportsAndStops();
     void refusals();
     void refusesWhatWillNotFit();
-    void tiedModelsCarryOneMatrix();
+    void storedUnembeddingCounts();
 
 private:
     static void addFixtures() {
@@ -288,26 +288,26 @@ void TestModelRuns::earlierTokensAreUntouched() {
     QVERIFY(h == m_demo->naturalState(*context, PointIndex(0), 10));
 }
 
-void TestModelRuns::longRopeCrossesItsFirstLength_data() {
+void TestModelRuns::ropeCrossesItsFirstLength_data() {
     QTest::addColumn<QString>("folder");
-    for (const char* name : {"phi3", "phi3-long-partial"})
+    for (const char* name : {"phi3", "phi3-long-partial", "llama-dynamic-rope"})
         QTest::newRow(name) << QString(RHEO_FIXTURES "/models/%1/model").arg(name);
 }
 
-// The rotary factors are those of the whole sequence: once it is longer than 64 tokens, nothing cached before
-// is of use. With the cache and without, tokens must be the same, and they differ from those that keeping
-// the short factors would give (which the states show).
-void TestModelRuns::longRopeCrossesItsFirstLength() {
+// The rotary frequencies are those of the whole sequence: once it is longer than the original length, nothing
+// cached before is of use. With the cache and without, tokens must be the same.
+void TestModelRuns::ropeCrossesItsFirstLength() {
     const auto model = fetched();
     Progress progress;
-    QCOMPARE(model->config().ropes[0].originalMaxPositions, std::int64_t{64});
-    for (const int length : {58, 63, 64, 65}) {
+    const auto original = static_cast<int>(model->config().ropes[0].originalMaxPositions);
+    for (const int length : {original - 6, original - 1, original, original + 1}) {
         const auto ids = prompt(*model, length, 2);
         QVERIFY(model->greedy(ids, 12, true, progress) == model->greedy(ids, 12, false, progress));
     }
-    const ForwardResult at64 = run(*model, everything({prompt(*model, 64, 2)}));
-    const ForwardResult at65 = run(*model, everything({prompt(*model, 65, 2)}));
-    QVERIFY(worst(at65.states, 60, at64.states, 60) > 1e-3);
+    // The length of the whole sequence changes the states of earlier tokens.
+    const ForwardResult within = run(*model, everything({prompt(*model, original, 2)}));
+    const ForwardResult beyond = run(*model, everything({prompt(*model, original + 1, 2)}));
+    QVERIFY(worst(beyond.states, original - 4, within.states, original - 4) > 1e-3);
 }
 
 void TestModelRuns::untrainedIsReproducible() {
@@ -447,25 +447,39 @@ void TestModelRuns::refusesWhatWillNotFit() {
     });
 }
 
-// A tied model whose file holds another unembedding could be either of two models.
-void TestModelRuns::tiedModelsCarryOneMatrix() {
+// A tied model whose file holds another unembedding is computed with the stored one: with the embedding's
+// negative, every logit is the negative of the tied model's.
+void TestModelRuns::storedUnembeddingCounts() {
     namespace fs = std::filesystem;
     const QTemporaryDir folder;
     const fs::path path = folder.path().toStdString();
     const fs::path source = fs::path(RHEO_FIXTURES) / "models" / "gpt2-resaved" / "model";
     fs::copy_file(source / "config.json", path / "config.json");
     fs::copy_file(source / "model.safetensors", path / "model.safetensors");
-    QVERIFY(loadModel(path) != nullptr);
-    const auto offset = [&] {
+    Progress progress;
+    const std::vector<std::int32_t> ids{5, 9, 2};
+    const auto tied = loadModel(path);
+    QVERIFY(tied->config().tiedUnembedding);
+    const MatrixF logits = tied->logits(ids, progress);
+    const auto [offset, bytes] = [&] {
         const auto file = SafetensorsFile::open(path / "model.safetensors");
-        return 8 + static_cast<std::int64_t>(file->header().size()) +
-               (file->find("lm_head.weight")->bytes.data() - file->data().data());
+        const auto head = file->find("lm_head.weight")->bytes;
+        return std::pair(
+            8 + file->header().size() + static_cast<std::size_t>(head.data() - file->data().data()),
+            head.size());
     }();
-    std::fstream file(path / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(offset + 100);
-    file.put('\x7f');
-    file.close();
-    expectError(ErrorCode::Mismatch, {"tie_word_embeddings", "lm_head.weight"}, [&] { loadModel(path); });
+    std::string content;
+    {
+        std::ifstream in(path / "model.safetensors", std::ios::binary);
+        content.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    for (std::size_t i = 1; i < bytes; i += 2)
+        content[offset + i] = static_cast<char>(content[offset + i] ^ 0x80);
+    std::ofstream(path / "model.safetensors", std::ios::binary) << content;
+    const auto own = loadModel(path);
+    QVERIFY(!own->config().tiedUnembedding);
+    QVERIFY(own->logits(ids, progress) == -logits);
+    QVERIFY(QString::fromStdString(own->identity().notes.at(0)).contains("tie_word_embeddings"));
 }
 
 QTEST_GUILESS_MAIN(TestModelRuns)
