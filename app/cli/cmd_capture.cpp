@@ -44,6 +44,7 @@ int run(const Options& options, Common& common) {
     Progress loading = progress.part(0, 0.05);
     const OpenModel open = openModel(options.model, common, loading);
     const ModelConfig& config = open.model->config();
+    for (const std::string& note : config.notes) common.console.warn(note);
     Progress reading = progress.part(0.05, 0.06);
     PromptList prompts = readPrompts(options.prompts, open.tokenizer.get(), config, options.prompt, reading);
     for (const auto& note : prompts.notes) common.console.warn(note);

@@ -20,6 +20,7 @@ struct Options {
     std::string path;
     int batch = 8;
     std::int64_t tokens = 0;
+    std::vector<std::string> acceptedKeys;
 };
 
 /// What config.json calls the model, where it can be read at all.
@@ -38,7 +39,7 @@ int infoOfModel(const Options& options, Common& common) {
     nlohmann::ordered_json result{{"kind", "model"}};
     std::shared_ptr<const Checkpoint> checkpoint;
     try {
-        checkpoint = Checkpoint::open(options.path);
+        checkpoint = Checkpoint::open(options.path, AcceptedKeys(options.acceptedKeys));
     } catch (const Error& e) {
         // What cannot be computed is an answer to the question this command asks.
         if (e.code() != ErrorCode::Unsupported) throw;
@@ -69,6 +70,7 @@ int infoOfModel(const Options& options, Common& common) {
                    {"dtype", config.storedDType},
                    {"parameters", forecast.parameters},
                    {"memory_bytes", {{"load", forecast.loadBytes}, {"capture", forecast.captureBytes}}},
+                   {"notes", config.notes},
                    {"unsupported", unsupported}});
     console.result(result);
 
@@ -98,6 +100,7 @@ int infoOfModel(const Options& options, Common& common) {
     if (const auto available = onProcessor ? availableMemory() : std::nullopt)
         console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
                                 *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
+    for (const std::string& note : config.notes) console.say("note         " + note);
     for (const auto& reason : unsupported) console.say("unsupported  " + reason.get<std::string>());
     return 0;
 }
@@ -112,7 +115,9 @@ int infoOfTrace(const Options& options, Common& common) {
                  {"d_model", info.model->dModel},
                  {"vocabulary", info.model->vocabulary},
                  {"dtype", info.model->dtype},
-                 {"weights_sha256", info.model->weightsSha256}};
+                 {"weights_sha256", info.model->weightsSha256},
+                 {"notes", info.model->notes},
+                 {"accepted_config_keys", info.model->acceptedKeys}};
     common.console.result({{"kind", "trace"},
                            {"rows", trace->storedRows()},
                            {"points", info.points.size()},
@@ -137,6 +142,8 @@ int infoOfTrace(const Options& options, Common& common) {
                                     : ""));
     else
         console.say("model        not said: what needs the model is not available");
+    if (info.model)
+        for (const std::string& note : info.model->notes) console.say("note         " + note);
     if (!info.origin.empty()) console.say("origin       " + info.origin);
     return 0;
 }
@@ -164,6 +171,7 @@ void addInfo(CLI::App& app, Command& chosen) {
         ->check(CLI::Range(1, 1 << 20));
     command->add_option("--max-tokens", options->tokens, "tokens a prompt, for the forecast; default 512")
         ->check(CLI::Range(1, 1 << 24));
+    addAcceptOption(*command, options->acceptedKeys);
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }

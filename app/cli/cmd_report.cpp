@@ -86,6 +86,9 @@ fs::path traceOf(const Options& options, const fs::path& out, Common& common,
     if (options.limit > 0) arguments.insert(arguments.end(), {"--limit", std::to_string(options.limit)});
     if (options.model.untrained)
         arguments.insert(arguments.end(), {"--untrained", std::to_string(*options.model.untrained)});
+    if (!options.model.acceptedKeys.empty())
+        arguments.insert(arguments.end(), {"--accept-unknown-config",
+                                           fmt::format("{}", fmt::join(options.model.acceptedKeys, ","))});
     if (options.force) arguments.emplace_back("--force");
     if (options.resume && fs::exists(trace)) arguments.emplace_back("--resume");
     commands.push_back(commandLine(arguments));
@@ -191,7 +194,9 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     records["autoencoder"] = recordOf(view, compressing);
     records["lens"] = recordOf(lensOptions(options, common), options.model.name);
     records["verdicts"] = {
-        nlohmann::ordered_json{{"definition", 2}, {"mutual_units", how.mutualUnits}, {"model", options.model.name}}.dump(),
+        nlohmann::ordered_json{
+            {"definition", 2}, {"mutual_units", how.mutualUnits}, {"model", options.model.name}}
+            .dump(),
         how.seed};
     const bool goesOn = options.resume && fs::exists(results);
     Results there;
@@ -286,7 +291,9 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     recipe["trace"] = {{"path", trace.string()}, {"hash", view.trace->sourceHash()}};
     if (info.model)
         recipe["model"] = {{"architecture", info.model->architecture},
-                           {"weights_sha256", info.model->weightsSha256}};
+                           {"weights_sha256", info.model->weightsSha256},
+                           {"notes", info.model->notes},
+                           {"accepted_config_keys", info.model->acceptedKeys}};
     recipe["options"] = {{"repeats", how.repeats},          {"refits", how.refits},
                          {"resamples", how.resamples},      {"halves", how.halves},
                          {"mutual_units", how.mutualUnits}, {"points", options.points}};

@@ -47,10 +47,14 @@ void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
 
-/// `--model MODEL` and `--untrained SEED`.
+/// `--accept-unknown-config KEY,...`.
+void addAcceptOption(CLI::App& command, std::vector<std::string>& keys);
+
+/// `--model MODEL`, `--untrained SEED` and `--accept-unknown-config KEY,...`.
 struct ModelOption {
     std::string name;  ///< as locateModel understands it
     std::optional<std::uint64_t> untrained;
+    std::vector<std::string> acceptedKeys;
     void addTo(CLI::App& command, bool required = true);
 };
 

@@ -10,17 +10,27 @@
 
 namespace rheo::cli {
 
+void addAcceptOption(CLI::App& command, std::vector<std::string>& keys) {
+    command
+        .add_option("--accept-unknown-config", keys,
+                    "open a model whose config.json has these unknown keys (or all), which is recorded")
+        ->type_name("KEY,...")
+        ->delimiter(',')
+        ->allow_extra_args(false);  // what follows is not another key
+}
+
 void ModelOption::addTo(CLI::App& command, bool required) {
     command.add_option("--model", name, "model folder, or ORG/NAME of a model in the Hugging Face cache")
         ->required(required)
         ->type_name("MODEL");
     command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")
         ->type_name("SEED");
+    addAcceptOption(command, acceptedKeys);
 }
 
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress) {
     OpenModel open;
-    open.checkpoint = Checkpoint::open(option.name);
+    open.checkpoint = Checkpoint::open(option.name, AcceptedKeys(option.acceptedKeys));
     if (const auto path = open.checkpoint->tokenizerPath()) open.tokenizer = Tokenizer::load(*path);
     const auto dtype = parseDType(common.dtype);
     if (!dtype)

@@ -41,6 +41,12 @@ void writeSource(Hdf5File& file, const ResultsSource& source) {
         file.setAttribute("/source", "architecture", source.info.model->architecture);
         file.setAttribute("/source", "dtype", source.info.model->dtype);
         file.setAttribute("/source", "weights_sha256", source.info.model->weightsSha256);
+        if (!source.info.model->notes.empty())
+            file.setAttribute("/source", "notes",
+                              fmt::format("{}", fmt::join(source.info.model->notes, "\n")));
+        if (!source.info.model->acceptedKeys.empty())
+            file.setAttribute("/source", "accepted_config_keys",
+                              fmt::format("{}", fmt::join(source.info.model->acceptedKeys, ",")));
     }
     std::vector<std::int32_t> blocks, samples, positions, tokens, ids;
     std::vector<std::string> sites, texts;
@@ -98,6 +104,9 @@ ResultsSource readSource(const Hdf5File& file) {
         source.info.model->architecture = *architecture;
         source.info.model->dtype = file.textAttribute("/source", "dtype").value_or("");
         source.info.model->weightsSha256 = file.textAttribute("/source", "weights_sha256").value_or("");
+        source.info.model->notes = splitText(file.textAttribute("/source", "notes").value_or(""), '\n');
+        source.info.model->acceptedKeys =
+            splitText(file.textAttribute("/source", "accepted_config_keys").value_or(""), ',');
     }
     const auto blocks = file.read<std::int32_t>("/source/points/block");
     const auto sites = file.readStrings("/source/points/site");

@@ -85,6 +85,11 @@ void writeTeleportFile(const std::filesystem::path& path, const TeleportFile& re
     file.setAttribute("/", "architecture", record.model.architecture);
     file.setAttribute("/", "dtype", record.model.dtype);
     file.setAttribute("/", "weights_sha256", record.model.weightsSha256);
+    if (!record.model.notes.empty())
+        file.setAttribute("/", "notes", fmt::format("{}", fmt::join(record.model.notes, "\n")));
+    if (!record.model.acceptedKeys.empty())
+        file.setAttribute("/", "accepted_config_keys",
+                          fmt::format("{}", fmt::join(record.model.acceptedKeys, ",")));
     file.setAttribute("/", "kl", result.measures.kl);
 
     writeStates(file, "/natural", result.natural.states);
@@ -194,6 +199,8 @@ TeleportFile readTeleportFile(const std::filesystem::path& path) {
     record.model.architecture = file.textAttribute("/", "architecture").value_or("");
     record.model.dtype = file.textAttribute("/", "dtype").value_or("");
     record.model.weightsSha256 = file.textAttribute("/", "weights_sha256").value_or("");
+    record.model.notes = splitText(file.textAttribute("/", "notes").value_or(""), '\n');
+    record.model.acceptedKeys = splitText(file.textAttribute("/", "accepted_config_keys").value_or(""), ',');
     record.shownIds = file.read<std::int32_t>("/shown/ids");
     record.shownTexts = file.readStrings("/shown/texts");
     for (const auto id : record.shownIds)

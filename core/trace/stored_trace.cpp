@@ -132,6 +132,8 @@ void readModel(const Hdf5File& file, StoredTrace& stored) {
     model.configSha256 = text("config_sha256");
     model.tokenizerSha256 = text("tokenizer_sha256");
     model.weightsSha256 = text("weights_sha256");
+    model.notes = splitText(text("notes"), '\n');
+    model.acceptedKeys = splitText(text("accepted_config_keys"), ',');
     stored.info.model = std::move(model);
 }
 

@@ -80,6 +80,12 @@ void writeModel(Hdf5File& file, const ModelIdentity& model) {
     file.setAttribute(tf::model, "config_sha256", model.configSha256);
     file.setAttribute(tf::model, "tokenizer_sha256", model.tokenizerSha256);
     file.setAttribute(tf::model, "weights_sha256", model.weightsSha256);
+    // Written where there is something to say only; lists as one text.
+    if (!model.notes.empty())
+        file.setAttribute(tf::model, "notes", fmt::format("{}", fmt::join(model.notes, "\n")));
+    if (!model.acceptedKeys.empty())
+        file.setAttribute(tf::model, "accepted_config_keys",
+                          fmt::format("{}", fmt::join(model.acceptedKeys, ",")));
 }
 
 }  // namespace

@@ -67,6 +67,7 @@ private Q_SLOTS:
     void modelsOfTheCache_data();
     void modelsOfTheCache();
     void modelsThatAreNotThereSayHowToFetch();
+    void unknownConfigKeysAreAcceptedAndRecorded();
     void untrainedWhereverAModelIsNamed();
     void tokenizeThereAndBack();
     void tokenizeRefusesBytesThatAreNoText();
@@ -256,6 +257,41 @@ void TestAppCli::modelsThatAreNotThereSayHowToFetch() {
     const auto trace = rheo({"info", "nothing.rheo.h5"}, 120000, environment);
     QCOMPARE(trace.status, 1);
     QVERIFY2(trace.err.contains("no trace file") && !trace.err.contains("hf download"), trace.err);
+}
+
+/// A key of which nothing is known: refused, or opened by name, and then all that is made says so.
+void TestAppCli::unknownConfigKeysAreAcceptedAndRecorded() {
+    const QString folder = path("gain");
+    QVERIFY(QDir().mkpath(folder));
+    for (const char* name : {"model.safetensors", "tokenizer.json"})
+        QVERIFY(QFile::copy(demoModel + "/" + name, folder + "/" + name));
+    QByteArray config = read(demoModel + "/config.json");
+    config.insert(config.indexOf('{') + 1, R"("residual_gain": 0.5, "max_sequence_length": 9, )");
+    write(folder + "/config.json", config);
+    write(path("two.txt"), "one line\nanother line\n");
+    const QStringList capture{"capture", "--model",           folder, "--prompts", path("two.txt"),
+                              "--out",   path("gain.rheo.h5")};
+    const auto refused = rheo(capture);
+    QCOMPARE(refused.status, 1);
+    QVERIFY2(refused.err.contains("--accept-unknown-config residual_gain"), refused.err);
+    const QStringList accept{"--accept-unknown-config", "residual_gain"};
+    const auto made = rheo(capture + accept);
+    QVERIFY2(made.status == 0, made.err);
+    QVERIFY2(made.err.contains("max_sequence_length") && made.err.contains("residual_gain"), made.err);
+
+    const auto info = rheo(QStringList{"info", "--json"} + accept + QStringList{folder}).json();
+    QCOMPARE(info["notes"].toArray().size(), 2);
+    const auto model = rheo({"info", path("gain.rheo.h5"), "--json"}).json()["model"].toObject();
+    QCOMPARE(model["accepted_config_keys"].toArray(), QJsonArray{"residual_gain"});
+    QCOMPARE(model["notes"].toArray().size(), 2);
+
+    QVERIFY(rheo({"analyze", path("gain.rheo.h5"), "--stat", "pca", "--out", path("gain.h5")}).status == 0);
+    QVERIFY(rheo(QStringList{"teleport", "--model", folder, "--text", "a word", "--point", "L05.attn_in",
+                             "--basis", path("gain.h5"), "--by", "1", "--out", path("gain-t.h5")} +
+                 accept)
+                .status == 0);
+    for (const char* file : {"gain.h5", "gain-t.h5"})
+        QVERIFY2(read(path(file)).contains("accepted_config_keys"), file);
 }
 
 void TestAppCli::untrainedWhereverAModelIsNamed() {
