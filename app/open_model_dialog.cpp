@@ -75,6 +75,22 @@ QLabel* paragraph(Qt::TextFormat format) {
     return label;
 }
 
+/// Whether a person must agree before this model is opened.
+bool asksFirst(const Checkpoint& checkpoint) {
+    return !checkpoint.config().acceptedKeys.empty();
+}
+
+/// Why a model cannot be opened just so.
+QString troubleOf(const Checkpoint& checkpoint) {
+    if (!asksFirst(checkpoint)) return QString::fromStdString(checkpoint.weightsMissing());
+    QStringList keys;
+    for (const std::string& key : checkpoint.config().acceptedKeys) keys << QString::fromStdString(key);
+    return OpenModelDialog::tr(
+               "It is not known what these keys of config.json mean for the computation: %1. Open the model "
+               "anyway if you know that they change nothing; what is made from it says so")
+        .arg(keys.join(QStringLiteral(", ")));
+}
+
 }  // namespace
 
 OpenModelDialog::OpenModelDialog(JobRunner& jobs, QWidget* parent) : OpenModelDialog(jobs, nullptr, parent) {}
@@ -97,7 +113,7 @@ OpenModelDialog::OpenModelDialog(JobRunner& jobs, std::shared_ptr<const Checkpoi
     if (m_models != nullptr)
         m_models->refresh();
     else
-        choose(m_checkpoint, QString::fromStdString(m_checkpoint->weightsMissing()));
+        choose(m_checkpoint, troubleOf(*m_checkpoint));
 }
 
 void OpenModelDialog::build() {
@@ -193,7 +209,7 @@ QWidget* OpenModelDialog::cacheList() {
     connect(m_view->selectionModel(), &QItemSelectionModel::currentChanged, this,
             &OpenModelDialog::showCurrent);
     connect(m_view, &QListView::doubleClicked, this, [this] {
-        if (m_open->isEnabled()) accept();
+        if (m_open->isEnabled() && !asksFirst(*m_checkpoint)) accept();
     });
     return part;
 }
@@ -223,7 +239,8 @@ void OpenModelDialog::showCurrent() {
     const QModelIndex index = m_found->mapToSource(m_view->currentIndex());
     if (!index.isValid()) return choose(nullptr, {});
     const CachedModel& model = m_models->modelAt(index.row());
-    choose(model.checkpoint, QString::fromStdString(model.trouble));
+    choose(model.checkpoint, model.checkpoint != nullptr ? troubleOf(*model.checkpoint)
+                                                         : QString::fromStdString(model.trouble));
 }
 
 void OpenModelDialog::chooseFolder() {
@@ -237,14 +254,16 @@ void OpenModelDialog::inspect(const QString& folder) {
     choose(nullptr, tr("Reading %1…").arg(folder));
     m_reading = m_jobs.submit(
         {Lane::Analysis, tr("Reading %1").arg(folder), false},
-        [path = std::filesystem::path(folder.toStdString())](Progress&) { return Checkpoint::open(path); },
+        [path = std::filesystem::path(folder.toStdString())](Progress&) {
+            return openForReview(path).checkpoint;
+        },
         this,
         [this](Outcome<std::shared_ptr<const Checkpoint>> outcome) {
             if (m_reading.value() == 0) return;  // another was chosen meanwhile
             if (const auto* failure = outcome.failure()) choose(nullptr, failure->message);
             if (auto* found = outcome.result()) {
-                const QString missing = QString::fromStdString((*found)->weightsMissing());
-                choose(std::move(*found), missing);
+                const QString trouble = troubleOf(**found);
+                choose(std::move(*found), trouble);
             }
         });
 }
@@ -259,10 +278,17 @@ void OpenModelDialog::choose(std::shared_ptr<const Checkpoint> checkpoint, const
 void OpenModelDialog::update() {
     const DType dtype = DType(m_dtype->currentData().toInt());
     const bool onProcessor = m_device->currentData().toString() == "cpu";
-    const bool whole = m_trouble.isEmpty() || (m_checkpoint != nullptr && m_untrained->isChecked());
+    const bool missing = m_checkpoint != nullptr && !m_checkpoint->weightsMissing().empty();
     const bool computes = dtype != DType::Float16 || !onProcessor;
-    m_open->setEnabled(m_checkpoint != nullptr && whole && computes);
+    m_open->setEnabled(m_checkpoint != nullptr && (!missing || m_untrained->isChecked()) && computes);
+    m_open->setText(m_checkpoint != nullptr && asksFirst(*m_checkpoint) ? tr("&Open Anyway") : tr("&Open"));
 
+    m_detail->setText(describeChoice());
+    m_forecast->setText(forecast(dtype, onProcessor));
+}
+
+/// What is chosen, its notes, or why it cannot be opened: rich text.
+QString OpenModelDialog::describeChoice() const {
     QString detail;
     if (m_checkpoint != nullptr) {
         const ModelConfig& c = m_checkpoint->config();
@@ -274,29 +300,32 @@ void OpenModelDialog::update() {
         if (c.parallelBlocks)
             detail += tr("; attention and MLP in parallel, so there is no point between them");
         if (c.attnPostNorm || c.mlpPostNorm) detail += tr("; each increment is normed before it is added");
+        for (const std::string& note : c.notes)
+            if (!asksFirst(*m_checkpoint)) detail += "<br>" + QString::fromStdString(note).toHtmlEscaped();
     }
     if (!m_trouble.isEmpty())
         detail += (detail.isEmpty() ? QString() : QStringLiteral("<br>")) + m_trouble.toHtmlEscaped();
-    if (!m_trouble.isEmpty() && m_checkpoint != nullptr)
+    if (m_checkpoint != nullptr && !m_checkpoint->weightsMissing().empty())
         detail += tr("; with random weights it can be opened all the same");
-    m_detail->setText(detail);
+    return detail;
+}
 
-    QString text;
-    if (!computes)
-        text = tr("float16 is computed on a GPU only; choose float32 or bfloat16 for the processor.");
-    else if (m_checkpoint != nullptr) {
-        const auto need = m_checkpoint->forecast(
-            dtype, 8, std::min<std::int64_t>(512, m_checkpoint->config().maxPositions));
-        text = tr("Needs %1 to load and %2 to capture.")
-                   .arg(QLocale().formattedDataSize(need.loadBytes),
-                        QLocale().formattedDataSize(need.captureBytes));
-        if (const auto available = onProcessor ? availableMemory() : std::nullopt) {
-            text += tr(" %1 are available.").arg(QLocale().formattedDataSize(*available));
-            if (*available < need.peakLoadBytes)
-                text += tr(" That is not enough; choose bfloat16, or close other programs.");
-        }
-    }
-    m_forecast->setText(text);
+/// The memory that what is chosen needs, or why it is not computed.
+QString OpenModelDialog::forecast(DType dtype, bool onProcessor) const {
+    if (dtype == DType::Float16 && onProcessor)
+        return tr("float16 is computed on a GPU only; choose float32 or bfloat16 for the processor.");
+    if (m_checkpoint == nullptr) return {};
+    const auto need =
+        m_checkpoint->forecast(dtype, 8, std::min<std::int64_t>(512, m_checkpoint->config().maxPositions));
+    QString text =
+        tr("Needs %1 to load and %2 to capture.")
+            .arg(QLocale().formattedDataSize(need.loadBytes), QLocale().formattedDataSize(need.captureBytes));
+    const auto available = onProcessor ? availableMemory() : std::nullopt;
+    if (!available) return text;
+    text += tr(" %1 are available.").arg(QLocale().formattedDataSize(*available));
+    if (*available < need.peakLoadBytes)
+        text += tr(" That is not enough; choose bfloat16, or close other programs.");
+    return text;
 }
 
 ModelOptions OpenModelDialog::options() const {
@@ -304,6 +333,7 @@ ModelOptions OpenModelDialog::options() const {
     options.device = m_device->currentData().toString().toStdString();
     options.dtype = DType(m_dtype->currentData().toInt());
     options.threads = m_threads->value();
+    if (m_checkpoint != nullptr) options.acceptedKeys = m_checkpoint->config().acceptedKeys;
     if (m_untrained->isChecked()) options.untrainedSeed = static_cast<std::uint64_t>(m_seed->value());
     return options;
 }

@@ -38,6 +38,7 @@ public:
     QLabel* note() const { return m_note; }  ///< in the place of the list while there is none
     QCheckBox* untrained() const { return m_untrained; }
     QLabel* detail() const { return m_detail; }  ///< what is chosen, or why it cannot be opened
+    /// "Open", or "Open Anyway" where the config has keys of which nothing is known.
     QPushButton* openButton() const { return m_open; }
 
 private:
@@ -49,6 +50,8 @@ private:
     void inspect(const QString& folder);
     void choose(std::shared_ptr<const Checkpoint> checkpoint, const QString& trouble);
     void update();
+    QString describeChoice() const;
+    QString forecast(DType dtype, bool onProcessor) const;
 
     JobRunner& m_jobs;
     std::shared_ptr<const Checkpoint> m_checkpoint;

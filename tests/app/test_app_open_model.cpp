@@ -40,6 +40,7 @@ private Q_SLOTS:
     void listsArchitectureAndSize();
     void clickChooses();
     void brokenModelsSayWhy();
+    void unknownKeysOpenAfterConsent();
     void doubleClickOpensOnlyWhatOpens();
     void searchNarrowsTheList();
     void float16IsForTheGpu();
@@ -170,6 +171,50 @@ void TestAppOpenModel::brokenModelsSayWhy() {
     QCOMPARE(dialog->options().untrainedSeed.value_or(99), std::uint64_t{0});
     click(*dialog, "org/cut");
     QVERIFY(!dialog->openButton()->isEnabled());
+}
+
+/// A key of which nothing is known: the button says what it does, a double click does not consent, and what
+/// is opened knows of it.
+void TestAppOpenModel::unknownKeysOpenAfterConsent() {
+    const QString hub = m_dir.filePath("unknown");
+    const QString folder = addToCache(hub, "org", "gain", fixtures + "olmo2/model");
+    QFile config(QFileInfo(folder + "/config.json").canonicalFilePath());
+    QVERIFY(config.open(QIODevice::ReadWrite));
+    QByteArray text = config.readAll();
+    text.insert(text.indexOf('{') + 1, R"("residual_gain": 0.5, "max_sequence_length": 9, )");
+    QVERIFY(config.seek(0) && config.write(text) == text.size());
+    config.close();
+    qputenv("HF_HUB_CACHE", hub.toUtf8());
+    const auto dialog = shown();
+    click(*dialog, "org/gain");
+    QVERIFY2(dialog->detail()->text().contains("residual_gain"), qPrintable(dialog->detail()->text()));
+    QVERIFY(dialog->openButton()->isEnabled());
+    QCOMPARE(dialog->openButton()->text(), QString("&Open Anyway"));
+    keepPicture(*dialog, "open anyway");
+    QTest::mouseDClick(dialog->list()->viewport(), Qt::LeftButton, {}, placeOf(*dialog, "org/gain"));
+    QVERIFY(dialog->isVisible());
+    QTest::mouseClick(dialog->openButton(), Qt::LeftButton);
+    QCOMPARE(dialog->result(), int(QDialog::Accepted));
+    QCOMPARE(dialog->options().acceptedKeys, std::vector<std::string>{"residual_gain"});
+
+    // The same for a folder that is given by its path; the window shows the notes.
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    whenAsked([](OpenModelDialog& asked) {
+        QCOMPARE(asked.openButton()->text(), QString("&Open Anyway"));
+        QTest::mouseClick(asked.openButton(), Qt::LeftButton);
+    });
+    window.openPath(folder);
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().model() != nullptr, 60000);
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().jobs().isIdle(), 60000);
+    QCOMPARE(window.workspace().model()->model->identity().acceptedKeys,
+             std::vector<std::string>{"residual_gain"});
+    QStringList shownTexts;
+    for (const auto* label : window.sourcePanel()->findChildren<QLabel*>()) shownTexts << label->text();
+    QVERIFY(shownTexts.join(' ').contains("residual_gain"));
+    QVERIFY(shownTexts.join(' ').contains("max_sequence_length"));
+    window.workspace().clear();
 }
 
 void TestAppOpenModel::doubleClickOpensOnlyWhatOpens() {

@@ -18,7 +18,7 @@ std::shared_ptr<const LoadedModel> loadModel(const std::filesystem::path& folder
                                              Progress& progress) {
     auto loaded = std::make_shared<LoadedModel>();
     progress.setStage("reading " + modelTitle(folder));
-    loaded->checkpoint = Checkpoint::open(folder);
+    loaded->checkpoint = Checkpoint::open(folder, AcceptedKeys(options.acceptedKeys));
     if (const auto tokenizer = loaded->checkpoint->tokenizerPath())
         loaded->tokenizer = Tokenizer::load(*tokenizer);
     progress.check();

@@ -123,6 +123,12 @@ QStringList modelWords(const LoadedModel& model) {
     const ModelOptions& options = model.model->options();
     QStringList words{"--model", QString::fromStdString(model.checkpoint->folder().string())};
     if (options.untrainedSeed) words << "--untrained" << QString::number(*options.untrainedSeed);
+    const auto& accepted = model.checkpoint->config().acceptedKeys;
+    if (!accepted.empty()) {
+        QStringList keys;
+        for (const std::string& key : accepted) keys << QString::fromStdString(key);
+        words << "--accept-unknown-config" << keys.join(QLatin1Char(','));
+    }
     if (options.device != "cpu") words << "--device" << QString::fromStdString(options.device);
     if (options.dtype != DType::Float32)
         words << "--dtype" << QString::fromUtf8(dtypeName(options.dtype).data());
@@ -475,7 +481,7 @@ JobId Workspace::attachModel(const QString& folder, const ModelOptions& options)
         {Lane::Model, tr("Attaching %1").arg(QString::fromStdString(modelTitle(toPath(folder))))},
         [path = toPath(folder), options, trace](Progress& progress) {
             // Who it is can be told before gigabytes are read.
-            const auto checkpoint = Checkpoint::open(path);
+            const auto checkpoint = Checkpoint::open(path, AcceptedKeys(options.acceptedKeys));
             const auto points = residualPoints(static_cast<int>(checkpoint->config().layers),
                                                checkpoint->config().parallelBlocks);
             std::string note =
@@ -503,7 +509,7 @@ JobId Workspace::openPath(const QString& path, const ModelOptions& options) {
 JobId Workspace::inspectModel(const QString& folder) {
     return m_jobs.submit(
         {Lane::Analysis, tr("Reading %1").arg(folder), false},
-        [path = toPath(folder)](Progress&) { return Checkpoint::open(path); }, this,
+        [path = toPath(folder)](Progress&) { return openForReview(path).checkpoint; }, this,
         [this, folder](Outcome<std::shared_ptr<const Checkpoint>> outcome) {
             use(tr("Read the model %1").arg(folder), outcome,
                 [&](const std::shared_ptr<const Checkpoint>& checkpoint) {

@@ -191,6 +191,8 @@ void SourcePanel::describeSource() {
         if (c.parallelBlocks)
             line += tr("; attention and MLP in parallel, so there is no point between them");
         if (c.attnPostNorm || c.mlpPostNorm) line += tr("; each increment is normed before it is added");
+        for (const std::string& note : c.notes)
+            line += tr("<br>Note: %1").arg(QString::fromStdString(note).toHtmlEscaped());
         lines << line;
     }
     const auto state = m_workspace.state();
