@@ -31,7 +31,8 @@ void requireEnough(const TraceView& view, const AnalysisOptions& options) {
     atLeast(options.rotation.has_value(), "rotation", points, 3, "points");
     atLeast(!options.nulls.empty(), "a null", options.repeats, 1, "repeats");
     for (const auto null : options.nulls) {
-        const bool mixesRows = null == NullKind::GaussianWalk || null == NullKind::RowShuffle;
+        const bool mixesRows = null == NullKind::GaussianWalk || null == NullKind::RowShuffle ||
+                               null == NullKind::PersistentWalk;
         atLeast(null != NullKind::RandomBasis, nullName(null), points, 2, "points");
         atLeast(mixesRows, nullName(null), view.rowCount(), 2, "rows");
     }
@@ -313,14 +314,10 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
     forecast.bytes = rows * row;
     if (!source.held()) {
         PathMaker asItIs(source);
-        Progress silent;
         std::vector<std::unique_ptr<PathMaker>> makers;
         for (const auto null : options.nulls) {
-            // The Gaussian walk reads once for its variances; what comes then is as for the observed.
-            if (null == NullKind::GaussianWalk) forecast.bytes += rows * row;
-            makers.push_back(null == NullKind::GaussianWalk
-                                 ? std::make_unique<PathMaker>(source)
-                                 : std::make_unique<PathMaker>(source, null, options.seed, 1, silent));
+            if (PathMaker::needsMoments(null)) forecast.bytes += rows * row;
+            makers.push_back(std::make_unique<PathMaker>(PathMaker::unread(source, null)));
         }
         for (const auto& batch : batches) {
             std::vector<std::unique_ptr<Bundle>> bundles;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/analysis/gaussian_reference.h"
 #include "core/analysis/lanes.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
@@ -277,6 +278,11 @@ void MutualInformationStatistic::add(const TileBatch& batch) {
 }
 
 void MutualInformationStatistic::close(std::int64_t tile, const Progress& progress) {
+    std::call_once(m_referenceMade, [&] {
+        m_reference = &gaussianReference(m_options.estimator, m_options.neighbours, m_rows, m_options.threads,
+                                         progress);
+        m_result.excessError = VectorD::Constant(1, m_reference->standardError());
+    });
     const auto units = unitsOf(tile);
     const std::unique_ptr<double[]> paths = std::move(m_paths[static_cast<std::size_t>(tile)]);
     // Other tiles have threads of their own; where there are few, units share out what is left.
@@ -301,7 +307,7 @@ void MutualInformationStatistic::estimate(std::int64_t unit, const double* paths
                                    ? ksgInformation(here, next, m_options.neighbours, progress)
                                    : binnedInformation(here, next);
         m_result.gaussian(p, unit) = gaussianInformation(here, next);
-        m_result.excess(p, unit) = m_result.mi(p, unit) - m_result.gaussian(p, unit);
+        m_result.excess(p, unit) = m_result.mi(p, unit) - m_reference->at(m_result.gaussian(p, unit));
         here = std::move(next);
     }
 }

@@ -1,5 +1,6 @@
 #include "core/analysis/sampling_units.h"
 
+#include <string>
 #include <unordered_map>
 
 #include "core/base/random.h"
@@ -8,9 +9,15 @@ namespace rheo {
 
 SamplingUnits samplingUnits(const TraceView& view) {
     SamplingUnits units;
+    const TraceInfo& info = view.trace->info();
+    // A group stands for its samples: the first of them names it.
+    std::unordered_map<std::string, std::int32_t> firstOfGroup;
     std::unordered_map<std::int32_t, std::int32_t> numbers;
     for (std::int64_t n = 0; n < view.rowCount(); ++n) {
-        const auto sample = view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))].sample;
+        std::int32_t sample = info.rows[static_cast<std::size_t>(view.traceRow(n))].sample;
+        const auto at = static_cast<std::size_t>(sample);
+        if (at < info.samples.size() && !info.samples[at].group.empty())
+            sample = firstOfGroup.try_emplace(info.samples[at].group, sample).first->second;
         const auto unit =
             numbers.try_emplace(sample, static_cast<std::int32_t>(numbers.size())).first->second;
         units.ofRow.push_back(unit);

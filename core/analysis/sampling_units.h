@@ -8,7 +8,7 @@
 namespace rheo {
 
 /// What is drawn as one in resampling, and keeps its random signs together in surrogates: the rows of a
-/// sample, which depend on each other.
+/// sample, and of all samples of a group, which depend on each other.
 struct SamplingUnits {
     std::vector<std::int32_t> ofRow;              ///< for each row of the view, numbered from 0 without gaps
     std::vector<std::vector<std::int64_t>> rows;  ///< of each unit, ascending

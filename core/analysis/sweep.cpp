@@ -356,13 +356,14 @@ void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOpti
 SweepReads sweepReads(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options) {
     SweepReads reads;
     Progress silent;
-    const std::int64_t rows = source.view().rowCount(), points = source.view().pointCount();
+    const std::int64_t rows = source.view().rowCount();
     for (const auto& pass : passesOf(feeds)) {
         const std::int64_t times =
             Sweep(source, pass, options.threads, silent).passes(source, options.memoryBytes);
-        // A surrogate with shuffled rows takes its steps one by one.
-        if (pass.front().maker->kind() == NullKind::RowShuffle)
-            reads.states += times * rows * (2 * points - 1);
+        // Surrogates that mix rows take their steps one by one.
+        const std::int64_t states = pass.front().maker->statesPerRow();
+        if (states > 0)
+            reads.states += times * rows * states;
         else
             reads.rows += times * rows;
     }

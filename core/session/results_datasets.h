@@ -339,6 +339,7 @@ void datasetsOfMutualInformation(Io& io, R& r, const Sizes& sizes) {
     io.vector("mean", r.mean, sizes.points - 1);
     io.vector("mean_gaussian", r.meanGaussian, sizes.points - 1);
     io.vector("mean_excess", r.meanExcess, sizes.points - 1);
+    io.vector("excess_standard_error", r.excessError, anySize);
     io.counts("units_counted", r.units, sizes.points - 1);
     io.attribute("excluded_rows", r.excludedRows);
 }

@@ -352,7 +352,7 @@ Records recordsOf(const TraceView& view, const AnalysisOptions& options) {
     if (options.pca) add("pca", {{"components", options.pca->components}, {"pca", "pooled"}});
     if (const auto& information = options.mutualInformation) {
         const bool bins = information->estimator == MutualInformationEstimator::Bins;
-        Json how{{"mi", bins ? "bins" : "ksg"}};
+        Json how{{"mi", bins ? "bins" : "ksg"}, {"excess", "beyond the estimate for Gaussian pairs"}};
         if (!bins) how["neighbours"] = information->neighbours;
         if (!information->units.empty()) how["units"] = information->units;
         add("mutual_information", how);

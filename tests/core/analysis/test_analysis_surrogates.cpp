@@ -63,6 +63,11 @@ private Q_SLOTS:
     void gaussianWalkKeepsVariances();
     void gaussianStepsAreNormal();
     void rowShuffleKeepsEachStepOverRows();
+    void stepSignFlipSharesItsSigns();
+    void persistentNullsKeepPersistence_data();
+    void persistentNullsKeepPersistence();
+    void rowsOfAGroupStayAlike_data();
+    void rowsOfAGroupStayAlike();
     void randomBasisKeepsGeometry();
     void randomBasisIsHaar();
     void seedsRepeatsAndMemory();
@@ -70,7 +75,7 @@ private Q_SLOTS:
 };
 
 void TestAnalysisSurrogates::namesThereAndBack() {
-    QCOMPARE(nullNames().size(), 6u);
+    QCOMPARE(nullNames().size(), 10u);
     for (const auto name : nullNames()) QVERIFY(nullName(*parseNull(name)) == name);
     QVERIFY(!parseNull("horoscope"));
 }
@@ -225,6 +230,93 @@ void TestAnalysisSurrogates::rowShuffleKeepsEachStepOverRows() {
         orders.push_back(from);
     }
     QVERIFY2(orders[0] != orders[1] && orders[1] != orders[2], "a permutation for each step");
+}
+
+void TestAnalysisSurrogates::stepSignFlipSharesItsSigns() {
+    const auto view = traces::view(traces::walks(20, 9, 70, 21));
+    const auto before = surrogatesOf(view, {}, 0, 0),
+               after = surrogatesOf(view, NullKind::StepSignFlip, 3, 1);
+    int flipped = 0;
+    for (std::size_t n = 0; n < 20; ++n)
+        for (int p = 0; p < 8; ++p) {
+            const VectorD was = stepsOf(before[n]).row(p), is = stepsOf(after[n]).row(p);
+            const bool same = (was - is).cwiseAbs().maxCoeff() < 1e-12;
+            QVERIFY(same || (was + is).cwiseAbs().maxCoeff() < 1e-12);
+            flipped += same ? 0 : 1;
+        }
+    QVERIFY(std::abs(flipped - 80) < 5 * std::sqrt(40.0));
+}
+
+void TestAnalysisSurrogates::persistentNullsKeepPersistence_data() {
+    QTest::addColumn<QString>("null");
+    QTest::addColumn<bool>("sharesUnits");
+    QTest::newRow("flip") << "persistent_flip" << true;
+    QTest::newRow("unit flip") << "persistent_unit_flip" << false;
+    QTest::newRow("walk") << "persistent_walk" << true;
+}
+
+// Steps of 400 rows, autoregressive with 0.6, two units of which correlate with 0.5: the surrogates have the
+// same spread and the same correlation with the step before, and that of units unless each is drawn alone.
+// Tolerances: four standard errors of a correlation over 400 rows and 15 steps (0.013) and its estimate.
+void TestAnalysisSurrogates::persistentNullsKeepPersistence() {
+    QFETCH(QString, null);
+    QFETCH(bool, sharesUnits);
+    constexpr int rows = 400, points = 17;
+    Array3F states(rows, points, 2);
+    RandomStream random(31);
+    for (int n = 0; n < rows; ++n) {
+        double step[2] = {}, x[2] = {random.normal(), random.normal()};
+        for (int p = 0; p < points; ++p) {
+            const double shared = random.normal();
+            for (int u = 0; u < 2; ++u) {
+                states.at(n, p)[u] = static_cast<float>(x[u]);
+                const double drawn = std::sqrt(0.5) * (shared + random.normal());
+                step[u] = p == 0 ? drawn : 0.6 * step[u] + 0.8 * drawn;
+                x[u] += (1 + u) * step[u];
+            }
+        }
+    }
+    const auto view = traces::view(states);
+    const auto before = surrogatesOf(view, {}, 0, 0),
+               after = surrogatesOf(view, parseNull(null.toStdString()), 5, 2);
+    double squares[2] = {}, lagged = 0, across = 0;
+    for (int n = 0; n < rows; ++n) {
+        QVERIFY(before[static_cast<std::size_t>(n)].row(0) == after[static_cast<std::size_t>(n)].row(0));
+        const MatrixD steps = stepsOf(after[static_cast<std::size_t>(n)]);
+        for (int u = 0; u < 2; ++u) squares[u] += steps.col(u).squaredNorm() / (rows * 16);
+        lagged += steps.col(0).head(15).dot(steps.col(0).tail(15)) / (rows * 15);
+        across += steps.col(0).dot(steps.col(1)) / (rows * 16);
+    }
+    QVERIFY2(std::abs(squares[0] - 1) < 0.1, qPrintable(QString::number(squares[0])));
+    QVERIFY2(std::abs(squares[1] - 4) < 0.4, qPrintable(QString::number(squares[1])));
+    QVERIFY2(std::abs(lagged / squares[0] - 0.6) < 0.06, qPrintable(QString::number(lagged / squares[0])));
+    const double r = across / std::sqrt(squares[0] * squares[1]);
+    QVERIFY2(std::abs(r - (sharesUnits ? 0.5 : 0.0)) < 0.06, qPrintable(QString::number(r)));
+}
+
+void TestAnalysisSurrogates::rowsOfAGroupStayAlike_data() {
+    QTest::addColumn<QString>("null");
+    for (const char* null : {"step_sign_flip", "persistent_flip", "persistent_unit_flip", "persistent_walk"})
+        QTest::newRow(null) << null;
+}
+
+// Two rows with the same states, in samples of one group: their surrogates are the same as well.
+void TestAnalysisSurrogates::rowsOfAGroupStayAlike() {
+    QFETCH(QString, null);
+    Array3F states = traces::walks(10, 9, 6, 22);
+    for (int n = 1; n < 10; n += 2) std::copy_n(states.at(n - 1, 0), 9 * 6, states.at(n, 0));
+    TraceInfo info = traces::view(states).trace->info();
+    for (int n = 0; n < 10; ++n) info.samples.push_back({"", {}, "g" + std::to_string(n / 2)});
+    TraceView view;
+    view.trace = std::make_shared<MemoryTrace>(info, states);
+    const auto paths = surrogatesOf(view, parseNull(null.toStdString()), 6, 0);
+    for (std::size_t n = 0; n < 10; n += 2) QVERIFY(paths[n] == paths[n + 1]);
+    for (auto& sample : info.samples) sample.group.clear();
+    view.trace = std::make_shared<MemoryTrace>(info, states);
+    const auto alone = surrogatesOf(view, parseNull(null.toStdString()), 6, 0);
+    int alike = 0;
+    for (std::size_t n = 0; n < 10; n += 2) alike += alone[n] == alone[n + 1] ? 1 : 0;
+    QVERIFY(alike < 5);
 }
 
 void TestAnalysisSurrogates::randomBasisKeepsGeometry() {
