@@ -12,7 +12,8 @@
 namespace rheo {
 
 /// Nulls of the reconstruction, in the order of its refits; the last is the control of the paper.
-constexpr std::array<NullKind, 2> reconstructionNulls{NullKind::SignFlip, NullKind::DepthShuffle};
+constexpr std::array<NullKind, 3> reconstructionNulls{NullKind::SignFlip, NullKind::PersistentFlip,
+                                                      NullKind::DepthShuffle};
 
 struct ReconstructionOptions {
     int refits = 20;   ///< of each null

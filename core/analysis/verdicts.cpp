@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/analysis/findings.h"
+#include "core/analysis/near_copies.h"
 #include "core/analysis/resample.h"
 #include "core/analysis/sampling_units.h"
 #include "core/analysis/student_t.h"
@@ -384,10 +385,11 @@ AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& option
     return all;
 }
 
-Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
+Verdicts verdicts(const TraceView& asked, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known) {
-    if (view.scaling != Scaling::Raw)
+    if (asked.scaling != Scaling::Raw)
         throw Error(ErrorCode::InvalidArgument, "findings are tested on raw states, not on scaled ones");
+    const TraceView view = withNearCopiesGrouped(asked, progress);
     const StepKinds steps(view);
     Verdicts result;
     result.evidence = std::move(known);

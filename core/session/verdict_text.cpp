@@ -61,9 +61,14 @@ constexpr std::array<FindingText, 12> texts{{
      "Pushes along the first components shrink faster than random pushes of the same norm"},
 }};
 
-constexpr std::array<std::pair<std::string_view, const char*>, 4> nullTexts{{
+constexpr std::array<std::pair<std::string_view, const char*>, 7> nullTexts{{
     {"gaussian_walk", "a random walk with the same step sizes"},
     {"sign_flip", "a random walk with the same step sizes"},
+    {"persistent_walk",
+     "a random walk whose steps go together over units, and remember the step before, as these do"},
+    {"persistent_flip",
+     "a random walk whose steps go together over units, and remember the step before, as these do"},
+    {"persistent_unit_flip", "a random walk whose steps remember the step before as these do"},
     {"depth_shuffle", "shuffled depth"},
     {"flipped_signs", "differences with random signs"},
 }};
@@ -116,10 +121,14 @@ std::string explained(const Verdict& v) {
 
 std::string mostlyTheNull(const Verdict& v) {
     const NullComparison& null = v.nulls.front();
-    const char* unit = v.key.starts_with("rotation") ? " turns" : "";
-    return fmt::format("{}{}; {} makes {} of them. The difference is beyond chance ({}), but small.",
-                       numberInWords(v.observed), unit, nullInWords(null.null), numberInWords(null.mean),
-                       pOf(v.p, v.pAdjusted));
+    const std::string beyond =
+        fmt::format("The difference is beyond chance ({}), but small.", pOf(v.p, v.pAdjusted));
+    const std::string made = fmt::format("{} makes {}", nullInWords(null.null), numberInWords(null.mean));
+    const bool turns = v.key.starts_with("rotation"), more = std::abs(null.share) <= 1;
+    const char* of = !more ? "" : turns ? " of them" : " of it";
+    if (turns) return fmt::format("{} turns; {}{}. {}", numberInWords(v.observed), made, of, beyond);
+    return fmt::format("{}: {}; {}{}. {}", seen(v, (v.observed > 0) == (v.direction > 0)),
+                       numberInWords(v.observed), made, of, beyond);
 }
 
 std::string opposite(const Verdict& v) {
@@ -200,6 +209,11 @@ std::string sentenceOf(const Verdict& verdict) {
     for (const auto& [kind, say] : sentences)
         if (kind == verdict.verdict) sentence = say(verdict);
     if (!verdict.responses.empty()) sentence += responsesOf(verdict);
+    const bool few = !verdict.nulls.empty() && verdict.nulls.front().repeats < 39 &&
+                     verdict.pMethod == PMethod::Empirical && verdict.verdict != VerdictKind::NotTested;
+    if (few)
+        sentence += fmt::format(" With {} surrogates no two-sided p can be below 0.05.",
+                                verdict.nulls.front().repeats);
     const bool claimed =
         verdict.verdict == VerdictKind::Supported || verdict.verdict == VerdictKind::NotTested;
     if (!claimed && verdict.depthShuffleP < 0.05)

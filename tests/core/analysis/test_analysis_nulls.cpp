@@ -67,6 +67,9 @@ private Q_SLOTS:
     void pValuesAreUniformUnderTheNull();
     void threadsDoNotChangeTheNull();
     void aCurvedPathIsNoWalk();
+    void tailByHand();
+    void theFittedTailAgreesWithManyRepeats_data();
+    void theFittedTailAgreesWithManyRepeats();
 };
 
 void TestAnalysisNulls::summaryByHand() {
@@ -153,6 +156,69 @@ void TestAnalysisNulls::aCurvedPathIsNoWalk() {
     const auto view = viewOf(paths);
     const auto e = explained(view, NullKind::SignFlip, 2, 99, 1);
     QCOMPARE(summarizeNull(e.observed, e.samples, 1).pUpper[0], 0.01);
+}
+
+void TestAnalysisNulls::tailByHand() {
+    std::vector<double> repeats;
+    for (int i = 1; i <= 199; ++i) repeats.push_back(i);
+    // Counted where ten or more reach it: 190 to 199.
+    QCOMPARE(upperTail(190, repeats).p, 11.0 / 200);
+    QVERIFY(upperTail(190, repeats).method == PMethod::Empirical);
+    QCOMPARE(lowerTail(10, repeats).p, 11.0 / 200);
+    QVERIFY(upperTail(250, repeats).method == PMethod::GeneralizedPareto);
+    QVERIFY(upperTail(250, repeats).p < 1.0 / 200);
+    QVERIFY(upperTail(1e9, repeats).p >= 1e-6);
+    // With fewer than 40 repeats nothing is fitted, and no two-sided p is below 0.05.
+    const std::vector<double> few(repeats.begin(), repeats.begin() + 38);
+    QCOMPARE(upperTail(1e9, few).p, 1.0 / 39);
+    QVERIFY(2 * upperTail(1e9, few).p > 0.05);
+    // A null that keeps the statistic: equal but for rounding.
+    const std::vector<double> same(100, 0.3);
+    QCOMPARE(upperTail(0.3 + 1e-13, same).p, 1.0);
+    QCOMPARE(upperTail(0.4, same).p, 1.0 / 101);
+    QVERIFY(std::isnan(upperTail(NAN, repeats).p) && std::isnan(upperTail(1, {}).p));
+    // scipy.stats.t.sf((5 - 2) / (1 * sqrt(1 + 1/3)), 2) for repeats 1, 2, 3.
+    QVERIFY(std::abs(upperTailOfNormal(5, std::vector{1.0, 2.0, 3.0}).p - 0.06084496717) < 1e-6);
+    QVERIFY(std::abs(lowerTailOfNormal(-1, std::vector{1.0, 2.0, 3.0}).p - 0.06084496717) < 1e-6);
+}
+
+void TestAnalysisNulls::theFittedTailAgreesWithManyRepeats_data() {
+    QTest::addColumn<int>("kind");
+    QTest::newRow("normal") << 0;
+    QTest::newRow("chi-squared, 4") << 1;
+    QTest::newRow("Student t, 5") << 2;
+}
+
+// p fitted to 200 repeats, beside the share of 5,000 others that reach the same value, where that is 0.01
+// and 0.004 (too few of 200 to count): the median over 100 sets of 200 is within a factor of 4 of it, and not
+// below it by more than the 5,000 leave open; for a light (normal) tail it is above, as an exponential one is
+// assumed. Single fits scatter by a factor of 10 at most.
+void TestAnalysisNulls::theFittedTailAgreesWithManyRepeats() {
+    QFETCH(int, kind);
+    const auto draw = [&](RandomStream& random) {
+        const double g = random.normal();
+        double squares = 0;
+        for (int i = 0; i < (kind == 1 ? 4 : 5); ++i) squares += std::pow(random.normal(), 2);
+        return kind == 0 ? g : kind == 1 ? squares : g / std::sqrt(squares / 5);
+    };
+    RandomStream random(41, static_cast<std::uint64_t>(kind));
+    std::vector<double> many(5000);
+    for (auto& x : many) x = draw(random);
+    for (const double share : {0.01, 0.004}) {
+        std::sort(many.begin(), many.end(), std::greater<>());
+        const double value = many[static_cast<std::size_t>(share * 5000) - 1];
+        std::vector<double> fitted;
+        for (int set = 0; set < 100; ++set) {
+            std::vector<double> repeats(200);
+            for (auto& x : repeats) x = draw(random);
+            fitted.push_back(upperTail(value, repeats).p);
+        }
+        std::sort(fitted.begin(), fitted.end());
+        const QString found =
+            QString("%1: %2 %3 %4").arg(share).arg(fitted[5]).arg(fitted[50]).arg(fitted[94]);
+        QVERIFY2(fitted[50] < 4 * share && fitted[50] > share / 2.5, qPrintable(found));
+        QVERIFY2(fitted[5] > share / 10 && fitted[94] < 10 * share, qPrintable(found));
+    }
 }
 
 QTEST_APPLESS_MAIN(TestAnalysisNulls)

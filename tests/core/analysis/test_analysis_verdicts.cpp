@@ -147,7 +147,10 @@ private Q_SLOTS:
                               : effect == "dense" ? planted::sparseToDense({}, seed)
                               : effect == "fixed" ? planted::fixedPoint({}, seed)
                                                   : planted::insideBlocks({}, seed);
-            const auto found = judged(made, quick(seed));
+            VerdictOptions options = quick(seed);
+            options.repeats = 200;  // 60 leave too little of a tail to fit
+            options.mutualUnits = 0;
+            const auto found = judged(made, options);
             for (const auto& key : keys)
                 QVERIFY2(found.at(key.toStdString()).verdict == VerdictKind::Supported,
                          qPrintable(key + "\n" + all(found)));

@@ -1,0 +1,122 @@
+// What verdicts say in words, on the page and as JSON.
+#include <QTest>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/analysis/findings.h"
+#include "core/session/report.h"
+#include "core/session/verdict_text.h"
+
+using namespace rheo;
+
+namespace {
+
+/// The turns of SmolLM2-135M: beyond the walk, and hardly.
+Verdict turns() {
+    Verdict v;
+    v.key = "rotation";
+    v.observed = 10.14;
+    v.interval = {10.10, 10.18};
+    v.nulls = {{"sign_flip",
+                9.98,
+                9.96,
+                10.0,
+                {1e-5, PMethod::GeneralizedPareto},
+                {1, PMethod::Empirical},
+                9.98 / 10.14,
+                200}};
+    v.p = 2e-5;
+    v.pMethod = PMethod::GeneralizedPareto;
+    v.pAdjusted = 2.4e-4;
+    v.samples = v.rows = 600;
+    v.verdict = VerdictKind::MostlyNull;
+    return v;
+}
+
+bool says(const Verdict& v, const std::string& words) {
+    return sentenceOf(v).find(words) != std::string::npos;
+}
+
+}  // namespace
+
+class TestSessionVerdicts : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void everyFindingHasWords() {
+        for (const auto& finding : findings()) {
+            const FindingText& text = findingText(finding.key);
+            QVERIFY(std::string(text.finding).size() > 10 && std::string(text.statistic).size() > 10);
+            for (const auto null : finding.nulls)
+                QVERIFY2(nullInWords(nullName(null)) != nullName(null), nullName(null).data());
+        }
+    }
+
+    void mostlyNullSaysHowMuch() {
+        QVERIFY2(says(turns(), "10.14 turns; a random walk with the same step sizes makes 9.98 of them"),
+                 sentenceOf(turns()).c_str());
+    }
+
+    void supportedSaysBothP() {
+        Verdict v = turns();
+        v.verdict = VerdictKind::Supported;
+        v.observed = 6;
+        QVERIFY2(says(v, "Units turn less than a random walk with the same step sizes: 6 "),
+                 sentenceOf(v).c_str());
+        QVERIFY(says(v, "p = 2.0e-05, 2.4e-04 adjusted") && says(v, "smoother"));
+        v.observed = 14;
+        QVERIFY(says(v, "Units turn more than") && says(v, "rougher"));
+    }
+
+    void otherKinds() {
+        Verdict v = turns();
+        v.key = "density_rises";
+        v.direction = 1;
+        v.verdict = VerdictKind::RestsOnOutliers;
+        v.withAll = VerdictKind::Supported;
+        v.withoutOutliers = VerdictKind::NotSeen;
+        v.outliers = "unit 7 (99 % of the norm)";
+        QVERIFY(says(v, "unit 7 (99 % of the norm)") && says(v, "\"supported\"") && says(v, "\"not seen\""));
+        v.verdict = VerdictKind::NotTested;
+        v.reason = "it needs a model";
+        QCOMPARE(sentenceOf(v), std::string("Not tested: it needs a model."));
+        v.verdict = VerdictKind::ExplainedByNull;
+        v.depthShuffleMean = 0.1;
+        v.depthShuffleP = 0.01;
+        QVERIFY(says(v, "not beyond the null") && says(v, "would make it a finding (p = 0.010)"));
+    }
+
+    // Every size of push is on the page and in the file, with what an attractor means here.
+    void pushesOfAllSizes() {
+        Verdict v;
+        v.key = "early_attractor";
+        v.direction = -1;
+        for (const double size : {0.25, 0.5, 1.0, 2.0, 4.0})
+            v.responses.push_back({size, -size, -2 * size, 0, 0.01});
+        v.observed = -1;
+        v.interval = {-2, -0.5};
+        v.nulls = {
+            {"flipped_signs", 0, -0.1, 0.1, {1, PMethod::SignFlips}, {1e-4, PMethod::SignFlips}, 0, 10000}};
+        v.verdict = VerdictKind::Supported;
+        QVERIFY(says(v, "0.25 s: -0.25 (-0.5 to 0); 0.5 s") && says(v, "4 s: -4"));
+        QVERIFY(says(v, "has no fixed point"));
+        const auto json = nlohmann::json::parse(verdictsJson({v}));
+        QCOMPARE(json[0]["responses"].size(), 5u);
+        QCOMPARE(json[0]["responses"][4]["size"].get<double>(), 4.0);
+    }
+
+    void jsonHasTheNumbers() {
+        const auto json = nlohmann::json::parse(verdictsJson({turns()}))[0];
+        QCOMPARE(json["null_share"].get<double>(), 9.98 / 10.14);
+        QCOMPARE(json["p_adjusted"].get<double>(), 2.4e-4);
+        QCOMPARE(json["p_method"].get<std::string>(), std::string("generalized_pareto"));
+        QCOMPARE(json["verdict"].get<std::string>(), std::string("mostly_null"));
+        QCOMPARE(json["nulls"][0]["null"].get<std::string>(), std::string("sign_flip"));
+        Report report;
+        report.verdicts = {turns()};
+        const std::string page = reportPage(report);
+        QVERIFY(page.find("mostly null") != std::string::npos && page.find("adjusted") != std::string::npos);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestSessionVerdicts)
+#include "test_session_verdicts.moc"
