@@ -44,6 +44,14 @@ std::string Sha256::hex() {
     return text;
 }
 
+std::uint64_t Sha256::leading64() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    EVP_DigestFinal_ex(m_state->context, digest.data(), nullptr);
+    std::uint64_t value = 0;
+    for (unsigned i = 8; i > 0; --i) value = value << 8 | digest[i - 1];
+    return value;
+}
+
 std::string sha256OfFile(const std::filesystem::path& path) {
     std::ifstream in(path, std::ios::binary);
     if (!in) throw Error(ErrorCode::NotFound, "cannot open " + path.string(), path.string());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -20,6 +21,8 @@ public:
     void update(const std::string& bytes);
     /// The digest of all that was fed, 64 lower-case hexadecimal digits. Ends the object's use.
     std::string hex();
+    /// The first 8 bytes of the digest, little endian. Ends the object's use.
+    std::uint64_t leading64();
 
 private:
     struct State;

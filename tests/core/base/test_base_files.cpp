@@ -1,9 +1,18 @@
 // Outputs appear whole or not at all; digests match the standard's own examples.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <QTemporaryDir>
 #include <QtTest>
+#include <chrono>
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/base/file_identity.h"
+#include "core/base/guarded_mapping.h"
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
 
@@ -22,6 +31,13 @@ private Q_SLOTS:
     void refusesFoldersAndMissingFolders();
     void refusesFilesBeyondTheLimit();
     void digestsMatchTheStandard();
+    void linksAreFollowed();
+    void inputsAndDevicesAreNoOutputs();
+    void partsOfDeadProcessesGo();
+    void nothingIsSeenBeforeCommit();
+    void aChangedFileIsFound_data();
+    void aChangedFileIsFound();
+    void aMappingThatIsCutReadsAsZeros();
 
 private:
     fs::path path(const char* name) const { return fs::path(m_dir->path().toStdString()) / name; }
@@ -98,6 +114,127 @@ void TestBaseFiles::digestsMatchTheStandard() {
     writeFile(path("empty"), "", IfExists::Refuse);
     QCOMPARE(sha256OfFile(path("empty")),
              std::string("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
+}
+
+void TestBaseFiles::linksAreFollowed() {
+    writeFile(path("target"), "old", IfExists::Refuse);
+    fs::create_symlink("target", path("link"));
+    QVERIFY_EXCEPTION_THROWN(writeFile(path("link"), "new", IfExists::Refuse), Error);
+    writeFile(path("link"), "new", IfExists::Replace);
+    QVERIFY(fs::is_symlink(path("link")));
+    QCOMPARE(readFile(path("target"), 100), std::string("new"));
+    fs::create_symlink("not there", path("dangling"));
+    writeFile(path("dangling"), "made", IfExists::Refuse);
+    QVERIFY(fs::is_symlink(path("dangling")));
+    QCOMPARE(readFile(path("not there"), 100), std::string("made"));
+}
+
+void TestBaseFiles::inputsAndDevicesAreNoOutputs() {
+    writeFile(path("in"), "data", IfExists::Refuse);
+    fs::create_hard_link(path("in"), path("hard"));
+    fs::create_symlink("in", path("soft"));
+    fs::create_directory(path("model"));
+    writeFile(path("model/weights"), "w", IfExists::Refuse);
+    const auto refused = [&](const fs::path& output, const fs::path& input) {
+        try {
+            requireOutput(output, IfExists::Replace, {input});
+        } catch (const Error& e) {
+            return e.code() == ErrorCode::InvalidArgument &&
+                   QString(e.what()).contains(QString::fromStdString(output.string()));
+        }
+        return false;
+    };
+    for (const char* name : {"in", "hard", "soft"}) QVERIFY2(refused(path(name), path("in")), name);
+    QVERIFY(refused(path("in"), path("soft")));
+    QVERIFY(refused(path("model/weights"), path("model")));
+    QVERIFY(refused("/dev/null", {}));
+    QVERIFY(refused("/dev/stdout", {}) || !fs::exists("/dev/stdout"));
+    QCOMPARE(::mkfifo(path("pipe").c_str(), 0600), 0);
+    QVERIFY(refused(path("pipe"), {}));
+    requireOutput(path("new"), IfExists::Refuse, {path("in"), path("model"), {}, "no such input"});
+    requireOutput(path("in"), IfExists::Replace, {path("model")});
+}
+
+void TestBaseFiles::partsOfDeadProcessesGo() {
+    const pid_t ended = ::fork();
+    if (ended == 0) ::_exit(0);
+    QCOMPARE(::waitpid(ended, nullptr, 0), ended);
+    char host[65] = {};
+    QCOMPARE(::gethostname(host, sizeof host - 1), 0);
+    const std::string dead = std::to_string(ended), own = std::to_string(::getpid());
+    const auto part = [&](const std::string& middle) {
+        return fs::path(path(".x.").string() + middle + ".part");
+    };
+    const std::vector<fs::path> stale{part(dead), part(dead + "." + host)};
+    const std::vector<fs::path> others{part(own), part(dead + ".another-machine"), path(".y.1.part"),
+                                       path(".x.part")};
+    for (const auto* list : {&stale, &others})
+        for (const auto& file : *list) std::ofstream(file) << "half";
+    writeFile(path("x"), "whole", IfExists::Refuse);
+    for (const auto& file : stale) QVERIFY2(!fs::exists(file), file.c_str());
+    for (const auto& file : others) QVERIFY2(fs::exists(file), file.c_str());
+}
+
+void TestBaseFiles::nothingIsSeenBeforeCommit() {
+    OutputFile output(path("x"), IfExists::Refuse);
+    std::ofstream(output.temporary()) << "half";
+    if (!output.temporary().string().starts_with("/proc/"))
+        QSKIP("SKIPPED: this file system has no O_TMPFILE");
+    QCOMPARE(entries(), 0);
+    output.commit();
+    QCOMPARE(readFile(path("x"), 100), std::string("half"));
+}
+
+void TestBaseFiles::aChangedFileIsFound_data() {
+    QTest::addColumn<QString>("change");
+    QTest::addColumn<QString>("message");
+    QTest::newRow("cut") << "cut"
+                         << "size";
+    QTest::newRow("replaced") << "replaced"
+                              << "replaced";
+    QTest::newRow("written") << "written"
+                             << "written";
+    QTest::newRow("removed") << "removed"
+                             << "removed";
+}
+
+void TestBaseFiles::aChangedFileIsFound() {
+    QFETCH(QString, change);
+    QFETCH(QString, message);
+    writeFile(path("x"), "some data", IfExists::Refuse);
+    const FileIdentity before = identityOf(path("x"));
+    requireUnchanged(path("x"), before);
+    if (change == "cut") fs::resize_file(path("x"), 4);
+    if (change == "removed") fs::remove(path("x"));
+    if (change == "replaced") writeFile(path("x"), "some data", IfExists::Replace);
+    if (change == "written")
+        fs::last_write_time(path("x"), fs::last_write_time(path("x")) + std::chrono::seconds(1));
+    try {
+        requireUnchanged(path("x"), before);
+        QFAIL("no change was found");
+    } catch (const Error& e) {
+        QCOMPARE(e.code(), ErrorCode::Io);
+        QVERIFY2(QString(e.what()).contains(message) && QString(e.what()).contains("/x"), e.what());
+    }
+}
+
+void TestBaseFiles::aMappingThatIsCutReadsAsZeros() {
+    const std::size_t bytes = std::size_t{1} << 16;
+    writeFile(path("x"), std::string(bytes, 'a'), IfExists::Refuse);
+    const int file = ::open(path("x").c_str(), O_RDONLY);
+    void* mapping = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, 0);
+    ::close(file);
+    QVERIFY(mapping != MAP_FAILED);
+    {
+        const GuardedMapping guard(mapping, bytes);
+        const auto* data = static_cast<const volatile char*>(mapping);
+        QCOMPARE(data[bytes - 1], 'a');
+        QVERIFY(!guard.lost());
+        fs::resize_file(path("x"), 100);
+        QCOMPARE(data[bytes - 1], '\0');
+        QVERIFY(guard.lost());
+    }
+    ::munmap(mapping, bytes);
 }
 
 QTEST_APPLESS_MAIN(TestBaseFiles)
