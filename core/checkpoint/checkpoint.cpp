@@ -220,4 +220,8 @@ ReviewedCheckpoint openForReview(const fs::path& folder) {
     }
 }
 
+void Checkpoint::requireWhole() const {
+    for (const auto& file : m_files) file->requireWhole();
+}
+
 }  // namespace rheo

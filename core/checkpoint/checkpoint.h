@@ -73,6 +73,10 @@ public:
         return forecastMemory(m_config, dtype, batch, tokens);
     }
 
+    /// Throws Error(Io) if bytes of the weights were used that are gone, because a file was cut off. To be called
+    /// after the weights were used.
+    void requireWhole() const;
+
 private:
     Checkpoint() = default;
     void readTrainedLength();

@@ -312,6 +312,8 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesyst
         void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, handle, 0);
         if (mapping == MAP_FAILED) throw fail(std::strerror(errno));
         file->m_mapping = mapping;
+        file->m_identity = identityOf(handle, path);
+        file->m_guard = GuardedMapping(mapping, size);
         file->m_bytes = {static_cast<const std::byte*>(mapping), size};
     }
     file->read();
@@ -327,7 +329,21 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const st
     return file;
 }
 
+void SafetensorsFile::requireUnchanged() const {
+    if (m_identity) rheo::requireUnchanged(m_path, *m_identity);
+    requireWhole();
+}
+
+void SafetensorsFile::requireWhole() const {
+    if (m_guard.lost())
+        throw Error(
+            ErrorCode::Io,
+            fmt::format("{} was cut off while it was used; put it back and start again", m_path.string()),
+            m_path.string());
+}
+
 SafetensorsFile::~SafetensorsFile() {
+    m_guard = {};
     if (m_mapping != nullptr) ::munmap(m_mapping, m_bytes.size());
 }
 

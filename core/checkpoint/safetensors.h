@@ -10,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/file_identity.h"
+#include "core/base/guarded_mapping.h"
+
 namespace rheo {
 
 /// Element types of a safetensors file that have whole bytes.
@@ -73,6 +76,11 @@ public:
     const StoredTensor* find(std::string_view name) const;                  ///< null if there is none
     std::span<const std::byte> header() const { return m_header; }          ///< the JSON, without its length
     std::span<const std::byte> data() const { return m_data; }              ///< all after the header
+    /// Throws Error(Io) if the mapped file was cut, written or replaced since it was opened. To be called
+    /// after its bytes were used.
+    void requireUnchanged() const;
+    /// Throws Error(Io) if bytes were used that are gone, because the file was cut off. Costs nothing.
+    void requireWhole() const;
     std::int64_t fileBytes() const { return static_cast<std::int64_t>(m_bytes.size()); }
 
 private:
@@ -82,6 +90,8 @@ private:
     std::filesystem::path m_path;
     std::span<const std::byte> m_bytes;
     void* m_mapping = nullptr;
+    std::optional<FileIdentity> m_identity;  ///< of a mapped file
+    GuardedMapping m_guard;
     std::span<const std::byte> m_header;
     std::span<const std::byte> m_data;
     std::vector<StoredTensor> m_tensors;

@@ -192,6 +192,7 @@ private:
         if (runs <= 1) {
             const Call call(threadsFor(rows));
             run(std::int64_t{0}, count);
+            m_checkpoint->requireWhole();
             return;
         }
         std::vector<std::int64_t> ends;
@@ -207,6 +208,7 @@ private:
                         run(index == 0 ? 0 : ends[static_cast<std::size_t>(index) - 1],
                             ends[static_cast<std::size_t>(index)]);
                     });
+        m_checkpoint->requireWhole();
     }
 
     BlockStack load(at::Device device, Progress& progress) const {

@@ -21,7 +21,8 @@ using namespace results;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* formatName = "rheograph-results";
-constexpr std::int64_t formatVersion = 1;
+/// 1: strings of variable length, no seal. 2: as resources/help/trace_format.md says.
+constexpr std::int64_t formatVersion = 2;
 constexpr std::int64_t definitionVersion = 1;
 
 std::string rangeOf(const std::vector<ResidualPoint>& points) {
@@ -409,7 +410,7 @@ ResultsWriter::~ResultsWriter() = default;
 ResultsWriter ResultsWriter::create(const std::filesystem::path& path, const ResultsSource& source,
                                     IfExists ifExists) {
     auto state = std::unique_ptr<State>(new State{OutputFile(path, ifExists), source, std::nullopt});
-    state->file = Hdf5File::create(state->output.temporary());
+    state->file = Hdf5File::create(state->output.temporary(), path);
     writeSource(*state->file, source);
     return ResultsWriter(std::move(state));
 }
@@ -423,7 +424,7 @@ ResultsWriter ResultsWriter::add(const std::filesystem::path& path, const Result
     if (failed)
         throw Error(ErrorCode::Io, fmt::format("{} cannot be copied: {}", path.string(), failed.message()),
                     path.string());
-    state->file = Hdf5File::openForWriting(state->output.temporary());
+    state->file = Hdf5File::openForWriting(state->output.temporary(), path);
     return ResultsWriter(std::move(state));
 }
 

@@ -13,7 +13,8 @@ namespace rheo {
 namespace {
 
 constexpr const char* formatName = "rheograph-teleport";
-constexpr std::int64_t formatVersion = 1;
+/// 1: strings of variable length, no seal. 2: as resources/help/trace_format.md says.
+constexpr std::int64_t formatVersion = 2;
 
 [[noreturn]] void refuse(const Hdf5File& file, const std::string& dataset, const std::string& why) {
     throw Error(ErrorCode::Format, fmt::format("{}, {}: {}", file.path().string(), dataset, why),
@@ -70,7 +71,7 @@ void writeTeleportFile(const std::filesystem::path& path, const TeleportFile& re
     OutputFile output(path, ifExists);
     const TeleportResult& result = record.result;
     const TeleportRequest& request = result.request;
-    Hdf5File file = Hdf5File::create(output.temporary());
+    Hdf5File file = Hdf5File::create(output.temporary(), path);
     file.setAttribute("/", "format", std::string(formatName));
     file.setAttribute("/", "version", formatVersion);
     file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));

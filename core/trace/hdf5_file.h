@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "core/trace/seal.h"
+
 namespace rheo {
 
 /// Element types that files here are made of.
-enum class Hdf5Type { Float32, Float64, Int32, Int64, UInt8, UInt16, String, Other };
+enum class Hdf5Type { Float32, Float64, Int32, Int64, UInt8, UInt16, UInt64, String, Other };
 
 /// A step that stored chunks went through (compression, a checksum).
 struct Hdf5Filter {
@@ -25,6 +27,8 @@ struct Hdf5Filter {
 struct Hdf5Layout {
     std::vector<std::int64_t> chunk;  ///< empty: contiguous
     bool early = false;               ///< space is taken at creation and not filled
+    /// Values are written after the file is sealed: the seal leaves them out. Only with `early`.
+    bool open = false;
 };
 
 /// What a dataset is, before anything of it is read.
@@ -47,18 +51,27 @@ struct Hdf5Link {
     std::string target;  ///< path of the object, there
 };
 
+/// Whether a regular file begins as HDF5 files do: with their mark, at the beginning or behind a user block.
+bool isHdf5File(const std::filesystem::path& path);
+
 /// A file whose dataset is shown by a virtual one: its row k (all that follows the first axis) is row rows[k]
 /// there.
 struct Hdf5Part {
-    std::string file;                ///< as it will be looked for: absolute, or beside the file that shows it
+    std::string file;                ///< relative to the folder of the file that shows it
     std::vector<std::int64_t> rows;  ///< ascending
 };
 
 /// An HDF5 file. Names are paths from the root ("/rows/sample"); groups are made as needed.
 ///
+/// What is read is of this file alone: data in external storage, links to other files and virtual datasets
+/// are refused by name where they are asked for. Files made here are sealed (core/trace/seal.h): damage is
+/// found before the library reads any of it. A file without a seal is first read in a child process, as the
+/// library does not survive every damaged file. Every read checks that the file was not cut, written or
+/// replaced since it was opened.
+///
 /// The library is not safe to call from two threads: every call here holds one lock. Every failure throws
 /// Error naming the file and the dataset: NotFound, Format (not HDF5, damaged, wrong type or shape),
-/// AlreadyExists, DiskFull, Io.
+/// Unsupported (data of other files), AlreadyExists, DiskFull, Io.
 class Hdf5File {
 public:
     /// The cache of chunks, for each open dataset: a band of chunks of one depth or one range of units stays
@@ -67,15 +80,25 @@ public:
 
     static Hdf5File openForReading(const std::filesystem::path& path,
                                    std::size_t cacheBytes = usualCacheBytes);
-    static Hdf5File openForWriting(const std::filesystem::path& path);
-    /// Makes a new file; an old one of that name is replaced.
-    static Hdf5File create(const std::filesystem::path& path);
+    /// To change it: close() seals it again if it was sealed.
+    static Hdf5File openForWriting(const std::filesystem::path& path,
+                                   const std::filesystem::path& shownAs = {});
+    /// To write values of the datasets that its seal leaves open; nothing else may be changed.
+    static Hdf5File openForFilling(const std::filesystem::path& path,
+                                   const std::filesystem::path& shownAs = {});
+    /// Makes a new file, sealed by close(); an old one of that name is replaced. `shownAs`, here and
+    /// above: the name for messages, where `path` is that of a temporary file.
+    static Hdf5File create(const std::filesystem::path& path, const std::filesystem::path& shownAs = {});
 
     Hdf5File(Hdf5File&&) noexcept;
     Hdf5File& operator=(Hdf5File&&) noexcept;
     ~Hdf5File();
 
     const std::filesystem::path& path() const;
+    /// As it was when the file was opened; null if it has none.
+    const Seal* seal() const;
+    /// Throws Error(Io) if the file was cut, written or replaced since it was opened for reading.
+    void requireUnchanged() const;
     bool exists(const std::string& name) const;
     /// Names inside a group, in order of name; "/" is the root.
     std::vector<std::string> children(const std::string& group) const;
@@ -92,12 +115,18 @@ public:
     std::int64_t storedBytes(const std::string& dataset) const;
 
     /// Whole datasets. Reading converts between numeric types as HDF5 does; T is float, double, std::int32_t,
-    /// std::int64_t, std::uint8_t or std::uint16_t. `limit`: the most elements that may be read.
+    /// std::int64_t, std::uint8_t, std::uint16_t or std::uint64_t. `limit`: the most elements that may be
+    /// read.
     template <class T>
     std::vector<T> read(const std::string& dataset, std::int64_t limit = std::int64_t{1} << 31) const;
+    /// Strings of fixed or variable length, or as writeStrings stores them otherwise.
     std::vector<std::string> readStrings(const std::string& dataset) const;
+    bool hasStrings(const std::string& dataset) const;
     template <class T>
     void write(const std::string& dataset, std::span<const T> values, const std::vector<std::int64_t>& shape);
+    /// As UTF-8 strings of one length, padded with zero bytes. Where padding would take much more room than
+    /// the strings do: as two datasets, DATASET_utf8 (uint8, all strings one after the other) and
+    /// DATASET_first (int64, where each begins; one more for the end).
     void writeStrings(const std::string& dataset, const std::vector<std::string>& values);
 
     /// A dataset to be filled later, piece by piece.
@@ -109,8 +138,9 @@ public:
     template <class T>
     void createVirtual(const std::string& dataset, const std::vector<std::int64_t>& shape,
                        const std::vector<Hdf5Part>& parts, T fill);
-    /// The files that a virtual dataset shows, as it names them; empty for one that holds its own data.
-    std::vector<std::string> virtualFiles(const std::string& dataset) const;
+    /// What a virtual dataset shows, none of it opened; empty for one that holds its own data. Throws
+    /// Error(Unsupported) where it is not as createVirtual makes it: whole rows of the dataset of that name.
+    std::vector<Hdf5Part> virtualParts(const std::string& dataset) const;
     /// The box of extent `count` from `start` on, in row-major order.
     template <class T>
     void readBox(const std::string& dataset, const std::vector<std::int64_t>& start,
@@ -134,12 +164,14 @@ public:
 
     /// Hands everything to the operating system.
     void flush();
-    /// Flushes and closes; the object can only be destroyed after that.
+    /// Flushes, closes and seals; the object can only be destroyed after that.
     void close();
 
 private:
     struct State;
     explicit Hdf5File(std::unique_ptr<State> state);
+    std::vector<std::string> readJoined(const std::string& dataset) const;
+    void writeJoined(const std::string& dataset, const std::vector<std::string>& values);
     std::unique_ptr<State> m_state;
 };
 

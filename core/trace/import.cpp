@@ -65,6 +65,7 @@ void copyAll(ImportPlan& plan, TraceWriter& writer, ImportChecks& checks, Progre
                                    point, std::min(extent.points, plan.points() - point),
                                    unit,  std::min(extent.units, plan.info.units - unit)};
                 readBox(plan, box, states.data(), progress);
+                plan.source->requireUnchanged();
                 checks.add(box, states.data());
                 writer.writeBox(box, states.data());
                 plan.source->forget();
@@ -103,15 +104,16 @@ void storeOrigin(const fs::path& trace, const std::string& origin) {
 
 ImportOutcome importTrace(const fs::path& input, const fs::path& output, const ImportOptions& options,
                           Progress& progress) {
-    OutputFile(output, options.ifExists);  // before anything is read
+    requireOutput(output, options.ifExists, {input});  // before anything is read
     progress.setStage("reading " + input.filename().string());
     const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
     ImportPlan plan = planImport(input, options, folder);
     plan.info.origin = originOf(input, plan);
 
     ImportOutcome outcome;
-    writeWhole(output, options.ifExists, [&](const fs::path& temporary) {
-        TraceWriter writer = TraceWriter::create(temporary, plan.info, IfExists::Refuse);
+    OutputFile file(output, options.ifExists);
+    {
+        TraceWriter writer = TraceWriter::createIn(file, plan.info);
         Progress unpacking = progress.part(0, 0.3);
         plan.source->prepare(neededArrays(plan), folder, unpacking);
         Progress comparing = progress.part(0.3, 0.4), copying = progress.part(0.4, 1);
@@ -122,8 +124,10 @@ ImportOutcome importTrace(const fs::path& input, const fs::path& output, const I
         copyAll(plan, writer, checks, copying);
         checks.finish(plan, outcome);
         writer.close();
-        storeOrigin(temporary, originOf(input, plan));
-    });
+        storeOrigin(file.temporary(), originOf(input, plan));
+    }
+    file.commit();
+
     outcome.rows = plan.rows();
     outcome.points = plan.points();
     outcome.units = plan.info.units;

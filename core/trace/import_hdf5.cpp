@@ -154,6 +154,8 @@ public:
         return block;
     }
 
+    void requireUnchanged() const override { m_file.requireUnchanged(); }
+
 private:
     [[noreturn]] void refuse(const std::string& name, const std::string& why) const {
         throw Error(ErrorCode::Format, fmt::format("{}, dataset {}: {}", m_file.path().string(), name, why),

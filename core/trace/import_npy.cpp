@@ -122,6 +122,7 @@ public:
                      const std::vector<std::int64_t>&) override {
         return blockOf(m_located, start);
     }
+    void requireUnchanged() const override { m_file.requireUnchanged(); }
     void forget() override { forgetPages(m_file.bytes()); }
 
 private:
@@ -230,6 +231,7 @@ public:
                      const std::vector<std::int64_t>&) override {
         return blockOf(m_located[array], start);
     }
+    void requireUnchanged() const override { m_file.requireUnchanged(); }
     void forget() override {
         forgetPages(m_file.bytes());
         if (m_unpacked) forgetPages(m_unpacked->bytes());

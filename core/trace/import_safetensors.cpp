@@ -63,6 +63,7 @@ public:
         block.data = elementAt(m_file->tensors()[index].bytes.data(), block.strides, start);
         return block;
     }
+    void requireUnchanged() const override { m_file->requireUnchanged(); }
     void forget() override { forgetPages(m_file->data()); }
 
 private:

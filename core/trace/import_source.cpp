@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
+#include "core/trace/hdf5_file.h"
 #include "core/trace/import_elements.h"
 
 namespace rheo {
@@ -166,18 +167,6 @@ std::string firstBytes(const fs::path& path) {
     return bytes;
 }
 
-/// HDF5 may begin behind a block of somebody else's, as MATLAB's files do.
-bool beginsHdf5(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    for (const std::streamoff offset : {0, 512, 1024, 2048, 4096}) {
-        char mark[8] = {};
-        in.seekg(offset);
-        if (!in.read(mark, sizeof mark)) return false;
-        if (std::string_view(mark, sizeof mark) == "\x89HDF\r\n\x1a\n") return true;
-    }
-    return false;
-}
-
 bool isPickleName(const fs::path& path) {
     std::string extension = path.extension().string();
     std::transform(extension.begin(), extension.end(), extension.begin(),
@@ -195,7 +184,7 @@ std::unique_ptr<ImportSource> openImportSource(const fs::path& path) {
     const std::string_view start = bytes;
     if (start.starts_with("\x93NUMPY"sv)) return openNpySource(path);
     if (start.starts_with("PK\x03\x04"sv) || start.starts_with("PK\x05\x06"sv)) return openNpzSource(path);
-    if (beginsHdf5(path)) return openHdf5Source(path);
+    if (isHdf5File(path)) return openHdf5Source(path);
     // Protocols 2 to 5 begin with their number; what torch.save wrote before it wrote zip files is one of
     // them.
     if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5)

@@ -58,7 +58,17 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
     errno = 0;
     if (!S_ISREG(status.st_mode)) throw fail("it is not a regular file");
     m_size = static_cast<std::size_t>(status.st_size);
+    m_path = path;
+    m_identity = identityOf(file.number, path);
     m_data = map(file.number, m_size, PROT_READ, path.string());
+    m_guard = GuardedMapping(m_data, m_size);
+}
+
+void MappedFile::requireUnchanged() const {
+    if (m_identity) rheo::requireUnchanged(m_path, *m_identity);
+    if (m_guard.lost())
+        throw Error(ErrorCode::Io, fmt::format("{} was cut off while it was read", m_path.string()),
+                    m_path.string());
 }
 
 MappedFile::MappedFile(const std::filesystem::path& folder, std::int64_t bytes) {
@@ -86,6 +96,7 @@ void forgetPages(std::span<const std::byte> bytes) {
 }
 
 MappedFile::~MappedFile() {
+    m_guard = {};
     if (m_data != nullptr) ::munmap(m_data, m_size);
 }
 

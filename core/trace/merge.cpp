@@ -75,28 +75,42 @@ std::vector<MergedRow> orderRows(const std::vector<fs::path>& paths,
     return rows;
 }
 
-/// How the merged file at `output` should call a shard.
+/// The path of a shard relative to the folder of the merged file. Throws where it is not in it.
 std::string nameFor(const fs::path& shard, const fs::path& output) {
     const fs::path there = fs::weakly_canonical(fs::absolute(shard));
     const fs::path folder = fs::weakly_canonical(fs::absolute(output)).parent_path();
     const fs::path relative = there.lexically_relative(folder);
-    return relative.empty() || *relative.begin() == ".." ? there.string() : relative.string();
+    if (relative.empty() || *relative.begin() == "..")
+        refuse(
+            shard,
+            fmt::format("it is not in the folder of {} or below it, so that the merged trace could not show "
+                        "its states; move it there, or merge with --copy",
+                        output.string()));
+    return relative.string();
 }
 
-void writeVirtual(const fs::path& temporary, const fs::path& output, const std::vector<fs::path>& paths,
+void writeVirtual(const OutputFile& output, const std::vector<std::shared_ptr<const TraceReader>>& shards,
                   const TraceInfo& info, const std::vector<MergedRow>& rows) {
     std::vector<Hdf5Part> parts;
-    for (const auto& path : paths) parts.push_back({nameFor(path, output), {}});
+    std::vector<std::string> names, digests;
+    for (const auto& shard : shards) {
+        names.push_back(nameFor(shard->path(), output.path()));
+        digests.push_back(shard->contentDigest());
+        parts.push_back({names.back(), {}});
+    }
     for (std::size_t n = 0; n < rows.size(); ++n) {
         // Rows of a shard keep their order, because a shard has them in the order of the whole.
         auto& part = parts[static_cast<std::size_t>(rows[n].shard)];
         if (static_cast<std::int64_t>(part.rows.size()) != rows[n].at)
-            refuse(paths[static_cast<std::size_t>(rows[n].shard)],
+            refuse(shards[static_cast<std::size_t>(rows[n].shard)]->path(),
                    "its rows are not in the order of a capture; merge with --copy");
         part.rows.push_back(static_cast<std::int64_t>(n));
     }
-    Hdf5File file = Hdf5File::create(temporary);
-    writeTraceHeader(file, info, true);
+    Hdf5File file = Hdf5File::create(output.temporary(), output.path());
+    writeTraceHeader(file, info);
+    file.write<std::uint8_t>(tf::rowComplete, std::vector<std::uint8_t>(rows.size(), 1), {std::ssize(rows)});
+    file.writeStrings(tf::shardFile, names);
+    file.writeStrings(tf::shardDigest, digests);
     const std::vector<std::int64_t> shape{static_cast<std::int64_t>(rows.size()),
                                           static_cast<std::int64_t>(info.points.size()), info.units};
     // What is not found reads as NaN, never as a state of zeros.
@@ -108,9 +122,9 @@ void writeVirtual(const fs::path& temporary, const fs::path& output, const std::
     file.close();
 }
 
-void writeCopy(const fs::path& temporary, const std::vector<std::shared_ptr<const TraceReader>>& shards,
+void writeCopy(const OutputFile& output, const std::vector<std::shared_ptr<const TraceReader>>& shards,
                const TraceInfo& info, const std::vector<MergedRow>& rows, Progress& progress) {
-    TraceWriter writer = TraceWriter::create(temporary, info, IfExists::Refuse);
+    TraceWriter writer = TraceWriter::createIn(output, info);
     const auto perRow = static_cast<std::int64_t>(info.points.size()) * info.units;
     const auto count = static_cast<std::int64_t>(rows.size());
     const std::int64_t block = std::clamp<std::int64_t>(blockValues / perRow, 1, count);
@@ -149,6 +163,7 @@ void writeCopy(const fs::path& temporary, const std::vector<std::shared_ptr<cons
 MergeOutcome mergeTraces(const std::vector<fs::path>& paths, const fs::path& output,
                          const MergeOptions& options, Progress& progress) {
     if (paths.empty()) throw Error(ErrorCode::InvalidArgument, "no shard is given");
+    requireOutput(output, options.ifExists, paths);
     progress.setStage("merging");
     const auto shards = openShards(paths);
     const std::vector<MergedRow> rows = orderRows(paths, shards);
@@ -156,12 +171,12 @@ MergeOutcome mergeTraces(const std::vector<fs::path>& paths, const fs::path& out
     info.rows.clear();
     for (const auto& merged : rows) info.rows.push_back(merged.row);
 
-    writeWhole(output, options.ifExists, [&](const fs::path& temporary) {
-        if (options.copy)
-            writeCopy(temporary, shards, info, rows, progress);
-        else
-            writeVirtual(temporary, output, paths, info, rows);
-    });
+    OutputFile file(output, options.ifExists);
+    if (options.copy)
+        writeCopy(file, shards, info, rows, progress);
+    else
+        writeVirtual(file, shards, info, rows);
+    file.commit();
 
     MergeOutcome outcome;
     outcome.rows = static_cast<std::int64_t>(rows.size());

@@ -53,7 +53,7 @@ void readShape(const Hdf5File& file, StoredTrace& stored) {
 
 void readPoints(const Hdf5File& file, StoredTrace& stored) {
     const auto count = static_cast<std::int64_t>(stored.info.points.size());
-    if (!file.exists(tf::pointBlock) || !file.exists(tf::pointSite)) {
+    if (!file.exists(tf::pointBlock) || !file.hasStrings(tf::pointSite)) {
         for (std::int64_t p = 0; p < count; ++p)
             stored.info.points[static_cast<std::size_t>(p)] = {static_cast<int>(p), Site::Unnamed};
         return;
@@ -95,7 +95,7 @@ void readRowInfo(const Hdf5File& file, StoredTrace& stored) {
 }
 
 void readSamples(const Hdf5File& file, StoredTrace& stored) {
-    if (!file.exists(tf::sampleText)) return;
+    if (!file.hasStrings(tf::sampleText)) return;
     const auto texts = file.readStrings(tf::sampleText);
     stored.info.samples.resize(texts.size());
     for (std::size_t s = 0; s < texts.size(); ++s) stored.info.samples[s].text = texts[s];

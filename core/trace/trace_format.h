@@ -1,12 +1,16 @@
 #pragma once
 
-// Names in a trace file, version 1. Private to the reader and the writer.
+// Names in a trace file, version 2. Private to the reader and the writer.
 
 namespace rheo::trace_format {
 
 inline constexpr const char* format = "rheograph-trace";
-inline constexpr long long version = 1;
+/// 1: strings of variable length, no seal, no digests. 2: as resources/help/trace_format.md says.
+inline constexpr long long version = 2;
 inline constexpr const char* residual = "/residual";
+inline constexpr const char* residualDigests = "/digests/residual";
+inline constexpr const char* shardFile = "/shards/file";
+inline constexpr const char* shardDigest = "/shards/digest";
 inline constexpr const char* pointBlock = "/points/block";
 inline constexpr const char* pointSite = "/points/site";
 inline constexpr const char* rowSample = "/rows/sample";

@@ -6,7 +6,6 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
-#include "core/trace/bfloat16.h"
 #include "core/trace/stored_trace.h"
 #include "core/trace/trace_format.h"
 
@@ -16,86 +15,184 @@ namespace tf = trace_format;
 
 namespace {
 
-/// Values decoded from bfloat16 at a time.
-constexpr std::int64_t decodeValues = std::int64_t{1} << 20;
 /// Rows whose states go into the digest of a file.
 constexpr std::int64_t hashedRows = 64;
+/// How deep merged traces may be made of merged traces.
+constexpr int mostShardLevels = 8;
+
+/// The file that `name`, as a merged trace gives it, leads to. Throws where it is not in the folder of that
+/// trace, or in one below it.
+std::filesystem::path shardPath(const std::filesystem::path& merged, const std::string& name) {
+    const auto refuse = [&](const char* what) {
+        throw Error(
+            ErrorCode::Unsupported,
+            fmt::format("{} shows the states of {}, which {}; only files in its own folder or below it are "
+                        "read: put the shards there and merge them again, or merge with --copy",
+                        merged.string(), name, what),
+            merged.string());
+    };
+    const std::filesystem::path relative = name;
+    if (relative.is_absolute()) refuse("is an absolute path");
+    for (const auto& step : relative)
+        if (step == "..") refuse("leads out of its folder");
+    std::error_code failed;
+    const auto folder = std::filesystem::weakly_canonical(merged, failed).parent_path();
+    const auto shard = folder / relative;
+    if (!std::filesystem::exists(shard, failed))
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format("{} shows the states of {}, which is not there; put it back, or merge the shards "
+                        "again (with --copy they are not needed any more)",
+                        merged.string(), shard.string()),
+            merged.string());
+    const auto inFolder = std::filesystem::weakly_canonical(shard, failed).lexically_relative(folder);
+    if (inFolder.empty() || *inFolder.begin() == "..")
+        refuse("is a symbolic link that leads out of its folder");
+    return shard;
+}
+
+/// Digests of the shards, as they were when they were merged; none in files of version 1.
+std::vector<std::string> shardDigests(const Hdf5File& file, const std::vector<Hdf5Part>& parts) {
+    if (!file.hasStrings(tf::shardFile) && !file.seal()) return {};
+    const auto names = file.readStrings(tf::shardFile);
+    const auto digests = file.readStrings(tf::shardDigest);
+    const bool same =
+        names.size() == parts.size() && digests.size() == parts.size() &&
+        std::equal(names.begin(), names.end(), parts.begin(),
+                   [](const std::string& name, const Hdf5Part& part) { return name == part.file; });
+    if (!same)
+        throw Error(ErrorCode::Format,
+                    fmt::format("{}, {}: it does not name the files that {} shows", file.path().string(),
+                                tf::shardFile, tf::residual),
+                    file.path().string());
+    return digests;
+}
+
+/// 1 for each row whose states are there. Throws where the marks of a file with digests are neither 0 nor 1.
+std::vector<std::uint8_t> marksOf(const StoredTrace& stored, const ResidualSource& residual,
+                                  const Hdf5File& file) {
+    std::vector<std::uint8_t> complete = stored.complete;
+    if (file.seal() == nullptr) return complete;
+    for (std::size_t n = 0; n < complete.size(); ++n) {
+        if (complete[n] > 1)
+            throw Error(ErrorCode::Format,
+                        fmt::format("{} is damaged: {} of row {} is {}, and 0 or 1 was expected",
+                                    file.path().string(), tf::rowComplete, n, complete[n]),
+                        file.path().string());
+        // Killed between the states and their mark: the states are there all the same.
+        if (complete[n] == 0) complete[n] = residual.matchesDigests(static_cast<std::int64_t>(n)) ? 1 : 0;
+    }
+    return complete;
+}
 
 }  // namespace
 
 std::shared_ptr<const TraceReader> TraceReader::open(const std::filesystem::path& path,
                                                      std::size_t cacheBytes) {
+    return open(path, cacheBytes, mostShardLevels);
+}
+
+std::shared_ptr<const TraceReader> TraceReader::open(const std::filesystem::path& path,
+                                                     std::size_t cacheBytes, int shardsLeft) {
     auto reader = std::shared_ptr<TraceReader>(new TraceReader(Hdf5File::openForReading(path, cacheBytes)));
-    StoredTrace stored = readStoredTrace(reader->m_file);
-    // A merged trace shows the states of other files. The library would read what is gone as a fill value.
-    for (const std::string& part : reader->m_file.virtualFiles(tf::residual)) {
-        const std::filesystem::path shown = path.parent_path() / part;  // as it is, where it is absolute
-        std::error_code ignored;
-        if (part != "." && !std::filesystem::exists(shown, ignored))
-            throw Error(
-                ErrorCode::NotFound,
-                fmt::format("{} shows the states of {}, which is not there; put it back, or merge the "
-                            "shards anew (with --copy they are not needed any more)",
-                            path.string(), shown.string()),
-                path.string());
-    }
-    const auto incomplete = std::count(stored.complete.begin(), stored.complete.end(), 0);
-    reader->m_storedRows = static_cast<std::int64_t>(stored.complete.size());
+    const Hdf5File& file = reader->m_file;
+    StoredTrace stored = readStoredTrace(file);
+    reader->m_storedRows = std::ssize(stored.complete);
     reader->m_info = std::move(stored.info);
-    if (incomplete > 0) {
-        std::vector<TraceRow> rows;
-        for (std::size_t n = 0; n < stored.complete.size(); ++n) {
-            if (stored.complete[n] == 0) continue;
-            rows.push_back(reader->m_info.rows[n]);
-            reader->m_fileRow.push_back(static_cast<std::int64_t>(n));
-        }
-        reader->m_info.rows = std::move(rows);
+    if (const auto parts = file.virtualParts(tf::residual); !parts.empty()) {
+        reader->openShards(parts, cacheBytes, shardsLeft);
+        reader->keepCompleteRows(stored.complete);
+        return reader;
     }
+    reader->m_residual = sealedResidual(file, reader->m_info.bfloat16);
+    if (!reader->m_residual) reader->m_residual = hdf5Residual(file, reader->m_info.bfloat16);
+    reader->keepCompleteRows(marksOf(stored, *reader->m_residual, file));
     return reader;
 }
 
-void TraceReader::readBox(std::int64_t row, std::int64_t rowCount, std::int64_t point,
-                          std::int64_t pointCount, std::int64_t unit, std::int64_t unitCount,
-                          float* out) const {
-    if (!m_info.bfloat16) {
-        m_file.readBox(tf::residual, {row, point, unit}, {rowCount, pointCount, unitCount}, out);
-        return;
+void TraceReader::keepCompleteRows(const std::vector<std::uint8_t>& complete) {
+    if (std::find(complete.begin(), complete.end(), 0) == complete.end()) return;
+    std::vector<TraceRow> rows;
+    for (std::size_t n = 0; n < complete.size(); ++n) {
+        if (complete[n] == 0) continue;
+        rows.push_back(m_info.rows[n]);
+        m_fileRow.push_back(static_cast<std::int64_t>(n));
     }
-    const std::int64_t perRow = pointCount * unitCount;
-    const std::int64_t rowsAtOnce = std::max<std::int64_t>(1, decodeValues / perRow);
-    std::vector<std::uint16_t> bits;
-    for (std::int64_t n = 0; n < rowCount; n += rowsAtOnce) {
-        const std::int64_t count = std::min(rowsAtOnce, rowCount - n);
-        bits.resize(static_cast<std::size_t>(count * perRow));
-        m_file.readBox(tf::residual, {row + n, point, unit}, {count, pointCount, unitCount}, bits.data());
-        std::transform(bits.begin(), bits.end(), out + n * perRow, fromBfloat16);
-    }
+    m_info.rows = std::move(rows);
 }
 
-template <class Read>
-void TraceReader::forEachRun(RowIndex first, std::int64_t count, Read read) const {
-    if (first.value() < 0 || count < 0 || first.value() > rows() - count)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{}: rows {} to {} are asked for, and there are {}", path().string(),
-                                first.value(), first.value() + count - 1, rows()),
+void TraceReader::openShards(const std::vector<Hdf5Part>& parts, std::size_t cacheBytes, int shardsLeft) {
+    const auto refuse = [&](ErrorCode code, const std::string& what) {
+        throw Error(code,
+                    fmt::format("{}: {}; merge the shards again (with --copy they are not needed any more)",
+                                path().string(), what),
                     path().string());
-    if (rows() == m_storedRows) {
-        if (count > 0) read(first.value(), count, std::int64_t{0});
-        return;
+    };
+    if (shardsLeft == 0) refuse(ErrorCode::Unsupported, "it shows files that show files, without end");
+    std::vector<std::filesystem::path> files;
+    for (const auto& part : parts) files.push_back(shardPath(path(), part.file));
+    const std::vector<std::string> digests = shardDigests(m_file, parts);
+    m_shardRows.assign(m_info.rows.size(), {-1, 0});
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const auto shard = open(files[i], cacheBytes, shardsLeft - 1);
+        const std::string name = shard->path().string();
+        if (!digests.empty() && shard->contentDigest() != digests[i])
+            refuse(ErrorCode::Mismatch, fmt::format("{} is not the shard that was merged", name));
+        if (const auto what = captureDifference(m_info, shard->info()); !what.empty())
+            refuse(ErrorCode::Mismatch, fmt::format("the {} of {} differ from what was merged", what, name));
+        if (shard->rows() != std::ssize(parts[i].rows))
+            refuse(ErrorCode::Mismatch, fmt::format("{} has {} rows where {} were merged", name,
+                                                    shard->rows(), parts[i].rows.size()));
+        for (std::size_t k = 0; k < parts[i].rows.size(); ++k) {
+            const auto row = static_cast<std::size_t>(parts[i].rows[k]);
+            if (row >= m_shardRows.size() || m_shardRows[row].shard >= 0)
+                refuse(ErrorCode::Format, fmt::format("row {} is shown twice", row));
+            if (shard->info().rows[k] != m_info.rows[row])
+                refuse(ErrorCode::Mismatch, fmt::format("row {} of {} is another token", k, name));
+            m_shardRows[row] = {static_cast<std::int32_t>(i), static_cast<std::int64_t>(k)};
+        }
+        m_shards.push_back(shard);
     }
-    for (std::int64_t n = 0; n < count;) {
-        const auto at = static_cast<std::size_t>(first.value() + n);
+    for (std::size_t row = 0; row < m_shardRows.size(); ++row)
+        if (m_shardRows[row].shard < 0) refuse(ErrorCode::Format, fmt::format("no file holds row {}", row));
+}
+
+void TraceReader::readBox(const TraceBox& box, float* out) const {
+    if (box.row < 0 || box.rows < 0 || box.row > rows() - box.rows)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{}: rows {} to {} are asked for, and there are {}", path().string(), box.row,
+                                box.row + box.rows - 1, rows()),
+                    path().string());
+    const auto fileRow = [&](std::int64_t row) {
+        return m_fileRow.empty() ? row : m_fileRow[static_cast<std::size_t>(row)];
+    };
+    const auto place = [&](std::int64_t row) {
+        return m_shards.empty() ? ShardRow{0, fileRow(row)}
+                                : m_shardRows[static_cast<std::size_t>(fileRow(row))];
+    };
+    // Runs of rows that lie together in a file.
+    for (std::int64_t n = 0; n < box.rows;) {
+        const ShardRow first = place(box.row + n);
         std::int64_t run = 1;
-        while (n + run < count && m_fileRow[at + static_cast<std::size_t>(run)] == m_fileRow[at] + run) ++run;
-        read(m_fileRow[at], run, n);
+        while (n + run < box.rows) {
+            const ShardRow next = place(box.row + n + run);
+            if (next.shard != first.shard || next.row != first.row + run) break;
+            ++run;
+        }
+        TraceBox part = box;
+        part.row = first.row;
+        part.rows = run;
+        float* const to = out + n * box.points * box.units;
+        if (m_shards.empty())
+            m_residual->read(part, to);
+        else
+            m_shards[static_cast<std::size_t>(first.shard)]->readBox(part, to);
         n += run;
     }
 }
 
 void TraceReader::readRows(RowIndex first, std::int64_t count, float* out) const {
-    forEachRun(first, count, [&](std::int64_t row, std::int64_t run, std::int64_t n) {
-        readBox(row, run, 0, points(), 0, units(), out + n * points() * units());
-    });
+    readBox({first.value(), count, 0, points(), 0, units()}, out);
 }
 
 void TraceReader::readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const {
@@ -103,9 +200,7 @@ void TraceReader::readPoint(PointIndex point, RowIndex first, std::int64_t count
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("{}: point {} of {}", path().string(), point.value(), points()),
                     path().string());
-    forEachRun(first, count, [&](std::int64_t row, std::int64_t run, std::int64_t n) {
-        readBox(row, run, point.value(), 1, 0, units(), out + n * units());
-    });
+    readBox({first.value(), count, point.value(), 1, 0, units()}, out);
 }
 
 void TraceReader::readUnits(UnitIndex first, std::int64_t count, float* out) const {
@@ -119,9 +214,13 @@ void TraceReader::readUnitsOfRows(UnitIndex firstUnit, std::int64_t unitCount, R
                     fmt::format("{}: units {} to {} of {}", path().string(), firstUnit.value(),
                                 firstUnit.value() + unitCount - 1, units()),
                     path().string());
-    forEachRun(first, count, [&](std::int64_t row, std::int64_t run, std::int64_t n) {
-        readBox(row, run, 0, points(), firstUnit.value(), unitCount, out + n * points() * unitCount);
-    });
+    readBox({first.value(), count, 0, points(), firstUnit.value(), unitCount}, out);
+}
+
+std::string TraceReader::contentDigest() const {
+    std::string digest = m_residual ? m_residual->contentDigest() : "";
+    if (!m_shards.empty() && m_file.seal() != nullptr) digest = m_file.seal()->digest;
+    return digest.empty() ? sourceHash() : digest;
 }
 
 std::string TraceReader::sourceHash() const {

@@ -90,7 +90,7 @@ void writeModel(Hdf5File& file, const ModelIdentity& model) {
 
 }  // namespace
 
-void writeTraceHeader(Hdf5File& file, const TraceInfo& info, bool complete) {
+void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
     file.setAttribute("/", "format", std::string(tf::format));
     file.setAttribute("/", "version", std::int64_t{tf::version});
     file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));
@@ -115,7 +115,6 @@ void writeTraceHeader(Hdf5File& file, const TraceInfo& info, bool complete) {
     writeList(file, tf::rowSample, samples);
     writeList(file, tf::rowPosition, positions);
     writeList(file, tf::rowToken, tokens);
-    writeList(file, tf::rowComplete, std::vector<std::uint8_t>(info.rows.size(), complete ? 1 : 0));
 
     std::vector<std::string> texts;
     for (const auto& sample : info.samples) {
@@ -130,17 +129,41 @@ void writeTraceHeader(Hdf5File& file, const TraceInfo& info, bool complete) {
 
 namespace {
 
+ResidualPieces piecesOf(const TraceInfo& info) {
+    const auto points = static_cast<std::int64_t>(info.points.size());
+    const auto chunk = traceChunk(static_cast<std::int64_t>(info.rows.size()), points, info.units);
+    return {chunk[1], chunk[2], points, info.units};
+}
+
 void layOut(Hdf5File& file, const TraceInfo& info) {
-    writeTraceHeader(file, info, false);
+    writeTraceHeader(file, info);
     const auto rows = static_cast<std::int64_t>(info.rows.size());
     const auto points = static_cast<std::int64_t>(info.points.size());
-    const Hdf5Layout layout{traceChunk(rows, points, info.units), true};
+    const Hdf5Layout layout{traceChunk(rows, points, info.units), true, true};
     const std::vector<std::int64_t> shape{rows, points, info.units};
     if (info.bfloat16)
         file.createDataset<std::uint16_t>(tf::residual, shape, layout);
     else
         file.createDataset<float>(tf::residual, shape, layout);
     file.setAttribute(tf::residual, "encoding", std::string(info.bfloat16 ? "bfloat16" : "float32"));
+    // Written while rows are: nothing of the file may be moved or made anew for them. Fresh space reads as 0.
+    const ResidualPieces pieces = piecesOf(info);
+    file.createDataset<std::uint64_t>(tf::residualDigests, {rows, pieces.pointGroups(), pieces.unitGroups()},
+                                      {{}, true, true});
+    file.createDataset<std::uint8_t>(tf::rowComplete, {rows}, {{}, true, true});
+}
+
+void requireRowsAndPoints(const fs::path& path, const TraceInfo& info) {
+    if (info.rows.empty() || info.points.empty() || info.units < 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{}: a trace needs a row, a point and a unit", path.string()), path.string());
+}
+
+std::int64_t fileBytes(const TraceInfo& info) {
+    const auto rows = static_cast<double>(info.rows.size());
+    const auto points = static_cast<double>(info.points.size());
+    const double bytes = rows * points * static_cast<double>(info.units) * (info.bfloat16 ? 2 : 4);
+    return static_cast<std::int64_t>(std::min(bytes, 4e18)) + overheadBytes;
 }
 
 }  // namespace
@@ -154,27 +177,35 @@ TraceWriter::TraceWriter(Hdf5File file, const TraceInfo& info)
     : m_file(std::move(file)),
       m_points(static_cast<std::int64_t>(info.points.size())),
       m_units(info.units),
+      m_pieces(piecesOf(info)),
+      m_hasDigests(m_file.exists(tf::residualDigests)),
       m_bfloat16(info.bfloat16),
       m_complete(m_file.read<std::uint8_t>(tf::rowComplete)) {}
 
 TraceWriter TraceWriter::create(const fs::path& path, const TraceInfo& info, IfExists ifExists) {
-    if (info.rows.empty() || info.points.empty() || info.units < 1)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{}: a trace needs a row, a point and a unit", path.string()), path.string());
-    OutputFile(path, ifExists);  // refuses what cannot be, before the disk is looked at
-    const auto values = static_cast<std::int64_t>(info.rows.size() * info.points.size()) * info.units;
-    requireSpace(path, values * (info.bfloat16 ? 2 : 4) + overheadBytes);
-    writeWhole(path, ifExists, [&](const fs::path& temporary) {
-        Hdf5File file = Hdf5File::create(temporary);
+    requireRowsAndPoints(path, info);
+    requireOutput(path, ifExists);
+    requireSpace(path, fileBytes(info));
+    OutputFile output(path, ifExists);
+    createIn(output, info).close();
+    output.commit();
+    return {Hdf5File::openForFilling(path), info};
+}
+
+TraceWriter TraceWriter::createIn(const OutputFile& output, const TraceInfo& info) {
+    requireRowsAndPoints(output.path(), info);
+    requireSpace(output.path(), fileBytes(info));
+    {
+        Hdf5File file = Hdf5File::create(output.temporary(), output.path());
         layOut(file, info);
         file.close();
-        takeSpace(temporary, path);
-    });
-    return {Hdf5File::openForWriting(path), info};
+    }
+    takeSpace(output.temporary(), output.path());
+    return {Hdf5File::openForFilling(output.temporary(), output.path()), info};
 }
 
 TraceWriter TraceWriter::resume(const fs::path& path, const TraceInfo& info) {
-    Hdf5File file = Hdf5File::openForWriting(path);
+    Hdf5File file = Hdf5File::openForFilling(path);
     const StoredTrace there = readStoredTrace(file);
     std::string what = captureDifference(there.info, info);
     if (what.empty() && there.info.rows != info.rows) what = "rows";
@@ -195,9 +226,33 @@ void TraceWriter::writeBox(const TraceBox& box, const float* states) {
         std::vector<std::uint16_t> bits(static_cast<std::size_t>(box.rows * box.points * box.units));
         std::transform(states, states + bits.size(), bits.begin(), toBfloat16);
         m_file.writeBox(tf::residual, start, extent, bits.data());
+        writeDigests(box, reinterpret_cast<const std::byte*>(bits.data()));
     } else {
         m_file.writeBox(tf::residual, start, extent, states);
+        writeDigests(box, reinterpret_cast<const std::byte*>(states));
     }
+}
+
+void TraceWriter::writeDigests(const TraceBox& box, const std::byte* values) {
+    if (!m_hasDigests) return;  // a file of version 1 that is gone on with
+    const auto whole = [](std::int64_t first, std::int64_t count, std::int64_t size, std::int64_t all) {
+        return first % size == 0 && ((first + count) % size == 0 || first + count == all);
+    };
+    if (!whole(box.point, box.points, m_pieces.points, m_points) ||
+        !whole(box.unit, box.units, m_pieces.units, m_units))
+        throw Error(ErrorCode::InvalidArgument, "a box of states must begin and end where chunks do");
+    const std::int64_t bytes = m_bfloat16 ? 2 : 4, stride = box.units * bytes;
+    std::vector<std::uint64_t> digests;
+    for (std::int64_t n = 0; n < box.rows; ++n)
+        for (std::int64_t p = 0; p < box.points; p += m_pieces.points)
+            for (std::int64_t u = 0; u < box.units; u += m_pieces.units)
+                digests.push_back(pieceDigest(values + (n * box.points + p) * stride + u * bytes,
+                                              std::min(m_pieces.points, box.points - p),
+                                              std::min(m_pieces.units, box.units - u) * bytes, stride));
+    const auto groups = [](std::int64_t count, std::int64_t size) { return (count + size - 1) / size; };
+    m_file.writeBox(tf::residualDigests, {box.row, box.point / m_pieces.points, box.unit / m_pieces.units},
+                    {box.rows, groups(box.points, m_pieces.points), groups(box.units, m_pieces.units)},
+                    digests.data());
 }
 
 void TraceWriter::markComplete(RowIndex first, std::int64_t count) {

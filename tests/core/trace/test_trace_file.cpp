@@ -1,5 +1,7 @@
 // The trace file: what is written is read back, by this program and by an independent reader; damaged and
 // foreign files.
+#include <hdf5.h>
+
 #include <QFile>
 #include <QProcess>
 #include <QRegularExpression>
@@ -8,8 +10,11 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 
 #include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/base/output_file.h"
 #include "core/trace/bfloat16.h"
 #include "core/trace/npy.h"
 #include "core/trace/trace_reader.h"
@@ -40,6 +45,15 @@ private Q_SLOTS:
     void readsOutsideAreRefused();
     void theReferenceTraceOpens();
     void npyGoesThereAndBack();
+    void stringsHaveOneLength();
+    void longStringsAreNotPadded();
+    void digestsAreTheDocumentedOnes();
+    void everyDamagedByteIsFound();
+    void aRowWithoutItsMarkIsWhole();
+    void dataOfOtherFilesAreRefused_data();
+    void dataOfOtherFilesAreRefused();
+    void aFileThatChangesIsAnError_data();
+    void aFileThatChangesIsAnError();
 
 private:
     std::filesystem::path path(const char* name) const { return m_dir->filePath(name).toStdString(); }
@@ -386,6 +400,200 @@ void TestTraceFile::npyGoesThereAndBack() {
     QVERIFY_EXCEPTION_THROWN(readNpyVector(path("v.npy"), 24), Error);
     writeNpy(path("m.npy"), MatrixF::Random(4, 6), IfExists::Refuse);
     QVERIFY_EXCEPTION_THROWN(readNpyVector(path("m.npy"), 24), Error);
+}
+
+void TestTraceFile::stringsHaveOneLength() {
+    auto info = planted::info(5, 1, 4);
+    info.samples[1].text = std::string("a\0b", 3);
+    info.samples[2].text.clear();
+    writePlanted(path("t.rheo.h5"), info);
+    QVERIFY(TraceReader::open(path("t.rheo.h5"))->info().samples == info.samples);
+    QProcess dump;
+    dump.start("h5dump", {"-H", QString::fromStdString(path("t.rheo.h5").string())});
+    QVERIFY2(dump.waitForStarted() && dump.waitForFinished(), "h5dump of hdf5-tools is needed");
+    const QString text = QString::fromUtf8(dump.readAllStandardOutput());
+    QVERIFY(text.contains("STRSIZE"));
+    QVERIFY2(!text.contains("H5T_VARIABLE"), "strings of variable length lie in a heap that damage crashes");
+}
+
+void TestTraceFile::longStringsAreNotPadded() {
+    // 2,000 short texts and one of 1 MB: padded they would take 2 GB.
+    std::vector<std::string> texts(2000, "short");
+    texts[7] = std::string(1 << 20, 'x');
+    texts[8].clear();
+    {
+        auto file = Hdf5File::create(path("s.h5"));
+        file.writeStrings("/samples/text", texts);
+        file.setAttribute("/", "long", std::string(300'000, 'y'));
+        file.close();
+    }
+    QVERIFY(std::filesystem::file_size(path("s.h5")) < 4'000'000);
+    const auto file = Hdf5File::openForReading(path("s.h5"));
+    QVERIFY(file.hasStrings("/samples/text"));
+    QVERIFY(file.readStrings("/samples/text") == texts);
+    QCOMPARE(file.textAttribute("/", "long").value_or("").size(), std::size_t{300'000});
+}
+
+void TestTraceFile::digestsAreTheDocumentedOnes() {
+    // Row 20 of 37, points 8 to 15 and units 512 to 699: piece (20, 1, 1).
+    const auto info = planted::info(37, 9, 700);
+    writePlanted(path("t.rheo.h5"), info);
+    Sha256 hash;
+    for (std::int64_t p = 8; p < 16; ++p)
+        for (std::int64_t u = 512; u < 700; ++u) {
+            const float value = planted::value(20, p, u);
+            hash.update(std::as_bytes(std::span(&value, 1)));
+        }
+    const QByteArray first = QByteArray::fromHex(QByteArray::fromStdString(hash.hex().substr(0, 16)));
+    const auto file = Hdf5File::openForReading(path("t.rheo.h5"));
+    std::uint64_t stored = 0;
+    file.readBox("/digests/residual", {20, 1, 1}, {1, 1, 1}, &stored);
+    QCOMPARE(QByteArray(reinterpret_cast<const char*>(&stored), 8), first);
+}
+
+void TestTraceFile::everyDamagedByteIsFound() {
+    const auto info = planted::info(4, 2, 8);
+    writePlanted(path("t.rheo.h5"), info);
+    const auto states = planted::states(info);
+    const std::string whole = readFile(path("t.rheo.h5"), 1 << 20);
+    const auto size = static_cast<std::int64_t>(whole.size());
+    int errors = 0, tried = 0;
+    // Every 31st byte, so that all parts of the file are met.
+    for (std::int64_t at = 0; at < size; at += 31, ++tried) {
+        std::string damaged = whole;
+        damaged[static_cast<std::size_t>(at)] =
+            static_cast<char>(damaged[static_cast<std::size_t>(at)] ^ 0x55);
+        std::ofstream(path("d.rheo.h5"), std::ios::binary) << damaged;
+        try {
+            const auto trace = TraceReader::open(path("d.rheo.h5"));
+            QVERIFY2(trace->info().samples == info.samples && trace->info().rows == info.rows,
+                     qPrintable(QString::number(at)));
+            Array3F read(4, 5, 8);
+            trace->readRows(RowIndex{0}, 4, read.data.data());
+            QVERIFY2(read.data == states.data, qPrintable(QString::number(at)));
+        } catch (const Error& e) {
+            ++errors;
+            QVERIFY2(QString(e.what()).contains("d.rheo.h5"), e.what());
+        }
+    }
+    QVERIFY2(errors > tried / 2, qPrintable(QString("%1 of %2").arg(errors).arg(tried)));
+}
+
+void TestTraceFile::aRowWithoutItsMarkIsWhole() {
+    writePlanted(path("t.rheo.h5"), planted::info(4, 1, 4));
+    const auto mark = [&](std::uint8_t value) {
+        auto file = Hdf5File::openForFilling(path("t.rheo.h5"));
+        file.writeBox("/rows/complete", {2}, {1}, &value);
+        file.close();
+    };
+    mark(0);
+    QCOMPARE(TraceReader::open(path("t.rheo.h5"))->completeRows(), 4);
+    mark(7);
+    QVERIFY_EXCEPTION_THROWN(TraceReader::open(path("t.rheo.h5")), Error);
+}
+
+void TestTraceFile::dataOfOtherFilesAreRefused_data() {
+    QTest::addColumn<QString>("kind");
+    QTest::addColumn<QString>("named");
+    QTest::newRow("external storage") << "storage"
+                                      << "external storage";
+    QTest::newRow("external link") << "link"
+                                   << "other.h5";
+    QTest::newRow("soft link to an external one") << "soft"
+                                                  << "other.h5";
+    QTest::newRow("virtual, absolute") << "absolute"
+                                       << "absolute";
+    QTest::newRow("virtual, above") << "above"
+                                    << "leads out";
+    QTest::newRow("virtual, by a symbolic link") << "symlink"
+                                                 << "symbolic link";
+    QTest::newRow("virtual, other rows") << "rows"
+                                         << "rheo merge";
+}
+
+namespace {
+
+/// Adds /residual as an external link, or as a soft link to one, and takes the seal off.
+void addLinks(const std::filesystem::path& path, bool soft) {
+    const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Lcreate_external("../other.h5", "/residual", file, soft ? "a" : "residual", H5P_DEFAULT, H5P_DEFAULT);
+    if (soft) H5Lcreate_soft("/a", file, "residual", H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    std::fstream raw(path, std::ios::in | std::ios::out | std::ios::binary);
+    raw.put('\0');
+}
+
+}  // namespace
+
+void TestTraceFile::dataOfOtherFilesAreRefused() {
+    QFETCH(QString, kind);
+    QFETCH(QString, named);
+    const auto file = path("here/t.h5");
+    std::filesystem::create_directory(path("here"));
+    if (kind == "storage") {
+        std::filesystem::copy_file(RHEO_FIXTURES "/imports/trace_external_storage.h5", file);
+    } else {
+        writePlanted(path("other.h5"), planted::info(3, 1, 4));
+        std::filesystem::create_symlink("../other.h5", path("here/link.h5"));
+        auto made = Hdf5File::create(file);
+        made.setAttribute("/", "format", std::string("rheograph-trace"));
+        made.setAttribute("/", "version", std::int64_t{1});
+        const std::string shown = kind == "absolute"  ? path("other.h5").string()
+                                  : kind == "symlink" ? "link.h5"
+                                                      : "../other.h5";
+        if (kind == "absolute" || kind == "above" || kind == "symlink")
+            made.createVirtual<float>("/residual", {3, 3, 4}, {{shown, {0, 1, 2}}}, 0.0F);
+        if (kind == "rows") made.createVirtual<float>("/x", {3, 3, 4}, {{"link.h5", {0, 1, 2}}}, 0.0F);
+        made.close();
+        if (kind == "link" || kind == "soft") addLinks(file, kind == "soft");
+    }
+    if (kind == "rows") {
+        QVERIFY_EXCEPTION_THROWN(Hdf5File::openForReading(file).read<float>("/x"), Error);
+        return;
+    }
+    try {
+        TraceReader::open(file);
+        QFAIL("opened");
+    } catch (const Error& e) {
+        QCOMPARE(e.code(), ErrorCode::Unsupported);
+        QVERIFY2(QString(e.what()).contains(named), e.what());
+    }
+}
+
+void TestTraceFile::aFileThatChangesIsAnError_data() {
+    QTest::addColumn<QString>("source");
+    QTest::addColumn<QString>("change");
+    for (const char* source : {"sealed", "plain"})
+        for (const char* change : {"cut", "replaced", "written"})
+            QTest::addRow("%s, %s", source, change) << source << change;
+}
+
+void TestTraceFile::aFileThatChangesIsAnError() {
+    QFETCH(QString, source);
+    QFETCH(QString, change);
+    const auto file = path("t.rheo.h5");
+    if (source == "sealed")
+        writePlanted(file, planted::info(40, 2, 64));
+    else
+        std::filesystem::copy_file(RHEO_FIXTURES "/golden/small.rheo.h5", file);
+    const auto trace = TraceReader::open(file, 0);
+    std::vector<float> row(static_cast<std::size_t>(trace->points() * trace->units()));
+    trace->readRows(RowIndex{0}, 1, row.data());
+    if (change == "cut") std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+    if (change == "written")
+        std::filesystem::last_write_time(file,
+                                         std::filesystem::last_write_time(file) + std::chrono::seconds(2));
+    if (change == "replaced") {
+        std::filesystem::copy_file(file, path("copy"));
+        std::filesystem::rename(path("copy"), file);
+    }
+    try {
+        trace->readRows(RowIndex{trace->rows() - 1}, 1, row.data());
+        QFAIL("read");
+    } catch (const Error& e) {
+        QCOMPARE(e.code(), ErrorCode::Io);
+        QVERIFY2(QString(e.what()).contains("t.rheo.h5"), e.what());
+    }
 }
 
 QTEST_APPLESS_MAIN(TestTraceFile)

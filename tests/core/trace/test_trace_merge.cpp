@@ -39,6 +39,8 @@ private Q_SLOTS:
     void shownShardsMayMoveTogether();
     void missingShardIsSaidNotReadAsZeros();
     void mergedTracesMergeAgain();
+    void anotherShardInItsPlaceIsFound_data();
+    void anotherShardInItsPlaceIsFound();
     void whatDoesNotBelongTogetherIsRefused();
     void missingRowsAreSaid();
 
@@ -167,12 +169,12 @@ void TestTraceMerge::shownShardsMayMoveTogether() {
     const std::vector<std::filesystem::path> shards{writeShard("here/parts/a.h5", whole, 0, 2),
                                                     writeShard("here/parts/b.h5", whole, 1, 2)};
     merge(shards, path("here/merged.rheo.h5"));
-    merge(shards, path("elsewhere/merged.rheo.h5"));
-    QVERIFY2(wrongWith(path("elsewhere/merged.rheo.h5"), whole).isEmpty(), "shards in another folder");
+    QVERIFY_EXCEPTION_THROWN(merge(shards, path("elsewhere/merged.rheo.h5")), Error);
+    merge(shards, path("elsewhere/copied.rheo.h5"), true);
+    QVERIFY2(wrongWith(path("elsewhere/copied.rheo.h5"), whole).isEmpty(), "shards in another folder");
     QDir(m_dir->path()).rename("here", "there");
     const QString wrong = wrongWith(path("there/merged.rheo.h5"), whole);
     QVERIFY2(wrong.isEmpty(), qPrintable(wrong));
-    QVERIFY_EXCEPTION_THROWN(TraceReader::open(path("elsewhere/merged.rheo.h5")), Error);
 }
 
 void TestTraceMerge::missingShardIsSaidNotReadAsZeros() {
@@ -186,6 +188,35 @@ void TestTraceMerge::missingShardIsSaidNotReadAsZeros() {
         QCOMPARE(error.code(), ErrorCode::NotFound);
         QVERIFY2(QString(error.what()).contains("b.h5") && QString(error.what()).contains("--copy"),
                  error.what());
+    }
+}
+
+void TestTraceMerge::anotherShardInItsPlaceIsFound_data() {
+    QTest::addColumn<QString>("other");
+    for (const char* other : {"model", "rows", "states"}) QTest::newRow(other) << other;
+}
+
+void TestTraceMerge::anotherShardInItsPlaceIsFound() {
+    QFETCH(QString, other);
+    TraceInfo whole = wholeInfo(9);
+    merge({writeShard("a.h5", whole, 0, 2), writeShard("b.h5", whole, 1, 2)}, path("merged.rheo.h5"));
+    std::filesystem::remove(path("b.h5"));
+    if (other == "model") whole.model->weightsSha256 = std::string(64, 'f');
+    writeShard("b.h5", whole, other == "rows" ? 0 : 1, 2);
+    if (other == "states") {
+        const auto info = TraceReader::open(path("b.h5"))->info();
+        std::filesystem::remove(path("b.h5"));
+        auto writer = TraceWriter::create(path("b.h5"), info, IfExists::Refuse);
+        const std::vector<float> states(info.rows.size() * info.points.size() * units, 1.0F);
+        writer.writeRows(RowIndex{0}, std::ssize(info.rows), states.data());
+        writer.close();
+    }
+    try {
+        TraceReader::open(path("merged.rheo.h5"));
+        QFAIL("opened");
+    } catch (const Error& error) {
+        QCOMPARE(error.code(), ErrorCode::Mismatch);
+        QVERIFY2(QString(error.what()).contains("b.h5"), error.what());
     }
 }
 
