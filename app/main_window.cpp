@@ -509,6 +509,8 @@ bool MainWindow::exportView(const QString& file, double widthMm, double heightMm
         }
         if (!figure || figure->panels.empty())
             throw Error(ErrorCode::NotFound, "there is nothing in this view to export yet");
+        requireOutput(file.toStdString(), replace ? IfExists::Replace : IfExists::Refuse,
+                      m_workspace.inputFiles());
         exportFigure(*figure, {file.toStdString(), widthMm, heightMm, dpi, recipeToJson(recipe),
                                replace ? IfExists::Replace : IfExists::Refuse});
         if (saveResults) m_workspace.saveResults(results, replace);

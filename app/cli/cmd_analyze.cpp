@@ -548,8 +548,12 @@ private:
 int run(const Options& options, const CLI::App& command, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     const bool adds = options.add && std::filesystem::exists(options.out.path);
-    if (!adds) options.out.refuseEarly();
-    for (const auto& path : options.curves) OutputFile(path, options.out.ifExists());
+    // Results that are added to may be those that a basis is taken of.
+    std::vector<std::filesystem::path> inputs{options.trace, options.model.name};
+    if (!adds) inputs.insert(inputs.end(), {options.basis, options.autoencoder});
+    requireOutput(options.out.path, adds ? IfExists::Replace : options.out.ifExists(), inputs);
+    inputs.insert(inputs.end(), {options.basis, options.autoencoder, options.out.path});
+    for (const auto& path : options.curves) requireOutput(path, options.out.ifExists(), inputs);
     const Plan plan = makePlan(options, common);
     refuseIdle(command, options, plan);
     Progress progress = common.console.progress();

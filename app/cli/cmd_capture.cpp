@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -33,7 +34,12 @@ std::string duration(double seconds) {
 
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
-    if (!options.resume) options.out.refuseEarly();
+    const bool goesOn = options.resume && std::filesystem::exists(options.out.path);
+    requireOutput(options.out.path, goesOn ? IfExists::Replace : options.out.ifExists(),
+                  {options.model.name, options.prompts});
+    if (options.resume && !goesOn)
+        common.console.warn(
+            fmt::format("there is no {} to go on with: the capture starts afresh", options.out.path));
     const RowChoice rows = parseRowChoice(options.rows);
     const Shard shard = parseShard(options.shard);
     if (options.store != "float32" && options.store != "bfloat16")
@@ -67,14 +73,32 @@ int run(const Options& options, Common& common) {
                                    plan.info.samples.size()));
     CaptureToFileOptions how;
     how.batch = options.batch;
-    how.resume = options.resume;
+    how.resume = goesOn;
     how.ifExists = options.out.ifExists();
     how.forecast = [&](double seconds) {
         if (seconds > 5) common.console.say(fmt::format("about {} to go", duration(seconds)));
     };
     Progress capturing = progress.part(0.06, 1);
-    const CaptureOutcome outcome = captureToFile(*open.model, plan, options.out.path, how, capturing);
+    const auto rowCount = plan.info.rows.size();
+    bool interrupted = false;
+    how.interrupted = [&](std::int64_t complete) {
+        interrupted = true;
+        std::fputs(
+            fmt::format("rheo: interrupted; {} of {} rows are complete in {}; the same call with --resume "
+                        "goes on\n",
+                        complete, rowCount, options.out.path)
+                .c_str(),
+            stderr);
+    };
+    CaptureOutcome outcome;
+    try {
+        outcome = captureToFile(*open.model, plan, options.out.path, how, capturing);
+    } catch (const Cancelled&) {
+        if (!interrupted) throw;
+        return 130;
+    }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    for (const auto& warning : outcome.warnings) common.console.warn(warning);
     if (outcome.resumed > 0)
         common.console.warn(fmt::format("{} of {} rows were there already", outcome.resumed, outcome.rows));
     common.console.say(fmt::format("{}: {} rows in {:.1f} s", options.out.path, outcome.rows, seconds));

@@ -113,7 +113,7 @@ Recipe recipeOfOptions(const Options& options) {
 
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
-    options.out.refuseEarly();
+    options.out.refuseEarly({options.source, options.recipe});
     exportFormat(options.out.path);
     Recipe recipe;
     if (!options.recipe.empty()) {
@@ -122,6 +122,7 @@ int run(const Options& options, Common& common) {
             throw Error(ErrorCode::NotFound, fmt::format("{} holds no recipe", options.recipe),
                         options.recipe);
         recipe = recipeFromJson(*json);
+        for (const auto& source : recipe.sources) options.out.refuseEarly({source.path});
         for (const auto& source : recipe.sources)
             if (!source.hash.empty() && source.hash != "sha256:" + sha256OfFile(source.path))
                 common.console.warn(

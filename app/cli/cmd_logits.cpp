@@ -19,7 +19,7 @@ struct Options {
 };
 
 int run(const Options& options, Common& common) {
-    options.out.refuseEarly();
+    options.out.refuseEarly({options.model.name, options.text.file});
     Progress progress = common.console.progress();
     Progress loading = progress.part(0, 0.8);
     const OpenModel open = openModel(options.model, common, loading);

@@ -95,7 +95,9 @@ fs::path traceOf(const Options& options, const fs::path& out, Common& common,
     common.console.say(commands.back());
     Common inner = common;
     inner.console.silent = true;
-    if (const int status = dispatch(arguments, inner); status != 0)
+    const int status = dispatch(arguments, inner);
+    if (status == 130) throw Cancelled{};
+    if (status != 0)
         throw Error(ErrorCode::Internal, fmt::format("rheo capture ended with status {}", status));
     return trace;
 }
@@ -152,15 +154,17 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         throw Error(ErrorCode::Io,
                     fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
                     out.string());
-    if (!options.force && !options.resume)
-        for (const char* name :
-             {"trace.rheo.h5", "results.h5", "verdicts.json", "curves.csv", "curves.json", "index.html"})
-            if (fs::exists(out / name))
-                throw Error(ErrorCode::AlreadyExists,
-                            fmt::format("{} is already there; choose another folder, or say --force, or "
-                                        "--resume to go on",
-                                        (out / name).string()),
-                            (out / name).string());
+    for (const char* name :
+         {"trace.rheo.h5", "results.h5", "verdicts.json", "curves.csv", "curves.json", "index.html"}) {
+        requireOutput(out / name, IfExists::Replace, {options.trace, options.model.name, options.prompts});
+        if (!options.force && !options.resume && fs::exists(out / name))
+            throw Error(
+                ErrorCode::AlreadyExists,
+                fmt::format(
+                    "{} is already there; choose another folder, or say --force, or --resume to go on",
+                    (out / name).string()),
+                (out / name).string());
+    }
     if (options.trace.empty() == options.prompts.empty())
         throw Error(ErrorCode::InvalidArgument, "a report is of a trace, or of --model with --prompts");
     if (options.trace.empty() && options.model.name.empty())
@@ -320,7 +324,9 @@ void addReport(CLI::App& app, Command& chosen) {
     command->add_option("trace", options->trace, "a trace file; or --model and --prompts")
         ->type_name("T.rheo.h5");
     options->model.addTo(*command, false);
-    command->add_option("--prompts", options->prompts, "prompts as rheo capture takes them; - is standard input")->type_name("F");
+    command
+        ->add_option("--prompts", options->prompts, "prompts as rheo capture takes them; - is standard input")
+        ->type_name("F");
     command->add_option("--rows", options->rows,
                         "which tokens of the prompts become rows: last, all or stride:K");
     command->add_option("--limit", options->limit, "only the first N prompts")->check(CLI::PositiveNumber);

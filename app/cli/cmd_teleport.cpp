@@ -58,7 +58,7 @@ void showTokens(TeleportFile& file, const Tokenizer* tokenizer) {
 
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
-    options.out.refuseEarly();
+    options.out.refuseEarly({options.model.name, options.basis, options.state, options.text.file});
     TeleportRequest request;
     const auto mode = parseTeleportMode(options.mode);
     if (!mode || *mode == TeleportMode::State)

@@ -84,8 +84,8 @@ struct OutOption {
     bool force = false;
     void addTo(CLI::App& command, const std::string& what, bool required = true);
     IfExists ifExists() const { return force ? IfExists::Replace : IfExists::Refuse; }
-    /// Throws Error(AlreadyExists) at once, before anything dear is computed.
-    void refuseEarly() const;
+    /// Checks the output before anything is computed. Throws as requireOutput.
+    void refuseEarly(const std::vector<std::filesystem::path>& inputs = {}) const;
 };
 
 /// The line a person would type in a shell to run `rheo` with these arguments.

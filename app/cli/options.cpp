@@ -82,8 +82,8 @@ void OutOption::addTo(CLI::App& command, const std::string& what, bool required)
     command.add_flag("--force", force, "replace the output if it is there");
 }
 
-void OutOption::refuseEarly() const {
-    if (!path.empty()) OutputFile(path, ifExists());
+void OutOption::refuseEarly(const std::vector<std::filesystem::path>& inputs) const {
+    if (!path.empty()) requireOutput(path, ifExists(), inputs);
 }
 
 namespace {

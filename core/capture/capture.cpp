@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <string_view>
@@ -52,6 +53,52 @@ std::vector<PromptRows> promptsOf(const std::vector<TraceRow>& rows) {
 struct Meter {
     std::int64_t done = 0, total = 0;
     std::function<void(std::int64_t done, std::int64_t total)> afterBatch;
+    std::function<void(const PromptRows&)> finished = {};  ///< its rows are in `out`
+};
+
+/// States that are not finite, by depth.
+class NotFinite {
+public:
+    explicit NotFinite(const TraceInfo& info) : m_info(info), m_values(info.points.size(), 0) {}
+
+    /// Rows of all points, [row, point, unit].
+    void look(std::span<const float> states) {
+        const auto units = static_cast<std::size_t>(m_info.units);
+        for (std::size_t row = 0; row < states.size(); row += units * m_values.size()) {
+            std::int64_t found = 0;
+            for (std::size_t p = 0; p < m_values.size(); ++p) {
+                const auto state = states.subspan(row + p * units, units);
+                const auto bad =
+                    std::count_if(state.begin(), state.end(), [](float x) { return !std::isfinite(x); });
+                m_values[p] += bad;
+                found += bad;
+            }
+            m_rows += found > 0 ? 1 : 0;
+        }
+    }
+
+    /// A sentence for a person; empty if all are finite.
+    std::string warning(std::int64_t rows) const {
+        if (m_rows == 0) return {};
+        std::vector<std::string> depths;
+        for (std::size_t p = 0; p < m_values.size(); ++p)
+            if (m_values[p] > 0)
+                depths.push_back(fmt::format("{} at {}", m_values[p], pointName(m_info.points[p])));
+        constexpr std::size_t shown = 6;
+        const std::size_t more = depths.size() > shown ? depths.size() - shown : 0;
+        depths.resize(depths.size() - more);
+        return fmt::format(
+            "values that are not finite: {}{}; statistics leave out the rows that hold one, {} of {}. "
+            "Compute in "
+            "float32 or bfloat16 if this was float16",
+            fmt::join(depths, ", "), more > 0 ? fmt::format(", and at {} more points", more) : "", m_rows,
+            rows);
+    }
+
+private:
+    const TraceInfo& m_info;
+    std::vector<std::int64_t> m_values;  ///< [point]
+    std::int64_t m_rows = 0;
 };
 
 /// Runs `prompts`, whose rows are consecutive from that of the first, into `out` [row, point, unit]. Prompts
@@ -91,6 +138,7 @@ void runPrompts(const Model& model, const CapturePlan& plan, std::span<const Pro
             std::memcpy(out + static_cast<std::size_t>(order[i]->first - base) * values, from,
                         size * sizeof(float));
             from += size;
+            if (meter.finished) meter.finished(*order[i]);
         }
         progress.report(static_cast<double>(meter.done), static_cast<double>(meter.total));
         if (meter.afterBatch) meter.afterBatch(meter.done, meter.total);
@@ -200,54 +248,122 @@ std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const Cap
     return std::make_shared<const MemoryTrace>(plan.info, std::move(states));
 }
 
-CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const std::filesystem::path& path,
-                             const CaptureToFileOptions& options, Progress& progress) {
-    const auto rows = static_cast<std::int64_t>(plan.info.rows.size());
-    TraceWriter writer = options.resume ? TraceWriter::resume(path, plan.info)
-                                        : TraceWriter::create(path, plan.info, options.ifExists);
-    const std::vector<std::uint8_t> complete = writer.complete();
+namespace {
 
-    // A prompt with a row missing is run again as a whole: its rows cost little beside its tokens.
-    CaptureOutcome outcome{rows,
-                           std::count_if(complete.begin(), complete.end(), [](auto c) { return c != 0; })};
+/// Prompts with a row that is not complete. Each is run as a whole: its rows cost little beside its tokens.
+std::vector<PromptRows> missingPrompts(const CapturePlan& plan, const std::vector<std::uint8_t>& complete,
+                                       Meter& meter) {
     std::vector<PromptRows> missing;
-    Meter meter;
     for (const auto& prompt : promptsOf(plan.info.rows)) {
         const auto first = complete.begin() + prompt.first;
         if (std::all_of(first, first + prompt.count, [](auto c) { return c != 0; })) continue;
         missing.push_back(prompt);
-        meter.total += static_cast<std::int64_t>(
-            plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds.size());
+        meter.total += std::ssize(plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds);
     }
-    const auto started = std::chrono::steady_clock::now();
-    bool told = false;
-    meter.afterBatch = [&](std::int64_t done, std::int64_t total) {
-        if (told || !options.forecast) return;
+    return missing;
+}
+
+/// The first of `prompts` whose rows follow on each other, up to the size of a window.
+std::span<const PromptRows> windowOf(std::span<const PromptRows> prompts, std::int64_t values) {
+    std::int64_t rows = prompts[0].count;
+    std::size_t end = 1;
+    while (end < prompts.size() && prompts[end].first == prompts[end - 1].first + prompts[end - 1].count &&
+           (rows + prompts[end].count) * values * 4 <= windowBytes)
+        rows += prompts[end++].count;
+    return prompts.first(end);
+}
+
+/// Calls the forecast once, after the first batch.
+std::function<void(std::int64_t, std::int64_t)> forecastAfterFirstBatch(
+    const std::function<void(double)>& forecast) {
+    return [forecast, started = std::chrono::steady_clock::now(), told = false](std::int64_t done,
+                                                                                std::int64_t total) mutable {
+        if (told || !forecast) return;
         told = true;
         const double seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-        options.forecast(seconds * static_cast<double>(total - done) / static_cast<double>(done));
+        forecast(seconds * static_cast<double>(total - done) / static_cast<double>(done));
     };
+}
+
+/// A trace that is being filled, and which of its rows are there.
+struct Filling {
+    TraceWriter writer;
+    std::vector<std::uint8_t> complete;  ///< [row]
+    NotFinite notFinite;
+
+    std::int64_t completeRows() const {
+        return std::count(complete.begin(), complete.end(), std::uint8_t{1});
+    }
+
+    /// Writes the rows from `base` on that are `finished`. Those that were complete before are not written
+    /// again: at any moment their digests must match them.
+    void write(std::int64_t base, const std::vector<std::uint8_t>& finished, const std::vector<float>& states,
+               std::int64_t values) {
+        const auto wanted = [&](std::int64_t n) {
+            return n < std::ssize(finished) && finished[static_cast<std::size_t>(n)] != 0 &&
+                   complete[static_cast<std::size_t>(base + n)] == 0;
+        };
+        for (std::int64_t n = 0; n < std::ssize(finished); ++n) {
+            std::int64_t run = 0;
+            while (wanted(n + run)) ++run;
+            if (run == 0) continue;
+            const auto part = std::span(states).subspan(static_cast<std::size_t>(n * values),
+                                                        static_cast<std::size_t>(run * values));
+            writer.writeRows(RowIndex{base + n}, run, part.data());
+            notFinite.look(part);
+            std::fill_n(complete.begin() + (base + n), run, std::uint8_t{1});
+            n += run;
+        }
+    }
+};
+
+Filling startFilling(const CapturePlan& plan, const std::filesystem::path& path,
+                     const CaptureToFileOptions& options) {
+    TraceWriter writer = options.resume ? TraceWriter::resume(path, plan.info)
+                                        : TraceWriter::create(path, plan.info, options.ifExists);
+    std::vector<std::uint8_t> complete = writer.complete();
+    for (auto& mark : complete) mark = mark != 0 ? 1 : 0;
+    return {std::move(writer), std::move(complete), NotFinite(plan.info)};
+}
+
+}  // namespace
+
+CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const std::filesystem::path& path,
+                             const CaptureToFileOptions& options, Progress& progress) {
+    Filling filling = startFilling(plan, path, options);
+    CaptureOutcome outcome{std::ssize(plan.info.rows), filling.completeRows()};
+    Meter meter;
+    const std::vector<PromptRows> missing = missingPrompts(plan, filling.complete, meter);
+    meter.afterBatch = forecastAfterFirstBatch(options.forecast);
 
     progress.setStage("capturing");
-    std::vector<float> window;
-    for (std::size_t at = 0; at < missing.size();) {
-        // Consecutive prompts whose rows follow on each other, up to the size of a window.
-        std::size_t end = at;
-        std::int64_t count = 0;
-        do {
-            count += missing[end].count;
-            ++end;
-        } while (end < missing.size() &&
-                 missing[end].first == missing[end - 1].first + missing[end - 1].count &&
-                 (count + missing[end].count) * rowValues(plan) * 4 <= windowBytes);
-        window.resize(static_cast<std::size_t>(count * rowValues(plan)));
-        runPrompts(model, plan, std::span(missing).subspan(at, end - at), options.batch, window.data(), meter,
-                   progress);
-        writer.writeRows(RowIndex{missing[at].first}, count, window.data());
-        at = end;
+    std::vector<float> states;
+    bool interrupted = false;
+    for (std::size_t at = 0; at < missing.size() && !interrupted;) {
+        const auto window = windowOf(std::span(missing).subspan(at), rowValues(plan));
+        const std::int64_t base = window.front().first;
+        const std::int64_t rows = window.back().first + window.back().count - base;
+        states.resize(static_cast<std::size_t>(rows * rowValues(plan)));
+        std::vector<std::uint8_t> finished(static_cast<std::size_t>(rows), 0);
+        meter.finished = [&](const PromptRows& prompt) {
+            std::fill_n(finished.begin() + (prompt.first - base), prompt.count, std::uint8_t{1});
+        };
+        try {
+            runPrompts(model, plan, window, options.batch, states.data(), meter, progress);
+        } catch (const Cancelled&) {
+            interrupted = true;
+        }
+        filling.write(base, finished, states, rowValues(plan));
+        at += window.size();
     }
-    writer.close();
+    filling.writer.close();
+    if (interrupted) {
+        if (options.interrupted) options.interrupted(filling.completeRows());
+        throw Cancelled{};
+    }
+    if (const auto warning = filling.notFinite.warning(outcome.rows); !warning.empty())
+        outcome.warnings.push_back(warning);
     return outcome;
 }
 

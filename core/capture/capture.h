@@ -66,16 +66,21 @@ struct CaptureToFileOptions {
     bool resume = false;  ///< go on with a file that an interrupted capture left
     IfExists ifExists = IfExists::Refuse;
     /// Called once, after the first batch: how long the rest will take.
-    std::function<void(double secondsLeft)> forecast;
+    std::function<void(double secondsLeft)> forecast = {};
+    /// Called after a stop, before Cancelled is thrown: how many rows are complete in the file.
+    std::function<void(std::int64_t complete)> interrupted = {};
 };
 
 struct CaptureOutcome {
     std::int64_t rows = 0;     ///< in the file
     std::int64_t resumed = 0;  ///< of these, complete before this call
+    std::vector<std::string> warnings = {};
 };
 
 /// Runs the prompts of `plan` into a trace file at `path`. Blocks of rows are written and marked complete as
-/// they come; cancelled or killed, the file keeps them, and `resume` goes on. Throws Error(DiskFull) before
+/// they come, and after a stop all rows of the batches that were finished, before Cancelled is thrown.
+/// Killed, the file keeps the blocks. `resume` goes on. States that are not finite are counted by depth and
+/// become a warning. Throws Error(DiskFull) before
 /// anything is computed; Error(AlreadyExists); Error(Mismatch) where the file to resume was made from another
 /// model, tokenizer, prompts, rows or points.
 CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const std::filesystem::path& path,

@@ -98,7 +98,7 @@ IfExists ifExists(bool replace) {
 void writeTrace(const Trace& trace, const fs::path& path, IfExists exists, Progress& progress) {
     progress.setStage("writing " + path.filename().string());
     OutputFile output(path, exists);
-    TraceWriter writer = TraceWriter::create(output.temporary(), trace.info(), IfExists::Replace);
+    TraceWriter writer = TraceWriter::createIn(output, trace.info());
     const std::int64_t perRow = trace.points() * trace.units();
     const std::int64_t atOnce =
         std::clamp<std::int64_t>(writeBytes / (perRow * static_cast<std::int64_t>(sizeof(float))), 1,
@@ -140,7 +140,7 @@ QStringList modelWords(const LoadedModel& model) {
 
 PathKind kindOfPath(const QString& path) {
     if (QFile file(path); QFileInfo(path).isFile() && file.open(QIODevice::ReadOnly))
-        return file.read(8) == QByteArray("\x89HDF\r\n\x1a\n", 8) ? PathKind::Trace : PathKind::Nothing;
+        return isHdf5File(path.toStdString()) ? PathKind::Trace : PathKind::Nothing;
     try {
         const fs::path folder = locateModel(path.toStdString());
         return fs::is_regular_file(folder / "config.json") ? PathKind::Model : PathKind::Nothing;
@@ -892,6 +892,16 @@ void Workspace::keepFullTeleport(std::int64_t id, std::shared_ptr<const Teleport
 
 // ---- files ------------------------------------------------------------------------------------------------
 
+std::vector<fs::path> Workspace::inputFiles() const {
+    std::vector<fs::path> files;
+    if (m_model) files.push_back(m_model->checkpoint->folder());
+    const auto* joined = dynamic_cast<const JoinedTrace*>(m_state->trace.get());
+    for (const auto& part : joined != nullptr ? joined->parts() : std::vector{m_state->trace})
+        if (const auto* reader = dynamic_cast<const TraceReader*>(part.get()))
+            files.push_back(reader->path());
+    return files;
+}
+
 JobId Workspace::saveTraceAs(const QString& file, bool replace) {
     const QString what = tr("Save the trace");
     if (refuse(what, Feature::SaveTrace)) return {};
@@ -899,7 +909,8 @@ JobId Workspace::saveTraceAs(const QString& file, bool replace) {
     const quint64 document = m_private->document;
     return m_jobs.submit(
         {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
-        [trace, path = toPath(file), replace](Progress& progress) {
+        [trace, path = toPath(file), replace, inputs = inputFiles()](Progress& progress) {
+            requireOutput(path, ifExists(replace), inputs);
             writeTrace(*trace, path, ifExists(replace), progress);
         },
         this,
@@ -932,7 +943,8 @@ JobId Workspace::saveTeleport(std::int64_t id, const QString& file, bool replace
                            const std::shared_ptr<const TeleportResult>& result) {
         return m_jobs.submit(
             {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
-            [loaded, result, record, path = toPath(file), replace](Progress&) {
+            [loaded, result, record, path = toPath(file), replace, inputs = inputFiles()](Progress&) {
+                requireOutput(path, ifExists(replace), inputs);
                 TeleportFile out;
                 out.points = loaded->model->points();
                 out.text = record->sample.text;
@@ -991,7 +1003,9 @@ JobId Workspace::saveResults(const QString& file, bool replace) {
     const QString source = m_private->fileTrace == state->trace ? m_private->traceFile : QString();
     return m_jobs.submit(
         {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
-        [state, path = toPath(file), source = source.toStdString(), replace](Progress& progress) {
+        [state, path = toPath(file), source = source.toStdString(), replace,
+         inputs = inputFiles()](Progress& progress) {
+            requireOutput(path, ifExists(replace), inputs);
             progress.setStage("writing " + path.filename().string());
             ResultsWriter writer = ResultsWriter::create(
                 path, makeResultsSource(TraceView{.trace = state->trace}, source), ifExists(replace));

@@ -149,6 +149,8 @@ public:
     // ---- files ------------------------------------------------------------------------------------
 
     /// Writes all rows as a trace file. Asked whether to replace is the caller's part: `replace`.
+    /// Files that the document is made of: none of them may be an output.
+    std::vector<std::filesystem::path> inputFiles() const;
     JobId saveTraceAs(const QString& file, bool replace);
     /// Writes a teleport as `rheo teleport --out` does, with controls (computed now if need be).
     JobId saveTeleport(std::int64_t id, const QString& file, bool replace);
