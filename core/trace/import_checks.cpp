@@ -140,11 +140,13 @@ const char* exchangedAxes(const BoxRoughness& found) {
 
 void checkAxisOrder(ImportPlan& plan, Progress& progress) {
     const std::string layout = layoutName(plan.layout);
-    if (plan.points() > plan.info.units && plan.points() > 8) {
+    const std::int64_t units = plan.info.units, tokens = plan.parts.front().extents.tokens;
+    const bool fewUnits = units < 16 && std::max(plan.points(), tokens) > 2 * units;
+    if (fewUnits || (plan.points() > units && plan.points() > 8)) {
         plan.warnings.push_back(fmt::format(
-            "axis order: read as {}, there are {} points of {} units, and models have more units than "
-            "points; if that is wrong, give the order with --layout",
-            layout, plan.points(), plan.info.units));
+            "axis order: read as {}, there are {} points of {} units, {} tokens a sample, and models have "
+            "more units than that; if it is wrong, give the order with --layout",
+            layout, plan.points(), units, tokens));
         return;
     }
     const TraceBox box{0, std::min<std::int64_t>(plan.rows(), 64),

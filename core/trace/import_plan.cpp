@@ -140,6 +140,20 @@ Inventory takeInventory(const fs::path& input, ImportPlan& plan, const ImportOpt
 /// The arrays of each sample by the rest of their names; one group without a sample where names tell none.
 using Groups = std::vector<std::pair<std::string, std::map<std::string, std::size_t>>>;
 
+/// Numbered arrays are samples if each holds all points, or if they have NumPy's own names (arr_0, as
+/// numpy.savez gives to a list) and differ in shape, as points never do.
+bool areNumberedSamples(const ImportPlan& plan, const std::vector<std::size_t>& arrays,
+                        const ImportOptions& options) {
+    std::vector<std::string> names;
+    for (const auto i : arrays) names.push_back(plan.names[i]);
+    if (!isNumberedSeries(names)) return false;
+    if (options.layout.find("point") != std::string::npos) return true;
+    const auto& shape = plan.described[arrays.front()].shape;
+    return names.front().starts_with("arr_") && std::any_of(arrays.begin(), arrays.end(), [&](auto i) {
+               return plan.described[i].shape != shape;
+           });
+}
+
 Groups groupBySample(const ImportPlan& plan, Inventory& inventory, const ImportOptions& options) {
     std::map<std::string, std::map<std::string, std::size_t>> found;
     std::vector<std::size_t> without;
@@ -150,10 +164,7 @@ Groups groupBySample(const ImportPlan& plan, Inventory& inventory, const ImportO
         else
             without.push_back(i);
     }
-    // Arrays that each hold all points are samples, whatever they are called, if they are numbered.
-    std::vector<std::string> names;
-    for (const auto i : without) names.push_back(plan.names[i]);
-    if (found.empty() && options.layout.find("point") != std::string::npos && isNumberedSeries(names)) {
+    if (found.empty() && areNumberedSamples(plan, without, options)) {
         std::sort(without.begin(), without.end(),
                   [&](std::size_t a, std::size_t b) { return naturalLess(plan.names[a], plan.names[b]); });
         Groups groups;

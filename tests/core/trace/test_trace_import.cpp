@@ -1095,6 +1095,7 @@ void TestTraceImport::samplesMayHaveTheirOwnLengths() {
     const Imported list = import(
         writeZip("list.npz", {{"arr_0.npy", sample(0, 2)}, {"arr_1.npy", sample(1, 3)}}, false), options);
     QCOMPARE(wrongStates(list.states, {0, 1, 10, 11, 12}), QString());
+    QCOMPARE(wrongStates(import(path("list.npz")).states, {0, 1, 10, 11, 12}), QString());
     // A group a sample and a dataset a layer.
     {
         Hdf5File file = Hdf5File::create(path("groups.h5"));
@@ -1438,6 +1439,7 @@ void TestTraceImport::anAxisOrderThatLooksWrongIsSaid() {
     };
     QVERIFY(!warnings({20, 12, 40}, "row,point,unit").contains("axis order"));
     QVERIFY(warnings({20, 12, 40}, "row,unit,point").contains("40 points of 12 units"));
+    QVERIFY(warnings({20, 40, 12}, "batch,row,unit").contains("of 12 units, 40 tokens"));
     QVERIFY(warnings({20, 12, 40}, "point,row,unit").contains("rows and points look exchanged"));
     // More units than points all the same.
     const auto many = walk(3, 60, 50);
