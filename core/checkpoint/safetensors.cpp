@@ -22,29 +22,32 @@ namespace {
 struct TypeRow {
     StoredType type;
     std::string_view name;
-    std::int64_t bytes;
+    std::int64_t bits;
 };
 
-constexpr std::array<TypeRow, 19> types{{
-    {StoredType::Bool, "BOOL", 1},
-    {StoredType::U8, "U8", 1},
-    {StoredType::I8, "I8", 1},
-    {StoredType::F8E4M3, "F8_E4M3", 1},
-    {StoredType::F8E5M2, "F8_E5M2", 1},
-    {StoredType::F8E8M0, "F8_E8M0", 1},
-    {StoredType::F8E4M3Fnuz, "F8_E4M3FNUZ", 1},
-    {StoredType::F8E5M2Fnuz, "F8_E5M2FNUZ", 1},
-    {StoredType::U16, "U16", 2},
-    {StoredType::I16, "I16", 2},
-    {StoredType::F16, "F16", 2},
-    {StoredType::BF16, "BF16", 2},
-    {StoredType::U32, "U32", 4},
-    {StoredType::I32, "I32", 4},
-    {StoredType::F32, "F32", 4},
-    {StoredType::U64, "U64", 8},
-    {StoredType::I64, "I64", 8},
-    {StoredType::F64, "F64", 8},
-    {StoredType::C64, "C64", 8},
+constexpr std::array<TypeRow, 22> types{{
+    {StoredType::Bool, "BOOL", 8},
+    {StoredType::U8, "U8", 8},
+    {StoredType::I8, "I8", 8},
+    {StoredType::F4, "F4", 4},
+    {StoredType::F6E2M3, "F6_E2M3", 6},
+    {StoredType::F6E3M2, "F6_E3M2", 6},
+    {StoredType::F8E4M3, "F8_E4M3", 8},
+    {StoredType::F8E5M2, "F8_E5M2", 8},
+    {StoredType::F8E8M0, "F8_E8M0", 8},
+    {StoredType::F8E4M3Fnuz, "F8_E4M3FNUZ", 8},
+    {StoredType::F8E5M2Fnuz, "F8_E5M2FNUZ", 8},
+    {StoredType::U16, "U16", 16},
+    {StoredType::I16, "I16", 16},
+    {StoredType::F16, "F16", 16},
+    {StoredType::BF16, "BF16", 16},
+    {StoredType::U32, "U32", 32},
+    {StoredType::I32, "I32", 32},
+    {StoredType::F32, "F32", 32},
+    {StoredType::U64, "U64", 64},
+    {StoredType::I64, "I64", 64},
+    {StoredType::F64, "F64", 64},
+    {StoredType::C64, "C64", 64},
 }};
 
 const TypeRow& rowOf(StoredType type) {
@@ -185,13 +188,17 @@ Extent checkedExtent(const Claim& claim, const std::string& file) {
                                   [&](const TypeRow& known) { return known.name == claim.type; });
     if (row == types.end()) throw refuse(fmt::format("has the unknown dtype '{}'", claim.type));
     Extent extent{&*row, {}};
-    auto bytes = static_cast<std::uint64_t>(row->bytes);
+    auto bits = static_cast<std::uint64_t>(row->bits);
     for (const std::uint64_t count : claim.shape) {
         if (count > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ||
-            __builtin_mul_overflow(bytes, count, &bytes))
+            __builtin_mul_overflow(bits, count, &bits))
             throw refuse(fmt::format("has a shape whose size overflows: [{}]", fmt::join(claim.shape, ", ")));
         extent.shape.push_back(static_cast<std::int64_t>(count));
     }
+    if (bits % 8 != 0)
+        throw refuse(fmt::format("is {} [{}], which is no whole number of bytes", claim.type,
+                                 fmt::join(claim.shape, ", ")));
+    const std::uint64_t bytes = bits / 8;
     const std::uint64_t begin = claim.offsets[0];
     const std::uint64_t end = claim.offsets[1];
     if (begin > end) throw refuse(fmt::format("claims bytes {} to {}", begin, end));
@@ -285,7 +292,10 @@ std::string_view storedTypeName(StoredType type) {
     return rowOf(type).name;
 }
 std::int64_t storedTypeBytes(StoredType type) {
-    return rowOf(type).bytes;
+    return rowOf(type).bits / 8;
+}
+std::int64_t storedTypeBits(StoredType type) {
+    return rowOf(type).bits;
 }
 
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {

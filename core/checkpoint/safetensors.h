@@ -15,11 +15,14 @@
 
 namespace rheo {
 
-/// Element types of a safetensors file that have whole bytes.
+/// Element types of a safetensors file.
 enum class StoredType {
     Bool,
     U8,
     I8,
+    F4,
+    F6E2M3,
+    F6E3M2,
     F8E4M3,
     F8E5M2,
     F8E8M0,
@@ -40,7 +43,8 @@ enum class StoredType {
 
 /// As the file spells it: "F32", "BF16", "F8_E4M3".
 std::string_view storedTypeName(StoredType type);
-std::int64_t storedTypeBytes(StoredType type);
+std::int64_t storedTypeBytes(StoredType type);  ///< 0 for types of less than a byte
+std::int64_t storedTypeBits(StoredType type);
 
 /// A tensor of a mapped file. `bytes` stays valid as long as the SafetensorsFile.
 struct StoredTensor {

@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 expect(extent >= 0, "a negative extent");
                 count *= extent;
             }
-            expect(static_cast<std::int64_t>(tensor.bytes.size()) == count * storedTypeBytes(tensor.type),
+            expect(static_cast<std::int64_t>(tensor.bytes.size()) * 8 == count * storedTypeBits(tensor.type),
                    "bytes and shape disagree");
             for (const auto byte : tensor.bytes) sum += static_cast<std::uint64_t>(byte);
             covered += tensor.bytes.size();

@@ -1257,16 +1257,16 @@ void TestTraceImport::otherTypesAreLeftOutByName() {
     REFUSED(writeZip("only.npz", {others[1], others[3]}, false), {}, ErrorCode::Unsupported, "'words' (text",
             "'labels' (int64");
     const std::string header =
-        R"({"a":{"dtype":"F8_E4M3","shape":[2,3,4],"data_offsets":[0,24]},"b":{"dtype":"I64","shape":[1],"data_offsets":[24,32]},"x":{"dtype":"F32","shape":[1,2,3],"data_offsets":[32,56]},"z":{"dtype":"C64","shape":[1],"data_offsets":[56,64]}})";
+        R"({"a":{"dtype":"F8_E4M3","shape":[2,3,4],"data_offsets":[0,24]},"b":{"dtype":"I64","shape":[1],"data_offsets":[24,32]},"x":{"dtype":"F32","shape":[1,2,3],"data_offsets":[32,56]},"y":{"dtype":"F4","shape":[2,4],"data_offsets":[56,60]},"z":{"dtype":"C64","shape":[1],"data_offsets":[60,68]}})";
     std::string file(8, '\0');
     file[0] = static_cast<char>(header.size() & 0xff);
     file[1] = static_cast<char>(header.size() >> 8);
     options.tensors = "";
     const Imported tensors =
-        import(write("eight.safetensors", file + header + std::string(64, '\0')), options);
+        import(write("eight.safetensors", file + header + std::string(68, '\0')), options);
     QCOMPARE(tensors.states.n2, 3);
-    QVERIFY(
-        joined(tensors.outcome.notes).contains("'a' (F8_E4M3, [2, 3, 4]), 'b' (I64, [1]), 'z' (C64, [1])"));
+    QVERIFY(joined(tensors.outcome.notes)
+                .contains("'a' (F8_E4M3, [2, 3, 4]), 'b' (I64, [1]), 'y' (F4, [2, 4]), 'z' (C64, [1])"));
     REFUSED(write("empty.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10) + "      "), {},
             ErrorCode::Format, "empty.safetensors");
     REFUSED(write("none.safetensors", std::string("\x08\0\0\0\0\0\0\0{}      ", 16)), {}, ErrorCode::Format,
