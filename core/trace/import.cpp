@@ -93,6 +93,12 @@ std::string originOf(const fs::path& input, const ImportPlan& plan) {
     return origin;
 }
 
+/// Files that are read: the input, a list of sites, and a mask (FILE or FILE:NAME). Names that are no files
+/// do no harm.
+std::vector<fs::path> inputsOf(const fs::path& input, const ImportOptions& options) {
+    return {input, options.sites, options.mask, options.mask.substr(0, options.mask.rfind(':'))};
+}
+
 /// The origin is known in full once all states were measured.
 void storeOrigin(const fs::path& trace, const std::string& origin) {
     Hdf5File file = Hdf5File::openForWriting(trace);
@@ -104,7 +110,7 @@ void storeOrigin(const fs::path& trace, const std::string& origin) {
 
 ImportOutcome importTrace(const fs::path& input, const fs::path& output, const ImportOptions& options,
                           Progress& progress) {
-    requireOutput(output, options.ifExists, {input});  // before anything is read
+    requireOutput(output, options.ifExists, inputsOf(input, options));  // before anything is read
     progress.setStage("reading " + input.filename().string());
     const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
     ImportPlan plan = planImport(input, options, folder);

@@ -981,6 +981,12 @@ void TestTraceImport::masksFromElsewhere() {
         QVERIFY(in.info.rows == rowsOfThree);
         QCOMPARE(wrongStates(in.states, keptOfThree), QString());
     }
+    // A mask is an input: it is not replaced.
+    options.mask = named + ":real";
+    options.ifExists = IfExists::Replace;
+    Progress progress;
+    QVERIFY_EXCEPTION_THROWN(importTrace(states, named, options, progress), Error);
+    options.ifExists = IfExists::Refuse;
     options.mask = named;
     REFUSED(states, options, ErrorCode::NotFound, "masks.npz", "first, real");
     options.mask = path("absent.npz:x");
