@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <random>
 #include <string>
@@ -250,7 +251,7 @@ int flip(const Kind& kind, int count, std::uint64_t seed, const fs::path& folder
         // Half of them one bit, half of them any other byte.
         const auto change = static_cast<char>(i % 2 == 0 ? 1U << random() % 8 : 1 + random() % 255);
         changed[at] = static_cast<char>(changed[at] ^ change);
-        writeFile(damaged, changed, IfExists::Replace);
+        std::ofstream(damaged, std::ios::binary) << changed;
         const int outcome = readInChild(kind, damaged, expected);
         errors += outcome == 1 ? 1 : 0;
         if (outcome < 2) continue;
