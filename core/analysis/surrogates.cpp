@@ -80,6 +80,20 @@ RHEO_WIDE void walkInOrder(const double* asItIs, std::int64_t points, const std:
     }
 }
 
+/// Mean over steps p of covariance(p) / (spread[p] spread[p + lag]), where both spreads are above 0; 0 where
+/// none are.
+template <class Covariance>
+double meanCorrelation(const VectorD& spread, Eigen::Index lag, Covariance covariance) {
+    double sum = 0, pairs = 0;
+    for (Eigen::Index p = 0; p + lag < spread.size(); ++p) {
+        const double spreads = spread[p] * spread[p + lag];
+        if (!(spreads > 0)) continue;
+        sum += covariance(p) / spreads;
+        ++pairs;
+    }
+    return pairs > 0 ? sum / pairs : 0.0;
+}
+
 /// The phi of an autoregressive process of order 1 whose correlations phi^k at lags k = 1, 2, .. are closest
 /// to these in the sum of squares: by trial in steps of 0.01.
 double persistenceOf(const std::vector<double>& correlations) {
@@ -218,16 +232,9 @@ void PathMaker::sumSteps(int threads, Progress& progress) {
         for (Eigen::Index p = 0; p < steps; ++p)
             m_stepSpread(p, u) = std::sqrt(std::max(0.0, moment(p, 0, u)));
         std::vector<double> correlations;
-        for (Eigen::Index lag = 1; lag <= lags; ++lag) {
-            double r = 0, pairs = 0;
-            for (Eigen::Index p = 0; p + lag < steps; ++p) {
-                const double spreads = m_stepSpread(p, u) * m_stepSpread(p + lag, u);
-                if (!(spreads > 0)) continue;
-                r += moment(p, lag, u) / spreads;
-                ++pairs;
-            }
-            correlations.push_back(pairs > 0 ? r / pairs : 0.0);
-        }
+        for (Eigen::Index lag = 1; lag <= lags; ++lag)
+            correlations.push_back(
+                meanCorrelation(m_stepSpread.col(u), lag, [&](Eigen::Index p) { return moment(p, lag, u); }));
         m_persistence[u] = persistenceOf(correlations);
     }
 }
