@@ -13,7 +13,7 @@ namespace {
 AddedToken readToken(const nlohmann::json& value, const Place& place) {
     Component component(value, place);
     AddedToken token;
-    token.id = tokenIdOf(component.value("id"), place.at("id"));
+    token.id = component.has("id") ? tokenIdOf(component.value("id"), place.at("id")) : -1;
     token.content = component.text("content");
     token.singleWord = component.flag("single_word", false);
     token.lstrip = component.flag("lstrip", false);
@@ -30,41 +30,50 @@ AddedTokens::AddedTokens(const nlohmann::json& value, const Vocabulary& vocabula
                          const Normalizer& normalizer, const Place& place) {
     if (value.is_null()) return;
     if (!value.is_array()) throw place.format("expected a list");
-    std::unordered_map<std::string, std::int32_t> byContent;
+    std::unordered_map<std::string, std::size_t> byContent;  // index into m_tokens
+    std::vector<std::string> renumbered;
     std::size_t contentBytes = 0;
-    std::int32_t next = static_cast<std::int32_t>(vocabulary.count());
+    const auto count = static_cast<std::int32_t>(vocabulary.count());
     std::int32_t highest = -1;
     for (std::size_t i = 0; i < value.size(); ++i) {
         AddedToken token = readToken(value[i], place.at(i));
         if (token.content.empty()) continue;
-        const auto [known, isNew] = byContent.emplace(token.content, token.id);
+        const auto [known, isNew] = byContent.emplace(token.content, m_tokens.size());
         if (!isNew) {
-            if (known->second == token.id) continue;
-            throw place.at(i).format(fmt::format("{} stands twice, with ids {} and {}",
-                                                 inQuotes(token.content), known->second, token.id));
+            AddedToken& earlier = m_tokens[known->second];
+            token.id = earlier.id;
+            token.special = token.special || earlier.special;
+            earlier = std::move(token);
+            continue;
         }
         contentBytes += token.content.size();
         if (contentBytes > kMaxContentBytes)
             throw place.format(fmt::format("more than {} MiB of added tokens", kMaxContentBytes >> 20));
-
-        auto expected = vocabulary.id(token.content);
-        if (!expected) {
-            // New tokens are numbered on from the number of pieces, or from the highest added token beyond
-            // it.
-            expected = highest >= next ? highest + 1 : next;
-            if (const std::string* other = vocabulary.piece(*expected))
-                throw place.at(i).format(fmt::format("the next free number, {}, is that of the piece {}",
-                                                     *expected, inQuotes(*other)));
-        }
-        if (token.id != *expected)
-            throw place.at(i).format(fmt::format(
-                "{} has id {}, and by the vocabulary and the tokens before it must have {}; the file "
-                "contradicts itself",
-                inQuotes(token.content), token.id, *expected));
+        const std::int32_t stored = token.id;
+        token.id = vocabulary.id(token.content).value_or(highest >= count ? highest + 1 : count);
+        if (token.id >= kMaxTokenIds) throw place.at(i).format(fmt::format("more than {} ids", kMaxTokenIds));
+        if (stored >= 0 && stored != token.id)
+            renumbered.push_back(
+                fmt::format("{} is {}, not {}", inQuotes(token.content), token.id, stored));
         highest = std::max(highest, token.id);
         m_tokens.push_back(std::move(token));
     }
+    noteRenumbered(renumbered);
+    index(normalizer, contentBytes, place);
+}
 
+void AddedTokens::noteRenumbered(const std::vector<std::string>& renumbered) {
+    if (renumbered.empty()) return;
+    constexpr std::size_t kShown = 3;
+    const std::vector<std::string> shown(
+        renumbered.begin(), renumbered.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, renumbered.size())));
+    m_notes.push_back(fmt::format(
+        "{} added token{} another id than the tokenizer file says, as in transformers: {}{}", renumbered.size(),
+        renumbered.size() == 1 ? " has" : "s have", fmt::join(shown, "; "),
+        renumbered.size() > kShown ? "; ..." : ""));
+}
+
+void AddedTokens::index(const Normalizer& normalizer, std::size_t contentBytes, const Place& place) {
     // Contents may become equal by normalization; then a special token comes before another, else the
     // earlier in the file (the reference implementation leaves it to chance).
     MatchScratch scratch(contentBytes);
@@ -83,8 +92,8 @@ AddedTokens::AddedTokens(const nlohmann::json& value, const Vocabulary& vocabula
             (token.normalized ? m_normalized : m_raw).add(token.spelling, token.id);
         }
     }
-    std::sort(m_tokens.begin(), m_tokens.end(),
-              [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+    std::stable_sort(m_tokens.begin(), m_tokens.end(),
+                     [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
 }
 
 const AddedToken* AddedTokens::find(std::int32_t id) const {
@@ -94,20 +103,27 @@ const AddedToken* AddedTokens::find(std::int32_t id) const {
     return found != m_tokens.end() && found->id == id ? &*found : nullptr;
 }
 
-std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normalized) const {
+std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normalized,
+                                            bool literal) const {
     std::vector<TextSegment> segments;
-    const Trie& trie = normalized ? m_normalized : m_raw;
+    const ByteTrie& trie = normalized ? m_normalized : m_raw;
     std::size_t covered = 0;
     for (std::size_t offset = 0; offset < text.size() && !trie.empty();) {
-        const Trie::Match match = trie.longest(text, offset);
-        if (match.token < 0) {
+        std::size_t length = 0;
+        std::int32_t id = -1;
+        trie.forEachPrefix(text, offset, [&](std::size_t bytes, std::int32_t found) {
+            length = bytes;
+            id = found;
+        });
+        if (id < 0) {
             ++offset;
             continue;
         }
         std::size_t begin = offset;
-        std::size_t end = offset + match.length;
+        std::size_t end = offset + length;
         offset = end;
-        const AddedToken& token = *find(match.token);
+        const AddedToken& token = *find(id);
+        if (literal && token.special) continue;
         if (token.singleWord) {
             const bool touchesLeft = begin > 0 && isWordCharacter(codePointBefore(text, begin).value);
             const bool touchesRight = end < text.size() && isWordCharacter(codePointAt(text, end).value);
@@ -132,48 +148,6 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normaliz
     }
     if (covered < text.size()) segments.push_back({covered, text.size(), -1});
     return segments;
-}
-
-AddedTokens::Trie::Trie() {
-    m_roots.fill(-1);
-}
-
-void AddedTokens::Trie::add(std::string_view content, std::int32_t token) {
-    std::int32_t parent = -1;
-    for (const char byte : content) {
-        const std::int32_t first = parent < 0 ? m_roots[static_cast<std::uint8_t>(byte)]
-                                              : m_nodes[static_cast<std::size_t>(parent)].child;
-        std::int32_t node = first;
-        while (node >= 0 && m_nodes[static_cast<std::size_t>(node)].byte != byte)
-            node = m_nodes[static_cast<std::size_t>(node)].sibling;
-        if (node < 0) {
-            node = static_cast<std::int32_t>(m_nodes.size());
-            Node made;
-            made.byte = byte;
-            if (parent >= 0) made.sibling = first;
-            m_nodes.push_back(made);
-            (parent < 0 ? m_roots[static_cast<std::uint8_t>(byte)]
-                        : m_nodes[static_cast<std::size_t>(parent)].child) = node;
-        }
-        parent = node;
-    }
-    std::int32_t& end = m_nodes[static_cast<std::size_t>(parent)].token;
-    if (end < 0) end = token;
-}
-
-AddedTokens::Trie::Match AddedTokens::Trie::longest(std::string_view text, std::size_t offset) const {
-    Match match;
-    std::int32_t node = m_roots[static_cast<std::uint8_t>(text[offset])];
-    for (std::size_t at = offset; node >= 0;) {
-        const Node& here = m_nodes[static_cast<std::size_t>(node)];
-        ++at;
-        if (here.token >= 0) match = {at - offset, here.token};
-        if (at == text.size()) break;
-        node = here.child;
-        while (node >= 0 && m_nodes[static_cast<std::size_t>(node)].byte != text[at])
-            node = m_nodes[static_cast<std::size_t>(node)].sibling;
-    }
-    return match;
 }
 
 }  // namespace rheo

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/tokenizer/bpe.h"
+#include "core/tokenizer/byte_trie.h"
 #include "core/tokenizer/component.h"
 #include "core/tokenizer/normalizer.h"
+#include "core/tokenizer/subword_model.h"
 
 namespace rheo {
 
@@ -37,10 +37,10 @@ public:
     static constexpr std::size_t kMaxContentBytes = std::size_t{4} << 20;  ///< of all tokens together
 
     /// From the value of "added_tokens" (a list, or null). `normalizer` is applied to the content of the
-    /// tokens that are normalized. Throws Error(Format) for an id that is another piece's, for a token whose
-    /// id in the vocabulary is another, for one that is numbered out of turn (new tokens are numbered on from
-    /// the vocabulary, in order of the file: any other number would disagree with what the reference
-    /// implementation gives), and beyond kMaxContentBytes.
+    /// tokens that are normalized. Ids are those the reference implementation gives, whatever the file says: the
+    /// id of the piece that is spelt alike; else the next after the highest, of the vocabulary's count or the added
+    /// tokens. A token that occurs again replaces the settings of the first. Throws Error(Format) beyond
+    /// kMaxContentBytes, and for a token of which normalization leaves nothing.
     AddedTokens(const nlohmann::json& value, const Vocabulary& vocabulary, const Normalizer& normalizer,
                 const Place& place);
 
@@ -49,38 +49,22 @@ public:
     /// Null when no added token has this id.
     const AddedToken* find(std::int32_t id) const;
 
+    /// What a person should know: tokens whose id in the file is another than the one they get.
+    const std::vector<std::string>& notes() const { return m_notes; }
+
     /// Cuts `text` (valid UTF-8, not empty) at the added tokens that are not normalized (`normalized` false)
-    /// or at those that are: leftmost first, of those the longest. Without overlaps; white space goes to the
+    /// or at those that are: leftmost first, of those the longest. With `literal`, special tokens are text. Without overlaps; white space goes to the
     /// tokens that strip it. Cost: the length of the text times that of the longest token that
     /// begins like it.
-    std::vector<TextSegment> split(std::string_view text, bool normalized) const;
+    std::vector<TextSegment> split(std::string_view text, bool normalized, bool literal) const;
 
 private:
-    /// Prefix tree over bytes.
-    class Trie {
-    public:
-        Trie();
-        void add(std::string_view content, std::int32_t token);
-        struct Match {
-            std::size_t length = 0;
-            std::int32_t token = -1;
-        };
-        /// The longest content that stands at `offset`.
-        Match longest(std::string_view text, std::size_t offset) const;
-        bool empty() const { return m_nodes.empty(); }
-
-    private:
-        struct Node {
-            std::int32_t child = -1, sibling = -1;
-            std::int32_t token = -1;
-            char byte = 0;
-        };
-        std::array<std::int32_t, 256> m_roots;
-        std::vector<Node> m_nodes;
-    };
+    void noteRenumbered(const std::vector<std::string>& renumbered);
+    void index(const Normalizer& normalizer, std::size_t contentBytes, const Place& place);
 
     std::vector<AddedToken> m_tokens;
-    Trie m_raw, m_normalized;
+    std::vector<std::string> m_notes;
+    ByteTrie m_raw, m_normalized;  ///< values are ids
 };
 
 }  // namespace rheo

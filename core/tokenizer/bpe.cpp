@@ -7,65 +7,8 @@
 
 namespace rheo {
 
-namespace {
-
-/// Says which model it is, and throws unless it is BPE.
-void requireBpe(Component& model, const TokenizerFile& file) {
-    std::string type = model.type();
-    if (type.empty()) {
-        // Files of before 2021 name no type; their keys tell.
-        if (file.kind == TokenizerFile::Vocabulary::List)
-            type = "Unigram";
-        else if (file.kind == TokenizerFile::Vocabulary::Pieces && !file.hasMerges)
-            type = model.has("max_input_chars_per_word") ? "WordPiece" : "WordLevel";
-        else
-            type = "BPE";
-    }
-    if (type != "BPE")
-        throw model.place().unsupported(fmt::format(
-            "the tokenizer model {} is not supported, only BPE is; the model can still be run by token ids",
-            inQuotes(type)));
-}
-
-}  // namespace
-
-Vocabulary::Vocabulary(std::vector<std::pair<std::string, std::int32_t>>&& pieces, const Place& place) {
-    std::size_t size = 0;
-    for (const auto& [piece, id] : pieces) size = std::max(size, static_cast<std::size_t>(id) + 1);
-    m_byId.assign(size, -1);
-    m_pieces.reserve(pieces.size());
-    m_ids.reserve(pieces.size());
-    for (auto& [piece, id] : pieces) {
-        std::int32_t& index = m_byId[static_cast<std::size_t>(id)];
-        if (index >= 0)
-            throw place.format(fmt::format("id {} stands for {} and for {}", id,
-                                           inQuotes(m_pieces[static_cast<std::size_t>(index)]),
-                                           inQuotes(piece)));
-        index = static_cast<std::int32_t>(m_pieces.size());
-        m_pieces.push_back(std::move(piece));
-        if (!m_ids.emplace(m_pieces.back(), id).second)
-            throw place.format(fmt::format("the piece {} stands twice", inQuotes(m_pieces.back())));
-    }
-}
-
-std::optional<std::int32_t> Vocabulary::id(std::string_view piece) const {
-    const auto found = m_ids.find(piece);
-    if (found == m_ids.end()) return std::nullopt;
-    return found->second;
-}
-
-const std::string* Vocabulary::piece(std::int32_t id) const {
-    if (id < 0 || id >= size()) return nullptr;
-    const std::int32_t index = m_byId[static_cast<std::size_t>(id)];
-    return index < 0 ? nullptr : &m_pieces[static_cast<std::size_t>(index)];
-}
-
-Bpe::Bpe(TokenizerFile& file, const Place& place) : m_place(place) {
-    if (!file.rest.contains("model")) throw Place{place.file, ""}.format("\"model\" is missing");
-    Component model(file.rest["model"], place);
-    requireBpe(model, file);
-    model.ignore("vocab");
-    model.ignore("merges");
+Bpe::Bpe(Component& model, TokenizerFile& file) : m_place(model.place()) {
+    const Place& place = m_place;
     if (file.kind != TokenizerFile::Vocabulary::Pieces)
         throw place.format("\"vocab\" is missing, or no object of pieces and ids");
     if (!file.hasMerges) throw place.format("\"merges\" is missing, or no list");
@@ -123,7 +66,7 @@ void Bpe::readMerges(const MergeList& merges, const Place& place) {
     }
 }
 
-void Bpe::encode(std::string_view word, std::vector<std::int32_t>& ids, Scratch& scratch) const {
+void Bpe::encode(std::string_view word, std::vector<std::int32_t>& ids, SubwordScratch& scratch) const {
     if (m_ignoreMerges) {
         if (const auto id = m_vocabulary->id(word)) {
             ids.push_back(*id);
@@ -136,7 +79,7 @@ void Bpe::encode(std::string_view word, std::vector<std::int32_t>& ids, Scratch&
         if (!symbol.removed) ids.push_back(symbol.id);
 }
 
-void Bpe::spell(std::string_view word, Scratch& scratch) const {
+void Bpe::spell(std::string_view word, SubwordScratch& scratch) const {
     auto& symbols = scratch.symbols;
     symbols.clear();
     const auto add = [&symbols](std::int32_t id) {
@@ -186,16 +129,16 @@ void Bpe::spell(std::string_view word, Scratch& scratch) const {
     if (!symbols.empty()) symbols.back().next = -1;
 }
 
-void Bpe::consider(std::int32_t left, std::int32_t right, std::int32_t position, Scratch& scratch) const {
+void Bpe::consider(std::int32_t left, std::int32_t right, std::int32_t position, SubwordScratch& scratch) const {
     const auto found = m_merges.find(pairOf(left, right));
     if (found != m_merges.end()) scratch.queue.push_back({found->second.rank, position, found->second.id});
 }
 
-void Bpe::merge(Scratch& scratch) const {
+void Bpe::merge(SubwordScratch& scratch) const {
     auto& symbols = scratch.symbols;
     auto& queue = scratch.queue;
     // The lowest rank first, and of equal ranks the leftmost; std heaps keep the largest on top.
-    const auto worse = [](const Scratch::Candidate& a, const Scratch::Candidate& b) {
+    const auto worse = [](const SubwordScratch::Candidate& a, const SubwordScratch::Candidate& b) {
         return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
     };
     queue.clear();
@@ -205,7 +148,7 @@ void Bpe::merge(Scratch& scratch) const {
 
     while (!queue.empty()) {
         std::pop_heap(queue.begin(), queue.end(), worse);
-        const Scratch::Candidate best = queue.back();
+        const SubwordScratch::Candidate best = queue.back();
         queue.pop_back();
         auto& left = symbols[static_cast<std::size_t>(best.position)];
         if (left.removed || left.next < 0) continue;

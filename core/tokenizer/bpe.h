@@ -10,64 +10,24 @@
 #include <vector>
 
 #include "core/tokenizer/component.h"
+#include "core/tokenizer/subword_model.h"
 #include "core/tokenizer/tokenizer_file.h"
 
 namespace rheo {
 
-/// The pieces of a vocabulary and their ids.
-class Vocabulary {
-public:
-    /// Ids in 0 .. kMaxTokenIds-1. Throws Error(Format) for a piece or an id that stands twice.
-    Vocabulary(std::vector<std::pair<std::string, std::int32_t>>&& pieces, const Place& place);
-    Vocabulary(const Vocabulary&) = delete;
-    Vocabulary& operator=(const Vocabulary&) = delete;
-
-    std::optional<std::int32_t> id(std::string_view piece) const;
-    /// Null when no piece has this id.
-    const std::string* piece(std::int32_t id) const;
-    /// How many pieces there are.
-    std::size_t count() const { return m_ids.size(); }
-    /// Highest id + 1.
-    std::int64_t size() const { return static_cast<std::int64_t>(m_byId.size()); }
-
-private:
-    std::vector<std::string> m_pieces;
-    std::vector<std::int32_t> m_byId;  ///< index into m_pieces, or -1
-    std::unordered_map<std::string_view, std::int32_t> m_ids;
-};
-
 /// Byte-pair encoding (Sennrich et al. 2016) by a table of ranked merges.
-class Bpe {
+class Bpe : public SubwordModel {
 public:
-    /// From the "model" of a tokenizer.json, whose vocabulary and merges are in `file` (and are moved
-    /// from there). Throws Error(Format) for a merge of unknown pieces, Error(Unsupported) for
-    /// Unigram, WordPiece, WordLevel, dropout, and settings that are not understood.
-    Bpe(TokenizerFile& file, const Place& place);
+    /// `model` is the "model" of a tokenizer.json. Throws Error(Format) for a merge of unknown pieces,
+    /// Error(Unsupported) for dropout and settings that are not understood.
+    Bpe(Component& model, TokenizerFile& file);
 
-    const Vocabulary& vocabulary() const { return *m_vocabulary; }
+    const Vocabulary& vocabulary() const override { return *m_vocabulary; }
 
-    /// Memory that encoding reuses from word to word. One a call.
-    struct Scratch {
-        struct Symbol {
-            std::int32_t id;
-            std::int32_t previous, next;  ///< -1 at the ends
-            bool removed;
-        };
-        struct Candidate {
-            std::uint32_t rank;
-            std::int32_t position;  ///< of the left symbol
-            std::int32_t id;        ///< of what the two become
-        };
-        std::vector<Symbol> symbols;
-        std::vector<Candidate> queue;  ///< a heap, best merge first
-        std::string spelling;
-    };
-
-    /// Appends the ids of one word (valid UTF-8, not empty). A character that the vocabulary cannot
-    /// spell becomes its bytes, or the unknown token, or nothing, as the file says. Throws
-    /// Error(Format) when the unknown token is needed and is not in the vocabulary.
-    /// Cost: O(n log n) in the word's length.
-    void encode(std::string_view word, std::vector<std::int32_t>& ids, Scratch& scratch) const;
+    /// A character that the vocabulary cannot spell becomes its bytes, or the unknown token, or nothing, as the
+    /// file says. Cost: O(n log n) in the word's length.
+    void encode(std::string_view word, std::vector<std::int32_t>& ids,
+                SubwordScratch& scratch) const override;
 
 private:
     struct Merge {
@@ -87,9 +47,9 @@ private:
     }
 
     void readMerges(const MergeList& merges, const Place& place);
-    void spell(std::string_view word, Scratch& scratch) const;
-    void merge(Scratch& scratch) const;
-    void consider(std::int32_t left, std::int32_t right, std::int32_t position, Scratch& scratch) const;
+    void spell(std::string_view word, SubwordScratch& scratch) const;
+    void merge(SubwordScratch& scratch) const;
+    void consider(std::int32_t left, std::int32_t right, std::int32_t position, SubwordScratch& scratch) const;
 
     Place m_place;
     std::unique_ptr<const Vocabulary> m_vocabulary;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/tokenizer/byte_letters.h"
+#include "core/tokenizer/charsmap.h"
 #include "core/tokenizer/unicode.h"
 
 namespace rheo {
@@ -16,7 +17,7 @@ namespace rheo {
 namespace {
 
 constexpr std::string_view kKnown =
-    "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Sequence";
+    "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Precompiled, Sequence";
 
 void checkSize(std::size_t bytes, const Place& place) {
     if (bytes > kMaxWorkingBytes)
@@ -136,6 +137,19 @@ Normalizer prepend(std::string prefix, const Place& place) {
     };
 }
 
+Normalizer precompiled(Component& component) {
+    const Place place = component.place().at("precompiled_charsmap");
+    // Null where a model has no such table; the text then stays as it is.
+    const std::string encoded = component.text("precompiled_charsmap", "");
+    if (encoded.empty()) return [](WorkingText&, MatchScratch&) {};
+    const auto bytes = decodeBase64(encoded);
+    if (!bytes) throw place.format("expected base64");
+    const auto map = std::make_shared<const Charsmap>(*bytes, place);
+    return [map](WorkingText& working, MatchScratch&) {
+        working.text = map->normalize(working.text, kMaxWorkingBytes);
+    };
+}
+
 }  // namespace
 
 Normalizer makeNormalizer(const nlohmann::json& value, const Place& place, ComponentBudget& budget) {
@@ -172,6 +186,8 @@ Normalizer makeNormalizer(const nlohmann::json& value, const Place& place, Compo
     } else if (type == "Replace") {
         auto pattern = Pattern::fromJson(component.value("pattern"), place.at("pattern"));
         made = replace(std::move(pattern), component.text("content"), place);
+    } else if (type == "Precompiled") {
+        made = precompiled(component);
     } else if (type == "ByteLevel") {
         made = [place](WorkingText& working, MatchScratch&) {
             working.text = lettersOfBytes(working.text);

@@ -5,17 +5,19 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <new>
+#include <set>
 #include <unordered_map>
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "core/tokenizer/added_tokens.h"
-#include "core/tokenizer/bpe.h"
 #include "core/tokenizer/decoder.h"
 #include "core/tokenizer/normalizer.h"
 #include "core/tokenizer/post_processor.h"
 #include "core/tokenizer/pre_tokenizer.h"
+#include "core/tokenizer/subword_model.h"
 #include "core/tokenizer/tokenizer_file.h"
+#include "core/tokenizer/tokenizer_folder.h"
 #include "core/tokenizer/unicode.h"
 
 namespace rheo {
@@ -25,12 +27,13 @@ namespace {
 /// Encodes words, remembering the short ones of this text.
 class WordEncoder {
 public:
-    WordEncoder(const Bpe& bpe, std::vector<std::int32_t>& ids) : m_bpe(bpe), m_ids(ids) {}
+    WordEncoder(const SubwordModel& model, std::vector<std::int32_t>& ids, const MatchScratch& deadline)
+        : m_model(model), m_ids(ids), m_scratch(deadline) {}
 
     void encode(std::string_view word) {
         constexpr std::size_t kLongestKept = 48;
         constexpr std::size_t kMostKept = 1 << 16;
-        if (word.size() > kLongestKept) return m_bpe.encode(word, m_ids, m_scratch);
+        if (word.size() > kLongestKept) return m_model.encode(word, m_ids, m_scratch);
         m_key.assign(word);
         const auto known = m_known.find(m_key);
         if (known != m_known.end()) {
@@ -42,7 +45,7 @@ public:
             return;
         }
         const std::size_t begin = m_ids.size();
-        m_bpe.encode(word, m_ids, m_scratch);
+        m_model.encode(word, m_ids, m_scratch);
         if (m_known.size() < kMostKept) m_known.emplace(m_key, Range{begin, m_ids.size() - begin});
     }
 
@@ -50,11 +53,11 @@ private:
     struct Range {
         std::size_t begin, count;  ///< in m_ids
     };
-    const Bpe& m_bpe;
+    const SubwordModel& m_model;
     std::vector<std::int32_t>& m_ids;
     std::unordered_map<std::string, Range> m_known;
     std::string m_key;
-    Bpe::Scratch m_scratch;
+    SubwordScratch m_scratch;
 };
 
 /// Characters that would not be seen, or would change how others are.
@@ -70,25 +73,42 @@ struct Tokenizer::Data {
     explicit Data(TokenizerFile file, const std::string& name)
         : Data(file, Component(file.rest, {name, ""})) {}
 
-    Bpe bpe;
+    std::unique_ptr<const SubwordModel> model;
     Normalizer normalizer;
     AddedTokens added;
     PreTokenizer preTokenizer;
     PostProcessor postProcessor;
     Decoder decoder;
     std::int64_t size = 0;
+    bool specialAsText = false;
+    std::optional<std::int32_t> bos;
+    std::vector<std::string> notes;
 
     /// What the decoder is given for an id, or null.
     const std::string* spelling(std::int32_t id) const {
         if (const AddedToken* token = added.find(id)) return &token->spelling;
-        return bpe.vocabulary().piece(id);
+        return model->vocabulary().piece(id);
+    }
+
+    std::vector<std::int32_t> idsOf(const std::vector<std::string>& contents) const {
+        std::vector<std::int32_t> ids;
+        for (const std::string& content : contents)
+            for (const AddedToken& token : added.tokens())
+                if (token.content == content) ids.push_back(token.id);
+        return ids;
+    }
+
+    /// The beginning-of-text token: the one that is named, or else the special one that is put first.
+    void findBos(const std::string& named) {
+        if (const auto ids = idsOf({named}); !ids.empty()) bos = ids.front();
+        else if (!postProcessor.before.empty()) bos = postProcessor.before.front();
     }
 
 private:
     Data(TokenizerFile& file, Component top, ComponentBudget budget = {})
-        : bpe(file, top.place().at("model")),
+        : model(makeSubwordModel(file, top.place().at("model"))),
           normalizer(makeNormalizer(top.value("normalizer"), top.place().at("normalizer"), budget)),
-          added(top.value("added_tokens"), bpe.vocabulary(), normalizer, top.place().at("added_tokens")),
+          added(top.value("added_tokens"), model->vocabulary(), normalizer, top.place().at("added_tokens")),
           preTokenizer(makePreTokenizer(top.value("pre_tokenizer"), top.place().at("pre_tokenizer"), budget)),
           postProcessor(
               makePostProcessor(top.value("post_processor"), top.place().at("post_processor"), budget)),
@@ -102,13 +122,19 @@ private:
         top.ignore("truncation");
         top.ignore("padding");
         top.done();
+        if (file.around) {
+            postProcessor.before = idsOf(file.around->before);
+            postProcessor.after = idsOf(file.around->after);
+        }
         for (const auto* ids : {&postProcessor.before, &postProcessor.after})
             for (const std::int32_t id : *ids)
                 if (spelling(id) == nullptr)
                     throw top.place()
                         .at("post_processor")
                         .format(fmt::format("id {} is that of no token", id));
-        size = bpe.vocabulary().size();
+        size = model->vocabulary().size();
+        notes = added.notes();
+        findBos("");
         if (!added.tokens().empty()) size = std::max<std::int64_t>(size, added.tokens().back().id + 1);
     }
 };
@@ -117,15 +143,13 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& to
     return parse(readFile(tokenizerJson, kMaxFileBytes), tokenizerJson.string());
 }
 
-std::shared_ptr<const Tokenizer> Tokenizer::parse(std::string_view json, const std::string& name) {
+namespace {
+
+/// Calls `make`, which reads the tokenizer `name`; what libraries throw becomes an Error.
+template <class Make>
+auto translatingErrors(const std::string& name, Make make) {
     try {
-        if (json.size() > kMaxFileBytes)
-            throw Error(
-                ErrorCode::Format,
-                fmt::format("{}: larger than the {} MiB such a file may have", name, kMaxFileBytes >> 20),
-                name);
-        auto data = std::make_unique<const Data>(readTokenizerFile(json, name), name);
-        return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(data)));
+        return make();
     } catch (const std::bad_alloc&) {
         throw Error(ErrorCode::OutOfMemory, fmt::format("{}: not enough memory to read this tokenizer", name),
                     name);
@@ -135,11 +159,37 @@ std::shared_ptr<const Tokenizer> Tokenizer::parse(std::string_view json, const s
     }
 }
 
+}  // namespace
+
+std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& folder) {
+    auto data = translatingErrors(folder.string(), [&] {
+        TokenizerFolder read = readTokenizerFolder(folder);
+        auto made = std::make_unique<Data>(std::move(read.file), read.name);
+        made->specialAsText = read.specialAsText;
+        made->findBos(read.bos);
+        made->notes.insert(made->notes.end(), read.notes.begin(), read.notes.end());
+        return made;
+    });
+    return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(data)));
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::parse(std::string_view json, const std::string& name) {
+    auto data = translatingErrors(name, [&] {
+        if (json.size() > kMaxFileBytes)
+            throw Error(
+                ErrorCode::Format,
+                fmt::format("{}: larger than the {} MiB such a file may have", name, kMaxFileBytes >> 20),
+                name);
+        return std::make_unique<const Data>(readTokenizerFile(json, name), name);
+    });
+    return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(data)));
+}
+
 Tokenizer::Tokenizer(std::unique_ptr<const Data> data) : m_data(std::move(data)) {}
 
 Tokenizer::~Tokenizer() = default;
 
-std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpecial) const try {
+std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpecial, bool literal) const try {
     if (utf8.size() > kMaxTextBytes)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("a text of {} bytes; at most {} MiB are encoded at once", utf8.size(),
@@ -155,8 +205,9 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpeci
     if (addSpecial) ids = data.postProcessor.before;
 
     MatchScratch scratch(utf8.size());
-    WordEncoder words(data.bpe, ids);
-    for (const TextSegment& outer : data.added.split(utf8, false)) {
+    WordEncoder words(*data.model, ids, scratch);
+    literal = literal || data.specialAsText;
+    for (const TextSegment& outer : data.added.split(utf8, false, literal)) {
         if (outer.id >= 0) {
             ids.push_back(outer.id);
             continue;
@@ -164,7 +215,7 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpeci
         WorkingText stretch{std::string(utf8.substr(outer.begin, outer.end - outer.begin)), outer.begin == 0};
         data.normalizer(stretch, scratch);
         if (stretch.text.empty()) continue;
-        for (const TextSegment& inner : data.added.split(stretch.text, true)) {
+        for (const TextSegment& inner : data.added.split(stretch.text, true, literal)) {
             if (inner.id >= 0) {
                 ids.push_back(inner.id);
                 continue;
@@ -202,7 +253,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool keepSpecia
 
 std::string Tokenizer::piece(std::int32_t id) const {
     if (const AddedToken* token = m_data->added.find(id)) return token->content;
-    const std::string* piece = m_data->bpe.vocabulary().piece(id);
+    const std::string* piece = m_data->model->vocabulary().piece(id);
     return piece == nullptr ? std::string() : *piece;
 }
 
@@ -246,6 +297,26 @@ std::vector<std::int32_t> Tokenizer::specialIds() const {
 bool Tokenizer::isSpecial(std::int32_t id) const {
     const AddedToken* token = m_data->added.find(id);
     return token != nullptr && token->special;
+}
+
+const std::vector<std::string>& Tokenizer::notes() const {
+    return m_data->notes;
+}
+
+EncodingRemarks Tokenizer::remarks(std::span<const std::int32_t> ids) const {
+    EncodingRemarks remarks;
+    if (m_data->bos && ids.size() >= 2 && ids[0] == *m_data->bos && ids[1] == ids[0])
+        remarks.twiceBos = piece(ids[0]);
+    const auto& before = m_data->postProcessor.before;
+    const auto& after = m_data->postProcessor.after;
+    if (ids.size() >= before.size() && std::equal(before.begin(), before.end(), ids.begin()))
+        ids = ids.subspan(before.size());
+    if (ids.size() >= after.size() && std::equal(after.rbegin(), after.rend(), ids.rbegin()))
+        ids = ids.first(ids.size() - after.size());
+    std::set<std::int32_t> seen;
+    for (const std::int32_t id : ids)
+        if (isSpecial(id) && seen.insert(id).second) remarks.parsed.push_back(piece(id));
+    return remarks;
 }
 
 std::optional<std::size_t> firstInvalidUtf8(std::string_view text) {

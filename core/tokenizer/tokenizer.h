@@ -12,9 +12,17 @@
 
 namespace rheo {
 
-/// Text to token ids and back, exactly as a Hugging Face tokenizer.json (version 1.0, model BPE) says.
+/// What is said of a text's ids (Tokenizer::remarks).
+struct EncodingRemarks {
+    std::string twiceBos;             ///< the beginning-of-text token, where the ids begin with two; else empty
+    std::vector<std::string> parsed;  ///< special tokens that the text spells out, once each, in order
+};
+
+/// Text to token ids and back, exactly as the files of a Hugging Face model say: a tokenizer.json (version 1.0, model
+/// BPE or Unigram), vocab.json with merges.txt, or the tokenizer.model of SentencePiece.
 ///
-/// Equal to the reference implementation (https://github.com/huggingface/tokenizers, 0.23), with one
+/// Equal to the reference implementations (https://github.com/huggingface/tokenizers, 0.23, and AutoTokenizer of
+/// transformers 5.24 where tokenizer_config.json decides), with one
 /// limit: classes of characters in regular expressions are those of the PCRE2 in use (10.42: Unicode 14),
 /// so characters younger than that may be cut otherwise.
 ///
@@ -28,10 +36,15 @@ public:
     /// Longest text that is decoded at once, in bytes.
     static constexpr std::size_t kMaxDecodedBytes = std::size_t{32} << 20;
 
-    /// Reads a tokenizer.json. Its `truncation` and `padding` shape batches and are not applied here.
+    /// Reads the tokenizer of a model's folder, with tokenizer_config.json and the older files beside it, as
+    /// AutoTokenizer of transformers 5.24 does. Throws Error(NotFound) when the folder holds no tokenizer
+    /// (see findTokenizerFile), else as load().
+    static std::shared_ptr<const Tokenizer> open(const std::filesystem::path& folder);
+
+    /// Reads a tokenizer.json alone. Its `truncation` and `padding` shape batches and are not applied here.
     /// Throws Error: NotFound when there is no such file; Format when it is damaged (not JSON, a merge
     /// of unknown pieces, an id twice, a regular expression that does not compile); Unsupported when it
-    /// names a model (Unigram, WordPiece) or a component that is not computed here, by that name.
+    /// names a model (WordPiece) or a component that is not computed here, by that name.
     /// Cost: one pass over the file; about 0.2 s for 128,000 pieces.
     static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& tokenizerJson);
 
@@ -43,12 +56,14 @@ public:
     Tokenizer& operator=(const Tokenizer&) = delete;
 
     /// Token ids [T] of `utf8`, each in 0 .. size()-1. `addSpecial`: with what the post-processor adds
-    /// (such as the beginning-of-text token); special tokens spelt out in the text are found either way.
+    /// (such as the beginning-of-text token). Special tokens spelt out in the text are found either way, unless
+    /// `literal`: then they are text like any other.
     /// Throws Error(Format) with the offset of the first bad byte when `utf8` is not UTF-8, and when a
     /// regular expression of the file backtracks without end; Error(InvalidArgument) beyond
     /// kMaxTextBytes; Error(OutOfMemory). Cost: O(n log n) in the length of the longest word, else
     /// linear; 4 to 12 MB/s of prose.
-    std::vector<std::int32_t> encode(std::string_view utf8, bool addSpecial = true) const;
+    std::vector<std::int32_t> encode(std::string_view utf8, bool addSpecial = true,
+                                     bool literal = false) const;
 
     /// Text of `ids` [T] as valid UTF-8 (bytes that form no character become U+FFFD). Ids without a
     /// piece contribute nothing; special tokens are left out unless `keepSpecial`.
@@ -69,6 +84,13 @@ public:
     /// Ids of the special tokens, ascending.
     std::vector<std::int32_t> specialIds() const;
     bool isSpecial(std::int32_t id) const;
+
+    /// What a person should know of how the files were read (a renumbered token, a setting without effect).
+    const std::vector<std::string>& notes() const;
+
+    /// What a person should know of `ids`, the encoding of a text: whether they begin with two beginning-of-text
+    /// tokens, and which special tokens are there beside those that the post-processor adds. Linear.
+    EncodingRemarks remarks(std::span<const std::int32_t> ids) const;
 
 private:
     struct Data;

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "core/tokenizer/component.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace rheo {
 
@@ -10,10 +13,29 @@ namespace {
 
 using Json = nlohmann::json;
 
+std::pair<std::string_view, std::string_view> mergeOfLine(std::string_view line, const Place& place) {
+    const auto space = line.find(' ');
+    if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
+        throw place.format("expected two pieces with one space between, and found " + inQuotes(line));
+    return {line.substr(0, space), line.substr(space + 1)};
+}
+
+/// Throws unless one more merge, of these pieces, stays within the limits.
+void checkMerge(const TokenizerFile& file, std::string_view left, std::string_view right,
+                const Place& place) {
+    if (file.merges.size() >= TokenizerFile::kMaxMerges)
+        throw place.format(fmt::format("more than {} merges", TokenizerFile::kMaxMerges));
+    if (left.size() > TokenizerFile::kMaxPieceBytes || right.size() > TokenizerFile::kMaxPieceBytes)
+        throw place.format(fmt::format("a piece of more than {} bytes", TokenizerFile::kMaxPieceBytes));
+}
+
 /// Receives the parser's events: builds `rest` as JSON, and streams the two large parts past it.
 class Reader : public nlohmann::json_sax<Json> {
 public:
     Reader(TokenizerFile& file, std::string name) : m_file(file), m_place{std::move(name), ""} {}
+
+    /// What is parsed next is the vocabulary itself.
+    void beginWithVocabulary() { m_part = Part::Vocabulary; }
 
     bool null() override { return scalar(Json()); }
     bool boolean(bool value) override { return scalar(Json(value)); }
@@ -36,8 +58,10 @@ public:
             case Part::Vocabulary:
                 if (++m_depth == 1)
                     m_file.kind = TokenizerFile::Vocabulary::Pieces;
-                else
+                else if (m_file.kind == TokenizerFile::Vocabulary::Pieces)
                     vocabularyValue(Json::object());
+                else
+                    throw listPlace().format("expected a piece and its score");
                 return true;
             case Part::Merges: throw mergesPlace().format("expected a list of pairs");
         }
@@ -83,6 +107,9 @@ public:
                     m_file.kind = TokenizerFile::Vocabulary::List;
                 else if (m_file.kind == TokenizerFile::Vocabulary::Pieces)
                     vocabularyValue(Json::array());
+                else if (m_depth > 2)
+                    throw listPlace().format("expected a piece and its score");
+                m_pair = 0;
                 return true;
             case Part::Merges:
                 if (++m_depth > 2) throw mergesPlace().format("expected a pair of texts and found a list");
@@ -97,6 +124,10 @@ public:
         if (m_part == Part::Rest) {
             m_open.pop_back();
         } else {
+            if (m_part == Part::Vocabulary && m_depth == 2) {
+                if (m_pair != 2) throw listPlace().format("expected a piece and its score");
+                addScoredPiece();
+            }
             if (m_part == Part::Merges && m_depth == 2) {
                 if (m_pair != 2)
                     throw mergesPlace().format(fmt::format("a merge of {} pieces; expected two", m_pair));
@@ -119,6 +150,7 @@ private:
     enum class Part { Rest, Vocabulary, Merges };
 
     Place vocabularyPlace() const { return m_place.at("model.vocab"); }
+    Place listPlace() const { return vocabularyPlace().at(m_file.vocabulary.size()); }
     Place mergesPlace() const { return m_place.at("model.merges").at(m_file.merges.size()); }
 
     bool scalar(Json value) {
@@ -129,6 +161,8 @@ private:
                     leave();  // null, or something that Component refuses to be a vocabulary
                 else if (m_file.kind == TokenizerFile::Vocabulary::Pieces)
                     vocabularyValue(value);
+                else
+                    listValue(value);
                 return true;
             case Part::Merges:
                 if (m_depth != 0) throw mergesPlace().format("expected a merge and found " + value.dump());
@@ -182,6 +216,28 @@ private:
         m_piece.clear();
     }
 
+    /// A piece, or its score.
+    void listValue(const Json& value) {
+        const bool fits = m_depth == 2 && (m_pair == 0 ? value.is_string() : value.is_number()) && m_pair < 2;
+        if (!fits) throw listPlace().format("expected a piece and its score");
+        if (m_pair++ == 0)
+            m_piece = value.get_ref<const std::string&>();
+        else
+            m_score = value.get<double>();
+    }
+
+    void addScoredPiece() {
+        if (m_file.vocabulary.size() >= static_cast<std::size_t>(kMaxTokenIds))
+            throw vocabularyPlace().format(fmt::format("more than {} pieces", kMaxTokenIds));
+        if (m_piece.size() > TokenizerFile::kMaxPieceBytes)
+            throw listPlace().format(fmt::format("a piece of {} bytes; at most {} are allowed", m_piece.size(),
+                                                 TokenizerFile::kMaxPieceBytes));
+        if (!std::isfinite(m_score)) throw listPlace().format("a score that is not finite");
+        m_file.vocabulary.emplace_back(std::move(m_piece), static_cast<std::int32_t>(m_file.vocabulary.size()));
+        m_file.scores.push_back(m_score);
+        m_piece.clear();
+    }
+
     void takeMergeText(const std::string& value) {
         if (m_depth == 2) {
             if (m_pair < 2) (m_pair == 0 ? m_left : m_right) = value;
@@ -191,20 +247,12 @@ private:
         if (m_depth == 0) throw m_place.at("model.merges").format("expected a list of pairs");
         // Lines of a merges.txt: its first line may be a version.
         if (value.rfind("#version", 0) == 0) return;
-        const auto space = value.find(' ');
-        if (space == std::string::npos || value.find(' ', space + 1) != std::string::npos)
-            throw mergesPlace().format("expected two pieces with one space between, and found " +
-                                       inQuotes(value));
-        addMerge(std::string_view(value).substr(0, space), std::string_view(value).substr(space + 1));
+        const auto [left, right] = mergeOfLine(value, mergesPlace());
+        addMerge(left, right);
     }
 
     void addMerge(std::string_view left, std::string_view right) {
-        if (m_file.merges.size() >= TokenizerFile::kMaxMerges)
-            throw m_place.at("model.merges")
-                .format(fmt::format("more than {} merges", TokenizerFile::kMaxMerges));
-        if (left.size() > TokenizerFile::kMaxPieceBytes || right.size() > TokenizerFile::kMaxPieceBytes)
-            throw mergesPlace().format(
-                fmt::format("a piece of more than {} bytes", TokenizerFile::kMaxPieceBytes));
+        checkMerge(m_file, left, right, mergesPlace());
         m_file.merges.add(left, right);
     }
 
@@ -217,7 +265,8 @@ private:
     std::vector<Json*> m_open;  ///< structures of `rest` that are not closed yet, outermost first
     std::string m_key;
     std::string m_piece;
-    int m_pair = 0;  ///< texts of the current merge so far
+    double m_score = 0;
+    int m_pair = 0;  ///< values of the current merge, or of the current piece and score, so far
     std::string m_left, m_right;
 };
 
@@ -240,6 +289,32 @@ TokenizerFile readTokenizerFile(std::string_view json, const std::string& name) 
     Reader reader(file, name);
     Json::sax_parse(json.begin(), json.end(), &reader);
     return file;
+}
+
+TokenizerFile readVocabularyFile(std::string_view json, const std::string& name) {
+    TokenizerFile file;
+    Reader reader(file, name);
+    reader.beginWithVocabulary();
+    Json::sax_parse(json.begin(), json.end(), &reader);
+    if (file.kind != TokenizerFile::Vocabulary::Pieces)
+        throw Place{name, ""}.format("expected an object of pieces and ids");
+    return file;
+}
+
+void readMergesText(std::string_view text, const std::string& name, TokenizerFile& file) {
+    file.hasMerges = true;
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const auto end = text.find('\n');
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.empty() || line.starts_with("#version")) continue;
+        const Place place{name, fmt::format("line {}", number)};
+        if (firstInvalidUtf8(line)) throw place.format("not UTF-8; the file is damaged, fetch it again");
+        const auto [left, right] = mergeOfLine(line, place);
+        checkMerge(file, left, right, place);
+        file.merges.add(left, right);
+    }
 }
 
 }  // namespace rheo

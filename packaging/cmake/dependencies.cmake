@@ -8,6 +8,7 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 find_package(ICU REQUIRED COMPONENTS uc)
+pkg_check_modules(SENTENCEPIECE IMPORTED_TARGET sentencepiece)  # a reference for one test
 find_package(CLI11 REQUIRED)
 find_package(BLAS REQUIRED)
 find_package(Spectra QUIET)

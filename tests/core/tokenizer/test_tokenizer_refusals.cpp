@@ -1,5 +1,6 @@
 // What is not understood is refused by name, and what is hostile by a clear error: never a wrong id, never a
 // crash.
+#include <QFile>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -93,6 +94,10 @@ private Q_SLOTS:
     void filesThatAreNot();
     void hugeAndDeep_data();
     void hugeAndDeep();
+    void damagedSentencePiece();
+    void sentencePieceFlips();
+    void charsmapThatLeadsOutside();
+    void unigramWithoutUnknown();
     void textsThatGrowWithoutEnd_data();
     void textsThatGrowWithoutEnd();
     void regexThatBacktracksWithoutEnd();
@@ -121,24 +126,11 @@ void TestTokenizerRefusals::unsupportedIsNamed_data() {
     const auto row = [](const char* name, const QJsonObject& tokenizer, const char* place) {
         QTest::newRow(name) << tokenizer << QString(place) << QString(name);
     };
-    auto unigram = withModel("vocab", QJsonArray{QJsonArray{"<unk>", 0.0}, QJsonArray{"a", -1.5}});
-    auto model = unigram["model"].toObject();
-    model["type"] = "Unigram";
-    unigram["model"] = model;
-    row("Unigram", unigram, "model");
-    model.remove("type");
-    model.remove("merges");
-    auto untyped = unigram;
-    untyped["model"] = model;
-    QTest::newRow("Unigram without a type") << untyped << QString("model") << QString("Unigram");
     row("WordPiece", withModel("type", "WordPiece"), "model");
     row("WordLevel", withModel("type", "WordLevel"), "model");
     row("dropout", withModel("dropout", 0.1), "model");
     row("beyond", withModel("beyond", true), "model");
     row("BertNormalizer", with("normalizer", "{'type': 'BertNormalizer', 'lowercase': true}"), "normalizer");
-    row("Precompiled",
-        with("normalizer", "{'type': 'Sequence', 'normalizers': [{'type': 'NFC'}, {'type': 'Precompiled'}]}"),
-        "normalizer.normalizers[1]");
     row("UnicodeScripts",
         with("pre_tokenizer", "{'type': 'Sequence', 'pretokenizers': [{'type': 'UnicodeScripts'}]}"),
         "pre_tokenizer.pretokenizers[0]");
@@ -206,10 +198,34 @@ void TestTokenizerRefusals::damagedIsNamed_data() {
     row("no vocabulary", withModel("vocab", QJsonValue()), "vocab");
     row("a list for a vocabulary", withModel("vocab", QJsonArray{}), "vocab");
     row("a flag that is none", withModel("fuse_unk", "yes"), "fuse_unk");
-    row("an added token of another's id", withToken(2, "<t>"), "added_tokens[1]");
-    row("an added token out of turn", withToken(9, "<t>"), "must have 5");
-    row("an added token against the vocabulary", withToken(5, "ab"), "must have 3");
-    row("an added token twice", withToken(5, "<s>"), "stands twice");
+    const auto unigram = [](const QJsonArray& vocab, const QJsonObject& more = {}) {
+        auto tokenizer = sound();
+        QJsonObject model = more;
+        model["type"] = "Unigram";
+        model["vocab"] = vocab;
+        tokenizer["model"] = model;
+        return tokenizer;
+    };
+    const QJsonArray a{"a", -1.5};
+    row("Unigram: an unknown piece that is none", unigram({QJsonValue(a)}, {{"unk_id", 1}}), "1 is no piece");
+    row("Unigram: an empty piece", unigram({a, QJsonArray{"", -1}}), "vocab[1]: an empty piece");
+    row("Unigram: a piece without a score", unigram({a, QJsonArray{"b"}}), "vocab[1]: expected a piece");
+    row("Unigram: three values", unigram({QJsonArray{"b", 1, 2}}), "vocab[0]: expected a piece");
+    row("Unigram: a score that is none", unigram({QJsonArray{"b", "c"}}), "vocab[0]: expected a piece");
+    row("Unigram: a piece that is none", unigram({a, 3}), "vocab[1]: expected a piece");
+    row("Unigram: a list for a piece", unigram({QJsonArray{QJsonArray{"b"}, 1}}), "vocab[0]: expected a piece");
+    row("Unigram: a piece twice", unigram({a, a}), "stands twice");
+    row("Unigram: pieces and ids", withModel("type", "Unigram"), "no list");
+    const auto charsmap = [](const QByteArray& bytes) {
+        return with("normalizer", ("{'type': 'Precompiled', 'precompiled_charsmap': '" + bytes + "'}").constData());
+    };
+    row("a table of characters that is no base64", charsmap("abc"), "base64");
+    row("a table of characters, cut short", charsmap("AAA="), "cut short");
+    row("a table of characters without a trie", charsmap(QByteArray(4, '\0').toBase64()), "trie");
+    row("a table of characters beyond its end", charsmap(QByteArray("\x10\0\0\0abcd", 8).toBase64()), "16 bytes");
+    row("a replacement without an end", charsmap(QByteArray("\x04\0\0\0\0\0\0\0ab", 10).toBase64()), "no end");
+    row("a replacement that is not UTF-8", charsmap(QByteArray("\x04\0\0\0\0\0\0\0\xFF\0", 10).toBase64()),
+        "UTF-8");
     row("an added token of id -3", withToken(-3, "<t>"), "-3");
     auto noTokens = sound();
     noTokens["added_tokens"] = "none";
@@ -331,7 +347,7 @@ void TestTokenizerRefusals::hugeAndDeep_data() {
     QTest::newRow("deep lists") << QByteArray(kMany, '[') << QString("deep");
     QTest::newRow("deep objects") << QByteArray("{\"a\":").repeated(kMany) << QString("deep");
     QTest::newRow("deep in the vocabulary")
-        << "{\"model\": {\"vocab\": " + QByteArray(kMany, '[') << QString("not valid JSON");
+        << "{\"model\": {\"vocab\": " + QByteArray(kMany, '[') << QString("expected a piece and its score");
     QTest::newRow("deep in the merges")
         << "{\"model\": {\"merges\": " + QByteArray(kMany, '[') << QString("merges");
     QTest::newRow("many values") << "[" + QByteArray("0,").repeated(kMany) + "0]" << QString("values");
@@ -358,6 +374,103 @@ void TestTokenizerRefusals::hugeAndDeep() {
     QVERIFY2(error->code() == ErrorCode::Format, error->what());
     QVERIFY2(QString(error->what()).contains(part), error->what());
     QVERIFY(QString(error->what()).size() < 1000);
+}
+
+namespace {
+
+/// The tokenizer.model of a line of folders.jsonl.
+QByteArray sentencePiece(const QString& name) {
+    QFile file(QStringLiteral(RHEO_FIXTURES "/tokenizers/folders.jsonl"));
+    if (!file.open(QIODevice::ReadOnly)) return {};
+    while (!file.atEnd()) {
+        const auto line = QJsonDocument::fromJson(file.readLine()).object();
+        if (line["name"] == name)
+            return QByteArray::fromBase64(line["files"]["tokenizer.model"]["base64"].toString().toLatin1());
+    }
+    return {};
+}
+
+std::optional<Error> openModel(const QString& folder, const QByteArray& bytes, const char* sample) {
+    QFile file(folder + "/tokenizer.model");
+    if (!file.open(QIODevice::WriteOnly | QIODevice::Truncate) || file.write(bytes) != bytes.size())
+        qFatal("cannot write");
+    file.close();
+    return failure([&] {
+        const auto tokenizer = Tokenizer::open(folder.toStdString());
+        const auto ids = tokenizer->encode(sample);
+        if (firstInvalidUtf8(tokenizer->decode(ids, true))) qFatal("decoded text is not UTF-8");
+        for (const auto id : ids)
+            if (id < 0 || id >= tokenizer->size()) qFatal("an id is out of range");
+    });
+}
+
+}  // namespace
+
+void TestTokenizerRefusals::damagedSentencePiece() {
+    const QTemporaryDir folder;
+    const auto whole = sentencePiece("model, rules");
+    QVERIFY(!whole.isEmpty());
+    QVERIFY(!openModel(folder.path(), whole, "Hello world"));
+    const auto refused = [&](const QByteArray& bytes, ErrorCode code, const char* part) {
+        const auto error = openModel(folder.path(), bytes, "a");
+        QVERIFY2(error.has_value(), part);
+        QVERIFY2(error->code() == code && QString(error->what()).contains(part), error->what());
+        QVERIFY(QString(error->what()).contains("tokenizer.model"));
+    };
+    refused("", ErrorCode::Format, "no pieces");
+    refused("version https://git-lfs.github.com/spec/v1\n", ErrorCode::Format, "SentencePiece");
+    refused("IQ== 0\nIg== 1\n", ErrorCode::Unsupported, "tiktoken");
+    refused(whole.left(whole.size() - 1), ErrorCode::Format, "damaged");
+    refused(QByteArray("\x0A\x00", 2), ErrorCode::Format, "empty piece");
+    refused(QByteArray("\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 11), ErrorCode::Format, "damaged");
+    refused(QByteArray("\x0A\x08\x0A\x01" "a\x15\x00\x00\xC0\x7F", 10), ErrorCode::Format, "not finite");
+    refused(QByteArray("\x0A\x03\x0A\x01\xFF", 5), ErrorCode::Format, "UTF-8");
+    refused(whole + QByteArray("\x12\x02\x18\x03", 4), ErrorCode::Unsupported, "words or characters");
+    refused(QByteArray("\x0A\x82\x10\x0A\xFF\x0F", 6) + QByteArray(2047, 'a'), ErrorCode::Format, "2047 bytes");
+}
+
+void TestTokenizerRefusals::sentencePieceFlips() {
+    // Whatever a byte becomes: an Error, or a tokenizer that encodes and decodes. Seeded.
+    const QTemporaryDir folder;
+    std::uint32_t state = 12345;
+    const auto draw = [&state](qsizetype below) {
+        state = state * 1664525u + 1013904223u;
+        return static_cast<qsizetype>(state >> 8) % below;
+    };
+    for (const char* name : {"model, rules", "model, unigram"}) {
+        const auto whole = sentencePiece(name);
+        QVERIFY(!whole.isEmpty());
+        for (int flip = 0; flip < 300; ++flip) {
+            auto damaged = whole;
+            const auto at = draw(damaged.size());
+            damaged[at] = static_cast<char>(damaged[at] ^ (1 << draw(8)));
+            openModel(folder.path(), damaged, "Caf\u00e9 \uFF21\uFB01 e\u0301 QQ user  the model <s>");
+        }
+    }
+}
+
+void TestTokenizerRefusals::charsmapThatLeadsOutside() {
+    // The one unit of the trie says that its children lie 1000 units on.
+    const quint32 unit = 1000u << 10;
+    QByteArray bytes("\x04\0\0\0", 4);
+    for (int i = 0; i < 4; ++i) bytes.append(static_cast<char>(unit >> (8 * i) & 0xFF));
+    bytes.append("x", 2);
+    auto tokenizer = sound();
+    tokenizer["normalizer"] =
+        QJsonObject{{"type", "Precompiled"}, {"precompiled_charsmap", QString::fromLatin1(bytes.toBase64())}};
+    const auto made = Tokenizer::parse(text(tokenizer), "folder/tokenizer.json");
+    const auto error = failure([&] { made->encode("a"); });
+    QVERIFY(error && error->code() == ErrorCode::Format);
+    QVERIFY2(QString(error->what()).contains("leads outside"), error->what());
+}
+
+void TestTokenizerRefusals::unigramWithoutUnknown() {
+    auto tokenizer = sound();
+    tokenizer["model"] = object("{'type': 'Unigram', 'vocab': [['a', -1], ['b', -2]]}");
+    const auto made = Tokenizer::parse(text(tokenizer), "folder/tokenizer.json");
+    QCOMPARE(made->encode("abba"), (std::vector<std::int32_t>{0, 1, 1, 0}));
+    const auto error = failure([&] { made->encode("abc"); });
+    QVERIFY2(error && QString(error->what()).contains("no unk_id"), error ? error->what() : "accepted");
 }
 
 void TestTokenizerRefusals::textsThatGrowWithoutEnd_data() {
