@@ -296,7 +296,7 @@ QString OpenModelDialog::describeChoice() const {
                      .arg(QString::fromStdString(modelTitle(m_checkpoint->folder())).toHtmlEscaped(),
                           summaryOf(*m_checkpoint).toHtmlEscaped(),
                           QLocale().toString(static_cast<qlonglong>(c.vocabulary)));
-        if (!m_checkpoint->tokenizerPath()) detail += tr("; no tokenizer.json: prompts as token ids only");
+        if (!m_checkpoint->tokenizerPath()) detail += tr("; no tokenizer: prompts as token ids only");
         if (c.parallelBlocks)
             detail += tr("; attention and MLP in parallel, so there is no point between them");
         if (c.attnPostNorm || c.mlpPostNorm) detail += tr("; each increment is normed before it is added");

@@ -57,6 +57,7 @@ int run(const Options& options, Common& common) {
     if (prompts.blankLines > 0)
         common.console.warn(
             fmt::format("{} blank lines of {} were skipped", prompts.blankLines, options.prompts));
+    warnOfPrompts(prompts.samples, open, common.console);
     std::int64_t longest = 0;
     for (const auto& sample : prompts.samples)
         longest = std::max(longest, static_cast<std::int64_t>(sample.tokenIds.size()));
@@ -113,6 +114,7 @@ void addCapture(CLI::App& app, Command& chosen) {
         app.add_subcommand("capture", "run prompts and write the states of their tokens to a trace");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
+    options->model.addLiteralTo(*command);
     options->out.addTo(*command, "the trace (.rheo.h5)");
     command
         ->add_option(

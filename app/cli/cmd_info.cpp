@@ -30,6 +30,17 @@ std::string architectureOf(const fs::path& folder) {
     return config["model_type"].get<std::string>();
 }
 
+/// What the tokenizer's notes say; why it cannot be read joins `unsupported`.
+std::vector<std::string> notesOfTokenizer(const Checkpoint& checkpoint, nlohmann::ordered_json& unsupported) {
+    if (!checkpoint.tokenizerPath()) return {};
+    try {
+        return Tokenizer::open(checkpoint.folder())->notes();
+    } catch (const Error& error) {
+        unsupported.push_back(fmt::format("{}; the model can be run by token ids (--ids)", error.what()));
+        return {};
+    }
+}
+
 int infoOfModel(const Options& options, Common& common) {
     const Console& console = common.console;
     const auto dtype = parseDType(common.dtype);
@@ -57,6 +68,7 @@ int infoOfModel(const Options& options, Common& common) {
     const MemoryForecast forecast = checkpoint->forecast(*dtype, options.batch, tokens);
     nlohmann::ordered_json unsupported = nlohmann::ordered_json::array();
     if (!checkpoint->weightsMissing().empty()) unsupported.push_back(checkpoint->weightsMissing());
+    const std::vector<std::string> tokenizerNotes = notesOfTokenizer(*checkpoint, unsupported);
     const bool onProcessor = common.device == "cpu";
     if (onProcessor && *dtype == DType::Float16)
         unsupported.push_back("float16 is computed on CUDA only; on the CPU take float32 or bfloat16");
@@ -71,13 +83,14 @@ int infoOfModel(const Options& options, Common& common) {
                    {"parameters", forecast.parameters},
                    {"memory_bytes", {{"load", forecast.loadBytes}, {"capture", forecast.captureBytes}}},
                    {"notes", config.notes},
+                   {"tokenizer_notes", tokenizerNotes},
                    {"unsupported", unsupported}});
     console.result(result);
 
     console.say(fmt::format("model        {}, {} layers of {} units, {} heads ({} for keys and values)",
                             config.architecture, config.layers, config.dModel, config.heads, config.kvHeads));
     console.say(fmt::format("vocabulary   {}{}", config.vocabulary,
-                            checkpoint->tokenizerPath() ? "" : " (no tokenizer.json: token ids only)"));
+                            checkpoint->tokenizerPath() ? "" : " (no tokenizer: token ids only)"));
     console.say(
         fmt::format("positions    {}{}", config.maxPositions,
                     config.trainedPositions ? fmt::format(", trained on {}", *config.trainedPositions) : ""));
@@ -101,6 +114,7 @@ int infoOfModel(const Options& options, Common& common) {
         console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
                                 *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
     for (const std::string& note : config.notes) console.say("note         " + note);
+    for (const auto& note : tokenizerNotes) console.say("tokenizer    " + note);
     for (const auto& reason : unsupported) console.say("unsupported  " + reason.get<std::string>());
     return 0;
 }

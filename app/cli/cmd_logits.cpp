@@ -23,7 +23,7 @@ int run(const Options& options, Common& common) {
     Progress progress = common.console.progress();
     Progress loading = progress.part(0, 0.8);
     const OpenModel open = openModel(options.model, common, loading);
-    const auto ids = options.text.readIds(open.tokenizer.get());
+    const auto ids = options.text.readIds(open, common.console);
     Progress running = progress.part(0.8, 1);
     running.setStage("running the model");
 
@@ -59,6 +59,7 @@ void addLogits(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("logits", "next-token logits of every position");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
+    options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->out.addTo(*command,
                        "write [token, vocabulary] float32 as .npy; without it, the top 10 of the last token",

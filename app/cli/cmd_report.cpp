@@ -89,6 +89,7 @@ fs::path traceOf(const Options& options, const fs::path& out, Common& common,
     if (!options.model.acceptedKeys.empty())
         arguments.insert(arguments.end(), {"--accept-unknown-config",
                                            fmt::format("{}", fmt::join(options.model.acceptedKeys, ","))});
+    if (options.model.literal) arguments.emplace_back("--literal");
     if (options.force) arguments.emplace_back("--force");
     if (options.resume && fs::exists(trace)) arguments.emplace_back("--resume");
     commands.push_back(commandLine(arguments));
@@ -324,6 +325,7 @@ void addReport(CLI::App& app, Command& chosen) {
     command->add_option("trace", options->trace, "a trace file; or --model and --prompts")
         ->type_name("T.rheo.h5");
     options->model.addTo(*command, false);
+    options->model.addLiteralTo(*command);
     command
         ->add_option("--prompts", options->prompts, "prompts as rheo capture takes them; - is standard input")
         ->type_name("F");

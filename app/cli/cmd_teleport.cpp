@@ -78,7 +78,7 @@ int run(const Options& options, Common& common) {
     Progress progress = common.console.progress();
     Progress loading = progress.part(0, 0.5);
     const OpenModel open = openModel(options.model, common, loading);
-    const auto ids = options.text.readIds(open.tokenizer.get());
+    const auto ids = options.text.readIds(open, common.console);
     Progress running = progress.part(0.5, 1);
     running.setStage("running the prompt");
     const auto context = open.model->prepare(ids, running);
@@ -128,6 +128,7 @@ void addTeleport(CLI::App& app, Command& chosen) {
         app.add_subcommand("teleport", "put one state elsewhere and watch the network carry it on");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
+    options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->out.addTo(*command, "the paths, measures and controls (HDF5)");
     command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");

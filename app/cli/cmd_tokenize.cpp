@@ -6,6 +6,7 @@
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/tokenizer/tokenizer_folder.h"
 
 namespace rheo::cli {
 
@@ -20,18 +21,21 @@ struct Options {
 };
 
 int run(const Options& options, Common& common) {
-    // Neither config nor weights are needed: a folder with a tokenizer.json alone will do.
+    // Neither config nor weights are needed: a folder with a tokenizer alone will do.
     const std::filesystem::path folder = locateModel(options.model.name);
-    std::error_code failed;
-    if (!std::filesystem::exists(folder / "tokenizer.json", failed)) {
+    if (!findTokenizerFile(folder)) {
         const std::string command = fetchCommand(folder);
         throw Error(
             ErrorCode::NotFound,
-            fmt::format("{} has no tokenizer.json, so text cannot be turned into tokens{}", folder.string(),
-                        command.empty() ? "" : fmt::format("; fetch it with `{}`", command)),
+            fmt::format("{} has no tokenizer ({}), so text cannot be turned into tokens{}", folder.string(),
+                        kTokenizerFiles, command.empty() ? "" : fmt::format("; fetch it with `{}`", command)),
             folder.string());
     }
-    const auto tokenizer = Tokenizer::load(folder / "tokenizer.json");
+    OpenModel open;
+    open.tokenizer = Tokenizer::open(folder);
+    open.tokenizerNotes = open.tokenizer->notes();
+    if (options.model.literal) open.tokenizer = open.tokenizer->literal();
+    const Tokenizer* const tokenizer = open.tokenizer.get();
     if (!options.decode.empty()) {
         const std::string text = tokenizer->decode(parseIds(options.decode), options.keepSpecial);
         common.console.result({{"text", text}});
@@ -39,6 +43,9 @@ int run(const Options& options, Common& common) {
         return 0;
     }
     const auto ids = tokenizer->encode(options.text.readText(), !options.noSpecial);
+    Sample sample;
+    sample.tokenIds = ids;
+    warnOfPrompts({sample}, open, common.console);
     nlohmann::ordered_json pieces = nlohmann::ordered_json::array();
     for (const auto id : ids) pieces.push_back(tokenizer->piece(id));
     common.console.result({{"ids", ids}, {"pieces", pieces}});
@@ -53,6 +60,7 @@ void addTokenize(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("tokenize", "token ids and pieces of a text, and back");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
+    options->model.addLiteralTo(*command);
     options->text.addTo(*command, false);
     command->add_option("--file", options->text.file, "the same as --text-file")->type_name("F");
     command->add_option("--decode", options->decode, "ids to turn into text")->type_name("1,2,3");

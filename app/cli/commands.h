@@ -13,6 +13,7 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/model.h"
 #include "core/tokenizer/tokenizer.h"
+#include "core/trace/trace.h"
 
 namespace rheo::cli {
 
@@ -55,15 +56,21 @@ struct ModelOption {
     std::string name;  ///< as locateModel understands it
     std::optional<std::uint64_t> untrained;
     std::vector<std::string> acceptedKeys;
+    bool literal = false;  ///< special tokens spelt out in texts are text
     void addTo(CLI::App& command, bool required = true);
+    /// `--literal`, for commands that take texts.
+    void addLiteralTo(CLI::App& command);
 };
 
 struct OpenModel {
     std::shared_ptr<const Checkpoint> checkpoint;
     std::shared_ptr<const Model> model;
-    std::shared_ptr<const Tokenizer> tokenizer;  ///< null without a tokenizer.json
+    std::shared_ptr<const Tokenizer> tokenizer;  ///< null without one that is read
+    std::vector<std::string> tokenizerNotes;     ///< how it was read, or why not
 };
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress);
+/// Warns of the model's notes on its tokenizer and of what promptRemarks says of its prompts.
+void warnOfPrompts(const std::vector<Sample>& samples, const OpenModel& model, Console& console);
 
 /// `--text S`, `--text-file F` or `--ids 1,2,3`.
 struct TextOption {
@@ -74,8 +81,8 @@ struct TextOption {
     void addTo(CLI::App& command, bool withIds);
     /// The text, byte for byte. Throws Error(Format) with the offset of the first byte that is not UTF-8.
     std::string readText() const;
-    /// Token ids: of the text with the tokenizer's own post-processor, or as given.
-    std::vector<std::int32_t> readIds(const Tokenizer* tokenizer) const;
+    /// Token ids: of the text with the tokenizer's own post-processor, or as given. Warns as warnOfPrompts.
+    std::vector<std::int32_t> readIds(const OpenModel& model, Console& console) const;
 };
 
 /// `--out F` and `--force`.

@@ -7,6 +7,8 @@
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
+#include "core/capture/prompt_remarks.h"
+#include "core/tokenizer/tokenizer_folder.h"
 
 namespace rheo::cli {
 
@@ -28,10 +30,30 @@ void ModelOption::addTo(CLI::App& command, bool required) {
     addAcceptOption(command, acceptedKeys);
 }
 
+void ModelOption::addLiteralTo(CLI::App& command) {
+    command.add_flag("--literal", literal, "read special tokens that a text spells out (<s>) as text");
+}
+
+void warnOfPrompts(const std::vector<Sample>& samples, const OpenModel& model, Console& console) {
+    for (const auto& note : model.tokenizerNotes) console.warn(note);
+    if (model.tokenizer)
+        for (const auto& remark : promptRemarks(samples, *model.tokenizer)) console.warn(remark);
+}
+
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress) {
     OpenModel open;
     open.checkpoint = Checkpoint::open(option.name, AcceptedKeys(option.acceptedKeys));
-    if (const auto path = open.checkpoint->tokenizerPath()) open.tokenizer = Tokenizer::load(*path);
+    if (open.checkpoint->tokenizerPath()) {
+        try {
+            open.tokenizer = Tokenizer::open(open.checkpoint->folder());
+            open.tokenizerNotes = open.tokenizer->notes();
+            if (option.literal) open.tokenizer = open.tokenizer->literal();
+        } catch (const Error& error) {
+            // The model can still be run by token ids.
+            if (error.code() != ErrorCode::Unsupported) throw;
+            open.tokenizerNotes = {error.what()};
+        }
+    }
     const auto dtype = parseDType(common.dtype);
     if (!dtype)
         throw Error(ErrorCode::InvalidArgument,
@@ -69,11 +91,17 @@ std::string TextOption::readText() const {
     return content;
 }
 
-std::vector<std::int32_t> TextOption::readIds(const Tokenizer* tokenizer) const {
+std::vector<std::int32_t> TextOption::readIds(const OpenModel& model, Console& console) const {
     if (!ids.empty()) return parseIds(ids);
-    if (tokenizer == nullptr)
-        throw Error(ErrorCode::NotFound, "this model has no tokenizer.json; give token ids with --ids");
-    return tokenizer->encode(readText());
+    if (!model.tokenizer)
+        throw Error(ErrorCode::NotFound,
+                    model.tokenizerNotes.empty()
+                        ? fmt::format("this model has no tokenizer ({}); give token ids with --ids", kTokenizerFiles)
+                        : model.tokenizerNotes.front() + "; give token ids with --ids");
+    Sample sample;
+    sample.tokenIds = model.tokenizer->encode(readText());
+    warnOfPrompts({sample}, model, console);
+    return sample.tokenIds;
 }
 
 void OutOption::addTo(CLI::App& command, const std::string& what, bool required) {

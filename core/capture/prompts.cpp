@@ -87,7 +87,7 @@ void checkTextAgainstIds(const std::string& text, const std::vector<std::int32_t
         fmt::format("{}: it has both `text` and `ids`, and {}; remove the one that does not count", where,
                     tokenizer != nullptr ? fmt::format("they differ: the ids are {} tokens, and the text {}",
                                                        ids.size(), tokenizer->encode(text).size())
-                                         : "without a tokenizer.json they cannot be compared"));
+                                         : "without a tokenizer they cannot be compared"));
 }
 
 std::string keysOf(const nlohmann::json& object) {
@@ -108,7 +108,7 @@ Sample sampleOfText(const std::string& text, const Reading& how, const std::stri
     if (how.tokenizer == nullptr)
         throw Error(
             ErrorCode::NotFound,
-            fmt::format("{}: the model has no tokenizer.json; give prompts as JSON Lines with `ids`", where),
+            fmt::format("{}: the model has no tokenizer that is read; give prompts as JSON Lines with `ids`", where),
             how.name);
     return makeSample(text, *how.tokenizer, how.config, how.options.maxTokens, where);
 }

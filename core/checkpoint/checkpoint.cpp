@@ -163,9 +163,14 @@ const StoredTensor* Checkpoint::find(std::string_view name) const {
 }
 
 std::optional<fs::path> Checkpoint::tokenizerPath() const {
-    std::error_code failed;
-    if (!fs::exists(m_folder / "tokenizer.json", failed)) return std::nullopt;
-    return m_folder / "tokenizer.json";
+    const auto exists = [&](const char* name) {
+        std::error_code failed;
+        return fs::exists(m_folder / name, failed);
+    };
+    if (exists("tokenizer.json")) return m_folder / "tokenizer.json";
+    if (exists("vocab.json") && exists("merges.txt")) return m_folder / "vocab.json";
+    if (exists("tokenizer.model")) return m_folder / "tokenizer.model";
+    return std::nullopt;
 }
 
 ModelIdentity Checkpoint::identity(DType dtype, std::optional<std::uint64_t> untrainedSeed) const {

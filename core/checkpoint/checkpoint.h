@@ -50,6 +50,7 @@ public:
     const std::filesystem::path& folder() const { return m_folder; }  ///< where it was found
     /// Its notes say what was left aside or read in a way to know of, in the files too.
     const ModelConfig& config() const { return m_config; }
+    /// The file that holds the vocabulary: tokenizer.json, vocab.json beside merges.txt, or tokenizer.model.
     std::optional<std::filesystem::path> tokenizerPath() const;
 
     /// Empty if the weights are there; else a sentence that says which files were looked for. Such a model

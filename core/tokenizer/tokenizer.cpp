@@ -80,7 +80,6 @@ struct Tokenizer::Data {
     PostProcessor postProcessor;
     Decoder decoder;
     std::int64_t size = 0;
-    bool specialAsText = false;
     std::optional<std::int32_t> bos;
     std::vector<std::string> notes;
 
@@ -162,34 +161,33 @@ auto translatingErrors(const std::string& name, Make make) {
 }  // namespace
 
 std::shared_ptr<const Tokenizer> Tokenizer::open(const std::filesystem::path& folder) {
-    auto data = translatingErrors(folder.string(), [&] {
+    return translatingErrors(folder.string(), [&] {
         TokenizerFolder read = readTokenizerFolder(folder);
-        auto made = std::make_unique<Data>(std::move(read.file), read.name);
-        made->specialAsText = read.specialAsText;
-        made->findBos(read.bos);
-        made->notes.insert(made->notes.end(), read.notes.begin(), read.notes.end());
-        return made;
+        auto data = std::make_shared<Data>(std::move(read.file), read.name);
+        data->findBos(read.bos);
+        data->notes.insert(data->notes.end(), read.notes.begin(), read.notes.end());
+        return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(data), read.specialAsText));
     });
-    return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(data)));
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::parse(std::string_view json, const std::string& name) {
-    auto data = translatingErrors(name, [&] {
+    return translatingErrors(name, [&] {
         if (json.size() > kMaxFileBytes)
             throw Error(
                 ErrorCode::Format,
                 fmt::format("{}: larger than the {} MiB such a file may have", name, kMaxFileBytes >> 20),
                 name);
-        return std::make_unique<const Data>(readTokenizerFile(json, name), name);
+        auto data = std::make_shared<const Data>(readTokenizerFile(json, name), name);
+        return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(data), false));
     });
-    return std::shared_ptr<const Tokenizer>(new Tokenizer(std::move(data)));
 }
 
-Tokenizer::Tokenizer(std::unique_ptr<const Data> data) : m_data(std::move(data)) {}
+Tokenizer::Tokenizer(std::shared_ptr<const Data> data, bool literal)
+    : m_data(std::move(data)), m_literal(literal) {}
 
 Tokenizer::~Tokenizer() = default;
 
-std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpecial, bool literal) const try {
+std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpecial) const try {
     if (utf8.size() > kMaxTextBytes)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("a text of {} bytes; at most {} MiB are encoded at once", utf8.size(),
@@ -206,8 +204,7 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpeci
 
     MatchScratch scratch(utf8.size());
     WordEncoder words(*data.model, ids, scratch);
-    literal = literal || data.specialAsText;
-    for (const TextSegment& outer : data.added.split(utf8, false, literal)) {
+    for (const TextSegment& outer : data.added.split(utf8, false, m_literal)) {
         if (outer.id >= 0) {
             ids.push_back(outer.id);
             continue;
@@ -215,7 +212,7 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool addSpeci
         WorkingText stretch{std::string(utf8.substr(outer.begin, outer.end - outer.begin)), outer.begin == 0};
         data.normalizer(stretch, scratch);
         if (stretch.text.empty()) continue;
-        for (const TextSegment& inner : data.added.split(stretch.text, true, literal)) {
+        for (const TextSegment& inner : data.added.split(stretch.text, true, m_literal)) {
             if (inner.id >= 0) {
                 ids.push_back(inner.id);
                 continue;
@@ -297,6 +294,10 @@ std::vector<std::int32_t> Tokenizer::specialIds() const {
 bool Tokenizer::isSpecial(std::int32_t id) const {
     const AddedToken* token = m_data->added.find(id);
     return token != nullptr && token->special;
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::literal() const {
+    return std::shared_ptr<const Tokenizer>(new Tokenizer(m_data, true));
 }
 
 const std::vector<std::string>& Tokenizer::notes() const {

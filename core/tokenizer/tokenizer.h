@@ -57,13 +57,12 @@ public:
 
     /// Token ids [T] of `utf8`, each in 0 .. size()-1. `addSpecial`: with what the post-processor adds
     /// (such as the beginning-of-text token). Special tokens spelt out in the text are found either way, unless
-    /// `literal`: then they are text like any other.
+    /// this is a literal() tokenizer.
     /// Throws Error(Format) with the offset of the first bad byte when `utf8` is not UTF-8, and when a
     /// regular expression of the file backtracks without end; Error(InvalidArgument) beyond
     /// kMaxTextBytes; Error(OutOfMemory). Cost: O(n log n) in the length of the longest word, else
     /// linear; 4 to 12 MB/s of prose.
-    std::vector<std::int32_t> encode(std::string_view utf8, bool addSpecial = true,
-                                     bool literal = false) const;
+    std::vector<std::int32_t> encode(std::string_view utf8, bool addSpecial = true) const;
 
     /// Text of `ids` [T] as valid UTF-8 (bytes that form no character become U+FFFD). Ids without a
     /// piece contribute nothing; special tokens are left out unless `keepSpecial`.
@@ -92,10 +91,14 @@ public:
     /// tokens, and which special tokens are there beside those that the post-processor adds. Linear.
     EncodingRemarks remarks(std::span<const std::int32_t> ids) const;
 
+    /// The same tokenizer, to which special tokens spelt out in a text are text like any other. Cheap.
+    std::shared_ptr<const Tokenizer> literal() const;
+
 private:
     struct Data;
-    explicit Tokenizer(std::unique_ptr<const Data> data);
-    std::unique_ptr<const Data> m_data;
+    Tokenizer(std::shared_ptr<const Data> data, bool literal);
+    std::shared_ptr<const Data> m_data;
+    bool m_literal;
 };
 
 /// Offset in bytes of the first byte of `text` that is not part of valid UTF-8 (no surrogates, nothing

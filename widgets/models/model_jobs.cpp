@@ -19,8 +19,14 @@ std::shared_ptr<const LoadedModel> loadModel(const std::filesystem::path& folder
     auto loaded = std::make_shared<LoadedModel>();
     progress.setStage("reading " + modelTitle(folder));
     loaded->checkpoint = Checkpoint::open(folder, AcceptedKeys(options.acceptedKeys));
-    if (const auto tokenizer = loaded->checkpoint->tokenizerPath())
-        loaded->tokenizer = Tokenizer::load(*tokenizer);
+    if (loaded->checkpoint->tokenizerPath()) {
+        try {
+            loaded->tokenizer = Tokenizer::open(loaded->checkpoint->folder());
+        } catch (const Error& error) {
+            // The model can still be run by token ids.
+            if (error.code() != ErrorCode::Unsupported) throw;
+        }
+    }
     progress.check();
     progress.setStage("loading weights");
     loaded->model = Model::load(loaded->checkpoint, options, progress);

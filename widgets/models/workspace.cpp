@@ -1128,7 +1128,7 @@ QString Workspace::whyNot(Feature feature) const {
         rows ? tr("This needs the model that made the trace: attach it with File > Attach Model.")
              : tr("This needs a model: open a model folder, or the demo.");
     const QString noTokenizer =
-        tr("The model in %1 has no tokenizer.json, so text cannot be turned into tokens.").arg(modelFolder());
+        tr("The model in %1 has no tokenizer that can be read, so text cannot be turned into tokens.").arg(modelFolder());
     const QString noRows = tr("There are no trajectories yet: open a trace or the demo, or add a prompt.");
     switch (feature) {
         case Feature::AddPrompt:

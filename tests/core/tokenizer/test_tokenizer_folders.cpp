@@ -98,7 +98,7 @@ void TestTokenizerFolders::equalTransformers() {
             const QJsonArray encoded = value.toArray();
             const std::string text = textOf(encoded[0]);
             compare("text", encoded, tokenizer->encode(text), idsOf(encoded[1]));
-            compare("literal", encoded, tokenizer->encode(text, true, true), idsOf(encoded.last()));
+            compare("literal", encoded, tokenizer->literal()->encode(text), idsOf(encoded.last()));
         }
         QCOMPARE(wrong, 0);
         for (const auto& decoded : line["decode"].toArray())
@@ -124,7 +124,7 @@ void TestTokenizerFolders::notesSayWhatDiffers() {
 void TestTokenizerFolders::remarksOnIds() {
     const auto tokenizer = Tokenizer::load(RHEO_FIXTURES "/tokenizers/llama2/tokenizer.json");
     const auto remarks = [&](const char* text, bool literal = false) {
-        return tokenizer->remarks(tokenizer->encode(text, true, literal));
+        return tokenizer->remarks((literal ? tokenizer->literal() : tokenizer)->encode(text));
     };
     QCOMPARE(remarks("plain").twiceBos, std::string());
     QVERIFY(remarks("plain").parsed.empty());
