@@ -94,10 +94,11 @@ std::string TextOption::readText() const {
 std::vector<std::int32_t> TextOption::readIds(const OpenModel& model, Console& console) const {
     if (!ids.empty()) return parseIds(ids);
     if (!model.tokenizer)
-        throw Error(ErrorCode::NotFound,
-                    model.tokenizerNotes.empty()
-                        ? fmt::format("this model has no tokenizer ({}); give token ids with --ids", kTokenizerFiles)
-                        : model.tokenizerNotes.front() + "; give token ids with --ids");
+        throw Error(
+            ErrorCode::NotFound,
+            model.tokenizerNotes.empty()
+                ? fmt::format("this model has no tokenizer ({}); give token ids with --ids", kTokenizerFiles)
+                : model.tokenizerNotes.front() + "; give token ids with --ids");
     Sample sample;
     sample.tokenIds = model.tokenizer->encode(readText());
     warnOfPrompts({sample}, model, console);

@@ -35,15 +35,16 @@ std::vector<std::string> promptRemarks(const std::vector<Sample>& samples, const
     }
     std::vector<std::string> sentences;
     if (twice > 0)
-        sentences.push_back(fmt::format(
-            "{} with two beginning-of-text tokens ({}); the tokenizer adds one: leave it out of the text, or take "
-            "the text literally with --literal",
-            subject(twice, samples.size(), "begin", "s"), bos));
+        sentences.push_back(
+            fmt::format("{} with two beginning-of-text tokens ({}); the tokenizer adds one: leave it out of "
+                        "the text, or take "
+                        "the text literally with --literal",
+                        subject(twice, samples.size(), "begin", "s"), bos));
     if (holding > 0)
-        sentences.push_back(fmt::format("{} special tokens, read as tokens: {}; --literal reads them as text",
-                                        subject(holding, samples.size(), "spell", "s out") +
-                                            (samples.size() == 1 ? "" : " out"),
-                                        fmt::join(special, ", ")));
+        sentences.push_back(fmt::format(
+            "{} special tokens, read as tokens: {}; --literal reads them as text",
+            subject(holding, samples.size(), "spell", "s out") + (samples.size() == 1 ? "" : " out"),
+            fmt::join(special, ", ")));
     return sentences;
 }
 

@@ -53,8 +53,7 @@ AddedTokens::AddedTokens(const nlohmann::json& value, const Vocabulary& vocabula
         token.id = vocabulary.id(token.content).value_or(highest >= count ? highest + 1 : count);
         if (token.id >= kMaxTokenIds) throw place.at(i).format(fmt::format("more than {} ids", kMaxTokenIds));
         if (stored >= 0 && stored != token.id)
-            renumbered.push_back(
-                fmt::format("{} is {}, not {}", inQuotes(token.content), token.id, stored));
+            renumbered.push_back(fmt::format("{} is {}, not {}", inQuotes(token.content), token.id, stored));
         highest = std::max(highest, token.id);
         m_tokens.push_back(std::move(token));
     }
@@ -66,11 +65,12 @@ void AddedTokens::noteRenumbered(const std::vector<std::string>& renumbered) {
     if (renumbered.empty()) return;
     constexpr std::size_t kShown = 3;
     const std::vector<std::string> shown(
-        renumbered.begin(), renumbered.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, renumbered.size())));
-    m_notes.push_back(fmt::format(
-        "{} added token{} another id than the tokenizer file says, as in transformers: {}{}", renumbered.size(),
-        renumbered.size() == 1 ? " has" : "s have", fmt::join(shown, "; "),
-        renumbered.size() > kShown ? "; ..." : ""));
+        renumbered.begin(),
+        renumbered.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, renumbered.size())));
+    m_notes.push_back(
+        fmt::format("{} added token{} another id than the tokenizer file says, as in transformers: {}{}",
+                    renumbered.size(), renumbered.size() == 1 ? " has" : "s have", fmt::join(shown, "; "),
+                    renumbered.size() > kShown ? "; ..." : ""));
 }
 
 void AddedTokens::index(const Normalizer& normalizer, std::size_t contentBytes, const Place& place) {
@@ -103,8 +103,7 @@ const AddedToken* AddedTokens::find(std::int32_t id) const {
     return found != m_tokens.end() && found->id == id ? &*found : nullptr;
 }
 
-std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normalized,
-                                            bool literal) const {
+std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normalized, bool literal) const {
     std::vector<TextSegment> segments;
     const ByteTrie& trie = normalized ? m_normalized : m_raw;
     std::size_t covered = 0;

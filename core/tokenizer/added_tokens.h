@@ -37,10 +37,10 @@ public:
     static constexpr std::size_t kMaxContentBytes = std::size_t{4} << 20;  ///< of all tokens together
 
     /// From the value of "added_tokens" (a list, or null). `normalizer` is applied to the content of the
-    /// tokens that are normalized. Ids are those the reference implementation gives, whatever the file says: the
-    /// id of the piece that is spelt alike; else the next after the highest, of the vocabulary's count or the added
-    /// tokens. A token that occurs again replaces the settings of the first. Throws Error(Format) beyond
-    /// kMaxContentBytes, and for a token of which normalization leaves nothing.
+    /// tokens that are normalized. Ids are those the reference implementation gives, whatever the file says:
+    /// the id of the piece that is spelt alike; else the next after the highest, of the vocabulary's count or
+    /// the added tokens. A token that occurs again replaces the settings of the first. Throws Error(Format)
+    /// beyond kMaxContentBytes, and for a token of which normalization leaves nothing.
     AddedTokens(const nlohmann::json& value, const Vocabulary& vocabulary, const Normalizer& normalizer,
                 const Place& place);
 
@@ -53,9 +53,9 @@ public:
     const std::vector<std::string>& notes() const { return m_notes; }
 
     /// Cuts `text` (valid UTF-8, not empty) at the added tokens that are not normalized (`normalized` false)
-    /// or at those that are: leftmost first, of those the longest. With `literal`, special tokens are text. Without overlaps; white space goes to the
-    /// tokens that strip it. Cost: the length of the text times that of the longest token that
-    /// begins like it.
+    /// or at those that are: leftmost first, of those the longest. With `literal`, special tokens are text.
+    /// Without overlaps; white space goes to the tokens that strip it. Cost: the length of the text times
+    /// that of the longest token that begins like it.
     std::vector<TextSegment> split(std::string_view text, bool normalized, bool literal) const;
 
 private:

@@ -129,7 +129,8 @@ void Bpe::spell(std::string_view word, SubwordScratch& scratch) const {
     if (!symbols.empty()) symbols.back().next = -1;
 }
 
-void Bpe::consider(std::int32_t left, std::int32_t right, std::int32_t position, SubwordScratch& scratch) const {
+void Bpe::consider(std::int32_t left, std::int32_t right, std::int32_t position,
+                   SubwordScratch& scratch) const {
     const auto found = m_merges.find(pairOf(left, right));
     if (found != m_merges.end()) scratch.queue.push_back({found->second.rank, position, found->second.id});
 }

@@ -24,8 +24,8 @@ public:
 
     const Vocabulary& vocabulary() const override { return *m_vocabulary; }
 
-    /// A character that the vocabulary cannot spell becomes its bytes, or the unknown token, or nothing, as the
-    /// file says. Cost: O(n log n) in the word's length.
+    /// A character that the vocabulary cannot spell becomes its bytes, or the unknown token, or nothing, as
+    /// the file says. Cost: O(n log n) in the word's length.
     void encode(std::string_view word, std::vector<std::int32_t>& ids,
                 SubwordScratch& scratch) const override;
 
@@ -49,7 +49,8 @@ private:
     void readMerges(const MergeList& merges, const Place& place);
     void spell(std::string_view word, SubwordScratch& scratch) const;
     void merge(SubwordScratch& scratch) const;
-    void consider(std::int32_t left, std::int32_t right, std::int32_t position, SubwordScratch& scratch) const;
+    void consider(std::int32_t left, std::int32_t right, std::int32_t position,
+                  SubwordScratch& scratch) const;
 
     Place m_place;
     std::unique_ptr<const Vocabulary> m_vocabulary;

@@ -13,14 +13,14 @@ class ByteTrie {
 public:
     ByteTrie();
 
-    /// Adds `text` (not empty). A text that is in the tree keeps its first value. Linear in its length, times the
-    /// number of different bytes that follow one prefix.
+    /// Adds `text` (not empty). A text that is in the tree keeps its first value. Linear in its length, times
+    /// the number of different bytes that follow one prefix.
     void add(std::string_view text, std::int32_t value);
 
     bool empty() const { return m_nodes.empty(); }
 
-    /// Calls `visit(length, value)` for each text of the tree that stands at `offset` (< text.size()), shortest
-    /// first. Returns how many bytes were compared.
+    /// Calls `visit(length, value)` for each text of the tree that stands at `offset` (< text.size()),
+    /// shortest first. Returns how many bytes were compared.
     template <class Visit>
     std::size_t forEachPrefix(std::string_view text, std::size_t offset, Visit visit) const {
         std::int32_t node = m_roots[static_cast<std::uint8_t>(text[offset])];

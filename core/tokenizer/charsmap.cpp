@@ -51,8 +51,8 @@ Charsmap::Charsmap(std::string_view bytes, const Place& place) : m_place(place) 
     bytes.remove_prefix(4);
     if (trieBytes > bytes.size() || trieBytes % 4 != 0 || trieBytes == 0)
         throw place.format(
-            fmt::format("the table of characters says that its trie has {} bytes, of the {} there are", trieBytes,
-                        bytes.size()));
+            fmt::format("the table of characters says that its trie has {} bytes, of the {} there are",
+                        trieBytes, bytes.size()));
     m_trie.reserve(trieBytes / 4);
     for (std::size_t at = 0; at < trieBytes; at += 4) m_trie.push_back(littleEndian(bytes.substr(at)));
     m_replacements = std::string(bytes.substr(trieBytes));
@@ -77,8 +77,8 @@ std::optional<std::string_view> Charsmap::replacement(std::string_view part) con
         if (!hasLeaf(unit)) continue;
         const std::size_t begin = value(m_trie[node]);
         const std::size_t end = begin < m_replacements.size() ? m_replacements.find('\0', begin) : begin;
-        const bool starts =
-            begin < m_replacements.size() && (static_cast<std::uint8_t>(m_replacements[begin]) & 0xC0) != 0x80;
+        const bool starts = begin < m_replacements.size() &&
+                            (static_cast<std::uint8_t>(m_replacements[begin]) & 0xC0) != 0x80;
         if (!starts) throw damaged();
         return std::string_view(m_replacements).substr(begin, end - begin);
     }

@@ -17,7 +17,8 @@ namespace rheo {
 namespace {
 
 constexpr std::string_view kKnown =
-    "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Precompiled, Sequence";
+    "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Precompiled, "
+    "Sequence";
 
 void checkSize(std::size_t bytes, const Place& place) {
     if (bytes > kMaxWorkingBytes)

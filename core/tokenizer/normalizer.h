@@ -23,8 +23,8 @@ struct WorkingText {
 using Normalizer = std::function<void(WorkingText&, MatchScratch&)>;
 
 /// From the value of "normalizer"; null gives one that changes nothing.
-/// Known: NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Precompiled, Sequence.
-/// Throws Error(Unsupported) for another, by name.
+/// Known: NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, ByteLevel, Precompiled,
+/// Sequence. Throws Error(Unsupported) for another, by name.
 Normalizer makeNormalizer(const nlohmann::json& value, const Place& place, ComponentBudget& budget);
 
 }  // namespace rheo

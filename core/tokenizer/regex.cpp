@@ -56,7 +56,8 @@ MatchScratch::~MatchScratch() = default;
 void MatchScratch::checkTime(const Place& place) const {
     if (std::chrono::steady_clock::now() > m_deadline)
         throw place.format(
-            "this text takes too long: a regular expression backtracks without end, or pieces are very long; the file is "
+            "this text takes too long: a regular expression backtracks without end, or pieces are very long; "
+            "the file is "
             "damaged or hostile");
 }
 

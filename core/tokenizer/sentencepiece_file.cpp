@@ -85,8 +85,8 @@ private:
 
 void require(const Field& field, Field::Kind kind, const Place& place) {
     if (field.kind != kind)
-        throw place.format(fmt::format("field {} is of another type than in a SentencePiece model; the file is damaged",
-                                       field.number));
+        throw place.format(fmt::format(
+            "field {} is of another type than in a SentencePiece model; the file is damaged", field.number));
 }
 
 std::string textOf(const Field& field, const Place& place) {
@@ -131,14 +131,16 @@ void readTrainer(std::string_view bytes, const Place& place, SentencePieceFile& 
                 const std::int32_t type = intOf(*field, place);
                 if (type != 1 && type != 2)
                     throw place.unsupported(
-                        "a model of words or characters is not supported, only BPE and Unigram are; the model can "
+                        "a model of words or characters is not supported, only BPE and Unigram are; the "
+                        "model can "
                         "still be run by token ids");
                 file.unigram = type == 1;
                 break;
             }
             case 24:
                 if (intOf(*field, place) != 0)
-                    throw place.unsupported("white space as a suffix (treat_whitespace_as_suffix) is not supported");
+                    throw place.unsupported(
+                        "white space as a suffix (treat_whitespace_as_suffix) is not supported");
                 break;
             case 35: file.byteFallback = intOf(*field, place) != 0; break;
             case 40: file.unknownId = intOf(*field, place); break;
@@ -237,9 +239,8 @@ std::string userDefinedPattern(const SentencePieceFile& model) {
         return std::count_if(text.begin(), text.end(),
                              [](char c) { return (static_cast<std::uint8_t>(c) & 0xC0) != 0x80; });
     };
-    std::stable_sort(pieces.begin(), pieces.end(), [&](std::string_view a, std::string_view b) {
-        return characters(a) > characters(b);
-    });
+    std::stable_sort(pieces.begin(), pieces.end(),
+                     [&](std::string_view a, std::string_view b) { return characters(a) > characters(b); });
     std::string pattern;
     for (const std::string_view piece : pieces) {
         if (!pattern.empty()) pattern += '|';
@@ -302,7 +303,8 @@ SentencePieceFile readSentencePiece(std::string_view bytes, const std::string& n
     const Place place{name, ""};
     if (isTiktoken(bytes))
         throw place.unsupported(
-            "this is a tokenizer in tiktoken's format, which is not read here; fetch the model's tokenizer.json, or "
+            "this is a tokenizer in tiktoken's format, which is not read here; fetch the model's "
+            "tokenizer.json, or "
             "give token ids with --ids");
     SentencePieceFile file;
     MessageReader reader(bytes, place);

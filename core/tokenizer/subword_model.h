@@ -75,9 +75,9 @@ public:
                         SubwordScratch& scratch) const = 0;
 };
 
-/// From the "model" of a tokenizer.json, whose vocabulary and merges are in `file` (and are moved from there).
-/// Throws Error(Format) for a damaged one, Error(Unsupported) for WordPiece, WordLevel, dropout, and settings that
-/// are not understood.
+/// From the "model" of a tokenizer.json, whose vocabulary and merges are in `file` (and are moved from
+/// there). Throws Error(Format) for a damaged one, Error(Unsupported) for WordPiece, WordLevel, dropout, and
+/// settings that are not understood.
 std::unique_ptr<const SubwordModel> makeSubwordModel(TokenizerFile& file, const Place& place);
 
 }  // namespace rheo

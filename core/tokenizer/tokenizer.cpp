@@ -99,8 +99,10 @@ struct Tokenizer::Data {
 
     /// The beginning-of-text token: the one that is named, or else the special one that is put first.
     void findBos(const std::string& named) {
-        if (const auto ids = idsOf({named}); !ids.empty()) bos = ids.front();
-        else if (!postProcessor.before.empty()) bos = postProcessor.before.front();
+        if (const auto ids = idsOf({named}); !ids.empty())
+            bos = ids.front();
+        else if (!postProcessor.before.empty())
+            bos = postProcessor.before.front();
     }
 
 private:

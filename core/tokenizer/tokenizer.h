@@ -14,17 +14,17 @@ namespace rheo {
 
 /// What is said of a text's ids (Tokenizer::remarks).
 struct EncodingRemarks {
-    std::string twiceBos;             ///< the beginning-of-text token, where the ids begin with two; else empty
+    std::string twiceBos;  ///< the beginning-of-text token, where the ids begin with two; else empty
     std::vector<std::string> parsed;  ///< special tokens that the text spells out, once each, in order
 };
 
-/// Text to token ids and back, exactly as the files of a Hugging Face model say: a tokenizer.json (version 1.0, model
-/// BPE or Unigram), vocab.json with merges.txt, or the tokenizer.model of SentencePiece.
+/// Text to token ids and back, exactly as the files of a Hugging Face model say: a tokenizer.json
+/// (version 1.0, model BPE or Unigram), vocab.json with merges.txt, or the tokenizer.model of SentencePiece.
 ///
-/// Equal to the reference implementations (https://github.com/huggingface/tokenizers, 0.23, and AutoTokenizer of
-/// transformers 5.24 where tokenizer_config.json decides), with one
-/// limit: classes of characters in regular expressions are those of the PCRE2 in use (10.42: Unicode 14),
-/// so characters younger than that may be cut otherwise.
+/// Equal to the reference implementations (https://github.com/huggingface/tokenizers, 0.23, and AutoTokenizer
+/// of transformers 5.24 where tokenizer_config.json decides), with one limit: classes of characters in
+/// regular expressions are those of the PCRE2 in use (10.42: Unicode 14), so characters younger than that may
+/// be cut otherwise.
 ///
 /// Immutable; every const function may be called from several threads at once.
 class Tokenizer {
@@ -56,12 +56,11 @@ public:
     Tokenizer& operator=(const Tokenizer&) = delete;
 
     /// Token ids [T] of `utf8`, each in 0 .. size()-1. `addSpecial`: with what the post-processor adds
-    /// (such as the beginning-of-text token). Special tokens spelt out in the text are found either way, unless
-    /// this is a literal() tokenizer.
-    /// Throws Error(Format) with the offset of the first bad byte when `utf8` is not UTF-8, and when a
-    /// regular expression of the file backtracks without end; Error(InvalidArgument) beyond
-    /// kMaxTextBytes; Error(OutOfMemory). Cost: O(n log n) in the length of the longest word, else
-    /// linear; 4 to 12 MB/s of prose.
+    /// (such as the beginning-of-text token). Special tokens spelt out in the text are found either way,
+    /// unless this is a literal() tokenizer. Throws Error(Format) with the offset of the first bad byte when
+    /// `utf8` is not UTF-8, and when a regular expression of the file backtracks without end;
+    /// Error(InvalidArgument) beyond kMaxTextBytes; Error(OutOfMemory). Cost: O(n log n) in the length of the
+    /// longest word, else linear; 4 to 12 MB/s of prose.
     std::vector<std::int32_t> encode(std::string_view utf8, bool addSpecial = true) const;
 
     /// Text of `ids` [T] as valid UTF-8 (bytes that form no character become U+FFFD). Ids without a
@@ -87,8 +86,9 @@ public:
     /// What a person should know of how the files were read (a renumbered token, a setting without effect).
     const std::vector<std::string>& notes() const;
 
-    /// What a person should know of `ids`, the encoding of a text: whether they begin with two beginning-of-text
-    /// tokens, and which special tokens are there beside those that the post-processor adds. Linear.
+    /// What a person should know of `ids`, the encoding of a text: whether they begin with two
+    /// beginning-of-text tokens, and which special tokens are there beside those that the post-processor
+    /// adds. Linear.
     EncodingRemarks remarks(std::span<const std::int32_t> ids) const;
 
     /// The same tokenizer, to which special tokens spelt out in a text are text like any other. Cheap.

@@ -199,9 +199,9 @@ constexpr std::array kModelTokenizers = std::to_array<ModelTokenizer>({
 
 // Classes of transformers with components of their own that are not known here.
 constexpr std::array<std::string_view, 14> kOtherClasses{
-    "AlbertTokenizer", "BartTokenizer",   "BertTokenizer",       "CamembertTokenizer", "CLIPTokenizer",
-    "CodeGenTokenizer", "DebertaTokenizer", "MBartTokenizer",     "OpenAIGPTTokenizer", "RobertaTokenizer",
-    "T5Tokenizer",     "WhisperTokenizer", "XGLMTokenizer",      "XLMRobertaTokenizer"};
+    "AlbertTokenizer",  "BartTokenizer",    "BertTokenizer",  "CamembertTokenizer", "CLIPTokenizer",
+    "CodeGenTokenizer", "DebertaTokenizer", "MBartTokenizer", "OpenAIGPTTokenizer", "RobertaTokenizer",
+    "T5Tokenizer",      "WhisperTokenizer", "XGLMTokenizer",  "XLMRobertaTokenizer"};
 
 std::string_view withoutFast(std::string_view name) {
     if (name.ends_with("Fast")) name.remove_suffix(4);
@@ -289,8 +289,8 @@ private:
     Json m_tokens = Json::array();
 };
 
-/// The added tokens of a tokenizer.json by id, and in its order; empty where the list is damaged, which AddedTokens
-/// then refuses.
+/// The added tokens of a tokenizer.json by id, and in its order; empty where the list is damaged, which
+/// AddedTokens then refuses.
 std::optional<std::vector<Json>> storedTokens(const TokenizerFile& file) {
     std::vector<Json> tokens;
     const auto found = file.rest.find("added_tokens");
@@ -377,7 +377,8 @@ void applyTokenizerSettings(const TokenizerSettings& given, const TokenizerClass
     file.rest["added_tokens"] = addedTokens(settings, type, file);
 
     const bool fromJson = source == TokenizerSource::TokenizerJson;
-    const bool hasPostProcessor = file.rest.contains("post_processor") && !file.rest["post_processor"].is_null();
+    const bool hasPostProcessor =
+        file.rest.contains("post_processor") && !file.rest["post_processor"].is_null();
     if (hasPostProcessor && (type == nullptr || type->keepsPostProcessor)) return;
     // A tokenizer.json without a post-processor adds nothing, whatever tokenizer_config.json says.
     const bool addBos =

@@ -230,10 +230,11 @@ private:
         if (m_file.vocabulary.size() >= static_cast<std::size_t>(kMaxTokenIds))
             throw vocabularyPlace().format(fmt::format("more than {} pieces", kMaxTokenIds));
         if (m_piece.size() > TokenizerFile::kMaxPieceBytes)
-            throw listPlace().format(fmt::format("a piece of {} bytes; at most {} are allowed", m_piece.size(),
-                                                 TokenizerFile::kMaxPieceBytes));
+            throw listPlace().format(fmt::format("a piece of {} bytes; at most {} are allowed",
+                                                 m_piece.size(), TokenizerFile::kMaxPieceBytes));
         if (!std::isfinite(m_score)) throw listPlace().format("a score that is not finite");
-        m_file.vocabulary.emplace_back(std::move(m_piece), static_cast<std::int32_t>(m_file.vocabulary.size()));
+        m_file.vocabulary.emplace_back(std::move(m_piece),
+                                       static_cast<std::int32_t>(m_file.vocabulary.size()));
         m_file.scores.push_back(m_score);
         m_piece.clear();
     }

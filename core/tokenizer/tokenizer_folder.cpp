@@ -61,7 +61,8 @@ Loaded loadJson(const fs::path& path, const TokenizerSettings& settings) {
             "transformers rebuilds a tokenizer of class {}; here tokenizer.json is taken as it is", other));
     if (settings.addBos || settings.addEos)
         loaded.notes.push_back(
-            "add_bos_token and add_eos_token in tokenizer_config.json have no effect beside a tokenizer.json, as in "
+            "add_bos_token and add_eos_token in tokenizer_config.json have no effect beside a "
+            "tokenizer.json, as in "
             "transformers 5: its post-processor decides");
     return loaded;
 }
@@ -77,7 +78,8 @@ Loaded loadVocabulary(const fs::path& path, const TokenizerSettings& settings) {
     if (loaded.type == nullptr) {
         loaded.type = findTokenizerClass("GPT2Tokenizer");
         loaded.notes.push_back(
-            "the settings name no class for vocab.json and merges.txt: they are read as byte-level BPE of GPT-2");
+            "the settings name no class for vocab.json and merges.txt: they are read as byte-level BPE of "
+            "GPT-2");
     }
     return loaded;
 }
@@ -99,8 +101,9 @@ void addSentencePieceRoles(const SentencePieceFile& model, TokenizerSettings& se
         std::int32_t id;
         const std::string& content;
     };
-    for (const Role& role : {Role{"bos_token", model.bosId, model.bos}, Role{"eos_token", model.eosId, model.eos},
-                             Role{"unk_token", model.unknownId, model.unknown}}) {
+    for (const Role& role :
+         {Role{"bos_token", model.bosId, model.bos}, Role{"eos_token", model.eosId, model.eos},
+          Role{"unk_token", model.unknownId, model.unknown}}) {
         const bool named = std::any_of(settings.roles.begin(), settings.roles.end(),
                                        [&](const auto& other) { return other.first == role.name; });
         if (!named && role.id >= 0 && !role.content.empty())
@@ -172,7 +175,8 @@ TokenizerFolder readTokenizerFolder(const fs::path& folder) {
     if (const auto bos = settings.role("bos_token"); bos.is_object()) made.bos = bos["content"];
     made.notes = std::move(loaded.notes);
     if (made.specialAsText)
-        made.notes.push_back("special tokens are read as text: tokenizer_config.json sets split_special_tokens");
+        made.notes.push_back(
+            "special tokens are read as text: tokenizer_config.json sets split_special_tokens");
     return made;
 }
 

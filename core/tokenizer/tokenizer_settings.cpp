@@ -65,7 +65,8 @@ void readRoles(const Json& object, TokenizerSettings& settings) {
         const auto found = object.find(key);
         if (found == object.end() || found->empty()) continue;
         if (found->is_object())
-            for (const auto& [name, value] : found->items()) setRole(settings, name, addedTokenOf(value, true));
+            for (const auto& [name, value] : found->items())
+                setRole(settings, name, addedTokenOf(value, true));
         else if (found->is_array())
             for (const auto& value : *found)
                 if (Json token = addedTokenOf(value, true); !token.is_null())
@@ -95,9 +96,12 @@ void readDecoder(const Json& decoder, const Place& place, TokenizerSettings& set
 /// added_tokens.json: {content: id}. Those that have a role or are named extra are special.
 void readAddedTokens(const fs::path& file, TokenizerSettings& settings) {
     const auto isNamed = [&](const std::string& content) {
-        const auto matches = [&](const Json& token) { return token.is_object() && token["content"] == content; };
-        return std::any_of(settings.roles.begin(), settings.roles.end(),
-                           [&](const auto& role) { return isUsualRole(role.first) && matches(role.second); }) ||
+        const auto matches = [&](const Json& token) {
+            return token.is_object() && token["content"] == content;
+        };
+        return std::any_of(
+                   settings.roles.begin(), settings.roles.end(),
+                   [&](const auto& role) { return isUsualRole(role.first) && matches(role.second); }) ||
                std::any_of(settings.extra.begin(), settings.extra.end(), matches);
     };
     const Json tokens = objectIn(file);

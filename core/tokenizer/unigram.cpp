@@ -43,8 +43,8 @@ Unigram::Unigram(Component& model, TokenizerFile& file) : m_place(model.place())
 
 std::int32_t Unigram::unknown(std::string_view piece) const {
     if (m_unknown) return *m_unknown;
-    throw m_place.format(
-        fmt::format("the text holds {}, which no piece covers, and the model has no unk_id", inQuotes(piece)));
+    throw m_place.format(fmt::format("the text holds {}, which no piece covers, and the model has no unk_id",
+                                     inQuotes(piece)));
 }
 
 void Unigram::findBestPath(std::string_view word, SubwordScratch& scratch) const {

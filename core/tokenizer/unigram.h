@@ -12,15 +12,15 @@
 
 namespace rheo {
 
-/// Unigram language model (Kudo 2018): of all ways to cut a word into pieces, the one whose log probabilities have
-/// the largest sum, found exactly by dynamic programming. A character that no piece covers alone counts as an
-/// unknown piece, 10 below the least score; unknown pieces that touch become one.
+/// Unigram language model (Kudo 2018): of all ways to cut a word into pieces, the one whose log probabilities
+/// have the largest sum, found exactly by dynamic programming. A character that no piece covers alone counts
+/// as an unknown piece, 10 below the least score; unknown pieces that touch become one.
 class Unigram : public SubwordModel {
 public:
     static constexpr std::size_t kMaxPiecesBytes = std::size_t{16} << 20;  ///< of all pieces together
 
-    /// `model` is the "model" of a tokenizer.json. Throws Error(Format) for an `unk_id` that is no piece's, an
-    /// empty piece, a score that is not finite, and beyond kMaxPiecesBytes.
+    /// `model` is the "model" of a tokenizer.json. Throws Error(Format) for an `unk_id` that is no piece's,
+    /// an empty piece, a score that is not finite, and beyond kMaxPiecesBytes.
     Unigram(Component& model, TokenizerFile& file);
 
     const Vocabulary& vocabulary() const override { return *m_vocabulary; }

@@ -26,7 +26,8 @@ std::string textOf(const QJsonValue& value) {
     return value.toString().toUtf8().toStdString();
 }
 
-/// What stands for a file in the fixture: its text, its bytes, or a tokenizer.json of another fixture with changes.
+/// What stands for a file in the fixture: its text, its bytes, or a tokenizer.json of another fixture with
+/// changes.
 QByteArray contentOf(const QJsonValue& value) {
     if (value.isString()) return value.toString().toUtf8();
     const QJsonObject object = value.toObject();

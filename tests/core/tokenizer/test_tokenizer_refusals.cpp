@@ -213,17 +213,21 @@ void TestTokenizerRefusals::damagedIsNamed_data() {
     row("Unigram: three values", unigram({QJsonArray{"b", 1, 2}}), "vocab[0]: expected a piece");
     row("Unigram: a score that is none", unigram({QJsonArray{"b", "c"}}), "vocab[0]: expected a piece");
     row("Unigram: a piece that is none", unigram({a, 3}), "vocab[1]: expected a piece");
-    row("Unigram: a list for a piece", unigram({QJsonArray{QJsonArray{"b"}, 1}}), "vocab[0]: expected a piece");
+    row("Unigram: a list for a piece", unigram({QJsonArray{QJsonArray{"b"}, 1}}),
+        "vocab[0]: expected a piece");
     row("Unigram: a piece twice", unigram({a, a}), "stands twice");
     row("Unigram: pieces and ids", withModel("type", "Unigram"), "no list");
     const auto charsmap = [](const QByteArray& bytes) {
-        return with("normalizer", ("{'type': 'Precompiled', 'precompiled_charsmap': '" + bytes + "'}").constData());
+        return with("normalizer",
+                    ("{'type': 'Precompiled', 'precompiled_charsmap': '" + bytes + "'}").constData());
     };
     row("a table of characters that is no base64", charsmap("abc"), "base64");
     row("a table of characters, cut short", charsmap("AAA="), "cut short");
     row("a table of characters without a trie", charsmap(QByteArray(4, '\0').toBase64()), "trie");
-    row("a table of characters beyond its end", charsmap(QByteArray("\x10\0\0\0abcd", 8).toBase64()), "16 bytes");
-    row("a replacement without an end", charsmap(QByteArray("\x04\0\0\0\0\0\0\0ab", 10).toBase64()), "no end");
+    row("a table of characters beyond its end", charsmap(QByteArray("\x10\0\0\0abcd", 8).toBase64()),
+        "16 bytes");
+    row("a replacement without an end", charsmap(QByteArray("\x04\0\0\0\0\0\0\0ab", 10).toBase64()),
+        "no end");
     row("a replacement that is not UTF-8", charsmap(QByteArray("\x04\0\0\0\0\0\0\0\xFF\0", 10).toBase64()),
         "UTF-8");
     row("an added token of id -3", withToken(-3, "<t>"), "-3");
@@ -423,10 +427,14 @@ void TestTokenizerRefusals::damagedSentencePiece() {
     refused(whole.left(whole.size() - 1), ErrorCode::Format, "damaged");
     refused(QByteArray("\x0A\x00", 2), ErrorCode::Format, "empty piece");
     refused(QByteArray("\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 11), ErrorCode::Format, "damaged");
-    refused(QByteArray("\x0A\x08\x0A\x01" "a\x15\x00\x00\xC0\x7F", 10), ErrorCode::Format, "not finite");
+    refused(QByteArray("\x0A\x08\x0A\x01"
+                       "a\x15\x00\x00\xC0\x7F",
+                       10),
+            ErrorCode::Format, "not finite");
     refused(QByteArray("\x0A\x03\x0A\x01\xFF", 5), ErrorCode::Format, "UTF-8");
     refused(whole + QByteArray("\x12\x02\x18\x03", 4), ErrorCode::Unsupported, "words or characters");
-    refused(QByteArray("\x0A\x82\x10\x0A\xFF\x0F", 6) + QByteArray(2047, 'a'), ErrorCode::Format, "2047 bytes");
+    refused(QByteArray("\x0A\x82\x10\x0A\xFF\x0F", 6) + QByteArray(2047, 'a'), ErrorCode::Format,
+            "2047 bytes");
 }
 
 void TestTokenizerRefusals::sentencePieceFlips() {

@@ -26,7 +26,8 @@ void TestTokenizerSentencePiece::equalsTheLibrary_data() {
     while (!file.atEnd()) {
         const QJsonObject line = QJsonDocument::fromJson(file.readLine()).object();
         const QString name = line["name"].toString();
-        if (QStringList{"model, generic", "model, rules", "model, unigram", "model, unigram plain"}.contains(name))
+        if (QStringList{"model, generic", "model, rules", "model, unigram", "model, unigram plain"}.contains(
+                name))
             QTest::newRow(qPrintable(name))
                 << QByteArray::fromBase64(line["files"]["tokenizer.model"]["base64"].toString().toLatin1());
     }
@@ -41,7 +42,8 @@ void TestTokenizerSentencePiece::equalsTheLibrary() {
     file.close();
     const auto tokenizer = Tokenizer::open(folder.path().toStdString());
     sentencepiece::SentencePieceProcessor library;
-    QVERIFY(library.LoadFromSerializedProto({model.constData(), static_cast<std::size_t>(model.size())}).ok());
+    QVERIFY(
+        library.LoadFromSerializedProto({model.constData(), static_cast<std::size_t>(model.size())}).ok());
 
     QFile prose(QStringLiteral(RHEO_FIXTURES "/tokenizers/llama2/encodings.jsonl"));
     QVERIFY(prose.open(QIODevice::ReadOnly));
@@ -49,9 +51,9 @@ void TestTokenizerSentencePiece::equalsTheLibrary() {
     while (!prose.atEnd()) {
         const std::string text =
             QJsonDocument::fromJson(prose.readLine()).object()["text"].toString().toUtf8().toStdString();
-        // transformers differs from the library, and is followed, in special tokens that are spelt out, null bytes, the
-        // mark for spaces spelt out, and characters with combining marks. In long texts the library's sums in
-        // float32 decide otherwise where two ways to cut are nearly as likely.
+        // transformers differs from the library, and is followed, in special tokens that are spelt out, null
+        // bytes, the mark for spaces spelt out, and characters with combining marks. In long texts the
+        // library's sums in float32 decide otherwise where two ways to cut are nearly as likely.
         const bool combining = text.find('\xCC') != text.npos || text.find('\xCD') != text.npos;
         if (combining || text.size() > 5000 || text.find('<') != text.npos || text.find('\0') != text.npos ||
             text.find("\u2581") != text.npos)
