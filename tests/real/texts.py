@@ -1,0 +1,48 @@
+"""Forty awkward texts."""
+
+TEXTS = [
+    "The river runs to the sea.",
+    "a",
+    " ",
+    "\n",
+    "  two leading spaces and two trailing  ",
+    "tabs\tand\t\ttabs\n\n\n\nand lines",
+    "\r\nline ends of\r\nother systems\r\n",
+    "caf\u00e9 na\u00efve r\u00e9sum\u00e9",
+    "cafe\u0301 nai\u0308ve re\u0301sume\u0301",
+    "\u6f22\u5b57\u3068\u304b\u306a\u3068\u30ab\u30ca",
+    "\ud55c\uad6d\uc5b4 \ubb38\uc7a5\uc785\ub2c8\ub2e4.",
+    "\u0645\u0631\u062d\u0628\u0627 \u0628\u0627\u0644\u0639\u0627\u0644\u0645",
+    "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd",
+    "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440!",
+    "\u0928\u092e\u0938\u094d\u0924\u0947 \u0926\u0941\u0928\u093f\u092f\u093e",
+    "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35\u0e0a\u0e32\u0e27\u0e42\u0e25\u0e01",
+    "\U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea \U0001f44d\U0001f3fd",
+    "zero\u200bwidth\u200djoined\ufeffmarked",
+    "\u00a0\u2003\u3000spaces of other widths",
+    "x\u00b2 + y\u00b2 = z\u00b2, \u00bd \u2167 \ufb01 \u1e9e",
+    "It's we'll I'M 'Twas don't O'CLOCK",
+    "1234567890 3.14159 1,000,000 0x1F 1e-5",
+    "https://example.org/a/b?c=d&e=f#g",
+    "def f(x):\n    return x ** 2  # square\n",
+    "#include <vector>\nint main() { return 0; }\n",
+    "{\"key\": [1, 2.5, null, \"v\"]}",
+    "<html><body class=\"a\">text</body></html>",
+    "<s> </s> <unk> <pad> [INST] <<SYS>>",
+    "<|endoftext|><|im_start|>user\nHello<|im_end|>\n",
+    "<bos><start_of_turn>user\nHello<end_of_turn>",
+    "<0x0A> \u2581under\u2581score \u0120G",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "!!!???...,,,;;;:::---___***///\\\\\\",
+    "ANTIDISESTABLISHMENTARIANISM Donaudampfschifffahrtsgesellschaft",
+    "the the the the the the the the the the the the the the the the",
+    "One. Two! Three? \u00abFour\u00bb \u201cFive\u201d \u2018six\u2019 \u2014 seven\u2026",
+    "\u0000\u0001\u001b[31mred\u001b[0m\u007f",
+    "e\u0301\u0302\u0303\u0304\u0305 stacked marks Z\u0351\u036b\u0343\u036a",
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, "
+    "it was the epoch of belief, it was the epoch of incredulity, it was the season of Light, it was the season of "
+    "Darkness, it was the spring of hope, it was the winter of despair, we had everything before us, we had nothing "
+    "before us, we were all going direct to Heaven, we were all going direct the other way.",
+    "long " * 300 + "end",
+]
+assert len(TEXTS) == 40
