@@ -214,9 +214,11 @@ private:
         const StoredTensor* embedding = stored(embeddingName());
         m_match.tied = head == nullptr;
         if (head == nullptr && embedding != nullptr && !m_config.tiedUnembedding)
-            m_match.notes.push_back(fmt::format(
-                "tie_word_embeddings is false, and there is no {}: the embedding is used in its place",
-                headName()));
+            m_match.notes.push_back(
+                fmt::format("tie_word_embeddings is false, and there is no {}: the embedding is used in its "
+                            "place, so the "
+                            "logits are right only if the model was tied",
+                            headName()));
         if (head == nullptr || !m_config.tiedUnembedding) return;
         if (embedding == nullptr) {
             // The reference ties to whichever of the two is there.
