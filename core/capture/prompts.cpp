@@ -165,39 +165,45 @@ bool startsWithBracket(std::string_view text) {
     return first != std::string_view::npos && text[first] == '[';
 }
 
+/// Parses a text as one JSON value; null where it is none and need not be.
+nlohmann::json parseDocument(std::string_view text, const std::string& name, bool mustBeJson) {
+    std::size_t depth = 0;
+    const auto watch = [&](int, nlohmann::json::parse_event_t event, const nlohmann::json&) {
+        using enum nlohmann::json::parse_event_t;
+        if (event == object_end || event == array_end) --depth;
+        if ((event == object_start || event == array_start) && ++depth > 64)
+            throw Error(ErrorCode::Format, name + ": brackets are nested deeper than 64", name);
+        return true;
+    };
+    try {
+        return nlohmann::json::parse(text.begin(), text.end(), watch);
+    } catch (const nlohmann::json::parse_error& error) {
+        if (!mustBeJson) return nullptr;
+        throw Error(
+            ErrorCode::Format,
+            fmt::format("{}, line {}: not valid JSON ({}); prompts that are no JSON go into a .txt file, "
+                        "one a line",
+                        name, lineOfByte(text, error.byte), error.what()),
+            name);
+    }
+}
+
 /// A text that is one JSON value as a whole: an array of prompts, or one object. Null where the text is
 /// something else: a line each.
 nlohmann::json wholeDocument(std::string_view text, const Reading& how, bool mustBeJson) {
     const auto first = text.find_first_not_of(" \t\r\n");
     if (!mustBeJson && (first == std::string_view::npos || (text[first] != '[' && text[first] != '{')))
         return nullptr;
-    const auto failure = [&](const std::string& why) -> Error {
-        return {ErrorCode::Format, fmt::format("{}{}", how.name, why), how.name};
-    };
-    std::size_t depth = 0;
-    const auto watch = [&](int, nlohmann::json::parse_event_t event, const nlohmann::json&) {
-        using enum nlohmann::json::parse_event_t;
-        if (event == object_end || event == array_end) --depth;
-        if ((event == object_start || event == array_start) && ++depth > 64)
-            throw failure(": brackets are nested deeper than 64");
-        return true;
-    };
-    nlohmann::json document;
-    try {
-        document = nlohmann::json::parse(text.begin(), text.end(), watch);
-    } catch (const nlohmann::json::parse_error& error) {
-        if (!mustBeJson) return nullptr;
-        throw failure(
-            fmt::format(", line {}: not valid JSON ({}); prompts that are no JSON go into a .txt file, "
-                        "one a line",
-                        lineOfByte(text, error.byte), error.what()));
-    }
-    if (document.is_object()) return document;
+    nlohmann::json document = parseDocument(text, how.name, mustBeJson);
+    if (document.is_null() || document.is_object()) return document;
     const auto isPrompt = [](const auto& element) { return element.is_string() || element.is_object(); };
     if (document.is_array() && std::all_of(document.begin(), document.end(), isPrompt)) return document;
     if (!mustBeJson && std::none_of(document.begin(), document.end(), isPrompt)) return nullptr;
-    throw failure(
-        ": it is JSON, and neither an object nor an array of texts or of objects with `text` or `ids`");
+    throw Error(ErrorCode::Format,
+                fmt::format("{}: it is JSON, and neither an object nor an array of texts or of objects with "
+                            "`text` or `ids`",
+                            how.name),
+                how.name);
 }
 
 bool isJsonObject(std::string_view line) {

@@ -47,6 +47,22 @@ struct Run {
     }
 };
 
+template <class T>
+void copyIntegerElements(const Run<T>& run, ElementType type) {
+    switch (type) {
+        case ElementType::Bool:
+        case ElementType::UInt8: return run.template copyIntegers<std::uint8_t>();
+        case ElementType::Int8: return run.template copyIntegers<std::int8_t>();
+        case ElementType::Int16: return run.template copyIntegers<std::int16_t>();
+        case ElementType::UInt16: return run.template copyIntegers<std::uint16_t>();
+        case ElementType::Int32: return run.template copyIntegers<std::int32_t>();
+        case ElementType::UInt32: return run.template copyIntegers<std::uint32_t>();
+        case ElementType::Int64: return run.template copyIntegers<std::int64_t>();
+        case ElementType::UInt64: return run.template copyIntegers<std::uint64_t>();
+        default: break;
+    }
+}
+
 }  // namespace
 
 template <class T>
@@ -64,15 +80,7 @@ void copyElements(const ArrayBlock& block, const std::byte* from, std::int64_t f
             return run.template copy<std::uint32_t>(std::bit_cast<float, std::uint32_t>);
         case ElementType::Float64:
             return run.template copy<std::uint64_t>(std::bit_cast<double, std::uint64_t>);
-        case ElementType::Bool:
-        case ElementType::UInt8: return run.template copyIntegers<std::uint8_t>();
-        case ElementType::Int8: return run.template copyIntegers<std::int8_t>();
-        case ElementType::Int16: return run.template copyIntegers<std::int16_t>();
-        case ElementType::UInt16: return run.template copyIntegers<std::uint16_t>();
-        case ElementType::Int32: return run.template copyIntegers<std::int32_t>();
-        case ElementType::UInt32: return run.template copyIntegers<std::uint32_t>();
-        case ElementType::Int64: return run.template copyIntegers<std::int64_t>();
-        case ElementType::UInt64: return run.template copyIntegers<std::uint64_t>();
+        default: copyIntegerElements(run, block.type);
     }
 }
 

@@ -180,27 +180,47 @@ bool naturalLess(std::string_view a, std::string_view b) {
     return wholeA < wholeB;  // "x.01" and "x.1"
 }
 
+namespace {
+
+bool isLetter(char c) {
+    return std::isalpha(static_cast<unsigned char>(c)) != 0;
+}
+
+bool isSeparator(char c) {
+    return c == '_' || c == '-' || c == '.' || c == '/';
+}
+
+/// Where the digits of a sample's number lie in `name`, if `word` is there at `at` with a number behind it.
+struct Digits {
+    std::size_t first, end;
+};
+std::optional<Digits> numberBehind(std::string_view name, std::size_t at, std::string_view word) {
+    if (!name.substr(at).starts_with(word)) return std::nullopt;
+    std::size_t first = at + word.size();
+    if (first < name.size() && name[first] == 's') ++first;
+    while (first < name.size() && isSeparator(name[first])) ++first;
+    std::size_t end = first;
+    while (end < name.size() && isDigit(name[end])) ++end;
+    const bool isNumber = end > first && (end == name.size() || !isLetter(name[end]));
+    return isNumber ? std::optional(Digits{first, end}) : std::nullopt;
+}
+
+}  // namespace
+
 std::optional<SampleName> parseSampleName(std::string_view name) {
     constexpr std::array<std::string_view, 12> words{"sample",  "prompt",   "text",  "sequence",
                                                      "seq",     "document", "doc",   "sentence",
                                                      "example", "passage",  "batch", "story"};
     const std::string lower = lowerCase(name);
-    const auto isLetter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
-    const auto isSeparator = [](char c) { return c == '_' || c == '-' || c == '.' || c == '/'; };
     for (std::size_t at = 0; at < lower.size(); ++at) {
         if (at > 0 && isLetter(lower[at - 1])) continue;
         for (const auto word : words) {
-            if (!std::string_view(lower).substr(at).starts_with(word)) continue;
-            std::size_t number = at + word.size();
-            if (number < lower.size() && lower[number] == 's') ++number;
-            while (number < lower.size() && isSeparator(lower[number])) ++number;
-            std::size_t end = number;
-            while (end < lower.size() && isDigit(lower[end])) ++end;
-            if (end == number || (end < lower.size() && isLetter(lower[end]))) continue;
-            std::string rest = std::string(name.substr(0, at)) + std::string(name.substr(end));
+            const auto digits = numberBehind(lower, at, word);
+            if (!digits) continue;
+            std::string rest = std::string(name.substr(0, at)) + std::string(name.substr(digits->end));
             while (!rest.empty() && isSeparator(rest.back())) rest.pop_back();
             rest.erase(rest.begin(), std::find_if_not(rest.begin(), rest.end(), isSeparator));
-            return SampleName{std::string(name.substr(number, end - number)), rest};
+            return SampleName{std::string(name.substr(digits->first, digits->end - digits->first)), rest};
         }
     }
     return std::nullopt;

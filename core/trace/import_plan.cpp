@@ -106,6 +106,10 @@ std::vector<std::size_t> askedArrays(const fs::path& input, const std::vector<st
         input.string());
 }
 
+bool isSide(const std::string& name, const ImportOptions& options) {
+    return sideRole(name) != SideRole::None || name == options.mask || name == "/" + options.mask;
+}
+
 Inventory takeInventory(const fs::path& input, ImportPlan& plan, const ImportOptions& options) {
     Inventory inventory;
     const bool chosen = !options.dataset.empty() || !options.tensors.empty();
@@ -114,13 +118,10 @@ Inventory takeInventory(const fs::path& input, ImportPlan& plan, const ImportOpt
         applyDtype(options.dtypeOf, plan.described[i]);
         return plan.described[i];
     };
-    const auto isSide = [&](const std::string& name) {
-        return sideRole(name) != SideRole::None || name == options.mask || name == "/" + options.mask;
-    };
     for (std::size_t i = 0; i < plan.names.size(); ++i)
-        if (isSide(plan.names[i])) inventory.sides.push_back(i);
+        if (isSide(plan.names[i], options)) inventory.sides.push_back(i);
     for (const auto i : askedArrays(input, plan.names, plan.source->remark(), options)) {
-        if (isSide(plan.names[i]) && options.dataset.empty()) continue;
+        if (isSide(plan.names[i], options) && options.dataset.empty()) continue;
         const ImportArray& array = look(i);
         if (isStates(array) && (chosen || array.shape.size() >= 2))
             inventory.states.push_back(i);
@@ -308,19 +309,9 @@ std::vector<ImportAxis> chooseLayout(const fs::path& input, const ImportPlan& pl
                     shapeName(part.array.shape), example));
 }
 
-/// Extents, within what can be handled.
-ImportExtents extentsOf(const fs::path& input, const ImportPlan& plan, const ImportPart& part) {
-    ImportExtents extents;
-    extents.points = static_cast<std::int64_t>(part.arrays.size());
-    for (std::size_t axis = 0; axis < plan.layout.size(); ++axis) {
-        const std::int64_t extent = part.array.shape[axis];
-        switch (plan.layout[axis]) {
-            case ImportAxis::Batch: extents.batches = extent; break;
-            case ImportAxis::Row: extents.tokens = extent; break;
-            case ImportAxis::Point: extents.points = extent; break;
-            case ImportAxis::Unit: extents.units = extent; break;
-        }
-    }
+/// Throws where extents are none, or more than can be handled.
+void checkExtents(const fs::path& input, const ImportPlan& plan, const ImportPart& part,
+                  const ImportExtents& extents) {
     const auto refuse = [&](ErrorCode code, const std::string& why) -> Error {
         return {code,
                 fmt::format("{}: '{}' read as {}, its shape {} {}", input.string(),
@@ -339,6 +330,22 @@ ImportExtents extentsOf(const fs::path& input, const ImportPlan& plan, const Imp
         extents.points * extents.units > mostRowValues)
         throw refuse(ErrorCode::Unsupported, fmt::format("has {} points of {} units, which no model has",
                                                          extents.points, extents.units));
+}
+
+/// Extents, within what can be handled.
+ImportExtents extentsOf(const fs::path& input, const ImportPlan& plan, const ImportPart& part) {
+    ImportExtents extents;
+    extents.points = static_cast<std::int64_t>(part.arrays.size());
+    for (std::size_t axis = 0; axis < plan.layout.size(); ++axis) {
+        const std::int64_t extent = part.array.shape[axis];
+        switch (plan.layout[axis]) {
+            case ImportAxis::Batch: extents.batches = extent; break;
+            case ImportAxis::Row: extents.tokens = extent; break;
+            case ImportAxis::Point: extents.points = extent; break;
+            case ImportAxis::Unit: extents.units = extent; break;
+        }
+    }
+    checkExtents(input, plan, part, extents);
     return extents;
 }
 
@@ -503,54 +510,73 @@ bool isLengths(const SideArray& side, SideRole role) {
            std::any_of(side.values.begin(), side.values.end(), [](double value) { return value > 1; });
 }
 
+struct Sides {
+    std::vector<SideArray> masks, lengths;
+    const std::string& name() const { return (masks.empty() ? lengths : masks)[0].name; }
+};
+
+Sides readSides(const fs::path& input, const Inventory& inventory, const ImportOptions& options,
+                const fs::path& folder, ImportPlan& plan) {
+    Sides sides;
+    if (options.mask == "none") return sides;
+    if (!options.mask.empty()) {
+        auto [side, role] = readAskedMask(input, plan, options.mask, folder);
+        (isLengths(side, role) ? sides.lengths : sides.masks).push_back(std::move(side));
+        return sides;
+    }
+    for (const auto index : inventory.sides) {
+        const SideRole role = sideRole(plan.names[index]);
+        if (role == SideRole::TokenIds) continue;
+        (role == SideRole::Mask ? sides.masks : sides.lengths)
+            .push_back(readSide(*plan.source, input, index, "", folder));
+    }
+    return sides;
+}
+
+void requireOneForAll(const fs::path& input, const std::vector<SideArray>& sides) {
+    const auto shared =
+        std::count_if(sides.begin(), sides.end(), [](const auto& side) { return side.sample.empty(); });
+    if (shared > 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} holds {} masks or lengths, such as {} and {}; choose one with --mask",
+                                input.string(), shared, sides[0].name, sides[1].name),
+                    input.string());
+}
+
+void noteKept(const Sides& sides, const std::vector<SampleTokens>& samples, std::int64_t stored,
+              std::int64_t kept, ImportPlan& plan) {
+    const auto left =
+        std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.first > 0; });
+    plan.notes.push_back(fmt::format(
+        "{}: {} of {} tokens stay{}", sides.name(), kept, stored,
+        kept == stored
+            ? ""
+            : fmt::format(", and {} padded ones are left out ({} of {} samples are padded on the left)",
+                          stored - kept, left, samples.size())));
+    const auto empty =
+        std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.count == 0; });
+    if (empty > 0)
+        plan.warnings.push_back(fmt::format("{} of {} samples have no token", empty, samples.size()));
+}
+
 /// Applies masks first, so that lengths are compared with them. Returns false if there are none.
 bool applySides(const fs::path& input, const Inventory& inventory, const ImportOptions& options,
                 const fs::path& folder, ImportPlan& plan, std::vector<SampleTokens>& samples) {
-    std::vector<SideArray> masks, lengths;
-    if (options.mask == "none") return false;
-    if (!options.mask.empty()) {
-        auto [side, role] = readAskedMask(input, plan, options.mask, folder);
-        (isLengths(side, role) ? lengths : masks).push_back(std::move(side));
-    } else {
-        for (const auto index : inventory.sides) {
-            const SideRole role = sideRole(plan.names[index]);
-            if (role == SideRole::TokenIds) continue;
-            (role == SideRole::Mask ? masks : lengths)
-                .push_back(readSide(*plan.source, input, index, "", folder));
-        }
-    }
-    for (const auto* list : {&masks, &lengths}) {
-        const auto shared =
-            std::count_if(list->begin(), list->end(), [](const auto& s) { return s.sample.empty(); });
-        if (shared > 1)
-            throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("{} holds {} masks or lengths, such as {} and {}; choose one with --mask",
-                                    input.string(), shared, (*list)[0].name, (*list)[1].name),
-                        input.string());
-    }
+    const Sides sides = readSides(input, inventory, options, folder, plan);
+    if (sides.masks.empty() && sides.lengths.empty()) return false;
+    requireOneForAll(input, sides.masks);
+    requireOneForAll(input, sides.lengths);
     const std::int64_t stored = tokensOf(samples);
-    for (const auto& mask : masks) applyMask(mask, input.string(), plan, samples);
-    for (const auto& list : lengths) applyLengths(list, input.string(), plan, samples);
-    if (masks.empty() && lengths.empty()) return false;
+    for (const auto& mask : sides.masks) applyMask(mask, input.string(), plan, samples);
+    for (const auto& list : sides.lengths) applyLengths(list, input.string(), plan, samples);
     const std::int64_t kept = tokensOf(samples);
     if (kept == 0)
         throw Error(
             ErrorCode::Format,
             fmt::format("{}: {} leaves no token at all; correct it, or leave it aside with --mask none",
-                        input.string(), (masks.empty() ? lengths : masks)[0].name),
+                        input.string(), sides.name()),
             input.string());
-    const auto left =
-        std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.first > 0; });
-    const bool packed = kept == stored;
-    plan.notes.push_back(fmt::format(
-        "{}: {} of {} tokens stay{}", (masks.empty() ? lengths : masks)[0].name, kept, stored,
-        packed ? ""
-               : fmt::format(", and {} padded ones are left out ({} of {} samples are padded on the left)",
-                             stored - kept, left, samples.size())));
-    const auto empty =
-        std::count_if(samples.begin(), samples.end(), [](const auto& s) { return s.count == 0; });
-    if (empty > 0)
-        plan.warnings.push_back(fmt::format("{} of {} samples have no token", empty, samples.size()));
+    noteKept(sides, samples, stored, kept, plan);
     return true;
 }
 
