@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -11,12 +12,12 @@
 #include "app/cli/commands.h"
 #include "core/analysis/analyze.h"
 #include "core/analysis/other_traces.h"
-#include "core/analysis/outliers.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
 #include "core/capture/capture.h"
 #include "core/dynamics/lens.h"
+#include "core/session/analysis_view.h"
 #include "core/session/attach_model.h"
 #include "core/session/curves_file.h"
 #include "core/session/results_file.h"
@@ -40,6 +41,7 @@ struct Options {
     std::string scaling = "raw";
     std::string points = "all";
     std::string maskUnits;
+    SelectOption select;
     std::string memory = "1G";
     double epsilon = 0.1;
     int components = 10;
@@ -226,8 +228,10 @@ void refuseIdle(const CLI::App& command, const Options& options, const Plan& pla
     refuse("--epochs", plan.autoencoder.has_value(), "autoencoder");
     refuse("--top", plan.lens.has_value(), "lens");
     refuse("--autoencoder", plan.autoencoder.has_value(), "autoencoder");
-    refuse("--model", plan.untrained || plan.lens || options.scaling == "final_norm",
-           "lens, the null untrained or the scaling final_norm");
+    refuse(
+        "--model",
+        plan.untrained || plan.lens || options.scaling == "final_norm" || options.select.parse().usesTokens(),
+        "lens, the null untrained, the scaling final_norm or --select token=");
     if (command.count("--repeats") > 0 && analysis.nulls.empty() && !plan.untrained)
         throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
 }
@@ -241,37 +245,31 @@ OpenModel openModelOf(const Options& options, const TraceInfo& info, Common& com
     return open;
 }
 
-TraceView makeView(const Options& options, Common& common, Progress& progress) {
-    TraceView view;
-    view.trace = TraceReader::open(options.trace, 0);  // what is kept of it counts as --memory
-    if (view.trace->rows() == 0)
+AnalysisView makeView(const Options& options, Common& common, Progress& progress) {
+    const auto trace = TraceReader::open(options.trace, 0);  // what is kept of it counts as --memory
+    if (trace->rows() == 0)
         throw Error(
             ErrorCode::InvalidArgument,
             fmt::format("{} has no complete row yet; go on with rheo capture --resume", options.trace),
             options.trace);
-    const auto points = parsePoints(view.trace->info().points, options.points);
-    if (static_cast<std::int64_t>(points.size()) < view.trace->points()) view.points = points;
-    if (options.scaling == "rms") view.scaling = Scaling::Rms;
-    if (options.maskUnits.starts_with("z:")) {
-        const auto threshold = parseNumbers(options.maskUnits.substr(2));
-        if (threshold.size() != 1)
-            throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("--mask-units {} is not like 3,17 or z:6", options.maskUnits));
-        view.maskedUnits = outlierUnits(view, threshold[0], progress);
-    } else if (!options.maskUnits.empty()) {
-        for (const auto unit : parseIds(options.maskUnits)) view.maskedUnits.push_back(unit);
-        std::sort(view.maskedUnits.begin(), view.maskedUnits.end());
-        view.maskedUnits.erase(std::unique(view.maskedUnits.begin(), view.maskedUnits.end()),
-                               view.maskedUnits.end());
-    }
-    checkView(view);
+    ViewRequest request;
+    const auto points = parsePoints(trace->info().points, options.points);
+    if (static_cast<std::int64_t>(points.size()) < trace->points()) request.points = points;
+    if (options.scaling == "rms") request.scaling = Scaling::Rms;
+    request.mask = parseUnitMask(options.maskUnits);
+    request.selection = options.select.parse();
+    request.threads = common.threads;
+    Progress loading = progress.part(0, 0.3), reading = progress.part(0.3, 1);
+    std::optional<OpenModel> open;
+    if (options.scaling == "final_norm" || (request.selection.usesTokens() && !options.model.name.empty()))
+        open = openModelOf(options, trace->info(), common, loading);
+    AnalysisView made =
+        makeAnalysisView(trace, request, open ? tokenTexts(open->tokenizer) : TokenText{}, reading);
     if (options.scaling == "final_norm") {
-        Progress loading = progress.part(0.5, 1);
-        const OpenModel open = openModelOf(options, view.trace->info(), common, loading);
-        view.trace = std::make_shared<const NormedTrace>(view.trace, open.model->finalNorm());
-        view.scaling = Scaling::FinalNorm;
+        made.view.trace = std::make_shared<const NormedTrace>(made.view.trace, open->model->finalNorm());
+        made.view.scaling = Scaling::FinalNorm;
     }
-    return view;
+    return made;
 }
 
 /// What a person wants to see at once: curves along depth by their ends, those of units by their mean.
@@ -395,6 +393,17 @@ LensResult makeLens(const Options& options, const LensOptions& how, const TraceV
     return lens(*open.model, asTheyAre, how, running);
 }
 
+/// Whether what failed concerns one statistic alone, so that others can be computed all the same.
+bool isOfOneStatistic(const Error& error) {
+    switch (error.code()) {
+        case ErrorCode::InvalidArgument:
+        case ErrorCode::Unsupported:
+        case ErrorCode::OutOfMemory:
+        case ErrorCode::Internal: return true;
+        default: return false;
+    }
+}
+
 /// What a call computes, one after the other; a stop leaves what is written by then.
 class Work {
 public:
@@ -421,24 +430,48 @@ public:
             return progress.part(from, before);
         };
         try {
-            if (m_plan.sweeps) sweep(next());
-            if (m_plan.untrained) compare(next());
-            if (m_plan.perPointPca) fitEachPoint(next());
-            if (m_plan.otherPca) fitOtherwise(next());
-            if (m_plan.lens) look(next());
-            if (m_plan.autoencoder) train(next());
+            if (m_plan.sweeps) attempt("statistics", next(), &Work::sweep);
+            if (m_plan.untrained) attempt(untrained, next(), &Work::compare);
+            if (m_plan.perPointPca) attempt("pca", next(), &Work::fitEachPoint);
+            if (m_plan.otherPca) attempt("pca", next(), &Work::fitOtherwise);
+            if (m_plan.lens) attempt("lens", next(), &Work::look);
+            if (m_plan.autoencoder) attempt("autoencoder", next(), &Work::train);
         } catch (const Cancelled&) {
             if (finished.empty()) throw;
             stopped = true;
         }
+        if (finished.empty() && m_firstFailure) std::rethrow_exception(m_firstFailure);
+        if (finished.empty() && !undefined.empty())
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("nothing can be computed of {}: {}", m_options.trace, undefinedInWords()),
+                        m_options.trace);
+    }
+
+    /// "rotation: it needs at least 3 points, and there is 1; ..."
+    std::string undefinedInWords() const {
+        std::vector<std::string> words;
+        for (const auto& [name, reason] : undefined) words.push_back(fmt::format("{}: {}", name, reason));
+        return fmt::format("{}", fmt::join(words, "; "));
     }
 
     Analysis analysis;
     std::vector<std::string> finished;  ///< statistics that are in the file
+    std::vector<Undefined> undefined;   ///< what was asked for and cannot be computed, and why
     bool stopped = false;
     std::int64_t leftOut = 0;  ///< rows
 
 private:
+    /// One part of the work; where it fails on its own account, the others go on.
+    void attempt(const char* name, Progress progress, void (Work::*part)(Progress)) {
+        try {
+            (this->*part)(progress);
+        } catch (const Error& error) {
+            if (!isOfOneStatistic(error)) throw;
+            if (!m_firstFailure) m_firstFailure = std::current_exception();
+            undefined.push_back({name, error.what()});
+        }
+    }
+
     bool force() const { return m_options.out.force; }
     void say(const std::string& words) const { m_common.console.say(words); }
     void done(const char* statistic, std::int64_t excludedRows) {
@@ -453,12 +486,15 @@ private:
 
     void sweep(Progress progress) {
         const Analysis known{m_there.statistics, m_there.nulls};
-        const ReadForecast reads = forecastReads(m_view, m_plan.analysis, known);
+        undefined = undefinedOf(m_view, m_plan.analysis);
+        const AnalysisOptions defined = withoutUndefined(m_plan.analysis, undefined);
+        if (undefined.size() > 0 && recordsOf(m_view, defined).empty()) return;
+        const ReadForecast reads = forecastReads(m_view, defined, known);
         say(reads.bytes == 0
                 ? std::string("all of it is there already, made in the same way")
                 : fmt::format("reads {} of {}, {:.3g} times the whole",
                               formatBytes(static_cast<double>(reads.bytes)), m_options.trace, reads.passes));
-        analysis = analyze(m_view, m_plan.analysis, progress, known);
+        analysis = analyze(m_view, defined, progress, known);
         m_writer.write(analysis.observed, analysis.nulls, m_records, force());
         const Statistics& s = analysis.observed;
         if (s.density) done("density", s.density->excludedRows);
@@ -543,6 +579,7 @@ private:
     Results m_there;  ///< what need not be computed again
     ResultsWriter& m_writer;
     Common& m_common;
+    std::exception_ptr m_firstFailure;
 };
 
 int run(const Options& options, const CLI::App& command, Common& common) {
@@ -558,7 +595,9 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     refuseIdle(command, options, plan);
     Progress progress = common.console.progress();
     Progress sizing = progress.part(0, 0.02), working = progress.part(0.02, 1);
-    const TraceView view = makeView(options, common, sizing);
+    const AnalysisView made = makeView(options, common, sizing);
+    const TraceView& view = made.view;
+    for (const auto& note : made.notes) common.console.warn(note);
     if (options.maskUnits.starts_with("z:"))
         common.console.say(view.maskedUnits.empty()
                                ? fmt::format("no unit stands out at {}", options.maskUnits)
@@ -566,7 +605,8 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     if ((plan.analysis.pca || plan.otherPca) && options.basis.empty() && options.components < 3)
         common.console.warn("fewer than 3 components cannot be drawn as trajectories");
 
-    const ResultsSource source = makeResultsSource(view, options.trace);
+    ResultsSource source = makeResultsSource(view, options.trace);
+    source.selection = options.select.conditions;
     const Records records = makeRecords(options, plan, view);
     Results there;
     if (adds) there = readAlike(options.out.path, source, records);
@@ -581,6 +621,8 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         writeCurves(path, readResults(options.out.path), options.out.ifExists());
 
     summarize(work.analysis, common.console);
+    for (const auto& [name, reason] : work.undefined)
+        common.console.warn(fmt::format("{} was not computed: {}", name, reason));
     if (work.stopped)
         common.console.warn(fmt::format(
             "interrupted: {} holds {}{}; the same call with --add goes on", options.out.path,
@@ -593,8 +635,10 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                                         work.leftOut, view.rowCount()));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     common.console.say(fmt::format("{}: {} in {:.1f} s", options.out.path, options.statistics, seconds));
-    common.console.result(
-        {{"out", options.out.path}, {"rows", view.rowCount() - work.leftOut}, {"seconds", seconds}});
+    common.console.result({{"out", options.out.path},
+                           {"rows", view.rowCount() - work.leftOut},
+                           {"repeated_rows", made.repeated},
+                           {"seconds", seconds}});
     return work.stopped ? 130 : 0;
 }
 
@@ -633,6 +677,7 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
     command->add_option("--points", options->points,
                         "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
+    options->select.addTo(*command);
     command
         ->add_option("--mask-units", options->maskUnits,
                      "units to leave out, or z:Z: those whose size stands out by a robust z above Z")

@@ -23,6 +23,7 @@ struct Options {
     std::string store = "float32";
     std::string shard = "0/1";
     PromptOptions prompt;
+    SelectOption select;
     int batch = 16;
     bool resume = false;
 };
@@ -42,6 +43,7 @@ int run(const Options& options, Common& common) {
             fmt::format("there is no {} to go on with: the capture starts afresh", options.out.path));
     const RowChoice rows = parseRowChoice(options.rows);
     const Shard shard = parseShard(options.shard);
+    const RowSelection selection = options.select.parse();
     if (options.store != "float32" && options.store != "bfloat16")
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("--store {} is neither float32 nor bfloat16", options.store));
@@ -65,9 +67,9 @@ int run(const Options& options, Common& common) {
         common.console.warn("the longest prompt has " + note);
 
     const auto points = parsePoints(open.model->points(), options.points);
-    const CapturePlan plan =
-        planCapture(*open.model, std::move(prompts.samples), rows, PointIndex{points.front()},
-                    PointIndex{points.back()}, shard, options.store == "bfloat16");
+    const CapturePlan plan = planCapture(*open.model, std::move(prompts.samples), rows,
+                                         PointIndex{points.front()}, PointIndex{points.back()}, shard,
+                                         options.store == "bfloat16", selection, tokenTexts(open.tokenizer));
     common.console.say(fmt::format("{} rows of {} points by {} units: {}, from {} tokens of {} prompts",
                                    plan.info.rows.size(), plan.info.points.size(), plan.info.units,
                                    formatBytes(static_cast<double>(plan.bytes())), plan.tokens,
@@ -124,6 +126,7 @@ void addCapture(CLI::App& app, Command& chosen) {
         ->required()
         ->type_name("F");
     command->add_option("--rows", options->rows, "which tokens become rows: last, all or stride:K");
+    options->select.addTo(*command);
     command->add_option("--points", options->points,
                         "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
     command->add_option("--limit", options->prompt.limit, "only the first N prompts")

@@ -8,19 +8,26 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/commands.h"
+#include "core/analysis/analyze.h"
 #include "core/analysis/autoencoder.h"
+#include "core/analysis/near_copies.h"
+#include "core/analysis/outliers.h"
+#include "core/analysis/sampling_units.h"
 #include "core/analysis/verdicts.h"
 #include "core/base/error.h"
 #include "core/dynamics/early_attractor.h"
 #include "core/dynamics/lens.h"
+#include "core/session/analysis_view.h"
 #include "core/session/attach_model.h"
 #include "core/session/curves_file.h"
 #include "core/session/recipe_figure.h"
 #include "core/session/report.h"
 #include "core/session/results_file.h"
 #include "core/session/verdict_text.h"
+#include "core/trace/normed_trace.h"
 #include "core/trace/trace_reader.h"
 #include "widgets/paint/export_figure.h"
 
@@ -37,7 +44,8 @@ struct Options {
     std::int64_t limit = 0;
     std::string out;
     bool force = false, resume = false;
-    std::string points = "all";
+    std::string points = "all", scaling = "raw", maskUnits;
+    SelectOption select;
     std::string memory = "1G";
     VerdictOptions verdicts;
 };
@@ -103,46 +111,242 @@ fs::path traceOf(const Options& options, const fs::path& out, Common& common,
     return trace;
 }
 
+/// What a report looks at.
+struct Looked {
+    AnalysisView rows;
+    TraceView raw;             ///< the same rows and points, neither scaled nor masked: what a model computes
+    std::int64_t samples = 0;  ///< distinct ones, a group counting as one
+    std::string untestable;    ///< why no finding can be tested; empty if some can
+};
+
+Looked lookAt(const Options& options, const fs::path& path, Common& common, Progress& progress) {
+    const auto trace = TraceReader::open(path);
+    ViewRequest request;
+    const auto points = parsePoints(trace->info().points, options.points);
+    if (static_cast<std::int64_t>(points.size()) < trace->points()) request.points = points;
+    if (options.scaling == "rms") request.scaling = Scaling::Rms;
+    request.mask = parseUnitMask(options.maskUnits);
+    request.selection = options.select.parse();
+    request.leaveOutFirstTokens = true;
+    request.threads = common.threads;
+    const bool normed = options.scaling == "final_norm";
+    if (normed && options.model.name.empty())
+        throw Error(ErrorCode::InvalidArgument,
+                    "--scaling final_norm needs the model of the trace; name it with --model");
+    std::optional<OpenModel> open;
+    if (normed || (request.selection.usesTokens() && !options.model.name.empty()))
+        open = openModel(options.model, common, progress);
+    Looked looked;
+    looked.rows =
+        makeAnalysisView(trace, request, open ? tokenTexts(open->tokenizer) : TokenText{}, progress);
+    TraceView& view = looked.rows.view;
+    looked.raw = view;
+    looked.raw.scaling = Scaling::Raw;
+    looked.raw.maskedUnits.clear();
+    if (normed) {
+        view.trace = std::make_shared<const NormedTrace>(view.trace, open->model->finalNorm());
+        view.scaling = Scaling::FinalNorm;
+    }
+    looked.samples = samplingUnits(withNearCopiesGrouped(view, progress)).count();
+    const auto tooFew = [](std::int64_t there, const char* what, std::int64_t needed) {
+        return fmt::format("there {} {} {}{}, and {} are needed", there == 1 ? "is" : "are", there, what,
+                           there == 1 ? "" : "s", needed);
+    };
+    if (looked.samples < leastSamples)
+        looked.untestable = tooFew(looked.samples, "distinct sample", leastSamples);
+    else if (view.pointCount() < leastPoints)
+        looked.untestable = tooFew(view.pointCount(), "point", leastPoints);
+    return looked;
+}
+
 /// What needs the network itself, where it is not there yet.
-void runModel(const Options& options, const TraceView& view, Common& common, EarlyAttractor& pushes,
-              std::optional<LensResult>& looked, Progress& progress) {
+void runModel(const Options& options, const TraceView& raw, Common& common, EarlyAttractor& pushes,
+              std::optional<LensResult>& lensed, Progress& progress) {
     if (options.model.name.empty()) {
         pushes.reason = "it needs a model; name it with --model";
         return;
     }
-    if (looked && pushes.differences.size() > 0) return;
+    if (lensed && pushes.differences.rows() > 0) return;
     Progress loading = progress.part(0, 0.1), fitting = progress.part(0.1, 0.3),
              pushing = progress.part(0.3, 0.6), looking = progress.part(0.6, 1);
     const OpenModel open = openModel(options.model, common, loading);
     const std::string remark =
-        checkAttachment(view.trace->info(), open.model->identity(), open.model->points(), options.model.name);
+        checkAttachment(raw.trace->info(), open.model->identity(), open.model->points(), options.model.name);
     if (!remark.empty()) common.console.warn(remark);
-    if (pushes.differences.size() == 0) {
-        const PcaResult basis = pca(view, {3, false, common.threads, parseBytes(options.memory)}, fitting);
+    if (pushes.differences.rows() == 0) {
+        const PcaResult basis = pca(raw, {3, false, common.threads, parseBytes(options.memory)}, fitting);
         EarlyAttractorOptions how;
         how.seed = common.seed;
-        pushes = measureEarlyAttractor(*open.model, view, basis.basis, how, pushing);
+        pushes = measureEarlyAttractor(*open.model, raw, basis.basis, how, pushing);
     }
-    if (!looked) looked = lens(*open.model, view, lensOptions(options, common), looking);
+    if (!lensed) lensed = lens(*open.model, raw, lensOptions(options, common), looking);
 }
 
-std::vector<ReportFigure> drawAll(const Results& all, const fs::path& results) {
+/// How everything is computed.
+struct Methods {
+    VerdictOptions verdicts;
+    AutoencoderOptions autoencoder;
+};
+
+Methods methodsOf(const Options& options, const Common& common) {
+    Methods how{options.verdicts, {}};
+    how.verdicts.refits = std::min(how.verdicts.refits, how.verdicts.repeats);
+    how.verdicts.seed = how.autoencoder.seed = common.seed;
+    how.verdicts.threads = how.autoencoder.threads = common.threads;
+    how.verdicts.memoryBytes = how.autoencoder.memoryBytes = parseBytes(options.memory);
+    how.verdicts.keepFinished = true;
+    return how;
+}
+
+/// A results file that is gone on with, where it is there and that was asked for.
+class StoredResults {
+public:
+    StoredResults(const Options& options, const TraceView& view, const fs::path& trace, fs::path path,
+                  Records records)
+        : m_path(std::move(path)), m_records(std::move(records)), m_replace(options.force) {
+        ResultsSource source = makeResultsSource(view, trace.string());
+        source.selection = options.select.conditions;
+        const bool goesOn = options.resume && fs::exists(m_path);
+        if (goesOn) there = readAlike(m_path, source, m_records);
+        const IfExists ifExists = options.force || options.resume ? IfExists::Replace : IfExists::Refuse;
+        m_writer.emplace(goesOn ? ResultsWriter::add(m_path, source)
+                                : ResultsWriter::create(m_path, source, ifExists));
+        if (!options.force) m_writer->refuseUnlike(m_records);
+    }
+
+    const fs::path& path() const { return m_path; }
+    Evidence takeEvidence() {
+        Evidence known = std::move(there.evidence).value_or(Evidence{});
+        known.analysis = {std::move(there.statistics), std::move(there.nulls)};
+        return known;
+    }
+    void write(const Statistics& observed, const Evidence& evidence, bool withEvidence,
+               const std::optional<LensResult>& lens) {
+        m_writer->write(observed, evidence.analysis.nulls, m_records, m_replace);
+        if (withEvidence) m_writer->write(evidence, m_records.at("verdicts"));
+        if (lens) m_writer->write(*lens, m_records.at("lens"), m_replace);
+        m_writer->commit();
+    }
+
+    Results there;
+
+private:
+    fs::path m_path;
+    Records m_records;
+    bool m_replace;
+    std::optional<ResultsWriter> m_writer;
+};
+
+/// What came of the verdicts on one view.
+struct Judged {
+    Verdicts verdicts;
+    bool stopped = false;
+    std::vector<Undefined> undefined;  ///< statistics that cannot be computed
+};
+
+/// The verdicts on everything, the statistics, the autoencoder and the lens.
+Judged judgeAll(const Options& options, const Looked& looked, const Methods& how, Common& common,
+                StoredResults& stored, Progress& progress) {
+    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.9),
+             fitting = progress.part(0.9, 1);
+    const TraceView& view = looked.rows.view;
+    Evidence known = stored.takeEvidence();
+    std::optional<AutoencoderResult> autoencoder = std::move(known.analysis.observed.autoencoder);
+    std::optional<LensResult> lensed = std::move(stored.there.lens);
+    Judged judged;
+    judged.verdicts.evidence = known;
+    try {
+        runModel(options, looked.raw, common, known.attractor, lensed, pushing);
+        judged.verdicts = verdicts(view, how.verdicts, known.attractor, judging, known);
+        judged.stopped = judged.verdicts.evidence.stopped;
+        if (!judged.stopped && !autoencoder) autoencoder = fitAutoencoder(view, how.autoencoder, fitting);
+        judged.stopped = judged.stopped || autoencoder->stopped;
+    } catch (const Cancelled&) {
+        judged.verdicts.evidence.attractor = known.attractor;
+        judged.stopped = true;
+    }
+    Statistics observed = judged.verdicts.evidence.analysis.observed;
+    observed.autoencoder = std::move(autoencoder);
+    stored.write(observed, judged.verdicts.evidence, true, lensed);
+    return judged;
+}
+
+/// Where no finding can be tested: the verdicts that say so, and statistics without surrogates.
+Judged describeOnly(const Looked& looked, const Methods& how, StoredResults& stored, Progress& progress) {
+    const TraceView& view = looked.rows.view;
+    Judged judged;
+    AnalysisOptions asked = statisticsOf(view, how.verdicts);
+    judged.undefined = undefinedOf(view, asked);
+    asked = withoutUndefined(asked, judged.undefined);
+    Evidence known = stored.takeEvidence();
+    try {
+        known.analysis = analyze(view, asked, progress, known.analysis);
+        judged.stopped = known.analysis.stopped;
+    } catch (const Cancelled&) {
+        judged.stopped = true;
+    }
+    known.attractor.reason = looked.untestable;
+    Progress silent;
+    judged.verdicts = verdicts(view, how.verdicts, known.attractor, silent, known);
+    stored.write(judged.verdicts.evidence.analysis.observed, judged.verdicts.evidence, false, {});
+    return judged;
+}
+
+/// The verdicts on the view without its outliers, kept in a file of their own.
+Judged judgeWithoutOutliers(const TraceView& rest, const Methods& how, const EarlyAttractor& attractor,
+                            StoredResults& stored, Progress& progress) {
+    Judged judged;
+    judged.verdicts = verdicts(rest, how.verdicts, attractor, progress, stored.takeEvidence());
+    judged.stopped = judged.verdicts.evidence.stopped;
+    const Evidence& evidence = judged.verdicts.evidence;
+    stored.write(evidence.analysis.observed, evidence, evidence.resamples.size() > 0, {});
+    return judged;
+}
+
+Records recordsFor(const Options& options, const Common& common, const TraceView& view, const Methods& how) {
+    Records records = recordsOf(view, statisticsOf(view, how.verdicts));
+    records["autoencoder"] = recordOf(view, how.autoencoder);
+    records["lens"] = recordOf(lensOptions(options, common), options.model.name);
+    records["verdicts"] = {
+        nlohmann::ordered_json{
+            {"definition", 2}, {"mutual_units", how.verdicts.mutualUnits}, {"model", options.model.name}}
+            .dump(),
+        how.verdicts.seed, view.scaling, view.maskedUnits};
+    return records;
+}
+
+/// The sentence of the page on outliers.
+std::string noteOfOutliers(const TraceView& view, const Outliers& outliers) {
+    return outliers.none()
+               ? std::string("No unit and no row stands out by its size")
+               : fmt::format(
+                     "Outliers: {}. Each verdict was computed with and without them. A unit or row counts "
+                     "as one if the logarithm of its RMS has a robust z above {:g} among the others at any "
+                     "point: of 5,200 random walks with Gaussian steps 1 had any",
+                     describeOutliers(view, outliers), OutlierOptions{}.unitZ);
+}
+
+/// Those that cannot be drawn are named in `notes`.
+std::vector<ReportFigure> drawAll(const Results& all, const fs::path& results,
+                                  std::vector<std::string>& notes) {
     startPainting();
     std::vector<ReportFigure> figures;
-    for (const FigureView& view : viewsOf(all)) {
-        Recipe recipe;
-        recipe.view = view.name;
-        recipe.sources = {{"results", results.string(), ""}};
-        recipe.widthMm = view.widthMm;
-        recipe.heightMm = view.heightMm;
-        recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
-        const QByteArray svg = encodeFigure(figureOfResults(all, recipe), ExportFormat::Svg,
-                                            {"", view.widthMm, view.heightMm, 300, recipeToJson(recipe)});
-        figures.push_back({std::string(view.title), captionOf(view.name), svg.toStdString(),
-                           commandLine({"figure", results.string(), "--view", std::string(view.name),
-                                        "--size", fmt::format("{}x{}mm", view.widthMm, view.heightMm),
-                                        "--out", fmt::format("{}.svg", view.name)})});
-    }
+    for (const FigureView& view : viewsOf(all)) try {
+            Recipe recipe;
+            recipe.view = view.name;
+            recipe.sources = {{"results", results.string(), ""}};
+            recipe.widthMm = view.widthMm;
+            recipe.heightMm = view.heightMm;
+            recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
+            const QByteArray svg = encodeFigure(figureOfResults(all, recipe), ExportFormat::Svg,
+                                                {"", view.widthMm, view.heightMm, 300, recipeToJson(recipe)});
+            figures.push_back({std::string(view.title), captionOf(view.name), svg.toStdString(),
+                               commandLine({"figure", results.string(), "--view", std::string(view.name),
+                                            "--size", fmt::format("{}x{}mm", view.widthMm, view.heightMm),
+                                            "--out", fmt::format("{}.svg", view.name)})});
+        } catch (const Error& error) {
+            notes.push_back(fmt::format("{} cannot be drawn: {}", view.title, error.what()));
+        }
     return figures;
 }
 
@@ -155,8 +359,8 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         throw Error(ErrorCode::Io,
                     fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
                     out.string());
-    for (const char* name :
-         {"trace.rheo.h5", "results.h5", "verdicts.json", "curves.csv", "curves.json", "index.html"}) {
+    for (const char* name : {"trace.rheo.h5", "results.h5", "results-without-outliers.h5", "verdicts.json",
+                             "curves.csv", "curves.json", "index.html"}) {
         requireOutput(out / name, IfExists::Replace, {options.trace, options.model.name, options.prompts});
         if (!options.force && !options.resume && fs::exists(out / name))
             throw Error(
@@ -173,82 +377,64 @@ int run(const Options& options, const CLI::App& command, Common& common) {
 
     Report report;
     const fs::path trace = traceOf(options, out, common, report.commands);
-    TraceView view;
-    view.trace = TraceReader::open(trace);
-    const auto points = parsePoints(view.trace->info().points, options.points);
-    if (static_cast<std::int64_t>(points.size()) < view.trace->points()) view.points = points;
-    checkView(view);
-
     Progress progress = common.console.progress();
-    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.9),
-             fitting = progress.part(0.9, 0.98);
-    VerdictOptions how = options.verdicts;
-    how.refits = std::min(how.refits, how.repeats);
-    how.seed = common.seed;
-    how.threads = common.threads;
-    how.memoryBytes = parseBytes(options.memory);
-    how.keepFinished = true;
-    AutoencoderOptions compressing;
-    compressing.seed = common.seed;
-    compressing.threads = common.threads;
-    compressing.memoryBytes = how.memoryBytes;
+    Progress reading = progress.part(0, 0.03), judging = progress.part(0.03, 0.6),
+             again = progress.part(0.6, 0.98);
+    const Looked looked = lookAt(options, trace, common, reading);
+    const TraceView& view = looked.rows.view;
+    report.notes = looked.rows.notes;
+    for (const auto& note : report.notes) common.console.warn(note);
+    const Methods methods = methodsOf(options, common);
+    const VerdictOptions& how = methods.verdicts;
+    const bool testable = looked.untestable.empty();
+    if (!testable) {
+        report.notes.insert(
+            report.notes.begin(),
+            fmt::format("No finding can be tested: {}. Statistics are shown without surrogates",
+                        looked.untestable));
+        common.console.warn(report.notes.front());
+    }
 
     const fs::path results = out / "results.h5";
-    const ResultsSource source = makeResultsSource(view, trace.string());
-    Records records = recordsOf(view, statisticsOf(view, how));
-    records["autoencoder"] = recordOf(view, compressing);
-    records["lens"] = recordOf(lensOptions(options, common), options.model.name);
-    records["verdicts"] = {
-        nlohmann::ordered_json{
-            {"definition", 2}, {"mutual_units", how.mutualUnits}, {"model", options.model.name}}
-            .dump(),
-        how.seed};
-    const bool goesOn = options.resume && fs::exists(results);
-    Results there;
-    if (goesOn) there = readAlike(results, source, records);
     const IfExists ifExists = options.force || options.resume ? IfExists::Replace : IfExists::Refuse;
-    ResultsWriter writer =
-        goesOn ? ResultsWriter::add(results, source) : ResultsWriter::create(results, source, ifExists);
-    if (!options.force) writer.refuseUnlike(records);
-
-    Evidence known = std::move(there.evidence).value_or(Evidence{});
-    known.analysis = {std::move(there.statistics), std::move(there.nulls)};
-    std::optional<AutoencoderResult> autoencoder = std::move(known.analysis.observed.autoencoder);
-    std::optional<LensResult> looked = std::move(there.lens);
-    Verdicts verdicts;
-    verdicts.evidence = known;
-    bool stopped = false;
-    try {
-        runModel(options, view, common, known.attractor, looked, pushing);
-        verdicts = rheo::verdicts(view, how, known.attractor, judging, known);
-        stopped = verdicts.evidence.stopped;
-        if (!stopped && !autoencoder) autoencoder = fitAutoencoder(view, compressing, fitting);
-        stopped = stopped || autoencoder->stopped;
-    } catch (const Cancelled&) {
-        verdicts.evidence.attractor = known.attractor;
-        stopped = true;
+    StoredResults stored(options, view, trace, results, recordsFor(options, common, view, methods));
+    Judged judged = testable ? judgeAll(options, looked, methods, common, stored, judging)
+                             : describeOnly(looked, methods, stored, judging);
+    std::vector<Verdict> list = std::move(judged.verdicts.list);
+    if (testable && !judged.stopped) {
+        Progress finding = again.part(0, 0.02), rejudging = again.part(0.02, 1);
+        const Outliers outliers = findOutliers(view, {}, finding);
+        report.notes.push_back(noteOfOutliers(view, outliers));
+        if (!outliers.none()) {
+            common.console.warn(report.notes.back());
+            const TraceView rest = withoutOutliers(view, outliers);
+            StoredResults without(options, rest, trace, out / "results-without-outliers.h5",
+                                  recordsFor(options, common, rest, methods));
+            const Judged other =
+                judgeWithoutOutliers(rest, methods, judged.verdicts.evidence.attractor, without, rejudging);
+            judged.stopped = other.stopped;
+            list = compareWithoutOutliers(std::move(list), other.verdicts.list,
+                                          describeOutliers(view, outliers));
+        }
     }
-    const Evidence& evidence = verdicts.evidence;
-    Statistics observed = evidence.analysis.observed;
-    observed.autoencoder = autoencoder;
-    writer.write(observed, evidence.analysis.nulls, records, options.force);
-    writer.write(evidence, records.at("verdicts"));
-    if (looked) writer.write(*looked, records.at("lens"), options.force);
-    writer.commit();
-    if (stopped) {
+    for (const auto& [name, reason] : judged.undefined) {
+        report.notes.push_back(fmt::format("{} was not computed: {}", name, reason));
+        common.console.warn(report.notes.back());
+    }
+    if (judged.stopped) {
         common.console.warn(
             fmt::format("interrupted: {} holds what is finished; the same call with --resume "
                         "goes on",
                         results.string()));
         return 130;
     }
-    writeFile(out / "verdicts.json", verdictsJson(verdicts.list), ifExists);
-    const Results stored = readResults(results);
-    writeFile(out / "curves.csv", curvesCsv(stored), ifExists);
-    writeFile(out / "curves.json", curvesJson(stored), ifExists);
+    writeFile(out / "verdicts.json", verdictsJson(list), ifExists);
+    const Results all = readResults(results);
+    writeFile(out / "curves.csv", curvesCsv(all), ifExists);
+    writeFile(out / "curves.json", curvesJson(all), ifExists);
 
     progress.setStage("drawing");
-    report.figures = drawAll(stored, results);
+    report.figures = drawAll(all, results, report.notes);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     const std::string time = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
     const TraceInfo& info = view.trace->info();
@@ -261,37 +447,38 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     report.facts = {
         {"Model", options.model.name.empty() ? what : fmt::format("{} ({})", options.model.name, what)},
         {"Trace", trace.string()},
-        {"Rows", fmt::format("{} of {} samples", view.rowCount(), info.samples.size())},
+        {"Rows", fmt::format("{} of {} distinct samples; the trace has {} of {}", view.rowCount(),
+                             looked.samples, view.trace->rows(), info.samples.size())},
         {"Points",
          fmt::format(
              "{}, {} to {}", view.pointCount(),
              pointName(info.points[static_cast<std::size_t>(view.tracePoint(0))]),
              pointName(info.points[static_cast<std::size_t>(view.tracePoint(view.pointCount() - 1))]))},
-        {"Surrogates", fmt::format("{} of each null, seed {}", how.repeats, common.seed)},
+        {"Surrogates", testable ? fmt::format("{} of each null, seed {}", how.repeats, common.seed) : "none"},
         {"Made", fmt::format("{}, Rheograph {}, in {:.0f} s", time, RHEO_VERSION, seconds)}};
     if (!info.origin.empty()) report.notes.push_back(info.origin);
-    const std::int64_t excluded = observed.density->excludedRows;
+    const std::int64_t excluded = all.statistics.density ? all.statistics.density->excludedRows : 0;
     if (excluded > 0)
         report.notes.push_back(fmt::format(
             "{} of {} rows were left out: they hold values that are not finite", excluded, view.rowCount()));
-    if (how.repeats < 40)
+    if (testable && how.repeats < 40)
         report.notes.push_back(
             fmt::format("{} surrogates of each null are too few: a two-sided p cannot fall below {:.2f}, a "
                         "one-sided one not "
                         "below {:.2f}",
                         how.repeats, 2.0 / (how.repeats + 1), 1.0 / (how.repeats + 1)));
-    report.verdicts = verdicts.list;
-    std::vector<std::string> again{"report"};
+    report.verdicts = list;
+    std::vector<std::string> call{"report"};
     for (const auto* option : command.get_options())
         for (const auto& value : option->results()) {
             if (option->get_positional()) {
-                again.push_back(value);
+                call.push_back(value);
                 continue;
             }
-            again.push_back(option->get_name());
-            if (option->get_items_expected_max() > 0) again.push_back(value);
+            call.push_back(option->get_name());
+            if (option->get_items_expected_max() > 0) call.push_back(value);
         }
-    report.commands = {commandLine(again)};
+    report.commands = {commandLine(call)};
     nlohmann::ordered_json recipe;
     recipe["trace"] = {{"path", trace.string()}, {"hash", view.trace->sourceHash()}};
     if (info.model)
@@ -299,20 +486,30 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                            {"weights_sha256", info.model->weightsSha256},
                            {"notes", info.model->notes},
                            {"accepted_config_keys", info.model->acceptedKeys}};
-    recipe["options"] = {{"repeats", how.repeats},          {"refits", how.refits},
-                         {"resamples", how.resamples},      {"halves", how.halves},
-                         {"mutual_units", how.mutualUnits}, {"points", options.points}};
+    recipe["options"] = {{"repeats", how.repeats},
+                         {"refits", how.refits},
+                         {"resamples", how.resamples},
+                         {"halves", how.halves},
+                         {"mutual_units", how.mutualUnits},
+                         {"points", options.points},
+                         {"scaling", options.scaling},
+                         {"mask_units", options.maskUnits},
+                         {"select", options.select.conditions}};
     recipe["seed"] = common.seed;
     recipe["versions"] = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
     recipe["time"] = time;
     report.recipe = recipe.dump(2);
     writeFile(out / "index.html", reportPage(report), ifExists);
 
-    for (const auto& verdict : verdicts.list)
+    for (const auto& verdict : list)
         common.console.say(
             fmt::format("{:<26} {:<18} {}", verdict.key, verdictName(verdict.verdict), sentenceOf(verdict)));
     common.console.say(fmt::format("done in {:.0f} s: {}", seconds, (out / "index.html").string()));
-    common.console.result({{"out", out.string()}, {"rows", view.rowCount()}, {"seconds", seconds}});
+    common.console.result({{"out", out.string()},
+                           {"rows", view.rowCount()},
+                           {"repeated_rows", looked.rows.repeated},
+                           {"samples", looked.samples},
+                           {"seconds", seconds}});
     return 0;
 }
 
@@ -338,6 +535,17 @@ void addReport(CLI::App& app, Command& chosen) {
     auto* force = command->add_flag("--force", options->force, "replace what is there");
     command->add_flag("--resume", options->resume, "go on with an interrupted report")->excludes(force);
     command->add_option("--points", options->points, "all, paper, or a range L00.attn_in:L07.mlp_in");
+    options->select.addTo(*command);
+    command
+        ->add_option(
+            "--scaling", options->scaling,
+            "raw, rms (a state over its own RMS), or final_norm (with --model); early_attractor is of raw "
+            "states")
+        ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
+    command
+        ->add_option("--mask-units", options->maskUnits,
+                     "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
+        ->type_name("3,17|z:Z");
     command->add_option("--repeats", options->verdicts.repeats, "surrogates of each null")
         ->check(CLI::Range(1, 1000000));
     command->add_option("--memory", options->memory, "what may be held beside the results")->type_name("2G");

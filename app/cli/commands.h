@@ -13,6 +13,7 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/model.h"
 #include "core/tokenizer/tokenizer.h"
+#include "core/trace/row_selection.h"
 #include "core/trace/trace.h"
 
 namespace rheo::cli {
@@ -94,6 +95,15 @@ struct OutOption {
     /// Checks the output before anything is computed. Throws as requireOutput.
     void refuseEarly(const std::vector<std::filesystem::path>& inputs = {}) const;
 };
+
+/// `--select CONDITIONS` (core/trace/row_selection.h).
+struct SelectOption {
+    std::string conditions;
+    void addTo(CLI::App& command);
+    RowSelection parse() const { return parseSelection(conditions); }
+};
+/// What gives tokens their texts; empty without a tokenizer.
+TokenText tokenTexts(std::shared_ptr<const Tokenizer> tokenizer);
 
 /// The line a person would type in a shell to run `rheo` with these arguments.
 std::string commandLine(const std::vector<std::string>& arguments);

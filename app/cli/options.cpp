@@ -199,6 +199,20 @@ std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, 
     return indices;
 }
 
+void SelectOption::addTo(CLI::App& command) {
+    command
+        .add_option(
+            "--select", conditions,
+            "rows to use: position>=1, position<64, sample<500, group=code, token=\" Paris\", joined by "
+            "commas (all must hold)")
+        ->type_name("CONDITIONS");
+}
+
+TokenText tokenTexts(std::shared_ptr<const Tokenizer> tokenizer) {
+    if (tokenizer == nullptr) return {};
+    return [tokenizer = std::move(tokenizer)](std::int32_t id) { return tokenizer->pieceBytes(id); };
+}
+
 std::string commandLine(const std::vector<std::string>& arguments) {
     std::string line = "rheo";
     for (const auto& argument : arguments) {

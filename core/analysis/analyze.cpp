@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string_view>
 
+#include "core/analysis/point_spectra.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 
@@ -16,26 +18,35 @@ namespace {
 /// Surrogates in one sweep over rows that are held: what a stop may lose.
 constexpr std::int64_t mostHeldAtOnce = 32;
 
+/// Mutual information holds all rows of a unit: so many bytes of them are held whatever the bound.
+constexpr double leastForUnit = 1 << 26;
+
+/// Points and rows that a statistic or a null needs.
+struct Needs {
+    std::string_view name;
+    std::int64_t points, rows;
+};
+constexpr std::array<Needs, 6> needsOfStatistics{{{"correlation", 2, 1},
+                                                  {"motion", 2, 1},
+                                                  {"rotation", 3, 1},
+                                                  {"density", 1, 1},
+                                                  {"pca", 1, 1},
+                                                  {"mutual_information", 2, 1}}};
+
+Needs needsOfNull(NullKind null) {
+    const bool mixesRows =
+        null == NullKind::GaussianWalk || null == NullKind::RowShuffle || null == NullKind::PersistentWalk;
+    return {nullName(null), null == NullKind::RandomBasis ? 1 : 2, mixesRows ? 2 : 1};
+}
+
 void requireEnough(const TraceView& view, const AnalysisOptions& options) {
-    const auto atLeast = [&](bool asked, std::string_view what, std::int64_t there, std::int64_t needed,
-                             const char* of) {
-        if (asked && there < needed)
-            throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("{} needs at least {} {}, and there {} {}", what, needed, of,
-                                    there == 1 ? "is" : "are", there));
-    };
-    const std::int64_t points = view.pointCount();
-    atLeast(options.correlation.has_value(), "correlation", points, 2, "points");
-    atLeast(options.motion.has_value(), "motion", points, 2, "points");
-    atLeast(options.mutualInformation.has_value(), "mutual_information", points, 2, "points");
-    atLeast(options.rotation.has_value(), "rotation", points, 3, "points");
-    atLeast(!options.nulls.empty(), "a null", options.repeats, 1, "repeats");
-    for (const auto null : options.nulls) {
-        const bool mixesRows = null == NullKind::GaussianWalk || null == NullKind::RowShuffle ||
-                               null == NullKind::PersistentWalk;
-        atLeast(null != NullKind::RandomBasis, nullName(null), points, 2, "points");
-        atLeast(mixesRows, nullName(null), view.rowCount(), 2, "rows");
-    }
+    if (!options.nulls.empty() && options.repeats < 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("a null needs at least 1 repeat, and {} are asked for", options.repeats));
+    const auto undefined = undefinedOf(view, options);
+    if (!undefined.empty())
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} is not defined: {}", undefined.front().name, undefined.front().reason));
 }
 
 /// The statistics of one feed.
@@ -48,19 +59,26 @@ public:
         if (options.correlation) {
             CorrelationParameters parameters = *options.correlation;
             parameters.matrix = parameters.matrix && observed;
+            m_matrixApart = parameters.matrix && CorrelationStatistic::matrixBytes(source, options.threads) >
+                                                     options.memoryBytes / 4;
+            parameters.matrix = parameters.matrix && !m_matrixApart;
             m_correlation.emplace(source, parameters);
         }
-        if (options.motion) m_motion.emplace(source, observed);
+        if (options.motion) m_motion.emplace(source, observed, options.memoryBytes / 8);
         if (options.rotation) m_rotation.emplace(source, *options.rotation, observed);
         if (options.mutualInformation) {
             MutualInformationOptions information = *options.mutualInformation;
             information.threads = options.threads;
             m_information.emplace(source, information);
         }
-        if (options.pca) m_covariance.emplace(source.view().unitCount());
+        if (options.pca)
+            m_spectrum.emplace(statesOf(source), source.view().unitCount(), options.memoryBytes / 4,
+                               source.view().maskedUnits);
     }
 
     Feed feed(PathMaker& maker, std::int64_t repeat) {
+        m_maker = &maker;
+        m_repeat = repeat;
         Feed feed{&maker, repeat};
         if (m_density) feed.rows.push_back(&*m_density);
         if (m_density && m_observed) feed.units.push_back(&*m_density);
@@ -68,29 +86,41 @@ public:
         if (m_motion) feed.rows.push_back(&*m_motion);
         if (m_rotation) feed.units.push_back(&*m_rotation);
         if (m_information) feed.units.push_back(&*m_information);
-        if (m_covariance) feed.states = &*m_covariance;
+        if (m_spectrum) feed.states = &*m_spectrum;
         return feed;
     }
 
-    Statistics finish(Progress& progress) const {
+    /// Whether finish() goes over the source again, and so cannot run beside others.
+    bool readsAgain() const { return m_spectrum && m_spectrum->form() == StateSpectrum::Form::Streamed; }
+
+    Statistics finish(Progress& progress) {
         Statistics s;
         if (m_density) s.density = m_density->result();
         if (m_correlation) s.correlation = m_correlation->result();
-        if (m_motion) s.motion = m_motion->result(progress);
+        if (m_matrixApart) {
+            Progress silent(progress.stopToken());
+            s.correlation->matrix = correlationMatrix(m_source.view(), again(), silent);
+        }
+        if (m_motion) {
+            const Feed feed{m_maker, m_repeat, {}, {&*m_motion}};
+            Progress silent(progress.stopToken());
+            while (m_motion->finishPass(progress)) sweep(m_source, {&feed, 1}, sweepOptions(), silent);
+            s.motion = m_motion->result();
+        }
         if (m_rotation) s.rotation = m_rotation->result();
         if (m_information) s.mutualInformation = m_information->result();
         if (!m_observed) {
-            if (m_covariance) s.pca.emplace().basis.explained = explained(progress);
+            if (m_spectrum) s.pca.emplace().basis.explained = explained(progress);
             return s;
         }
-        Progress components = progress.part(0, 0.5), spectra = progress.part(m_covariance ? 0.5 : 0, 1);
-        if (m_covariance) {
+        Progress components = progress.part(0, 0.5), spectra = progress.part(m_spectrum ? 0.5 : 0, 1);
+        if (m_spectrum) {
             PcaOptions options = *m_options.pca;
             options.perPointExplained = false;  // below, from what the participation ratio reads as well
             options.memoryBytes = m_options.memoryBytes;
-            s.pca = pcaOf(m_source, *m_covariance, options, components);
+            s.pca = pcaOf(m_source, *m_spectrum, again(), options, components);
         }
-        const bool explained = m_covariance && m_options.pca->perPointExplained;
+        const bool explained = m_spectrum && m_options.pca->perPointExplained;
         if (m_density || explained) {
             progress.setStage("spectra of single points");
             PointSpectra found = pointSpectra(m_source.view(), explained, m_options.threads,
@@ -111,18 +141,27 @@ public:
         if (options.correlation) values += 2 * points * units;
         if (options.rotation) values += 20 * units;
         if (options.mutualInformation) values += 6 * points * units;
-        if (options.pca) values += 3 * units * units;
+        if (options.pca)
+            values += StateSpectrum::bytes(statesOf(source), view.unitCount(), options.memoryBytes / 4) /
+                      sizeof(double);
         return values * sizeof(double) + (options.density ? DensityStatistic::bytes(source) : 0) +
-               (options.motion ? MotionStatistic::bytes(source, false) : 0);
+               (options.motion ? MotionStatistic::bytes(source) : 0);
     }
 
 private:
-    VectorD explained(const Progress& progress) const {
+    static std::int64_t statesOf(const RowSource& source) {
+        return source.view().rowCount() * source.view().pointCount();
+    }
+
+    SweepOptions sweepOptions() const { return {m_options.threads, m_options.memoryBytes / 4}; }
+
+    FeedStates again() const { return feedStatesOf(m_source, *m_maker, m_repeat, sweepOptions()); }
+
+    VectorD explained(Progress& progress) {
         const auto k = std::min<std::int64_t>(
-            {m_options.pca->components, m_source.view().usedUnits(), m_covariance->count() - 1});
-        const MatrixD covariance = m_covariance->covariance(progress);
-        return largestEigenvalues(covariance, static_cast<int>(k), nullptr, progress).cwiseMax(0.0) /
-               covariance.trace();
+            {m_options.pca->components, m_source.view().usedUnits(), m_spectrum->count() - 1});
+        const Spectrum found = m_spectrum->solve({static_cast<int>(k), false, false}, again(), progress);
+        return found.variance / found.trace;
     }
 
     const RowSource& m_source;
@@ -133,7 +172,10 @@ private:
     std::optional<MotionStatistic> m_motion;
     std::optional<RotationStatistic> m_rotation;
     std::optional<MutualInformationStatistic> m_information;
-    std::optional<CovarianceSum> m_covariance;
+    std::optional<StateSpectrum> m_spectrum;
+    bool m_matrixApart = false;
+    PathMaker* m_maker = nullptr;
+    std::int64_t m_repeat = 0;
 };
 
 /// Calls `use(name, member...)` for each statistic that a sweep computes, with the members of all of `of`:
@@ -301,6 +343,54 @@ private:
 
 }  // namespace
 
+std::vector<Undefined> undefinedOf(const TraceView& view, const AnalysisOptions& options) {
+    std::vector<Undefined> undefined;
+    const auto check = [&](const Needs& needs) {
+        const auto atLeast = [&](std::int64_t needed, std::int64_t there, const char* of) {
+            if (there < needed)
+                undefined.push_back(
+                    {std::string(needs.name), fmt::format("it needs at least {} {}s, and there {} {}", needed,
+                                                          of, there == 1 ? "is" : "are", there)});
+            return there >= needed;
+        };
+        return atLeast(needs.points, view.pointCount(), "point") &&
+               atLeast(needs.rows, view.rowCount(), "row");
+    };
+    for (const Needs& needs : needsOfStatistics)
+        forEachSwept(
+            [&](std::string_view name, const auto& asked) {
+                if (asked && name == needs.name) check(needs);
+            },
+            options);
+    if (options.pca && view.rowCount() * view.pointCount() < 2)
+        undefined.push_back({"pca", "it needs at least 2 states, and there is 1"});
+    const double ofUnit =
+        static_cast<double>(view.rowCount()) * static_cast<double>(view.pointCount()) * sizeof(double);
+    if (options.mutualInformation &&
+        ofUnit > std::max(leastForUnit, static_cast<double>(options.memoryBytes) / 2))
+        undefined.push_back(
+            {"mutual_information",
+             fmt::format("all rows of one unit take {:.0f} MiB, more than half of what may be "
+                         "held; allow more memory, or choose fewer rows or points",
+                         ofUnit / (1 << 20))});
+    for (const auto null : options.nulls) check(needsOfNull(null));
+    return undefined;
+}
+
+AnalysisOptions withoutUndefined(AnalysisOptions options, const std::vector<Undefined>& undefined) {
+    const auto isUndefined = [&](std::string_view name) {
+        return std::any_of(undefined.begin(), undefined.end(),
+                           [&](const auto& it) { return it.name == name; });
+    };
+    forEachSwept(
+        [&](std::string_view name, auto& asked) {
+            if (isUndefined(name)) asked.reset();
+        },
+        options);
+    std::erase_if(options.nulls, [&](NullKind null) { return isUndefined(nullName(null)); });
+    return options;
+}
+
 ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options, const Analysis& known) {
     checkView(view);
     requireEnough(view, options);
@@ -326,6 +416,12 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
                 bundles.push_back(std::make_unique<Bundle>(source, batch.observed, true));
                 feeds.push_back(bundles.back()->feed(asItIs, 0));
                 if (batch.observed.pca) forecast.bytes += rows * row;  // scores
+                if (batch.observed.motion)
+                    forecast.bytes +=
+                        (MotionStatistic::passes(source, options.memoryBytes / 8) - 1) * rows * row;
+                if (batch.observed.correlation && batch.observed.correlation->matrix &&
+                    CorrelationStatistic::matrixBytes(source, options.threads) > options.memoryBytes / 4)
+                    forecast.bytes += 2 * rows * row;
                 const bool spectra =
                     batch.observed.density || (batch.observed.pca && batch.observed.pca->perPointExplained);
                 if (spectra && rows >= 3) forecast.bytes += rows * view.pointCount() * state;
@@ -471,15 +567,19 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
             }
             if (count == 0) continue;
             std::vector<Statistics> finished(count);
-            {
+            const auto finishOne = [&](std::int64_t i) {
+                Progress silent(progress.stopToken());
+                auto& bundle = bundles[static_cast<std::size_t>(i)];
+                finished[static_cast<std::size_t>(i)] = bundle->finish(silent);
+                bundle.reset();
+            };
+            if (std::any_of(bundles.begin(), bundles.end(),
+                            [](const auto& bundle) { return bundle->readsAgain(); })) {
+                for (std::size_t i = 0; i < count; ++i) finishOne(static_cast<std::int64_t>(i));
+            } else {
                 const SerialBlas serial;
                 parallelFor(static_cast<std::int64_t>(count), 1, options.threads, progress,
-                            [&](std::int64_t i, std::int64_t) {
-                                Progress silent(progress.stopToken());
-                                auto& bundle = bundles[static_cast<std::size_t>(i)];
-                                finished[static_cast<std::size_t>(i)] = bundle->finish(silent);
-                                bundle.reset();
-                            });
+                            [&](std::int64_t i, std::int64_t) { finishOne(i); });
             }
             if (!samples) samples.emplace(options, known, analysis.observed);
             for (std::size_t i = 0; i < count; ++i) samples->take(batch.surrogates[i], finished[i]);

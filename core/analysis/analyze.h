@@ -74,12 +74,24 @@ struct Analysis {
 /// Puts what `from` has in the place of the same in `into`, and keeps the rest.
 void merge(Analysis from, Analysis& into);
 
+/// A statistic, or a null, that a view does not define.
+struct Undefined {
+    std::string name;    ///< "rotation"
+    std::string reason;  ///< "it needs at least 3 points, and there is 1"
+};
+/// Which of those asked for cannot be computed of `view`: too few points or rows, or (mutual information)
+/// more rows than the memory holds of one unit.
+std::vector<Undefined> undefinedOf(const TraceView& view, const AnalysisOptions& options);
+/// The options without them.
+AnalysisOptions withoutUndefined(AnalysisOptions options, const std::vector<Undefined>& undefined);
+
 /// What analyze() will read of a trace.
 struct ReadForecast {
     std::int64_t bytes = 0;  ///< as the trace stores them, 2 or 4 a value
     double passes = 0;       ///< in reads of the whole trace
 };
-/// Reads nothing. Exact where all rows can be used, else an upper bound. `known` as for analyze.
+/// Reads nothing. Exact where all rows can be used, else an upper bound; without the passes of a PCA whose
+/// matrix does not fit into the memory, which are not known before. `known` as for analyze.
 ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options, const Analysis& known = {});
 
 /// Statistics of a view, and how they lie among those of surrogates. One pass over the trace serves the

@@ -12,6 +12,7 @@
 
 #include "core/analysis/covariance.h"
 #include "core/analysis/row_source.h"
+#include "core/analysis/state_spectrum.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
@@ -240,44 +241,94 @@ private:
     mutable std::vector<float> m_unused;  ///< rows that are held need no buffer
 };
 
-/// Sets mean and SD of the model from the training rows; returns the two leading components of the
-/// standardised states, [component, unit].
-MatrixD fitUnits(Autoencoder& model, RowBlocks& rows, Progress& progress) {
+/// Feeds the standardised states of some rows to `statistic`, and calls `see` with each batch before.
+template <class See>
+void feedStandardised(const Autoencoder& model, RowBlocks& rows, StateStatistic& statistic,
+                      const VectorD& factor, std::int64_t atOnce, Progress& progress, See see) {
     const std::int64_t units = model.unitCount();
-    const auto most = std::max<std::int64_t>(
-        32, static_cast<std::int64_t>(covarianceWork /
-                                      (static_cast<double>(units) * static_cast<double>(units))));
-    CovarianceSum sum(units);
-    VectorD low = VectorD::Constant(units, std::numeric_limits<double>::infinity()), high = -low;
     const Standardiser standardiser(model);
     MatrixD states;
-    rows.forEachChunk(std::min<std::int64_t>(most, 4096), progress,
-                      [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
-                          states.resize(count, units);
-                          VectorD state(units);
-                          for (std::int64_t i = 0; i < count; ++i) {
-                              standardiser.scale(rows.state(pair + i), state);
-                              states.row(i) = state.transpose();
-                              low = low.cwiseMin(state);
-                              high = high.cwiseMax(state);
-                          }
-                          sum.add(states);
-                          progress.report(static_cast<double>(firstRow + 1),
-                                          static_cast<double>(rows.count()));
-                      });
-    const auto n = static_cast<double>(sum.count());
-    model.mean = sum.mean();
-    MatrixD covariance = sum.count() > 1 ? sum.covariance(progress) : MatrixD::Zero(units, units);
-    // A constant unit is told by its values: the rounding of its sums may not look like a spread.
-    model.sd = (low.array() < high.array()).select((covariance.diagonal() * ((n - 1) / n)).cwiseSqrt(), 0.0);
-    const VectorD factor = (model.sd.array() > 0).select(model.sd.array().inverse(), 0.0);
-    for (std::int64_t u = 0; u < units; ++u) {
-        progress.check();
-        covariance.row(u) = factor[u] * covariance.row(u).cwiseProduct(factor.transpose());
+    rows.forEachChunk(atOnce, progress, [&](std::int64_t firstRow, std::int64_t pair, std::int64_t count) {
+        states.resize(count, units);
+        VectorD state(units);
+        for (std::int64_t i = 0; i < count; ++i) {
+            standardiser.scale(rows.state(pair + i), state);
+            states.row(i) = state.transpose();
+        }
+        see(states);
+        if (factor.size() > 0) states = states * factor.asDiagonal();
+        statistic.add(states, 1);
+        progress.report(static_cast<double>(firstRow + 1), static_cast<double>(rows.count()));
+    });
+}
+
+/// Means and squares of units, for more of them than a covariance may have.
+class UnitMoments final : public StateStatistic {
+public:
+    explicit UnitMoments(std::int64_t units) : m_sum(VectorD::Zero(units)), m_squares(m_sum) {}
+    void open(int) override {}
+    void add(Eigen::Ref<MatrixD> states, int) override {
+        if (m_count == 0) m_shift = states.colwise().mean().transpose();
+        states.rowwise() -= m_shift.transpose();
+        m_sum += states.colwise().sum().transpose();
+        m_squares += states.colwise().squaredNorm().transpose();
+        m_count += static_cast<double>(states.rows());
     }
-    MatrixD components;
-    largestEigenvalues(covariance, static_cast<int>(std::min(latentWidth, units)), &components, progress);
-    return components;
+    VectorD mean() const { return m_shift + m_sum / m_count; }
+    VectorD variance() const { return (m_squares / m_count - (m_sum / m_count).cwiseAbs2()).cwiseMax(0.0); }
+
+private:
+    double m_count = 0;
+    VectorD m_shift, m_sum, m_squares;
+};
+
+/// Sets mean and SD of the model from the training rows; returns the two leading components of the
+/// standardised states, [component, unit]. `memoryBytes` bounds what the components take.
+MatrixD fitUnits(Autoencoder& model, RowBlocks& rows, std::int64_t points, std::size_t memoryBytes,
+                 Progress& progress) {
+    const std::int64_t units = model.unitCount(), pairs = rows.count() * points;
+    const auto atOnce = std::clamp<std::int64_t>(
+        static_cast<std::int64_t>(covarianceWork / (static_cast<double>(units) * static_cast<double>(units))),
+        32, 4096);
+    VectorD low = VectorD::Constant(units, std::numeric_limits<double>::infinity()), high = -low;
+    const auto range = [&](const MatrixD& states) {
+        low = low.cwiseMin(states.colwise().minCoeff().transpose());
+        high = high.cwiseMax(states.colwise().maxCoeff().transpose());
+    };
+    // A constant unit is told by its values: the rounding of its sums may not look like a spread.
+    const auto setSd = [&](const VectorD& variance) {
+        model.sd = (low.array() < high.array()).select(variance.cwiseSqrt(), 0.0);
+        return VectorD((model.sd.array() > 0).select(model.sd.array().inverse(), 0.0));
+    };
+    if (pairs >= units &&
+        StateSpectrum::formOf(pairs, units, memoryBytes) == StateSpectrum::Form::Covariance) {
+        CovarianceSum sum(units);
+        feedStandardised(model, rows, sum, {}, atOnce, progress, range);
+        const auto n = static_cast<double>(sum.count());
+        model.mean = sum.mean();
+        MatrixD covariance = sum.count() > 1 ? sum.covariance(progress) : MatrixD::Zero(units, units);
+        const VectorD factor = setSd(covariance.diagonal() * ((n - 1) / n));
+        for (std::int64_t u = 0; u < units; ++u) {
+            progress.check();
+            covariance.row(u) = factor[u] * covariance.row(u).cwiseProduct(factor.transpose());
+        }
+        MatrixD components;
+        largestEigenvalues(covariance, static_cast<int>(std::min(latentWidth, units)), &components, progress);
+        return components;
+    }
+    UnitMoments moments(units);
+    feedStandardised(model, rows, moments, {}, atOnce, progress, range);
+    model.mean = moments.mean();
+    const VectorD factor = setSd(moments.variance());
+    StateSpectrum spectrum(pairs, units, memoryBytes);
+    const auto feed = [&](StateStatistic& statistic, Progress& part) {
+        feedStandardised(model, rows, statistic, factor, atOnce, part, [](const MatrixD&) {});
+    };
+    Progress silent(progress.stopToken());
+    feed(spectrum, silent);
+    if (pairs < 2) return MatrixD::Identity(std::min(latentWidth, units), units);
+    return spectrum.solve({static_cast<int>(std::min(latentWidth, units)), true, false}, feed, silent)
+        .components;
 }
 
 /// Layers of the widths that the definition gives, drawn anew.
@@ -499,7 +550,7 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
     model.maskedUnits = view.maskedUnits;
     model.mean = model.sd = VectorD::Zero(view.unitCount());
     progress.setStage("autoencoder: mean and SD of the units");
-    const MatrixD components = fitUnits(model, train, moments);
+    const MatrixD components = fitUnits(model, train, view.pointCount(), options.memoryBytes / 4, moments);
     drawWeights(model, options.seed, moments);
 
     const Standardiser standardiser(model);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/parallel.h"
+
 namespace rheo {
 
 namespace {
@@ -88,7 +90,8 @@ void CorrelationStatistic::close(std::int64_t which, const Progress&) {
     Tile& tile = *held;
     addPacked(tile);
     const std::int64_t first = which * tileUnits, units = std::min(tileUnits, m_units - first);
-    MatrixD total = MatrixD::Zero(m_points, m_points), counts = total, neighbours(m_points - 1, tileUnits),
+    const std::int64_t side = m_matrix ? m_points : 0;
+    MatrixD total = MatrixD::Zero(side, side), counts = total, neighbours(m_points - 1, tileUnits),
             spread(m_points, 8);
     if (tile.rows >= 3) {
         correlateTile(Tile::data(tile.products), Tile::data(tile.sums), tile.rows, m_points, units, m_matrix,
@@ -142,16 +145,99 @@ CorrelationResult CorrelationStatistic::result() const {
     return result;
 }
 
+std::size_t CorrelationStatistic::matrixBytes(const RowSource& source, int threads) {
+    const std::int64_t points = source.view().pointCount(), tiles = tileCount(source.view().unitCount());
+    const std::int64_t ofTile = productBlocks(points, true) * blockSize;
+    return static_cast<std::size_t>(ofTile * std::min<std::int64_t>(tiles, resolveThreads(threads)) +
+                                    2 * points * points * tiles) *
+           sizeof(double);
+}
+
+namespace {
+
+/// Sums and squares of each point and unit about the first state there, [point, unit].
+class PointMoments final : public StateStatistic {
+public:
+    PointMoments(std::int64_t points, std::int64_t units)
+        : sums(MatrixD::Zero(points, units)), squares(sums) {}
+    void open(int) override {}
+    void add(Eigen::Ref<MatrixD> states, int) override {
+        if (rows == 0) shift = states.topRows(sums.rows());
+        for (Eigen::Index first = 0; first < states.rows(); first += sums.rows()) {
+            auto path = states.middleRows(first, sums.rows());
+            path -= shift;
+            sums += path;
+            squares += path.cwiseAbs2();
+            ++rows;
+        }
+    }
+    MatrixD sums, squares, shift;
+    std::int64_t rows = 0;
+};
+
+/// Products of standardised points, summed over rows and units, [point, point].
+class PointProducts final : public StateStatistic {
+public:
+    PointProducts(const MatrixD& mean, const MatrixD& factor)
+        : m_mean(mean), m_factor(factor), products(MatrixD::Zero(mean.rows(), mean.rows())) {}
+    void open(int) override {}
+    void add(Eigen::Ref<MatrixD> states, int) override {
+        for (Eigen::Index first = 0; first < states.rows(); first += m_mean.rows()) {
+            auto path = states.middleRows(first, m_mean.rows());
+            path = (path - m_mean).cwiseProduct(m_factor).eval();
+            products.selfadjointView<Eigen::Upper>().rankUpdate(path);
+        }
+    }
+
+private:
+    const MatrixD& m_mean;
+    const MatrixD& m_factor;
+
+public:
+    MatrixD products;
+};
+
+}  // namespace
+
+MatrixD correlationMatrix(const TraceView& view, const FeedStates& feed, Progress& progress) {
+    Progress first = progress.part(0, 0.3), second = progress.part(0.3, 1);
+    PointMoments moments(view.pointCount(), view.unitCount());
+    feed(moments, first);
+    const auto n = static_cast<double>(moments.rows);
+    if (moments.rows < 3) return MatrixD::Constant(view.pointCount(), view.pointCount(), nan);
+    const MatrixD ofMean = moments.sums.cwiseAbs2() / n, spread = moments.squares - ofMean;
+    // What is left of the squares when their mean is taken off is rounding where nothing varies.
+    const MatrixD defined = (spread.array() > 1e-13 * ofMean.array()).cast<double>();
+    const MatrixD factor = (defined.array() > 0).select(spread.array().rsqrt(), 0.0),
+                  mean = moments.shift + moments.sums / n;
+    PointProducts sum(mean, factor);
+    feed(sum, second);
+    MatrixD counts = MatrixD::Zero(view.pointCount(), view.pointCount());
+    counts.selfadjointView<Eigen::Upper>().rankUpdate(defined);
+    MatrixD matrix = (sum.products.array() / counts.array());
+    for (Eigen::Index p = 0; p < matrix.rows(); ++p)
+        for (Eigen::Index q = 0; q < p; ++q) matrix(p, q) = matrix(q, p);
+    return matrix;
+}
+
 CorrelationResult correlation(const TraceView& view, const CorrelationParameters& parameters,
                               Progress& progress) {
     progress.setStage("correlation");
     Progress scan = progress.part(0, 0.2), work = progress.part(0.2, 1);
     const RowSource source(view, parameters.memoryBytes / 2, scan);
     PathMaker maker(source);
-    CorrelationStatistic statistic(source, parameters);
+    const bool apart = parameters.matrix && CorrelationStatistic::matrixBytes(source, parameters.threads) >
+                                                parameters.memoryBytes / 4;
+    CorrelationParameters neighbours = parameters;
+    neighbours.matrix = parameters.matrix && !apart;
+    CorrelationStatistic statistic(source, neighbours);
     const Feed feed{&maker, 0, {&statistic}};
-    sweep(source, {&feed, 1}, {parameters.threads, parameters.memoryBytes / 2}, work);
-    return statistic.result();
+    const SweepOptions how{parameters.threads, parameters.memoryBytes / 2};
+    sweep(source, {&feed, 1}, how, work);
+    CorrelationResult result = statistic.result();
+    if (apart)
+        result.matrix = correlationMatrix(source.view(), feedStatesOf(source, maker, 0, how), progress);
+    return result;
 }
 
 }  // namespace rheo

@@ -37,6 +37,11 @@ struct CorrelationResult {
 CorrelationResult correlation(const TraceView& view, const CorrelationParameters& parameters,
                               Progress& progress);
 
+/// The matrix alone, for more points than the products of all of them can be held of at once: states are
+/// standardised with means and spreads from a first pass, and their products summed over units in a second
+/// one. Equal to that of CorrelationStatistic within rounding. Holds 3 P D + 2 P^2 numbers.
+MatrixD correlationMatrix(const TraceView& view, const FeedStates& feed, Progress& progress);
+
 /// What a sweep feeds.
 class CorrelationStatistic final : public UnitStatistic {
 public:
@@ -46,6 +51,8 @@ public:
     void add(const TileBatch& batch) override;
     void close(std::int64_t tile, const Progress& progress) override;
     std::size_t tileBytes() const override;
+    /// Bytes that the matrix takes while it is summed, on so many threads.
+    static std::size_t matrixBytes(const RowSource& source, int threads);
     CorrelationResult result() const;
 
 private:

@@ -35,8 +35,6 @@ constexpr int mostByLanczos = 128;
 constexpr Eigen::Index bandRows = 128;
 /// Multiplications of one slice: some tens of milliseconds.
 constexpr double sliceWork = 1e9;
-/// Values of the states that are added at once: they are there three times.
-constexpr double batchValues = 1 << 18;
 /// Units that one thread centres: their shifts and sums stay in the first-level cache.
 constexpr std::int64_t unitsAtOnce = 512;
 
@@ -171,75 +169,6 @@ void smallerGram(const MatrixD& centred, MatrixD& gram, const Progress& progress
         gram.block(i, i, count, count).triangularView<Eigen::StrictlyUpper>() =
             gram.block(i, i, count, count).transpose();
     }
-}
-
-namespace {
-
-/// The smaller of the two matrices of point `point` of a view, scaled as it says. Where there are no fewer
-/// rows than units, rows stream by, and only units^2 numbers are held. `states` is room for the states.
-void pointGram(const TraceView& view, std::int64_t point, MatrixD& states, MatrixD& gram,
-               const Progress& progress) {
-    const std::int64_t rows = view.rowCount(), units = view.unitCount();
-    if (rows < units) {
-        VectorD mean;
-        centrePoint(view, point, states, mean, progress);
-        smallerGram(states, gram, progress);
-        return;
-    }
-    const double square = static_cast<double>(units) * static_cast<double>(units);
-    const auto atOnce = static_cast<std::int64_t>(
-        std::clamp(std::min(sliceWork / square, batchValues / static_cast<double>(units)), 16.0, 2048.0));
-    CovarianceSum sum(units);
-    for (std::int64_t first = 0; first < rows; first += atOnce) {
-        progress.check();
-        states = readViewPoint(view, point, first, std::min(atOnce, rows - first)).cast<double>();
-        scaleStates(view, states);
-        sum.add(states);
-    }
-    gram = sum.covariance(progress);
-}
-
-}  // namespace
-
-PointSpectra pointSpectra(const TraceView& view, bool explained, int threads, std::size_t memoryBytes,
-                          Progress& progress) {
-    constexpr int shares = 3;
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    const std::int64_t points = view.pointCount(), units = view.unitCount();
-    const auto bytes = 3 * sizeof(double) * static_cast<std::size_t>(units) *
-                       static_cast<std::size_t>(std::min(view.rowCount(), units));
-    const auto atOnce = static_cast<int>(
-        std::clamp<std::size_t>(memoryBytes / bytes, 1, static_cast<std::size_t>(resolveThreads(threads))));
-    PointSpectra spectra;
-    spectra.participationRatio = VectorD::Constant(points, nan);
-    if (explained) spectra.explained = MatrixD::Constant(points, shares, nan);
-    if (view.rowCount() < 3) return spectra;
-    std::optional<SerialBlas> serial;
-    if (atOnce > 1) serial.emplace();
-    std::mutex mutex;
-    std::int64_t next = 0, done = 0;
-    // Each thread has room of its own for all the points that it takes.
-    parallelFor(atOnce, 1, atOnce, progress, [&](std::int64_t, std::int64_t) {
-        MatrixD states, gram;
-        for (;;) {
-            std::int64_t p = 0;
-            {
-                const std::lock_guard lock(mutex);
-                if ((p = next++) >= points) return;
-            }
-            pointGram(view, p, states, gram, progress);
-            const double trace = gram.trace(), squares = gram.squaredNorm();
-            if (squares > 0) spectra.participationRatio[p] = trace * trace / squares;
-            if (explained && trace > 0) {
-                const VectorD values = largestEigenvalues(gram, shares, nullptr, progress);
-                for (Eigen::Index i = 0; i < values.size(); ++i)
-                    spectra.explained(p, i) = std::max(0.0, values[i]) / trace;
-            }
-            const std::lock_guard lock(mutex);
-            progress.report(static_cast<double>(++done), static_cast<double>(points));
-        }
-    });
-    return spectra;
 }
 
 VectorD largestEigenvalues(const MatrixD& symmetric, int k, MatrixD* vectors, const Progress& progress) {

@@ -43,17 +43,6 @@ void centrePoint(const TraceView& view, std::int64_t point, MatrixD& states, Vec
 /// or X X^T, over N - 1, for X = `centred` [row, unit]. Checks for a stop between slices of work.
 void smallerGram(const MatrixD& centred, MatrixD& gram, const Progress& progress);
 
-/// What the spectra of single points have.
-struct PointSpectra {
-    VectorD participationRatio;  ///< [point], (sum of eigenvalues)^2 / sum of their squares; NaN for N < 3
-    MatrixD explained;           ///< [point, 3], shares of the largest in their sum; NaN for N < 3
-};
-/// Covariances over rows, point by point: reads each point once for both. The ratio needs no eigensolve; the
-/// shares are left out unless `explained`. Works on as many points at a time as there are `threads` and, at
-/// 24 D min(N, D) bytes each, memory; how many changes results by rounding alone.
-PointSpectra pointSpectra(const TraceView& view, bool explained, int threads, std::size_t memoryBytes,
-                          Progress& progress);
-
 /// The `k` largest eigenvalues of a symmetric matrix, largest first, and the vectors to them as rows if
 /// `vectors` is not null. All of them up to 1,024 columns or for more than 128 wanted (symmetric_eigen.h);
 /// else by Lanczos (residual at most 1e-10 of the largest eigenvalue). Both check for a stop between slices

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/analysis/covariance.h"
+#include "core/analysis/point_spectra.h"
 
 namespace rheo {
 

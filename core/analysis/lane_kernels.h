@@ -276,6 +276,7 @@ inline void correlateTile(const double* products, const double* sums, std::int64
                 r = r > 1.0 ? Lanes{} + 1.0 : r;
                 r = r < -1.0 ? Lanes{} - 1.0 : r;
                 if (q == p + 1) storeLanes(r, neighbours + p * tileUnits + lane);
+                if (!all) continue;
                 r = known ? r : Lanes{};
                 double sumOfLanes = 0;
                 std::int64_t count = 0;

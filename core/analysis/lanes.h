@@ -58,9 +58,9 @@ void addProducts(const double* packed, std::int64_t rows, std::int64_t mostRows,
                  bool all, double* products);
 
 /// Correlations over `rows` rows of points with points, of the first `units` of 64, from their sums and
-/// products. `neighbours` [point - 1, 64]: of a point with the next one, NaN where nothing varies; `total`
-/// and `counts` [point, point], the upper triangle: what those that are not NaN are added to. `spread` is
-/// room for [point, 8].
+/// products. `neighbours` [point - 1, 64]: of a point with the next one, NaN where nothing varies; with
+/// `all`, `total` and `counts` [point, point], the upper triangle: what those that are not NaN are added to.
+/// `spread` is room for [point, 8].
 void correlateTile(const double* products, const double* sums, std::int64_t rows, std::int64_t points,
                    std::int64_t units, bool all, double* spread, double* neighbours, double* total,
                    double* counts);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "core/analysis/sweep.h"
@@ -38,44 +41,52 @@ struct MotionResult {
     std::int64_t excludedRows = 0;
 };
 
-/// Streams over rows once, holding 5 P numbers a row for the quantiles. Throws as RowSource.
+/// Streams over rows, holding six numbers a row and point for the quantiles: those of as many points as half
+/// the memory holds, so that several passes are made where that is not all. Throws as RowSource.
 MotionResult motion(const TraceView& view, const MotionParameters& parameters, Progress& progress);
 
 /// What a sweep feeds.
 class MotionStatistic final : public RowStatistic {
 public:
-    /// `observed`: also quantiles, for which what single rows have is kept; else only its sums are.
-    MotionStatistic(const RowSource& source, bool observed);
+    /// `observed`: also quantiles, for which what single rows have is kept, of as many points as fit into
+    /// `memoryBytes`; else only its sums are.
+    MotionStatistic(const RowSource& source, bool observed,
+                    std::size_t memoryBytes = std::numeric_limits<std::size_t>::max());
     void open(std::int64_t firstRow, std::int64_t rows) override;
     void add(std::int64_t row, const MatrixD& path) override;
     void close() override;
-    /// Bytes that one holds, with what result() makes beside it.
-    static std::size_t bytes(const RowSource& source, bool observed);
-    MotionResult result(const Progress& progress) const;
-    /// [row, P - 1], where observed; NaN for a state of zero norm.
-    const MatrixD& cosineRows() const { return m_cosine; }
-    const MatrixD& speedRows() const { return m_speed; }  ///< [row, P - 1], where observed
+    /// Bytes that one of a surrogate holds.
+    static std::size_t bytes(const RowSource& source);
+    /// How often an observed one must be fed all rows.
+    static std::int64_t passes(const RowSource& source, std::size_t memoryBytes);
+    /// All rows came. Whether they must come once more, for the quantiles of further points.
+    bool finishPass(const Progress& progress);
+    /// After the last pass.
+    MotionResult result() const;
+    /// [row, P - 1], where observed and all points fit into the memory; NaN for a state of zero norm.
+    const MatrixD& cosineRows() const { return m_kept[Cosine]; }
+    const MatrixD& speedRows() const { return m_kept[Speed]; }
 
 private:
+    enum Curve { Norm, Speed, Cosine, Angle, Relative, Acceleration, curveCount };
+    /// Points or steps of a curve.
+    std::int64_t lengthOf(int curve) const;
     /// Sums over rows of what is defined.
     struct Sum {
         VectorD total, counted;
         void add(const MatrixD& values);
         MotionCurve curve() const;
     };
-    MatrixD relativeSpeed() const;
-    MatrixD acceleration() const;
-    VectorD straightness() const;
 
     const RowSource& m_source;
     bool m_observed;
-    std::int64_t m_firstRow = 0;  ///< of what is held of single rows: all, or a band
-    MatrixD m_norm;               ///< [row, P]
-    MatrixD m_speed;              ///< [row, P - 1]
-    MatrixD m_cosine;             ///< [row, P - 1]
-    MatrixD m_angle;              ///< [row, P - 2]
-    VectorD m_distance;           ///< [row], from the first state to the last
-    Sum m_cosines, m_speeds, m_relatives, m_accelerations, m_angles, m_norms, m_lengths, m_straights;
+    std::int64_t m_points, m_firstPoint = 0, m_width;  ///< points that are kept now
+    std::int64_t m_firstRow = 0;                       ///< of what is held of single rows: all, or a band
+    std::array<MatrixD, curveCount> m_kept;            ///< [row, point kept]
+    VectorD m_length, m_straight;                      ///< [row]
+    std::array<Sum, curveCount> m_sums;
+    Sum m_lengths, m_straights;
+    std::array<MotionCurve, curveCount> m_curves;  ///< of the points that had their pass
 };
 
 }  // namespace rheo

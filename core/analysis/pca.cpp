@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/analysis/covariance.h"
+#include "core/analysis/point_spectra.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 
@@ -15,19 +16,15 @@ namespace rheo {
 
 namespace {
 
-/// States whose scores are made between two looks for a stop.
-constexpr std::int64_t statesAtOnce = 512;
 /// Values of the states whose scores one thread makes at once: about half a second-level cache.
 constexpr std::int64_t valuesAtOnce = 1 << 15;
 /// Bytes that are read between two looks for a stop.
 constexpr std::size_t readBytes = std::size_t{16} << 20;
 
-void fixSigns(MatrixD& components) {
-    for (Eigen::Index i = 0; i < components.rows(); ++i) {
-        Eigen::Index largest = 0;
-        components.row(i).cwiseAbs().maxCoeff(&largest);
-        if (components(i, largest) < 0) components.row(i) *= -1;
-    }
+void requireComponents(const PcaOptions& options) {
+    if (options.components < 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} components are asked for; at least 1 is needed", options.components));
 }
 
 }  // namespace
@@ -38,20 +35,18 @@ PcaResult pca(const TraceView& view, const PcaOptions& options, Progress& progre
     const RowSource source(view, options.memoryBytes / 2, scan);
     progress.setStage("PCA: covariance");
     PathMaker maker(source);
-    CovarianceSum sum(view.unitCount());
-    const Feed feed{&maker, 0, {}, {}, &sum};
-    sweep(source, {&feed, 1}, {options.threads, options.memoryBytes / 2}, work);
-    return pcaOf(source, sum, options, rest);
+    StateSpectrum sum(source.view().rowCount() * view.pointCount(), view.unitCount(), options.memoryBytes / 4,
+                      view.maskedUnits);
+    const FeedStates feed = feedStatesOf(source, maker, 0, {options.threads, options.memoryBytes / 4});
+    feed(sum, work);
+    return pcaOf(source, sum, feed, options, rest);
 }
 
-PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOptions& options,
-                Progress& progress) {
+PcaResult pcaOf(const RowSource& source, StateSpectrum& sum, const FeedStates& again,
+                const PcaOptions& options, Progress& progress) {
     const TraceView& view = source.view();
-    if (sum.count() < 2) throw Error(ErrorCode::InvalidArgument, "a PCA needs at least two states");
+    requireComponents(options);
     const auto most = std::min<std::int64_t>(view.usedUnits(), sum.count() - 1);
-    if (options.components < 1)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{} components are asked for; at least 1 is needed", options.components));
     const int k = static_cast<int>(std::min<std::int64_t>(options.components, most));
 
     progress.setStage("PCA: components");
@@ -60,10 +55,11 @@ PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOpti
     PcaBasis& basis = result.basis;
     basis.scaling = view.scaling;
     basis.mean = sum.mean();
-    const MatrixD covariance = sum.covariance(progress);
-    basis.variance = largestEigenvalues(covariance, k, &basis.components, progress).cwiseMax(0.0);
-    basis.explained = basis.variance / covariance.trace();  // NaN where nothing varies
-    fixSigns(basis.components);
+    Progress solving = progress.part(0, 0.25);
+    Spectrum spectrum = sum.solve({k, true, false}, again, solving);
+    basis.variance = std::move(spectrum.variance);
+    basis.components = std::move(spectrum.components);
+    basis.explained = basis.variance / spectrum.trace;  // NaN where nothing varies
     progress.report(0.25, 1);
 
     progress.setStage("PCA: scores");
@@ -89,9 +85,7 @@ PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOpti
 }
 
 PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progress& progress) {
-    if (options.components < 1)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{} components are asked for; at least 1 is needed", options.components));
+    requireComponents(options);
     progress.setStage("PCA of each point");
     Progress scan = progress.part(0, 0.1), work = progress.part(0.1, 1);
     const UsableRows usable = usableRows(view, scan);
@@ -110,28 +104,29 @@ PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progre
     result.explained = MatrixD::Constant(points, k, nan);
     result.scores = Array3F(view.rowCount(), points, k);
     std::fill(result.scores.data.begin(), result.scores.data.end(), std::numeric_limits<float>::quiet_NaN());
-    MatrixD states, gram;
-    VectorD mean;
     for (std::int64_t p = 0; p < points; ++p) {
-        centrePoint(rows, p, states, mean, progress);
+        StateSpectrum sum(count, units, options.memoryBytes / 2, view.maskedUnits);
+        feedPoint(rows, p, sum, options.threads, progress);
+        const VectorD mean = sum.mean();
+        Progress silent(progress.stopToken());
+        const Spectrum found = sum.solve(
+            {k, true, false},
+            [&](StateStatistic& statistic, Progress& part) {
+                feedPoint(rows, p, statistic, options.threads, part);
+            },
+            silent);
         result.mean.row(p) = mean.transpose();
-        smallerGram(states, gram, progress);
-        MatrixD vectors;
-        const VectorD variance = largestEigenvalues(gram, k, &vectors, progress).cwiseMax(0.0);
-        // Of the matrix over rows, X X^T, the components are X^T w, brought to length 1.
-        MatrixD components = count < units ? MatrixD(vectors * states) : vectors;
-        for (Eigen::Index i = 0; i < components.rows(); ++i)
-            if (const double norm = components.row(i).norm(); norm > 0) components.row(i) /= norm;
-        fixSigns(components);
-        Eigen::Map<MatrixD>(result.components.at(p, 0), k, units) = components;
-        result.variance.row(p) = variance.transpose();
-        if (const double trace = gram.trace(); trace > 0)
-            result.explained.row(p) = variance.transpose() / trace;
-        for (std::int64_t first = 0; first < count; first += statesAtOnce) {
+        Eigen::Map<MatrixD>(result.components.at(p, 0), k, units) = found.components;
+        result.variance.row(p) = found.variance.transpose();
+        if (found.trace > 0) result.explained.row(p) = found.variance.transpose() / found.trace;
+        const std::int64_t some = std::max<std::int64_t>(1, valuesAtOnce / units);
+        for (std::int64_t first = 0; first < count; first += some) {
             progress.check();
-            const std::int64_t some = std::min(statesAtOnce, count - first);
-            const MatrixF scores = (states.middleRows(first, some) * components.transpose()).cast<float>();
-            for (std::int64_t n = 0; n < some; ++n)
+            MatrixD states = readViewPoint(rows, p, first, std::min(some, count - first)).cast<double>();
+            scaleStates(rows, states);
+            const MatrixF scores =
+                ((states.rowwise() - mean.transpose()) * found.components.transpose()).cast<float>();
+            for (Eigen::Index n = 0; n < scores.rows(); ++n)
                 std::copy_n(scores.row(n).data(), k,
                             result.scores.at(usable.rows[static_cast<std::size_t>(first + n)], p));
         }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/analysis/covariance.h"
 #include "core/analysis/row_source.h"
+#include "core/analysis/state_spectrum.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
@@ -35,13 +35,15 @@ struct PcaResult {
     std::int64_t excludedRows = 0;
 };
 
-/// Pooled PCA over all rows and points of `view`, exact: the covariance is summed in float64 while
-/// rows stream by, then solved densely (D <= 1024) or by Lanczos for the top k.
+/// Pooled PCA over all rows and points of `view`, in float64: of the covariance, of the Gram matrix where
+/// there are fewer states than units, or by products alone where neither fits into the memory
+/// (state_spectrum.h).
 PcaResult pca(const TraceView& view, const PcaOptions& options, Progress& progress);
-/// The same from the states that a sweep summed. Reads them again for the scores, and by point for
-/// perPointExplained. Throws Error(InvalidArgument) for fewer than 2 states or 1 component.
-PcaResult pcaOf(const RowSource& source, const CovarianceSum& sum, const PcaOptions& options,
-                Progress& progress);
+/// The same from the states that a sweep summed, and can feed again; `sum` is of no use afterwards. Reads
+/// them for the scores, and by point for perPointExplained. Throws Error(InvalidArgument) for fewer than 2
+/// states or 1 component.
+PcaResult pcaOf(const RowSource& source, StateSpectrum& sum, const FeedStates& again,
+                const PcaOptions& options, Progress& progress);
 
 /// A basis for each point of its own, of the covariance over rows there. P points, D units; k components, at
 /// most min(D, rows - 1).
@@ -56,8 +58,9 @@ struct PerPointPca {
     std::int64_t excludedRows = 0;
 };
 
-/// PCA of each point alone, exact. Holds one point of all rows at a time (rows * units * 16 bytes); costs N D
-/// min(N, D) a point. Throws as RowSource, and Error(InvalidArgument) for fewer than 2 rows or 1 component.
+/// PCA of each point alone, in the ways of state_spectrum.h, within half of the memory; costs N D min(N, D) a
+/// point where that holds its matrix. Throws as RowSource, and Error(InvalidArgument) for fewer than 2 rows
+/// or 1 component.
 PerPointPca pcaPerPoint(const TraceView& view, const PcaOptions& options, Progress& progress);
 
 /// PCA fitted on some rows of a view (`fitRows`, of the view), with the scores of all of them.

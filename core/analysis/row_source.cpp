@@ -61,6 +61,7 @@ RowSource::RowSource(const TraceView& asked, std::size_t memoryBytes, Progress& 
         held.points.push_back(info.points[static_cast<std::size_t>(asked.tracePoint(p))]);
     for (const auto n : m_usable.rows)
         held.rows.push_back(info.rows[static_cast<std::size_t>(asked.traceRow(n))]);
+    for (const auto& sample : info.samples) held.samples.push_back({{}, {}, sample.group});
     const auto trace = std::make_shared<const MemoryTrace>(std::move(held), std::move(states));
     m_held = trace->states().data.data();
     m_isHeld = true;

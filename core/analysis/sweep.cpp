@@ -353,6 +353,14 @@ void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOpti
     }
 }
 
+FeedStates feedStatesOf(const RowSource& source, PathMaker& maker, std::int64_t repeat,
+                        const SweepOptions& options) {
+    return [&source, &maker, repeat, options](StateStatistic& statistic, Progress& progress) {
+        const Feed feed{&maker, repeat, {}, {}, &statistic};
+        sweep(source, {&feed, 1}, options, progress);
+    };
+}
+
 SweepReads sweepReads(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options) {
     SweepReads reads;
     Progress silent;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -84,6 +85,12 @@ struct SweepOptions {
 /// do not depend on the number of threads. Throws what reading the trace throws.
 void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
            Progress& progress);
+
+/// Feeds states to a statistic of all states, as often as it is called.
+using FeedStates = std::function<void(StateStatistic& statistic, Progress& progress)>;
+/// Those of the paths of one maker. The source and the maker must outlive it.
+FeedStates feedStatesOf(const RowSource& source, PathMaker& maker, std::int64_t repeat,
+                        const SweepOptions& options);
 
 /// How often it goes over a source that is not held, in whole rows, and how many single states it picks.
 struct SweepReads {

@@ -326,9 +326,11 @@ std::string whyNotTested(const Finding& finding, const Verdict& v, const TraceVi
                          const EarlyAttractor& attractor) {
     const bool pushed = attractor.differences.rows() > 0 && finding.source == FindingSource::Pushes;
     if (v.samples < leastSamples && !pushed)
-        return fmt::format("there are {} distinct samples, and {} are needed", v.samples, leastSamples);
+        return fmt::format("there {} {} distinct sample{}, and {} are needed", v.samples == 1 ? "is" : "are",
+                           v.samples, v.samples == 1 ? "" : "s", leastSamples);
     if (view.pointCount() < leastPoints)
-        return fmt::format("there are {} points, and {} are needed", view.pointCount(), leastPoints);
+        return fmt::format("there {} {} point{}, and {} are needed", view.pointCount() == 1 ? "is" : "are",
+                           view.pointCount(), view.pointCount() == 1 ? "" : "s", leastPoints);
     if (finding.source == FindingSource::Pushes && attractor.differences.rows() == 0)
         return attractor.reason.empty() ? "it needs a model" : attractor.reason;
     if (v.samples < leastSamples)
@@ -387,8 +389,6 @@ AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& option
 
 Verdicts verdicts(const TraceView& asked, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known) {
-    if (asked.scaling != Scaling::Raw)
-        throw Error(ErrorCode::InvalidArgument, "findings are tested on raw states, not on scaled ones");
     const TraceView view = withNearCopiesGrouped(asked, progress);
     const StepKinds steps(view);
     Verdicts result;

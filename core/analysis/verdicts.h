@@ -99,12 +99,13 @@ struct Verdicts {
 /// Fewest samples and points on which anything is tested.
 constexpr std::int64_t leastSamples = 20, leastPoints = 8;
 
-/// Tests each published finding on `view`, whose scaling must be raw (Error(InvalidArgument) otherwise).
-/// Cost: three sweeps with `repeats` surrogates of three nulls each, 2 * `halves` estimates of mutual
-/// information, and the fits of reconstruction.h of the autoencoder; nothing of that is done again which
-/// `known` holds, the evidence of the same view with the same options (there may be more repeats, refits and
-/// halves than in an earlier call). With fewer than `leastSamples` samples or `leastPoints` points nothing is
-/// computed, and all are NotTested. Throws as analyze; Cancelled unless `keepFinished`.
+/// Tests each published finding on `view`, raw unless another scaling was asked for. Rows with the same
+/// states must be in it once (distinct_rows.h). Cost: three sweeps with `repeats` surrogates of three nulls
+/// each, 2 * `halves` estimates of mutual information, and the fits of reconstruction.h of the autoencoder;
+/// nothing of that is done again which `known` holds, the evidence of the same view with the same options
+/// (there may be more repeats, refits and halves than in an earlier call). With fewer than `leastSamples`
+/// samples or `leastPoints` points nothing is computed, and all are NotTested. Throws as analyze; Cancelled
+/// unless `keepFinished`.
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known = {});
 

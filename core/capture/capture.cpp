@@ -169,7 +169,8 @@ Shard parseShard(const std::string& text) {
 }
 
 CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& choice,
-                        PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16) {
+                        PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16,
+                        const RowSelection& selection, const TokenText& textOf) {
     const auto& points = model.points();
     if (firstPoint.value() < 0 || lastPoint < firstPoint ||
         lastPoint.value() >= static_cast<std::int64_t>(points.size()))
@@ -185,20 +186,24 @@ CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const R
     plan.info.bfloat16 = bfloat16;
     plan.info.samples = std::move(samples);
 
-    std::int64_t row = 0;
     for (std::size_t s = 0; s < plan.info.samples.size(); ++s) {
         const auto& ids = plan.info.samples[s].tokenIds;
         const auto count = static_cast<std::int64_t>(ids.size());
-        const std::size_t before = plan.info.rows.size();
         for (std::int64_t t = choice.kind == RowChoice::Kind::Last ? count - 1 : 0; t < count;
              t += choice.stride)
-            if (row++ % shard.count == shard.index)
-                plan.info.rows.push_back({static_cast<std::int32_t>(s), static_cast<std::int32_t>(t),
-                                          ids[static_cast<std::size_t>(t)]});
-        if (plan.info.rows.size() > before) plan.tokens += count;
+            plan.info.rows.push_back({static_cast<std::int32_t>(s), static_cast<std::int32_t>(t),
+                                      ids[static_cast<std::size_t>(t)]});
     }
-    if (plan.info.rows.empty())
+    std::vector<TraceRow> rows;
+    std::int64_t row = 0;
+    for (const auto n : selectedRows(plan.info, selection, textOf))
+        if (row++ % shard.count == shard.index) rows.push_back(plan.info.rows[static_cast<std::size_t>(n)]);
+    if (rows.empty())
         throw Error(ErrorCode::InvalidArgument, "no token of any prompt is among the rows asked for");
+    plan.info.rows = std::move(rows);
+    for (const auto& prompt : promptsOf(plan.info.rows))
+        plan.tokens += static_cast<std::int64_t>(
+            plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds.size());
     return plan;
 }
 

@@ -11,6 +11,7 @@
 #include "core/base/output_file.h"
 #include "core/base/progress.h"
 #include "core/model/model.h"
+#include "core/trace/row_selection.h"
 #include "core/trace/trace.h"
 
 namespace rheo {
@@ -42,9 +43,11 @@ struct CapturePlan {
     }
 };
 
-/// Lays out the rows of `samples`. `firstPoint` .. `lastPoint` are indices of the model's points.
+/// Lays out the rows of `samples`: of the tokens that `rows` chooses, those that are selected.
+/// `firstPoint` .. `lastPoint` are indices of the model's points. Throws as selectedRows.
 CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& rows,
-                        PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16);
+                        PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16,
+                        const RowSelection& selection = {}, const TokenText& textOf = {});
 
 /// Lays out the rows of a trace anew, for another model of the same shape (an untrained one): same samples,
 /// tokens and points. Throws Error(Mismatch) where its points or width are not the model's, or a token is

@@ -37,6 +37,7 @@ void writeSource(Hdf5File& file, const ResultsSource& source) {
     file.makeGroup("/source");
     file.setAttribute("/source", "hash", source.hash);
     file.setAttribute("/source", "path", source.path);
+    if (!source.selection.empty()) file.setAttribute("/source", "selection", source.selection);
     file.setAttribute("/source", "units", source.info.units);
     if (source.info.model) {
         file.setAttribute("/source", "architecture", source.info.model->architecture);
@@ -99,6 +100,7 @@ ResultsSource readSource(const Hdf5File& file) {
     ResultsSource source;
     source.hash = file.textAttribute("/source", "hash").value_or("");
     source.path = file.textAttribute("/source", "path").value_or("");
+    source.selection = file.textAttribute("/source", "selection").value_or("");
     source.info.units = file.integerAttribute("/source", "units").value_or(0);
     if (const auto architecture = file.textAttribute("/source", "architecture")) {
         source.info.model.emplace();

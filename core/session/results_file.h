@@ -18,9 +18,10 @@ namespace rheo {
 
 /// What results were made from: enough to label a figure without the trace.
 struct ResultsSource {
-    TraceInfo info;    ///< points, rows and samples of the view; no states
-    std::string hash;  ///< Trace::sourceHash
-    std::string path;  ///< of the trace, as it was given; empty for one in memory
+    TraceInfo info;              ///< points, rows and samples of the view; no states
+    std::string hash;            ///< Trace::sourceHash
+    std::string path;            ///< of the trace, as it was given; empty for one in memory
+    std::string selection = {};  ///< how its rows were selected (row_selection.h); empty: they were not
 };
 
 /// Source of a view of a trace: only the rows, points and samples it uses.

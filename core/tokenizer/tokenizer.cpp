@@ -282,6 +282,11 @@ std::string Tokenizer::pieceText(std::int32_t id) const {
     return text;
 }
 
+std::string Tokenizer::pieceBytes(std::int32_t id) const {
+    const std::string* piece = m_data->spelling(id);
+    return piece == nullptr ? std::string() : m_data->decoder.bytesOf(*piece);
+}
+
 std::int64_t Tokenizer::size() const {
     return m_data->size;
 }

@@ -75,6 +75,8 @@ public:
     /// For people: what this token alone contributes to a text, leading space included (" the").
     /// Control characters are shown as ␊ and the like, bytes that are no whole character as <0xE2>.
     std::string pieceText(std::int32_t id) const;
+    /// The same, byte for byte: it may end within a character. Empty when no token has this id.
+    std::string pieceBytes(std::int32_t id) const;
 
     /// Highest id + 1, added tokens included. Ids below it without a piece are possible.
     std::int64_t size() const;

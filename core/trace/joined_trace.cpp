@@ -189,6 +189,7 @@ std::string JoinedTrace::sourceHash() const {
     for (const Sample& sample : m_info.samples) {
         hash.update(std::to_string(sample.text.size()) + ":" + sample.text);
         hash.update(std::as_bytes(std::span(sample.tokenIds)));
+        if (!sample.group.empty()) hash.update(sample.group + ";");
     }
     return hash.hex();
 }

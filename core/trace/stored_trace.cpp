@@ -111,6 +111,13 @@ void readSamples(const Hdf5File& file, StoredTrace& stored) {
             stored.info.samples[s].tokenIds.assign(tokens.begin() + first[s], tokens.begin() + first[s + 1]);
         }
     }
+    if (file.exists(tf::sampleGroup)) {
+        const auto groups = file.readStrings(tf::sampleGroup);
+        if (groups.size() != texts.size())
+            refuse(file, tf::sampleGroup,
+                   fmt::format("{} groups were expected, and there are {}", texts.size(), groups.size()));
+        for (std::size_t s = 0; s < groups.size(); ++s) stored.info.samples[s].group = groups[s];
+    }
     for (const auto& row : stored.info.rows)
         if (row.sample < 0 || static_cast<std::size_t>(row.sample) >= texts.size())
             refuse(file, tf::rowSample,

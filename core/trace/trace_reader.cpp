@@ -229,6 +229,9 @@ std::string TraceReader::sourceHash() const {
     for (const auto& point : m_info.points) hash.update(pointName(point) + ";");
     for (const auto& row : m_info.rows)
         hash.update(fmt::format("{},{},{};", row.sample, row.position, row.tokenId));
+    for (std::size_t s = 0; s < m_info.samples.size(); ++s)
+        if (const auto& group = m_info.samples[s].group; !group.empty())
+            hash.update(fmt::format("{},{},{};", s, group.size(), group));
     if (m_info.model)
         hash.update(m_info.model->configSha256 + m_info.model->weightsSha256 + m_info.model->dtype);
     std::vector<float> states(static_cast<std::size_t>(points() * units()));

@@ -116,14 +116,18 @@ void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
     writeList(file, tf::rowPosition, positions);
     writeList(file, tf::rowToken, tokens);
 
-    std::vector<std::string> texts;
+    std::vector<std::string> texts, groups;
+    bool grouped = false;
     for (const auto& sample : info.samples) {
         texts.push_back(sample.text);
+        groups.push_back(sample.group);
+        grouped = grouped || !sample.group.empty();
         ids.insert(ids.end(), sample.tokenIds.begin(), sample.tokenIds.end());
     }
     file.writeStrings(tf::sampleText, texts);
     writeList(file, tf::sampleTokens, ids);
     writeList(file, tf::sampleFirst, firstTokens(info.samples));
+    if (grouped) file.writeStrings(tf::sampleGroup, groups);
     if (info.model) writeModel(file, *info.model);
 }
 

@@ -1,5 +1,6 @@
 // rheo analyze as a user runs it: every statistic and null of the reference trace, read back from the results
 // file and held against independent values, and what is refused.
+#include <QFileInfo>
 #include <QProcess>
 #include <QTemporaryDir>
 #include <QtTest>
@@ -8,6 +9,8 @@
 #include "core/base/error.h"
 #include "core/session/results_file.h"
 #include "core/trace/hdf5_file.h"
+#include "core/trace/trace_writer.h"
+#include "tests/core/analysis/traces.h"
 
 using namespace rheo;
 
@@ -59,11 +62,94 @@ private Q_SLOTS:
     void damagedResultsAreRefused();
     void whatCannotBeIsRefused_data();
     void whatCannotBeIsRefused();
+    void whatCannotBeComputedStopsNothing();
+    void rowsThatAreTheSameCountOnce();
+    void rowsAreSelected();
 
 private:
-    QString path(const char* name) const { return m_dir.filePath(name); }
+    QString path(const QString& name) const { return m_dir.filePath(name); }
     QTemporaryDir m_dir;
 };
+
+/// A trace of walks in a file, each row `times` times; samples in groups of two.
+void writeWalks(const QString& path, int rows, int points, int units, int times) {
+    TraceInfo info;
+    info.units = units;
+    for (int p = 0; p < points; ++p) info.points.push_back({p / 2, p % 2 == 0 ? Site::AttnIn : Site::MlpIn});
+    for (int n = 0; n < rows * times; ++n) {
+        info.samples.push_back({"", {n}, n < rows ? "first" : "rest"});
+        info.rows.push_back({n, 0, n});
+    }
+    const Array3F walks = traces::walks(rows, points, units, 1);
+    TraceWriter writer = TraceWriter::create(path.toStdString(), info, IfExists::Replace);
+    for (int t = 0; t < times; ++t) writer.writeRows(RowIndex{t * rows}, rows, walks.data.data());
+    writer.close();
+}
+
+// A trace of one point has a density and a PCA; what needs two or three is named with the reason.
+void TestAppAnalyze::whatCannotBeComputedStopsNothing() {
+    writeWalks(path("one.rheo.h5"), 12, 1, 8, 1);
+    const auto ran = call({"analyze", path("one.rheo.h5"), "--stat", everything, "--out", path("one_point.h5")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    for (const char* says :
+         {"correlation was not computed: it needs at least 2 points, and there is 1",
+          "motion was not computed", "rotation was not computed: it needs at least 3 points",
+          "mutual_information was not computed"})
+        QVERIFY2(ran.err.contains(says), qPrintable(ran.err));
+    const Results results = readResults(path("one_point.h5").toStdString());
+    QVERIFY(results.statistics.density && results.statistics.pca && !results.statistics.motion);
+    // Nothing at all is an error.
+    const auto none =
+        call({"analyze", path("one.rheo.h5"), "--stat", "motion,rotation", "--out", path("none.h5")});
+    QCOMPARE(none.status, 1);
+    QVERIFY2(none.err.contains("motion: it needs at least 2 points"), qPrintable(none.err));
+    QVERIFY(!QFileInfo::exists(path("none.h5")));
+    // One that fails on its own account: an autoencoder needs two samples.
+    const auto alone = call({"analyze", path("one.rheo.h5"), "--stat", "density,autoencoder", "--select",
+                             "sample=3", "--out", path("alone.h5")});
+    QVERIFY2(alone.status == 0, qPrintable(alone.err));
+    QVERIFY2(alone.err.contains("autoencoder was not computed"), qPrintable(alone.err));
+}
+
+void TestAppAnalyze::rowsThatAreTheSameCountOnce() {
+    writeWalks(path("once.rheo.h5"), 10, 5, 8, 1);
+    writeWalks(path("often.rheo.h5"), 10, 5, 8, 4);
+    for (const char* name : {"once", "often"}) {
+        const auto ran =
+            call({"analyze", path(QString("%1.rheo.h5").arg(name)), "--stat", "correlation,pca", "--null",
+                  "sign_flip", "--repeats", "20", "--out", path(QString("%1.h5").arg(name))});
+        QVERIFY2(ran.status == 0, qPrintable(ran.err));
+        QCOMPARE(ran.err.contains("30 of 40 rows have the states of another row"), QString(name) == "often");
+    }
+    const Results once = readResults(path("once.h5").toStdString()),
+                  often = readResults(path("often.h5").toStdString());
+    QCOMPARE(often.source.info.rows.size(), std::size_t{10});
+    QVERIFY(once.statistics.correlation->mean == often.statistics.correlation->mean);
+    QVERIFY(once.nulls.front().summary.p == often.nulls.front().summary.p);
+}
+
+void TestAppAnalyze::rowsAreSelected() {
+    writeWalks(path("groups.rheo.h5"), 10, 5, 8, 1);
+    const auto ran = call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select",
+                           "sample>=2,sample<5", "--out", path("three.h5")});
+    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const Results three = readResults(path("three.h5").toStdString());
+    QCOMPARE(three.source.info.rows.size(), std::size_t{3});
+    QCOMPARE(three.source.selection, std::string("sample>=2,sample<5"));
+    QCOMPARE(call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select", "group=first", "--out",
+                   path("group.h5")})
+                 .status,
+             0);
+    const auto token = call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select",
+                             "token=\" Paris\"", "--out", path("token.h5")});
+    QCOMPARE(token.status, 1);
+    QVERIFY2(token.err.contains("--model"), qPrintable(token.err));
+    const auto field = call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select", "layer=3",
+                             "--out", path("field.h5")});
+    QVERIFY(field.status != 0);
+    QVERIFY2(field.err.contains("position and sample") && field.err.contains("group and token"),
+             qPrintable(field.err));
+}
 
 void TestAppAnalyze::datasetsAreAsDefined_data() {
     QTest::addColumn<QString>("scaling");
@@ -367,11 +453,11 @@ void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
                              "--stat",    "correlation,motion,rotation,density",
                              "--null",    "sign_flip,row_shuffle",
                              "--repeats", "6"};
-    auto ran = call(common + QStringList{"--threads", "1", "--out", path("one.h5")});
+    auto ran = call(common + QStringList{"--threads", "1", "--out", path("one_point.h5")});
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     ran = call(common + QStringList{"--threads", "3", "--memory", "64K", "--out", path("other.h5")});
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    const auto one = Hdf5File::openForReading(path("one.h5").toStdString()),
+    const auto one = Hdf5File::openForReading(path("one_point.h5").toStdString()),
                other = Hdf5File::openForReading(path("other.h5").toStdString());
     for (const auto& name : one.datasets(1000)) {
         if (one.info(name).type == Hdf5Type::String) continue;
@@ -415,9 +501,9 @@ void TestAppAnalyze::whatCannotBeIsRefused_data() {
         "null 'weather' is not built; there are depth_");
     row("no statistic", {"--stat", ","}, "--stat names no statistic");
     row("one point", {"--stat", "motion", "--points", "final"},
-        "motion needs at least 2 points, and there is 1");
+        "motion: it needs at least 2 points, and there is 1");
     row("two points", {"--stat", "rotation", "--points", "L00.attn_in:L00.mlp_in"},
-        "rotation needs at least 3 points");
+        "rotation: it needs at least 3 points");
     row("an idle option", {"--stat", "motion", "--per-row"}, "--per-row is about rotation");
     row("an idle estimator", {"--stat", "pca", "--mi", "bins"}, "--mi is about mutual_information");
     row("repeats of nothing", {"--stat", "pca", "--repeats", "9"}, "--null names none");

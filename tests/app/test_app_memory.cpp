@@ -25,16 +25,16 @@ constexpr bool sanitized = true;
 constexpr bool sanitized = false;
 #endif
 
-constexpr std::int64_t points = 13, units = 256, memory = std::int64_t{24} << 20;
+constexpr std::int64_t memory = std::int64_t{24} << 20;
 constexpr const char* memoryOption = "24M";
 
 /// Random walks, written 16 rows at a time.
-void writeTrace(const std::string& path, std::int64_t rows) {
+void writeTrace(const std::string& path, std::int64_t rows, std::int64_t points, std::int64_t units) {
     TraceInfo info;
     info.units = units;
     for (int p = 0; p + 1 < points; ++p)
         info.points.push_back({p / 2, p % 2 == 0 ? Site::AttnIn : Site::MlpIn});
-    info.points.push_back({6, Site::Final});
+    info.points.push_back({static_cast<int>(points / 2), Site::Final});
     info.samples.push_back({"", {}});
     for (std::int64_t n = 0; n < rows; ++n) {
         info.rows.push_back({0, static_cast<std::int32_t>(n), 1});
@@ -100,8 +100,11 @@ void TestAppMemory::initTestCase() {
     // In a process of its own: what this one ever held would count as its children's.
     const pid_t child = ::fork();
     if (child == 0) {
-        writeTrace(path("small.rheo.h5").toStdString(), 64);
-        writeTrace(path("large.rheo.h5").toStdString(), 10 * memory / (points * units * 4) + 1);
+        writeTrace(path("small.rheo.h5").toStdString(), 64, 13, 256);
+        writeTrace(path("large.rheo.h5").toStdString(), 10 * memory / (13 * 256 * 4) + 1, 13, 256);
+        writeTrace(path("wide.rheo.h5").toStdString(), 6, 5, 20000);
+        writeTrace(path("wide_and_long.rheo.h5").toStdString(), 60, 5, 3000);
+        writeTrace(path("deep.rheo.h5").toStdString(), 10, 1001, 64);
         ::_exit(0);
     }
     int status = 0;
@@ -110,25 +113,37 @@ void TestAppMemory::initTestCase() {
 }
 
 void TestAppMemory::peakStaysBelow_data() {
+    QTest::addColumn<QString>("trace");
     QTest::addColumn<QStringList>("arguments");
-    const auto row = [](const char* name, const char* arguments) {
-        QTest::newRow(name) << QString(arguments).split(' ');
+    const char* trace = "large.rheo.h5";
+    const auto row = [&](const char* name, const char* arguments) {
+        QTest::newRow(name) << trace << QString(arguments).split(' ');
     };
     row("together",
         "--stat density,correlation,motion,rotation,pca --components 3 --null sign_flip --repeats 1");
     row("rows shuffled", "--stat correlation,motion,pca --components 3 --null row_shuffle --repeats 1");
     row("scaled", "--stat correlation,rotation --null gaussian_walk --repeats 2 --scaling rms");
     row("mutual information", "--stat mutual_information --mi bins --points L00.attn_in:L00.mlp_in");
+    // A covariance of 20,000 units would take 3.2 GB, one of 3,000 units 72 MB.
+    trace = "wide.rheo.h5";
+    row("few states of many units", "--stat density,motion,rotation,pca --components 3");
+    row("each point of many units", "--stat pca --pca per-point --components 3");
+    trace = "wide_and_long.rheo.h5";
+    row("neither covariance nor Gram matrix fits", "--stat pca,density --components 3");
+    // Products of all points with all points of a tile of units would take 256 MB.
+    trace = "deep.rheo.h5";
+    row("many points", "--stat correlation,density,motion,rotation");
 }
 
 void TestAppMemory::peakStaysBelow() {
+    QFETCH(QString, trace);
     QFETCH(QStringList, arguments);
-    const auto run = [&](const char* trace) {
-        return call(QStringList{"analyze", path(trace), "--memory", memoryOption, "--threads", "2", "--json",
-                                "--out", path("out.h5"), "--force"} +
+    const auto run = [&](const QString& of) {
+        return call(QStringList{"analyze", path(qPrintable(of)), "--memory", memoryOption, "--threads", "2",
+                                "--json", "--out", path("out.h5"), "--force"} +
                     arguments);
     };
-    const Ran small = run("small.rheo.h5"), large = run("large.rheo.h5");
+    const Ran small = run("small.rheo.h5"), large = run(trace);
     QCOMPARE(small.status, 0);
     QCOMPARE(large.status, 0);
     // The program and its libraries, the memory allowed, and the results beside it.

@@ -8,6 +8,7 @@
 #include "core/analysis/density.h"
 #include "core/analysis/outliers.h"
 #include "core/analysis/pca.h"
+#include "core/analysis/point_spectra.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "golden.h"
@@ -63,7 +64,100 @@ private Q_SLOTS:
     void eachPointHasItsOwnBasis();
     void fittedRowsAndBasesFromElsewhere();
     void massiveUnitsStandOut();
+    void fewerStatesThanUnitsEqualNumpy_data();
+    void fewerStatesThanUnitsEqualNumpy();
+    void allFormsAgree_data();
+    void allFormsAgree();
+    void identicalStatesHaveABasis();
 };
+
+void TestAnalysisPca::fewerStatesThanUnitsEqualNumpy_data() {
+    QTest::addColumn<qulonglong>("memory");
+    QTest::addColumn<int>("form");
+    QTest::newRow("Gram matrix") << (qulonglong{1} << 30) << static_cast<int>(StateSpectrum::Form::Gram);
+    QTest::newRow("products alone") << qulonglong{4096} << static_cast<int>(StateSpectrum::Form::Streamed);
+}
+
+// Against numpy.linalg.svd of the centred states (numpy 2, float64): 12 states of 40 units, whose values are
+// exact in float32. Tolerance: 1e-9 of the largest, the residual that the products may leave and more.
+void TestAnalysisPca::fewerStatesThanUnitsEqualNumpy() {
+    QFETCH(qulonglong, memory);
+    QFETCH(int, form);
+    Array3F states(3, 4, 40);
+    for (int i = 0; i < 12; ++i)
+        for (int u = 0; u < 40; ++u)
+            states.at(i / 4, i % 4)[u] =
+                static_cast<float>((i * i * 7 + u * u * 3 + i * u * 5) % 101 - 50) / 8;
+    const TraceView view = memoryView(std::move(states));
+    QCOMPARE(static_cast<int>(StateSpectrum::formOf(12, 40, memory / 4)), form);
+    PcaOptions options;
+    options.components = 4;
+    options.memoryBytes = memory;
+    Progress progress;
+    const PcaResult found = pca(view, options, progress);
+    const double variance[] = {103.34272731996897, 78.30183060451935, 68.99675854754544, 53.29965305524456},
+                 total = 540.4926609848485,
+                 first[] = {0.10320229879988423, 0.35956270353987124, -0.043065401028873254,
+                            0.07245951014557506};
+    const double shares[4][2] = {{0.5342795330104517, 0.46572046698954833},
+                                 {0.5165292904667904, 0.4834707095332096},
+                                 {0.6373330327295594, 0.36266696727044057},
+                                 {0.5469699845291564, 0.45303001547084376}};
+    for (int i = 0; i < 4; ++i) {
+        QVERIFY(std::abs(found.basis.variance[i] - variance[i]) < 1e-9 * variance[0]);
+        QVERIFY(std::abs(found.basis.explained[i] - variance[i] / total) < 1e-9);
+        QVERIFY(std::abs(found.basis.components(0, i) - first[i]) < 1e-7);
+        for (int j = 0; j < 2; ++j) QVERIFY(std::abs(found.perPointExplained(i, j) - shares[i][j]) < 1e-9);
+        QVERIFY(std::abs(found.perPointExplained(i, 2)) < 1e-9);  // three rows span a plane
+    }
+    const MatrixD& c = found.basis.components;
+    QVERIFY((c * c.transpose() - MatrixD::Identity(4, 4)).cwiseAbs().maxCoeff() < 1e-12);
+}
+
+void TestAnalysisPca::allFormsAgree_data() {
+    QTest::addColumn<int>("rows");
+    QTest::newRow("more states than units") << 60;
+    QTest::newRow("fewer states than units") << 8;
+}
+
+// The same numbers, however little may be held: pooled, of each point, and the participation ratio.
+void TestAnalysisPca::allFormsAgree() {
+    QFETCH(int, rows);
+    TraceView view = memoryView(gaussian(rows, 3, 50, 5));
+    view.maskedUnits = {4, 30};
+    Progress progress;
+    PcaOptions much, little;
+    much.components = little.components = 5;
+    little.memoryBytes = 8192;
+    QVERIFY(StateSpectrum::formOf(rows * 3, 50, much.memoryBytes) != StateSpectrum::Form::Streamed);
+    QVERIFY(StateSpectrum::formOf(rows * 3, 50, little.memoryBytes / 4) == StateSpectrum::Form::Streamed);
+    const PcaResult one = pca(view, much, progress), other = pca(view, little, progress);
+    QVERIFY((one.basis.variance - other.basis.variance).cwiseAbs().maxCoeff() < 1e-9 * one.basis.variance[0]);
+    QVERIFY((one.basis.components - other.basis.components).cwiseAbs().maxCoeff() < 1e-6);
+    QVERIFY((one.basis.mean - other.basis.mean).cwiseAbs().maxCoeff() < 1e-12);
+    QVERIFY((one.perPointExplained - other.perPointExplained).cwiseAbs().maxCoeff() < 1e-9);
+    for (const int unit : {4, 30}) QVERIFY(one.basis.components.col(unit).cwiseAbs().maxCoeff() < 1e-12);
+    const PerPointPca each = pcaPerPoint(view, much, progress),
+                      streamed = pcaPerPoint(view, little, progress);
+    QVERIFY((each.variance - streamed.variance).cwiseAbs().maxCoeff() < 1e-9 * each.variance(0, 0));
+    const VectorD ratio = pointSpectra(view, false, 1, much.memoryBytes, progress).participationRatio,
+                  again = pointSpectra(view, false, 1, 1024, progress).participationRatio;
+    QVERIFY((ratio - again).cwiseAbs().maxCoeff() < 1e-9 * ratio.maxCoeff());
+}
+
+// Nothing varies: eigenvalues of 0, and a basis that is orthonormal all the same and leaves masked units out.
+void TestAnalysisPca::identicalStatesHaveABasis() {
+    Array3F states(4, 1, 20);
+    for (int n = 0; n < 4; ++n)
+        for (int u = 0; u < 20; ++u) states.at(n, 0)[u] = static_cast<float>(u) / 3;
+    TraceView view = memoryView(std::move(states));
+    view.maskedUnits = {0};
+    const PcaResult found = fit(view, 3);
+    QVERIFY(found.basis.variance.cwiseAbs().maxCoeff() < 1e-20);
+    const MatrixD& c = found.basis.components;
+    QVERIFY((c * c.transpose() - MatrixD::Identity(3, 3)).cwiseAbs().maxCoeff() < 1e-12);
+    QVERIFY(c.col(0).cwiseAbs().maxCoeff() < 1e-12);
+}
 
 void TestAnalysisPca::eachPointHasItsOwnBasis_data() {
     QTest::addColumn<int>("rows");

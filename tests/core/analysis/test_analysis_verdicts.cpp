@@ -207,13 +207,6 @@ private Q_SLOTS:
         QVERIFY2(most < 1.63 / std::sqrt(200.0), qPrintable(QString::number(most)));
         QVERIFY(flipSignsOfDifferences(VectorD::Constant(50, -1), 1).pLower < 0.001);
     }
-
-    void scaledStatesAreRefused() {
-        TraceView view = planted::walk({30, 4, 8}, 1);
-        view.scaling = Scaling::Rms;
-        Progress progress;
-        QVERIFY_EXCEPTION_THROWN(verdicts(view, {}, {}, progress), Error);
-    }
 };
 
 QTEST_APPLESS_MAIN(TestAnalysisVerdicts)
