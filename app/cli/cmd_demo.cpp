@@ -8,7 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/resource_paths.h"
 #include "core/base/error.h"
-#include "core/session/report.h"
+#include "core/base/printable.h"
 
 namespace rheo::cli {
 

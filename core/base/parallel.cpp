@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -40,7 +41,11 @@ void parallelFor(std::int64_t count, std::int64_t grain, int threads, const Prog
 
     const auto workers = std::min<std::int64_t>(resolveThreads(threads), pieces);
     std::vector<std::jthread> pool;
-    for (std::int64_t i = 1; i < workers; ++i) pool.emplace_back(work);
+    try {
+        for (std::int64_t i = 1; i < workers; ++i) pool.emplace_back(work);
+    } catch (const std::system_error&) {
+        // The system gives no more threads: those that are there do the work.
+    }
     work();
     pool.clear();  // joins
     if (first) std::rethrow_exception(first);

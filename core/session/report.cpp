@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/base/printable.h"
 #include "core/session/verdict_text.h"
 
 namespace rheo {
@@ -116,23 +117,6 @@ nlohmann::ordered_json orNull(double x) {
 }
 
 }  // namespace
-
-std::string escapeHtml(const std::string& text) {
-    std::string escaped;
-    for (const char c : text) {
-        if (c == '&')
-            escaped += "&amp;";
-        else if (c == '<')
-            escaped += "&lt;";
-        else if (c == '>')
-            escaped += "&gt;";
-        else if (c == '"')
-            escaped += "&quot;";
-        else
-            escaped += c;
-    }
-    return escaped;
-}
 
 std::string reportPage(const Report& report) {
     std::string html = fmt::format(

@@ -32,7 +32,4 @@ std::string reportPage(const Report& report);
 /// verdicts.json: a list of objects with the fields of ANALYSES (Verdicts); what is not a number is null.
 std::string verdictsJson(const std::vector<Verdict>& verdicts);
 
-/// With `&`, `<`, `>` and quotes as HTML has them.
-std::string escapeHtml(const std::string& text);
-
 }  // namespace rheo
