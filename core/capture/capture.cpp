@@ -9,6 +9,7 @@
 #include <cstring>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/trace/trace_reader.h"
@@ -49,13 +50,42 @@ std::vector<PromptRows> promptsOf(const std::vector<TraceRow>& rows) {
     return prompts;
 }
 
-/// What a capture has done of what it has to do, in tokens run through the model.
-struct Meter {
-    std::int64_t done = 0, total = 0;
-    std::function<void(std::int64_t done, std::int64_t total)> afterBatch;
-    std::function<void(const PromptRows&)> finished = {};  ///< its rows are in `out`
-};
+/// Multiplications of a prompt of `tokens` tokens: those with the weights of the blocks, and those of
+/// attention, which grow with the square. Relative to each other they say what a batch costs.
+double promptCost(const ModelConfig& config, std::size_t tokens) {
+    const auto n = static_cast<double>(tokens);
+    const auto width = static_cast<double>(config.dModel);
+    const auto heads = static_cast<double>(config.heads * config.headDim);
+    const auto keys = static_cast<double>(config.kvHeads * config.headDim);
+    const double mlp = static_cast<double>(config.intermediate) * (config.gatedMlp ? 3 : 2);
+    return n * (width * (2 * heads + 2 * keys + mlp) + 2 * n * heads);
+}
 
+/// What a capture has done of what it has to do, in the unit of promptCost, and how long the rest will take.
+/// The first batch is not timed: in it the program meets weights and memory that it has not touched before.
+struct Meter {
+    using Clock = std::chrono::steady_clock;
+    double done = 0, total = 0;
+    std::function<void(double secondsLeft)> forecast = {};  ///< called once
+    std::function<void(const PromptRows&)> finished = {};   ///< its rows are in `out`
+    double doneBefore = -1;                                 ///< before what is timed
+    Clock::time_point started = {};
+
+    void add(double cost) {
+        done += cost;
+        if (doneBefore >= 0) return;
+        doneBefore = done;
+        started = Clock::now();
+    }
+    /// After a batch or a write: calls the forecast once two seconds, or a twentieth of all, have been timed.
+    void look() {
+        const double timed = done - doneBefore;
+        if (!forecast || doneBefore < 0 || timed <= 0) return;
+        const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+        if (seconds < 2 && timed < total / 20) return;
+        std::exchange(forecast, {})(seconds * (total - done) / timed);
+    }
+};
 /// States that are not finite, by depth.
 class NotFinite {
 public:
@@ -101,6 +131,11 @@ private:
     std::int64_t m_rows = 0;
 };
 
+double costOf(const Model& model, const CapturePlan& plan, const PromptRows& prompt) {
+    return promptCost(model.config(),
+                      plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds.size());
+}
+
 /// Runs `prompts`, whose rows are consecutive from that of the first, into `out` [row, point, unit]. Prompts
 /// of similar length share a batch, so that little is spent on padding.
 void runPrompts(const Model& model, const CapturePlan& plan, std::span<const PromptRows> prompts, int batch,
@@ -119,6 +154,7 @@ void runPrompts(const Model& model, const CapturePlan& plan, std::span<const Pro
     for (std::size_t at = 0; at < order.size(); at += static_cast<std::size_t>(batch)) {
         progress.check();
         const std::size_t end = std::min(order.size(), at + static_cast<std::size_t>(batch));
+        double cost = 0;
         ForwardRequest request;
         request.firstPoint = plan.firstPoint;
         request.lastPoint = plan.lastPoint;
@@ -127,7 +163,7 @@ void runPrompts(const Model& model, const CapturePlan& plan, std::span<const Pro
             auto& positions = request.positions.emplace_back();
             for (std::int64_t n = 0; n < order[i]->count; ++n)
                 positions.push_back(plan.info.rows[static_cast<std::size_t>(order[i]->first + n)].position);
-            meter.done += static_cast<std::int64_t>(request.ids.back().size());
+            cost += promptCost(model.config(), request.ids.back().size());
         }
         // A batch counts as one step of progress: its own reports would run backwards against the whole.
         Progress silent(progress.stopToken());
@@ -140,8 +176,9 @@ void runPrompts(const Model& model, const CapturePlan& plan, std::span<const Pro
             from += size;
             if (meter.finished) meter.finished(*order[i]);
         }
-        progress.report(static_cast<double>(meter.done), static_cast<double>(meter.total));
-        if (meter.afterBatch) meter.afterBatch(meter.done, meter.total);
+        meter.add(cost);
+        progress.report(meter.done, meter.total);
+        meter.look();
     }
 }
 
@@ -248,7 +285,8 @@ std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const Cap
     Array3F states(static_cast<std::int64_t>(plan.info.rows.size()),
                    static_cast<std::int64_t>(plan.info.points.size()), plan.info.units);
     const auto prompts = promptsOf(plan.info.rows);
-    Meter meter{0, plan.tokens, {}};
+    Meter meter;
+    for (const auto& prompt : prompts) meter.total += costOf(model, plan, prompt);
     runPrompts(model, plan, prompts, options.batch, states.data.data(), meter, progress);
     return std::make_shared<const MemoryTrace>(plan.info, std::move(states));
 }
@@ -256,14 +294,14 @@ std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const Cap
 namespace {
 
 /// Prompts with a row that is not complete. Each is run as a whole: its rows cost little beside its tokens.
-std::vector<PromptRows> missingPrompts(const CapturePlan& plan, const std::vector<std::uint8_t>& complete,
-                                       Meter& meter) {
+std::vector<PromptRows> missingPrompts(const Model& model, const CapturePlan& plan,
+                                       const std::vector<std::uint8_t>& complete, Meter& meter) {
     std::vector<PromptRows> missing;
     for (const auto& prompt : promptsOf(plan.info.rows)) {
         const auto first = complete.begin() + prompt.first;
         if (std::all_of(first, first + prompt.count, [](auto c) { return c != 0; })) continue;
         missing.push_back(prompt);
-        meter.total += std::ssize(plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds);
+        meter.total += costOf(model, plan, prompt);
     }
     return missing;
 }
@@ -276,19 +314,6 @@ std::span<const PromptRows> windowOf(std::span<const PromptRows> prompts, std::i
            (rows + prompts[end].count) * values * 4 <= windowBytes)
         rows += prompts[end++].count;
     return prompts.first(end);
-}
-
-/// Calls the forecast once, after the first batch.
-std::function<void(std::int64_t, std::int64_t)> forecastAfterFirstBatch(
-    const std::function<void(double)>& forecast) {
-    return [forecast, started = std::chrono::steady_clock::now(), told = false](std::int64_t done,
-                                                                                std::int64_t total) mutable {
-        if (told || !forecast) return;
-        told = true;
-        const double seconds =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-        forecast(seconds * static_cast<double>(total - done) / static_cast<double>(done));
-    };
 }
 
 /// A trace that is being filled, and which of its rows are there.
@@ -339,8 +364,8 @@ CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const 
     Filling filling = startFilling(plan, path, options);
     CaptureOutcome outcome{std::ssize(plan.info.rows), filling.completeRows()};
     Meter meter;
-    const std::vector<PromptRows> missing = missingPrompts(plan, filling.complete, meter);
-    meter.afterBatch = forecastAfterFirstBatch(options.forecast);
+    const std::vector<PromptRows> missing = missingPrompts(model, plan, filling.complete, meter);
+    meter.forecast = options.forecast;
 
     progress.setStage("capturing");
     std::vector<float> states;
@@ -360,6 +385,7 @@ CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const 
             interrupted = true;
         }
         filling.write(base, finished, states, rowValues(plan));
+        meter.look();
         at += window.size();
     }
     filling.writer.close();
