@@ -88,7 +88,7 @@ Plan makePlan(const Options& options, const Common& common) {
     analysis.threads = common.threads;
     analysis.memoryBytes = parseBytes(options.memory);
     const auto statistics = words(options.statistics);
-    if (statistics.empty()) throw Error(ErrorCode::InvalidArgument, "--stat names no statistic");
+    if (statistics.empty()) throw UsageError("--stat names no statistic");
     for (const auto& name : statistics) {
         const bool swept =
             name != "pca" || (options.pca == "pooled" && options.basis.empty() && options.fitRows.empty());
@@ -109,8 +109,8 @@ Plan makePlan(const Options& options, const Common& common) {
         } else if (name == "pca") {
             const bool other = !options.basis.empty() || !options.fitRows.empty();
             if (other && (options.pca == "per-point" || (!options.basis.empty() && !options.fitRows.empty())))
-                throw Error(ErrorCode::InvalidArgument,
-                            "--basis, --fit-rows and --pca per-point are three ways to a basis; choose one");
+                throw UsageError(
+                    "--basis, --fit-rows and --pca per-point are three ways to a basis; choose one");
             auto& components = other                        ? plan.otherPca
                                : options.pca == "per-point" ? plan.perPointPca
                                                             : analysis.pca;
@@ -131,14 +131,11 @@ Plan makePlan(const Options& options, const Common& common) {
             lens.threads = common.threads;
             lens.memoryBytes = analysis.memoryBytes;
             if (options.model.name.empty())
-                throw Error(ErrorCode::InvalidArgument,
-                            "the lens needs the model of the trace; name it with --model");
+                throw UsageError("the lens needs the model of the trace; name it with --model");
         } else {
-            throw Error(ErrorCode::Unsupported,
-                        fmt::format("statistic '{}' is not built; there are density, correlation, motion, "
-                                    "mutual_information, rotation, pca, autoencoder, lens",
-                                    name),
-                        name);
+            throw unknownName("statistic", name,
+                              {"density", "correlation", "motion", "mutual_information", "rotation", "pca",
+                               "autoencoder", "lens"});
         }
     }
     for (const auto& name : words(options.nulls)) {
@@ -147,24 +144,22 @@ Plan makePlan(const Options& options, const Common& common) {
             continue;
         }
         const auto null = parseNull(name);
-        if (!null)
-            throw Error(ErrorCode::Unsupported,
-                        fmt::format("null '{}' is not built; there are {}, {}", name,
-                                    fmt::join(nullNames(), ", "), untrained),
-                        name);
+        if (!null) {
+            const auto known = nullNames();
+            std::vector<std::string> names(known.begin(), known.end());
+            names.emplace_back(untrained);
+            throw unknownName("null", name, names);
+        }
         analysis.nulls.push_back(*null);
     }
     if (plan.untrained && options.model.name.empty())
-        throw Error(
-            ErrorCode::InvalidArgument,
+        throw UsageError(
             "--null untrained runs the prompts again through networks of the same shape; name the model "
             "with --model");
     if (options.scaling == "final_norm" && options.model.name.empty())
-        throw Error(ErrorCode::InvalidArgument,
-                    "--scaling final_norm needs the model of the trace; name it with --model");
+        throw UsageError("--scaling final_norm needs the model of the trace; name it with --model");
     if ((plan.untrained || !analysis.nulls.empty()) && !plan.sweeps)
-        throw Error(ErrorCode::InvalidArgument,
-                    "--null names surrogates, and --stat no statistic that is computed on them");
+        throw UsageError("--null names surrogates, and --stat no statistic that is computed on them");
     return plan;
 }
 
@@ -212,13 +207,12 @@ Records makeRecords(const Options& options, const Plan& plan, const TraceView& v
     return records;
 }
 
-/// An option that means nothing without its statistic is a mistake to be told of.
-void refuseIdle(const CLI::App& command, const Options& options, const Plan& plan) {
+/// Rejects options whose statistic was not requested.
+void rejectUnusedOptions(const CLI::App& command, const Options& options, const Plan& plan) {
     const AnalysisOptions& analysis = plan.analysis;
     const auto refuse = [&](const char* option, bool used, const char* statistic) {
         if (command.count(option) > 0 && !used)
-            throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("{} is about {}, which is not asked for", option, statistic));
+            throw UsageError(fmt::format("{} is about {}, which was not requested", option, statistic));
     };
     refuse("--eps", analysis.density.has_value(), "density");
     refuse("--mi", analysis.mutualInformation.has_value(), "mutual_information");
@@ -233,7 +227,7 @@ void refuseIdle(const CLI::App& command, const Options& options, const Plan& pla
         plan.untrained || plan.lens || options.scaling == "final_norm" || options.select.parse().usesTokens(),
         "lens, the null untrained, the scaling final_norm or --select token=");
     if (command.count("--repeats") > 0 && analysis.nulls.empty() && !plan.untrained)
-        throw Error(ErrorCode::InvalidArgument, "--repeats is about surrogates, and --null names none");
+        throw UsageError("--repeats is about surrogates, and --null names none");
 }
 
 /// The model that --model names, if it made the trace.
@@ -592,7 +586,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     inputs.insert(inputs.end(), {options.basis, options.autoencoder, options.out.path});
     for (const auto& path : options.curves) requireOutput(path, options.out.ifExists(), inputs);
     const Plan plan = makePlan(options, common);
-    refuseIdle(command, options, plan);
+    rejectUnusedOptions(command, options, plan);
     Progress progress = common.console.progress();
     Progress sizing = progress.part(0, 0.02), working = progress.part(0.02, 1);
     const AnalysisView made = makeView(options, common, sizing);
@@ -652,7 +646,8 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->add_option(
             "--stat", options->statistics,
             "comma list: density, correlation, motion, mutual_information, rotation, pca, autoencoder, lens")
-        ->required();
+        ->required()
+        ->type_name("LIST");
     options->out.addTo(*command, "the results (HDF5)");
     command->add_flag("--add", options->add,
                       "add to results of the same trace; what is there already, made in the same way, is not "
@@ -662,21 +657,27 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->check([](const std::string& path) {
             return path.ends_with(".csv") || path.ends_with(".json") ? ""
                                                                      : path + " is neither .csv nor .json";
-        });
-    command->add_option(
-        "--null", options->nulls,
-        fmt::format("comma list: {}, {} (with --model)", fmt::join(nullNames(), ", "), untrained));
+        })
+        ->default_str("");
+    command
+        ->add_option("--null", options->nulls,
+                     fmt::format("comma list: {}, {} (with --model); left out: none",
+                                 fmt::join(nullNames(), ", "), untrained))
+        ->type_name("LIST");
     options->model.addTo(*command, false);
     command->add_option("--repeats", options->repeats, "surrogates of each null")
-        ->check(CLI::Range(1, 1000000));
+        ->check(wholeNumber(1, 1000000))
+        ->type_name("R");
     command
         ->add_option(
             "--scaling", options->scaling,
             "raw, rms (a state over its own RMS), or final_norm (as the unembedding would see it; with "
             "--model)")
         ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
-    command->add_option("--points", options->points,
-                        "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
+    command
+        ->add_option("--points", options->points,
+                     "all, paper (without the final one), one point, or a range L00.attn_in:L07.mlp_in")
+        ->type_name("POINTS");
     options->select.addTo(*command);
     command
         ->add_option("--mask-units", options->maskUnits,
@@ -685,8 +686,11 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     command
         ->add_option("--eps", options->epsilon,
                      "a unit is active above this share of the row's RMS (density)")
-        ->check(CLI::NonNegativeNumber);
-    command->add_option("--components", options->components, "of the PCA")->check(CLI::Range(1, 65536));
+        ->check(realNumber(0, 1e9))
+        ->type_name("E");
+    command->add_option("--components", options->components, "of the PCA")
+        ->check(wholeNumber(1, 65536))
+        ->type_name("K");
     command
         ->add_option("--pca", options->pca, "one basis for all points, or one for each: pooled or per-point")
         ->check(CLI::IsMember({"pooled", "per-point"}));
@@ -698,14 +702,19 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"ksg", "bins"}));
     command->add_flag("--per-row", options->perRow,
                       "keep the turning number of each row and unit (rotation)");
-    command->add_option("--top", options->top, "likeliest tokens kept (lens)")->check(CLI::Range(1, 1000));
+    command->add_option("--top", options->top, "likeliest tokens kept (lens)")
+        ->check(wholeNumber(1, 1000))
+        ->type_name("K");
     command->add_option("--epochs", options->epochs, "at most, of training (autoencoder)")
-        ->check(CLI::Range(1, 1000000));
+        ->check(wholeNumber(1, 1000000))
+        ->type_name("N");
     command
         ->add_option("--autoencoder", options->autoencoder,
                      "results that hold a trained one, to be put to this trace instead of training")
         ->type_name("R.h5");
-    command->add_option("--memory", options->memory, "what may be held beside the results")->type_name("2G");
+    command->add_option("--memory", options->memory, "what may be held in memory beside the results")
+        ->check(readBy(parseBytes))
+        ->type_name("BYTES");
     command->callback([options, command, &chosen] {
         chosen = [options, command](Common& common) { return run(*options, *command, common); };
     });

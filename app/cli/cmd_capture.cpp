@@ -28,11 +28,6 @@ struct Options {
     bool resume = false;
 };
 
-std::string duration(double seconds) {
-    if (seconds < 90) return fmt::format("{:.0f} s", seconds);
-    return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
-}
-
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     const bool goesOn = options.resume && std::filesystem::exists(options.out.path);
@@ -44,9 +39,6 @@ int run(const Options& options, Common& common) {
     const RowChoice rows = parseRowChoice(options.rows);
     const Shard shard = parseShard(options.shard);
     const RowSelection selection = options.select.parse();
-    if (options.store != "float32" && options.store != "bfloat16")
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("--store {} is neither float32 nor bfloat16", options.store));
 
     Progress progress = common.console.progress();
     Progress loading = progress.part(0, 0.05);
@@ -79,7 +71,7 @@ int run(const Options& options, Common& common) {
     how.resume = goesOn;
     how.ifExists = options.out.ifExists();
     how.forecast = [&](double seconds) {
-        if (seconds > 5) common.console.say(fmt::format("about {} to go", duration(seconds)));
+        if (seconds > 5) common.console.say(fmt::format("about {} to go", formatDuration(seconds)));
     };
     Progress capturing = progress.part(0.06, 1);
     const auto rowCount = plan.info.rows.size();
@@ -125,20 +117,32 @@ void addCapture(CLI::App& app, Command& chosen) {
             "`group` where prompts depend on each other; - is standard input")
         ->required()
         ->type_name("F");
-    command->add_option("--rows", options->rows, "which tokens become rows: last, all or stride:K");
+    command->add_option("--rows", options->rows, "which tokens become rows: last, all or stride:K")
+        ->check(readBy(parseRowChoice))
+        ->type_name("ROWS");
+    command
+        ->add_option("--points", options->points,
+                     "all, paper (without the final one), one point, or a range L00.attn_in:L07.mlp_in")
+        ->type_name("POINTS");
+    command->add_option("--limit", options->prompt.limit, "only the first N prompts; left out: all")
+        ->check(wholeNumber(1))
+        ->type_name("N");
     options->select.addTo(*command);
-    command->add_option("--points", options->points,
-                        "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in");
-    command->add_option("--limit", options->prompt.limit, "only the first N prompts")
-        ->check(CLI::PositiveNumber);
     command
         ->add_option("--max-tokens", options->prompt.maxTokens,
-                     "only the first M token ids of each, BOS counted")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--batch", options->batch, "prompts run at once")->check(CLI::Range(1, 65536));
-    command->add_option("--store", options->store, "float32 or bfloat16");
-    command->add_option("--shard", options->shard, "only rows i, i + n, ...")->type_name("i/n");
-    command->add_flag("--resume", options->resume, "go on with an interrupted capture");
+                     "only the first M token ids of each, BOS counted; left out: all")
+        ->check(wholeNumber(1))
+        ->type_name("M");
+    command->add_option("--batch", options->batch, "prompts run at once")
+        ->check(wholeNumber(1, 65536))
+        ->type_name("B");
+    command->add_option("--store", options->store, "how states are stored")
+        ->check(CLI::IsMember({"float32", "bfloat16"}));
+    command->add_option("--shard", options->shard, "only rows i, i + n, ... of all")
+        ->check(readBy(parseShard))
+        ->type_name("i/n");
+    command->add_flag("--resume", options->resume, "go on with an interrupted capture")
+        ->excludes(command->get_option("--force"));
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }

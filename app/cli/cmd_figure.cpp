@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <QGuiApplication>
+#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
@@ -32,25 +35,26 @@ struct Options {
     std::string rows;
     std::string units;
     std::string components;
-    std::string selected;
+    std::optional<std::int64_t> selected;
     std::string measure;
     std::string map;
     bool unsorted = false;
     bool rms = false;
 };
 
-/// "160x120mm". Throws Error(InvalidArgument).
+/// "160x120mm". Throws UsageError.
 void parseSize(const std::string& text, Recipe& recipe) {
     std::string numbers = text;
     if (numbers.ends_with("mm")) numbers.resize(numbers.size() - 2);
     const auto cross = numbers.find('x');
     const auto number = [&](std::string_view digits, double& value) {
         const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-        return failed == std::errc{} && end == digits.data() + digits.size() && value > 0;
+        return failed == std::errc{} && end == digits.data() + digits.size() && value >= 5 && value <= 5000;
     };
     if (cross == std::string::npos || !number(std::string_view(numbers).substr(0, cross), recipe.widthMm) ||
         !number(std::string_view(numbers).substr(cross + 1), recipe.heightMm))
-        throw Error(ErrorCode::InvalidArgument, fmt::format("--size {} is not like 160x120mm", text));
+        throw UsageError(
+            fmt::format("'{}' is not like 160x120mm, width and height each from 5 to 5000 mm", text));
 }
 
 /// "front", "side", "top" or "AZ,EL,ROLL" in degrees; what it looks at is fitted to the data.
@@ -60,8 +64,7 @@ std::array<double, 3> parseAngles(const std::string& text) {
     if (text == "top") return {0, 90, 0};
     const auto angles = parseNumbers(text);
     if (angles.size() != 3)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("--camera {} is none of front, side, top, AZ,EL,ROLL", text));
+        throw UsageError(fmt::format("'{}' is none of front, side, top, AZ,EL,ROLL (degrees)", text));
     return {angles[0], angles[1], angles[2]};
 }
 
@@ -95,11 +98,10 @@ Recipe recipeOfOptions(const Options& options) {
     nlohmann::ordered_json view = nlohmann::ordered_json::object();
     if (!options.rows.empty()) view["rows"] = parseIds(options.rows);
     if (!options.units.empty()) view["units"] = parseIds(options.units);
-    if (!options.selected.empty()) view["selected"] = parseIds(options.selected).front();
+    if (options.selected) view["selected"] = *options.selected;
     if (!options.components.empty()) {
         auto components = parseIds(options.components);
-        if (components.size() != 3)
-            throw Error(ErrorCode::InvalidArgument, "--components takes three numbers, as 1,2,3");
+        if (components.size() != 3) throw UsageError("--components takes three numbers, as 1,2,3");
         for (auto& c : components) --c;
         view["components"] = components;
     }
@@ -111,8 +113,50 @@ Recipe recipeOfOptions(const Options& options) {
     return recipe;
 }
 
-int run(const Options& options, Common& common) {
+/// The views that an option says something of; empty: all.
+const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
+    static const std::map<std::string, std::set<std::string>> table{
+        {"--camera", {"trajectories"}},
+        {"--rows", {"trajectories", "orbits", "latent"}},
+        {"--units", {"orbits"}},
+        {"--selected", {"trajectories"}},
+        {"--components", {"trajectories"}},
+        {"--measure", {"density"}},
+        {"--map", {"trajectories", "density", "correlation", "latent"}},
+        {"--unsorted", {"density"}},
+        {"--rms", {"teleport"}},
+        {"--size", {}},
+        {"--dpi", {}},
+        {"--theme", {}},
+    };
+    return table;
+}
+
+/// Throws UsageError for an option that the figure would not heed.
+void rejectUnused(const CLI::App& command, const Options& options) {
+    for (const auto& [option, views] : viewsOfOptions()) {
+        if (command.count(option) == 0) continue;
+        if (!options.recipe.empty())
+            throw UsageError(fmt::format("{} cannot be given with --recipe, which says it", option), option);
+        if (!views.empty() && !views.contains(options.view))
+            throw UsageError(fmt::format("{} is for the view {}, and not for {}", option,
+                                         fmt::join(views, ", "), options.view),
+                             option);
+    }
+    if (command.count("--dpi") > 0 && exportFormat(options.out.path) != ExportFormat::Png)
+        throw UsageError("--dpi is for a PNG; the size of an SVG or PDF is set by --size", "--dpi");
+}
+
+std::string isView(const std::string& name) {
+    std::vector<std::string> names;
+    for (const auto& view : figureViews()) names.emplace_back(view.name);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return {};
+    return unknownName("view", name, names).what();
+}
+
+int run(const Options& options, const CLI::App& command, Common& common) {
     const auto started = std::chrono::steady_clock::now();
+    rejectUnused(command, options);
     options.out.refuseEarly({options.source, options.recipe});
     exportFormat(options.out.path);
     Recipe recipe;
@@ -154,7 +198,7 @@ void startPainting() {
     qputenv("QT_QPA_PLATFORM", "offscreen");
     // What Qt says about sessions and folders of a desktop is nobody's concern here.
     qInstallMessageHandler([](QtMsgType type, const QMessageLogContext&, const QString& text) {
-        if (type == QtCriticalMsg || type == QtFatalMsg) std::fprintf(stderr, "%s\n", qPrintable(text));
+        if (type == QtCriticalMsg || type == QtFatalMsg) complain(text.toStdString());
     });
     static int argc = 1;
     static char name[] = "rheo";
@@ -168,28 +212,49 @@ void addFigure(CLI::App& app, Command& chosen) {
     auto* source = command->add_option("results", options->source, "results of rheo analyze, or a teleport")
                        ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
-    auto* view = command->add_option("--view", options->view, namesOf(figureViews()));
+    auto* view = command->add_option("--view", options->view, namesOf(figureViews()))
+                     ->check(isView)
+                     ->type_name("VIEW");
     auto* recipe = command->add_option("--recipe", options->recipe, "make the figure in this file again")
                        ->type_name("FILE.svg");
     recipe->excludes(view)->excludes(source);
     command->add_option("--size", options->size, "physical size; left out: what suits the view")
+        ->check(readBy([](const std::string& text) {
+            Recipe ignored;
+            parseSize(text, ignored);
+        }))
         ->type_name("160x120mm");
-    command->add_option("--dpi", options->dpi, "of a PNG");
-    command->add_option("--theme", options->theme, "light or dark");
-    command->add_option("--camera", options->camera, "front, side, top or AZ,EL,ROLL in degrees");
+    command->add_option("--dpi", options->dpi, "pixels an inch, of a PNG")
+        ->check(realNumber(10, 2400))
+        ->type_name("DPI");
+    command->add_option("--theme", options->theme, "of the colours")->check(CLI::IsMember({"light", "dark"}));
+    command
+        ->add_option("--camera", options->camera,
+                     "trajectories: front, side, top or AZ,EL,ROLL in degrees; left out: as the window opens")
+        ->check(readBy(parseAngles))
+        ->type_name("CAMERA");
     command->add_option("--rows", options->rows, "trajectories, orbits, latent: only these")
+        ->check(readBy(parseIds))
         ->type_name("0,5,7");
-    command->add_option("--units", options->units, "orbits: these, a panel each")->type_name("3,17");
-    command->add_option("--selected", options->selected, "trajectories: this row with its points");
-    command->add_option("--components", options->components, "trajectories: which three")->type_name("1,2,3");
-    command->add_option("--measure", options->measure, "density: mean, mean_abs, rms or active_fraction");
-    command->add_option("--map", options->map, "viridis or cividis");
+    command->add_option("--units", options->units, "orbits: these, a panel each")
+        ->check(readBy(parseIds))
+        ->type_name("3,17");
+    command->add_option("--selected", options->selected, "trajectories: this row with its points")
+        ->check(wholeNumber(0))
+        ->type_name("ROW");
+    command->add_option("--components", options->components, "trajectories: which three; left out: 1,2,3")
+        ->check(readBy(parseIds))
+        ->type_name("1,2,3");
+    command->add_option("--measure", options->measure, "density: what of each unit is shown; left out: mean")
+        ->check(CLI::IsMember({"mean", "mean_abs", "rms", "active_fraction"}));
+    command->add_option("--map", options->map, "trajectories, density, correlation, latent: the colour map")
+        ->check(CLI::IsMember({"viridis", "cividis", "vik"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");
     command->add_flag("--rms", options->rms, "teleport: distances of states scaled by their RMS");
-    command->callback([options, source, view, recipe, &chosen] {
+    command->callback([options, command, source, view, recipe, &chosen] {
         if (recipe->count() == 0 && (source->count() == 0 || view->count() == 0))
             throw CLI::ValidationError("figure", "results and --view are needed, or --recipe");
-        chosen = [options](Common& common) { return run(*options, common); };
+        chosen = [options, command](Common& common) { return run(*options, *command, common); };
     });
 }
 

@@ -1,14 +1,20 @@
-// rheo info: what a model folder or a trace file is.
+// rheo info: what a model folder or a file is, and what can be done with it.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <variant>
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/session/describe_file.h"
+#include "core/session/recipe.h"
 #include "core/trace/trace_reader.h"
+#include "widgets/paint/recipe_file.h"
 
 namespace rheo::cli {
 
@@ -43,34 +49,31 @@ std::vector<std::string> notesOfTokenizer(const Checkpoint& checkpoint, nlohmann
 
 int infoOfModel(const Options& options, Common& common) {
     const Console& console = common.console;
-    const auto dtype = parseDType(common.dtype);
-    if (!dtype)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));
+    const DType dtype = dtypeOf(common);
     nlohmann::ordered_json result{{"kind", "model"}};
     std::shared_ptr<const Checkpoint> checkpoint;
     try {
         checkpoint = Checkpoint::open(options.path, AcceptedKeys(options.acceptedKeys));
     } catch (const Error& e) {
-        // What cannot be computed is an answer to the question this command asks.
         if (e.code() != ErrorCode::Unsupported) throw;
         result["architecture"] = architectureOf(locateModel(options.path));
         result["unsupported"] = {e.what()};
+        result["error"] = {
+            {"code", errorCodeName(e.code())}, {"message", e.what()}, {"context", e.context()}};
         console.result(result);
-        console.say(fmt::format("model        {}\nunsupported  {}", result["architecture"].get<std::string>(),
-                                e.what()));
-        return 0;
+        complain(e.what());
+        return 1;
     }
     const ModelConfig& config = checkpoint->config();
     const auto points = residualPoints(static_cast<int>(config.layers), config.parallelBlocks);
     const std::int64_t tokens =
         options.tokens > 0 ? options.tokens : std::min<std::int64_t>(512, config.maxPositions);
-    const MemoryForecast forecast = checkpoint->forecast(*dtype, options.batch, tokens);
+    const MemoryForecast forecast = checkpoint->forecast(dtype, options.batch, tokens);
     nlohmann::ordered_json unsupported = nlohmann::ordered_json::array();
     if (!checkpoint->weightsMissing().empty()) unsupported.push_back(checkpoint->weightsMissing());
     const std::vector<std::string> tokenizerNotes = notesOfTokenizer(*checkpoint, unsupported);
     const bool onProcessor = common.device == "cpu";
-    if (onProcessor && *dtype == DType::Float16)
+    if (onProcessor && dtype == DType::Float16)
         unsupported.push_back("float16 is computed on CUDA only; on the CPU take float32 or bfloat16");
     result.update({{"architecture", config.architecture},
                    {"layers", config.layers},
@@ -162,10 +165,72 @@ int infoOfTrace(const Options& options, Common& common) {
     return 0;
 }
 
-int run(const Options& options, Common& common) {
+/// A key of a description as the label of a line: "d_model" as "d model", thirteen wide with the space.
+std::string label(std::string key) {
+    std::replace(key.begin(), key.end(), '_', ' ');
+    return fmt::format("{:<12}", key);
+}
+
+void show(const FileDescription& file, const Console& console) {
+    nlohmann::ordered_json result{{"kind", file.kind}};
+    console.say(label(file.kind) + ' ' + file.summary);
+    for (const auto& [key, value] : file.facts)
+        std::visit(
+            [&, name = key](const auto& v) {
+                result[name] = v;
+                if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::vector<std::string>>)
+                    console.say(label(name) + ' ' +
+                                (v.empty() ? "none" : fmt::format("{}", fmt::join(v, ", "))));
+                else
+                    console.say(fmt::format("{} {}", label(name), v));
+            },
+            value);
+    if (!file.next.empty()) {
+        result["next"] = file.next;
+        console.say(label("next") + ' ' + file.next);
+    }
+    console.result(result);
+}
+
+/// A figure that was exported with its recipe, as a description.
+std::optional<FileDescription> describeFigure(const std::string& path) {
+    static const std::set<std::string> endings{".svg", ".pdf", ".png"};
+    if (!endings.contains(fs::path(path).extension().string())) return std::nullopt;
+    const auto json = readRecipe(path);
+    if (!json) return FileDescription{"figure", "a picture without a recipe of Rheograph", {}, ""};
+    const Recipe recipe = recipeFromJson(*json);
+    FileDescription found{"figure", "a figure of rheo figure, with the recipe that made it", {}, ""};
+    found.facts.emplace_back("view", recipe.view);
+    std::vector<std::string> sources;
+    for (const auto& source : recipe.sources) sources.push_back(source.path);
+    found.facts.emplace_back("sources", sources);
+    found.facts.emplace_back("size_mm", fmt::format("{} x {}", recipe.widthMm, recipe.heightMm));
+    found.facts.emplace_back("made", recipe.time);
+    found.next = "make it again: " + commandLine({"figure", "--recipe", path, "--out",
+                                                  "new" + fs::path(path).extension().string()});
+    return found;
+}
+
+int infoOfFile(const Options& options, const CLI::App& command, Common& common) {
+    for (const char* option : {"--batch", "--max-tokens", "--dtype", "--device"}) {
+        const CLI::Option* own = command.get_option_no_throw(option);
+        const CLI::Option* given = own != nullptr ? own : command.get_parent()->get_option_no_throw(option);
+        if (given != nullptr && given->count() > 0)
+            throw UsageError(
+                fmt::format("{} is for the forecast of a model, and {} is a file", option, options.path),
+                option);
+    }
+    auto figure = describeFigure(options.path);
+    const FileDescription file = figure ? *figure : describeFile(options.path);
+    if (file.kind == "trace") return infoOfTrace(options, common);
+    show(file, common.console);
+    return 0;
+}
+
+int run(const Options& options, const CLI::App& command, Common& common) {
     std::error_code ignored;
     if (fs::is_directory(options.path, ignored)) return infoOfModel(options, common);
-    if (fs::exists(options.path, ignored)) return infoOfTrace(options, common);
+    if (fs::exists(options.path, ignored)) return infoOfFile(options, command, common);
     if (fs::path(options.path).extension() == ".h5")
         throw Error(ErrorCode::NotFound, fmt::format("there is no trace file {}", options.path),
                     options.path);
@@ -175,19 +240,27 @@ int run(const Options& options, Common& common) {
 }  // namespace
 
 void addInfo(CLI::App& app, Command& chosen) {
-    auto* command = app.add_subcommand("info", "what a model or trace file is, and the memory it needs");
+    auto* command =
+        app.add_subcommand("info", "what a model folder or any file is, and what it needs or is good for");
     auto options = std::make_shared<Options>();
     command
-        ->add_option("path", options->path, "model folder, ORG/NAME in the Hugging Face cache, or trace file")
+        ->add_option("path", options->path, "model folder, ORG/NAME in the Hugging Face cache, or any file")
         ->required()
         ->type_name("PATH");
     command->add_option("--batch", options->batch, "prompts at once, for the forecast of memory")
-        ->check(CLI::Range(1, 1 << 20));
-    command->add_option("--max-tokens", options->tokens, "tokens a prompt, for the forecast; default 512")
-        ->check(CLI::Range(1, 1 << 24));
+        ->check(wholeNumber(1, 1 << 20))
+        ->type_name("B");
+    command
+        ->add_option("--max-tokens", options->tokens,
+                     "tokens a prompt, for the forecast of memory; left out: 512, or fewer where the model "
+                     "has fewer positions")
+        ->check(wholeNumber(1, 1 << 24))
+        ->default_str("")
+        ->type_name("M");
     addAcceptOption(*command, options->acceptedKeys);
-    command->callback(
-        [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
+    command->callback([options, command, &chosen] {
+        chosen = [options, command](Common& common) { return run(*options, *command, common); };
+    });
 }
 
 }  // namespace rheo::cli

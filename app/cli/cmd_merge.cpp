@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -29,7 +28,7 @@ int run(const Options& options, Common& common) {
         outcome =
             mergeTraces({options.shards.begin(), options.shards.end()}, options.out.path, merge, progress);
     } catch (const Cancelled&) {
-        std::fputs("rheo: interrupted; nothing was written\n", stderr);
+        complain("interrupted; nothing was written");
         return 130;
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -18,6 +18,7 @@
 #include "core/analysis/sampling_units.h"
 #include "core/analysis/verdicts.h"
 #include "core/base/error.h"
+#include "core/capture/capture.h"
 #include "core/dynamics/early_attractor.h"
 #include "core/dynamics/lens.h"
 #include "core/session/analysis_view.h"
@@ -352,6 +353,12 @@ std::vector<ReportFigure> drawAll(const Results& all, const fs::path& results,
 
 int run(const Options& options, const CLI::App& command, Common& common) {
     const auto started = std::chrono::steady_clock::now();
+    if (options.trace.empty() == options.prompts.empty())
+        throw UsageError("a report is of a trace, or of --model with --prompts");
+    if (options.model.name.empty() && !options.prompts.empty())
+        throw UsageError("--prompts needs the model that reads them: --model");
+    if (options.model.name.empty() && options.model.untrained)
+        throw UsageError("--untrained needs the model whose weights it replaces: --model");
     const fs::path out = fs::absolute(options.out);
     std::error_code failed;
     fs::create_directories(out, failed);
@@ -370,10 +377,6 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                     (out / name).string()),
                 (out / name).string());
     }
-    if (options.trace.empty() == options.prompts.empty())
-        throw Error(ErrorCode::InvalidArgument, "a report is of a trace, or of --model with --prompts");
-    if (options.trace.empty() && options.model.name.empty())
-        throw Error(ErrorCode::InvalidArgument, "--prompts needs the model that reads them: --model");
 
     Report report;
     const fs::path trace = traceOf(options, out, common, report.commands);
@@ -523,18 +526,30 @@ void addReport(CLI::App& app, Command& chosen) {
         ->type_name("T.rheo.h5");
     options->model.addTo(*command, false);
     options->model.addLiteralTo(*command);
+    auto* prompts = command
+                        ->add_option("--prompts", options->prompts,
+                                     "prompts as rheo capture takes them; - is standard input")
+                        ->type_name("F");
     command
-        ->add_option("--prompts", options->prompts, "prompts as rheo capture takes them; - is standard input")
-        ->type_name("F");
-    command->add_option("--rows", options->rows,
-                        "which tokens of the prompts become rows: last, all or stride:K");
-    command->add_option("--limit", options->limit, "only the first N prompts")->check(CLI::PositiveNumber);
+        ->add_option("--rows", options->rows,
+                     "which tokens of the prompts become rows: last, all or stride:K")
+        ->check(readBy(parseRowChoice))
+        ->needs(prompts)
+        ->type_name("ROWS");
+    command->add_option("--limit", options->limit, "only the first N prompts")
+        ->check(wholeNumber(1))
+        ->default_str("")
+        ->needs(prompts)
+        ->type_name("N");
     command->add_option("--out", options->out, "folder for results, verdicts.json and index.html")
         ->required()
         ->type_name("DIR");
     auto* force = command->add_flag("--force", options->force, "replace what is there");
     command->add_flag("--resume", options->resume, "go on with an interrupted report")->excludes(force);
-    command->add_option("--points", options->points, "all, paper, or a range L00.attn_in:L07.mlp_in");
+    command
+        ->add_option("--points", options->points,
+                     "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in")
+        ->type_name("POINTS");
     options->select.addTo(*command);
     command
         ->add_option(
@@ -547,8 +562,11 @@ void addReport(CLI::App& app, Command& chosen) {
                      "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
         ->type_name("3,17|z:Z");
     command->add_option("--repeats", options->verdicts.repeats, "surrogates of each null")
-        ->check(CLI::Range(1, 1000000));
-    command->add_option("--memory", options->memory, "what may be held beside the results")->type_name("2G");
+        ->check(wholeNumber(1, 1000000))
+        ->type_name("R");
+    command->add_option("--memory", options->memory, "what may be held in memory beside the results")
+        ->check(readBy(parseBytes))
+        ->type_name("BYTES");
     command->callback([options, command, &chosen] {
         chosen = [options, command](Common& common) { return run(*options, *command, common); };
     });

@@ -60,17 +60,12 @@ int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     options.out.refuseEarly({options.model.name, options.basis, options.state, options.text.file});
     TeleportRequest request;
-    const auto mode = parseTeleportMode(options.mode);
-    if (!mode || *mode == TeleportMode::State)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("--mode {} is neither shift nor project", options.mode));
-    request.mode = options.state.empty() ? *mode : TeleportMode::State;
+    request.mode = options.state.empty() ? parseTeleportMode(options.mode).value() : TeleportMode::State;
     request.components = options.components;
     request.controls = options.controls;
     request.seed = common.seed;
     if (options.state.empty() && options.basis.empty())
-        throw Error(
-            ErrorCode::InvalidArgument,
+        throw UsageError(
             "--to and --by are coordinates in a PCA basis; name the results that hold it with --basis R.h5");
 
     std::optional<PcaBasis> basis;
@@ -132,24 +127,37 @@ void addTeleport(CLI::App& app, Command& chosen) {
     options->text.addTo(*command, true);
     options->out.addTo(*command, "the paths, measures and controls (HDF5)");
     command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");
-    command->add_option("--token", options->token, "position in the prompt; default the last");
-    command->add_option("--basis", options->basis, "results that hold a pooled PCA of raw states")
-        ->type_name("R.h5");
-    auto* to = command->add_option("--to", options->to, "scores to go to")->type_name("z1,z2,z3");
-    auto* by = command->add_option("--by", options->by, "change of the scores")->type_name("dz1,dz2,dz3");
+    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+        ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
+        ->default_str("")
+        ->type_name("T");
+    auto* basis =
+        command->add_option("--basis", options->basis, "results that hold a pooled PCA of raw states")
+            ->type_name("R.h5");
+    auto* to = command->add_option("--to", options->to, "scores to go to, in units of the states")
+                   ->check(readBy(parseNumbers))
+                   ->type_name("z1,z2,z3");
+    auto* by = command->add_option("--by", options->by, "change of the scores, in units of the states")
+                   ->check(readBy(parseNumbers))
+                   ->type_name("dz1,dz2,dz3");
     auto* state =
         command->add_option("--state", options->state, "the state itself, D numbers")->type_name("F.npy");
     to->excludes(by)->excludes(state);
     by->excludes(state);
-    command->add_option("--mode", options->mode,
-                        "shift (keep what is outside the basis) or project (drop it)");
+    command
+        ->add_option("--mode", options->mode, "shift (keep what is outside the basis) or project (drop it)")
+        ->check(CLI::IsMember({"shift", "project"}))
+        ->excludes(state);
     command->add_option("--components", options->components, "of the basis to use")
-        ->check(CLI::Range(1, 4096));
+        ->check(wholeNumber(1, 4096))
+        ->needs(basis)
+        ->type_name("K");
     command->add_option("--controls", options->controls, "random directions of the same norm, of each kind")
-        ->check(CLI::Range(0, 4096));
+        ->check(wholeNumber(0, 4096))
+        ->type_name("K");
     command->callback([options, to, by, state, &chosen] {
         if (to->count() + by->count() + state->count() != 1)
-            throw CLI::ValidationError("teleport", "one of --to, --by or --state is needed");
+            throw CLI::ValidationError("teleport", "one of --to, --by and --state is needed");
         chosen = [options](Common& common) { return run(*options, common); };
     });
 }

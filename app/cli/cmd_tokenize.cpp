@@ -39,7 +39,7 @@ int run(const Options& options, Common& common) {
     if (!options.decode.empty()) {
         const std::string text = tokenizer->decode(parseIds(options.decode), options.keepSpecial);
         common.console.result({{"text", text}});
-        if (!common.console.json) std::fwrite(text.data(), 1, text.size(), stdout);
+        if (!common.console.json) printRaw(text);
         return 0;
     }
     const auto ids = tokenizer->encode(options.text.readText(), !options.noSpecial);
@@ -62,10 +62,19 @@ void addTokenize(CLI::App& app, Command& chosen) {
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);
     options->text.addTo(*command, false);
-    command->add_option("--file", options->text.file, "the same as --text-file")->type_name("F");
-    command->add_option("--decode", options->decode, "ids to turn into text")->type_name("1,2,3");
-    command->add_flag("--no-special", options->noSpecial, "leave the post-processor out (no BOS)");
-    command->add_flag("--keep-special", options->keepSpecial, "with --decode: special tokens too");
+    auto* file = command->add_option("--file", options->text.file, "the same as --text-file")->type_name("F");
+    auto* noSpecial =
+        command->add_flag("--no-special", options->noSpecial, "leave the post-processor out (no BOS)");
+    auto* decode = command->add_option("--decode", options->decode, "ids to turn into text")
+                       ->check(readBy(parseIds))
+                       ->type_name("1,2,3");
+    command->add_flag("--keep-special", options->keepSpecial, "with --decode: special tokens too")
+        ->needs(decode);
+    for (auto* other : {command->get_option("--text"), command->get_option("--text-file")}) {
+        decode->excludes(other);
+        file->excludes(other);
+    }
+    decode->excludes(file)->excludes(noSpecial);
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }

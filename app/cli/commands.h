@@ -3,14 +3,17 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "app/cli/console.h"
+#include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/dtype.h"
 #include "core/model/model.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/trace/row_selection.h"
@@ -29,11 +32,42 @@ struct Common {
     std::uint64_t seed = 0;
 };
 
+/// A command line that cannot be meant: exit status 2.
+struct UsageError : Error {
+    explicit UsageError(const std::string& message, std::string context = {})
+        : Error(ErrorCode::InvalidArgument, message, std::move(context)) {}
+};
+
+/// The one of `names` that `name` is most likely a misspelling of; empty if none is near.
+std::string nearest(const std::string& name, const std::vector<std::string>& names);
+/// "there is no KIND 'name'; did you mean ...? There are ...".
+UsageError unknownName(const std::string& kind, const std::string& name,
+                       const std::vector<std::string>& names);
+
+/// A check of an option's value by the function that reads it: what `parse` throws is wrong usage.
+template <class Parse>
+auto readBy(Parse parse) {
+    return [parse](const std::string& value) -> std::string {
+        try {
+            parse(value);
+            return {};
+        } catch (const Error& e) {
+            return e.what();
+        }
+    };
+}
+
+/// Checks that a value is a whole number from `least` to `most`, or a finite number from `least` to `most`;
+/// each says so in the help. `most` at the largest of its type: "from `least`".
+CLI::Validator wholeNumber(std::uint64_t least,
+                           std::uint64_t most = std::numeric_limits<std::int64_t>::max());
+CLI::Validator realNumber(double least, double most);
+
 /// The command that was chosen; runs after all options were read and returns the exit status.
 using Command = std::function<int(Common&)>;
 
 /// Parses one command line, the program's name left out, and runs it. Options given in it override those
-/// in `common`. Returns the exit status; what the command throws passes through.
+/// in `common`. Returns the exit status. Throws UsageError; what the command throws passes through.
 int dispatch(std::vector<std::string> arguments, Common& common);
 
 /// Each adds one subcommand to `app`, and sets `chosen` when it is the one on the command line.
@@ -69,6 +103,8 @@ struct OpenModel {
     std::shared_ptr<const Tokenizer> tokenizer;  ///< null without one that is read
     std::vector<std::string> tokenizerNotes;     ///< how it was read, or why not
 };
+/// --dtype as the model takes it.
+DType dtypeOf(const Common& common);
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress);
 /// Warns of the model's notes on its tokenizer and of what promptRemarks says of its prompts.
 void warnOfPrompts(const std::vector<Sample>& samples, const OpenModel& model, Console& console);
@@ -79,7 +115,8 @@ struct TextOption {
     std::string file;
     std::string ids;
     CLI::Option* textGiven = nullptr;
-    void addTo(CLI::App& command, bool withIds);
+    bool withIds = false;
+    void addTo(CLI::App& command, bool idsToo);
     /// The text, byte for byte. Throws Error(Format) with the offset of the first byte that is not UTF-8.
     std::string readText() const;
     /// Token ids: of the text with the tokenizer's own post-processor, or as given. Warns as warnOfPrompts.
@@ -90,7 +127,7 @@ struct TextOption {
 struct OutOption {
     std::string path;
     bool force = false;
-    void addTo(CLI::App& command, const std::string& what, bool required = true);
+    CLI::Option* addTo(CLI::App& command, const std::string& what, bool required = true);
     IfExists ifExists() const { return force ? IfExists::Replace : IfExists::Refuse; }
     /// Checks the output before anything is computed. Throws as requireOutput.
     void refuseEarly(const std::vector<std::filesystem::path>& inputs = {}) const;
@@ -111,13 +148,15 @@ std::string commandLine(const std::vector<std::string>& arguments);
 /// Makes Qt able to paint text, with no display. Call it before the first figure is encoded.
 void startPainting();
 
-/// "1,2,3" as numbers. Throws Error(InvalidArgument) quoting the part that is none.
+/// "1,2,3" as numbers, finite ones. Throws UsageError quoting the part that is none.
 std::vector<std::int32_t> parseIds(const std::string& list);
 std::vector<double> parseNumbers(const std::string& list);
-/// "2G", "512M", "1.5GiB" as bytes.
+/// "2G", "512M", "1.5GiB" as bytes, at least 1. Throws UsageError.
 std::size_t parseBytes(const std::string& text);
 /// 1536 as "1.5 KiB".
 std::string formatBytes(double bytes);
+/// "18 s", "2 min 05 s", "3 h 07 min".
+std::string formatDuration(double seconds);
 /// The index of a named point ("L05.attn_in", "final") among `points`. Throws Error(NotFound) naming the
 /// first and last.
 std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name);

@@ -1,27 +1,36 @@
 #include "app/cli/console.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
+
+#include "app/cli/process.h"
+#include "core/base/printable.h"
 
 namespace rheo::cli {
 
 namespace {
 
-std::stop_source& interruptSource() {
-    static std::stop_source source;
-    return source;
+int outputError = 0;  ///< errno of the first write to stdout that failed
+
+void put(std::FILE* stream, const std::string& text) {
+    if (stream == stdout && outputError != 0) return;
+    errno = 0;
+    const bool failed = std::fwrite(text.data(), 1, text.size(), stream) < text.size();
+    if (failed && stream == stdout) outputError = errno == 0 ? EIO : errno;
+}
+
+void putLine(std::FILE* stream, const std::string& line) {
+    put(stream, printable(line) + "\n");
 }
 
 int terminalColumns() {
@@ -49,16 +58,15 @@ public:
         std::string words = fmt::format(" {:3.0f} %  {}", report.fraction * 100, report.stage);
         if (report.fraction > 0.02 && report.fraction < 1 && elapsed > 2)
             words += "  " + timeLeft(elapsed * (1 - report.fraction) / report.fraction);
-        words.resize(std::min<std::size_t>(
-            words.size(), static_cast<std::size_t>(std::max(0, terminalColumns() - cells - 1))));
-        std::fputs(("\r\033[K" + line + words).c_str(), stderr);
+        const int columns = std::max(0, terminalColumns() - cells - 1);
+        put(stderr, "\r\033[K" + line + firstCharacters(printable(words), static_cast<std::size_t>(columns)));
         std::fflush(stderr);
         m_drawn = true;
     }
 
 private:
     void clear() {
-        if (m_drawn) std::fputs("\r\033[K", stderr);
+        if (m_drawn) put(stderr, "\r\033[K");
     }
     std::chrono::steady_clock::time_point m_start = std::chrono::steady_clock::now();
     bool m_drawn = false;
@@ -72,7 +80,7 @@ struct PlainLines {
         if (report.stage == stage && now == tenth) return;
         stage = report.stage;
         tenth = now;
-        std::fputs(fmt::format("{:3.0f} % {}\n", report.fraction * 100, stage).c_str(), stderr);
+        putLine(stderr, fmt::format("{:3.0f} % {}", report.fraction * 100, stage));
     }
 };
 
@@ -90,52 +98,43 @@ Progress Console::progress() const {
 
 void Console::warn(const std::string& sentence) {
     m_warnings.push_back(sentence);
-    if (!json && style != ProgressStyle::None) std::fputs(("note: " + sentence + "\n").c_str(), stderr);
+    if (!json && style != ProgressStyle::None) putLine(stderr, "note: " + sentence);
 }
 
 void Console::say(const std::string& line) const {
-    if (json || silent) return;
-    std::fputs((line + "\n").c_str(), stdout);
+    if (!json && !silent) putLine(stdout, line);
 }
 
 void Console::result(nlohmann::ordered_json value) const {
     if (!json) return;
     if (value.contains("out")) value["warnings"] = m_warnings;
-    std::fputs((value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n").c_str(),
-               stdout);
+    put(stdout,
+        printableJson(value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) + "\n");
 }
 
-namespace {
-
-int signalPipe[2] = {-1, -1};
-
-void onSignal(int) {
-    // All that may be done here: the thread at the other end does the rest.
-    const char byte = 1;
-    [[maybe_unused]] const auto written = ::write(signalPipe[1], &byte, 1);
+void Console::fail(std::string_view code, const std::string& message, const std::string& context) const {
+    nlohmann::ordered_json error;
+    error["error"] = {{"code", code}, {"message", message}, {"context", context}};
+    result(error);
+    complain(message);
 }
 
-}  // namespace
-
-void catchInterrupts() {
-    if (::pipe2(signalPipe, O_CLOEXEC) != 0) return;
-    // A handler, and not a blocked signal that one thread waits for: libraries start threads before main(),
-    // and the system may give the signal to any of them.
-    struct sigaction action {};
-    action.sa_handler = onSignal;
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-    std::thread([] {
-        char byte = 0;
-        if (::read(signalPipe[0], &byte, 1) != 1) return;
-        interruptSource().request_stop();
-        if (::read(signalPipe[0], &byte, 1) == 1) std::_Exit(130);
-    }).detach();
+void printText(const std::string& text) {
+    put(stdout, printable(text, Lines::Many));
 }
 
-std::stop_token interruptToken() {
-    return interruptSource().get_token();
+void printRaw(const std::string& bytes) {
+    put(stdout, ::isatty(STDOUT_FILENO) == 1 ? printable(bytes, Lines::Many) : bytes);
+}
+
+void complain(const std::string& line) {
+    putLine(stderr, "rheo: " + line);
+}
+
+int finishOutput() {
+    errno = 0;
+    if (std::fflush(stdout) != 0 && outputError == 0) outputError = errno == 0 ? EIO : errno;
+    return outputError;
 }
 
 }  // namespace rheo::cli

@@ -1,9 +1,12 @@
 // Options shared by several commands, and the small languages they are written in.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 #include <sstream>
+#include <utility>
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
@@ -12,12 +15,84 @@
 
 namespace rheo::cli {
 
+namespace {
+
+/// Least number of insertions, deletions and replacements that make `b` of `a` (Levenshtein).
+std::size_t editDistance(const std::string& a, const std::string& b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
+
+std::string nearest(const std::string& name, const std::vector<std::string>& names) {
+    std::string found;
+    std::size_t least = std::max<std::size_t>(1, name.size() / 3) + 1;
+    if (name.size() > 100) return found;
+    for (const auto& candidate : names)
+        if (const std::size_t distance = editDistance(name, candidate); distance < least) {
+            least = distance;
+            found = candidate;
+        }
+    return found;
+}
+
+CLI::Validator wholeNumber(std::uint64_t least, std::uint64_t most) {
+    const bool open = most >= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    const std::string range = open ? fmt::format("from {}", least) : fmt::format("{} to {}", least, most);
+    return {[=](std::string& text) -> std::string {
+                std::uint64_t value = 0;
+                const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), value);
+                const bool whole = wrong == std::errc{} && end == text.data() + text.size();
+                if (whole && value >= least && value <= most) return {};
+                const bool tooLarge = wrong == std::errc::result_out_of_range || (whole && value > most);
+                return fmt::format("'{}' is {}a whole number {}", text,
+                                   tooLarge ? "too large; it takes " : "not ",
+                                   tooLarge && open ? fmt::format("up to {}", most) : range);
+            },
+            range};
+}
+
+CLI::Validator realNumber(double least, double most) {
+    const std::string range = most == std::numeric_limits<double>::max()
+                                  ? fmt::format("from {}", least)
+                                  : fmt::format("{} to {}", least, most);
+    return {[=](std::string& text) -> std::string {
+                double value = 0;
+                const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), value);
+                const bool number = wrong == std::errc{} && end == text.data() + text.size();
+                return number && value >= least && value <= most
+                           ? std::string()
+                           : fmt::format("'{}' is not a number {}", text, range);
+            },
+            range};
+}
+
+UsageError unknownName(const std::string& kind, const std::string& name,
+                       const std::vector<std::string>& names) {
+    const std::string near = nearest(name, names);
+    return UsageError(
+        fmt::format("there is no {} '{}'{} There are {}", kind, name,
+                    near.empty() ? "." : fmt::format("; did you mean {}?", near), fmt::join(names, ", ")),
+        name);
+}
+
 void addAcceptOption(CLI::App& command, std::vector<std::string>& keys) {
     command
         .add_option("--accept-unknown-config", keys,
                     "open a model whose config.json has these unknown keys (or all), which is recorded")
         ->type_name("KEY,...")
         ->delimiter(',')
+        ->default_str("")
         ->allow_extra_args(false);  // what follows is not another key
 }
 
@@ -26,6 +101,7 @@ void ModelOption::addTo(CLI::App& command, bool required) {
         ->required(required)
         ->type_name("MODEL");
     command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")
+        ->check(wholeNumber(0))
         ->type_name("SEED");
     addAcceptOption(command, acceptedKeys);
 }
@@ -38,6 +114,11 @@ void warnOfPrompts(const std::vector<Sample>& samples, const OpenModel& model, C
     for (const auto& note : model.tokenizerNotes) console.warn(note);
     if (model.tokenizer)
         for (const auto& remark : promptRemarks(samples, *model.tokenizer)) console.warn(remark);
+}
+
+DType dtypeOf(const Common& common) {
+    if (const auto dtype = parseDType(common.dtype)) return *dtype;
+    throw UsageError(fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));
 }
 
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress) {
@@ -54,24 +135,22 @@ OpenModel openModel(const ModelOption& option, const Common& common, Progress& p
             open.tokenizerNotes = {error.what()};
         }
     }
-    const auto dtype = parseDType(common.dtype);
-    if (!dtype)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));
     progress.setStage("loading " + option.name);
-    open.model =
-        Model::load(open.checkpoint, {common.device, *dtype, common.threads, option.untrained}, progress);
+    open.model = Model::load(open.checkpoint,
+                             {common.device, dtypeOf(common), common.threads, option.untrained}, progress);
     return open;
 }
 
-void TextOption::addTo(CLI::App& command, bool withIds) {
+void TextOption::addTo(CLI::App& command, bool idsToo) {
+    withIds = idsToo;
     textGiven = command.add_option("--text", text, "the prompt")->type_name("S");
     auto* fromFile =
         command.add_option("--text-file", file, "the prompt, byte for byte from a file")->type_name("F");
     textGiven->excludes(fromFile);
     if (withIds) {
-        auto* given =
-            command.add_option("--ids", ids, "the prompt as token ids; none is added")->type_name("1,2,3");
+        auto* given = command.add_option("--ids", ids, "the prompt as token ids; none is added")
+                          ->check(readBy(parseIds))
+                          ->type_name("1,2,3");
         given->excludes(textGiven)->excludes(fromFile);
     }
 }
@@ -81,7 +160,8 @@ std::string TextOption::readText() const {
     if (!file.empty())
         content = readFile(file, std::uintmax_t{1} << 30);
     else if (textGiven == nullptr || textGiven->count() == 0)
-        throw Error(ErrorCode::InvalidArgument, "a prompt is needed: --text S, --text-file F or --ids 1,2,3");
+        throw UsageError(withIds ? "a prompt is needed: --text S, --text-file F or --ids 1,2,3"
+                                 : "a text is needed: --text S or --text-file F");
     if (const auto bad = firstInvalidUtf8(content))
         throw Error(
             ErrorCode::Format,
@@ -105,10 +185,11 @@ std::vector<std::int32_t> TextOption::readIds(const OpenModel& model, Console& c
     return sample.tokenIds;
 }
 
-void OutOption::addTo(CLI::App& command, const std::string& what, bool required) {
+CLI::Option* OutOption::addTo(CLI::App& command, const std::string& what, bool required) {
     auto* out = command.add_option("--out", path, what)->type_name("F");
     if (required) out->required();
-    command.add_flag("--force", force, "replace the output if it is there");
+    command.add_flag("--force", force, "replace the output if it is there")->needs(out);
+    return out;
 }
 
 void OutOption::refuseEarly(const std::vector<std::filesystem::path>& inputs) const {
@@ -128,19 +209,20 @@ std::vector<T> parseList(const std::string& list, const char* kind) {
         T value{};
         const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), value);
         if (failed != std::errc{} || end != word.data() + word.size())
-            throw Error(ErrorCode::InvalidArgument, fmt::format("'{}' in '{}' is not {}", word, list, kind));
+            throw UsageError(fmt::format("'{}' in '{}' is not {}", word, list, kind));
+        if constexpr (std::is_floating_point_v<T>)
+            if (!std::isfinite(value))
+                throw UsageError(fmt::format("'{}' in '{}' is not finite", word, list));
         values.push_back(value);
     }
-    if (values.empty())
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("'{}' is empty where {} was expected", list, kind));
+    if (values.empty() || list.ends_with(',')) throw UsageError(fmt::format("'{}' lacks {}", list, kind));
     return values;
 }
 
 }  // namespace
 
 std::vector<std::int32_t> parseIds(const std::string& list) {
-    return parseList<std::int32_t>(list, "a whole number");
+    return parseList<std::int32_t>(list, "a whole number of at most 10 digits, below 2^31");
 }
 std::vector<double> parseNumbers(const std::string& list) {
     return parseList<double>(list, "a number");
@@ -156,9 +238,8 @@ std::size_t parseBytes(const std::string& text) {
     if (unit == "M" || unit == "MiB") factor = 1024.0 * 1024;
     if (unit == "G" || unit == "GiB") factor = 1024.0 * 1024 * 1024;
     if (unit == "T" || unit == "TiB") factor = 1024.0 * 1024 * 1024 * 1024;
-    if (failed != std::errc{} || factor == 0 || !(value > 0) || !(value * factor < 9e18))
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("'{}' is no amount of memory; write 512M or 2G", text));
+    if (failed != std::errc{} || factor == 0 || !(value * factor >= 1) || !(value * factor < 9e18))
+        throw UsageError(fmt::format("'{}' is not an amount of memory; write 512M or 2G", text));
     return static_cast<std::size_t>(value * factor);
 }
 
@@ -171,6 +252,13 @@ std::string formatBytes(double bytes) {
     }
     return unit == 0 ? fmt::format("{:.0f} {}", bytes, units[unit])
                      : fmt::format("{:.1f} {}", bytes, units[unit]);
+}
+
+std::string formatDuration(double seconds) {
+    const auto s = std::llround(std::clamp(seconds, 0.0, 1e15));
+    if (s < 90) return fmt::format("{} s", s);
+    if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);
+    return fmt::format("{} h {:02} min", s / 3600, s / 60 % 60);
 }
 
 std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name) {

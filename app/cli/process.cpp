@@ -1,0 +1,130 @@
+#include "app/cli/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <new>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+#include "core/base/failure.h"
+#include "core/base/printable.h"
+
+namespace rheo::cli {
+
+namespace {
+
+std::stop_source& interruptSource() {
+    static std::stop_source source;
+    return source;
+}
+
+/// A stream that is closed gets a file that can be neither read nor written, as the case may be.
+void openStandardStreams() {
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+            // The lowest number that is free: this one.
+            [[maybe_unused]]
+            const int opened = ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+void writeLine(std::string_view line) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+/// What is left where an exception finds no handler: thrown before main(), or out of a library's thread.
+[[noreturn]] void endInOneLine() {
+    try {
+        if (const auto failure = std::current_exception()) std::rethrow_exception(failure);
+        writeLine("rheo: ended by an unexpected failure\n");
+    } catch (const std::bad_alloc&) {  // nothing may be allocated here
+        writeLine("rheo: there is not enough memory to start; free some, or raise the limit (ulimit -v)\n");
+    } catch (...) {
+        writeLine("rheo: " + printable(describeFailure(std::current_exception()).what()) + "\n");
+    }
+    std::_Exit(1);
+}
+
+void settleBeforeLibraries(int, char**, char**) {
+    std::set_terminate(endInOneLine);
+    openStandardStreams();
+}
+
+}  // namespace
+
+#if defined(__ELF__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Libraries allocate when they are loaded, which comes before anything main() could do.
+[[gnu::section(".preinit_array"), gnu::used]] void (*const settleEarly)(int, char**,
+                                                                        char**) = settleBeforeLibraries;
+#endif
+
+void settleProcess() {
+    settleBeforeLibraries(0, nullptr, nullptr);
+    for (const int ignored : {SIGPIPE, SIGXFSZ}) ::signal(ignored, SIG_IGN);
+}
+
+namespace {
+
+int signalPipe[2] = {-1, -1};
+
+void onSignal(int) {
+    // All that may be done here: the thread at the other end does the rest.
+    const char byte = 1;
+    [[maybe_unused]] const auto written = ::write(signalPipe[1], &byte, 1);
+}
+
+}  // namespace
+
+void catchInterrupts() {
+    if (::pipe2(signalPipe, O_CLOEXEC) != 0)
+        throw std::system_error(errno, std::generic_category(), "cannot make a pipe");
+    // A handler, and not a blocked signal that one thread waits for: libraries start threads before main(),
+    // and the system may give the signal to any of them.
+    struct sigaction action {};
+    action.sa_handler = onSignal;
+    action.sa_flags = SA_RESTART;
+    std::thread waiting([] {
+        char byte = 0;
+        if (::read(signalPipe[0], &byte, 1) != 1) return;
+        interruptSource().request_stop();
+        if (::read(signalPipe[0], &byte, 1) == 1) std::_Exit(130);
+    });
+    waiting.detach();
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    struct sigaction inherited {};
+    sigaction(SIGHUP, nullptr, &inherited);
+    if (inherited.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // else nohup's wish
+}
+
+std::stop_token interruptToken() {
+    return interruptSource().get_token();
+}
+
+void requireAddressSpace() {
+    // Buffers of OpenBLAS and stacks of threads, with what a small computation takes beside them (measured).
+    constexpr double needed = 448.0 * 1024 * 1024;
+    rlimit limit{};
+    double pages = 0;
+    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+    if (!(std::ifstream("/proc/self/statm") >> pages)) return;
+    const double used = pages * static_cast<double>(::sysconf(_SC_PAGESIZE));
+    const double allowed = static_cast<double>(limit.rlim_cur);
+    if (used + needed <= allowed) return;
+    throw Error(
+        ErrorCode::OutOfMemory,
+        fmt::format("the limit on this process's memory is {:.0f} MiB of addresses, and at least {:.0f} "
+                    "are needed; raise it with ulimit -v",
+                    allowed / (1 << 20), (used + needed) / (1 << 20)));
+}
+
+}  // namespace rheo::cli

@@ -1,0 +1,312 @@
+#include "core/session/describe_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/checkpoint/safetensors.h"
+#include "core/tokenizer/tokenizer.h"
+#include "core/trace/hdf5_file.h"
+#include "core/trace/npy.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t headBytes = 1 << 17;
+
+/// What every kind is described from.
+struct Input {
+    fs::path path;
+    std::string head;  ///< the first bytes
+    std::string name() const { return path.string(); }
+    bool startsWith(std::string_view magic) const { return std::string_view(head).starts_with(magic); }
+};
+
+std::string shapeInWords(const std::vector<std::int64_t>& shape) {
+    return shape.empty() ? "a single value" : fmt::format("{}", fmt::join(shape, " x "));
+}
+
+FileDescription describeResults(const Hdf5File& file, const Input& input) {
+    FileDescription found{"results", "results of rheo analyze or rheo report", {}, {}};
+    std::vector<std::string> statistics, nulls;
+    for (const auto& name : file.children("/")) {
+        if (name == "source") continue;
+        statistics.push_back(name);
+        if (!file.exists("/" + name + "/null")) continue;
+        for (const auto& null : file.children("/" + name + "/null"))
+            if (std::find(nulls.begin(), nulls.end(), null) == nulls.end()) nulls.push_back(null);
+    }
+    if (const auto path = file.textAttribute("/source", "path")) found.facts.emplace_back("trace", *path);
+    if (const auto model = file.textAttribute("/source", "architecture"))
+        found.facts.emplace_back("architecture", *model);
+    if (const auto units = file.integerAttribute("/source", "units"))
+        found.facts.emplace_back("d_model", *units);
+    found.facts.emplace_back("statistics", statistics);
+    found.facts.emplace_back("nulls", nulls);
+    found.next = fmt::format("rheo figure {} --view VIEW --out figure.svg", input.name());
+    return found;
+}
+
+FileDescription describeTeleport(const Hdf5File& file, const Input& input) {
+    FileDescription found{"teleport", "a teleport: one state moved, and what the network made of it", {}, {}};
+    for (const char* name : {"point", "mode"})
+        if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
+    if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
+    found.next = fmt::format("rheo figure {} --view teleport --out teleport.svg", input.name());
+    return found;
+}
+
+FileDescription describeForeignHdf5(const Hdf5File& file, const Input& input) {
+    FileDescription found{"hdf5", "an HDF5 file of another program", {}, {}};
+    const auto names = file.datasets(100000);
+    constexpr std::size_t most = 20;
+    std::vector<std::string> shown;
+    for (std::size_t i = 0; i < std::min(most, names.size()); ++i)
+        shown.push_back(fmt::format("{} [{}]", names[i], fmt::join(file.info(names[i]).shape, ", ")));
+    if (names.size() > most) shown.push_back(fmt::format("and {} more", names.size() - most));
+    found.facts.emplace_back("datasets", shown);
+    found.next = fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.name());
+    return found;
+}
+
+FileDescription describeHdf5(const Input& input) {
+    const Hdf5File file = Hdf5File::openForReading(input.path);
+    const auto format = file.textAttribute("/", "format");
+    if ((format && *format == "rheograph-trace") || (!format && file.exists("/residual")))
+        return {"trace", "a trace", {}, {}};
+    if (format && *format == "rheograph-results") return describeResults(file, input);
+    if (format && *format == "rheograph-teleport") return describeTeleport(file, input);
+    return describeForeignHdf5(file, input);
+}
+
+FileDescription describeSafetensors(const Input& input) {
+    const auto file = SafetensorsFile::open(input.path);
+    FileDescription found{"safetensors", "tensors in a safetensors file", {}, {}};
+    std::int64_t values = 0;
+    std::set<std::string> types;
+    for (const auto& tensor : file->tensors()) {
+        values += static_cast<std::int64_t>(tensor.bytes.size()) / storedTypeBytes(tensor.type);
+        types.emplace(storedTypeName(tensor.type));
+    }
+    found.facts.emplace_back("tensors", static_cast<std::int64_t>(file->tensors().size()));
+    found.facts.emplace_back("values", values);
+    found.facts.emplace_back("dtypes", std::vector<std::string>(types.begin(), types.end()));
+    if (!file->tensors().empty()) {
+        const auto& first = file->tensors().front();
+        found.facts.emplace_back("first", fmt::format("{}, {}", first.name, shapeInWords(first.shape)));
+    }
+    const fs::path folder = input.path.has_parent_path() ? input.path.parent_path() : fs::path(".");
+    std::error_code ignored;
+    found.next = fs::exists(folder / "config.json", ignored)
+                     ? fmt::format("it belongs to the model in its folder: rheo info {}", folder.string())
+                     : fmt::format(
+                           "weights need the config.json of their model beside them; hidden states are "
+                           "read by rheo import {} --out trace.rheo.h5",
+                           input.name());
+    return found;
+}
+
+/// Little-endian numbers and strings at the beginning of a GGUF file
+/// (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md); ends quietly where the head ends.
+class GgufHead {
+public:
+    explicit GgufHead(std::string_view bytes) : m_bytes(bytes) {}
+    template <class T>
+    std::optional<T> number() {
+        if (m_bytes.size() < sizeof(T)) return std::nullopt;
+        T value{};
+        std::memcpy(&value, m_bytes.data(), sizeof(T));
+        m_bytes.remove_prefix(sizeof(T));
+        return value;
+    }
+    std::optional<std::string> text() {
+        const auto length = number<std::uint64_t>();
+        if (!length || *length > m_bytes.size()) return std::nullopt;
+        std::string value(m_bytes.substr(0, *length));
+        m_bytes.remove_prefix(*length);
+        return value;
+    }
+    bool skip(std::size_t bytes) {
+        if (bytes > m_bytes.size()) return false;
+        m_bytes.remove_prefix(bytes);
+        return true;
+    }
+
+private:
+    std::string_view m_bytes;
+};
+
+/// The texts among the first metadata, up to the first array.
+std::map<std::string, std::string> ggufTexts(GgufHead& head, std::uint64_t count) {
+    constexpr std::uint32_t textType = 8;
+    constexpr std::array<std::size_t, 13> sizes{1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+    std::map<std::string, std::string> texts;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const auto key = head.text();
+        const auto type = key ? head.number<std::uint32_t>() : std::nullopt;
+        if (!type || *type >= sizes.size()) break;
+        if (*type == textType) {
+            const auto value = head.text();
+            if (!value) break;
+            texts[*key] = *value;
+        } else if (sizes[*type] == 0 || !head.skip(sizes[*type])) {
+            break;
+        }
+    }
+    return texts;
+}
+
+FileDescription describeGguf(const Input& input) {
+    FileDescription found{"gguf", "a model as llama.cpp stores it (GGUF)", {}, {}};
+    GgufHead head(std::string_view(input.head).substr(4));
+    const auto version = head.number<std::uint32_t>();
+    const auto tensors = version ? head.number<std::uint64_t>() : std::nullopt;
+    const auto metadata = tensors ? head.number<std::uint64_t>() : std::nullopt;
+    if (!metadata)
+        throw Error(ErrorCode::Format, input.name() + " begins as a GGUF file and ends within its header",
+                    input.name());
+    found.facts.emplace_back("version", std::int64_t{*version});
+    found.facts.emplace_back("tensors",
+                             static_cast<std::int64_t>(std::min<std::uint64_t>(*tensors, 1ULL << 62)));
+    const auto texts = ggufTexts(head, *metadata);
+    for (const char* key : {"general.architecture", "general.name"})
+        if (const auto value = texts.find(key); value != texts.end())
+            found.facts.emplace_back(key + 8, value->second);
+    found.next =
+        "rheo reads Hugging Face folders: take the original model, or convert it with transformers "
+        "(from_pretrained(FOLDER, gguf_file=NAME), then save_pretrained)";
+    return found;
+}
+
+FileDescription describeNpy(const Input& input) {
+    const auto header = parseNpyHeader(std::as_bytes(std::span(input.head)), input.name());
+    FileDescription found{"npy", "an array of NumPy", {}, {}};
+    found.facts.emplace_back("dtype", header.dtype);
+    found.facts.emplace_back("shape", shapeInWords(header.shape));
+    found.next = fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.name());
+    return found;
+}
+
+FileDescription describePickle(const Input&) {
+    return {"pytorch",
+            "a file of pickled Python objects (torch.save, pickle)",
+            {},
+            "rheo never loads pickles, because they can run code; save the tensors as safetensors"};
+}
+
+FileDescription describeZip(const Input& input) {
+    // The name of the first member lies 30 bytes into its header.
+    const std::string_view first =
+        std::string_view(input.head).substr(std::min<std::size_t>(30, input.head.size()), 200);
+    if (first.find("data.pkl") != std::string_view::npos) return describePickle(input);
+    if (first.find(".npy") == std::string_view::npos)
+        throw Error(ErrorCode::Format,
+                    input.name() + " is a zip archive, and not one of NumPy (.npz); unpack it first",
+                    input.name());
+    return {"npz",
+            "arrays of NumPy in a zip archive",
+            {},
+            fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.name())};
+}
+
+std::int64_t countLines(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::vector<char> buffer(1 << 20);
+    std::int64_t lines = 0;
+    char last = '\n';
+    while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
+        const auto end = buffer.begin() + in.gcount();
+        lines += std::count(buffer.begin(), end, '\n');
+        last = *(end - 1);
+    }
+    return lines + (last == '\n' ? 0 : 1);
+}
+
+FileDescription describeText(const Input& input) {
+    const std::string name = input.path.filename().string();
+    const fs::path folder = input.path.has_parent_path() ? input.path.parent_path() : fs::path(".");
+    if (name == "config.json" || name == "tokenizer.json" || name == "tokenizer_config.json" ||
+        name == "generation_config.json" || name.ends_with(".index.json"))
+        return {"json", "a part of a model's folder", {}, fmt::format("rheo info {}", folder.string())};
+    FileDescription found{"text", "a text", {}, {}};
+    const auto first = input.head.find_first_not_of(" \t\r\n");
+    const bool lines = name.ends_with(".jsonl") || (first != std::string::npos && input.head[first] == '{');
+    if (lines) found.summary = "JSON, or JSON Lines";
+    found.facts.emplace_back("lines", countLines(input.path));
+    found.next =
+        fmt::format("as prompts, {}: rheo capture --model MODEL --prompts {} --out trace.rheo.h5",
+                    lines ? "an object with `text` or `ids` each line" : "one each line", input.name());
+    return found;
+}
+
+/// UTF-8 without NUL; the last character may be cut.
+bool looksLikeText(const std::string& head) {
+    if (head.find('\0') != std::string::npos) return false;
+    const auto bad = firstInvalidUtf8(head);
+    return !bad || (head.size() == headBytes && *bad + 4 > head.size());
+}
+
+bool looksLikeSafetensors(const std::string& head) {
+    std::uint64_t length = 0;
+    if (head.size() < 10) return false;
+    std::memcpy(&length, head.data(), sizeof length);
+    return length < static_cast<std::uint64_t>(SafetensorsFile::maxHeaderBytes) && head[8] == '{';
+}
+
+Input readHead(const fs::path& path) {
+    std::error_code failed;
+    const auto status = fs::status(path, failed);
+    if (!fs::exists(status))
+        throw Error(ErrorCode::NotFound, fmt::format("there is no file {}", path.string()), path.string());
+    if (!fs::is_regular_file(status))
+        throw Error(ErrorCode::Io, path.string() + " is not a regular file", path.string());
+    std::ifstream in(path, std::ios::binary);
+    if (!in)
+        throw Error(ErrorCode::Io, fmt::format("cannot open {}: {}", path.string(), std::strerror(errno)),
+                    path.string());
+    Input input{path, std::string(headBytes, '\0')};
+    in.read(input.head.data(), static_cast<std::streamsize>(input.head.size()));
+    input.head.resize(static_cast<std::size_t>(in.gcount()));
+    if (input.head.empty()) throw Error(ErrorCode::Format, path.string() + " is empty", path.string());
+    return input;
+}
+
+}  // namespace
+
+FileDescription describeFile(const fs::path& path) {
+    const Input input = readHead(path);
+    struct Kind {
+        std::string_view magic;
+        FileDescription (*describe)(const Input&);
+    };
+    static constexpr Kind kinds[] = {
+        {"\x89HDF\r\n\x1a\n", describeHdf5}, {"GGUF", describeGguf},       {"\x93NUMPY", describeNpy},
+        {"PK\x03\x04", describeZip},         {"\x80\x02", describePickle}, {"\x80\x03", describePickle},
+        {"\x80\x04", describePickle},        {"\x80\x05", describePickle},
+    };
+    for (const auto& kind : kinds)
+        if (input.startsWith(kind.magic)) return kind.describe(input);
+    if (looksLikeSafetensors(input.head)) return describeSafetensors(input);
+    if (looksLikeText(input.head)) return describeText(input);
+    if (path.extension() == ".h5" || path.extension() == ".hdf5") return describeHdf5(input);  // says why not
+    throw Error(ErrorCode::Format,
+                path.string() +
+                    " is not a file that rheo knows: it knows traces, results, teleports, HDF5, .npy, .npz, "
+                    "safetensors, GGUF, figures that hold a recipe, and texts",
+                path.string());
+}
+
+}  // namespace rheo
