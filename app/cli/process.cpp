@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -54,9 +55,22 @@ void writeLine(std::string_view line) {
     std::_Exit(1);
 }
 
+/// OpenBLAS interrupts the process where it gets no thread, which comes before anything main() could say.
+void requireThread() {
+    pthread_t thread{};
+    if (::pthread_create(
+            &thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr) == 0) {
+        ::pthread_join(thread, nullptr);
+        return;
+    }
+    writeLine("rheo: the system gives this process no thread; raise the limit (ulimit -u), or end others\n");
+    std::_Exit(1);
+}
+
 void settleBeforeLibraries(int, char**, char**) {
     std::set_terminate(endInOneLine);
     openStandardStreams();
+    requireThread();
 }
 
 }  // namespace
@@ -68,7 +82,8 @@ void settleBeforeLibraries(int, char**, char**) {
 #endif
 
 void settleProcess() {
-    settleBeforeLibraries(0, nullptr, nullptr);
+    std::set_terminate(endInOneLine);
+    openStandardStreams();
     for (const int ignored : {SIGPIPE, SIGXFSZ}) ::signal(ignored, SIG_IGN);
 }
 
