@@ -231,8 +231,13 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     std::error_code ignored;
     if (fs::is_directory(options.path, ignored)) return infoOfModel(options, common);
     if (fs::exists(options.path, ignored)) return infoOfFile(options, command, common);
-    if (fs::path(options.path).extension() == ".h5")
-        throw Error(ErrorCode::NotFound, fmt::format("there is no trace file {}", options.path),
+    // What ends as a file does is no name of a model in the cache.
+    static const std::set<std::string> endings{".h5",   ".hdf5", ".npy",   ".npz", ".safetensors",
+                                               ".gguf", ".json", ".jsonl", ".txt", ".svg",
+                                               ".png",  ".pdf",  ".pth",   ".bin"};
+    if (const auto ending = fs::path(options.path).extension().string(); endings.contains(ending))
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("there is no {} {}", ending == ".h5" ? "trace file" : "file", options.path),
                     options.path);
     return infoOfModel(options, common);  // ORG/NAME, or nothing: then that is said
 }

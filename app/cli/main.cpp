@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -217,13 +219,28 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     return chosen(common);
 }
 
+namespace {
+
+/// Ends the process with what was printed handed over, past what libraries do at exit: where memory, threads
+/// or disks are at their limits, they wait for ever or crash there. Every file is closed by now.
+[[noreturn]] void end(int status) {
+    std::fflush(nullptr);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    std::exit(status);
+#else
+    std::_Exit(status);
+#endif
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
     settleProcess();
     Common common;
     const int status = runGuarded({argv + 1, argv + argc}, common);
     const int unwritten = finishOutput();
-    if (unwritten == 0) return status;
+    if (unwritten == 0) end(status);
     complain(fmt::format("cannot write to standard output: {}{}; files that were asked for are not affected",
                          std::strerror(unwritten), adviceOfErrno(unwritten)));
-    return status == 0 ? failed : status;
+    end(status == 0 ? failed : status);
 }

@@ -190,7 +190,7 @@ void TestAppStreams::unwritableFolder() {
     const Ran ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", "/proc/r.h5"});
     QCOMPARE(ran.status, 1);
     QCOMPARE(ran.err.count('\n'), 1);
-    QVERIFY2(ran.err.contains("/proc/r.h5"), ran.err);
+    QVERIFY2(ran.err.contains("r.h5"), ran.err);
 }
 
 /// What is written to files is whole, and none of what is printed gets into them.
