@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/capture/capture.h"
 #include "core/capture/prompts.h"
+#include "core/trace/trace_size.h"
 
 namespace rheo::cli {
 
@@ -64,7 +65,7 @@ int run(const Options& options, Common& common) {
                                          options.store == "bfloat16", selection, tokenTexts(open.tokenizer));
     common.console.say(fmt::format("{} rows of {} points by {} units: {}, from {} tokens of {} prompts",
                                    plan.info.rows.size(), plan.info.points.size(), plan.info.units,
-                                   formatBytes(static_cast<double>(plan.bytes())), plan.tokens,
+                                   formatBytes(static_cast<double>(traceFileBytes(plan.info))), plan.tokens,
                                    plan.info.samples.size()));
     CaptureToFileOptions how;
     how.batch = options.batch;

@@ -212,7 +212,7 @@ std::optional<FileDescription> describeFigure(const std::string& path) {
 }
 
 int infoOfFile(const Options& options, const CLI::App& command, Common& common) {
-    for (const char* option : {"--batch", "--max-tokens", "--dtype", "--device"}) {
+    for (const char* option : {"--batch", "--max-tokens", "--dtype", "--device", "--accept-unknown-config"}) {
         const CLI::Option* own = command.get_option_no_throw(option);
         const CLI::Option* given = own != nullptr ? own : command.get_parent()->get_option_no_throw(option);
         if (given != nullptr && given->count() > 0)

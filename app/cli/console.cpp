@@ -102,7 +102,14 @@ void Console::warn(const std::string& sentence) {
 }
 
 void Console::say(const std::string& line) const {
-    if (!json && !silent) putLine(stdout, line);
+    if (json || silent) return;
+    putLine(stdout, line);
+    // Whoever reads a pipe sees a forecast while it is one; many lines at once are not slowed.
+    static auto flushed = std::chrono::steady_clock::time_point{};
+    const auto now = std::chrono::steady_clock::now();
+    if (now - flushed < std::chrono::milliseconds(100)) return;
+    flushed = now;
+    if (std::fflush(stdout) != 0 && outputError == 0) outputError = errno;
 }
 
 void Console::result(nlohmann::ordered_json value) const {

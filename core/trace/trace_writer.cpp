@@ -16,6 +16,7 @@
 #include "core/trace/bfloat16.h"
 #include "core/trace/stored_trace.h"
 #include "core/trace/trace_format.h"
+#include "core/trace/trace_size.h"
 
 namespace rheo {
 
@@ -23,9 +24,6 @@ namespace fs = std::filesystem;
 namespace tf = trace_format;
 
 namespace {
-
-/// Room for what is not states: strings, indices, the library's own tables.
-constexpr std::int64_t overheadBytes = std::int64_t{1} << 20;
 
 /// Refuses before anything is written, with both numbers.
 void requireSpace(const fs::path& path, std::int64_t bytes) {
@@ -163,13 +161,6 @@ void requireRowsAndPoints(const fs::path& path, const TraceInfo& info) {
                     fmt::format("{}: a trace needs a row, a point and a unit", path.string()), path.string());
 }
 
-std::int64_t fileBytes(const TraceInfo& info) {
-    const auto rows = static_cast<double>(info.rows.size());
-    const auto points = static_cast<double>(info.points.size());
-    const double bytes = rows * points * static_cast<double>(info.units) * (info.bfloat16 ? 2 : 4);
-    return static_cast<std::int64_t>(std::min(bytes, 4e18)) + overheadBytes;
-}
-
 }  // namespace
 
 std::vector<std::int64_t> traceChunk(std::int64_t rows, std::int64_t points, std::int64_t units) {
@@ -189,7 +180,7 @@ TraceWriter::TraceWriter(Hdf5File file, const TraceInfo& info)
 TraceWriter TraceWriter::create(const fs::path& path, const TraceInfo& info, IfExists ifExists) {
     requireRowsAndPoints(path, info);
     requireOutput(path, ifExists);
-    requireSpace(path, fileBytes(info));
+    requireSpace(path, traceFileBytes(info));
     OutputFile output(path, ifExists);
     createIn(output, info).close();
     output.commit();
@@ -198,7 +189,7 @@ TraceWriter TraceWriter::create(const fs::path& path, const TraceInfo& info, IfE
 
 TraceWriter TraceWriter::createIn(const OutputFile& output, const TraceInfo& info) {
     requireRowsAndPoints(output.path(), info);
-    requireSpace(output.path(), fileBytes(info));
+    requireSpace(output.path(), traceFileBytes(info));
     {
         Hdf5File file = Hdf5File::create(output.temporary(), output.path());
         layOut(file, info);

@@ -18,6 +18,7 @@
 #include "core/trace/bfloat16.h"
 #include "core/trace/npy.h"
 #include "core/trace/trace_reader.h"
+#include "core/trace/trace_size.h"
 #include "core/trace/trace_writer.h"
 #include "planted.h"
 
@@ -52,6 +53,8 @@ private Q_SLOTS:
     void aRowWithoutItsMarkIsWhole();
     void dataOfOtherFilesAreRefused_data();
     void dataOfOtherFilesAreRefused();
+    void theSizeIsForecast_data();
+    void theSizeIsForecast();
     void aFileThatChangesIsAnError_data();
     void aFileThatChangesIsAnError();
 
@@ -558,6 +561,40 @@ void TestTraceFile::dataOfOtherFilesAreRefused() {
         QCOMPARE(e.code(), ErrorCode::Unsupported);
         QVERIFY2(QString(e.what()).contains(named), e.what());
     }
+}
+
+void TestTraceFile::theSizeIsForecast_data() {
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<int>("points");
+    QTest::addColumn<int>("units");
+    QTest::addColumn<int>("letters");
+    QTest::addColumn<bool>("bfloat16");
+    QTest::newRow("few points beyond a chunk") << 640 << 65 << 128 << 40 << false;
+    QTest::newRow("bfloat16") << 100 << 61 << 576 << 200 << true;
+    QTest::newRow("narrow") << 5000 << 9 << 24 << 40 << false;
+    QTest::newRow("long texts") << 200 << 5 << 64 << 20000 << false;
+}
+
+/// What the file takes in the end, which is what has to fit the disk. 5 % covers the library's own tables.
+void TestTraceFile::theSizeIsForecast() {
+    QFETCH(int, rows);
+    QFETCH(int, points);
+    QFETCH(int, units);
+    QFETCH(int, letters);
+    QFETCH(bool, bfloat16);
+    TraceInfo info;
+    info.units = units;
+    info.bfloat16 = bfloat16;
+    for (int p = 0; p < points; ++p) info.points.push_back({p / 2, p % 2 == 0 ? Site::AttnIn : Site::MlpIn});
+    for (int n = 0; n < rows; ++n) {
+        info.samples.push_back({std::string(static_cast<std::size_t>(letters), 'a'), {1, 2, 3, 4}});
+        info.rows.push_back({n, 3, 4});
+    }
+    TraceWriter::create(path("t.h5"), info, IfExists::Refuse).close();
+    const auto size = static_cast<double>(std::filesystem::file_size(path("t.h5")));
+    const auto forecast = static_cast<double>(traceFileBytes(info));
+    QVERIFY2(std::abs(forecast - size) < 0.05 * size,
+             qPrintable(QString("%1 for %2").arg(forecast).arg(size)));
 }
 
 void TestTraceFile::aFileThatChangesIsAnError_data() {
