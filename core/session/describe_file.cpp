@@ -98,7 +98,7 @@ FileDescription describeSafetensors(const Input& input) {
     std::int64_t values = 0;
     std::set<std::string> types;
     for (const auto& tensor : file->tensors()) {
-        values += static_cast<std::int64_t>(tensor.bytes.size()) / storedTypeBytes(tensor.type);
+        values += static_cast<std::int64_t>(tensor.bytes.size()) * 8 / storedTypeBits(tensor.type);
         types.emplace(storedTypeName(tensor.type));
     }
     found.facts.emplace_back("tensors", static_cast<std::int64_t>(file->tensors().size()));
