@@ -122,7 +122,7 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--selected", {"trajectories"}},
         {"--components", {"trajectories"}},
         {"--measure", {"density"}},
-        {"--map", {"trajectories", "density", "correlation", "latent"}},
+        {"--map", {"trajectories", "density", "correlation", "mutual_information", "orbits", "latent"}},
         {"--unsorted", {"density"}},
         {"--rms", {"teleport"}},
         {"--size", {}},
@@ -247,7 +247,9 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->type_name("1,2,3");
     command->add_option("--measure", options->measure, "density: what of each unit is shown; left out: mean")
         ->check(CLI::IsMember({"mean", "mean_abs", "rms", "active_fraction"}));
-    command->add_option("--map", options->map, "trajectories, density, correlation, latent: the colour map")
+    command
+        ->add_option("--map", options->map,
+                     "trajectories, density, correlation, mutual_information, orbits, latent: the colour map")
         ->check(CLI::IsMember({"viridis", "cividis", "vik"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");
     command->add_flag("--rms", options->rms, "teleport: distances of states scaled by their RMS");

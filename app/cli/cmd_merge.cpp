@@ -51,6 +51,7 @@ void addMerge(CLI::App& app, Command& chosen) {
     auto options = std::make_shared<Options>();
     command->add_option("shards", options->shards, "what rheo capture --shard i/n wrote, in any order")
         ->required()
+        ->default_str("")
         ->type_name("SHARD");
     options->out.addTo(*command, "the trace (.rheo.h5)");
     command->add_flag("--copy", options->merge.copy,

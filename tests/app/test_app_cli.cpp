@@ -477,7 +477,7 @@ void TestAppCli::figuresInEveryFormat() {
                 QCOMPARE(bytes.count("<image"), QByteArray(view) == "density" ? 1 : 0);
             }
         }
-    QCOMPARE(rheo({"figure", path("r.h5"), "--view", "horoscope", "--out", path("x.svg")}).status, 1);
+    QCOMPARE(rheo({"figure", path("r.h5"), "--view", "horoscope", "--out", path("x.svg")}).status, 2);
 }
 
 void TestAppCli::figureAgainFromItsRecipe() {
