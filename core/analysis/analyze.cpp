@@ -42,7 +42,7 @@ Needs needsOfNull(NullKind null) {
 void requireEnough(const TraceView& view, const AnalysisOptions& options) {
     if (!options.nulls.empty() && options.repeats < 1)
         throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("a null needs at least 1 repeat, and {} are asked for", options.repeats));
+                    fmt::format("nulls need 1 or more repeats, and {} are asked for", options.repeats));
     const auto undefined = undefinedOf(view, options);
     if (!undefined.empty())
         throw Error(ErrorCode::InvalidArgument,

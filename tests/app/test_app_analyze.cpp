@@ -456,11 +456,11 @@ void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
                              "--stat",    "correlation,motion,rotation,density",
                              "--null",    "sign_flip,row_shuffle",
                              "--repeats", "6"};
-    auto ran = call(common + QStringList{"--threads", "1", "--out", path("one_point.h5")});
+    auto ran = call(common + QStringList{"--threads", "1", "--out", path("one.h5")});
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     ran = call(common + QStringList{"--threads", "3", "--memory", "64K", "--out", path("other.h5")});
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    const auto one = Hdf5File::openForReading(path("one_point.h5").toStdString()),
+    const auto one = Hdf5File::openForReading(path("one.h5").toStdString()),
                other = Hdf5File::openForReading(path("other.h5").toStdString());
     for (const auto& name : one.datasets(1000)) {
         if (one.info(name).type == Hdf5Type::String) continue;
