@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 
 #include "app/cli/commands.h"
 #include "core/analysis/analyze.h"
@@ -366,8 +367,10 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         throw Error(ErrorCode::Io,
                     fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
                     out.string());
-    for (const char* name : {"trace.rheo.h5", "results.h5", "results-without-outliers.h5", "verdicts.json",
-                             "curves.csv", "curves.json", "index.html"}) {
+    for (const std::string_view name : {"trace.rheo.h5", "results.h5", "results-without-outliers.h5",
+                                        "verdicts.json", "curves.csv", "curves.json", "index.html"}) {
+        if (name == "trace.rheo.h5" && !options.trace.empty())
+            continue;  // a trace that is given is only read
         requireOutput(out / name, IfExists::Replace, {options.trace, options.model.name, options.prompts});
         if (!options.force && !options.resume && fs::exists(out / name))
             throw Error(
