@@ -284,12 +284,19 @@ bool isNumberedSeries(const std::vector<std::string>& names) {
     return names.size() > 1 && !seriesNumbers(names).empty();
 }
 
+namespace {
+
+/// Where a list of what is missing ends: the numbers come from names in a file, and may be any.
+constexpr std::size_t mostMissing = 100'000;
+
+}  // namespace
+
 std::vector<std::int64_t> missingNumbers(const std::vector<std::string>& names) {
-    constexpr std::size_t most = 1'000'000;
     std::vector<std::int64_t> numbers = seriesNumbers(names), missing;
     std::sort(numbers.begin(), numbers.end());
     for (std::size_t i = 1; i < numbers.size(); ++i)
-        for (auto n = numbers[i - 1] + 1; n < numbers[i] && missing.size() < most; ++n) missing.push_back(n);
+        for (auto n = numbers[i - 1] + 1; n < numbers[i] && missing.size() < mostMissing; ++n)
+            missing.push_back(n);
     return missing;
 }
 
@@ -304,10 +311,12 @@ std::vector<ResidualPoint> missingPoints(const std::vector<ResidualPoint>& point
     std::vector<ResidualPoint> missing;
     if (there.empty()) return missing;
     const auto first = *there.begin(), last = *there.rbegin();
-    for (int block = first.first; block <= last.first; ++block)
+    // Counted in 64 bits: the last block may be the largest int.
+    for (std::int64_t block = first.first; block <= last.first && missing.size() < mostMissing; ++block)
         for (const Site site : sites) {
-            const std::pair point(block, site);
-            if (point > first && point < last && !there.contains(point)) missing.push_back({block, site});
+            const std::pair point(static_cast<int>(block), site);
+            if (point > first && point < last && !there.contains(point))
+                missing.push_back({point.first, site});
         }
     return missing;
 }

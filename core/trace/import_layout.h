@@ -64,11 +64,11 @@ SideRole sideRole(std::string_view name);
 
 /// True if names differ in nothing but one number each ("arr_0", "arr_1").
 bool isNumberedSeries(const std::vector<std::string>& names);
-/// Numbers that are missing between the least and the greatest of a series, ascending; empty where names are
-/// no series.
+/// Numbers that are missing between the least and the greatest of a series, ascending, the first 100,000 at
+/// most; empty where names are no series.
 std::vector<std::int64_t> missingNumbers(const std::vector<std::string>& names);
 /// Points that are missing between the first and the last block, where every block has the sites that any
-/// has.
+/// has; about 100,000 at most.
 std::vector<ResidualPoint> missingPoints(const std::vector<ResidualPoint>& points);
 
 /// Chooses and orders arrays by their names. With TransformerLens names among them those alone are taken,

@@ -10,6 +10,7 @@
 #include <QFile>
 #include <QTemporaryDir>
 #include <QtTest>
+#include <limits>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -1166,6 +1167,10 @@ void TestTraceImport::namesOfSamplesAreTold() {
     QVERIFY(sideRole("attention_mask_like") == SideRole::None);
     QVERIFY((missingNumbers({"r.1", "r.4", "r.2"}) == std::vector<std::int64_t>{3}));
     QVERIFY(missingNumbers({"a", "r.4"}).empty());
+    // Numbers in names may be any: what is missing between them is not listed without end.
+    QCOMPARE(missingNumbers({"r.1", "r.900000000"}).size(), std::size_t{100'000});
+    QCOMPARE(missingPoints({{0, Site::AttnIn}, {std::numeric_limits<int>::max(), Site::AttnIn}}).size(),
+             std::size_t{100'000});
 }
 
 void TestTraceImport::tokenIdsAreTaken() {
