@@ -108,7 +108,8 @@ Sample sampleOfText(const std::string& text, const Reading& how, const std::stri
     if (how.tokenizer == nullptr)
         throw Error(
             ErrorCode::NotFound,
-            fmt::format("{}: the model has no tokenizer that is read; give prompts as JSON Lines with `ids`", where),
+            fmt::format("{}: the model has no tokenizer that is read; give prompts as JSON Lines with `ids`",
+                        where),
             how.name);
     return makeSample(text, *how.tokenizer, how.config, how.options.maxTokens, where);
 }

@@ -74,8 +74,8 @@ public:
         return forecastMemory(m_config, dtype, batch, tokens);
     }
 
-    /// Throws Error(Io) if bytes of the weights were used that are gone, because a file was cut off. To be called
-    /// after the weights were used.
+    /// Throws Error(Io) if bytes of the weights were used that are gone, because a file was cut off. To be
+    /// called after the weights were used.
     void requireWhole() const;
 
 private:

@@ -209,7 +209,7 @@ std::string sentenceOf(const Verdict& verdict) {
     for (const auto& [kind, say] : sentences)
         if (kind == verdict.verdict) sentence = say(verdict);
     if (!verdict.responses.empty()) sentence += responsesOf(verdict);
-    const bool few = !verdict.nulls.empty() && verdict.nulls.front().repeats < 39 &&
+    const bool few = verdict.direction == 0 && !verdict.nulls.empty() && verdict.nulls.front().repeats < 39 &&
                      verdict.pMethod == PMethod::Empirical && verdict.verdict != VerdictKind::NotTested;
     if (few)
         sentence += fmt::format(" With {} surrogates no two-sided p can be below 0.05.",

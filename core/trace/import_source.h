@@ -69,8 +69,8 @@ public:
     /// The box of extent `count` from `start` on of a prepared array; valid until the next call.
     virtual ArrayBlock block(std::size_t array, const std::vector<std::int64_t>& start,
                              const std::vector<std::int64_t>& count) = 0;
-    /// Throws Error(Io) if the file was cut, written or replaced since it was opened. To be called after blocks
-    /// were used.
+    /// Throws Error(Io) if the file was cut, written or replaced since it was opened. To be called after
+    /// blocks were used.
     virtual void requireUnchanged() const = 0;
     /// Gives back memory that blocks read so far took.
     virtual void forget() {}
