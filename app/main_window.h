@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "widgets/jobs/job_runner.h"
-#include "widgets/models/recent_files.h"
-#include "widgets/models/selection.h"
-#include "widgets/models/teleport_model.h"
-#include "widgets/models/theme_source.h"
-#include "widgets/models/workspace.h"
+#include "widgets/viewmodels/recent_files.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/teleport_model.h"
+#include "widgets/viewmodels/theme_source.h"
+#include "widgets/viewmodels/workspace.h"
 
 class QLabel;
 class QMenu;

@@ -22,7 +22,7 @@
 #include <utility>
 
 #include "core/checkpoint/model_cache.h"
-#include "widgets/models/cached_model_list.h"
+#include "widgets/viewmodels/cached_model_list.h"
 
 namespace rheo {
 

@@ -10,17 +10,17 @@
 #include <sstream>
 
 #include "app/cli/commands.h"
-#include "core/analysis/analyze.h"
-#include "core/analysis/other_traces.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
 #include "core/capture/capture.h"
 #include "core/dynamics/lens.h"
+#include "core/results/curves_file.h"
+#include "core/results/results_file.h"
 #include "core/session/analysis_view.h"
 #include "core/session/attach_model.h"
-#include "core/session/curves_file.h"
-#include "core/session/results_file.h"
+#include "core/statistics/analyze.h"
+#include "core/statistics/other_traces.h"
 #include "core/trace/normed_trace.h"
 #include "core/trace/trace_reader.h"
 

@@ -8,8 +8,8 @@
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/dynamics/teleport.h"
-#include "core/session/results_file.h"
-#include "core/session/teleport_file.h"
+#include "core/results/results_file.h"
+#include "core/results/teleport_file.h"
 #include "core/trace/npy.h"
 
 namespace rheo::cli {

@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/analysis/pca.h"
 #include "core/analysis/trace_view.h"
-#include "core/analysis/verdicts.h"
 #include "core/base/progress.h"
 #include "core/model/model.h"
+#include "core/statistics/early_attractor.h"
+#include "core/statistics/pca.h"
 
 namespace rheo {
 

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/analysis/analyze.h"
 #include "core/base/array.h"
 #include "core/base/residual_point.h"
 #include "core/figure/figure.h"
+#include "core/statistics/analyze.h"
 
 namespace rheo {
 

@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "core/analysis/analyze.h"
 #include "core/base/residual_point.h"
 #include "core/figure/figure.h"
+#include "core/statistics/analyze.h"
 
 namespace rheo {
 

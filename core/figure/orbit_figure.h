@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/analysis/analyze.h"
 #include "core/base/index.h"
 #include "core/base/residual_point.h"
 #include "core/figure/figure.h"
+#include "core/statistics/analyze.h"
 
 namespace rheo {
 

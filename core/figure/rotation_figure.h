@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "core/analysis/analyze.h"
 #include "core/figure/figure.h"
+#include "core/statistics/analyze.h"
 
 namespace rheo {
 

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "core/base/error.h"
-#include "core/dynamics/teleport.h"
+#include "core/dynamics/teleport_result.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/ranges.h"
 

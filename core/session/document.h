@@ -5,11 +5,11 @@
 #include <optional>
 #include <vector>
 
-#include "core/analysis/pca.h"
 #include "core/base/array.h"
 #include "core/base/index.h"
 #include "core/base/progress.h"
-#include "core/dynamics/teleport.h"
+#include "core/dynamics/teleport_result.h"
+#include "core/statistics/pca.h"
 #include "core/trace/trace.h"
 
 namespace rheo {

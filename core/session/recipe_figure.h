@@ -13,9 +13,9 @@
 #include "core/figure/lens_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
+#include "core/results/results_file.h"
+#include "core/results/teleport_file.h"
 #include "core/session/recipe.h"
-#include "core/session/results_file.h"
-#include "core/session/teleport_file.h"
 
 namespace rheo {
 

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/analysis/verdicts.h"
+#include "core/findings/verdicts.h"
 
 namespace rheo {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/analysis/verdicts.h"
+#include "core/findings/verdicts.h"
 
 namespace rheo {
 

@@ -29,9 +29,9 @@ if(RHEO_LIBFUZZER)
   target_compile_options(rheo_options INTERFACE -fsanitize=fuzzer-no-link)  # coverage, for the targets in tests/fuzz
 endif()
 
-# rheo_room(NAME SOURCES ... [PUBLIC lib ...] [PRIVATE lib ...])
+# rheo_module(NAME SOURCES ... [PUBLIC lib ...] [PRIVATE lib ...])
 # A static library rheo_NAME. What it links is what it may include (CONTRIBUTING.md, Modules).
-function(rheo_room name)
+function(rheo_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(rheo_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(rheo_${name} PUBLIC rheo_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/session/results_file.h"
+#include "core/results/results_file.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/trace_writer.h"
 #include "tests/core/analysis/traces.h"
@@ -173,7 +173,7 @@ void TestAppAnalyze::datasetsAreAsDefined() {
         if (name.compare(0, group.size() + 1, group + "/") != 0) continue;
         const std::string here = name.substr(group.size());
         // The golden values are mi - gaussian; the definition takes what the estimator gives for Gaussian
-        // pairs (test_analysis_mutual_information).
+        // pairs (test_statistics_mutual_information).
         if (here == "/mutual_information/excess" || here == "/mutual_information/mean_excess") continue;
         QVERIFY2(results.exists(here), here.c_str());
         QVERIFY2(results.info(here).shape == golden.info(name).shape, here.c_str());

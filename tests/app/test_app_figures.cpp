@@ -11,8 +11,8 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/results/results_file.h"
 #include "core/session/recipe_figure.h"
-#include "core/session/results_file.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/text_metrics.h"
 

@@ -8,7 +8,7 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/session/results_file.h"
+#include "core/results/results_file.h"
 #include "core/trace/hdf5_file.h"
 
 using namespace rheo;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/random.h"
-#include "core/session/results_file.h"
+#include "core/results/results_file.h"
 #include "core/trace/trace_writer.h"
 
 using namespace rheo;

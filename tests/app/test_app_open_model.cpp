@@ -18,7 +18,7 @@
 #include "app/open_model_dialog.h"
 #include "keep_picture.h"
 #include "model_cache_of.h"
-#include "widgets/models/cached_model_list.h"
+#include "widgets/viewmodels/cached_model_list.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
 

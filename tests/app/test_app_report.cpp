@@ -10,7 +10,7 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/session/results_file.h"
+#include "core/results/results_file.h"
 
 using namespace rheo;
 
@@ -20,32 +20,12 @@ const QStringList keys{
     "density_rises",     "correlation_high",           "inside_exceeds_across", "cosine_rises",
     "accelerates",       "mi_drops_then_climbs",       "nonlinear_early",       "rotation",
     "rotation_coherent", "late_easier_to_reconstruct", "path_low_dimensional",  "early_attractor"};
-const QStringList fields{"key",
-                         "finding",
-                         "statistic",
-                         "observed",
-                         "interval_low",
-                         "interval_high",
-                         "null",
-                         "null_mean",
-                         "null_low",
-                         "null_high",
-                         "null_share",
-                         "nulls",
-                         "p",
-                         "p_adjusted",
-                         "p_method",
-                         "p_away",
-                         "p_away_adjusted",
-                         "repeats",
-                         "n_samples",
-                         "n_rows",
-                         "depth_shuffle_mean",
-                         "depth_shuffle_p",
-                         "responses",
-                         "verdict",
-                         "reason",
-                         "sentence"};
+const QStringList fields{
+    "key",       "finding",    "statistic",          "observed",        "interval_low",    "interval_high",
+    "null",      "null_mean",  "null_low",           "null_high",       "null_share",      "nulls",
+    "p",         "p_adjusted", "p_method",           "p_away",          "p_away_adjusted", "repeats",
+    "n_samples", "n_rows",     "depth_shuffle_mean", "depth_shuffle_p", "responses",       "verdict",
+    "reason",    "sentence"};
 
 struct Ran {
     int status = -1;
@@ -84,7 +64,7 @@ private Q_SLOTS:
             const QJsonObject v = verdicts[i].toObject();
             QCOMPARE(v["key"].toString(), keys[i]);
             for (const auto& field : fields) QVERIFY2(v.contains(field), qPrintable(field));
-            
+
             QVERIFY2(v["verdict"].toString() != "not_tested", qPrintable(v["reason"].toString()));
             QVERIFY(!v["sentence"].toString().isEmpty());
             QVERIFY(v["interval_low"].toDouble() <= v["interval_high"].toDouble());

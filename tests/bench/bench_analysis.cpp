@@ -4,8 +4,8 @@
 #define EIGEN_USE_BLAS
 #include <cmath>
 
-#include "core/analysis/analyze.h"
 #include "core/base/random.h"
+#include "core/statistics/analyze.h"
 #include "tests/bench/machine.h"
 
 using namespace rheo;

@@ -11,12 +11,12 @@
 #include <functional>
 #include <thread>
 
-#include "core/analysis/analyze.h"
-#include "core/analysis/autoencoder.h"
 #include "core/analysis/outliers.h"
-#include "core/analysis/verdicts.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/findings/verdicts.h"
+#include "core/statistics/analyze.h"
+#include "core/statistics/autoencoder.h"
 
 using namespace rheo;
 

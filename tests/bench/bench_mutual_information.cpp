@@ -5,8 +5,8 @@
 #include <cmath>
 #include <memory>
 
-#include "core/analysis/mutual_information.h"
 #include "core/base/random.h"
+#include "core/statistics/mutual_information.h"
 
 using namespace rheo;
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/analysis/verdicts.h"
+#include "core/findings/verdicts.h"
 #include "tests/core/analysis/planted.h"
 
 using namespace rheo;

@@ -7,8 +7,8 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
-#include "core/analysis/density.h"
 #include "core/base/error.h"
+#include "core/statistics/density.h"
 
 namespace rheo {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/figure/density_figure.h"
-#include "widgets/models/selection.h"
-#include "widgets/models/workspace.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/workspace.h"
 #include "widgets/views/figure_widget.h"
 
 class QComboBox;

@@ -2,9 +2,9 @@
 
 #include <QWidget>
 
-#include "widgets/models/depth_player.h"
-#include "widgets/models/selection.h"
-#include "widgets/models/workspace.h"
+#include "widgets/viewmodels/depth_player.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/workspace.h"
 
 class QLabel;
 class QSlider;

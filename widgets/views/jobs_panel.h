@@ -2,7 +2,7 @@
 
 #include <QWidget>
 
-#include "widgets/models/job_list_model.h"
+#include "widgets/viewmodels/job_list_model.h"
 
 namespace rheo {
 

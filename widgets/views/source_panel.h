@@ -2,10 +2,10 @@
 
 #include <QWidget>
 
-#include "widgets/models/prompt_list_model.h"
-#include "widgets/models/selection.h"
-#include "widgets/models/token_strip_model.h"
-#include "widgets/models/workspace.h"
+#include "widgets/viewmodels/prompt_list_model.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/token_strip_model.h"
+#include "widgets/viewmodels/workspace.h"
 
 class QLabel;
 class QLineEdit;

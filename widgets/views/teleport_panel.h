@@ -4,8 +4,8 @@
 #include <array>
 #include <memory>
 
-#include "widgets/models/teleport_history.h"
-#include "widgets/models/teleport_model.h"
+#include "widgets/viewmodels/teleport_history.h"
+#include "widgets/viewmodels/teleport_model.h"
 #include "widgets/views/figure_widget.h"
 
 class QComboBox;

@@ -3,9 +3,9 @@
 #include <QWidget>
 
 #include "core/session/recipe_figure.h"
-#include "widgets/models/selection.h"
-#include "widgets/models/teleport_model.h"
-#include "widgets/models/workspace.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/teleport_model.h"
+#include "widgets/viewmodels/workspace.h"
 #include "widgets/views/trajectory_canvas.h"
 
 class QAction;

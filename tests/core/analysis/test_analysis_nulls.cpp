@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/analysis/analyze.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/statistics/analyze.h"
 
 using namespace rheo;
 

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/dynamics/early_attractor.h"
+#include "core/findings/judge.h"
 
 using namespace rheo;
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/analysis/findings.h"
+#include "core/findings/findings.h"
 #include "core/session/report.h"
 #include "core/session/verdict_text.h"
 

@@ -1,0 +1,113 @@
+#include "core/findings/judge.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "core/analysis/nulls.h"
+#include "core/analysis/student_t.h"
+#include "core/base/random.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double level = 0.05, mostOfIt = 0.9;
+
+constexpr std::array<std::pair<VerdictKind, std::string_view>, 7> names{{
+    {VerdictKind::Supported, "supported"},
+    {VerdictKind::ExplainedByNull, "explained_by_null"},
+    {VerdictKind::MostlyNull, "mostly_null"},
+    {VerdictKind::Opposite, "opposite"},
+    {VerdictKind::RestsOnOutliers, "rests_on_outliers"},
+    {VerdictKind::NotSeen, "not_seen"},
+    {VerdictKind::NotTested, "not_tested"},
+}};
+
+}  // namespace
+
+std::string_view verdictName(VerdictKind kind) {
+    for (const auto& [known, name] : names)
+        if (known == kind) return name;
+    return "";
+}
+
+bool mostlyNull(double nullShare) {
+    return nullShare >= mostOfIt && nullShare <= 1 / mostOfIt;
+}
+
+VerdictKind judge(int direction, const Interval& interval, double towards, double away, double nullShare) {
+    const auto beyond = [&](VerdictKind kind) {
+        return mostlyNull(nullShare) ? VerdictKind::MostlyNull : kind;
+    };
+    if (direction == 0)
+        return towards < level ? beyond(VerdictKind::Supported) : VerdictKind::ExplainedByNull;
+    const bool above = interval.low > 0, below = interval.high < 0;
+    const bool published = direction > 0 ? above : below, other = direction > 0 ? below : above;
+    if (published) return towards < level ? beyond(VerdictKind::Supported) : VerdictKind::ExplainedByNull;
+    return other && away < level ? beyond(VerdictKind::Opposite) : VerdictKind::NotSeen;
+}
+
+std::vector<double> holmAdjusted(std::span<const double> p) {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < p.size(); ++i)
+        if (!std::isnan(p[i])) order.push_back(i);
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+    std::vector<double> adjusted(p.size(), nan);
+    double greatest = 0;
+    for (std::size_t rank = 0; rank < order.size(); ++rank) {
+        greatest = std::max(greatest, p[order[rank]] * static_cast<double>(order.size() - rank));
+        adjusted[order[rank]] = std::min(1.0, greatest);
+    }
+    return adjusted;
+}
+
+double halvesError(std::span<const double> halves, std::int64_t samples) {
+    std::vector<double> defined;
+    std::copy_if(halves.begin(), halves.end(), std::back_inserter(defined),
+                 [](double x) { return !std::isnan(x); });
+    if (defined.size() < 2 || samples < 2) return nan;
+    const auto count = static_cast<double>(defined.size());
+    const double mean = std::accumulate(defined.begin(), defined.end(), 0.0) / count;
+    double squares = 0;
+    for (const double x : defined) squares += (x - mean) * (x - mean);
+    const auto n = static_cast<double>(samples), m = static_cast<double>(samples / 2);
+    return std::sqrt(squares / (count - 1) * m / (n - m));
+}
+
+Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples) {
+    const double error = halvesError(halves, samples);
+    if (std::isnan(error)) return {nan, nan};
+    const double width = studentQuantile(0.025, static_cast<double>(samples - 1)) * error;
+    return {observed - width, observed + width};
+}
+
+SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t seed) {
+    const double observed = differences.mean();
+    std::vector<double> means;
+    means.reserve(signFlips);
+    RandomStream random(seed, 7);
+    for (int i = 0; i < signFlips; ++i) {
+        double sum = 0;
+        for (const double x : differences) sum += random.sign() * x;
+        means.push_back(sum / static_cast<double>(differences.size()));
+    }
+    const double slack = 1e-12 * differences.cwiseAbs().maxCoeff();
+    const auto share = [&](auto reaches) {
+        return static_cast<double>(1 + std::count_if(means.begin(), means.end(), reaches)) / (signFlips + 1);
+    };
+    SignFlipTest test{};
+    for (const double mean : means) test.mean += mean / signFlips;
+    test.pUpper = share([&](double x) { return x >= observed - slack; });
+    test.pLower = share([&](double x) { return x <= observed + slack; });
+    std::sort(means.begin(), means.end());
+    test.low = quantileOfSorted(means, 0.025);
+    test.high = quantileOfSorted(means, 0.975);
+    return test;
+}
+
+}  // namespace rheo

@@ -1,0 +1,199 @@
+#include "core/findings/reconstruction.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "core/analysis/covariance.h"
+#include "core/analysis/row_source.h"
+#include "core/analysis/sampling_units.h"
+#include "core/analysis/surrogates.h"
+#include "core/base/parallel.h"
+#include "core/base/random.h"
+#include "core/findings/findings.h"
+#include "core/findings/judge.h"
+#include "core/statistics/autoencoder.h"
+#include "core/statistics/pca.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr int reconstructedComponents = 50;
+constexpr std::size_t reconstructedSamples = 200;
+constexpr auto nullCount = static_cast<std::int64_t>(reconstructionNulls.size());
+
+/// Rows of at most so many samples, by seed.
+TraceView someSamples(const TraceView& view, std::size_t most, std::uint64_t seed) {
+    std::set<std::int32_t> all;
+    const auto sampleOf = [&](std::int64_t n) {
+        return view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))].sample;
+    };
+    for (std::int64_t n = 0; n < view.rowCount(); ++n) all.insert(sampleOf(n));
+    std::vector<std::int32_t> samples(all.begin(), all.end());
+    RandomStream random(seed, 1);
+    for (std::size_t i = 0; i < std::min(most, samples.size()); ++i)
+        std::swap(samples[i], samples[i + random.below(samples.size() - i)]);
+    samples.resize(std::min(most, samples.size()));
+    std::sort(samples.begin(), samples.end());
+    std::vector<std::int64_t> rows;
+    for (std::int64_t n = 0; n < view.rowCount(); ++n)
+        if (std::binary_search(samples.begin(), samples.end(), sampleOf(n))) rows.push_back(n);
+    return withRows(view, rows);
+}
+
+/// How well paths are reconstructed from two numbers: the autoencoder on their own first components.
+struct Fit {
+    TraceView scores;  ///< [row, point, component]
+    AutoencoderResult fit;
+};
+Fit reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat,
+                const ReconstructionOptions& options, const Progress& progress) {
+    const TraceView& view = source.view();
+    TraceInfo info = view.trace->info();
+    info.rows.clear();
+    for (std::int64_t n = 0; n < view.rowCount(); ++n)
+        info.rows.push_back(view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))]);
+    info.points.clear();
+    for (std::int64_t p = 0; p < view.pointCount(); ++p)
+        info.points.push_back(view.trace->info().points[static_cast<std::size_t>(view.tracePoint(p))]);
+    Array3F states(view.rowCount(), view.pointCount(), view.unitCount());
+    std::vector<float> buffer;
+    MatrixD path(view.pointCount(), view.unitCount());
+    for (std::int64_t n = 0; n < view.rowCount(); ++n) {
+        progress.check();
+        maker.makeRow(source.read(n, 1, buffer, progress), repeat, n, path);
+        Eigen::Map<MatrixF>(states.at(n, 0), path.rows(), path.cols()) = path.cast<float>();
+    }
+    TraceView made;
+    made.trace = std::make_shared<MemoryTrace>(info, std::move(states));
+    Progress silent(progress.stopToken());
+    PcaResult components = pca(made, {reconstructedComponents, false, 1, options.memoryBytes}, silent);
+    info.units = components.scores.n2;
+    Fit result;
+    result.scores.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(components.scores));
+    AutoencoderOptions how;
+    how.seed = options.seed;
+    how.threads = 1;
+    result.fit = fitAutoencoder(result.scores, how, silent);
+    if (result.fit.stopped) progress.check();
+    return result;
+}
+
+/// Sums over the rows of a sampling unit, of which r2 is made.
+struct ErrorSums {
+    VectorD errors, squares;  ///< [point]
+    MatrixD states;           ///< [point, unit]
+    double rows = 0;
+
+    ErrorSums(std::int64_t points, std::int64_t units)
+        : errors(VectorD::Zero(points)), squares(errors), states(MatrixD::Zero(points, units)) {}
+    void add(const ErrorSums& other) {
+        errors += other.errors;
+        squares += other.squares;
+        states += other.states;
+        rows += other.rows;
+    }
+    VectorD r2() const {
+        return 1 - errors.array() / (squares - states.rowwise().squaredNorm() / rows).array();
+    }
+};
+
+/// Of each sampling unit among the rows that were not trained on.
+std::vector<ErrorSums> errorsOf(const Fit& fit) {
+    const TraceView& scores = fit.scores;
+    const Autoencoder& model = fit.fit.model;
+    const std::int64_t points = scores.pointCount(), units = scores.unitCount();
+    const VectorD factor = (model.sd.array() > 0).select(model.sd.array().inverse(), 0.0);
+    const SamplingUnits sampled = samplingUnits(withRows(scores, fit.fit.validationRows));
+    std::vector<ErrorSums> sums(sampled.rows.size(), ErrorSums(points, units));
+    MatrixF states(points, units);
+    for (std::size_t i = 0; i < fit.fit.validationRows.size(); ++i) {
+        readView(scores, fit.fit.validationRows[i], 1, states.data());
+        const MatrixF back = decode(model, encode(model, states));
+        MatrixD x = states.cast<double>();
+        x.rowwise() -= model.mean.transpose();
+        x = x * factor.asDiagonal();
+        const MatrixD error = (states - back).cast<double>() * factor.asDiagonal();
+        ErrorSums& sum = sums[static_cast<std::size_t>(sampled.ofRow[i])];
+        sum.errors += error.rowwise().squaredNorm();
+        sum.squares += x.rowwise().squaredNorm();
+        sum.states += x;
+        ++sum.rows;
+    }
+    return sums;
+}
+
+/// From halves of the samples that were not trained on; the autoencoder stays.
+Interval intervalOf(const Fit& fit, const ReconstructionOptions& options) {
+    const std::vector<ErrorSums> sums = errorsOf(fit);
+    const auto count = static_cast<std::int64_t>(sums.size());
+    std::vector<double> halves;
+    for (int b = 0; b < options.halves; ++b) {
+        const auto drawn = drawHalf(count, options.seed, static_cast<std::uint64_t>(b));
+        ErrorSums all(fit.scores.pointCount(), fit.scores.unitCount());
+        for (std::size_t i = 0; i < sums.size(); ++i)
+            if (drawn[i] != 0) all.add(sums[i]);
+        halves.push_back(lateLessEarly(all.r2()));
+    }
+    return halvesInterval(lateLessEarly(fit.fit.r2), halves, count);
+}
+
+/// Makes room for all fits, and keeps those that are there.
+void extend(VectorD& differences, std::int64_t refits) {
+    const std::int64_t before = (differences.size() - 1) / nullCount;
+    if (differences.size() == 1 + nullCount * refits) return;
+    VectorD more = VectorD::Constant(1 + nullCount * refits, nan);
+    if (differences.size() > 0) more[0] = differences[0];
+    const std::int64_t kept = std::min(refits, before);
+    for (int n = 0; n < nullCount && kept > 0; ++n)
+        more.segment(1 + n * refits, kept) = differences.segment(1 + n * before, kept);
+    differences = std::move(more);
+}
+
+}  // namespace
+
+void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions& options,
+                             Reconstruction& reconstruction, Progress progress) {
+    progress.setStage("autoencoder and its refits");
+    VectorD& differences = reconstruction.differences;
+    const std::int64_t refits = options.refits;
+    extend(differences, refits);
+    std::vector<std::int64_t> missing;
+    for (Eigen::Index i = 0; i < differences.size(); ++i)
+        if (std::isnan(differences[i])) missing.push_back(i);
+    if (missing.empty()) return;
+    Progress scan = progress.part(0, 0.02), work = progress.part(0.02, 1);
+    const RowSource source(someSamples(view, reconstructedSamples, options.seed), options.memoryBytes / 4,
+                           scan);
+    std::vector<PathMaker> makers;
+    makers.emplace_back(source);
+    for (const auto null : reconstructionNulls)
+        makers.emplace_back(source, null, options.seed, options.threads, scan);
+    const auto fits = static_cast<std::int64_t>(missing.size());
+    std::int64_t done = 0;
+    std::mutex reporting;
+    const SerialBlas serial;
+    parallelFor(fits, 1, options.threads, progress, [&](std::int64_t fit, std::int64_t) {
+        const std::int64_t i = missing[static_cast<std::size_t>(fit)];
+        const std::int64_t maker = i == 0 ? 0 : 1 + (i - 1) / refits;
+        const Fit made = reconstruct(source, makers[static_cast<std::size_t>(maker)],
+                                     i == 0 ? 0 : (i - 1) % refits, options, progress);
+        if (i == 0) {
+            const Interval interval = intervalOf(made, options);
+            reconstruction.interval.resize(2);
+            reconstruction.interval << interval.low, interval.high;
+        }
+        differences[i] = lateLessEarly(made.fit.r2);
+        const std::lock_guard lock(reporting);
+        work.report(static_cast<double>(++done), static_cast<double>(fits));
+    });
+}
+
+}  // namespace rheo

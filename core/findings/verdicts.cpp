@@ -1,0 +1,449 @@
+#include "core/findings/verdicts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "core/analysis/near_copies.h"
+#include "core/analysis/sampling_units.h"
+#include "core/analysis/student_t.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "core/findings/findings.h"
+#include "core/findings/resample.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+/// Components within which halves look for their own (resample.h).
+constexpr int resampledComponents = 64;
+/// Units in which a push is measured that the verdict rests on (early_attractor).
+constexpr double decidingSize = 1;
+
+/// Units that stand for all, by seed, ascending; masked ones are left out.
+std::vector<std::int64_t> drawUnits(const TraceView& view, std::int64_t count, std::uint64_t seed) {
+    std::vector<std::int64_t> units;
+    for (std::int64_t u = 0; u < view.unitCount(); ++u)
+        if (!std::binary_search(view.maskedUnits.begin(), view.maskedUnits.end(), u)) units.push_back(u);
+    RandomStream random(seed, 0);
+    const auto kept = std::min(static_cast<std::size_t>(count), units.size());
+    for (std::size_t i = 0; i < kept; ++i) std::swap(units[i], units[i + random.below(units.size() - i)]);
+    units.resize(kept);
+    std::sort(units.begin(), units.end());
+    return units;
+}
+
+/// Runs one sweep, and puts what it gives in the place of what there was.
+void runPart(const TraceView& view, const AnalysisOptions& part, Analysis& all, Progress progress) {
+    Analysis made = analyze(view, part, progress, all);
+    const bool stopped = made.stopped;
+    merge(std::move(made), all);
+    if (stopped) throw Cancelled{};
+}
+
+/// Numbers of the two findings about mutual information on random halves of the samples, each estimated anew.
+/// Goes on behind the rows that `halves` has.
+void measureHalves(const TraceView& view, const MutualInformationOptions& information,
+                   const VerdictOptions& options, MatrixD& halves, Progress progress) {
+    const SamplingUnits units = samplingUnits(view);
+    for (Eigen::Index half = halves.rows(); half < options.halves; ++half) {
+        progress.setStage(fmt::format("mutual information of half {} of {}", half + 1, options.halves));
+        const auto drawn = drawHalf(units.count(), options.seed, static_cast<std::uint64_t>(half) + 1);
+        std::vector<std::int64_t> rows;
+        for (std::int64_t n = 0; n < view.rowCount(); ++n)
+            if (drawn[static_cast<std::size_t>(units.ofRow[static_cast<std::size_t>(n)])] != 0)
+                rows.push_back(n);
+        Progress silent(progress.stopToken());
+        const auto result = mutualInformation(withRows(view, rows), information, silent);
+        halves.conservativeResize(half + 1, 2);
+        halves.row(half) << dropsThenClimbs(result.mean), earlyLessRest(result.meanExcess);
+        progress.report(static_cast<double>(half + 1), options.halves);
+    }
+}
+
+/// Numbers of halves of the samples, [half, finding].
+void resampleAll(const TraceView& view, const VerdictOptions& options, const StepKinds& steps,
+                 Evidence& evidence, Progress progress) {
+    Progress wide = progress.part(0, 0.3), last = progress.part(0.3, 1);
+    const PcaResult components =
+        pca(view, {resampledComponents, false, options.threads, options.memoryBytes}, wide);
+    const RowSource source(view, options.memoryBytes / 2, last);
+    const Resampled halves =
+        resample(source, components,
+                 {options.resamples, options.seed, options.threads, options.memoryBytes / 2}, last);
+    evidence.samples = halves.samples;
+    evidence.rows = source.view().rowCount();
+    evidence.resamples.resize(options.resamples, static_cast<Eigen::Index>(findings().size()));
+    for (Eigen::Index b = 0; b < options.resamples; ++b) {
+        const auto row = [&](const MatrixD& values) { return VectorD(values.row(b).transpose()); };
+        const auto single = [&](const VectorD& values) { return VectorD::Constant(1, values[b]); };
+        const Curves curves{{"density/treves_rolls", row(halves.trevesRolls)},
+                            {"correlation/mean", row(halves.correlation)},
+                            {"motion/cosine", row(halves.cosine)},
+                            {"motion/speed", row(halves.speed)},
+                            {"rotation/turning", single(halves.turning)},
+                            {"rotation/mean_path_winding", single(halves.meanPathWinding)},
+                            {"pca/explained", single(halves.explained)}};
+        evidence.resamples.row(b) = reduceAll(curves, steps).transpose();
+    }
+}
+
+/// Of `all`, the statistics named in `statistics`, with these nulls.
+AnalysisOptions only(AnalysisOptions all, const std::set<std::string_view>& statistics,
+                     std::vector<NullKind> nulls) {
+    const auto keep = [&](std::string_view name, auto& asked) {
+        if (!statistics.contains(name)) asked.reset();
+    };
+    keep("density", all.density);
+    keep("correlation", all.correlation);
+    keep("motion", all.motion);
+    keep("rotation", all.rotation);
+    keep("pca", all.pca);
+    keep("mutual_information", all.mutualInformation);
+    all.nulls = std::move(nulls);
+    return all;
+}
+
+/// Statistics of the findings from one source, by the nulls that they need.
+std::map<std::vector<NullKind>, std::set<std::string_view>> statisticsByNulls(FindingSource source) {
+    std::map<std::string_view, std::set<NullKind>> nullsOf;
+    for (const auto& finding : findings())
+        if (finding.source == source)
+            nullsOf[finding.statistic].insert(finding.nulls.begin(), finding.nulls.end());
+    std::map<std::vector<NullKind>, std::set<std::string_view>> statistics;
+    for (auto& [statistic, nulls] : nullsOf) {
+        nulls.insert(NullKind::DepthShuffle);  // the control of the paper
+        statistics[{nulls.begin(), nulls.end()}].insert(statistic);
+    }
+    return statistics;
+}
+
+/// All that the verdicts need and `evidence` lacks.
+void gather(const TraceView& view, const VerdictOptions& options, const StepKinds& steps, Evidence& evidence,
+            Progress& progress) {
+    const AnalysisOptions all = statisticsOf(view, options);
+    Progress swept = progress.part(0, 0.3);
+    const auto groups = statisticsByNulls(FindingSource::Sweep);
+    double before = 0;
+    for (const auto& [nulls, statistics] : groups) {
+        const double after = before + 1 / static_cast<double>(groups.size());
+        runPart(view, only(all, statistics, nulls), evidence.analysis, swept.part(before, after));
+        before = after;
+    }
+    if (all.mutualInformation) {
+        for (const auto& [nulls, statistics] : statisticsByNulls(FindingSource::Information))
+            runPart(view, only(all, statistics, nulls), evidence.analysis, progress.part(0.3, 0.7));
+        MutualInformationOptions ofHalf = *all.mutualInformation;
+        ofHalf.threads = options.threads;
+        ofHalf.memoryBytes = options.memoryBytes;
+        if (options.halves > 1)
+            measureHalves(view, ofHalf, options, evidence.halves, progress.part(0.7, 0.75));
+    }
+    if (options.refits > 0)
+        reconstructLateAndEarly(
+            view, {options.refits, options.resamples, options.seed, options.threads, options.memoryBytes},
+            evidence.reconstruction, progress.part(0.75, 0.93));
+    if (evidence.resamples.rows() != options.resamples)
+        resampleAll(view, options, steps, evidence, progress.part(0.93, 1));
+}
+
+/// The number of each finding on each surrogate of a null, [finding][repeat]; NaN left out.
+std::vector<std::vector<double>> repeatsOf(const Analysis& analysis, NullKind null, int repeats,
+                                           const StepKinds& steps) {
+    std::vector<std::vector<double>> found(findings().size());
+    for (int repeat = 0; repeat < repeats; ++repeat) {
+        Curves curves;
+        for (const auto& curve : analysis.nulls)
+            if (curve.null == nullName(null) && repeat < curve.samples.rows())
+                curves[curve.statistic + "/" + curve.dataset] = curve.samples.row(repeat).transpose();
+        const VectorD values = reduceAll(curves, steps);
+        for (std::size_t i = 0; i < found.size(); ++i)
+            if (const double x = values[static_cast<Eigen::Index>(i)]; !std::isnan(x)) found[i].push_back(x);
+    }
+    return found;
+}
+
+/// What a finding is tested with: its number, the interval, and its number on surrogates.
+struct Measured {
+    double observed = nan;
+    Interval interval{nan, nan};
+    std::map<NullKind, std::vector<double>> repeats;
+};
+
+std::vector<double> columnOf(const MatrixD& values, Eigen::Index column) {
+    const auto all = values.col(column);
+    return {all.begin(), all.end()};
+}
+
+std::vector<Measured> measuredOf(const Evidence& evidence, const VerdictOptions& options,
+                                 const StepKinds& steps) {
+    const auto all = findings();
+    std::vector<Measured> measured(all.size());
+    const VectorD observed = reduceAll(curvesByName(evidence.analysis.observed), steps);
+    std::set<NullKind> nulls{NullKind::DepthShuffle};
+    for (const auto& finding : all) nulls.insert(finding.nulls.begin(), finding.nulls.end());
+    for (const auto null : nulls) {
+        auto repeats = repeatsOf(evidence.analysis, null, options.repeats, steps);
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (!repeats[i].empty()) measured[i].repeats[null] = std::move(repeats[i]);
+    }
+    Eigen::Index half = 0;  // column of `halves`
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto column = static_cast<Eigen::Index>(i);
+        Measured& m = measured[i];
+        m.observed = observed[column];
+        if (all[i].source == FindingSource::Sweep)
+            m.interval = halvesInterval(m.observed, columnOf(evidence.resamples, column), evidence.samples);
+        if (all[i].source == FindingSource::Information && evidence.halves.rows() > 1)
+            m.interval = halvesInterval(m.observed, columnOf(evidence.halves, half++), evidence.samples);
+        if (all[i].source == FindingSource::Refits && options.refits > 0) {
+            const VectorD& differences = evidence.reconstruction.differences;
+            m.observed = differences[0];
+            m.interval = {evidence.reconstruction.interval[0], evidence.reconstruction.interval[1]};
+            for (std::size_t n = 0; n < reconstructionNulls.size(); ++n) {
+                const auto part =
+                    differences.segment(1 + static_cast<Eigen::Index>(n) * options.refits, options.refits);
+                m.repeats[reconstructionNulls[n]].assign(part.begin(), part.end());
+            }
+        }
+    }
+    return measured;
+}
+
+NullComparison compare(double observed, NullKind null, const std::vector<double>& repeats, bool costly) {
+    NullComparison c{
+        std::string(nullName(null)),     nan, nan, nan, {nan, PMethod::None}, {nan, PMethod::None}, nan,
+        static_cast<int>(repeats.size())};
+    if (repeats.empty()) return c;
+    std::vector<double> sorted = repeats;
+    std::sort(sorted.begin(), sorted.end());
+    c.mean = std::accumulate(sorted.begin(), sorted.end(), 0.0) / static_cast<double>(sorted.size());
+    c.low = quantileOfSorted(sorted, 0.025);
+    c.high = quantileOfSorted(sorted, 0.975);
+    c.upper = costly ? upperTailOfNormal(observed, repeats) : upperTail(observed, repeats);
+    c.lower = costly ? lowerTailOfNormal(observed, repeats) : lowerTail(observed, repeats);
+    c.share = c.mean / observed;
+    return c;
+}
+
+/// p of a comparison as the finding asks: in its direction, or two-sided.
+TailP towards(int direction, const NullComparison& c) {
+    if (direction != 0) return direction > 0 ? c.upper : c.lower;
+    const TailP& nearer = c.upper.p < c.lower.p ? c.upper : c.lower;
+    return {std::min(1.0, 2 * nearer.p), nearer.method};
+}
+
+/// Fills in the nulls, and p in and against the published direction: the greatest of all nulls.
+void compareAll(const Finding& finding, const Measured& measured, Verdict& v) {
+    const bool costly = finding.source == FindingSource::Refits;
+    for (const auto null : finding.nulls)
+        if (const auto repeats = measured.repeats.find(null); repeats != measured.repeats.end())
+            v.nulls.push_back(compare(v.observed, null, repeats->second, costly));
+    const auto shuffled = measured.repeats.find(NullKind::DepthShuffle);
+    if (!finding.nulls.empty() && shuffled != measured.repeats.end()) {
+        const NullComparison control = compare(v.observed, NullKind::DepthShuffle, shuffled->second, false);
+        v.depthShuffleMean = control.mean;
+        v.depthShuffleP = towards(finding.direction, control).p;
+    }
+    if (v.nulls.empty()) return;
+    TailP upper{0, PMethod::None}, lower{0, PMethod::None};
+    for (const auto& c : v.nulls) {
+        if (!(c.upper.p <= upper.p)) upper = c.upper;
+        if (!(c.lower.p <= lower.p)) lower = c.lower;
+    }
+    const NullComparison together{"", nan, nan, nan, upper, lower, nan, 0};
+    const TailP p = towards(finding.direction, together);
+    v.p = p.p;
+    v.pMethod = p.method;
+    v.pAway = finding.direction == 0 ? nan : towards(-finding.direction, together).p;
+    // First the one that comes closest: by p, and by its share where none reaches the value.
+    const auto closeness = [&](const NullComparison& c) {
+        return std::pair(mostlyNull(c.share), towards(finding.direction, c).p);
+    };
+    std::stable_sort(v.nulls.begin(), v.nulls.end(),
+                     [&](const auto& a, const auto& b) { return closeness(a) > closeness(b); });
+}
+
+/// Of a number tested against zero alone: Student's t, with the standard error in its interval.
+void compareWithZero(Verdict& v) {
+    const auto degrees = static_cast<double>(v.samples - 1);
+    const double error = (v.interval.high - v.interval.low) / (2 * studentQuantile(0.025, degrees));
+    if (!(error > 0)) return;
+    v.p = studentTail(v.direction * v.observed / error, degrees);
+    v.pAway = 1 - v.p;
+    v.pMethod = PMethod::StudentT;
+}
+
+/// Mean of paired differences with its 95 % interval, by Student's t.
+PushResponse responseOf(double size, const VectorD& differences, const SignFlipTest& flipped) {
+    const auto n = static_cast<double>(differences.size());
+    const double mean = differences.mean();
+    const double error = std::sqrt((differences.array() - mean).square().sum() / (n * (n - 1)));
+    const double width = n > 1 ? studentQuantile(0.025, n - 1) * error : nan;
+    return {size, mean, mean - width, mean + width, flipped.pLower};
+}
+
+/// The verdict rests on pushes of one s; those of other sizes must not say the opposite.
+void judgePushes(const EarlyAttractor& attractor, std::uint64_t seed, Verdict& v) {
+    v.samples = v.rows = attractor.differences.rows();
+    for (Eigen::Index i = 0; i < attractor.differences.cols(); ++i) {
+        const VectorD differences = attractor.differences.col(i);
+        const SignFlipTest flipped = flipSignsOfDifferences(differences, seed);
+        v.responses.push_back(responseOf(attractor.sizes[i], differences, flipped));
+        if (attractor.sizes[i] != decidingSize) continue;
+        const PushResponse& response = v.responses.back();
+        v.observed = response.mean;
+        v.interval = {response.low, response.high};
+        v.nulls = {{"flipped_signs",
+                    flipped.mean,
+                    flipped.low,
+                    flipped.high,
+                    {flipped.pUpper, PMethod::SignFlips},
+                    {flipped.pLower, PMethod::SignFlips},
+                    flipped.mean / response.mean,
+                    signFlips}};
+        v.p = flipped.pLower;
+        v.pAway = flipped.pUpper;
+        v.pMethod = PMethod::SignFlips;
+    }
+}
+
+/// Sizes of pushes whose interval lies on the other side of zero than that of the deciding size.
+bool sizesDisagree(const Verdict& v) {
+    return std::any_of(v.responses.begin(), v.responses.end(),
+                       [&](const PushResponse& r) { return v.observed < 0 ? r.low > 0 : r.high < 0; });
+}
+
+std::string whyNotTested(const Finding& finding, const Verdict& v, const TraceView& view,
+                         const StepKinds& steps, const VerdictOptions& options,
+                         const EarlyAttractor& attractor) {
+    const bool pushed = attractor.differences.rows() > 0 && finding.source == FindingSource::Pushes;
+    if (v.samples < leastSamples && !pushed)
+        return fmt::format("there {} {} distinct sample{}, and {} are needed", v.samples == 1 ? "is" : "are",
+                           v.samples, v.samples == 1 ? "" : "s", leastSamples);
+    if (view.pointCount() < leastPoints)
+        return fmt::format("there {} {} point{}, and {} are needed", view.pointCount() == 1 ? "is" : "are",
+                           view.pointCount(), view.pointCount() == 1 ? "" : "s", leastPoints);
+    if (finding.source == FindingSource::Pushes && attractor.differences.rows() == 0)
+        return attractor.reason.empty() ? "it needs a model" : attractor.reason;
+    if (v.samples < leastSamples)
+        return fmt::format("pushes were measured on {} samples, and {} are needed", v.samples, leastSamples);
+    if (!std::isnan(v.observed)) return "";
+    if (finding.key == "inside_exceeds_across" && !steps.blocksNamed())
+        return "these points do not tell the attention of a block from its MLP";
+    const bool leftOut = (finding.source == FindingSource::Refits && options.refits == 0) ||
+                         (finding.source == FindingSource::Information && options.mutualUnits == 0);
+    return leftOut ? "it was left out" : "the statistic is not defined here";
+}
+
+/// Adjusts p for the number of tests made, and judges by it.
+void judgeAll(std::vector<Verdict>& list) {
+    std::vector<double> p, away;
+    for (const auto& v : list) {
+        p.push_back(v.reason.empty() ? v.p : nan);
+        away.push_back(v.reason.empty() ? v.pAway : nan);
+    }
+    const std::vector<double> adjusted = holmAdjusted(p), awayAdjusted = holmAdjusted(away);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        Verdict& v = list[i];
+        if (!v.reason.empty()) continue;
+        v.pAdjusted = adjusted[i];
+        v.pAwayAdjusted = awayAdjusted[i];
+        const double share = v.nulls.empty() ? nan : v.nulls.front().share;
+        v.verdict = judge(v.direction, v.interval, v.pAdjusted, v.pAwayAdjusted, share);
+        if (v.verdict == VerdictKind::Supported && sizesDisagree(v)) {
+            v.verdict = VerdictKind::NotSeen;
+            v.reason = "pushes of another size do the opposite";
+        }
+    }
+}
+
+}  // namespace
+
+AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options) {
+    AnalysisOptions all;
+    all.density.emplace();
+    all.correlation.emplace();
+    all.motion.emplace();
+    all.rotation.emplace();
+    all.pca.emplace().components = options.components;
+    if (options.mutualUnits > 0) {
+        auto& information = all.mutualInformation.emplace();
+        information.seed = options.seed;
+        information.units = drawUnits(view, options.mutualUnits, options.seed);
+    }
+    all.repeats = options.repeats;
+    all.seed = options.seed;
+    all.threads = options.threads;
+    all.memoryBytes = options.memoryBytes;
+    all.keepFinished = options.keepFinished;
+    return all;
+}
+
+Verdicts verdicts(const TraceView& asked, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
+                  Progress& progress, Evidence known) {
+    const TraceView view = withNearCopiesGrouped(asked, progress);
+    const StepKinds steps(view);
+    Verdicts result;
+    result.evidence = std::move(known);
+    Evidence& evidence = result.evidence;
+    evidence.attractor = earlyAttractor;
+    evidence.stopped = false;
+    evidence.samples = samplingUnits(view).count();
+    evidence.rows = view.rowCount();
+    const bool testable = evidence.samples >= leastSamples && view.pointCount() >= leastPoints;
+    try {
+        if (testable) gather(view, options, steps, evidence, progress);
+    } catch (const Cancelled&) {
+        if (!options.keepFinished) throw;
+        evidence.stopped = true;
+        return result;
+    }
+    std::vector<Measured> measured(findings().size());
+    if (testable) measured = measuredOf(evidence, options, steps);
+    for (std::size_t i = 0; i < measured.size(); ++i) {
+        const Finding& finding = findings()[i];
+        Verdict v;
+        v.key = finding.key;
+        v.direction = finding.direction;
+        v.samples = evidence.samples;
+        v.rows = evidence.rows;
+        v.observed = measured[i].observed;
+        v.interval = measured[i].interval;
+        if (finding.source == FindingSource::Pushes && earlyAttractor.differences.rows() > 0)
+            judgePushes(earlyAttractor, options.seed, v);
+        else if (finding.nulls.empty() && finding.source == FindingSource::Sweep)
+            compareWithZero(v);
+        else
+            compareAll(finding, measured[i], v);
+        v.reason = whyNotTested(finding, v, view, steps, options, earlyAttractor);
+        result.list.push_back(std::move(v));
+    }
+    judgeAll(result.list);
+    progress.report(1, 1);
+    return result;
+}
+
+std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const std::vector<Verdict>& without,
+                                            const std::string& outliers) {
+    for (std::size_t i = 0; i < withAll.size() && i < without.size(); ++i) {
+        Verdict& v = withAll[i];
+        const VerdictKind other = without[i].verdict;
+        if (v.verdict == VerdictKind::NotTested || other == VerdictKind::NotTested || v.verdict == other)
+            continue;
+        v.withAll = v.verdict;
+        v.withoutOutliers = other;
+        v.verdict = VerdictKind::RestsOnOutliers;
+        v.outliers = outliers;
+    }
+    return withAll;
+}
+
+}  // namespace rheo

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/analysis/nulls.h"
+#include "core/analysis/trace_view.h"
+#include "core/base/array.h"
+#include "core/base/progress.h"
+#include "core/findings/judge.h"
+#include "core/findings/reconstruction.h"
+#include "core/statistics/analyze.h"
+#include "core/statistics/early_attractor.h"
+
+namespace rheo {
+
+/// How the number of a finding lies among a null's.
+struct NullComparison {
+    std::string null;        ///< "gaussian_walk"
+    double mean, low, high;  ///< of the null: mean, 2.5 and 97.5 %
+    TailP upper, lower;      ///< one-sided
+    double share;            ///< mean over the observed value
+    int repeats = 0;
+};
+
+/// What pushes of one size do (early_attractor): mean and 95 % interval of the difference, one-sided p for
+/// below zero.
+struct PushResponse {
+    double size;  ///< in units of s, the RMS distance of states from their mean
+    double mean, low, high, p;
+};
+
+/// What a test of a finding came to, as numbers; those that there are not are NaN. Sentences:
+/// core/session/verdict_text.h.
+struct Verdict {
+    std::string key;    ///< "density_rises"
+    int direction = 0;  ///< +1 or -1 as published, 0 where the number has no sign
+    double observed = std::numeric_limits<double>::quiet_NaN();
+    Interval interval{observed, observed};
+    std::vector<NullComparison> nulls = {};  ///< all must be exceeded; the one that comes closest first
+    double p = std::numeric_limits<double>::quiet_NaN();  ///< the greatest of theirs: in the published
+                                                          ///< direction, two-sided where there is none
+    PMethod pMethod = PMethod::None;
+    double pAdjusted = std::numeric_limits<double>::quiet_NaN();  ///< Holm, over the findings tested
+    double pAway = std::numeric_limits<double>::quiet_NaN();      ///< against the published direction
+    double pAwayAdjusted = std::numeric_limits<double>::quiet_NaN();
+    std::int64_t samples = 0, rows = 0;
+    double depthShuffleMean = std::numeric_limits<double>::quiet_NaN();  ///< what the paper's control says
+    double depthShuffleP = std::numeric_limits<double>::quiet_NaN();
+    std::vector<PushResponse> responses = {};  ///< early_attractor
+    VerdictKind verdict = VerdictKind::NotTested;
+    std::string reason = {};  ///< why it was not tested, or is not seen in spite of its numbers
+    /// RestsOnOutliers: the verdicts with everything and with the outliers left out, and their names.
+    VerdictKind withAll = VerdictKind::NotTested, withoutOutliers = VerdictKind::NotTested;
+    std::string outliers = {};
+};
+
+struct VerdictOptions {
+    int repeats = 200;
+    int refits = 20;        ///< of the autoencoder on surrogates of each null; 0: its finding is not tested
+    int resamples = 400;    ///< halves of the samples, for intervals
+    int halves = 100;       ///< the same for mutual information
+    int mutualUnits = 256;  ///< for mutual information, at most, drawn by seed; 0: not tested
+    int components = 10;    ///< of the PCA that is handed out
+    std::uint64_t seed = 0;
+    int threads = 0;
+    std::size_t memoryBytes = std::size_t{1} << 30;
+    bool keepFinished = false;  ///< a stop gives the evidence so far, and no list
+};
+
+/// What the verdicts rest on, as it was measured: plain numbers, which can be stored and gone on with.
+struct Evidence {
+    Analysis analysis;  ///< the statistics, and the nulls that are used
+    /// [half, finding], of random halves of the samples: those with source Sweep. NaN for the others.
+    MatrixD resamples;
+    MatrixD halves;                 ///< [half, 2], the same of mi_drops_then_climbs and nonlinear_early
+    Reconstruction reconstruction;  ///< late_easier_to_reconstruct
+    std::int64_t samples = 0;       ///< that halves were drawn from
+    std::int64_t rows = 0;          ///< of these
+    EarlyAttractor attractor;       ///< as it was given
+    bool stopped = false;           ///< there is less than the verdicts need
+};
+
+struct Verdicts {
+    std::vector<Verdict> list;  ///< all twelve, in the order of findings(); empty where it was stopped
+    Evidence evidence;
+};
+
+/// Fewest samples and points on which anything is tested.
+constexpr std::int64_t leastSamples = 20, leastPoints = 8;
+
+/// Tests each published finding on `view`, raw unless another scaling was asked for. Rows with the same
+/// states must be in it once (distinct_rows.h). Cost: three sweeps with `repeats` surrogates of three nulls
+/// each, 2 * `halves` estimates of mutual information, and the fits of reconstruction.h of the autoencoder;
+/// nothing of that is done again which `known` holds, the evidence of the same view with the same options
+/// (there may be more repeats, refits and halves than in an earlier call). With fewer than `leastSamples`
+/// samples or `leastPoints` points nothing is computed, and all are NotTested. Throws as analyze; Cancelled
+/// unless `keepFinished`.
+Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
+                  Progress& progress, Evidence known = {});
+
+/// The statistics that verdicts rest on, as they compute them; the nulls differ from one to the other.
+AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options);
+
+/// The first list, with RestsOnOutliers wherever the verdict of `without`, the same view with its outlying
+/// units and rows left out, is another one. `outliers` names them, for a person. NotTested on either side
+/// changes nothing.
+std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const std::vector<Verdict>& without,
+                                            const std::string& outliers);
+
+}  // namespace rheo

@@ -1,0 +1,532 @@
+#include "core/results/results_file.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/results/results_datasets.h"
+#include "core/trace/hdf5_file.h"
+
+namespace rheo {
+
+namespace {
+
+using namespace results;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* formatName = "rheograph-results";
+/// 1: strings of variable length, no seal. 2: as resources/help/trace_format.md says.
+constexpr std::int64_t formatVersion = 2;
+constexpr std::int64_t definitionVersion = 1;
+
+std::string rangeOf(const std::vector<ResidualPoint>& points) {
+    return points.size() == 1 ? pointName(points.front())
+                              : pointName(points.front()) + ":" + pointName(points.back());
+}
+
+void writeSource(Hdf5File& file, const ResultsSource& source) {
+    file.setAttribute("/", "format", std::string(formatName));
+    file.setAttribute("/", "version", formatVersion);
+    file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));
+    file.makeGroup("/source");
+    file.setAttribute("/source", "hash", source.hash);
+    file.setAttribute("/source", "path", source.path);
+    if (!source.selection.empty()) file.setAttribute("/source", "selection", source.selection);
+    file.setAttribute("/source", "units", source.info.units);
+    if (source.info.model) {
+        file.setAttribute("/source", "architecture", source.info.model->architecture);
+        file.setAttribute("/source", "dtype", source.info.model->dtype);
+        file.setAttribute("/source", "weights_sha256", source.info.model->weightsSha256);
+        if (!source.info.model->notes.empty())
+            file.setAttribute("/source", "notes",
+                              fmt::format("{}", fmt::join(source.info.model->notes, "\n")));
+        if (!source.info.model->acceptedKeys.empty())
+            file.setAttribute("/source", "accepted_config_keys",
+                              fmt::format("{}", fmt::join(source.info.model->acceptedKeys, ",")));
+    }
+    std::vector<std::int32_t> blocks, samples, positions, tokens, ids;
+    std::vector<std::string> sites, texts;
+    std::vector<std::int64_t> first{0};
+    for (const auto& point : source.info.points) {
+        blocks.push_back(point.block);
+        sites.emplace_back(siteName(point.site));
+    }
+    for (const auto& row : source.info.rows) {
+        samples.push_back(row.sample);
+        positions.push_back(row.position);
+        tokens.push_back(row.tokenId);
+    }
+    for (const auto& sample : source.info.samples) {
+        texts.push_back(sample.text);
+        ids.insert(ids.end(), sample.tokenIds.begin(), sample.tokenIds.end());
+        first.push_back(static_cast<std::int64_t>(ids.size()));
+    }
+    const auto list = [&](const char* name, const auto& values) {
+        using T = typename std::decay_t<decltype(values)>::value_type;
+        file.write<T>(name, values, {static_cast<std::int64_t>(values.size())});
+    };
+    list("/source/points/block", blocks);
+    file.writeStrings("/source/points/site", sites);
+    list("/source/rows/sample", samples);
+    list("/source/rows/position", positions);
+    list("/source/rows/token_id", tokens);
+    file.writeStrings("/source/samples/text", texts);
+    list("/source/samples/token_ids", ids);
+    list("/source/samples/first_token", first);
+}
+
+ResultsSource readSource(const Hdf5File& file) {
+    const std::string path = file.path().string();
+    const auto format = file.textAttribute("/", "format");
+    if (!format || *format != formatName)
+        throw Error(ErrorCode::Format,
+                    fmt::format("{} does not hold results of rheo analyze: its attribute format is {}", path,
+                                format ? "\"" + *format + "\"" : "missing"),
+                    path);
+    const auto version = file.integerAttribute("/", "version").value_or(0);
+    if (version > formatVersion)
+        throw Error(
+            ErrorCode::Unsupported,
+            fmt::format(
+                "{} holds results of version {}, and this program reads version {}; use a newer Rheograph",
+                path, version, formatVersion),
+            path);
+    ResultsSource source;
+    source.hash = file.textAttribute("/source", "hash").value_or("");
+    source.path = file.textAttribute("/source", "path").value_or("");
+    source.selection = file.textAttribute("/source", "selection").value_or("");
+    source.info.units = file.integerAttribute("/source", "units").value_or(0);
+    if (const auto architecture = file.textAttribute("/source", "architecture")) {
+        source.info.model.emplace();
+        source.info.model->architecture = *architecture;
+        source.info.model->dtype = file.textAttribute("/source", "dtype").value_or("");
+        source.info.model->weightsSha256 = file.textAttribute("/source", "weights_sha256").value_or("");
+        source.info.model->notes = splitText(file.textAttribute("/source", "notes").value_or(""), '\n');
+        source.info.model->acceptedKeys =
+            splitText(file.textAttribute("/source", "accepted_config_keys").value_or(""), ',');
+    }
+    const auto blocks = file.read<std::int32_t>("/source/points/block");
+    const auto sites = file.readStrings("/source/points/site");
+    const auto samples = file.read<std::int32_t>("/source/rows/sample");
+    const auto positions = file.read<std::int32_t>("/source/rows/position");
+    const auto tokens = file.read<std::int32_t>("/source/rows/token_id");
+    const auto texts = file.readStrings("/source/samples/text");
+    const auto ids = file.read<std::int32_t>("/source/samples/token_ids");
+    const auto first = file.read<std::int64_t>("/source/samples/first_token");
+    if (blocks.empty() || blocks.size() != sites.size() || samples.size() != positions.size() ||
+        samples.size() != tokens.size() || first.size() != texts.size() + 1)
+        refuse(file, "/source", "lists that belong together differ in length");
+    for (std::size_t p = 0; p < blocks.size(); ++p) {
+        const auto site = parseSite(sites[p]);
+        if (!site)
+            refuse(file, "/source/points/site",
+                   fmt::format("\"{}\" is no site of a residual point", sites[p]));
+        source.info.points.push_back({blocks[p], *site});
+    }
+    for (std::size_t n = 0; n < samples.size(); ++n)
+        source.info.rows.push_back({samples[n], positions[n], tokens[n]});
+    for (std::size_t s = 0; s < texts.size(); ++s) {
+        if (first[s] < 0 || first[s + 1] < first[s] || first[s + 1] > static_cast<std::int64_t>(ids.size()))
+            refuse(file, "/source/samples/first_token", "an entry points outside of token_ids");
+        source.info.samples.push_back({texts[s], {ids.begin() + first[s], ids.begin() + first[s + 1]}});
+    }
+    for (const auto& row : source.info.rows)
+        if (row.sample < 0 || (!texts.empty() && static_cast<std::size_t>(row.sample) >= texts.size()))
+            refuse(file, "/source/rows/sample",
+                   fmt::format("a row belongs to sample {}, and there are {}", row.sample, texts.size()));
+    return source;
+}
+
+void writeRecord(Hdf5File& file, const std::string& group, const ResultsSource& source,
+                 const StatisticRecord& record) {
+    file.setAttribute(group, "definition_version", definitionVersion);
+    file.setAttribute(group, "options", record.options);
+    file.setAttribute(group, "seed", static_cast<std::int64_t>(record.seed));
+    file.setAttribute(group, "scaling", std::string(scalingName(record.scaling)));
+    file.setAttribute(group, "points", rangeOf(source.info.points));
+    file.setAttribute(group, "source_hash", source.hash);
+    file.setAttribute(group, "time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
+    file.setAttribute(group, "program_version", std::string(RHEO_VERSION));
+    if (!record.maskedUnits.empty())
+        file.write<std::int64_t>(group + "/masked_units", record.maskedUnits,
+                                 {static_cast<std::int64_t>(record.maskedUnits.size())});
+}
+
+/// What of a group was made otherwise than `record` says, for a person; empty if nothing was.
+std::string differenceFrom(const Hdf5File& file, const std::string& group, const StatisticRecord& record) {
+    const auto differs = [](const char* what, const std::string& there, const std::string& asked) {
+        return there == asked ? std::string()
+                              : fmt::format("{} {} where {} is asked for", what, there, asked);
+    };
+    const auto number = [&](const char* name) {
+        return std::to_string(file.integerAttribute(group, name).value_or(-1));
+    };
+    const auto text = [&](const char* name) { return file.textAttribute(group, name).value_or("(none)"); };
+    std::vector<std::int64_t> masked;
+    if (file.exists(group + "/masked_units")) masked = file.read<std::int64_t>(group + "/masked_units");
+    for (const auto& difference :
+         {differs("options", text("options"), record.options),
+          differs("seed", number("seed"), std::to_string(static_cast<std::int64_t>(record.seed))),
+          differs("scaling", text("scaling"), std::string(scalingName(record.scaling))),
+          differs("masked units", fmt::format("[{}]", fmt::join(masked, ",")),
+                  fmt::format("[{}]", fmt::join(record.maskedUnits, ","))),
+          differs("definition", number("definition_version"), std::to_string(definitionVersion)),
+          differs("version", text("program_version"), RHEO_VERSION)})
+        if (!difference.empty()) return difference;
+    return "";
+}
+
+/// Whether a group was made by a computation that was stopped.
+bool wasStopped(const Hdf5File& file, const std::string& group) {
+    return file.integerAttribute(group, "stopped").value_or(0) != 0;
+}
+
+/// The vectors of a null by the names of their datasets.
+template <class Summary, class Use>
+void forEachVector(Summary& summary, Use use) {
+    use("mean", summary.mean);
+    use("low", summary.low);
+    use("high", summary.high);
+    use("z", summary.z);
+    use("p_upper", summary.pUpper);
+    use("p_lower", summary.pLower);
+    use("p", summary.p);
+}
+
+std::string groupOfNull(const std::string& statistic, const std::string& null, const std::string& dataset) {
+    return fmt::format("/{}/null/{}/{}", statistic, null, dataset);
+}
+
+std::string nameOfSamples(const CurveNull& null) {
+    return fmt::format("/{}/null_samples/{}/{}", null.statistic, null.null, null.dataset);
+}
+
+/// Unless as many repeats of the same seed are there.
+void writeNull(Hdf5File& file, const CurveNull& null) {
+    const std::string group = groupOfNull(null.statistic, null.null, null.dataset);
+    if (file.exists(group)) {
+        const bool same =
+            file.integerAttribute(group, "seed") == static_cast<std::int64_t>(null.summary.seed);
+        if (same && file.integerAttribute(group, "repeats").value_or(0) >= null.summary.repeats) return;
+        file.remove(group);
+    }
+    // A single number is a scalar here as it is there.
+    const auto shape = file.info("/" + null.statistic + "/" + null.dataset).shape;
+    forEachVector(null.summary, [&](const char* name, const VectorD& values) {
+        file.write<double>(group + "/" + name,
+                           std::span(values.data(), static_cast<std::size_t>(values.size())), shape);
+    });
+    file.setAttribute(group, "repeats", static_cast<std::int64_t>(null.summary.repeats));
+    file.setAttribute(group, "seed", static_cast<std::int64_t>(null.summary.seed));
+    const std::string name = nameOfSamples(null);
+    if (file.exists(name)) file.remove(name);
+    if (null.samples.size() == 0) return;
+    std::vector<std::int64_t> shapes{null.samples.rows()};
+    shapes.insert(shapes.end(), shape.begin(), shape.end());
+    file.write<double>(name, std::span(null.samples.data(), static_cast<std::size_t>(null.samples.size())),
+                       shapes);
+}
+
+std::vector<CurveNull> readNulls(const Hdf5File& file, const Statistics& statistics, bool withSamples) {
+    std::vector<CurveNull> nulls;
+    for (const auto& curve : curvesOf(statistics)) {
+        const std::string all = "/" + curve.statistic + "/null";
+        if (!file.exists(all)) continue;
+        for (const auto& name : file.children(all)) {
+            const std::string group = groupOfNull(curve.statistic, name, curve.dataset);
+            if (!file.exists(group)) continue;
+            CurveNull null{name, curve.statistic, curve.dataset, {}};
+            forEachVector(null.summary, [&](const char* part, VectorD& values) {
+                const auto read = file.read<double>(group + "/" + part);
+                if (static_cast<Eigen::Index>(read.size()) != curve.values.size())
+                    refuse(file, group + "/" + part,
+                           fmt::format("it has {} values where {} were expected", read.size(),
+                                       curve.values.size()));
+                values = Eigen::Map<const VectorD>(read.data(), curve.values.size());
+            });
+            null.summary.repeats = static_cast<int>(file.integerAttribute(group, "repeats").value_or(0));
+            null.summary.seed = static_cast<std::uint64_t>(file.integerAttribute(group, "seed").value_or(0));
+            const std::string samples = nameOfSamples(null);
+            if (withSamples && file.exists(samples)) {
+                const std::int64_t repeats = null.summary.repeats;
+                const auto read = file.read<double>(samples);
+                if (static_cast<std::int64_t>(read.size()) != repeats * curve.values.size())
+                    refuse(file, samples,
+                           fmt::format("it has {} values where {} repeats of {} were expected", read.size(),
+                                       repeats, curve.values.size()));
+                null.samples = Eigen::Map<const MatrixD>(read.data(), repeats, curve.values.size());
+            }
+            nulls.push_back(std::move(null));
+        }
+    }
+    return nulls;
+}
+
+Scaling readScaling(const Hdf5File& file, const std::string& group) {
+    const std::string scaling = file.textAttribute(group, "scaling").value_or("raw");
+    for (const Scaling known : {Scaling::Raw, Scaling::Rms, Scaling::FinalNorm})
+        if (scaling == scalingName(known)) return known;
+    refuse(file, group, fmt::format("its scaling is \"{}\", which this version does not know", scaling));
+}
+
+/// Whether the PCA of a file has a basis at each point.
+bool isPerPoint(const Hdf5File& file) {
+    return file.exists("/pca/components") && file.info("/pca/components").shape.size() == 3;
+}
+
+/// The groups of which `wanted(group)` is true.
+template <class Wanted>
+Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
+    Results results;
+    results.source = readSource(file);
+    const Sizes sizes = sizesOf(results.source.info);
+    const auto use = [&](const std::string& group) { return file.exists(group) && wanted(group); };
+    forEachStatistic(results.statistics, [&](const char* name, auto& result, auto datasets) {
+        const std::string group = std::string("/") + name;
+        if (!use(group) || (group == "/pca" && isPerPoint(file))) return;
+        GroupReader reader(file, group);
+        datasets(reader, result.emplace(), sizes);
+        results.scalings[name] = readScaling(file, group);
+    });
+    if (results.statistics.pca) results.statistics.pca->basis.scaling = results.scalings["pca"];
+    if (results.statistics.autoencoder)
+        results.statistics.autoencoder->model.scaling = results.scalings["autoencoder"];
+    if (isPerPoint(file) && use("/pca")) {
+        GroupReader reader(file, "/pca");
+        datasetsOfPerPointPca(reader, results.perPointPca.emplace(), sizes);
+        results.perPointPca->scaling = readScaling(file, "/pca");
+    }
+    if (use("/lens")) {
+        GroupReader reader(file, "/lens");
+        datasetsOfLens(reader, results.lens.emplace(), sizes);
+    }
+    if (use("/verdicts")) {
+        GroupReader reader(file, "/verdicts");
+        datasetsOfEvidence(reader, results.evidence.emplace());
+    }
+    results.nulls = readNulls(file, results.statistics, withSamples);
+    return results;
+}
+
+void refuseOtherSource(const std::filesystem::path& path, const ResultsSource& there,
+                       const ResultsSource& source) {
+    const char* differs = there.hash != source.hash                 ? "trace"
+                          : there.info.points != source.info.points ? "choice of points"
+                          : there.info.rows != source.info.rows     ? "choice of rows"
+                                                                    : nullptr;
+    if (differs != nullptr)
+        throw Error(
+            ErrorCode::Mismatch,
+            fmt::format("results cannot be added to {}: it was made from another {}; choose another file",
+                        path.string(), differs),
+            path.string());
+}
+
+}  // namespace
+
+StatisticRecord recordOf(const TraceView& view, const AutoencoderOptions& options) {
+    const Json how{{"epochs", options.epochs},
+                   {"patience", options.patience},
+                   {"batch", options.batch},
+                   {"learning_rate", options.learningRate},
+                   {"train_share", options.trainShare}};
+    return {how.dump(), options.seed, view.scaling, view.maskedUnits};
+}
+
+StatisticRecord recordOf(const LensOptions& options, const std::string& model) {
+    return {Json{{"top", options.top}, {"model", model}}.dump()};
+}
+
+Records recordsOf(const TraceView& view, const AnalysisOptions& options) {
+    Records records;
+    const auto add = [&](const char* name, const Json& how) {
+        records[name] = {how.dump(), options.seed, view.scaling, view.maskedUnits};
+    };
+    if (options.density) add("density", {{"eps", options.density->epsilon}});
+    if (options.correlation) add("correlation", Json::object());
+    if (options.motion) add("motion", Json::object());
+    if (options.rotation) add("rotation", {{"per_row", options.rotation->perRow}});
+    if (options.pca) add("pca", {{"components", options.pca->components}, {"pca", "pooled"}});
+    if (const auto& information = options.mutualInformation) {
+        const bool bins = information->estimator == MutualInformationEstimator::Bins;
+        Json how{{"mi", bins ? "bins" : "ksg"}, {"excess", "beyond the estimate for Gaussian pairs"}};
+        if (!bins) how["neighbours"] = information->neighbours;
+        if (!information->units.empty()) how["units"] = information->units;
+        add("mutual_information", how);
+    }
+    return records;
+}
+
+ResultsSource makeResultsSource(const TraceView& view, const std::string& path) {
+    ResultsSource source;
+    const TraceInfo& info = view.trace->info();
+    source.info.units = info.units;
+    source.info.model = info.model;
+    for (std::int64_t p = 0; p < view.pointCount(); ++p)
+        source.info.points.push_back(info.points[static_cast<std::size_t>(view.tracePoint(p))]);
+    for (std::int64_t n = 0; n < view.rowCount(); ++n)
+        source.info.rows.push_back(info.rows[static_cast<std::size_t>(view.traceRow(n))]);
+    source.info.samples = info.samples;
+    source.hash = view.trace->sourceHash();
+    source.path = path;
+    return source;
+}
+
+struct ResultsWriter::State {
+    OutputFile output;
+    ResultsSource source;
+    std::optional<Hdf5File> file;
+
+    /// Whether such a group is there; throws if it was made otherwise.
+    bool holdsAlike(const std::string& group, const StatisticRecord& record) const {
+        if (!file->exists(group)) return false;
+        const std::string difference = differenceFrom(*file, group, record);
+        if (difference.empty()) return !wasStopped(*file, group);
+        throw Error(ErrorCode::AlreadyExists,
+                    fmt::format("{} already holds {} of {}; allow it to be replaced (--force), or choose "
+                                "another file",
+                                output.path().string(), group.substr(1), difference),
+                    output.path().string());
+    }
+
+    /// Whether the group is to be written.
+    bool startGroup(const std::string& group, const StatisticRecord& record, bool replace) {
+        const bool unlike = file->exists(group) && !differenceFrom(*file, group, record).empty();
+        if (!(unlike && replace) && holdsAlike(group, record)) return false;
+        if (file->exists(group)) file->remove(group);
+        file->makeGroup(group);
+        return true;
+    }
+};
+
+ResultsWriter::ResultsWriter(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+ResultsWriter::ResultsWriter(ResultsWriter&&) noexcept = default;
+ResultsWriter::~ResultsWriter() = default;
+
+ResultsWriter ResultsWriter::create(const std::filesystem::path& path, const ResultsSource& source,
+                                    IfExists ifExists) {
+    auto state = std::unique_ptr<State>(new State{OutputFile(path, ifExists), source, std::nullopt});
+    state->file = Hdf5File::create(state->output.temporary(), path);
+    writeSource(*state->file, source);
+    return ResultsWriter(std::move(state));
+}
+
+ResultsWriter ResultsWriter::add(const std::filesystem::path& path, const ResultsSource& source) {
+    refuseOtherSource(path, readSource(Hdf5File::openForReading(path)), source);
+    auto state = std::unique_ptr<State>(new State{OutputFile(path, IfExists::Replace), source, std::nullopt});
+    std::error_code failed;
+    std::filesystem::copy_file(path, state->output.temporary(),
+                               std::filesystem::copy_options::overwrite_existing, failed);
+    if (failed)
+        throw Error(ErrorCode::Io, fmt::format("{} cannot be copied: {}", path.string(), failed.message()),
+                    path.string());
+    state->file = Hdf5File::openForWriting(state->output.temporary(), path);
+    return ResultsWriter(std::move(state));
+}
+
+void ResultsWriter::refuseUnlike(const Records& records) const {
+    for (const auto& [statistic, record] : records) m_state->holdsAlike("/" + statistic, record);
+}
+
+void ResultsWriter::write(const Statistics& statistics, const std::vector<CurveNull>& nulls,
+                          const Records& records, bool replace) {
+    Hdf5File& file = *m_state->file;
+    forEachStatistic(statistics, [&](const char* name, const auto& result, auto datasets) {
+        if (!result) return;
+        const std::string group = std::string("/") + name;
+        const auto found = records.find(name);
+        const StatisticRecord record = found == records.end() ? StatisticRecord{} : found->second;
+        if (m_state->startGroup(group, record, replace)) {
+            GroupWriter writer(file, group);
+            datasets(writer, *result, sizesOf(m_state->source.info));
+            writeRecord(file, group, m_state->source, record);
+        }
+        for (const auto& null : nulls)
+            if (null.statistic == name) writeNull(file, null);
+    });
+}
+
+void ResultsWriter::write(const LensResult& lens, const StatisticRecord& record, bool replace) {
+    if (!m_state->startGroup("/lens", record, replace)) return;
+    GroupWriter writer(*m_state->file, "/lens");
+    datasetsOfLens(writer, lens, sizesOf(m_state->source.info));
+    writeRecord(*m_state->file, "/lens", m_state->source, record);
+}
+
+void ResultsWriter::write(const PerPointPca& pca, const StatisticRecord& record, bool replace) {
+    if (!m_state->startGroup("/pca", record, replace)) return;
+    GroupWriter writer(*m_state->file, "/pca");
+    datasetsOfPerPointPca(writer, pca, sizesOf(m_state->source.info));
+    writeRecord(*m_state->file, "/pca", m_state->source, record);
+}
+
+void ResultsWriter::write(const Evidence& evidence, const StatisticRecord& record) {
+    Hdf5File& file = *m_state->file;
+    if (file.exists("/verdicts")) file.remove("/verdicts");
+    file.makeGroup("/verdicts");
+    GroupWriter writer(file, "/verdicts");
+    datasetsOfEvidence(writer, evidence);
+    writeRecord(file, "/verdicts", m_state->source, record);
+}
+
+void ResultsWriter::commit() {
+    m_state->file->close();
+    m_state->file.reset();
+    m_state->output.commit();
+}
+
+Results readResults(const std::filesystem::path& path) {
+    return read(Hdf5File::openForReading(path), false, [](const std::string&) { return true; });
+}
+
+Results readAlike(const std::filesystem::path& path, const ResultsSource& source, const Records& records) {
+    const Hdf5File file = Hdf5File::openForReading(path);
+    refuseOtherSource(path, readSource(file), source);
+    return read(file, true, [&](const std::string& group) {
+        const auto record = records.find(group.substr(1));
+        return record != records.end() && differenceFrom(file, group, record->second).empty() &&
+               !wasStopped(file, group);
+    });
+}
+
+PcaBasis readPcaBasis(const std::filesystem::path& path) {
+    const Hdf5File file = Hdf5File::openForReading(path);
+    if (isPerPoint(file))
+        throw Error(
+            ErrorCode::NotFound,
+            fmt::format("{} holds a PCA of each point alone, and a basis for all points is needed; make one "
+                        "with rheo analyze --stat pca",
+                        path.string()),
+            path.string());
+    if (!file.exists("/pca/components"))
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("{} holds no PCA; make one with rheo analyze --stat pca", path.string()),
+                    path.string());
+    PcaBasis basis;
+    GroupReader reader(file, "/pca");
+    datasetsOfBasis(reader, basis, anySize);
+    basis.scaling = readScaling(file, "/pca");
+    return basis;
+}
+
+Autoencoder readAutoencoder(const std::filesystem::path& path) {
+    const Hdf5File file = Hdf5File::openForReading(path);
+    if (!file.exists("/autoencoder/unit_mean"))
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("{} holds no autoencoder; train one with rheo analyze --stat autoencoder",
+                                path.string()),
+                    path.string());
+    Autoencoder model;
+    GroupReader reader(file, "/autoencoder");
+    datasetsOfModel(reader, model, anySize);
+    model.scaling = readScaling(file, "/autoencoder");
+    return model;
+}
+
+}  // namespace rheo

@@ -1,0 +1,77 @@
+#include "core/statistics/other_traces.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/error.h"
+
+namespace rheo {
+
+namespace {
+
+/// Samples of a curve that are known, [repeat, value].
+MatrixD samplesOf(const std::vector<CurveNull>& known, const std::string& null, std::uint64_t seed,
+                  const StatisticCurve& curve) {
+    for (const auto& there : known)
+        if (there.null == null && there.statistic == curve.statistic && there.dataset == curve.dataset &&
+            there.summary.seed == seed && there.samples.cols() == curve.values.size())
+            return there.samples;
+    return MatrixD(0, curve.values.size());
+}
+
+}  // namespace
+
+std::vector<CurveNull> compareWithTraces(const std::string& name, const Statistics& observed,
+                                         const AnalysisOptions& options, int repeats, std::uint64_t seed,
+                                         const TraceOfRepeat& trace, const std::vector<CurveNull>& known,
+                                         Progress& progress) {
+    AnalysisOptions plain = options;
+    plain.nulls.clear();
+    plain.keepFinished = false;
+    if (plain.correlation) plain.correlation->matrix = false;
+    if (plain.rotation) plain.rotation->perRow = false;
+    if (plain.pca) plain.pca->perPointExplained = false;
+    const std::vector<StatisticCurve> seen = curvesOf(observed);
+    std::vector<MatrixD> samples;
+    Eigen::Index made = repeats;  // of all curves
+    for (const auto& curve : seen) {
+        samples.push_back(samplesOf(known, name, seed, curve));
+        made = std::min(made, samples.back().rows());
+    }
+    for (auto& values : samples) values.conservativeResize(repeats, Eigen::NoChange);
+    try {
+        const double whole = repeats - static_cast<double>(made);
+        for (double done = 0; made < repeats; ++done) {
+            Progress making = progress.part(done / whole, (done + 0.5) / whole),
+                     work = progress.part((done + 0.5) / whole, (done + 1) / whole);
+            making.setStage(fmt::format("{} {} of {}", name, made + 1, repeats));
+            const Analysis other = analyze(trace(static_cast<int>(made), making), plain, work);
+            const std::vector<StatisticCurve> curves = curvesOf(other.observed);
+            for (std::size_t c = 0; c < seen.size(); ++c) {
+                if (c >= curves.size() || curves[c].dataset != seen[c].dataset ||
+                    curves[c].values.size() != seen[c].values.size())
+                    throw Error(ErrorCode::Mismatch,
+                                fmt::format("{}/{} of another trace ({}) has another length",
+                                            seen[c].statistic, seen[c].dataset, name));
+                samples[c].row(made) = curves[c].values.transpose();
+            }
+            ++made;
+        }
+    } catch (const Cancelled&) {
+        if (!options.keepFinished || made == 0) throw;
+    }
+    std::vector<CurveNull> nulls;
+    for (std::size_t c = 0; c < seen.size(); ++c) {
+        const MatrixD values = samples[c].topRows(made);
+        NullSummary summary = summarizeNull(seen[c].values, values, seed);
+        if (made < repeatsForQuantiles)
+            for (auto* v : {&summary.low, &summary.high, &summary.pUpper, &summary.pLower, &summary.p})
+                v->setConstant(std::numeric_limits<double>::quiet_NaN());
+        nulls.push_back({name, seen[c].statistic, seen[c].dataset, std::move(summary), values});
+    }
+    return nulls;
+}
+
+}  // namespace rheo

@@ -1,0 +1,305 @@
+// The lists of the window, each under the eyes of Qt's own model tester, on the demo model.
+#include <QAbstractItemModelTester>
+#include <QSignalSpy>
+#include <QSortFilterProxyModel>
+#include <QtTest>
+
+#include "open_demo.h"
+#include "widgets/viewmodels/job_list_model.h"
+#include "widgets/viewmodels/prompt_list_model.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/teleport_history.h"
+#include "widgets/viewmodels/teleport_model.h"
+#include "widgets/viewmodels/token_strip_model.h"
+
+using namespace rheo;
+using namespace rheo::test;
+
+namespace {
+constexpr int wait = 30000;
+constexpr auto strict = QAbstractItemModelTester::FailureReportingMode::QtTest;
+}  // namespace
+
+class TestViewmodelsLists : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void prompts();
+    void promptsKeepTheirPlaces();
+    void tokens();
+    void jobList();
+    void teleports();
+    void linkedSelection();
+    void selectionOfManyRows();
+    void timeLeftInWords();
+};
+
+void TestViewmodelsLists::prompts() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    PromptListModel model(workspace);
+    QAbstractItemModelTester tester(&model, strict);
+    QSortFilterProxyModel search;
+    search.setSourceModel(&model);
+    search.setFilterRole(PromptListModel::TextRole);
+    search.setFilterCaseSensitivity(Qt::CaseInsensitive);
+    QAbstractItemModelTester searchTester(&search, strict);
+    QCOMPARE(model.rowCount(), 0);
+    QVERIFY(openDemo(workspace, 10));
+    QCOMPARE(model.rowCount(), 10);
+    QCOMPARE(model.index(0).data().toString(), workspace.promptAt(0).text.simplified());
+    QCOMPARE(model.index(0).data(PromptListModel::StatusRole).toInt(), int(PromptStatus::Ready));
+    QCOMPARE(model.index(0).data(PromptListModel::RowsRole).toInt(), 1);
+    QVERIFY(model.index(0).data(PromptListModel::TokensRole).toInt() > 3);
+
+    const PromptId id = workspace.addPrompt("A quokka\nsmiled");
+    QCOMPARE(model.rowCount(), 11);
+    QCOMPARE(model.idAt(10), id);
+    QCOMPARE(model.indexOf(id).row(), 10);
+    QCOMPARE(model.index(10).data().toString(), QString("A quokka smiled"));
+    QCOMPARE(model.index(10).data(PromptListModel::TextRole).toString(), QString("A quokka\nsmiled"));
+    QTRY_COMPARE_WITH_TIMEOUT(model.index(10).data(PromptListModel::StatusRole).toInt(),
+                              int(PromptStatus::Ready), wait);
+    search.setFilterFixedString("QUOKKA");
+    QCOMPARE(search.rowCount(), 1);
+    QCOMPARE(search.index(0, 0).data(PromptListModel::IdRole).toLongLong(), id.value());
+
+    const PromptId bad = workspace.addPrompt(QString("word ").repeated(1000));
+    QTRY_COMPARE_WITH_TIMEOUT(model.indexOf(bad).data(PromptListModel::StatusRole).toInt(),
+                              int(PromptStatus::Failed), wait);
+    QVERIFY(model.indexOf(bad).data(PromptListModel::ReasonRole).toString().contains("512"));
+    QVERIFY(model.indexOf(bad).data(Qt::ToolTipRole).toString().contains("512"));
+    workspace.removePrompts({bad});
+    QCOMPARE(model.rowCount(), 11);
+    workspace.clear();
+    QCOMPARE(model.rowCount(), 0);
+    QCOMPARE(promptStatusName(PromptStatus::Running), QString("running"));
+    QVERIFY(model.roleNames().values().contains("text"));
+}
+
+void TestViewmodelsLists::promptsKeepTheirPlaces() {
+    // A view's selection hangs on persistent indexes: edits elsewhere leave them alone.
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    PromptListModel model(workspace);
+    QAbstractItemModelTester tester(&model, strict);
+    QVERIFY(openDemo(workspace, 10));
+    const auto ids = workspace.state()->prompts;
+    const QPersistentModelIndex kept = model.index(6);
+    QSignalSpy reset(&model, &QAbstractItemModel::modelReset);
+    QSignalSpy removed(&model, &QAbstractItemModel::rowsRemoved);
+    workspace.removePrompts({ids[2]});
+    QCOMPARE(kept.row(), 5);
+    QCOMPARE(kept.data(PromptListModel::IdRole).toLongLong(), ids[6].value());
+    QCOMPARE(removed.size(), 1);
+    workspace.undoStack()->undo();
+    QCOMPARE(kept.row(), 6);
+    workspace.removePrompts({ids[1], ids[8]});
+    QCOMPARE(model.rowCount(), 8);
+    workspace.undoStack()->undo();
+    QCOMPARE(model.rowCount(), 10);
+    for (int i = 0; i < 10; ++i) QCOMPARE(model.idAt(i), ids[static_cast<std::size_t>(i)]);
+    QCOMPARE(reset.size(), 0);
+}
+
+void TestViewmodelsLists::tokens() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    Selection selection(workspace);
+    TokenStripModel model(workspace, selection);
+    QAbstractItemModelTester tester(&model, strict);
+    QCOMPARE(model.rowCount(), 0);
+    QVERIFY(openDemo(workspace, 5));
+    selection.selectPrompt(workspace.state()->prompts[1]);
+    const Sample sample = workspace.sampleOfPrompt(selection.prompt());
+    const int count = static_cast<int>(sample.tokenIds.size());
+    QCOMPARE(model.rowCount(), count);
+    // Together the tokens are the text.
+    QString text;
+    for (int t = 0; t < count; ++t)
+        if (!model.index(t).data(TokenStripModel::SpecialRole).toBool())
+            text += model.index(t).data().toString();
+    QCOMPARE(text, QString::fromStdString(sample.text));
+    QVERIFY(model.index(count - 1).data(TokenStripModel::CapturedRole).toBool());
+    QVERIFY(model.index(count - 1).data(TokenStripModel::SelectedRole).toBool());
+    QVERIFY(!model.index(2).data(TokenStripModel::CapturedRole).toBool());
+
+    selection.selectToken(2);
+    QVERIFY(model.index(2).data(TokenStripModel::SelectedRole).toBool());
+    QVERIFY(model.index(2).data(TokenStripModel::CapturingRole).toBool());
+    QTRY_VERIFY_WITH_TIMEOUT(model.index(2).data(TokenStripModel::CapturedRole).toBool(), wait);
+    QVERIFY(!model.index(2).data(TokenStripModel::CapturingRole).toBool());
+    QCOMPARE(model.index(2).data(TokenStripModel::TokenIdRole).toInt(), sample.tokenIds[2]);
+
+    // Without a tokenizer there are ids.
+    workspace.closeModel();
+    QCOMPARE(model.index(2).data().toString(), QString::number(sample.tokenIds[2]));
+    selection.selectToken(1);
+    QVERIFY(!model.index(1).data(TokenStripModel::CapturingRole).toBool());
+    selection.selectPrompt(workspace.state()->prompts[0]);
+    QCOMPARE(model.rowCount(),
+             static_cast<int>(workspace.sampleOfPrompt(workspace.state()->prompts[0]).tokenIds.size()));
+    workspace.clear();
+    QCOMPARE(model.rowCount(), 0);
+}
+
+void TestViewmodelsLists::jobList() {
+    JobRunner jobs;
+    JobListModel model(jobs);
+    QAbstractItemModelTester tester(&model, strict);
+    auto open = std::make_shared<std::atomic<bool>>(false);
+    const auto work = [open](Progress& progress) {
+        progress.setStage("working");
+        progress.report(1, 4);
+        while (!*open) {
+            progress.check();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    };
+    jobs.submit({Lane::Model, "First"}, work, this, [](auto) {});
+    jobs.submit({Lane::Model, "Hidden", false}, work, this, [](auto) {});
+    jobs.submit({Lane::Model, "Second"}, work, this, [](auto) {});
+    QCOMPARE(model.rowCount(), 2);
+    QCOMPARE(model.index(1).data().toString(), QString("Second"));
+    QCOMPARE(model.index(1).data(JobListModel::FractionRole).toDouble(), -1.0);
+    QTRY_COMPARE(model.index(0).data(JobListModel::FractionRole).toDouble(), 0.25);
+    QCOMPARE(model.index(0).data(JobListModel::StageRole).toString(), QString("working"));
+    QCOMPARE(model.index(0).data(JobListModel::StateRole).toInt(), int(JobState::Running));
+    QTRY_VERIFY(model.index(0).data(JobListModel::SecondsLeftRole).toDouble() > 0);
+    QVERIFY(model.index(0).data(JobListModel::TimeLeftRole).toString().startsWith("about"));
+    QVERIFY(model.index(1).data(JobListModel::CancellableRole).toBool());
+    model.cancel(1);
+    QVERIFY(!model.index(1).data(JobListModel::CancellableRole).toBool());
+    QTRY_COMPARE(model.rowCount(), 1);
+    QCOMPARE(model.index(0).data().toString(), QString("First"));
+    model.cancel(5);
+    *open = true;
+    QTRY_COMPARE(model.rowCount(), 0);
+    QTRY_VERIFY(jobs.isIdle());
+}
+
+void TestViewmodelsLists::teleports() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    Selection selection(workspace);
+    TeleportModel teleport(workspace, selection);
+    teleport.setControls(0);
+    TeleportHistory model(workspace);
+    QAbstractItemModelTester tester(&model, strict);
+    QVERIFY(openDemo(workspace, 12));
+    selection.selectPoint(PointIndex{10});
+    for (int i = 0; i < 3; ++i) {
+        QTRY_VERIFY_WITH_TIMEOUT(
+            teleport.state() == TeleportModel::State::Ready && teleport.point() == PointIndex{10}, wait);
+        VectorD target = teleport.target();
+        target[i] += teleport.spread()[i];
+        teleport.setCoordinates(target);
+        QTRY_COMPARE_WITH_TIMEOUT(model.rowCount(), i + 1, wait);
+    }
+    const auto& record = *workspace.state()->teleports[1];
+    const auto index = model.index(1);
+    QCOMPARE(index.data(TeleportHistory::IdRole).toLongLong(), qlonglong(record.id));
+    QCOMPARE(index.data(TeleportHistory::PointRole).toString(), QString("L05.attn_in"));
+    QCOMPARE(index.data(TeleportHistory::TokenRole).toInt(), record.result.request.token);
+    QCOMPARE(index.data(TeleportHistory::ModeRole).toString(), QString("shift"));
+    QCOMPARE(index.data(TeleportHistory::PushRole).toDouble(), record.result.measures.distance[0]);
+    QCOMPARE(index.data(TeleportHistory::KlRole).toDouble(), record.result.measures.kl);
+    QVERIFY(index.data(TeleportHistory::RetentionRole).toDouble() > 0);
+    QVERIFY(index.data().toString().contains("L05.attn_in"));
+    workspace.undoStack()->undo();
+    QCOMPARE(model.rowCount(), 2);
+    workspace.undoStack()->undo();
+    workspace.undoStack()->redo();
+    QCOMPARE(model.rowCount(), 2);
+    workspace.removeTeleport(1);
+    QCOMPARE(model.rowCount(), 1);
+    QCOMPARE(model.index(0).data(TeleportHistory::IdRole).toLongLong(), qlonglong{2});
+    workspace.clear();
+    QCOMPARE(model.rowCount(), 0);
+}
+
+void TestViewmodelsLists::linkedSelection() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    Selection selection(workspace);
+    QVERIFY(openDemo(workspace, 8));
+    QCOMPARE(selection.row()->value(), std::int64_t{0});  // something is selected at once
+    QSignalSpy rows(&selection, &Selection::rowChanged);
+    QSignalSpy prompts(&selection, &Selection::promptChanged);
+    QSignalSpy points(&selection, &Selection::pointChanged);
+    selection.selectRow(RowIndex{5});
+    QCOMPARE(selection.prompt(), workspace.state()->prompts[5]);
+    QCOMPARE(selection.token(), workspace.state()->trace->info().rows[5].position);
+    QCOMPARE(rows.size(), 1);
+    QCOMPARE(prompts.size(), 1);
+    selection.selectRow(RowIndex{5});
+    selection.selectRow(RowIndex{50});
+    QCOMPARE(rows.size(), 1);
+    selection.selectPoint(PointIndex{1000});
+    QCOMPARE(selection.point(), PointIndex{64});
+    selection.selectPoint(PointIndex{-3});
+    QCOMPARE(selection.point(), PointIndex{0});
+    QCOMPARE(points.size(), 2);
+    selection.selectUnit(UnitIndex{4000});
+    QCOMPARE(selection.unit(), UnitIndex{127});
+
+    // Rows before it go: it is the same trajectory all the same.
+    const PromptId kept = selection.prompt();
+    workspace.removePrompts({workspace.state()->prompts[0], workspace.state()->prompts[2]});
+    QCOMPARE(selection.prompt(), kept);
+    QCOMPARE(selection.row()->value(), std::int64_t{3});
+    QCOMPARE(selection.rows(), QList<qint64>{3});
+    workspace.undoStack()->undo();
+    QCOMPARE(selection.row()->value(), std::int64_t{5});
+    workspace.removePrompts({kept});
+    QVERIFY(!selection.row());
+    QCOMPARE(selection.prompt(), PromptId{});
+    selection.selectPrompt(workspace.state()->prompts[1]);
+    QCOMPARE(selection.row()->value(), std::int64_t{1});
+
+    // An edited prompt stays selected, at its new last token.
+    QSignalSpy captured(&workspace, &Workspace::promptCaptured);
+    workspace.editPrompt(selection.prompt(), "Short");
+    QTRY_COMPARE_WITH_TIMEOUT(captured.size(), 1, wait);
+    QCOMPARE(selection.row()->value(), std::int64_t{1});
+    QCOMPARE(selection.token(), workspace.state()->trace->info().rows[1].position);
+    // One that waits can be selected, and has its row once it is run.
+    const PromptId waiting = workspace.addPrompt("Something that waits");
+    selection.selectPrompt(waiting);
+    QCOMPARE(selection.prompt(), waiting);
+    QVERIFY(!selection.row());
+    QTRY_VERIFY_WITH_TIMEOUT(selection.row().has_value(), wait);
+    QCOMPARE(selection.row()->value(), workspace.state()->rows() - 1);
+}
+
+void TestViewmodelsLists::selectionOfManyRows() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    Selection selection(workspace);
+    QVERIFY(openDemo(workspace, 8));
+    selection.selectRow(RowIndex{3});
+    selection.selectRows({6, 3, 1, 3, 99, -1});
+    QCOMPARE(selection.rows(), (QList<qint64>{1, 3, 6}));
+    QCOMPARE(selection.row()->value(), std::int64_t{3});  // stays where it was
+    selection.selectRows({7, 5});
+    QCOMPARE(selection.row()->value(), std::int64_t{5});
+    workspace.removePrompts({workspace.state()->prompts[0]});
+    QCOMPARE(selection.rows(), (QList<qint64>{4, 6}));
+    selection.selectRows({});
+    QVERIFY(!selection.row());
+    QVERIFY(selection.rows().isEmpty());
+}
+
+void TestViewmodelsLists::timeLeftInWords() {
+    QCOMPARE(timeLeftText(std::nullopt), QString());
+    QCOMPARE(timeLeftText(0.2), QString("about 1 second left"));
+    QCOMPARE(timeLeftText(7.4), QString("about 7 seconds left"));
+    QCOMPARE(timeLeftText(43), QString("about 45 seconds left"));
+    QCOMPARE(timeLeftText(58), QString("about 1 minute left"));
+    QCOMPARE(timeLeftText(200), QString("about 3 minutes left"));
+    QCOMPARE(timeLeftText(3600), QString("about 1 hour left"));
+    QCOMPARE(timeLeftText(7300), QString("about 2 hours left"));
+    QCOMPARE(timeLeftText(std::numeric_limits<double>::infinity()), QString());
+}
+
+QTEST_GUILESS_MAIN(TestViewmodelsLists)
+#include "test_viewmodels_lists.moc"

@@ -1,0 +1,656 @@
+#include "widgets/viewmodels/teleport_model.h"
+
+#include <QTimer>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/base/error.h"
+#include "widgets/jobs/latest_wins.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr int drawnComponents = 3;
+constexpr int keyPause = 600;  ///< milliseconds without a key after which a nudge is let go
+
+/// Scores of the first token of a path, [Q, k].
+MatrixD pathScores(const PcaBasis& basis, const TeleportPath& path, int k) {
+    const MatrixF states = Eigen::Map<const MatrixF>(path.states.data.data(), path.states.n1, path.states.n2);
+    return project(basis, states).leftCols(k);
+}
+
+}  // namespace
+
+/// A state that can be taken hold of, with its natural path. What the model lane hands over; immutable.
+struct TeleportModel::Held {
+    std::shared_ptr<const LoadedModel> loaded;
+    std::shared_ptr<const PcaBasis> basis;
+    PromptId prompt;
+    Sample sample;
+    PointIndex point, modelPoint;
+    int token = -1;
+    int k = 0;
+
+    std::shared_ptr<const PromptContext> context;
+    VectorF state;                                ///< h, [unit]
+    std::shared_ptr<const TeleportPath> natural;  ///< same call shapes as what is compared with it
+    MatrixD path;                                 ///< [Q, k]
+    VectorD scores;                               ///< [k]
+    VectorD probabilities;                        ///< [vocabulary]
+
+    bool isSame(const Held& other) const {
+        return loaded == other.loaded && basis == other.basis && prompt == other.prompt &&
+               sample.tokenIds == other.sample.tokenIds && point == other.point && token == other.token;
+    }
+};
+
+/// A target, and what came of it.
+struct TeleportModel::Live {
+    VectorD target;  ///< [k]
+    TeleportMode mode = TeleportMode::Shift;
+    VectorF state;  ///< h', [unit]
+    std::shared_ptr<const TeleportPath> path;
+    TeleportMeasures measures;
+    MatrixD scores;         ///< [Q, k]
+    VectorD probabilities;  ///< [vocabulary]
+};
+
+struct TeleportModel::Private {
+    struct LiveRequest {
+        std::shared_ptr<const Held> held;
+        VectorD target;
+        TeleportMode mode = TeleportMode::Shift;
+    };
+
+    Private(JobRunner& jobs, TeleportModel* model)
+        : prepare(
+              jobs, {Lane::Model, tr("Running the prompt")},
+              [](const Held& asked, Progress& progress) {
+                  Held made = asked;
+                  const Model& network = *made.loaded->model;
+                  if (!made.context) made.context = network.prepare(made.sample.tokenIds, progress);
+                  made.state = network.naturalState(*made.context, made.modelPoint, made.token);
+                  made.natural = std::make_shared<const TeleportPath>(teleportPath(
+                      network, *made.context, made.modelPoint, made.token, made.state, true, progress));
+                  made.path = pathScores(*made.basis, *made.natural, made.k);
+                  made.scores = scoresOf(*made.basis, made.state, made.k);
+                  made.probabilities = softmax(made.natural->logits);
+                  return made;
+              },
+              [model](quint64, const Held&, Outcome<Held> outcome) {
+                  if (const Failure* failure = outcome.failure()) {
+                      model->m_private->trouble = failure->message;
+                      model->forget();
+                      Q_EMIT model->m_workspace.failed(TeleportModel::tr("Prepare the teleport"), *failure);
+                      return;
+                  }
+                  model->prepared(std::move(*outcome.result()));
+              }),
+          live(
+              jobs, {Lane::Model, tr("Teleport")},
+              [](const LiveRequest& request, Progress& progress) {
+                  const Held& from = *request.held;
+                  Live made;
+                  made.target = request.target;
+                  made.mode = request.mode;
+                  made.state = teleportState(request.mode, from.state, *from.basis, request.target);
+                  made.path = std::make_shared<const TeleportPath>(
+                      teleportPath(*from.loaded->model, *from.context, from.modelPoint, from.token,
+                                   made.state, true, progress));
+                  made.measures = measureTeleport(*from.natural, *made.path, from.basis.get(), from.k);
+                  made.scores = pathScores(*from.basis, *made.path, from.k);
+                  made.probabilities = softmax(made.path->logits);
+                  return made;
+              },
+              [model](quint64, const LiveRequest&, Outcome<Live> outcome) {
+                  if (const Failure* failure = outcome.failure()) {
+                      Q_EMIT model->m_workspace.failed(TeleportModel::tr("Teleport"), *failure);
+                      model->cancelDrag();
+                      return;
+                  }
+                  model->liveAnswered(std::move(*outcome.result()));
+              }) {}
+
+    LatestWins<Held, Held> prepare;
+    LatestWins<LiveRequest, Live> live;
+    std::shared_ptr<const Held> wanted;  ///< being prepared
+    std::shared_ptr<const Held> held;    ///< prepared
+    std::shared_ptr<const Live> answer;  ///< the newest; null: nothing is moved
+    VectorD before;                      ///< where the handle was when it was taken
+    std::int64_t shownBefore = 0;        ///< the teleport shown then
+    bool awaitsPath = false;             ///< let go, and its exact path is not there yet
+    bool refreshLater = false;           ///< the selection moved meanwhile
+    std::int64_t showNext = 0;           ///< the teleport to show once its state is prepared
+    std::shared_ptr<const TeleportResult> result;
+    std::vector<std::shared_ptr<const TeleportRecord>>
+        seen;  ///< the document's, when they were last looked at
+    std::optional<JobId> controlsJob;
+    QString trouble;  ///< why nothing could be prepared
+    QTimer keys;
+};
+
+TeleportModel::TeleportModel(Workspace& workspace, Selection& selection, QObject* parent)
+    : QObject(parent),
+      m_workspace(workspace),
+      m_selection(selection),
+      m_private(std::make_unique<Private>(workspace.jobs(), this)) {
+    m_private->keys.setSingleShot(true);
+    m_private->keys.setInterval(keyPause);
+    connect(&m_private->keys, &QTimer::timeout, this, &TeleportModel::endDrag);
+    connect(&selection, &Selection::promptChanged, this, &TeleportModel::refresh);
+    connect(&selection, &Selection::tokenChanged, this, &TeleportModel::refresh);
+    connect(&selection, &Selection::pointChanged, this, &TeleportModel::refresh);
+    connect(&workspace, &Workspace::modelChanged, this, &TeleportModel::refresh);
+    connect(&workspace, &Workspace::stateChanged, this, [this] {
+        refresh();
+        Private& d = *m_private;
+        if (d.awaitsPath || !d.held) return;
+        measureSpread();
+        if (m_state != State::Ready && m_state != State::Settling) return;
+        if (d.seen != m_workspace.state()->teleports) showLatest(0);
+    });
+    refresh();
+}
+
+TeleportModel::~TeleportModel() {
+    stopControls();
+}
+
+// ---- what is wanted, and what there is ------------------------------------------------------------------
+
+void TeleportModel::enter(State state) {
+    if (state == m_state) return;
+    m_state = state;
+    Q_EMIT stateChanged(state);
+    Q_EMIT statusChanged();
+}
+
+void TeleportModel::setActive(bool active) {
+    if (active == m_active) return;
+    m_active = active;
+    refresh();
+}
+
+QString TeleportModel::reasonIdle() const {
+    if (!m_active) return tr("Off.");
+    const QString whyNot = m_workspace.whyNot(Feature::Teleport);
+    if (!whyNot.isEmpty()) return whyNot;
+    if (m_selection.prompt() == PromptId{}) return tr("Select a trajectory: click a curve, or a prompt.");
+    const Sample sample = m_workspace.sampleOfPrompt(m_selection.prompt());
+    if (sample.tokenIds.empty())
+        return tr("This row does not say which tokens it came from, so the model cannot run it.");
+    if (m_selection.token() < 0 || static_cast<std::size_t>(m_selection.token()) >= sample.tokenIds.size())
+        return tr("Select a token of the prompt.");
+    if (!m_workspace.modelPoint(m_selection.point())) return tr("The model does not have this point.");
+    return {};
+}
+
+QString TeleportModel::status() const {
+    switch (m_state) {
+        case State::Idle: {
+            const QString reason = reasonIdle();
+            return reason.isEmpty() ? m_private->trouble : reason;
+        }
+        case State::Preparing: return tr("Running the prompt...");
+        case State::Ready:
+            return m_shown != 0 ? tr("Drag the handle on, or undo.")
+                                : tr("Drag the handle, type coordinates, or use the arrow keys.");
+        case State::Dragging:
+            return isFarOutside()
+                       ? tr("Far outside of the data: %1 SDs from their mean.").arg(outlyingness(), 0, 'f', 1)
+                       : tr("%1 SDs from where it was. Let go to keep it; Esc takes it back.")
+                             .arg(displacement(), 0, 'f', 1);
+        case State::Settling:
+            return m_private->awaitsPath ? tr("Computing the exact path...")
+                                         : tr("Computing random directions of the same norm...");
+    }
+    return {};
+}
+
+/// Prepares the selected state unless it is the one there is.
+void TeleportModel::refresh() {
+    Private& d = *m_private;
+    if (d.awaitsPath) {  // what was let go is kept first
+        d.refreshLater = true;
+        return;
+    }
+    if (!reasonIdle().isEmpty()) {
+        d.trouble.clear();
+        forget();
+        return;
+    }
+    Held wanted;
+    wanted.loaded = m_workspace.model();
+    wanted.basis = m_workspace.state()->basis;
+    wanted.prompt = m_selection.prompt();
+    wanted.sample = m_workspace.sampleOfPrompt(wanted.prompt);
+    wanted.point = m_selection.point();
+    wanted.modelPoint = *m_workspace.modelPoint(wanted.point);
+    wanted.token = m_selection.token();
+    wanted.k = std::min(drawnComponents, static_cast<int>(wanted.basis->components.rows()));
+    if (d.wanted && d.wanted->isSame(wanted)) return;
+    if (!d.wanted && d.held && d.held->isSame(wanted)) return;
+
+    if (m_state == State::Dragging) cancelDrag();
+    stopControls();
+    d.live.drop();
+    if (d.held && d.held->isSame(wanted)) {  // back to what was there before the newer one came
+        d.prepare.drop();
+        d.wanted = nullptr;
+        enter(State::Ready);
+        showLatest(std::exchange(d.showNext, 0));
+        return;
+    }
+    // The same prompt need not be run again.
+    if (d.held && d.held->loaded == wanted.loaded && d.held->sample.tokenIds == wanted.sample.tokenIds)
+        wanted.context = d.held->context;
+    d.wanted = std::make_shared<const Held>(wanted);
+    d.prepare.post(std::move(wanted));
+    enter(State::Preparing);
+}
+
+void TeleportModel::prepared(Held held) {
+    Private& d = *m_private;
+    if (!d.wanted || !d.wanted->isSame(held)) return;  // a newer one is on its way
+    d.wanted = nullptr;
+    d.held = std::make_shared<const Held>(std::move(held));
+    m_point = d.held->point;
+    m_modelPoint = d.held->modelPoint;
+    m_token = d.held->token;
+    m_naturalScores = d.held->scores;
+    m_naturalPath = d.held->path;
+    m_target = m_naturalScores;
+    clearPath();
+    measureSpread();
+    enter(State::Ready);
+    Q_EMIT naturalChanged();
+    showLatest(std::exchange(d.showNext, 0));
+}
+
+/// Nothing to take hold of.
+void TeleportModel::forget() {
+    Private& d = *m_private;
+    d.keys.stop();
+    d.prepare.drop();
+    d.live.drop();
+    stopControls();
+    d.wanted = nullptr;
+    d.awaitsPath = false;
+    const bool had = d.held != nullptr;
+    m_workspace.jobs().release(Lane::Model, std::exchange(d.held, nullptr));
+    m_naturalScores = m_target = m_spread = m_mean = {};
+    m_naturalPath = {};
+    m_token = -1;
+    clearPath();
+    const bool wasIdle = m_state == State::Idle;
+    enter(State::Idle);
+    if (wasIdle) Q_EMIT statusChanged();  // the reason may be another
+    if (had) {
+        Q_EMIT naturalChanged();
+        Q_EMIT pathChanged();
+        Q_EMIT resultChanged();
+    }
+}
+
+void TeleportModel::measureSpread() {
+    const auto& scores = m_workspace.state()->scores;
+    const int k = m_private->held->k;
+    m_spread = m_mean = VectorD::Constant(k, nan);
+    if (!scores || m_point.value() >= scores->n1 || scores->n2 < k) return;
+    std::int64_t count = 0;
+    VectorD mean = VectorD::Zero(k);
+    VectorD squares = VectorD::Zero(k);
+    for (std::int64_t n = 0; n < scores->n0; ++n) {
+        const VectorD z = Eigen::Map<const VectorF>(scores->at(n, m_point.value()), k).cast<double>();
+        if (!z.allFinite()) continue;
+        ++count;  // Welford: the scores of late points are large beside their spread
+        const VectorD delta = z - mean;
+        mean += delta / static_cast<double>(count);
+        squares += delta.cwiseProduct(z - mean);
+    }
+    if (count < 3) return;
+    m_mean = mean;
+    m_spread = (squares / static_cast<double>(count - 1)).cwiseSqrt();
+}
+
+int TeleportModel::components() const {
+    return m_private->held ? m_private->held->k : 0;
+}
+
+std::optional<RowIndex> TeleportModel::row() const {
+    if (!m_private->held) return std::nullopt;
+    return findRow(*m_workspace.state(), m_private->held->prompt, m_token);
+}
+
+int TeleportModel::tokenCount() const {
+    return m_private->held ? static_cast<int>(m_private->held->sample.tokenIds.size()) : 0;
+}
+
+// ---- the handle -------------------------------------------------------------------------------------------
+
+void TeleportModel::setMode(TeleportMode mode) {
+    if (mode == m_mode || mode == TeleportMode::State) return;
+    m_mode = mode;
+    if (m_state == State::Dragging) post();
+    Q_EMIT modeChanged();
+}
+
+void TeleportModel::setControls(int count) {
+    m_controls = std::clamp(count, 0, 4096);
+}
+
+void TeleportModel::setSeed(quint64 seed) {
+    m_seed = seed;
+}
+
+bool TeleportModel::beginDrag() {
+    Private& d = *m_private;
+    if (m_state == State::Dragging) return true;
+    if (m_state != State::Ready && m_state != State::Settling) return false;
+    stopControls();
+    if (std::exchange(d.awaitsPath, false)) {
+        enter(State::Dragging);  // taken again before it settled: the same drag goes on
+        return true;
+    }
+    d.before = m_target;
+    d.shownBefore = std::exchange(m_shown, 0);
+    enter(State::Dragging);
+    return true;
+}
+
+void TeleportModel::moveTo(const VectorD& target) {
+    if (target.size() != components() || !target.allFinite() || !beginDrag()) return;
+    if (target == m_target) return;
+    m_target = target;
+    Q_EMIT handleMoved();
+    Q_EMIT statusChanged();
+    post();
+}
+
+void TeleportModel::post() {
+    m_private->live.post({m_private->held, m_target, m_mode});
+}
+
+void TeleportModel::liveAnswered(Live live) {
+    Private& d = *m_private;
+    if (m_state != State::Dragging && m_state != State::Settling) return;
+    d.answer = std::make_shared<const Live>(std::move(live));
+    m_teleportedPath = d.answer->scores;
+    m_pathTarget = d.answer->target;
+    Q_EMIT pathChanged();
+    if (d.awaitsPath && d.answer->target == m_target && d.answer->mode == m_mode) commit();
+}
+
+void TeleportModel::endDrag() {
+    Private& d = *m_private;
+    d.keys.stop();
+    if (m_state != State::Dragging) return;
+    if (m_target == d.before) {
+        cancelDrag();
+        return;
+    }
+    if (m_target == m_naturalScores && m_mode == TeleportMode::Shift) {  // put back by hand
+        showNatural();
+        return;
+    }
+    d.awaitsPath = true;
+    enter(State::Settling);
+    if (d.answer && d.answer->target == m_target && d.answer->mode == m_mode)
+        commit();
+    else if (!d.live.isBusy())
+        post();
+}
+
+void TeleportModel::cancelDrag() {
+    Private& d = *m_private;
+    d.keys.stop();
+    const bool held = m_state == State::Dragging || (m_state == State::Settling && d.awaitsPath);
+    if (!held) return;
+    d.live.drop();
+    d.awaitsPath = false;
+    enter(State::Ready);
+    if (d.shownBefore != 0)
+        showLatest(d.shownBefore);
+    else
+        showNatural();
+    if (std::exchange(d.refreshLater, false)) refresh();
+}
+
+void TeleportModel::setCoordinates(const VectorD& target) {
+    if (target.size() != components() || target == m_target) return;
+    moveTo(target);
+    endDrag();
+}
+
+void TeleportModel::nudge(int c, double steps) {
+    if (c < 0 || c >= components()) return;
+    const double spread = std::isfinite(m_spread[c]) && m_spread[c] > 0
+                              ? m_spread[c]
+                              : std::sqrt(m_private->held->basis->variance[c]);
+    VectorD target = m_target;
+    target[c] += 0.1 * steps * spread;
+    moveTo(target);
+    if (m_state == State::Dragging) m_private->keys.start();
+}
+
+void TeleportModel::showNatural() {
+    Private& d = *m_private;
+    if (!d.held) return;
+    d.keys.stop();
+    d.live.drop();
+    d.awaitsPath = false;
+    stopControls();
+    m_target = m_naturalScores;
+    clearPath();
+    if (m_state == State::Dragging || m_state == State::Settling) enter(State::Ready);
+    Q_EMIT handleMoved();
+    Q_EMIT pathChanged();
+    Q_EMIT resultChanged();
+    Q_EMIT statusChanged();
+}
+
+void TeleportModel::showTeleport(std::int64_t id) {
+    const auto state = m_workspace.state();
+    for (const auto& record : state->teleports) {
+        if (record->id != id) continue;
+        if (m_state == State::Dragging) cancelDrag();
+        const auto first = m_workspace.modelPoint(PointIndex{0});
+        if (m_workspace.promptIndex(record->prompt) < 0 || !first) return;
+        m_private->showNext = id;
+        const std::int64_t point = record->result.request.point.value() - first->value();
+        if (m_selection.prompt() != record->prompt) m_selection.selectPrompt(record->prompt);
+        if (m_selection.token() != record->result.request.token)
+            m_selection.selectToken(record->result.request.token);
+        m_selection.selectPoint(PointIndex{point});
+        if (m_state == State::Ready || m_state == State::Settling)
+            showLatest(std::exchange(m_private->showNext, 0));
+        return;
+    }
+}
+
+// ---- what came of it ------------------------------------------------------------------------------------
+
+void TeleportModel::clearPath() {
+    m_private->answer = nullptr;
+    m_private->result = nullptr;
+    m_teleportedPath = {};
+    m_pathTarget = {};
+    m_shown = 0;
+}
+
+/// Shows the teleport `wanted` of this state, or the last one there is of it; none: the natural path.
+void TeleportModel::showLatest(std::int64_t wanted) {
+    const Held& held = *m_private->held;
+    m_private->seen = m_workspace.state()->teleports;
+    const TeleportRecord* found = nullptr;
+    for (const auto& record : m_private->seen) {
+        const TeleportRequest& request = record->result.request;
+        if (record->prompt != held.prompt || record->sample.tokenIds != held.sample.tokenIds ||
+            request.point != held.modelPoint || request.token != held.token)
+            continue;
+        found = record.get();
+        if (wanted != 0 && record->id == wanted) break;
+    }
+    if (found != nullptr) {
+        if (found->id != m_shown) showRecord(*found);
+    } else if (isMoved() || m_private->answer) {
+        showNatural();
+    }
+}
+
+void TeleportModel::showRecord(const TeleportRecord& record) {
+    Private& d = *m_private;
+    const Held& held = *d.held;
+    stopControls();
+    d.live.drop();
+    auto live = std::make_shared<Live>();
+    live->mode = record.result.request.mode;
+    live->state = record.result.request.state;
+    live->target = record.basis == held.basis && record.target.size() == held.k
+                       ? record.target
+                       : scoresOf(*held.basis, live->state, held.k);
+    live->path = std::make_shared<const TeleportPath>(record.result.teleported);
+    live->measures = measureTeleport(record.result.natural, *live->path, held.basis.get(), held.k);
+    live->scores = pathScores(*held.basis, *live->path, held.k);
+    live->probabilities = softmax(live->path->logits);
+    d.answer = live;
+    m_target = live->target;
+    m_pathTarget = live->target;
+    m_teleportedPath = live->scores;
+    m_shown = record.id;
+    d.result = m_workspace.fullTeleport(record.id);
+    if (!d.result) {
+        d.result = std::make_shared<const TeleportResult>(record.result);
+        startControls();
+    } else {
+        enter(State::Ready);
+    }
+    Q_EMIT handleMoved();
+    Q_EMIT pathChanged();
+    Q_EMIT resultChanged();
+    Q_EMIT statusChanged();
+}
+
+/// The exact path of where it was let go is there: one command.
+void TeleportModel::commit() {
+    Private& d = *m_private;
+    const Held& held = *d.held;
+    TeleportRecord record;
+    record.prompt = held.prompt;
+    record.sample = held.sample;
+    record.basis = held.basis;
+    record.target = d.answer->target;
+    TeleportResult& result = record.result;
+    result.request.point = held.modelPoint;
+    result.request.token = held.token;
+    result.request.mode = d.answer->mode;
+    result.request.state = d.answer->state;
+    result.request.components = held.k;
+    result.request.controls = m_controls;
+    result.request.seed = m_seed;
+    result.natural = *held.natural;
+    result.teleported = *d.answer->path;
+    result.measures = d.answer->measures;
+    d.awaitsPath = false;
+    m_workspace.addTeleport(std::move(record));  // stateChanged() shows it, and starts its controls
+    if (std::exchange(d.refreshLater, false)) refresh();
+}
+
+void TeleportModel::startControls() {
+    Private& d = *m_private;
+    if (d.result->request.controls <= 0 || !(d.result->measures.distance[0] > 0)) {
+        enter(State::Ready);
+        return;
+    }
+    using Full = std::shared_ptr<const TeleportResult>;
+    const std::int64_t id = m_shown;
+    d.controlsJob = m_workspace.jobs().submit(
+        {Lane::Model, tr("Random directions of the same norm")},
+        [held = d.held, request = d.result->request](Progress& progress) {
+            return Full(std::make_shared<const TeleportResult>(
+                teleport(*held->loaded->model, *held->context, request, held->basis.get(), progress)));
+        },
+        this,
+        [this, id](Outcome<Full> outcome) {
+            if (id != m_shown || !m_private->controlsJob) return;
+            m_private->controlsJob.reset();
+            if (const Failure* failure = outcome.failure())
+                Q_EMIT m_workspace.failed(tr("Compute random directions"), *failure);
+            if (outcome.result() != nullptr) {
+                m_private->result = *outcome.result();
+                m_workspace.keepFullTeleport(id, m_private->result);
+                Q_EMIT resultChanged();
+            }
+            if (m_state == State::Settling) enter(State::Ready);
+        });
+    enter(State::Settling);
+}
+
+void TeleportModel::stopControls() {
+    if (const auto job = std::exchange(m_private->controlsJob, std::nullopt)) m_workspace.jobs().cancel(*job);
+}
+
+bool TeleportModel::isMoved() const {
+    return m_target.size() > 0 && m_target != m_naturalScores;
+}
+
+MatrixD TeleportModel::predictedPath() const {
+    if (m_naturalPath.size() == 0) return {};
+    return m_naturalPath.rowwise() + (m_target - m_naturalScores).transpose();
+}
+
+double TeleportModel::displacement() const {
+    if (m_target.size() == 0 || m_spread.size() != m_target.size() || !(m_spread.array() > 0).all())
+        return nan;
+    return (m_target - m_naturalScores).cwiseQuotient(m_spread).norm();
+}
+
+double TeleportModel::outlyingness() const {
+    if (m_target.size() == 0 || m_spread.size() != m_target.size() || !(m_spread.array() > 0).all())
+        return nan;
+    return (m_target - m_mean).cwiseQuotient(m_spread).cwiseAbs().maxCoeff();
+}
+
+bool TeleportModel::isFarOutside() const {
+    return isMoved() && outlyingness() > farOutsideSds;
+}
+
+std::vector<NextToken> TeleportModel::nextTokens(int count) const {
+    const Private& d = *m_private;
+    std::vector<NextToken> tokens;
+    if (!d.held || count <= 0) return tokens;
+    const VectorD& natural = d.held->probabilities;
+    const VectorD* moved =
+        d.answer && d.answer->probabilities.size() == natural.size() ? &d.answer->probabilities : nullptr;
+    const auto likeliest = [&](Eigen::Index id) {
+        return moved != nullptr ? std::max(natural[id], (*moved)[id]) : natural[id];
+    };
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(natural.size()));
+    for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(i);
+    const auto kept = std::min<std::ptrdiff_t>(count, static_cast<std::ptrdiff_t>(ids.size()));
+    std::partial_sort(ids.begin(), ids.begin() + kept, ids.end(), [&](std::int32_t a, std::int32_t b) {
+        return likeliest(a) != likeliest(b) ? likeliest(a) > likeliest(b) : a < b;
+    });
+    const auto& tokenizer = d.held->loaded->tokenizer;
+    for (std::ptrdiff_t i = 0; i < kept; ++i) {
+        const std::int32_t id = ids[static_cast<std::size_t>(i)];
+        tokens.push_back({id,
+                          tokenizer ? QString::fromStdString(tokenizer->pieceText(id)) : QString::number(id),
+                          natural[id], moved != nullptr ? (*moved)[id] : nan});
+    }
+    return tokens;
+}
+
+const TeleportMeasures* TeleportModel::measures() const {
+    return m_private->answer ? &m_private->answer->measures : nullptr;
+}
+
+std::shared_ptr<const TeleportResult> TeleportModel::result() const {
+    return m_state == State::Dragging ? nullptr : m_private->result;
+}
+
+}  // namespace rheo

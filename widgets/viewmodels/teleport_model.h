@@ -1,0 +1,162 @@
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/base/array.h"
+#include "core/dynamics/teleport.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/workspace.h"
+
+namespace rheo {
+
+/// How likely a token is next, before and after.
+struct NextToken {
+    std::int32_t id = 0;
+    QString text;           ///< what it adds, leading space included; its id where there is no tokenizer
+    double natural = 0;     ///< 0 to 1
+    double teleported = 0;  ///< NaN where nothing was moved
+};
+
+/// Taking hold of a state: the selected row's at the selected point. The handle moves at once; the path
+/// follows as the model answers, newest first; on release it is exact and becomes one undoable command.
+///
+/// Scores are those of the document's basis, k = components() of them. Paths run over q = point() .. the
+/// final point of the model, Q of them.
+class TeleportModel : public QObject {
+    Q_OBJECT
+public:
+    enum class State {
+        Idle,       ///< nothing to take hold of; status() says why
+        Preparing,  ///< the model runs the prompt
+        Ready,      ///< the handle can be taken
+        Dragging,   ///< it follows the mouse, the keys or the boxes
+        Settling,   ///< released: the exact path, then the controls, are being computed
+    };
+    Q_ENUM(State)
+
+    TeleportModel(Workspace& workspace, Selection& selection, QObject* parent = nullptr);
+    ~TeleportModel() override;
+
+    State state() const { return m_state; }
+    QString status() const;  ///< one line for a person
+    /// Off: nothing is prepared when the selection moves. On by default.
+    bool isActive() const { return m_active; }
+    void setActive(bool active);
+
+    TeleportMode mode() const { return m_mode; }
+    void setMode(TeleportMode mode);  ///< Shift or Project
+    int controls() const { return m_controls; }
+    void setControls(int count);  ///< random directions of each kind, 0 to 4096
+    void setSeed(quint64 seed);
+
+    // ---- what there is to take hold of: valid from Ready on -----------------------------------------
+    int components() const;                       ///< k: 3, or fewer if the basis has fewer
+    std::optional<RowIndex> row() const;          ///< it belongs to
+    PointIndex point() const { return m_point; }  ///< of the trace's points
+    PointIndex modelPoint() const { return m_modelPoint; }
+    int token() const { return m_token; }
+    int tokenCount() const;
+    const VectorD& naturalScores() const { return m_naturalScores; }  ///< [k] where the handle starts
+    const MatrixD& naturalPath() const { return m_naturalPath; }      ///< [Q, k] the ghost
+
+    // ---- the handle ---------------------------------------------------------------------------------
+    /// Takes hold of it. False if there is nothing to take hold of.
+    bool beginDrag();
+    void moveTo(const VectorD& target);  ///< [k]; takes hold of it if nobody did
+    /// Lets go: exact, one command. Without a move nothing happens.
+    void endDrag();
+    /// Esc: back to where it was before it was taken.
+    void cancelDrag();
+    /// Typed coordinates: taken, moved and let go in one.
+    void setCoordinates(const VectorD& target);
+    /// Arrow keys: `steps` tenths of the data's spread along component `c`; let go when no key came for a
+    /// while, or by endDrag().
+    void nudge(int c, double steps);
+    /// Back to the natural path, as a drag would do it (nothing is added to the document).
+    void showNatural();
+    /// A teleport of the document: shown, its row and point selected.
+    void showTeleport(std::int64_t id);
+
+    // ---- what came of it ----------------------------------------------------------------------------
+    const VectorD& target() const { return m_target; }  ///< [k] where the handle is
+    bool isMoved() const;                               ///< target differs from naturalScores
+    /// [Q, k] of the newest answer; empty: nothing moved, or none came yet.
+    const MatrixD& teleportedPath() const { return m_teleportedPath; }
+    /// [k] the target that teleportedPath() belongs to; may lag behind target() during a drag.
+    const VectorD& pathTarget() const { return m_pathTarget; }
+    /// [Q, k] the natural path moved as a whole: what would be if the network did nothing about it.
+    MatrixD predictedPath() const;
+
+    const VectorD& spread() const {
+        return m_spread;
+    }  ///< [k] SD over the rows at this point; NaN below 3 rows
+    /// Length of target - natural in units of the spread, each component by its own; NaN where unknown.
+    double displacement() const;
+    /// How far the target lies from the mean of the rows at this point, largest component, in SDs.
+    double outlyingness() const;
+    static constexpr double farOutsideSds = 4;
+    bool isFarOutside() const;  ///< moved, and outlyingness() above farOutsideSds
+
+    /// Most likely next tokens of either path, at most `count`, the likeliest of the two first. The
+    /// prompt's last token decides what is next, whichever token was moved.
+    std::vector<NextToken> nextTokens(int count = 10) const;
+    /// Measures of teleportedPath(); null where it is empty.
+    const TeleportMeasures* measures() const;
+    /// The released teleport, with controls once they were computed (matrices empty until then); null
+    /// while dragging and on the natural path.
+    std::shared_ptr<const TeleportResult> result() const;
+    /// Id of the document's teleport that is shown; 0: none.
+    std::int64_t shownId() const { return m_shown; }
+
+Q_SIGNALS:
+    void stateChanged(rheo::TeleportModel::State state);
+    void statusChanged();
+    /// Another state can be taken hold of: handle, natural path and spread are new.
+    void naturalChanged();
+    void handleMoved();
+    /// teleportedPath(), nextTokens() and measures() are new.
+    void pathChanged();
+    /// result() is another, or has its controls now.
+    void resultChanged();
+    void modeChanged();
+
+private:
+    struct Held;
+    struct Live;
+    struct Private;
+
+    void enter(State state);
+    void refresh();
+    void prepared(Held held);
+    void liveAnswered(Live live);
+    void measureSpread();
+    void forget();
+    void showLatest(std::int64_t wanted);
+    void showRecord(const TeleportRecord& record);
+    void clearPath();
+    void post();
+    void commit();
+    void startControls();
+    void stopControls();
+    QString reasonIdle() const;
+
+    Workspace& m_workspace;
+    Selection& m_selection;
+    State m_state = State::Idle;
+    bool m_active = true;
+    TeleportMode m_mode = TeleportMode::Shift;
+    int m_controls = 32;
+    quint64 m_seed = 0;
+    PointIndex m_point{0}, m_modelPoint{0};
+    int m_token = -1;
+    VectorD m_naturalScores, m_target, m_pathTarget, m_spread, m_mean;
+    MatrixD m_naturalPath, m_teleportedPath;
+    std::int64_t m_shown = 0;
+    std::unique_ptr<Private> m_private;
+};
+
+}  // namespace rheo
