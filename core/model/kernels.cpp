@@ -38,15 +38,18 @@ inline float exponential(float x) {
     return p * std::bit_cast<float>((k + 127) << 23);
 }
 
-RHEO_WIDE float sumOfSquares(const float* x, float shift, std::int64_t n) {
-    float sum = 0;
-    for (std::int64_t i = 0; i < n; ++i) sum += (x[i] - shift) * (x[i] - shift);
+RHEO_WIDE double sumOfSquares(const float* x, float shift, std::int64_t n) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+        const auto centred = static_cast<double>(x[i] - shift);
+        sum += centred * centred;
+    }
     return sum;
 }
 
-RHEO_WIDE float sumOf(const float* x, std::int64_t n) {
-    float sum = 0;
-    for (std::int64_t i = 0; i < n; ++i) sum += x[i];
+RHEO_WIDE double sumOf(const float* x, std::int64_t n) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]);
     return sum;
 }
 
@@ -99,6 +102,10 @@ inline float widened(std::uint16_t bits) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
+/// Terms that are summed in float before they join a longer sum. The rounding error of a float sum grows with
+/// its number of terms. tests/README.md states what that does to states of published models.
+constexpr std::int64_t maxTerms = 128;
+
 /// Four rows at a time, so that x is read once for the four.
 template <class T>
 [[gnu::always_inline]] inline void dots(const T* weights, const float* x, std::int64_t rows, std::int64_t n,
@@ -109,25 +116,35 @@ template <class T>
         const T* const b = a + n;
         const T* const c = b + n;
         const T* const d = c + n;
-        float sumA = 0;
-        float sumB = 0;
-        float sumC = 0;
-        float sumD = 0;
-        for (std::int64_t i = 0; i < n; ++i) {
-            sumA += widened(a[i]) * x[i];
-            sumB += widened(b[i]) * x[i];
-            sumC += widened(c[i]) * x[i];
-            sumD += widened(d[i]) * x[i];
+        double total[4] = {};
+        for (std::int64_t begin = 0; begin < n; begin += maxTerms) {
+            const std::int64_t end = std::min(begin + maxTerms, n);
+            float sumA = 0;
+            float sumB = 0;
+            float sumC = 0;
+            float sumD = 0;
+            for (std::int64_t i = begin; i < end; ++i) {
+                sumA += widened(a[i]) * x[i];
+                sumB += widened(b[i]) * x[i];
+                sumC += widened(c[i]) * x[i];
+                sumD += widened(d[i]) * x[i];
+            }
+            total[0] += static_cast<double>(sumA);
+            total[1] += static_cast<double>(sumB);
+            total[2] += static_cast<double>(sumC);
+            total[3] += static_cast<double>(sumD);
         }
-        y[row] = sumA;
-        y[row + 1] = sumB;
-        y[row + 2] = sumC;
-        y[row + 3] = sumD;
+        for (std::int64_t i = 0; i < 4; ++i) y[row + i] = static_cast<float>(total[i]);
     }
     for (; row < rows; ++row) {
-        float sum = 0;
-        for (std::int64_t i = 0; i < n; ++i) sum += widened(weights[row * n + i]) * x[i];
-        y[row] = sum;
+        double total = 0;
+        for (std::int64_t begin = 0; begin < n; begin += maxTerms) {
+            const std::int64_t end = std::min(begin + maxTerms, n);
+            float sum = 0;
+            for (std::int64_t i = begin; i < end; ++i) sum += widened(weights[row * n + i]) * x[i];
+            total += static_cast<double>(sum);
+        }
+        y[row] = static_cast<float>(total);
     }
 }
 
@@ -165,32 +182,10 @@ void mix(const HeadTask& task, const KeyRange& range, const float* weights, bool
             task.out, task.outStride);
 }
 
-}  // namespace
-
-void rmsNormRow(const float* x, const float* weight, float epsilon, std::int64_t n, float* y) {
-    const float mean = sumOfSquares(x, 0, n) / static_cast<float>(n);
-    scaleRow(x, weight, 1 / std::sqrt(mean + epsilon), n, y);
-}
-
-void layerNormRow(const float* x, const float* weight, const float* bias, float epsilon, std::int64_t n,
-                  float* y) {
-    const float mean = sumOf(x, n) / static_cast<float>(n);
-    const float variance = sumOfSquares(x, mean, n) / static_cast<float>(n);
-    shiftAndScaleRow(x, weight, bias, mean, 1 / std::sqrt(variance + epsilon), n, y);
-}
-
-RHEO_WIDE void rotateHead(float* head, const float* cosine, const float* sine, std::int64_t half) {
-    for (std::int64_t i = 0; i < half; ++i) {
-        const float a = head[i];
-        const float b = head[i + half];
-        head[i] = a * cosine[i] - b * sine[i];
-        head[i + half] = b * cosine[i] + a * sine[i];
-    }
-}
-
-void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
-             std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c,
-             std::int64_t ldc) {
+/// `product` with all k terms of each sum in one call.
+void productOfTerms(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
+                    std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c,
+                    std::int64_t ldc) {
     const float one = 1;
     const float beta = accumulate ? 1 : 0;
     if (const auto function = oneDnn()) {
@@ -205,6 +200,38 @@ void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, c
     const int strideC = static_cast<int>(ldc);
     sgemm_(transposedB ? "T" : "N", "N", &rows, &columns, &inner, &one, b, &strideB, a, &strideA, &beta, c,
            &strideC);
+}
+
+}  // namespace
+
+void rmsNormRow(const float* x, const float* weight, float epsilon, std::int64_t n, float* y) {
+    const double mean = sumOfSquares(x, 0, n) / static_cast<double>(n);
+    scaleRow(x, weight, static_cast<float>(1 / std::sqrt(mean + static_cast<double>(epsilon))), n, y);
+}
+
+void layerNormRow(const float* x, const float* weight, const float* bias, float epsilon, std::int64_t n,
+                  float* y) {
+    const auto mean = static_cast<float>(sumOf(x, n) / static_cast<double>(n));
+    const double variance = sumOfSquares(x, mean, n) / static_cast<double>(n);
+    shiftAndScaleRow(x, weight, bias, mean,
+                     static_cast<float>(1 / std::sqrt(variance + static_cast<double>(epsilon))), n, y);
+}
+
+RHEO_WIDE void rotateHead(float* head, const float* cosine, const float* sine, std::int64_t half) {
+    for (std::int64_t i = 0; i < half; ++i) {
+        const float a = head[i];
+        const float b = head[i + half];
+        head[i] = a * cosine[i] - b * sine[i];
+        head[i + half] = b * cosine[i] + a * sine[i];
+    }
+}
+
+void product(bool transposedB, std::int64_t m, std::int64_t n, std::int64_t k, const float* a,
+             std::int64_t lda, const float* b, std::int64_t ldb, bool accumulate, float* c,
+             std::int64_t ldc) {
+    for (std::int64_t begin = 0; begin < k; begin += maxTerms)
+        productOfTerms(transposedB, m, n, std::min(maxTerms, k - begin), a + begin, lda,
+                       b + (transposedB ? begin : begin * ldb), ldb, accumulate || begin > 0, c, ldc);
 }
 
 bool hasOneDnn() {

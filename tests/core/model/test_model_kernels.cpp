@@ -38,6 +38,7 @@ class TestModelKernels : public QObject {
 private Q_SLOTS:
     void norms();
     void products();
+    void longSums();
     void rotation();
     void frequenciesOfTheWholeLength();
     void attention_data();
@@ -95,6 +96,27 @@ void TestModelKernels::products() {
                               x.data_ptr<float>(), nullptr, n, k, y.data_ptr<float>());
         QVERIFY(error(y, at::mv(halved.to(at::kDouble), x.to(at::kDouble))) < 5e-6);
     }
+}
+
+// RMS errors of sums of 8,192 terms over their RMS. Measured with AVX-512: 2.2e-7 and 8e-8, and where a sum
+// is taken in one go 3.7e-7 and 4.5e-7.
+void TestModelKernels::longSums() {
+    constexpr std::int64_t k = 8192;
+    const at::Tensor a = normal({40, k}, 1);
+    const at::Tensor b = normal({64, k}, 2);
+    const at::Tensor expected = at::mm(a.to(at::kDouble), b.to(at::kDouble).t());
+    const auto relative = [](const at::Tensor& found, const at::Tensor& wanted) {
+        return ((found.to(at::kDouble) - wanted).norm() / wanted.norm()).item<double>();
+    };
+    at::Tensor c = at::empty({40, 64});
+    kernels::product(true, 40, 64, k, a.data_ptr<float>(), k, b.data_ptr<float>(), k, false,
+                     c.data_ptr<float>(), 64);
+    qInfo("product %.2g", relative(c, expected));
+    QVERIFY(relative(c, expected) < 3e-7);
+    at::Tensor y = at::empty({64});
+    kernels::matrixVector(b.data_ptr<float>(), a.data_ptr<float>(), nullptr, 64, k, y.data_ptr<float>());
+    qInfo("matrix times vector %.2g", relative(y, expected.select(0, 0)));
+    QVERIFY(relative(y, expected.select(0, 0)) < 2.5e-7);
 }
 
 // Rotating by an angle and then by its negative gives the vector back, and keeps its length between.
