@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <optional>
 #include <utility>
 
+#include "core/model/first_position.h"
 #include "core/model/kernels.h"
 
 namespace rheo {
@@ -234,23 +236,14 @@ at::Tensor BlockStack::attention(std::int64_t layer, const at::Tensor& normed, c
 
 at::Tensor BlockStack::mlp(const BlockWeights& block, const at::Tensor& normed,
                            const Progress& progress) const {
-    const auto activated = [&](const at::Tensor& x) {
-        switch (m_config.activation) {
-            case Activation::Silu: return at::silu(x);
-            case Activation::Gelu: return at::gelu(x);
-            case Activation::GeluTanh: return at::gelu(x, "tanh");
-            case Activation::Relu: return at::relu(x);
-        }
-        return x;
-    };
     const auto run = [&](const at::Tensor& rows) {
         const at::Tensor wide = linear(rows, block.gateUp, progress);
         at::Tensor hidden;
         if (m_config.gatedMlp) {
-            hidden = activated(wide.narrow(1, 0, m_config.intermediate));
+            hidden = activated(m_config.activation, wide.narrow(1, 0, m_config.intermediate));
             hidden.mul_(wide.narrow(1, m_config.intermediate, m_config.intermediate));
         } else {
-            hidden = activated(wide);
+            hidden = activated(m_config.activation, wide);
         }
         return linear(hidden, block.down, progress);
     };
@@ -280,7 +273,13 @@ at::Tensor BlockStack::walk(const Walk& walk, const Progress& progress) const {
     at::Tensor state = walk.state;
     bool isFew = false;
     std::int64_t point = walk.firstPoint;
-    const auto write = [&](const at::Tensor& increment) {
+    std::optional<FirstPosition> first;
+    if (m_plainLoops && m_dtype == at::kFloat && walk.start == 0)
+        first.emplace(m_config, state, walk.lengths);
+    const auto write = [&](at::Tensor increment, bool ofAttention, bool ofMlp) {
+        if (first)
+            first->step(m_weights.blocks[static_cast<std::size_t>(point / perBlock)], ofAttention, ofMlp,
+                        isFew ? walk.wanted : std::vector<std::int64_t>(), increment);
         if (walk.onWrite) walk.onWrite(point, increment, isFew);
         state = at::add(state, increment);
         ++point;
@@ -315,16 +314,16 @@ at::Tensor BlockStack::walk(const Walk& walk, const Progress& progress) const {
                 fed = feedForward(gather ? gathered(normed) : normed);
             else
                 fed = feedForward(m_config.mlpPreNorm ? norm(state, block.mlpPreNorm) : state);
-            write(at::add(attended, fed));
+            write(at::add(attended, fed), true, true);
         } else if (attends) {
             const at::Tensor attended = attend(m_config.attnPreNorm ? norm(state, block.attnPreNorm) : state);
             if (gather) state = gathered(state);
             isFew = isFew || gather;
-            write(attended);
+            write(attended, true, false);
         } else {
             if (gather) state = gathered(state);
             isFew = isFew || gather;
-            write(feedForward(m_config.mlpPreNorm ? norm(state, block.mlpPreNorm) : state));
+            write(feedForward(m_config.mlpPreNorm ? norm(state, block.mlpPreNorm) : state), false, true);
         }
     }
     return few && !isFew ? gathered(state) : state;

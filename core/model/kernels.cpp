@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/base/wide.h"
 
@@ -157,6 +158,38 @@ RHEO_WIDE void dotsOfBFloat16(const std::uint16_t* weights, const float* x, std:
     dots(weights, x, rows, n, y);
 }
 
+/// One row of b, widened in `wide` [k], against four rows of a at a time.
+RHEO_WIDE void dotsInDouble(std::int64_t m, std::int64_t k, const double* a, const float* b, double* wide,
+                            double* c, std::int64_t ldc) {
+    for (std::int64_t i = 0; i < k; ++i) wide[i] = static_cast<double>(b[i]);
+    std::int64_t row = 0;
+    for (; row + 4 <= m; row += 4) {
+        const double* const a0 = a + row * k;
+        const double* const a1 = a0 + k;
+        const double* const a2 = a1 + k;
+        const double* const a3 = a2 + k;
+        double sum0 = 0;
+        double sum1 = 0;
+        double sum2 = 0;
+        double sum3 = 0;
+        for (std::int64_t i = 0; i < k; ++i) {
+            sum0 += a0[i] * wide[i];
+            sum1 += a1[i] * wide[i];
+            sum2 += a2[i] * wide[i];
+            sum3 += a3[i] * wide[i];
+        }
+        c[row * ldc] = sum0;
+        c[(row + 1) * ldc] = sum1;
+        c[(row + 2) * ldc] = sum2;
+        c[(row + 3) * ldc] = sum3;
+    }
+    for (; row < m; ++row) {
+        double sum = 0;
+        for (std::int64_t i = 0; i < k; ++i) sum += a[row * k + i] * wide[i];
+        c[row * ldc] = sum;
+    }
+}
+
 /// Keys of `range` that a query at `position` sees, as [begin, end).
 struct Seen {
     std::int64_t begin, end;
@@ -257,6 +290,12 @@ void matrixVector(const std::uint16_t* weights, const float* x, const float* bia
                   std::int64_t n, float* y) {
     dotsOfBFloat16(weights, x, rows, n, y);
     if (bias != nullptr) addRow(bias, rows, y);
+}
+
+void productInDouble(std::int64_t m, std::int64_t n, std::int64_t k, const double* a, const float* b,
+                     double* c, std::int64_t ldc) {
+    std::vector<double> wide(static_cast<std::size_t>(k));
+    for (std::int64_t row = 0; row < n; ++row) dotsInDouble(m, k, a, b + row * k, wide.data(), c + row, ldc);
 }
 
 RHEO_WIDE void addRow(const float* x, std::int64_t n, float* y) {

@@ -6,6 +6,7 @@
 
 #include "core/base/random.h"
 #include "core/model/block_stack.h"
+#include "core/model/first_position.h"
 #include "core/model/kernels.h"
 #include "core/model/threads.h"
 #include "reference.h"
@@ -39,6 +40,8 @@ private Q_SLOTS:
     void norms();
     void products();
     void longSums();
+    void firstPosition_data();
+    void firstPosition();
     void rotation();
     void frequenciesOfTheWholeLength();
     void attention_data();
@@ -117,6 +120,90 @@ void TestModelKernels::longSums() {
     kernels::matrixVector(b.data_ptr<float>(), a.data_ptr<float>(), nullptr, 64, k, y.data_ptr<float>());
     qInfo("matrix times vector %.2g", relative(y, expected.select(0, 0)));
     QVERIFY(relative(y, expected.select(0, 0)) < 2.5e-7);
+    const at::Tensor wide = a.to(at::kDouble);
+    at::Tensor exact = at::empty({40, 64}, at::kDouble);
+    kernels::productInDouble(40, 64, k, wide.data_ptr<double>(), b.data_ptr<float>(),
+                             exact.data_ptr<double>(), 64);
+    QVERIFY(relative(exact, expected) < 1e-14);
+}
+
+void TestModelKernels::firstPosition_data() {
+    QTest::addColumn<bool>("parallel");
+    QTest::newRow("sequential") << false;
+    QTest::newRow("parallel") << true;
+}
+
+// Four sequences, of which the first and the third begin alike. Each write is the nearest float32 to that of
+// float64, also where 10,000 in one unit are written and taken away again. The formulas are those of
+// ModelConfig.
+void TestModelKernels::firstPosition() {
+    QFETCH(bool, parallel);
+    constexpr std::int64_t units = 48;
+    ModelConfig config;
+    config.dModel = units;
+    config.heads = 6;
+    config.kvHeads = 2;
+    config.headDim = 8;
+    config.intermediate = 150;
+    config.parallelBlocks = parallel;
+    BlockWeights block;
+    block.attnPreNorm.weight = normal({units}, 1);
+    block.mlpPreNorm.weight = normal({units}, 2);
+    block.mlpPostNorm.weight = normal({units}, 3);
+    block.qkv = {normal({(6 + 2 * 2) * 8, units}, 4), normal({(6 + 2 * 2) * 8}, 5)};
+    block.attnOut.weight = normal({units, units}, 6);
+    block.attnOut.weight[7] *= 10000;
+    block.gateUp.weight = normal({300, units}, 7);
+    block.down.weight = normal({units, 150}, 8);
+
+    const std::vector<std::int64_t> lengths{3, 1, 2, 1};
+    const std::vector<std::int64_t> firsts{0, 3, 4, 6};
+    at::Tensor state = normal({7, units}, 9);
+    state[4].copy_(state[0]);
+    FirstPosition first(config, state, lengths);
+
+    const auto norm = [](const at::Tensor& x, const at::Tensor& weight) {
+        return x * at::rsqrt(x.square().mean(-1, true) + 1e-6) * weight.to(at::kDouble);
+    };
+    const auto attention = [&](const at::Tensor& x) {
+        const at::Tensor v =
+            at::mv(block.qkv.weight.narrow(0, 64, 16).to(at::kDouble), norm(x, block.attnPreNorm.weight)) +
+            block.qkv.bias.narrow(0, 64, 16).to(at::kDouble);
+        std::vector<at::Tensor> heads;
+        for (int head = 0; head < 6; ++head) heads.push_back(v.narrow(0, head / 3 * 8, 8));
+        return at::mv(block.attnOut.weight.to(at::kDouble), at::cat(heads));
+    };
+    const auto mlp = [&](const at::Tensor& x) {
+        const at::Tensor wide = at::mv(block.gateUp.weight.to(at::kDouble), norm(x, block.mlpPreNorm.weight));
+        const at::Tensor gate = wide.narrow(0, 0, 150);
+        return norm(
+            at::mv(block.down.weight.to(at::kDouble), gate / (1 + at::exp(-gate)) * wide.narrow(0, 150, 150)),
+            block.mlpPostNorm.weight);
+    };
+    for (int step = 0; step < 3; ++step) {
+        const bool attends = parallel || step % 2 == 0;
+        const bool feeds = parallel || step % 2 == 1;
+        at::Tensor all = at::zeros({7, units});
+        at::Tensor some = at::zeros({3, units});
+        FirstPosition copy = first;
+        copy.step(block, attends, feeds, {1, 4, 6}, some);
+        first.step(block, attends, feeds, {}, all);
+        QVERIFY(some[0].abs().max().item<float>() == 0);  // row 1 is at position 1
+        QVERIFY(at::equal(some[1], all[4]) && at::equal(some[2], all[6]) && at::equal(all[4], all[0]));
+        for (const std::int64_t row : firsts) {
+            const at::Tensor x = state[row].to(at::kDouble);
+            at::Tensor expected = at::zeros({units}, at::kDouble);
+            if (attends) expected += attention(x);
+            if (feeds) expected += mlp(x);
+            // Half a unit in the last place, and what float64 leaves open.
+            const double error =
+                ((all[row].to(at::kDouble) - expected).abs() / expected.abs()).max().item<double>();
+            QVERIFY2(error < 6.1e-8, qPrintable(QString::number(error)));
+        }
+        QVERIFY(all[2].abs().max().item<float>() == 0);  // others are left alone
+        state += all;
+        if (step == 1) block.attnOut.weight *= -1;
+    }
 }
 
 // Rotating by an angle and then by its negative gives the vector back, and keeps its length between.

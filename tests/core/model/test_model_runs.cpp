@@ -88,6 +88,8 @@ private Q_SLOTS:
     void partsOfARunAreTheSame();
     void statesAreSumsOfWrites_data();
     void statesAreSumsOfWrites();
+    void firstPositionDependsOnNothingElse_data() { addFixtures(); }
+    void firstPositionDependsOnNothingElse();
     void sameShapesGiveSameBits();
     void untouchedStateIsTheNaturalPath_data() { addFixtures(); }
     void untouchedStateIsTheNaturalPath();
@@ -202,6 +204,24 @@ void TestModelRuns::statesAreSumsOfWrites() {
             QVERIFY(sameBits(sum, result.states.line(row, p + 1)));
         }
     QVERIFY(moved > 0);
+}
+
+// A first token sees no other: alone, in a longer prompt, in a batch, or as the only row wanted, it has the
+// same bits at every point.
+void TestModelRuns::firstPositionDependsOnNothingElse() {
+    const auto model = fetched();
+    const auto ids = prompt(*model, 23, 1);
+    const ForwardResult alone = run(*model, everything({{ids[0]}}));
+    const ForwardResult batch = run(*model, everything({prompt(*model, 9, 2), ids, prompt(*model, 70, 3)}));
+    ForwardRequest request;
+    request.ids = {ids, prompt(*model, 5, 2)};
+    request.positions = {{0, 7}, {2}};
+    const ForwardResult some = run(*model, request);
+    const auto bits = [](const Array3F& states, std::int64_t row) {
+        return std::span(states.at(row, 0), static_cast<std::size_t>(states.n1 * states.n2));
+    };
+    QVERIFY(sameBits(bits(alone.states, 0), bits(batch.states, 9)));
+    QVERIFY(sameBits(bits(alone.states, 0), bits(some.states, 0)));
 }
 
 void TestModelRuns::sameShapesGiveSameBits() {
