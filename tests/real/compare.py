@@ -165,9 +165,10 @@ def compare(name, folder, program, work, texts):
             largest((our_logits - logits)[None], logits[None])[0], largest((their_logits - logits)[None], logits[None])[0],
         ))
         if os.environ.get("RHEO_REAL_DETAILS"):
-            ratio = rows[-1][0] / rows[-1][1]
-            print(f"  text {i:2} {len(one):4} tokens: worst ratio {ratio[1:].max():.2f} at point {1 + ratio[1:].argmax()}, "
-                  f"states {rows[-1][0].max():.1e} / {rows[-1][1].max():.1e}, logits {rows[-1][2]:.1e} / {rows[-1][3]:.1e}")
+            states_error, their_states_error, logits_error, their_logits_error = rows[-1]
+            print(f"  text {i:2} {len(one):4} tokens: states {states_error.max():.1e} / {their_states_error.max():.1e} = "
+                  f"{states_error.max() / their_states_error.max():.2f}, logits {logits_error:.1e} / {their_logits_error:.1e} = "
+                  f"{logits_error / their_logits_error:.2f}", flush=True)
     assert first == len(captured)
     ours = numpy.array([r[0] for r in rows])
     theirs = numpy.array([r[1] for r in rows])
