@@ -30,15 +30,17 @@ public:
             mean += exceedances[i] / n;
             weighted += exceedances[i] * (n - 1 - static_cast<double>(i)) / (n * (n - 1));
         }
-        m_shape = std::clamp(2 - mean / (mean - 2 * weighted), 0.0, 0.5);
+        const double estimate = std::max(0.0, 2 - mean / (mean - 2 * weighted));
+        m_shape = std::min(mostShape, estimate + std::sqrt(shapeVariance / n));
         m_scale = mean * (1 - m_shape);
     }
-    double above(double y) const {
-        if (m_shape < 1e-9) return std::exp(-y / m_scale);
-        return std::pow(1 + m_shape * y / m_scale, -1 / m_shape);
-    }
+    double above(double y) const { return std::pow(1 + m_shape * y / m_scale, -1 / m_shape); }
 
 private:
+    /// n times the variance of the estimated shape, where the shape is 0 (Hosking and Wallis 1987, 4.2).
+    static constexpr double shapeVariance = 4.0 / 3;
+    /// The mean exists below 1.
+    static constexpr double mostShape = 0.8;
     double m_shape, m_scale;
 };
 
@@ -81,7 +83,7 @@ TailP upperTail(double observed, std::span<const double> repeats) {
     const TailP counted{(1 + static_cast<double>(beyond)) / (count + 1), PMethod::Empirical};
     const bool spread = sorted.back() - sorted.front() > same;
     if (beyond >= enoughBeyond || sorted.size() < leastRepeats || !spread) return counted;
-    const std::size_t fitted = std::max(leastFitted, sorted.size() / 10);
+    const std::size_t fitted = std::max(leastFitted, sorted.size() / 5);
     const std::size_t first = sorted.size() - fitted;
     const double threshold = 0.5 * (sorted[first - 1] + sorted[first]);
     std::vector<double> exceedances;
