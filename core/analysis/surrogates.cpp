@@ -28,8 +28,7 @@ constexpr std::array<std::pair<NullKind, std::string_view>, 10> names{{
     {NullKind::PersistentWalk, "persistent_walk"},
 }};
 
-/// Of the correlation from one step to the next, so that innovations stay; and lags that tell it.
-constexpr double mostPersistence = 0.99;
+/// Lags whose correlations tell the persistence of steps.
 constexpr std::int64_t mostLags = 4;
 constexpr std::size_t blockBytes = std::size_t{32} << 20;
 
@@ -98,8 +97,8 @@ double meanCorrelation(const VectorD& spread, Eigen::Index lag, Covariance covar
 /// to these in the sum of squares: by trial in steps of 0.01.
 double persistenceOf(const std::vector<double>& correlations) {
     double best = 0, least = std::numeric_limits<double>::infinity();
-    for (int i = -99; i <= 99; ++i) {
-        const double phi = mostPersistence * i / 99;
+    for (int i = -100; i <= 100; ++i) {
+        const double phi = i / 100.0;
         double power = 1, squares = 0;
         for (const double r : correlations) {
             power *= phi;

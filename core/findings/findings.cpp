@@ -77,6 +77,10 @@ double lateLessEarly(const VectorD& curve) {
     return differenceOf(curve.tail(some).mean(), curve.head(some).mean());
 }
 
+double lateLessEarlyShare(const VectorD& r2) {
+    return lateLessEarly(r2.unaryExpr([](double x) { return x < 0 ? 0.0 : x; }));
+}
+
 double earlyLessRest(const VectorD& curve) {
     if (curve.size() < 2) return nan;
     const std::int64_t some = quarter(curve.size());
@@ -150,7 +154,7 @@ std::span<const Finding> findings() {
          Refits,
          "autoencoder",
          "r2",
-         alone<lateLessEarly>,
+         alone<lateLessEarlyShare>,
          1,
          {SignFlip, PersistentFlip}},
         {"path_low_dimensional", Sweep, "pca", "explained", sumOfThree, 1, {SignFlip, PersistentUnitFlip}},

@@ -61,6 +61,10 @@ double differenceOf(double one, double other);
 
 /// Mean over the last quarter (at least one) less that over the first.
 double lateLessEarly(const VectorD& curve);
+/// The same of a share that was reconstructed (r2): a value below 0, worse than the mean of the states,
+/// counts as 0. Else what is said of a point would depend on how badly it is reconstructed, which has no
+/// bound.
+double lateLessEarlyShare(const VectorD& r2);
 /// Mean over the first quarter less that over the rest.
 double earlyLessRest(const VectorD& curve);
 /// The lesser of the fall from the first value to the lowest and the climb from there to the last.

@@ -140,9 +140,9 @@ Interval intervalOf(const Fit& fit, const ReconstructionOptions& options) {
         ErrorSums all(fit.scores.pointCount(), fit.scores.unitCount());
         for (std::size_t i = 0; i < sums.size(); ++i)
             if (drawn[i] != 0) all.add(sums[i]);
-        halves.push_back(lateLessEarly(all.r2()));
+        halves.push_back(lateLessEarlyShare(all.r2()));
     }
-    return halvesInterval(lateLessEarly(fit.fit.r2), halves, count);
+    return halvesInterval(lateLessEarlyShare(fit.fit.r2), halves, count);
 }
 
 /// Makes room for all fits, and keeps those that are there.
@@ -190,7 +190,7 @@ void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions&
             reconstruction.interval.resize(2);
             reconstruction.interval << interval.low, interval.high;
         }
-        differences[i] = lateLessEarly(made.fit.r2);
+        differences[i] = lateLessEarlyShare(made.fit.r2);
         const std::lock_guard lock(reporting);
         work.report(static_cast<double>(++done), static_cast<double>(fits));
     });

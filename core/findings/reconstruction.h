@@ -24,8 +24,8 @@ struct ReconstructionOptions {
 };
 
 /// How much better late points are reconstructed from two numbers than early ones (finding
-/// late_easier_to_reconstruct): r2 of the autoencoder, fitted on the first 50 pooled components of the rows
-/// of at most 200 samples.
+/// late_easier_to_reconstruct): r2 of the autoencoder (below 0 counts as 0), fitted on the first 50 pooled
+/// components of the rows of at most 200 samples.
 struct Reconstruction {
     /// [1 + nulls * refits]: as it is, then of each surrogate of each null. NaN where a fit was
     /// not made yet.
