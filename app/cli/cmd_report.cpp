@@ -6,20 +6,21 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 
 #include "app/cli/commands.h"
 #include "core/analysis/near_copies.h"
-#include "core/analysis/outliers.h"
 #include "core/analysis/sampling_units.h"
 #include "core/base/error.h"
 #include "core/capture/capture.h"
 #include "core/dynamics/early_attractor.h"
 #include "core/dynamics/lens.h"
-#include "core/findings/verdicts.h"
+#include "core/findings/final_verdicts.h"
 #include "core/results/curves_file.h"
 #include "core/results/results_file.h"
 #include "core/session/analysis_view.h"
@@ -49,6 +50,7 @@ struct Options {
     std::string points = "all", scaling = "raw", maskUnits;
     SelectOption select;
     std::string memory = "1G";
+    std::optional<int> repeats;
     VerdictOptions verdicts;
 };
 
@@ -192,6 +194,7 @@ struct Methods {
 
 Methods methodsOf(const Options& options, const Common& common) {
     Methods how{options.verdicts, {}};
+    if (options.repeats) how.verdicts.repeats = how.verdicts.mostRepeats = *options.repeats;
     how.verdicts.refits = std::min(how.verdicts.refits, how.verdicts.repeats);
     how.verdicts.seed = how.autoencoder.seed = common.seed;
     how.verdicts.threads = how.autoencoder.threads = common.threads;
@@ -222,6 +225,7 @@ public:
         known.analysis = {std::move(there.statistics), std::move(there.nulls)};
         return known;
     }
+    /// Can be called once.
     void write(const Statistics& observed, const Evidence& evidence, bool withEvidence,
                const std::optional<LensResult>& lens) {
         m_writer->write(observed, evidence.analysis.nulls, m_records, m_replace);
@@ -239,37 +243,57 @@ private:
     std::optional<ResultsWriter> m_writer;
 };
 
-/// What came of the verdicts on one view.
+/// What came of the findings.
 struct Judged {
-    Verdicts verdicts;
+    FinalVerdicts verdicts;
     bool stopped = false;
     std::vector<Undefined> undefined;  ///< statistics that cannot be computed
 };
 
-/// The verdicts on everything, the statistics, the autoencoder and the lens.
+/// The statistics, the autoencoder, the lens and the verdicts. Evidence without outliers is kept in a file of
+/// its own, which `withoutOutliers` opens for their view.
 Judged judgeAll(const Options& options, const Looked& looked, const Methods& how, Common& common,
-                StoredResults& stored, Progress& progress) {
-    Progress pushing = progress.part(0, 0.05), judging = progress.part(0.05, 0.9),
-             fitting = progress.part(0.9, 1);
+                StoredResults& stored,
+                const std::function<std::unique_ptr<StoredResults>(const TraceView&)>& withoutOutliers,
+                Progress& progress) {
+    Progress pushing = progress.part(0, 0.05), fitting = progress.part(0.05, 0.1),
+             judging = progress.part(0.1, 1);
     const TraceView& view = looked.rows.view;
     Evidence known = stored.takeEvidence();
+    const EarlyAttractor& attractor = known.attractor;
     std::optional<AutoencoderResult> autoencoder = std::move(known.analysis.observed.autoencoder);
     std::optional<LensResult> lensed = std::move(stored.there.lens);
+    bool saved = false;
+    std::unique_ptr<StoredResults> without;
+    const auto save = [&](const Evidence& evidence) {
+        Statistics observed = evidence.analysis.observed;
+        observed.autoencoder = std::move(autoencoder);
+        stored.write(observed, evidence, true, lensed);
+        saved = true;
+    };
+    EvidenceStore store;
+    store.load = [&](const TraceView& asked) {
+        if (!saved) return known;
+        without = withoutOutliers(asked);
+        return without->takeEvidence();
+    };
+    store.save = [&](const TraceView&, const Evidence& evidence) {
+        if (saved)
+            without->write(evidence.analysis.observed, evidence, evidence.resamples.size() > 0, {});
+        else
+            save(evidence);
+    };
     Judged judged;
-    judged.verdicts.evidence = known;
     try {
         runModel(options, looked.raw, common, known.attractor, lensed, pushing);
-        judged.verdicts = verdicts(view, how.verdicts, known.attractor, judging, known);
-        judged.stopped = judged.verdicts.evidence.stopped;
-        if (!judged.stopped && !autoencoder) autoencoder = fitAutoencoder(view, how.autoencoder, fitting);
-        judged.stopped = judged.stopped || autoencoder->stopped;
+        if (!autoencoder) autoencoder = fitAutoencoder(view, how.autoencoder, fitting);
+        if (autoencoder->stopped) throw Cancelled{};
+        judged.verdicts = finalVerdicts(view, how.verdicts, attractor, judging, store);
+        judged.stopped = judged.verdicts.stopped;
     } catch (const Cancelled&) {
-        judged.verdicts.evidence.attractor = known.attractor;
         judged.stopped = true;
+        if (!saved) save(known);
     }
-    Statistics observed = judged.verdicts.evidence.analysis.observed;
-    observed.autoencoder = std::move(autoencoder);
-    stored.write(observed, judged.verdicts.evidence, true, lensed);
     return judged;
 }
 
@@ -289,19 +313,8 @@ Judged describeOnly(const Looked& looked, const Methods& how, StoredResults& sto
     }
     known.attractor.reason = looked.untestable;
     Progress silent;
-    judged.verdicts = verdicts(view, how.verdicts, known.attractor, silent, known);
-    stored.write(judged.verdicts.evidence.analysis.observed, judged.verdicts.evidence, false, {});
-    return judged;
-}
-
-/// The verdicts on the view without its outliers, kept in a file of their own.
-Judged judgeWithoutOutliers(const TraceView& rest, const Methods& how, const EarlyAttractor& attractor,
-                            StoredResults& stored, Progress& progress) {
-    Judged judged;
-    judged.verdicts = verdicts(rest, how.verdicts, attractor, progress, stored.takeEvidence());
-    judged.stopped = judged.verdicts.evidence.stopped;
-    const Evidence& evidence = judged.verdicts.evidence;
-    stored.write(evidence.analysis.observed, evidence, evidence.resamples.size() > 0, {});
+    judged.verdicts = finalVerdicts(view, how.verdicts, known.attractor, silent);
+    stored.write(known.analysis.observed, known, false, {});
     return judged;
 }
 
@@ -311,10 +324,18 @@ Records recordsFor(const Options& options, const Common& common, const TraceView
     records["lens"] = recordOf(lensOptions(options, common), options.model.name);
     records["verdicts"] = {
         nlohmann::ordered_json{
-            {"definition", 2}, {"mutual_units", how.verdicts.mutualUnits}, {"model", options.model.name}}
+            {"definition", 3}, {"mutual_units", how.verdicts.mutualUnits}, {"model", options.model.name}}
             .dump(),
         how.verdicts.seed, view.scaling, view.maskedUnits};
     return records;
+}
+
+/// "200 of each null, up to 1000 where they take about a second".
+std::string surrogatesOf(const VerdictOptions& how) {
+    std::string text = fmt::format("{} of each null", how.repeats);
+    if (how.mostRepeats > how.repeats)
+        text += fmt::format(", up to {} where they take about a second", how.mostRepeats);
+    return text;
 }
 
 /// The sentence of the page on outliers.
@@ -384,8 +405,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     Report report;
     const fs::path trace = traceOf(options, out, common, report.commands);
     Progress progress = common.console.progress();
-    Progress reading = progress.part(0, 0.03), judging = progress.part(0.03, 0.6),
-             again = progress.part(0.6, 0.98);
+    Progress reading = progress.part(0, 0.03), judging = progress.part(0.03, 0.98);
     const Looked looked = lookAt(options, trace, common, reading);
     const TraceView& view = looked.rows.view;
     report.notes = looked.rows.notes;
@@ -404,24 +424,16 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     const fs::path results = out / "results.h5";
     const IfExists ifExists = options.force || options.resume ? IfExists::Replace : IfExists::Refuse;
     StoredResults stored(options, view, trace, results, recordsFor(options, common, view, methods));
-    Judged judged = testable ? judgeAll(options, looked, methods, common, stored, judging)
+    const auto withoutOutliers = [&](const TraceView& rest) {
+        return std::make_unique<StoredResults>(options, rest, trace, out / "results-without-outliers.h5",
+                                               recordsFor(options, common, rest, methods));
+    };
+    Judged judged = testable ? judgeAll(options, looked, methods, common, stored, withoutOutliers, judging)
                              : describeOnly(looked, methods, stored, judging);
-    std::vector<Verdict> list = std::move(judged.verdicts.list);
+    const std::vector<Verdict>& list = judged.verdicts.list;
     if (testable && !judged.stopped) {
-        Progress finding = again.part(0, 0.02), rejudging = again.part(0.02, 1);
-        const Outliers outliers = findOutliers(view, {}, finding);
-        report.notes.push_back(noteOfOutliers(view, outliers));
-        if (!outliers.none()) {
-            common.console.warn(report.notes.back());
-            const TraceView rest = withoutOutliers(view, outliers);
-            StoredResults without(options, rest, trace, out / "results-without-outliers.h5",
-                                  recordsFor(options, common, rest, methods));
-            const Judged other =
-                judgeWithoutOutliers(rest, methods, judged.verdicts.evidence.attractor, without, rejudging);
-            judged.stopped = other.stopped;
-            list = compareWithoutOutliers(std::move(list), other.verdicts.list,
-                                          describeOutliers(view, outliers));
-        }
+        report.notes.push_back(noteOfOutliers(judged.verdicts.view, judged.verdicts.outliers));
+        if (!judged.verdicts.outliers.none()) common.console.warn(report.notes.back());
     }
     for (const auto& [name, reason] : judged.undefined) {
         report.notes.push_back(fmt::format("{} was not computed: {}", name, reason));
@@ -460,7 +472,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
              "{}, {} to {}", view.pointCount(),
              pointName(info.points[static_cast<std::size_t>(view.tracePoint(0))]),
              pointName(info.points[static_cast<std::size_t>(view.tracePoint(view.pointCount() - 1))]))},
-        {"Surrogates", testable ? fmt::format("{} of each null, seed {}", how.repeats, common.seed) : "none"},
+        {"Surrogates", testable ? fmt::format("{}, seed {}", surrogatesOf(how), common.seed) : "none"},
         {"Made", fmt::format("{}, Rheograph {}, in {:.0f} s", time, RHEO_VERSION, seconds)}};
     if (!info.origin.empty()) report.notes.push_back(info.origin);
     const std::int64_t excluded = all.statistics.density ? all.statistics.density->excludedRows : 0;
@@ -493,6 +505,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                            {"notes", info.model->notes},
                            {"accepted_config_keys", info.model->acceptedKeys}};
     recipe["options"] = {{"repeats", how.repeats},
+                         {"most_repeats", how.mostRepeats},
                          {"refits", how.refits},
                          {"resamples", how.resamples},
                          {"halves", how.halves},
@@ -564,7 +577,12 @@ void addReport(CLI::App& app, Command& chosen) {
         ->add_option("--mask-units", options->maskUnits,
                      "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
         ->type_name("3,17|z:Z");
-    command->add_option("--repeats", options->verdicts.repeats, "surrogates of each null")
+    command
+        ->add_option(
+            "--repeats", options->repeats,
+            fmt::format("surrogates of each null; without it {}, and up to {} where they take about a "
+                        "second",
+                        options->verdicts.repeats, options->verdicts.mostRepeats))
         ->check(wholeNumber(1, 1000000))
         ->type_name("R");
     command->add_option("--memory", options->memory, "what may be held in memory beside the results")

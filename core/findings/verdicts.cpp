@@ -125,6 +125,23 @@ std::map<std::vector<NullKind>, std::set<std::string_view>> statisticsByNulls(Fi
     return statistics;
 }
 
+/// Surrogates of each of so many nulls: as many as take about a second, from `options.repeats` to
+/// `options.mostRepeats`. From the size of the view alone, so that the same view always gets the same number.
+int repeatsOfSweep(const TraceView& view, const std::set<std::string_view>& statistics, std::size_t nulls,
+                   const VerdictOptions& options) {
+    // A state of a surrogate is made and looked at in about 10 ns; products of states with `width` others run
+    // at about 10 GFLOP a second.
+    constexpr double afforded = 1e9, perState = 10, perProduct = 0.2;  // ns
+    std::int64_t width = 0;
+    if (statistics.contains("density")) width = std::min(view.rowCount(), view.unitCount());
+    if (statistics.contains("pca")) width = view.unitCount();
+    const auto states = static_cast<double>(view.rowCount() * view.pointCount() * view.unitCount());
+    const double once =
+        states * static_cast<double>(nulls) * (perState + perProduct * static_cast<double>(width));
+    const double cheap = std::min<double>(options.mostRepeats, std::floor(afforded / once));
+    return std::max(options.repeats, static_cast<int>(cheap));
+}
+
 /// All that the verdicts need and `evidence` lacks.
 void gather(const TraceView& view, const VerdictOptions& options, const StepKinds& steps, Evidence& evidence,
             Progress& progress) {
@@ -134,7 +151,9 @@ void gather(const TraceView& view, const VerdictOptions& options, const StepKind
     double before = 0;
     for (const auto& [nulls, statistics] : groups) {
         const double after = before + 1 / static_cast<double>(groups.size());
-        runPart(view, only(all, statistics, nulls), evidence.analysis, swept.part(before, after));
+        AnalysisOptions part = only(all, statistics, nulls);
+        part.repeats = repeatsOfSweep(view, statistics, nulls.size(), options);
+        runPart(view, part, evidence.analysis, swept.part(before, after));
         before = after;
     }
     if (all.mutualInformation) {
@@ -155,10 +174,12 @@ void gather(const TraceView& view, const VerdictOptions& options, const StepKind
 }
 
 /// The number of each finding on each surrogate of a null, [finding][repeat]; NaN left out.
-std::vector<std::vector<double>> repeatsOf(const Analysis& analysis, NullKind null, int repeats,
-                                           const StepKinds& steps) {
+std::vector<std::vector<double>> repeatsOf(const Analysis& analysis, NullKind null, const StepKinds& steps) {
     std::vector<std::vector<double>> found(findings().size());
-    for (int repeat = 0; repeat < repeats; ++repeat) {
+    Eigen::Index repeats = 0;
+    for (const auto& curve : analysis.nulls)
+        if (curve.null == nullName(null)) repeats = std::max(repeats, curve.samples.rows());
+    for (Eigen::Index repeat = 0; repeat < repeats; ++repeat) {
         Curves curves;
         for (const auto& curve : analysis.nulls)
             if (curve.null == nullName(null) && repeat < curve.samples.rows())
@@ -190,7 +211,7 @@ std::vector<Measured> measuredOf(const Evidence& evidence, const VerdictOptions&
     std::set<NullKind> nulls{NullKind::DepthShuffle};
     for (const auto& finding : all) nulls.insert(finding.nulls.begin(), finding.nulls.end());
     for (const auto null : nulls) {
-        auto repeats = repeatsOf(evidence.analysis, null, options.repeats, steps);
+        auto repeats = repeatsOf(evidence.analysis, null, steps);
         for (std::size_t i = 0; i < all.size(); ++i)
             if (!repeats[i].empty()) measured[i].repeats[null] = std::move(repeats[i]);
     }
@@ -435,12 +456,13 @@ std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const 
                                             const std::string& outliers) {
     for (std::size_t i = 0; i < withAll.size() && i < without.size(); ++i) {
         Verdict& v = withAll[i];
-        const VerdictKind other = without[i].verdict;
-        if (v.verdict == VerdictKind::NotTested || other == VerdictKind::NotTested || v.verdict == other)
+        const bool measuredAgain = findings()[i].source != FindingSource::Pushes;
+        if (!measuredAgain || v.verdict == VerdictKind::NotTested || v.verdict == without[i].verdict)
             continue;
         v.withAll = v.verdict;
-        v.withoutOutliers = other;
+        v.withoutOutliers = without[i].verdict;
         v.verdict = VerdictKind::RestsOnOutliers;
+        v.reason = without[i].reason;
         v.outliers = outliers;
     }
     return withAll;

@@ -58,12 +58,13 @@ struct Verdict {
 };
 
 struct VerdictOptions {
-    int repeats = 200;
-    int refits = 20;        ///< of the autoencoder on surrogates of each null; 0: its finding is not tested
-    int resamples = 400;    ///< halves of the samples, for intervals
-    int halves = 100;       ///< the same for mutual information
-    int mutualUnits = 256;  ///< for mutual information, at most, drawn by seed; 0: not tested
-    int components = 10;    ///< of the PCA that is handed out
+    int repeats = 200;       ///< of each null
+    int mostRepeats = 1000;  ///< where more than `repeats` take about a second (small views)
+    int refits = 20;         ///< of the autoencoder on surrogates of each null; 0: its finding is not tested
+    int resamples = 400;     ///< halves of the samples, for intervals
+    int halves = 100;        ///< the same for mutual information
+    int mutualUnits = 256;   ///< for mutual information, at most, drawn by seed; 0: not tested
+    int components = 10;     ///< of the PCA that is handed out
     std::uint64_t seed = 0;
     int threads = 0;
     std::size_t memoryBytes = std::size_t{1} << 30;
@@ -92,21 +93,22 @@ struct Verdicts {
 constexpr std::int64_t leastSamples = 20, leastPoints = 8;
 
 /// Tests each published finding on `view`, raw unless another scaling was asked for. Rows with the same
-/// states must be in it once (distinct_rows.h). Cost: three sweeps with `repeats` surrogates of three nulls
-/// each, 2 * `halves` estimates of mutual information, and the fits of reconstruction.h of the autoencoder;
-/// nothing of that is done again which `known` holds, the evidence of the same view with the same options
-/// (there may be more repeats, refits and halves than in an earlier call). With fewer than `leastSamples`
-/// samples or `leastPoints` points nothing is computed, and all are NotTested. Throws as analyze; Cancelled
-/// unless `keepFinished`.
+/// states must be in it once (distinct_rows.h). Cost: three sweeps with `repeats` or more surrogates of three
+/// nulls each, 2 * `halves` estimates of mutual information, and the fits of reconstruction.h of the
+/// autoencoder; nothing of that is done again which `known` holds, the evidence of the same view with the
+/// same options (there may be more repeats, refits and halves than in an earlier call). With fewer than
+/// `leastSamples` samples or `leastPoints` points nothing is computed, and all are NotTested. Throws as
+/// analyze; Cancelled unless `keepFinished`.
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known = {});
 
 /// The statistics that verdicts rest on, as they compute them; the nulls differ from one to the other.
 AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options);
 
-/// The first list, with RestsOnOutliers wherever the verdict of `without`, the same view with its outlying
-/// units and rows left out, is another one. `outliers` names them, for a person. NotTested on either side
-/// changes nothing.
+/// The first list, with RestsOnOutliers wherever the verdict of `without` is another one: the verdicts of the
+/// same view without its outlying units and rows, in the same order. Those that cannot be tested without them
+/// (too few samples are left) rest on them as well. `outliers` names them, for a person. NotTested stays, and
+/// so do verdicts on pushes, which are not measured again.
 std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const std::vector<Verdict>& without,
                                             const std::string& outliers);
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/findings/verdicts.h"
+#include "core/findings/final_verdicts.h"
 #include "tests/core/analysis/planted.h"
 
 using namespace rheo;
@@ -67,12 +67,39 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// The verdicts on one trace. Refits of the autoencoder take most of the time, and cannot support a finding
+/// whose interval does not exclude zero; so they are made only where it does, with all of their number. Where
+/// it does not, that finding has no p, and Holm's adjustment is for one test fewer: the others are supported
+/// at least as often as with all refits.
+std::vector<Verdict> judge(const TraceView& view, const VerdictOptions& how) {
+    std::vector<Evidence> kept;
+    std::size_t next = 0;
+    bool first = true;
+    EvidenceStore store;
+    store.load = [&](const TraceView&) { return first ? Evidence{} : kept[next++]; };
+    store.save = [&](const TraceView&, const Evidence& evidence) {
+        if (first) kept.push_back(evidence);
+    };
+    Progress progress;
+    VerdictOptions once = how;
+    once.refits = std::min(1, how.refits);
+    std::vector<Verdict> list = finalVerdicts(view, once, {}, progress, store).list;
+    const bool open = std::all_of(kept.begin(), kept.end(), [](const Evidence& evidence) {
+        const VectorD& interval = evidence.reconstruction.interval;
+        return interval.size() == 2 && interval[0] > 0;
+    });
+    if (how.refits > 1 && open) {
+        first = false;
+        list = finalVerdicts(view, how, {}, progress, store).list;
+    }
+    return list;
+}
+
 bool run(const Plant& plant, int seeds, const planted::Size& size, VerdictOptions how) {
     std::map<std::string, std::map<std::string, int>> counts;
     for (int seed = 1; seed <= seeds; ++seed) {
         how.seed = static_cast<std::uint64_t>(seed);
-        Progress progress;
-        for (const auto& v : verdicts(plant.make(size, how.seed), how, {}, progress).list)
+        for (const auto& v : judge(plant.make(size, how.seed), how))
             ++counts[v.key][std::string(verdictName(v.verdict))];
     }
     std::printf("%s\n", plant.name.c_str());
@@ -99,7 +126,7 @@ int main(int argc, char** argv) {
     const auto number = [&](int at, int otherwise) { return argc > at ? std::atoi(argv[at]) : otherwise; };
     VerdictOptions how;
     const int seeds = number(1, 40);
-    how.repeats = number(2, 200);
+    how.repeats = how.mostRepeats = number(2, 200);
     how.refits = number(3, 20);
     how.mutualUnits = number(4, 24);
     const planted::Size size{number(5, 60), number(6, 8), number(7, 24)};

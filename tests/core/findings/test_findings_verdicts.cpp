@@ -4,6 +4,7 @@
 
 #include "core/analysis/student_t.h"
 #include "core/base/error.h"
+#include "core/findings/final_verdicts.h"
 #include "core/findings/findings.h"
 #include "core/findings/verdicts.h"
 #include "tests/core/analysis/planted.h"
@@ -15,7 +16,7 @@ namespace {
 /// Everything small; all that is fitted or estimated again and again is left to the calibration bench.
 VerdictOptions quick(std::uint64_t seed) {
     VerdictOptions options;
-    options.repeats = 60;
+    options.repeats = options.mostRepeats = 60;
     options.refits = 0;
     options.resamples = 300;
     options.halves = 20;
@@ -117,6 +118,58 @@ private Q_SLOTS:
         QCOMPARE(rests.withAll, VerdictKind::Supported);
         QCOMPARE(rests.withoutOutliers, VerdictKind::NotSeen);
         QCOMPARE(rests.outliers, std::string("unit 7"));
+        // What cannot be tested without them rests on them; what was not tested stays so.
+        other.verdict = VerdictKind::NotTested;
+        other.reason = "there are 19 distinct samples";
+        QCOMPARE(compareWithoutOutliers({v}, {other}, "3 rows").front().verdict,
+                 VerdictKind::RestsOnOutliers);
+        QCOMPARE(compareWithoutOutliers({v}, {other}, "3 rows").front().reason, other.reason);
+        QCOMPARE(compareWithoutOutliers({other}, {v}, "3 rows").front().verdict, VerdictKind::NotTested);
+    }
+
+    // What a user gets: rows that are repeated change nothing, and are not samples of their own.
+    void repeatedRowsCountOnce() {
+        Progress progress;
+        const auto final = [&](const TraceView& view) {
+            VerdictOptions options = quick(3);
+            options.mutualUnits = 0;
+            return finalVerdicts(view, options, {}, progress);
+        };
+        const FinalVerdicts once = final(planted::walk({30, 5, 12}, 3)),
+                            often = final(planted::repeated({30, 5, 12}, 3, 3));
+        QCOMPARE(often.view.rowCount(), 30);
+        for (std::size_t i = 0; i < once.list.size(); ++i) {
+            QCOMPARE(often.list[i].verdict, once.list[i].verdict);
+            QCOMPARE(often.list[i].samples, once.list[i].samples);
+            if (!std::isnan(once.list[i].p)) QCOMPARE(often.list[i].p, once.list[i].p);
+        }
+        for (const auto& v : final(planted::repeated({1, 5, 12}, 3, 40)).list)
+            QCOMPARE(v.verdict, VerdictKind::NotTested);
+    }
+
+    // One massive unit makes a walk accelerate; that is said to rest on it.
+    void aMassiveUnitSupportsNothing() {
+        Progress progress;
+        VerdictOptions options = quick(1);
+        options.mutualUnits = 0;
+        int saved = 0;
+        EvidenceStore store;
+        store.save = [&](const TraceView&, const Evidence& evidence) {
+            ++saved;
+            QVERIFY(evidence.resamples.rows() > 0);
+        };
+        const FinalVerdicts found = finalVerdicts(planted::massiveUnit({}, 1), options, {}, progress, store);
+        QCOMPARE(saved, 2);
+        QCOMPARE(found.outliers.units.size(), 1u);
+        QCOMPARE(found.outliers.units.front().index, 7);
+        int resting = 0;
+        for (const auto& v : found.list) {
+            QVERIFY(v.verdict != VerdictKind::Supported && v.verdict != VerdictKind::Opposite);
+            if (v.verdict != VerdictKind::RestsOnOutliers) continue;
+            ++resting;
+            QVERIFY(v.outliers.starts_with("unit 7 ("));
+        }
+        QVERIFY(resting > 0);
     }
 
     // Ten walks: at 5 % each, three or more of ten err with a probability of 1.2 %, and the seeds are fixed.
@@ -148,7 +201,7 @@ private Q_SLOTS:
                               : effect == "fixed" ? planted::fixedPoint({}, seed)
                                                   : planted::insideBlocks({}, seed);
             VerdictOptions options = quick(seed);
-            options.repeats = 200;  // 60 leave too little of a tail to fit
+            options.repeats = options.mostRepeats = 200;  // 60 leave too little of a tail to fit
             options.mutualUnits = 0;
             const auto found = judged(made, options);
             for (const auto& key : keys)

@@ -1,0 +1,51 @@
+#include "core/findings/final_verdicts.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/analysis/distinct_rows.h"
+
+namespace rheo {
+
+namespace {
+
+Verdicts judgeView(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& attractor,
+                   Progress& progress, const EvidenceStore& store) {
+    Verdicts judged =
+        verdicts(view, options, attractor, progress, store.load ? store.load(view) : Evidence{});
+    if (store.save) store.save(view, judged.evidence);
+    return judged;
+}
+
+}  // namespace
+
+FinalVerdicts finalVerdicts(const TraceView& asked, const VerdictOptions& options,
+                            const EarlyAttractor& attractor, Progress& progress, const EvidenceStore& store) {
+    Progress comparing = progress.part(0, 0.02), judging = progress.part(0.02, 0.5),
+             finding = progress.part(0.5, 0.52), again = progress.part(0.52, 1);
+    FinalVerdicts result;
+    const DistinctRows distinct = distinctRows(asked, options.threads, comparing);
+    result.view = distinct.repeated > 0 ? withRows(asked, distinct.rows) : asked;
+    Verdicts all = judgeView(result.view, options, attractor, judging, store);
+    result.list = std::move(all.list);
+    result.evidence = std::move(all.evidence);
+    result.stopped = result.evidence.stopped;
+    const bool testable = std::any_of(result.list.begin(), result.list.end(),
+                                      [](const Verdict& v) { return v.verdict != VerdictKind::NotTested; });
+    if (result.stopped || !testable) return result;
+    result.outliers = findOutliers(result.view, {}, finding);
+    if (result.outliers.none()) return result;
+    const TraceView rest = withoutOutliers(result.view, result.outliers);
+    const Verdicts others = judgeView(rest, options, attractor, again, store);
+    result.stopped = others.evidence.stopped;
+    if (result.stopped) {
+        result.list.clear();
+        return result;
+    }
+    result.list = compareWithoutOutliers(std::move(result.list), others.list,
+                                         describeOutliers(result.view, result.outliers));
+    progress.report(1, 1);
+    return result;
+}
+
+}  // namespace rheo
