@@ -24,20 +24,22 @@ constexpr std::array<FindingText, 12> texts{{
      "mean correlation from attention to MLP of a block, minus that from the MLP to the next block",
      "Correlation is higher inside a block than across blocks",
      "Correlation is lower inside a block than across blocks"},
-    {"cosine_rises", "Successive states point more and more the same way with depth.",
+    {"cosine_rises", "Successive states point in more and more similar directions with depth.",
      "mean cosine of successive states over the last quarter of steps, minus that over the first quarter",
      "The cosine of successive states rises with depth", "The cosine of successive states falls with depth"},
     {"accelerates", "The state moves faster with depth.",
-     "slope of mean speed on the number of the step by least squares (attention and MLP steps each with an "
-     "intercept), times the number of steps, divided by mean speed",
+     "least-squares slope of mean speed over steps (with separate intercepts for attention and MLP steps), "
+     "times "
+     "the number of steps, divided by mean speed",
      "The state moves faster with depth", "The state moves slower with depth"},
     {"mi_drops_then_climbs", "The information a unit carries to the next point drops, then climbs.",
      "mutual information in nats: the smaller of its fall from the first step to its minimum and its climb "
      "from there to the last step",
      "Mutual information drops, then climbs again", ""},
     {"nonlinear_early", "Early layers hold most of the nonlinear information.",
-     "mean mutual information in excess of jointly Gaussian data of the same correlation, over the first "
-     "quarter of steps, minus that over the rest (nats)",
+     "mutual information beyond that of jointly Gaussian data of the same correlation (nats): mean over the "
+     "first "
+     "quarter of steps, minus that over the rest",
      "Nonlinear information is higher in early steps", "Nonlinear information is lower in early steps"},
     {"rotation", "Units rotate in the plane of their value and its gradient.",
      "number of turns of a unit's path, averaged over rows; mean over units of its absolute value",
@@ -46,17 +48,16 @@ constexpr std::array<FindingText, 12> texts{{
      "number of turns of a unit's mean path around its centre; mean over units of its absolute value",
      "The mean paths of units wind around their centres", ""},
     {"late_easier_to_reconstruct", "Late points are easier to reconstruct from two numbers.",
-     "mean r2 of the autoencoder over the last quarter of points, minus that over the first quarter (on the "
-     "first 50 principal components of at most 200 samples)",
+     "mean r2 of the autoencoder over the last quarter of points, minus that over the first quarter "
+     "(r2 below 0 counts as 0; on the first 50 principal components of at most 200 samples)",
      "Late points are easier to reconstruct from two numbers",
      "Late points are harder to reconstruct from two numbers"},
     {"path_low_dimensional", "A few components hold the path.",
      "share of the variance in the first three principal components, pooled over rows and points",
      "Three components hold much of the variance", ""},
     {"early_attractor", "Pushed early, the state returns to its path.",
-     "log of what is left of a push along PC1 to PC3 in block 1, per step, minus that of random pushes of "
-     "the "
-     "same norm; mean over the first quarter of steps (states scaled to unit RMS)",
+     "log of the share of a push along PC1 to PC3 in block 1 that is left after a step, minus that of random "
+     "pushes of the same norm; mean over the first quarter of steps (states scaled to unit RMS)",
      "Pushes along the first components shrink more slowly than random pushes of the same norm",
      "Pushes along the first components shrink faster than random pushes of the same norm"},
 }};
@@ -65,12 +66,12 @@ constexpr std::array<std::pair<std::string_view, const char*>, 7> nullTexts{{
     {"gaussian_walk", "a random walk with the same step sizes"},
     {"sign_flip", "a random walk with the same step sizes"},
     {"persistent_walk",
-     "a random walk whose steps go together over units, and remember the step before, as these do"},
+     "a random walk whose steps are correlated across units and over depth as in the data"},
     {"persistent_flip",
-     "a random walk whose steps go together over units, and remember the step before, as these do"},
-    {"persistent_unit_flip", "a random walk whose steps remember the step before as these do"},
-    {"depth_shuffle", "shuffled depth"},
-    {"flipped_signs", "differences with random signs"},
+     "a random walk whose steps are correlated across units and over depth as in the data"},
+    {"persistent_unit_flip", "a random walk whose steps are correlated over depth as in the data"},
+    {"depth_shuffle", "the same states in random order of depth"},
+    {"flipped_signs", "the same differences with random signs"},
 }};
 
 std::string valueOf(const Verdict& v) {
@@ -83,10 +84,15 @@ std::string pOf(double p, double adjusted) {
                        probabilityInWords(adjusted));
 }
 
-/// "where <null> has <low> to <high>, mean <mean>"
-std::string besideNull(const NullComparison& null) {
-    return fmt::format("{} has {} to {}, mean {}", nullInWords(null.null), numberInWords(null.low),
-                       numberInWords(null.high), numberInWords(null.mean));
+/// "<null> gives <mean> on average, and 95 % of the time <low> to <high>"
+std::string givenBy(const NullComparison& null) {
+    return fmt::format("{} gives {} on average, and 95 % of the time {} to {}", nullInWords(null.null),
+                       numberInWords(null.mean), numberInWords(null.low), numberInWords(null.high));
+}
+
+std::string capitalized(std::string text) {
+    if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+    return text;
 }
 
 /// What is seen, as the published direction or the other has it.
@@ -97,26 +103,27 @@ std::string seen(const Verdict& v, bool published) {
 }
 
 std::string supported(const Verdict& v) {
-    if (v.nulls.empty()) return fmt::format("{}: {}; {}.", seen(v, true), valueOf(v), pOf(v.p, v.pAdjusted));
+    const std::string p = pOf(v.p, v.pAdjusted);
+    if (v.nulls.empty()) return fmt::format("{}: {}; {}.", seen(v, true), valueOf(v), p);
     const NullComparison& null = v.nulls.front();
     if (v.direction != 0)
-        return fmt::format("{}: {}, beyond the null: {}; {}.", seen(v, true), valueOf(v), besideNull(null),
-                           pOf(v.p, v.pAdjusted));
-    return fmt::format("{} than {}: {}; {}; {}. Their motion is {}.", seen(v, true), nullInWords(null.null),
-                       valueOf(v), besideNull(null), pOf(v.p, v.pAdjusted),
+        return fmt::format("{}: {}. That is more than chance explains: {}; {}.", seen(v, true), valueOf(v),
+                           givenBy(null), p);
+    return fmt::format("{} than {}: {} turns. {}; {}. Their motion is {}.", seen(v, true),
+                       nullInWords(null.null), valueOf(v), capitalized(givenBy(null)), p,
                        v.observed < null.mean ? "smoother" : "rougher");
 }
 
 std::string explained(const Verdict& v) {
+    const std::string p = pOf(v.p, v.pAdjusted);
     if (v.nulls.empty())
-        return fmt::format("{}, but not significantly: {}; {}.", seen(v, true), valueOf(v),
-                           pOf(v.p, v.pAdjusted));
+        return fmt::format("{}, but not significantly: {}; {}.", seen(v, true), valueOf(v), p);
     const NullComparison& null = v.nulls.front();
     if (v.direction == 0)
-        return fmt::format("Units turn as much as those of {}: {}; {}; {}.", nullInWords(null.null),
-                           valueOf(v), besideNull(null), pOf(v.p, v.pAdjusted));
-    return fmt::format("{}: {}, but that is not beyond the null: {}; {}.", seen(v, true), valueOf(v),
-                       besideNull(null), pOf(v.p, v.pAdjusted));
+        return fmt::format("Units turn as often as chance explains: {} turns. {}; {}.", valueOf(v),
+                           capitalized(givenBy(null)), p);
+    return fmt::format("{}: {}. But chance explains it: {}; {}.", seen(v, true), valueOf(v), givenBy(null),
+                       p);
 }
 
 std::string mostlyTheNull(const Verdict& v) {
@@ -133,22 +140,30 @@ std::string mostlyTheNull(const Verdict& v) {
 
 std::string opposite(const Verdict& v) {
     const std::string p = pOf(v.pAway, v.pAwayAdjusted);
-    if (v.nulls.empty()) return fmt::format("{}: {}; {}.", seen(v, false), valueOf(v), p);
-    return fmt::format("{}: {}, beyond the null: {}; {}.", seen(v, false), valueOf(v),
-                       besideNull(v.nulls.front()), p);
+    if (v.nulls.empty())
+        return fmt::format("{}, the opposite of what was published: {}; {}.", seen(v, false), valueOf(v), p);
+    return fmt::format(
+        "{}, the opposite of what was published: {}. That is more than chance explains: {}; {}.",
+        seen(v, false), valueOf(v), givenBy(v.nulls.front()), p);
 }
 
 std::string restsOnOutliers(const Verdict& v) {
-    return fmt::format("With all units and rows the verdict is \"{}\", without {} it is \"{}\".",
-                       verdictInWords(v.withAll), v.outliers, verdictInWords(v.withoutOutliers));
+    const std::string with =
+        fmt::format("With all units and rows the verdict is \"{}\"", verdictInWords(v.withAll));
+    if (v.withoutOutliers == VerdictKind::NotTested)
+        return fmt::format("{}; without {} it cannot be tested: {}.", with, v.outliers, v.reason);
+    return fmt::format("{}; without {} it is \"{}\".", with, v.outliers, verdictInWords(v.withoutOutliers));
 }
 
 std::string notSeen(const Verdict& v) {
     if (!v.reason.empty()) return fmt::format("Not seen: {}, but {}.", valueOf(v), v.reason);
     const bool excludesZero = v.interval.low > 0 || v.interval.high < 0;
-    if (!excludesZero) return fmt::format("Not seen: {} does not exclude zero.", valueOf(v));
-    if (v.nulls.empty()) return fmt::format("Not seen: {}; {}.", valueOf(v), pOf(v.p, v.pAdjusted));
-    return fmt::format("Not seen: {} is not beyond the null: {}.", valueOf(v), besideNull(v.nulls.front()));
+    if (!excludesZero) return fmt::format("Not seen: {}; the interval includes zero.", valueOf(v));
+    const std::string other =
+        fmt::format("Not seen: {}, the opposite of what was published, but", valueOf(v));
+    const std::string p = pOf(v.pAway, v.pAwayAdjusted);
+    if (v.nulls.empty()) return fmt::format("{} not significantly; {}.", other, p);
+    return fmt::format("{} chance explains it: {}; {}.", other, givenBy(v.nulls.front()), p);
 }
 
 std::string notTested(const Verdict& v) {
@@ -156,13 +171,14 @@ std::string notTested(const Verdict& v) {
 }
 
 std::string responsesOf(const Verdict& v) {
-    std::string text = " Difference by the size of the push (s: RMS distance of a state from the mean):";
+    std::string text =
+        " The same for each size of push, in units of s, the RMS distance of a state from the mean state:";
     for (const auto& r : v.responses)
         text += fmt::format("{} {} s: {} ({} to {})", &r == &v.responses.front() ? "" : ";", r.size,
                             numberInWords(r.mean), numberInWords(r.low), numberInWords(r.high));
     return text +
-           ". A feed-forward network has no fixed point: an attractor here means only that these pushes "
-           "shrink faster than random ones.";
+           ". A feed-forward network has no fixed point: an attractor means here only that these pushes "
+           "shrink faster than random pushes of the same norm.";
 }
 
 }  // namespace
@@ -218,8 +234,9 @@ std::string sentenceOf(const Verdict& verdict) {
         verdict.verdict == VerdictKind::Supported || verdict.verdict == VerdictKind::NotTested;
     if (!claimed && verdict.depthShuffleP < 0.05)
         sentence +=
-            fmt::format(" The paper's control, shuffled depth, has {} and would make it a finding (p = {}).",
-                        numberInWords(verdict.depthShuffleMean), probabilityInWords(verdict.depthShuffleP));
+            fmt::format(" The paper's own control, {}, gives {} and would make it a finding (p = {}).",
+                        nullInWords("depth_shuffle"), numberInWords(verdict.depthShuffleMean),
+                        probabilityInWords(verdict.depthShuffleP));
     return sentence;
 }
 

@@ -65,6 +65,10 @@ private Q_SLOTS:
         QVERIFY(says(v, "p = 2.0e-05, 2.4e-04 adjusted") && says(v, "smoother"));
         v.observed = 14;
         QVERIFY(says(v, "Units turn more than") && says(v, "rougher"));
+        // A null is named in words that say what it keeps.
+        v.nulls.front().null = "persistent_flip";
+        QVERIFY(
+            says(v, "a random walk whose steps are correlated across units and over depth as in the data"));
     }
 
     void otherKinds() {
@@ -76,13 +80,18 @@ private Q_SLOTS:
         v.withoutOutliers = VerdictKind::NotSeen;
         v.outliers = "unit 7 (99 % of the norm)";
         QVERIFY(says(v, "unit 7 (99 % of the norm)") && says(v, "\"supported\"") && says(v, "\"not seen\""));
+        v.withoutOutliers = VerdictKind::NotTested;
+        v.reason = "there are 19 distinct samples, and 20 are needed";
+        QVERIFY(says(v, "without unit 7 (99 % of the norm) it cannot be tested: there are 19 distinct"));
         v.verdict = VerdictKind::NotTested;
         v.reason = "it needs a model";
         QCOMPARE(sentenceOf(v), std::string("Not tested: it needs a model."));
         v.verdict = VerdictKind::ExplainedByNull;
         v.depthShuffleMean = 0.1;
         v.depthShuffleP = 0.01;
-        QVERIFY(says(v, "not beyond the null") && says(v, "would make it a finding (p = 0.010)"));
+        QVERIFY(
+            says(v, "But chance explains it: a random walk with the same step sizes gives 9.98 on average"));
+        QVERIFY(says(v, "would make it a finding (p = 0.010)"));
     }
 
     // Every size of push is on the page and in the file, with what an attractor means here.
