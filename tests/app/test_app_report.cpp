@@ -11,6 +11,8 @@
 #include <cmath>
 
 #include "core/results/results_file.h"
+#include "core/trace/trace_writer.h"
+#include "tests/core/analysis/traces.h"
 
 using namespace rheo;
 
@@ -44,6 +46,29 @@ Ran call(const QStringList& arguments) {
 QByteArray contents(const QString& path) {
     QFile file(path);
     return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+/// Walks of 24 samples of three tokens each: unit 7 of every row is massive from the third point on, and the
+/// first token of each sample is an attention sink.
+void writeSinks(const QString& path) {
+    constexpr std::int64_t samples = 24, tokens = 3, units = 10;
+    TraceInfo info;
+    info.points = residualPoints(4, false);
+    info.units = units;
+    for (std::int32_t s = 0; s < samples; ++s) {
+        info.samples.push_back({"", {1, 2, s}});
+        for (std::int32_t t = 0; t < tokens; ++t) info.rows.push_back({s, t, s});
+    }
+    const auto points = static_cast<std::int64_t>(info.points.size());
+    Array3F states = traces::walks(samples * tokens, points, units, 3);
+    for (std::int64_t n = 0; n < states.n0; ++n)
+        for (std::int64_t p = 2; p < points; ++p) {
+            states.at(n, p)[7] = 3000;
+            if (n % tokens == 0) states.at(n, p)[3] = 9e4F;
+        }
+    TraceWriter writer = TraceWriter::create(path.toStdString(), info, IfExists::Refuse);
+    writer.writeRows(RowIndex{0}, states.n0, states.data.data());
+    writer.close();
 }
 
 }  // namespace
@@ -140,6 +165,45 @@ private Q_SLOTS:
         QVERIFY(std::any_of(lines.begin(), lines.end(), [](const QByteArray& line) {
             return line.startsWith("motion,cosine,0,L00.attn_in,") && line.contains(",gaussian_walk,");
         }));
+    }
+
+    // First tokens are left out and said to be, unless rows are selected; verdicts that a massive unit
+    // decides rest on it.
+    void outliersAndFirstTokens() {
+        const QString trace = m_dir.filePath("sinks.rheo.h5"), out = m_dir.filePath("sinks");
+        writeSinks(trace);
+        const Ran ran = call({"report", trace, "--repeats", "3", "--out", out});
+        QVERIFY2(ran.status == 0, qPrintable(ran.err));
+        const QString page = QString::fromUtf8(contents(out + "/index.html"));
+        for (const QString says : {"The first token of each sample is left out (24 of 72 rows)",
+                                   "Outliers: unit 7 (", "computed with and without them"}) {
+            QVERIFY2(ran.err.contains(says), qPrintable(ran.err));
+            QVERIFY2(page.contains(says), qPrintable(says));
+        }
+        int resting = 0;
+        for (const auto& value : QJsonDocument::fromJson(contents(out + "/verdicts.json")).array()) {
+            const QJsonObject v = value.toObject();
+            QVERIFY(v["verdict"] != "supported" && v["verdict"] != "opposite");
+            if (v["verdict"] != "rests_on_outliers") continue;
+            ++resting;
+            QVERIFY(v["verdict_with_all"] != v["verdict_without_outliers"]);
+            QVERIFY(v["outliers"].toString().startsWith("unit 7 ("));
+            QVERIFY2(v["sentence"].toString().contains("without unit 7 ("),
+                     qPrintable(v["sentence"].toString()));
+        }
+        QVERIFY(resting > 0);
+        const Results without = readResults((out + "/results-without-outliers.h5").toStdString());
+        QVERIFY(without.evidence && without.source.info.rows.size() == 48);
+
+        // A selection is taken as it is given; ten samples are too few to test, which is said at once.
+        const Ran selected =
+            call({"report", trace, "--select", "position>=0,sample<10", "--out", m_dir.filePath("selected")});
+        QVERIFY2(selected.status == 0, qPrintable(selected.err));
+        const Results some = readResults((m_dir.filePath("selected") + "/results.h5").toStdString());
+        QCOMPARE(some.source.info.rows.size(), 30u);
+        QVERIFY(!selected.err.contains("first token"));
+        QVERIFY2(selected.err.contains("No finding can be tested: there are 10 distinct samples"),
+                 qPrintable(selected.err));
     }
 
     void curvesOfAnalyze() {

@@ -143,6 +143,8 @@ private Q_SLOTS:
                  each([&](Eigen::Index b) { return drawn.turning[b]; }));
             take("correlation", correlation(view, {}, progress).mean.mean(),
                  each([&](Eigen::Index b) { return drawn.correlation.row(b).mean(); }));
+            take("winding", meanAbs(rotation(view, {}, progress).meanPathWinding),
+                 each([&](Eigen::Index b) { return drawn.meanPathWinding[b]; }));
         }
         for (const auto& [name, values] : found) {
             const auto& [observed, intervals] = values;

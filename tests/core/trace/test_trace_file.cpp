@@ -82,7 +82,9 @@ void TestTraceFile::comesBackByRowPointAndUnit() {
     QFETCH(int, rows);
     QFETCH(int, layers);
     QFETCH(int, units);
-    const auto info = planted::info(rows, layers, units);
+    auto info = planted::info(rows, layers, units);
+    for (std::size_t s = 1; s < info.samples.size(); s += 2)
+        info.samples[s].group = "group é " + std::to_string(s / 4);
     writePlanted(path("t.rheo.h5"), info);
     const auto trace = TraceReader::open(path("t.rheo.h5"));
     QCOMPARE(trace->rows(), rows);

@@ -22,6 +22,8 @@ constexpr int units = 20;
 /// What a capture of several tokens a prompt would hold: prompt s has 2 + s % 3 rows.
 TraceInfo wholeInfo(int prompts) {
     TraceInfo info = planted::info(prompts, layers, units);
+    for (std::size_t s = 1; s < info.samples.size(); s += 2)
+        info.samples[s].group = "group " + std::to_string(s / 4);
     info.rows.clear();
     for (std::int32_t s = 0; s < prompts; ++s)
         for (std::int32_t t = 0; t < 2 + s % 3; ++t) info.rows.push_back({s, t, 100 * s + t});
