@@ -172,6 +172,44 @@ inline rheo::TraceView orbits(const Size& size, std::uint64_t seed) {
     return view(std::move(states), size);
 }
 
+/// Damped spirals in three random planes, each unit a mixture of them, with noise of a tenth: periods of 5 to
+/// 12 points, of which 4 hundredths are lost a point. `shared`: rows have the same phases but for 0.3 rad;
+/// else phases of their own, so that the mean path does not turn. No null was chosen by it.
+inline rheo::TraceView spirals(const Size& size, std::uint64_t seed, bool shared) {
+    constexpr int planes = 3;
+    rheo::RandomStream random(seed, 11);
+    rheo::Array3F states(size.rows, size.points(), size.units);
+    std::vector<double> axes(static_cast<std::size_t>(2 * planes * size.units));
+    for (auto& x : axes) x = random.normal() / std::sqrt(planes);
+    std::vector<double> speed, phase;
+    for (int k = 0; k < planes; ++k) {
+        speed.push_back(2 * std::numbers::pi / (5 + 7 * random.uniform()));
+        phase.push_back(2 * std::numbers::pi * random.uniform());
+    }
+    for (std::int64_t n = 0; n < size.rows; ++n) {
+        std::vector<double> radius, from;
+        for (std::size_t k = 0; k < planes; ++k) {
+            radius.push_back(1 + 0.2 * random.normal());
+            from.push_back(shared ? phase[k] + 0.3 * random.normal()
+                                  : 2 * std::numbers::pi * random.uniform());
+        }
+        for (std::int64_t p = 0; p < size.points(); ++p)
+            for (std::int64_t u = 0; u < size.units; ++u) {
+                double x = 0.1 * random.normal();
+                for (std::size_t k = 0; k < planes; ++k) {
+                    const auto at =
+                        static_cast<std::size_t>((2 * static_cast<std::int64_t>(k)) * size.units + u);
+                    const auto depth = static_cast<double>(p);
+                    const double r = radius[k] * std::pow(0.96, depth), angle = from[k] + speed[k] * depth;
+                    x += r * (axes[at] * std::cos(angle) +
+                              axes[at + static_cast<std::size_t>(size.units)] * std::sin(angle));
+                }
+                states.at(n, p)[u] = static_cast<float>(x);
+            }
+    }
+    return view(std::move(states), size);
+}
+
 /// At first a few units carry a row, others in each; from the middle on all carry the same.
 inline rheo::TraceView sparseToDense(const Size& size, std::uint64_t seed) {
     rheo::RandomStream random(seed, 3);
