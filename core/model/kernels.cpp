@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
-#include <vector>
 
 #include "core/base/wide.h"
 
@@ -96,6 +96,21 @@ OneDnnProduct oneDnn() {
     return function;
 }
 
+/// Sixteen float lanes: one register of AVX-512, two of AVX, four of SSE.
+constexpr std::int64_t lanes = 16;
+using Lanes [[gnu::vector_size(lanes * sizeof(float))]] = float;
+using ShortLanes [[gnu::vector_size(lanes * sizeof(std::uint16_t))]] = std::uint16_t;
+using IntLanes [[gnu::vector_size(lanes * sizeof(std::uint32_t))]] = std::uint32_t;
+
+[[gnu::always_inline]] inline void load(const float* from, Lanes& to) {
+    std::memcpy(&to, from, sizeof to);
+}
+[[gnu::always_inline]] inline void load(const std::uint16_t* from, Lanes& to) {
+    ShortLanes bits;
+    std::memcpy(&bits, from, sizeof bits);
+    const IntLanes wide = __builtin_convertvector(bits, IntLanes) << 16;
+    std::memcpy(&to, &wide, sizeof to);
+}
 inline float widened(float value) {
     return value;
 }
@@ -107,46 +122,42 @@ inline float widened(std::uint16_t bits) {
 /// its number of terms. tests/README.md states what that does to states of published models.
 constexpr std::int64_t maxTerms = 128;
 
-/// Four rows at a time, so that x is read once for the four.
+/// weights [count, n] times x, so that x is read once for the rows. A lane sums 32 terms in float, adds the
+/// sums in float, and the lanes are added in double.
+template <int count, class T>
+[[gnu::always_inline]] inline void dotsOfRows(const T* weights, const float* x, std::int64_t n, float* y) {
+    constexpr std::int64_t step = 32 * lanes;
+    const std::int64_t whole = n / lanes * lanes;
+    Lanes totals[count] = {};
+    for (std::int64_t begin = 0; begin < whole; begin += step) {
+        const std::int64_t end = std::min(begin + step, whole);
+        Lanes sums[count] = {};
+        for (std::int64_t i = begin; i < end; i += lanes) {
+            Lanes from;
+            load(x + i, from);
+            for (int row = 0; row < count; ++row) {
+                Lanes weight;
+                load(weights + row * n + i, weight);
+                sums[row] += weight * from;
+            }
+        }
+        for (int row = 0; row < count; ++row) totals[row] += sums[row];
+    }
+    for (int row = 0; row < count; ++row) {
+        double sum = 0;
+        for (std::int64_t lane = 0; lane < lanes; ++lane) sum += static_cast<double>(totals[row][lane]);
+        for (std::int64_t i = whole; i < n; ++i)
+            sum += static_cast<double>(widened(weights[row * n + i])) * static_cast<double>(x[i]);
+        y[row] = static_cast<float>(sum);
+    }
+}
+
 template <class T>
 [[gnu::always_inline]] inline void dots(const T* weights, const float* x, std::int64_t rows, std::int64_t n,
                                         float* y) {
     std::int64_t row = 0;
-    for (; row + 4 <= rows; row += 4) {
-        const T* const a = weights + row * n;
-        const T* const b = a + n;
-        const T* const c = b + n;
-        const T* const d = c + n;
-        double total[4] = {};
-        for (std::int64_t begin = 0; begin < n; begin += maxTerms) {
-            const std::int64_t end = std::min(begin + maxTerms, n);
-            float sumA = 0;
-            float sumB = 0;
-            float sumC = 0;
-            float sumD = 0;
-            for (std::int64_t i = begin; i < end; ++i) {
-                sumA += widened(a[i]) * x[i];
-                sumB += widened(b[i]) * x[i];
-                sumC += widened(c[i]) * x[i];
-                sumD += widened(d[i]) * x[i];
-            }
-            total[0] += static_cast<double>(sumA);
-            total[1] += static_cast<double>(sumB);
-            total[2] += static_cast<double>(sumC);
-            total[3] += static_cast<double>(sumD);
-        }
-        for (std::int64_t i = 0; i < 4; ++i) y[row + i] = static_cast<float>(total[i]);
-    }
-    for (; row < rows; ++row) {
-        double total = 0;
-        for (std::int64_t begin = 0; begin < n; begin += maxTerms) {
-            const std::int64_t end = std::min(begin + maxTerms, n);
-            float sum = 0;
-            for (std::int64_t i = begin; i < end; ++i) sum += widened(weights[row * n + i]) * x[i];
-            total += static_cast<double>(sum);
-        }
-        y[row] = static_cast<float>(total);
-    }
+    for (; row + 4 <= rows; row += 4) dotsOfRows<4>(weights + row * n, x, n, y + row);
+    for (; row < rows; ++row) dotsOfRows<1>(weights + row * n, x, n, y + row);
 }
 
 RHEO_WIDE void dotsOfFloat(const float* weights, const float* x, std::int64_t rows, std::int64_t n,
@@ -158,35 +169,34 @@ RHEO_WIDE void dotsOfBFloat16(const std::uint16_t* weights, const float* x, std:
     dots(weights, x, rows, n, y);
 }
 
-/// One row of b, widened in `wide` [k], against four rows of a at a time.
-RHEO_WIDE void dotsInDouble(std::int64_t m, std::int64_t k, const double* a, const float* b, double* wide,
-                            double* c, std::int64_t ldc) {
-    for (std::int64_t i = 0; i < k; ++i) wide[i] = static_cast<double>(b[i]);
+/// x times the transpose of weights [rows, n], in double.
+RHEO_WIDE void dotsInDouble(const float* weights, const double* x, std::int64_t rows, std::int64_t n,
+                            double* y) {
     std::int64_t row = 0;
-    for (; row + 4 <= m; row += 4) {
-        const double* const a0 = a + row * k;
-        const double* const a1 = a0 + k;
-        const double* const a2 = a1 + k;
-        const double* const a3 = a2 + k;
-        double sum0 = 0;
-        double sum1 = 0;
-        double sum2 = 0;
-        double sum3 = 0;
-        for (std::int64_t i = 0; i < k; ++i) {
-            sum0 += a0[i] * wide[i];
-            sum1 += a1[i] * wide[i];
-            sum2 += a2[i] * wide[i];
-            sum3 += a3[i] * wide[i];
+    for (; row + 4 <= rows; row += 4) {
+        const float* const a = weights + row * n;
+        const float* const b = a + n;
+        const float* const c = b + n;
+        const float* const d = c + n;
+        double sumA = 0;
+        double sumB = 0;
+        double sumC = 0;
+        double sumD = 0;
+        for (std::int64_t i = 0; i < n; ++i) {
+            sumA += static_cast<double>(a[i]) * x[i];
+            sumB += static_cast<double>(b[i]) * x[i];
+            sumC += static_cast<double>(c[i]) * x[i];
+            sumD += static_cast<double>(d[i]) * x[i];
         }
-        c[row * ldc] = sum0;
-        c[(row + 1) * ldc] = sum1;
-        c[(row + 2) * ldc] = sum2;
-        c[(row + 3) * ldc] = sum3;
+        y[row] = sumA;
+        y[row + 1] = sumB;
+        y[row + 2] = sumC;
+        y[row + 3] = sumD;
     }
-    for (; row < m; ++row) {
+    for (; row < rows; ++row) {
         double sum = 0;
-        for (std::int64_t i = 0; i < k; ++i) sum += a[row * k + i] * wide[i];
-        c[row * ldc] = sum;
+        for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(weights[row * n + i]) * x[i];
+        y[row] = sum;
     }
 }
 
@@ -294,8 +304,10 @@ void matrixVector(const std::uint16_t* weights, const float* x, const float* bia
 
 void productInDouble(std::int64_t m, std::int64_t n, std::int64_t k, const double* a, const float* b,
                      double* c, std::int64_t ldc) {
-    std::vector<double> wide(static_cast<std::size_t>(k));
-    for (std::int64_t row = 0; row < n; ++row) dotsInDouble(m, k, a, b + row * k, wide.data(), c + row, ldc);
+    constexpr std::int64_t slab = 32;  // rows of b that stay in the cache while the rows of a pass
+    for (std::int64_t begin = 0; begin < n; begin += slab)
+        for (std::int64_t row = 0; row < m; ++row)
+            dotsInDouble(b + begin * k, a + row * k, std::min(slab, n - begin), k, c + row * ldc + begin);
 }
 
 RHEO_WIDE void addRow(const float* x, std::int64_t n, float* y) {

@@ -32,15 +32,15 @@ bool hasOneDnn();
 /// Whether this processor multiplies bfloat16 itself. Others take several times as long for it as for float.
 bool multipliesBFloat16();
 
-/// y[i] = weights[i] . x (+ bias[i]), weights [rows, n]: one pass over the weights, which bounds it. Sums of
-/// 128 terms in float are added in double. The second form takes bfloat16 bits.
+/// y[i] = weights[i] . x (+ bias[i]), weights [rows, n]: one pass over the weights, which bounds it. Sixteen
+/// lanes sum 32 terms at a time. The second form takes bfloat16 bits.
 void matrixVector(const float* weights, const float* x, const float* bias, std::int64_t rows, std::int64_t n,
                   float* y);
 void matrixVector(const std::uint16_t* weights, const float* x, const float* bias, std::int64_t rows,
                   std::int64_t n, float* y);
 
 /// c [m, n] = a [m, k] times the transpose of b [n, k], all sums in double. Rows of c are `ldc` apart. For a
-/// few rows: slower than `product` by a factor of some three a row, and of ten for a single one.
+/// few rows: each takes four to six times as long as one of many in `product`.
 void productInDouble(std::int64_t m, std::int64_t n, std::int64_t k, const double* a, const float* b,
                      double* c, std::int64_t ldc);
 
