@@ -224,46 +224,85 @@ struct ResultsView {
 
 constexpr std::array resultsViews{
     ResultsView{
-        {"trajectories", "Trajectories in PCA space", "pca"},
+        {"trajectories", "Trajectories", "Trajectories in PCA space", "pca",
+         "The path of each row through the first three principal components, from the first point to the "
+         "last."},
         [](const Results& r) { return r.statistics.pca && r.statistics.pca->basis.components.rows() >= 3; },
         trajectoriesOf},
-    ResultsView{{"pca", "Variance explained", "pca"},
+    ResultsView{{"pca", "Variance", "Variance explained", "pca",
+                 "The share of the variance that each principal component holds, beside its nulls, and at "
+                 "each point alone."},
                 [](const Results& r) { return r.statistics.pca.has_value(); },
                 explainedOf},
-    ResultsView{{"density", "Density of units by depth", "density"},
+    ResultsView{{"density", "Density", "Density of units by depth", "density",
+                 "The activation of each unit at each point, over all rows."},
                 [](const Results& r) { return r.statistics.density.has_value(); },
                 densityOf},
-    ResultsView{{"sparsity", "Density and sparsity by depth", "density"},
-                [](const Results& r) { return r.statistics.density.has_value(); },
-                sparsityOf},
-    ResultsView{{"correlation", "Correlation between points", "correlation", 190, 90},
-                [](const Results& r) { return r.statistics.correlation.has_value(); },
-                correlationOf},
-    ResultsView{{"motion", "Motion by depth", "motion", 190, 120},
+    ResultsView{
+        {"sparsity", "Sparsity", "Density and sparsity by depth", "density",
+         "How many units carry the activation at each point, by several measures, beside their nulls."},
+        [](const Results& r) { return r.statistics.density.has_value(); },
+        sparsityOf},
+    ResultsView{
+        {"correlation", "Correlation", "Correlation between points", "correlation",
+         "The correlation over rows of a unit at one point and at another, and from each point to the next.",
+         190, 90},
+        [](const Results& r) { return r.statistics.correlation.has_value(); },
+        correlationOf},
+    ResultsView{{"motion", "Motion", "Motion by depth", "motion",
+                 "Cosine, speed, acceleration and turning angle of the state from point to point, beside "
+                 "their nulls.",
+                 190, 120},
                 [](const Results& r) { return r.statistics.motion.has_value(); },
                 motionOf},
-    ResultsView{{"mutual_information", "Mutual information by depth", "mutual_information"},
-                [](const Results& r) { return r.statistics.mutualInformation.has_value(); },
-                mutualInformationOf},
-    ResultsView{{"rotation", "Rotation of units", "rotation", 190, 120},
-                [](const Results& r) { return r.statistics.rotation.has_value(); },
-                rotationOf},
     ResultsView{
-        {"orbits", "Orbits of units", "rotation", 190, 110},
+        {"mutual_information", "Mutual information", "Mutual information by depth", "mutual_information",
+         "What a unit at one point says about itself at the next, in nats, and how much of it is not "
+         "linear."},
+        [](const Results& r) { return r.statistics.mutualInformation.has_value(); },
+        mutualInformationOf},
+    ResultsView{
+        {"rotation", "Rotation", "Rotation of units", "rotation",
+         "How often the path of a unit turns in the plane of its activation and gradient, beside its nulls.",
+         190, 120},
+        [](const Results& r) { return r.statistics.rotation.has_value(); },
+        rotationOf},
+    ResultsView{
+        {"orbits", "Orbits", "Orbits of units", "rotation",
+         "The paths of single units in the plane of activation and gradient, those least like the null "
+         "first.",
+         190, 110},
         [](const Results& r) { return r.statistics.rotation && r.statistics.rotation->meanPath.size() > 0; },
         orbitsOf},
-    ResultsView{{"latent", "Latent map of the autoencoder", "autoencoder"}, holdsEncoded, latentOf},
-    ResultsView{
-        {"reconstruction", "Reconstruction from two numbers", "autoencoder"}, holdsEncoded, reconstructionOf},
-    ResultsView{{"lens", "Logit lens", "lens"}, [](const Results& r) { return r.lens.has_value(); }, lensOf},
+    ResultsView{{"latent", "Latent map", "Latent map of the autoencoder", "autoencoder",
+                 "Every state in the two numbers of the autoencoder, coloured by depth."},
+                holdsEncoded,
+                latentOf},
+    ResultsView{{"reconstruction", "Reconstruction", "Reconstruction from two numbers", "autoencoder",
+                 "How well the autoencoder gives states back at each point, beside a PCA of two components."},
+                holdsEncoded,
+                reconstructionOf},
+    ResultsView{{"lens", "Lens", "Logit lens", "lens",
+                 "What each point would predict: the entropy of the next token, and its distance from the "
+                 "final prediction.",
+                 160, 120, true},
+                [](const Results& r) { return r.lens.has_value(); },
+                lensOf},
 };
-constexpr FigureView teleportView{"teleport", "Teleport", ""};
+constexpr FigureView teleportView{
+    "teleport", "Teleport", "Teleport", "",
+    "How far a moved state stays from its natural path, and the next tokens before and after."};
 
 }  // namespace
 
-std::vector<FigureView> figureViews() {
+std::vector<FigureView> figureViewsOfResults() {
     std::vector<FigureView> all;
     for (const auto& entry : resultsViews) all.push_back(entry.view);
+    return all;
+}
+
+std::vector<FigureView> figureViews() {
+    auto all = figureViewsOfResults();
     all.push_back(teleportView);
     return all;
 }

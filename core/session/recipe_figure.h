@@ -22,14 +22,19 @@ namespace rheo {
 /// A kind of figure.
 struct FigureView {
     std::string_view name;       ///< as a recipe calls it: "motion"
+    std::string_view label;      ///< one or two words, for a tab: "Motion"
     std::string_view title;      ///< for people: "Motion by depth"
     std::string_view statistic;  ///< the group of the results that it shows; of "teleport" none
+    std::string_view shows;      ///< one sentence: what can be seen in it
     double widthMm = 160;        ///< a size that suits it
     double heightMm = 120;
+    bool needsModel = false;  ///< the statistic is computed with the model that made the trace
 };
 
 /// All that a recipe can ask for, in the order a reader wants them.
 std::vector<FigureView> figureViews();
+/// Those of results: all but "teleport".
+std::vector<FigureView> figureViewsOfResults();
 /// Those that these results hold.
 std::vector<FigureView> viewsOf(const Results& results);
 /// "trajectories, density, ..."
