@@ -197,6 +197,7 @@ void useFisherScale(CurvePlot& plot) {
             for (double& value : *values) value = std::atanh(std::clamp(value, -largestR, largestR));
     setRange(plot.y, plot.curves);
     plot.y.named = true;
+    plot.y.fisher = true;
     plot.y.ticks.clear();
     struct Place {
         double r;

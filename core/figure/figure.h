@@ -27,6 +27,7 @@ struct Axis {
     std::vector<Tick> ticks;
     bool logarithmic = false;  ///< base 10; low > 0
     bool named = false;        ///< ticks are names of places (depth), not round numbers: zooming keeps them
+    bool fisher = false;       ///< values are atanh(r) of correlations r, which the ticks say
 };
 
 /// How numbers become colours, and what the colour bar says. NaN is drawn in the theme's `missing`.

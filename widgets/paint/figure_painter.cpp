@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/figure/describe.h"
 #include "core/figure/ranges.h"
 #include "widgets/paint/painter_canvas.h"
 
@@ -86,6 +87,13 @@ std::optional<FigurePainter::Cell> FigurePainter::cellAt(const QPointF& place) c
     if (column < 0 || row < 0 || column >= plot->values.cols() || row >= plot->values.rows())
         return std::nullopt;
     return Cell{position->panel, row, column, plot->values(row, column)};
+}
+
+std::string FigurePainter::describe(const QPointF& place, double reach) const {
+    const auto at = positionAt(place);
+    if (!at) return "";
+    const QRectF plot = plotRect(at->panel);
+    return describeAt(*m_figure, m_shown, {at->panel, at->x, at->y, plot.width(), plot.height(), reach});
 }
 
 std::optional<QPointF> FigurePainter::placeOf(const FigurePosition& position) const {

@@ -4,6 +4,7 @@
 #include <QRectF>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/figure/figure.h"
@@ -43,6 +44,9 @@ public:
         float value = 0;
     };
     std::optional<Cell> cellAt(const QPointF& place) const;
+    /// What the figure says under `place` (describeAt of core/figure/describe.h), of a curve within `reach`,
+    /// in the painter's coordinates; empty: nothing.
+    std::string describe(const QPointF& place, double reach) const;
     /// Where data coordinates of a 2D panel are painted; empty before the first paint.
     std::optional<QPointF> placeOf(const FigurePosition& position) const;
     /// The area of a panel's data.

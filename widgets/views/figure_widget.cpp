@@ -12,7 +12,9 @@ namespace rheo {
 
 namespace {
 constexpr double unitsPerPoint = 96.0 / 72.0;
-}
+/// Pixels from the mouse to a vertex that is meant.
+constexpr double hoverReach = 14;
+}  // namespace
 
 FigureWidget::FigureWidget(QWidget* parent) : QWidget(parent) {
     setMouseTracking(true);
@@ -22,7 +24,7 @@ FigureWidget::FigureWidget(QWidget* parent) : QWidget(parent) {
 
 void FigureWidget::setFigure(std::shared_ptr<const Figure> figure, bool keepRanges) {
     m_painter.setFigure(std::move(figure), keepRanges);
-    update();
+    changed();
 }
 
 void FigureWidget::setEmptyText(const QString& text) {
@@ -30,14 +32,27 @@ void FigureWidget::setEmptyText(const QString& text) {
     update();
 }
 
+void FigureWidget::changed() {
+    m_picture = {};
+    update();
+}
+
 void FigureWidget::paintEvent(QPaintEvent*) {
     QPainter painter(this);
-    if (m_painter.figure() != nullptr) {
-        m_painter.paint(painter, rect(), unitsPerPoint);
+    if (m_painter.figure() == nullptr) {
+        painter.setPen(palette().color(QPalette::Disabled, QPalette::WindowText));
+        painter.drawText(rect().adjusted(16, 16, -16, -16), Qt::AlignCenter | Qt::TextWordWrap, m_emptyText);
         return;
     }
-    painter.setPen(palette().color(QPalette::Disabled, QPalette::WindowText));
-    painter.drawText(rect().adjusted(16, 16, -16, -16), Qt::AlignCenter | Qt::TextWordWrap, m_emptyText);
+    const QSize pixels = (QSizeF(size()) * devicePixelRatioF()).toSize();
+    if (m_picture.size() != pixels) {
+        m_picture = QPixmap(pixels);
+        m_picture.setDevicePixelRatio(devicePixelRatioF());
+        m_picture.fill(Qt::transparent);
+        QPainter picture(&m_picture);
+        m_painter.paint(picture, rect(), unitsPerPoint);
+    }
+    painter.drawPixmap(0, 0, m_picture);
 }
 
 void FigureWidget::mousePressEvent(QMouseEvent* event) {
@@ -50,19 +65,24 @@ void FigureWidget::mouseMoveEvent(QMouseEvent* event) {
         if (!m_panning && (at - m_pressed).manhattanLength() < QApplication::startDragDistance()) return;
         m_panning = true;
         setCursor(Qt::ClosedHandCursor);
-        if (m_painter.pan(m_last, at)) update();
+        if (m_painter.pan(m_last, at)) changed();
         m_last = at;
         return;
     }
-    if (!m_describe) return;
-    if (const auto cell = m_painter.cellAt(at)) {
-        const QString text = m_describe(cell->row, cell->column, cell->value);
-        QToolTip::showText(event->globalPosition().toPoint(), text, this);
-        Q_EMIT cellHovered(text);
-    } else {
+    const QPoint place = event->globalPosition().toPoint();
+    if (!m_describe) return say(place, QString::fromStdString(m_painter.describe(at, hoverReach)));
+    const auto cell = m_painter.cellAt(at);
+    const QString text = cell ? m_describe(cell->row, cell->column, cell->value) : QString();
+    say(place, text);
+    Q_EMIT cellHovered(text);
+}
+
+void FigureWidget::say(const QPoint& place, const QString& text) {
+    if (text.isEmpty())
         QToolTip::hideText();
-        Q_EMIT cellHovered({});
-    }
+    else
+        QToolTip::showText(place, text, this);
+    Q_EMIT hovered(text);
 }
 
 void FigureWidget::mouseReleaseEvent(QMouseEvent* event) {
@@ -74,14 +94,14 @@ void FigureWidget::mouseReleaseEvent(QMouseEvent* event) {
 
 void FigureWidget::mouseDoubleClickEvent(QMouseEvent*) {
     m_painter.resetRanges();
-    update();
+    changed();
 }
 
 void FigureWidget::wheelEvent(QWheelEvent* event) {
     const double steps =
         event->pixelDelta().isNull() ? event->angleDelta().y() / 120.0 : event->pixelDelta().y() / 60.0;
     if (steps != 0 && m_painter.zoom(event->position(), std::pow(1.2, steps))) {
-        update();
+        changed();
         event->accept();
     } else {
         event->ignore();
@@ -103,7 +123,7 @@ void FigureWidget::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Home: m_painter.resetRanges(); break;
         default: return QWidget::keyPressEvent(event);
     }
-    if (done) update();
+    if (done) changed();
 }
 
 }  // namespace rheo

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QPixmap>
 #include <QWidget>
 #include <functional>
 #include <memory>
@@ -22,7 +23,8 @@ public:
     /// As it is zoomed: what an export shows.
     const Figure& shown() const { return m_painter.shown(); }
     void setEmptyText(const QString& text);
-    /// What to say of a heatmap's cell under the mouse (row and column of its values).
+    /// What to say of a heatmap's cell under the mouse (row and column of its values). Without it the figure
+    /// says what its axes and curves are called there.
     void setCellDescriber(std::function<QString(qint64 row, qint64 column, float value)> describe) {
         m_describe = std::move(describe);
     }
@@ -30,6 +32,8 @@ public:
     QSize sizeHint() const override { return {360, 260}; }
 
 Q_SIGNALS:
+    /// What is under the mouse; empty: nothing.
+    void hovered(const QString& description);
     void cellHovered(const QString& description);
     void cellClicked(qint64 row, qint64 column);
 
@@ -43,7 +47,11 @@ protected:
     void keyPressEvent(QKeyEvent* event) override;
 
 private:
+    void say(const QPoint& place, const QString& text);
+    void changed();
+
     FigurePainter m_painter;
+    QPixmap m_picture;  ///< as it was last painted: many markers take a while
     QString m_emptyText;
     QPointF m_pressed, m_last;
     bool m_panning = false;

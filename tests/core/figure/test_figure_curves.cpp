@@ -3,16 +3,20 @@
 #include <QtTest>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numbers>
 #include <set>
 
 #include "core/base/error.h"
 #include "core/figure/correlation_figure.h"
 #include "core/figure/density_figure.h"
+#include "core/figure/depth_axis.h"
 #include "core/figure/depth_curves.h"
+#include "core/figure/describe.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
+#include "core/figure/ranges.h"
 #include "core/figure/rotation_figure.h"
 
 using namespace rheo;
@@ -113,6 +117,8 @@ RotationResult rotationOf() {
 class TestFigureCurves : public QObject {
     Q_OBJECT
 private Q_SLOTS:
+    void aPlaceIsDescribed();
+    void aZoomedPlaceIsDescribedAsBefore();
     void stepsAreToldApart();
     void curvesAlongDepth();
     void nullsHaveTheirColours();
@@ -483,6 +489,72 @@ void TestFigureCurves::orbitsRefuseWhatIsNotThere() {
     RotationResult none = r;
     none.meanPath = {};
     QVERIFY(refused(ErrorCode::NotFound, [&] { orbitFigure(none, {}, points, Scaling::Raw, {}); }));
+}
+
+/// The place of a data point in a plot of 100 by 100 units.
+static FigurePlace placeAt(int panel, double x, double y) {
+    return {panel, x, y, 100, 100, 2};
+}
+
+void TestFigureCurves::aPlaceIsDescribed() {
+    Figure figure;
+    CurvePlot plot;
+    plot.x = depthAxis(points);
+    plot.y = {"Cosine", 0, 1, {}};
+    Curve curve;
+    curve.name = "attention steps";
+    curve.x = {0.5, 1, 2.5};
+    curve.y = {0.25, 0.5, std::numeric_limits<double>::quiet_NaN()};
+    curve.low = {0.2, 0.4, 0};
+    curve.high = {0.3, 0.6, 1};
+    plot.curves = {curve};
+    figure.panels.push_back({"", plot});
+    // Between the points of a step; on the second point of a block; where a line is broken, or far from all.
+    QCOMPARE(describeAt(figure, figure, placeAt(0, 0.5, 0.25)),
+             std::string("attention steps. Depth (block): L00 to L00 mlp; Cosine: 0.25 (band 0.2 to 0.3)"));
+    QCOMPARE(describeAt(figure, figure, placeAt(0, 1.05, 0.5)),
+             std::string("attention steps. Depth (block): L00 mlp; Cosine: 0.5 (band 0.4 to 0.6)"));
+    QCOMPARE(describeAt(figure, figure, placeAt(0, 2.5, 0.5)), std::string());
+    QCOMPARE(describeAt(figure, figure, placeAt(0, 6, 0.9)), std::string());
+    QCOMPARE(describeAt(figure, figure, placeAt(3, 0, 0)), std::string());
+
+    // A line without a name is named as the same line of another panel.
+    auto& second = std::get<CurvePlot>(figure.panels.emplace_back(figure.panels[0]).plot);
+    second.curves[0].name.clear();
+    second.curves[0].low.clear();
+    second.curves[0].high.clear();
+    QCOMPARE(describeAt(figure, figure, placeAt(1, 1, 0.5)),
+             std::string("attention steps. Depth (block): L00 mlp; Cosine: 0.5"));
+
+    // On Fisher's scale the correlation is said: tanh(atanh(0.75)).
+    useFisherScale(second);
+    second.curves[0].y[1] = std::atanh(0.75);
+    QCOMPARE(describeAt(figure, figure, placeAt(1, 1, std::atanh(0.75))),
+             std::string("attention steps. Depth (block): L00 mlp; Cosine: 0.75"));
+
+    HeatmapPlot map;
+    map.values = MatrixF::Constant(2, 7, 0.5f);
+    map.values(1, 6) = std::numeric_limits<float>::quiet_NaN();
+    map.x = depthAxis(points);
+    map.y = {"Unit", -0.5, 1.5, {}};
+    map.colorScale.title = "Mean r";
+    figure.panels.push_back({"", map});
+    QCOMPARE(describeAt(figure, figure, placeAt(2, 2.2, 0.4)),
+             std::string("Depth (block): L01; Unit: 0; Mean r: 0.5"));
+    QCOMPARE(describeAt(figure, figure, placeAt(2, 6, 1)),
+             std::string("Depth (block): final; Unit: 1; Mean r: not defined"));
+    QCOMPARE(describeAt(figure, figure, placeAt(2, 6.7, 1)), std::string());
+}
+
+void TestFigureCurves::aZoomedPlaceIsDescribedAsBefore() {
+    Figure figure = motionFigure(motionOf(pointCount), {}, points, Scaling::Raw, lightTheme());
+    Figure shown = figure;
+    showRange(figure, shown, {1, false, 1.2, 3.1});
+    const Curve& curve = curvesIn(figure, 1).curves.back();
+    const FigurePlace place = placeAt(1, curve.x[1], curve.y[1]);
+    const std::string said = describeAt(figure, shown, place);
+    QVERIFY(!said.empty());
+    QCOMPARE(said, describeAt(figure, figure, place));
 }
 
 QTEST_APPLESS_MAIN(TestFigureCurves)

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "core/figure/figure.h"
+
+namespace rheo {
+
+/// A place in a 2D panel of a figure, and how large the panel is drawn.
+struct FigurePlace {
+    int panel = 0;
+    double x = 0, y = 0;           ///< data coordinates
+    double width = 1, height = 1;  ///< of the plot, in any unit of length
+    double reach = 0.02;           ///< in that unit: a vertex further away is not meant
+};
+
+/// What a figure says at a place, as a line for a person: the cell of a heatmap, or the nearest vertex of a
+/// curve within reach, with its band. `whole` is the figure, `shown` the same with its axes as they are
+/// zoomed. Empty where there is nothing. Cost: one pass over the panel's vertices.
+std::string describeAt(const Figure& whole, const Figure& shown, const FigurePlace& place);
+
+/// What an axis calls a value: "L05 mlp" on a tick of depth, "L05 mlp to L06" between two, "0.93" where it
+/// has numbers. Of an axis in Fisher's z the correlation.
+std::string nameOnAxis(const Axis& axis, double value);
+
+}  // namespace rheo
