@@ -15,6 +15,7 @@
 namespace rheo {
 
 struct DensityResult;
+struct OpenedResults;
 
 /// Names a prompt for as long as the document lives, wherever it stands in the list. Counted from 1.
 using PromptId = Index<struct PromptTag>;
@@ -44,6 +45,10 @@ struct DocumentState {
 
     std::shared_ptr<const DensityResult> density;  ///< null: not computed
     std::shared_ptr<const Trace> densityTrace;     ///< the rows it is of
+
+    /// What was computed elsewhere and opened (opened_results.h); null: nothing. Of these rows or of others,
+    /// and there may be no rows at all.
+    std::shared_ptr<const OpenedResults> results;
 
     std::vector<std::shared_ptr<const TeleportRecord>> teleports;  ///< in the order they were made
 

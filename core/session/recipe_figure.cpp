@@ -95,11 +95,6 @@ const Result& require(const std::optional<Result>& result, const char* name, con
                 results.source.path);
 }
 
-Scaling scalingOf(const Results& results, const std::string& statistic) {
-    const auto found = results.scalings.find(statistic);
-    return found == results.scalings.end() ? Scaling::Raw : found->second;
-}
-
 std::vector<CurveNull> nullsOf(const Results& results, std::string_view statistic) {
     std::vector<CurveNull> nulls;
     for (const auto& null : results.nulls)
@@ -321,6 +316,11 @@ std::string namesOf(const std::vector<FigureView>& views) {
         names += view.name;
     }
     return names;
+}
+
+Scaling scalingOf(const Results& results, const std::string& statistic) {
+    const auto found = results.scalings.find(statistic);
+    return found == results.scalings.end() ? Scaling::Raw : found->second;
 }
 
 Theme themeNamed(const std::string& name) {

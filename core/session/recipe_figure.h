@@ -55,6 +55,9 @@ DensityOptions densityOptions(const Recipe& recipe);
 CorrelationOptions correlationOptions(const Recipe& recipe);
 LatentOptions latentOptions(const Recipe& recipe);
 
+/// How the states were scaled that a statistic of the results was computed from.
+Scaling scalingOf(const Results& results, const std::string& statistic);
+
 /// "light" or "dark". Throws Error(InvalidArgument).
 Theme themeNamed(const std::string& name);
 

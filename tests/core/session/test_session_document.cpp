@@ -4,6 +4,9 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/session/document.h"
+#include "core/session/opened_results.h"
+#include "core/statistics/density.h"
+#include "core/trace/trace_reader.h"
 
 using namespace rheo;
 
@@ -77,6 +80,11 @@ std::vector<std::int64_t> ids(const DocumentState& state) {
 class TestSessionDocument : public QObject {
     Q_OBJECT
 private Q_SLOTS:
+    void resultsOfTheRowsGiveTheBasis();
+    void resultsOfOtherRowsAreDrawnAsTheyAre_data();
+    void resultsOfOtherRowsAreDrawnAsTheyAre();
+    void rowsOfResultsArePicked();
+    void aTraceThatIsNotFoundIsNamed();
     void opens();
     void opensWithoutSamples();
     void promptsComeAndTheBasisStays();
@@ -220,6 +228,108 @@ void TestSessionDocument::refusals() {
     QVERIFY_EXCEPTION_THROWN(withBasis(state, state.basis, state.trace,
                                        std::make_shared<const Array3F>(Array3F(3, points, 3)), nullptr),
                              Error);
+}
+
+/// Results with a PCA and a density of `trace`, as a file would hold them.
+static std::shared_ptr<const OpenedResults> resultsOf(const std::shared_ptr<const Trace>& trace,
+                                                      Scaling scaling = Scaling::Raw) {
+    Progress progress;
+    OpenedResults opened{"/results/r.h5", {}};
+    opened.results.source = makeResultsSource({.trace = trace}, "/traces/t.rheo.h5");
+    opened.results.statistics.pca = pca({.trace = trace, .scaling = scaling}, {.components = 3}, progress);
+    opened.results.statistics.density = density({.trace = trace}, {}, progress);
+    return std::make_shared<const OpenedResults>(std::move(opened));
+}
+
+void TestSessionDocument::resultsOfTheRowsGiveTheBasis() {
+    const auto trace = makeTrace(4, 2, 1);
+    auto before = openDocument(trace, PromptId{1});
+    before.density = std::make_shared<const DensityResult>();
+    const auto opened = resultsOf(trace);
+    const auto after = withResults(before, opened);
+    QVERIFY(!before.results && !before.basis);
+    QCOMPARE(after.results, opened);
+    QVERIFY2(after.scores.get() == &drawnPca(*opened)->scores, "nothing is copied");
+    QVERIFY(basisIsOfResults(after));
+    QVERIFY(!after.basisIsStale());
+    QVERIFY2(!after.density, "the density of the results is shown");
+    checkScores(after);
+    QVERIFY(hasSourceHash(*after.trace, opened->results.source.hash));
+
+    // Closed again, the basis stays; so do the rows.
+    const auto closed = withoutResults(after);
+    QVERIFY(!closed.results && closed.basis == after.basis && closed.trace == after.trace);
+    QVERIFY(!basisIsOfResults(closed));
+
+    // Samples that a trace from elsewhere numbers as it likes are the same rows all the same.
+    TraceInfo info = emptyInfo();
+    info.rows = {{9, 0, -1}, {-4, 0, -1}, {9, 1, -1}, {2000000000, 0, -1}};
+    Array3F states(4, points, units);
+    RandomStream random(3, 0);
+    for (auto& x : states.data) x = static_cast<float>(random.normal());
+    const auto foreign = std::make_shared<MemoryTrace>(info, states);
+    const auto state = openDocument(foreign, PromptId{1});
+    QVERIFY(basisIsOfResults(withResults(state, resultsOf(foreign))));
+    QVERIFY(hasSourceHash(*state.trace, foreign->sourceHash()));
+    QVERIFY(!hasSourceHash(*state.trace, trace->sourceHash()));
+}
+
+void TestSessionDocument::resultsOfOtherRowsAreDrawnAsTheyAre_data() {
+    QTest::addColumn<int>("samples");
+    QTest::addColumn<bool>("scaled");
+    QTest::addRow("fewer rows") << 3 << false;
+    QTest::addRow("scaled states") << 4 << true;
+}
+
+void TestSessionDocument::resultsOfOtherRowsAreDrawnAsTheyAre() {
+    QFETCH(int, samples);
+    QFETCH(bool, scaled);
+    const auto before = fitted(openDocument(makeTrace(4, 1, 1), PromptId{1}));
+    const auto opened = resultsOf(makeTrace(samples, 1, 1), scaled ? Scaling::Rms : Scaling::Raw);
+    const auto after = withResults(before, opened);
+    QVERIFY2(!after.basis && !after.scores && !after.basisTrace && !after.pointExplained,
+             "scores of other states are not those of the rows");
+    QCOMPARE(after.results, opened);
+    QCOMPARE(after.trace, before.trace);
+    QVERIFY(before.basis);
+}
+
+void TestSessionDocument::rowsOfResultsArePicked() {
+    const auto trace = makeTrace(5, 2, 1);
+    TraceView view{.trace = trace};
+    view.rows = {3, 6, 7};  // of samples 1, 3 and 3
+    OpenedResults opened{"/results/r.h5", {}};
+    opened.results.source = makeResultsSource(view, "");
+    const auto state = openDocumentOf(opened, trace, PromptId{1});
+    QCOMPARE(state.rows(), std::int64_t{3});
+    QCOMPARE(ids(state), (std::vector<std::int64_t>{1, 2}));
+    std::vector<float> expected(3 * points * units), read(expected.size());
+    trace->readRows(RowIndex{3}, 1, expected.data());
+    trace->readRows(RowIndex{6}, 2, expected.data() + points * units);
+    state.trace->readRows(RowIndex{0}, 3, read.data());
+    QCOMPARE(read, expected);
+    QCOMPARE(state.trace->info().samples[1].text, trace->info().samples[3].text);
+    QVERIFY(hasSourceHash(*state.trace, trace->sourceHash()));
+    QCOMPARE(openDocumentOf(*resultsOf(trace), trace, PromptId{1}).trace, trace);
+}
+
+void TestSessionDocument::aTraceThatIsNotFoundIsNamed() {
+    Progress progress;
+    OpenedResults opened{"/no/such/folder/r.h5", {}};
+    opened.results.source = makeResultsSource({.trace = makeTrace(2, 1, 1)}, "/traces/t.rheo.h5");
+    auto found = traceOfResults(opened, progress);
+    QVERIFY(!found.trace && found.missing.find("/traces/t.rheo.h5") != std::string::npos);
+    opened.results.source.path = "";
+    found = traceOfResults(opened, progress);
+    QVERIFY(!found.trace && found.missing.find("do not name a trace") != std::string::npos);
+    opened.results.source.path = RHEO_FIXTURES "/golden/small.rheo.h5";
+    found = traceOfResults(opened, progress);
+    QVERIFY2(!found.trace && found.missing.find("is not the trace") != std::string::npos,
+             found.missing.c_str());
+    opened.results.source.hash = TraceReader::open(opened.results.source.path)->sourceHash();
+    found = traceOfResults(opened, progress);
+    QVERIFY(found.trace && found.missing.empty());
+    QVERIFY(resultsFileIn("/no/such/folder").empty());
 }
 
 QTEST_APPLESS_MAIN(TestSessionDocument)
