@@ -17,6 +17,7 @@
 #include "core/results/results_file.h"
 #include "core/results/teleport_file.h"
 #include "core/session/attach_model.h"
+#include "core/session/opened_results.h"
 #include "core/statistics/density.h"
 #include "core/trace/joined_trace.h"
 #include "core/trace/trace_reader.h"
@@ -144,7 +145,8 @@ PathKind kindOfPath(const QString& path) {
         return isHdf5File(path.toStdString()) ? PathKind::Trace : PathKind::Nothing;
     try {
         const fs::path folder = locateModel(path.toStdString());
-        return fs::is_regular_file(folder / "config.json") ? PathKind::Model : PathKind::Nothing;
+        if (fs::is_regular_file(folder / "config.json")) return PathKind::Model;
+        return resultsFileIn(folder).empty() ? PathKind::Nothing : PathKind::Results;
     } catch (const std::exception&) {
         return PathKind::Nothing;
     }
@@ -250,7 +252,8 @@ Workspace::~Workspace() {
 const std::vector<ResidualPoint>& Workspace::points() const {
     static const std::vector<ResidualPoint> none;
     if (m_state->trace) return m_state->trace->info().points;
-    return m_model ? m_model->model->points() : none;
+    if (m_model) return m_model->model->points();
+    return m_state->results ? m_state->results->results.source.info.points : none;
 }
 
 std::optional<PointIndex> Workspace::modelPoint(PointIndex tracePoint) const {
@@ -270,6 +273,8 @@ QString Workspace::modelFolder() const {
 
 QString Workspace::title() const {
     if (!m_private->traceFile.isEmpty()) return QFileInfo(m_private->traceFile).fileName();
+    if (m_state->results && !m_state->trace)
+        return QString::fromStdString(m_state->results->path.filename().string());
     return m_model ? QString::fromStdString(modelTitle(m_model->checkpoint->folder())) : QString();
 }
 
@@ -415,27 +420,35 @@ JobId Workspace::openTrace(const QString& file) {
         [path = toPath(file)](Progress&) { return openDocument(TraceReader::open(path), PromptId{1}); }, this,
         [this, what, file](Outcome<DocumentState> outcome) {
             use(what, outcome, [&](DocumentState state) {
-                Opened next;
-                if (m_model) {
-                    try {
-                        checkAttachment(state.trace->info(), m_model->model->identity(),
-                                        m_model->model->points(), modelFolder().toStdString());
-                        next.model = m_model;
-                    } catch (const Error& error) {
-                        next.note = tr("The model was let go: %1").arg(QString::fromUtf8(error.what()));
-                    }
-                }
-                const bool small = state.trace->rows() > 0 && bytesOf(*state.trace) <= autoFitBytes;
-                next.state = std::move(state);
-                next.traceFile = file;
-                replaceDocument(std::move(next));
+                openRows(std::move(state), file);
                 Q_EMIT opened(file);
-                if (small) {
+                if (isSmall()) {
                     fit(true);
                     density(true);
                 }
             });
         });
+}
+
+void Workspace::openRows(DocumentState rows, const QString& traceFile) {
+    Opened next;
+    if (m_model) {
+        try {
+            if (rows.trace)
+                checkAttachment(rows.trace->info(), m_model->model->identity(), m_model->model->points(),
+                                modelFolder().toStdString());
+            next.model = m_model;
+        } catch (const Error& error) {
+            next.note = tr("The model was closed: %1").arg(QString::fromUtf8(error.what()));
+        }
+    }
+    next.state = std::move(rows);
+    next.traceFile = traceFile;
+    replaceDocument(std::move(next));
+}
+
+bool Workspace::isSmall() const {
+    return m_state->rows() > 0 && bytesOf(*m_state->trace) <= autoFitBytes;
 }
 
 JobId Workspace::openDemo(const QString& modelFolder, const QString& promptsFile, int limit,
@@ -896,6 +909,7 @@ void Workspace::keepFullTeleport(std::int64_t id, std::shared_ptr<const Teleport
 std::vector<fs::path> Workspace::inputFiles() const {
     std::vector<fs::path> files;
     if (m_model) files.push_back(m_model->checkpoint->folder());
+    if (m_state->results) files.push_back(m_state->results->path);
     const auto* joined = dynamic_cast<const JoinedTrace*>(m_state->trace.get());
     for (const auto& part : joined != nullptr ? joined->parts() : std::vector{m_state->trace})
         if (const auto* reader = dynamic_cast<const TraceReader*>(part.get()))
@@ -1070,7 +1084,9 @@ QString Workspace::copyAsCommand(std::int64_t teleport) const {
     const Private& d = *m_private;
     QStringList lines;
     QString results = d.resultsFile;
-    if (d.resultsBasis != m_state->basis) {
+    if (basisIsOfResults(*m_state)) {
+        results = QString::fromStdString(m_state->results->path.string());
+    } else if (d.resultsBasis != m_state->basis) {
         QString trace = d.traceFile;
         if (m_state->basisTrace != d.fileTrace) {
             trace = QStringLiteral("trace.rheo.h5");
@@ -1160,7 +1176,9 @@ QString Workspace::whyNot(Feature feature) const {
             if (!rows) return noRows;
             if (!m_state->basis) return tr("Nothing was computed yet: fit the PCA first.");
             const Private& d = *m_private;
-            if (d.resultsBasis == m_state->basis || m_state->basisTrace == d.fileTrace) return {};
+            if (basisIsOfResults(*m_state) || d.resultsBasis == m_state->basis ||
+                m_state->basisTrace == d.fileTrace)
+                return {};
             if (m_model && d.promptsTrace && m_state->basisTrace == d.promptsTrace) return {};
             return tr(
                 "No file holds the rows that the PCA was fitted on: save the trace, or the results, "

@@ -52,7 +52,12 @@ enum class Feature {
 };
 
 /// A model, a trace, or neither (by what is there, not by its name alone).
-enum class PathKind { Model, Trace, Nothing };
+enum class PathKind {
+    Model,
+    Trace,    ///< an HDF5 file: a trace or results; reading it tells which (FileOpener)
+    Results,  ///< a folder of rheo report or rheo demo
+    Nothing,
+};
 /// Looks at the folder, the first bytes of the file, or for ORG/NAME in the Hugging Face cache. Never throws.
 PathKind kindOfPath(const QString& path);
 /// For a list of what was opened: the path, but ORG/NAME for a model of the cache.
@@ -77,7 +82,7 @@ public:
     std::shared_ptr<const LoadedModel> model() const { return m_model; }
     QUndoStack* undoStack() { return &m_undo; }
 
-    /// Of the trace, else of the model, else empty.
+    /// Of the trace, else of the model, else of the results, else empty.
     const std::vector<ResidualPoint>& points() const;
     /// The same point among those of the model; empty without a model.
     std::optional<PointIndex> modelPoint(PointIndex tracePoint) const;
@@ -96,6 +101,11 @@ public:
     JobId attachModel(const QString& folder, const ModelOptions& options);
     /// A folder as a model, a file as a trace.
     JobId openPath(const QString& path, const ModelOptions& options);
+    /// Replaces the document by rows that were read from `traceFile`, or by nothing where there are none. The
+    /// model stays if it made them; noted() says so if it did not. Starts nothing.
+    void openRows(DocumentState rows, const QString& traceFile);
+    /// Makes `next` the document; `text` names the step for undo.
+    void change(const QString& text, DocumentState next) { push(text, std::move(next)); }
     /// Reads config and headers only, for the dialog that offers device, dtype and threads;
     /// inspected() brings the answer.
     JobId inspectModel(const QString& folder);
@@ -134,6 +144,8 @@ public:
     JobId refitBasis() { return fitBasis(); }
     /// Density of the rows there are (undoable).
     JobId computeDensity();
+    /// Whether the rows that are open are few enough to be analysed without being asked.
+    bool isSmall() const;
     /// Traces up to this size are fitted when they are opened; nothing heavy starts by itself.
     static constexpr std::int64_t autoFitBytes = std::int64_t{256} << 20;
 

@@ -1,0 +1,187 @@
+#include "widgets/viewmodels/file_opener.h"
+
+#include <QFileInfo>
+#include <filesystem>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/session/describe_file.h"
+#include "core/session/opened_results.h"
+#include "core/trace/trace_reader.h"
+#include "widgets/viewmodels/workspace.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+
+/// What a file holds.
+struct FileContents {
+    std::shared_ptr<const OpenedResults> results;  ///< null: it is a trace
+    bool ofOpenRows = false;                       ///< results of the trace that is open
+    std::string traceMissing;                      ///< why the trace of the results is not there
+    QString traceFile;                             ///< of `rows`
+    DocumentState rows;                            ///< those of the results; empty: their trace was not found
+};
+
+namespace {
+
+QString nameOf(const fs::path& path) {
+    return QString::fromStdString(path.filename().string());
+}
+
+/// What a folder or file stands for. Throws Error(NotFound).
+fs::path fileAt(const fs::path& path) {
+    std::error_code failed;
+    if (!fs::is_directory(path, failed)) return path;
+    const fs::path file = resultsFileIn(path);
+    if (file.empty())
+        throw Error(ErrorCode::NotFound,
+                    path.string() +
+                        " holds neither a model (config.json) nor results (results.h5, as rheo "
+                        "report and rheo demo write it); open a file in it, or another folder",
+                    path.string());
+    return file;
+}
+
+[[noreturn]] void refuse(const fs::path& path, const FileDescription& description) {
+    throw Error(ErrorCode::Unsupported,
+                path.string() + " is " + description.summary +
+                    "; the window opens model folders, traces, and results of rheo analyze and rheo report" +
+                    (description.next.empty() ? "" : ". What can be done with it: " + description.next),
+                path.string());
+}
+
+/// What the job starts from.
+struct Open {
+    std::shared_ptr<const Trace> trace;
+    fs::path traceFile;  ///< that holds it; empty: none does
+    std::shared_ptr<const OpenedResults> results;
+};
+
+bool isOfOpenRows(const Open& open, const std::string& hash) {
+    if (!open.trace) return false;
+    if (hasSourceHash(*open.trace, hash)) return true;
+    // Rows that were captured here and then saved are named by the file's own hash in its results.
+    std::error_code failed;
+    return fs::is_regular_file(open.traceFile, failed) &&
+           TraceReader::open(open.traceFile)->sourceHash() == hash;
+}
+
+void takeRows(FileContents& contents, const TraceOfResults& found) {
+    contents.traceMissing = found.missing;
+    if (!found.trace) return;
+    contents.rows = openDocumentOf(*contents.results, found.trace, PromptId{1});
+    contents.traceFile = QString::fromStdString(found.path.string());
+}
+
+/// A trace; where results are open without it, it joins them.
+FileContents readTrace(const fs::path& file, const Open& open) {
+    FileContents contents;
+    if (!open.results) return contents;
+    auto trace = TraceReader::open(file);
+    if (trace->sourceHash() != open.results->results.source.hash) return contents;
+    contents.results = open.results;
+    takeRows(contents, {std::move(trace), file, ""});
+    return contents;
+}
+
+FileContents readFile(const fs::path& path, const Open& open, Progress& progress) {
+    const fs::path file = fileAt(path);
+    progress.setStage("reading " + file.filename().string());
+    const FileDescription description = describeFile(file);
+    if (description.kind == "trace") return readTrace(file, open);
+    if (description.kind != "results") refuse(file, description);
+    FileContents contents;
+    contents.results = openResults(file);
+    progress.report(0.7, 1);
+    progress.setStage("looking for the trace");
+    contents.ofOpenRows = isOfOpenRows(open, contents.results->results.source.hash);
+    if (!contents.ofOpenRows) takeRows(contents, traceOfResults(*contents.results, progress));
+    return contents;
+}
+
+}  // namespace
+
+FileOpener::FileOpener(Workspace& workspace, QObject* parent) : QObject(parent), m_workspace(workspace) {}
+
+JobId FileOpener::open(const QString& path) {
+    const auto state = m_workspace.state();
+    Open now{state->trace, m_workspace.traceFile().toStdString(), state->trace ? nullptr : state->results};
+    return m_workspace.jobs().submit(
+        {Lane::Io, tr("Opening %1").arg(QFileInfo(path).fileName())},
+        [path = fs::path(path.toStdString()), now = std::move(now)](Progress& progress) {
+            return readFile(path, now, progress);
+        },
+        this,
+        [this, path](Outcome<FileContents> outcome) {
+            const QString what = tr("Open %1").arg(QFileInfo(path).fileName());
+            if (outcome.failure() != nullptr) Q_EMIT m_workspace.failed(what, *outcome.failure());
+            if (outcome.result() == nullptr) return;
+            try {
+                if (outcome.result()->results)
+                    useResults(path, *outcome.result());
+                else
+                    useTrace(path);
+            } catch (const Error& error) {
+                Q_EMIT m_workspace.failed(what, {error.code(), QString::fromUtf8(error.what()),
+                                                 QString::fromStdString(error.context())});
+            }
+        });
+}
+
+bool FileOpener::confirm(const QString& doing, const QString& question) const {
+    return !m_confirm || m_confirm(doing, question);
+}
+
+void FileOpener::useTrace(const QString& path) {
+    const bool lost = m_workspace.hasUnsaved();
+    if (!lost ||
+        confirm(tr("Open another trace"), tr("%1 would be lost. Go on?").arg(m_workspace.unsavedSummary())))
+        m_workspace.openTrace(path);
+}
+
+/// Whether the rows that are open may give way to those of the results, or to none.
+bool FileOpener::mayReplace(const QString& path, const FileContents& read) {
+    const auto state = m_workspace.state();
+    if (state->rows() == 0 && !m_workspace.hasUnsaved()) return true;
+    const QString file = QFileInfo(path).fileName();
+    QString question;
+    if (state->rows() > 0)
+        question = read.rows.trace
+                       ? tr("%1 was made from another trace than the one that is open. Close that one, and "
+                            "open %2 with the results?")
+                             .arg(file, QFileInfo(read.traceFile).fileName())
+                       : tr("%1 was made from another trace than the one that is open. %2 Close the trace, "
+                            "and show the results alone?")
+                             .arg(file, QString::fromStdString(read.traceMissing));
+    if (m_workspace.hasUnsaved())
+        question +=
+            (question.isEmpty() ? "" : "\n\n") + tr("%1 would be lost.").arg(m_workspace.unsavedSummary());
+    return confirm(tr("Open the results of another trace"), question);
+}
+
+void FileOpener::useResults(const QString& path, const FileContents& read) {
+    const bool replaces = !read.ofOpenRows && (read.rows.trace || m_workspace.state()->rows() > 0);
+    if (replaces) {
+        if (!mayReplace(path, read)) return;
+        m_workspace.openRows(read.rows, read.traceFile);
+    }
+    m_workspace.change(tr("Open %1").arg(nameOf(read.results->path)),
+                       withResults(*m_workspace.state(), read.results));
+    Q_EMIT m_workspace.opened(path);
+    if (!read.traceMissing.empty())
+        Q_EMIT m_workspace.noted(
+            tr("Results without their trace. %1").arg(QString::fromStdString(read.traceMissing)));
+    // As when the trace is opened by itself.
+    if (!m_workspace.isSmall()) return;
+    if (drawnPca(*read.results) == nullptr && !m_workspace.state()->basis) m_workspace.fitBasis();
+    if (densityOf(*read.results) == nullptr && !m_workspace.state()->density) m_workspace.computeDensity();
+}
+
+void FileOpener::closeResults() {
+    const auto state = m_workspace.state();
+    if (state->results)
+        m_workspace.change(tr("Close %1").arg(nameOf(state->results->path)), withoutResults(*state));
+}
+
+}  // namespace rheo
