@@ -9,7 +9,7 @@
 #include "app/main_window.h"
 #include "app/resource_paths.h"
 #include "core/base/error.h"
-#include "widgets/views/trajectory_view.h"
+#include "widgets/views/vtk_viewport.h"
 
 int main(int argc, char** argv) {
     rheo::VtkViewport::setDefaultSurfaceFormat();
@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
         "Watch a transformer's residual stream as a dynamical system over depth.");
     parser.addHelpOption();
     parser.addVersionOption();
-    parser.addPositionalArgument("path", "A model folder or a trace file to open.", "[path]");
+    parser.addPositionalArgument(
+        "path", "A model folder, a trace, a results file, or the folder of a report to open.", "[path]");
     const QCommandLineOption demo("demo", "Open the built-in demo.");
     const QCommandLineOption theme("theme", "light, dark or system.", "name");
     const QCommandLineOption screenshot(

@@ -1,5 +1,6 @@
 #include "app/main_window.h"
 
+#include <QActionGroup>
 #include <QApplication>
 #include <QCheckBox>
 #include <QClipboard>
@@ -17,12 +18,14 @@
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
+#include <QPainter>
 #include <QPushButton>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QStyleFactory>
-#include <QTabWidget>
+#include <QTabBar>
+#include <QToolBar>
 #include <QVBoxLayout>
 
 #include "app/open_model_dialog.h"
@@ -30,13 +33,14 @@
 #include "core/base/error.h"
 #include "core/session/recipe.h"
 #include "widgets/paint/export_figure.h"
+#include "widgets/paint/figure_painter.h"
 #include "widgets/views/banner.h"
-#include "widgets/views/density_view.h"
 #include "widgets/views/depth_bar.h"
 #include "widgets/views/jobs_panel.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/teleport_panel.h"
-#include "widgets/views/trajectory_view.h"
+#include "widgets/views/view.h"
+#include "widgets/views/view_table.h"
 
 namespace rheo {
 
@@ -67,9 +71,17 @@ QPalette paletteFor(bool dark) {
     return p;
 }
 
+template <class Receiver, class Act>
+QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, Receiver* receiver, Act act) {
+    auto* action = menu->addAction(text);
+    action->setShortcut(key);
+    QObject::connect(action, &QAction::triggered, receiver, act);
+    return action;
+}
+
 /// What to do when nothing is open.
 QWidget* startPage(const std::function<void()>& demo, const std::function<void()>& model,
-                   const std::function<void()>& trace) {
+                   const std::function<void()>& file) {
     auto* page = new QWidget;
     auto* layout = new QVBoxLayout(page);
     layout->addStretch(2);
@@ -95,7 +107,7 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
     };
     button(QObject::tr("Open the demo"), demo, true);
     button(QObject::tr("Open a model…"), model, false);
-    button(QObject::tr("Open a trace (.rheo.h5)…"), trace, false);
+    button(QObject::tr("Open a trace or results (.h5)…"), file, false);
     auto* drop = new QLabel(QObject::tr("or drop a folder or a file here"));
     drop->setEnabled(false);
     layout->addWidget(drop, 0, Qt::AlignHCenter);
@@ -108,29 +120,23 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
 MainWindow::MainWindow(QWidget* parent)
     : QMainWindow(parent),
       m_workspace(m_jobs),
+      m_files(m_workspace),
       m_selection(m_workspace),
       m_teleport(m_workspace, m_selection),
       m_banner(new Banner),
       m_pages(new QStackedWidget),
-      m_tabs(new QTabWidget),
-      m_trajectories(new TrajectoryView(m_workspace, m_selection, m_teleport)),
-      m_density(new DensityView(m_workspace, m_selection)),
+      m_viewStack(new QStackedWidget),
       m_source(new SourcePanel(m_workspace, m_selection)),
       m_teleportPanel(new TeleportPanel(m_workspace, m_teleport)),
       m_depth(new DepthBar(m_workspace, m_selection)) {
     setAcceptDrops(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
-    m_tabs->setDocumentMode(true);
-    m_tabs->addTab(m_trajectories, tr("Trajectories"));
-    m_tabs->addTab(m_density, tr("Density"));
-    const auto openModel = [this] { askOpenModel(false); };
-    const auto openTrace = [this] {
-        const QString file = QFileDialog::getOpenFileName(this, tr("Open a trace"), {},
-                                                          tr("Traces (*.rheo.h5 *.h5);;All files (*)"));
-        if (!file.isEmpty() && confirmLosing(tr("Open another trace"))) m_workspace.openTrace(file);
-    };
-    m_pages->addWidget(startPage([this] { openDemo(); }, openModel, openTrace));
-    m_pages->addWidget(m_tabs);
+    buildViews();
+    m_files.setConfirm(
+        [this](const QString& doing, const QString& question) { return confirm(doing, question); });
+    m_pages->addWidget(
+        startPage([this] { openDemo(); }, [this] { askOpenModel(false); }, [this] { askOpenFile(); }));
+    m_pages->addWidget(m_viewStack);
 
     auto* centre = new QWidget;
     auto* layout = new QVBoxLayout(centre);
@@ -153,22 +159,51 @@ MainWindow::MainWindow(QWidget* parent)
     auto* right = dock(m_teleportPanel, tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
     resizeDocks({left, right}, {270, 350}, Qt::Horizontal);
 
-    buildMenus();
+    buildFileMenu();
+    buildEditMenu();
+    buildAnalysisMenu();
+    buildViewMenu();
     m_viewMenu->addAction(left->toggleViewAction());
     m_viewMenu->addAction(right->toggleViewAction());
+    buildHelpMenu();
 
+    connectWorkspace();
+    connect(m_source, &SourcePanel::closeResultsRequested, &m_files, &FileOpener::closeResults);
+    connect(m_teleportPanel, &TeleportPanel::saveRequested, this, &MainWindow::saveTeleport);
+    connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
+    connect(&m_theme, &ThemeSource::darkChanged, this, &MainWindow::applyTheme);
+    connect(&m_recent, &RecentFiles::changed, this, &MainWindow::rebuildRecent);
+    rebuildRecent();
+
+    statusBar();  // so that the first message does not move everything
+    QSettings settings;
+    resize(1280, 800);
+    restoreGeometry(settings.value("geometry").toByteArray());
+    restoreState(settings.value("windowState").toByteArray());
+    m_theme.setChoice(ThemeChoice(settings.value("theme", int(ThemeChoice::System)).toInt()));
+    applyTheme(m_theme.isDark());
+    updatePage();
+}
+
+MainWindow::~MainWindow() {
+    m_jobs.shutdown();
+}
+
+void MainWindow::connectWorkspace() {
     connect(&m_workspace, &Workspace::failed, this, [this](const QString& what, const Failure& failure) {
         m_banner->showError(tr("%1: %2").arg(what, failure.message));
     });
     connect(&m_workspace, &Workspace::noted, this,
             [this](const QString& note) { statusBar()->showMessage(note, 15000); });
     connect(&m_workspace, &Workspace::basisStaleChanged, this, &MainWindow::updateBanner);
+    connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateViews);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updatePage);
     connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
     connect(&m_workspace, &Workspace::unsavedChanged, this, &MainWindow::updateTitle);
     connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
         m_recent.add(path);
         if (m_banner->isError()) m_banner->hide();
+        showSomething();
     });
     connect(&m_workspace, &Workspace::saved, this, [this](const QString& path) {
         statusBar()->showMessage(tr("Saved %1").arg(path), 8000);
@@ -185,44 +220,80 @@ MainWindow::MainWindow(QWidget* parent)
             m_selection.selectPoint(PointIndex{static_cast<std::int64_t>(m_workspace.points().size()) / 4});
         }
     });
-    connect(m_trajectories, &TrajectoryView::hovered, this,
-            [this](const QString& text) { statusBar()->showMessage(text); });
-    connect(m_density, &DensityView::hovered, this,
-            [this](const QString& text) { statusBar()->showMessage(text); });
-    connect(m_tabs, &QTabWidget::currentChanged, this, [this] { statusBar()->clearMessage(); });
-    connect(m_teleportPanel, &TeleportPanel::saveRequested, this, &MainWindow::saveTeleport);
-    connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
-    connect(&m_theme, &ThemeSource::darkChanged, this, &MainWindow::applyTheme);
-    connect(&m_recent, &RecentFiles::changed, this, &MainWindow::rebuildRecent);
-    rebuildRecent();
-
-    QSettings settings;
-    resize(1280, 800);
-    restoreGeometry(settings.value("geometry").toByteArray());
-    restoreState(settings.value("windowState").toByteArray());
-    m_theme.setChoice(ThemeChoice(settings.value("theme", int(ThemeChoice::System)).toInt()));
-    applyTheme(m_theme.isDark());
-    updatePage();
 }
 
-MainWindow::~MainWindow() {
-    m_jobs.shutdown();
-}
-
-void MainWindow::buildMenus() {
-    auto* file = menuBar()->addMenu(tr("&File"));
-    const auto add = [](QMenu* menu, const QString& text, const QKeySequence& key, auto* receiver, auto act) {
-        auto* action = menu->addAction(text);
-        action->setShortcut(key);
-        QObject::connect(action, &QAction::triggered, receiver, act);
-        return action;
-    };
-    add(file, tr("Open &model…"), QKeySequence("Ctrl+M"), this, [this] { askOpenModel(false); });
-    add(file, tr("&Open trace…"), QKeySequence::Open, this, [this] {
-        const QString path = QFileDialog::getOpenFileName(this, tr("Open a trace"), {},
-                                                          tr("Traces (*.rheo.h5 *.h5);;All files (*)"));
-        if (!path.isEmpty() && confirmLosing(tr("Open another trace"))) m_workspace.openTrace(path);
+void MainWindow::buildViews() {
+    // Across the whole window, so that all of them are to be seen beside the docks.
+    m_viewBar = new QTabBar;
+    m_viewBar->setDocumentMode(true);
+    m_viewBar->setDrawBase(false);
+    m_viewBar->setExpanding(false);
+    m_viewBar->setUsesScrollButtons(true);
+    m_viewBar->setElideMode(Qt::ElideNone);
+    m_viewBar->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    m_viewBar->setAccessibleName(tr("Views"));
+    m_viewTools = addToolBar(tr("Views"));
+    m_viewTools->setObjectName("views");
+    m_viewTools->setMovable(false);
+    m_viewTools->toggleViewAction()->setVisible(false);
+    m_viewTools->setContextMenuPolicy(Qt::PreventContextMenu);
+    m_viewTools->addWidget(m_viewBar);
+    m_viewStack->setObjectName("views");
+    for (const ViewEntry& entry : viewTable()) {
+        View* view = entry.make(entry, {m_workspace, m_selection, m_teleport});
+        m_views.push_back(view);
+        m_viewStack->addWidget(view);
+        m_viewBar->setTabToolTip(m_viewBar->addTab(entry.title), entry.shows);
+        connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
+    }
+    connect(m_viewBar, &QTabBar::currentChanged, this, [this](int tab) {
+        m_viewStack->setCurrentWidget(m_views[static_cast<std::size_t>(tab)]);
+        statusBar()->clearMessage();
     });
+}
+
+View* MainWindow::currentView() const {
+    return m_views[static_cast<std::size_t>(m_viewBar->currentIndex())];
+}
+
+void MainWindow::showView(View* view) {
+    const auto place = std::find(m_views.begin(), m_views.end(), view);
+    if (place != m_views.end()) m_viewBar->setCurrentIndex(static_cast<int>(place - m_views.begin()));
+}
+
+void MainWindow::stepView(int by) {
+    const int count = m_viewBar->count();
+    m_viewBar->setCurrentIndex((m_viewBar->currentIndex() + by + count) % count);
+}
+
+void MainWindow::updateViews() {
+    for (View* view : m_views) view->setDocument(m_workspace.state());
+    m_closeResults->setEnabled(m_workspace.state()->results != nullptr);
+    updateTabs();
+}
+
+/// Views with nothing to show are greyed; they can be looked at all the same, and say what they need.
+void MainWindow::updateTabs() {
+    const QPalette palette = QApplication::palette();
+    for (std::size_t i = 0; i < m_views.size(); ++i)
+        m_viewBar->setTabTextColor(
+            static_cast<int>(i),
+            palette.color(m_views[i]->hasFigure() ? QPalette::Active : QPalette::Disabled,
+                          QPalette::WindowText));
+}
+
+/// What was just opened may hold nothing for the view in front.
+void MainWindow::showSomething() {
+    if (currentView()->hasFigure()) return;
+    const auto full =
+        std::find_if(m_views.begin(), m_views.end(), [](const View* view) { return view->hasFigure(); });
+    if (full != m_views.end()) showView(*full);
+}
+
+void MainWindow::buildFileMenu() {
+    auto* file = menuBar()->addMenu(tr("&File"));
+    add(file, tr("Open &model…"), QKeySequence("Ctrl+M"), this, [this] { askOpenModel(false); });
+    add(file, tr("&Open a trace or results…"), QKeySequence::Open, this, [this] { askOpenFile(); });
     add(file, tr("Open the &demo"), QKeySequence("Ctrl+D"), this, [this] {
         if (confirmLosing(tr("Open the demo"))) openDemo();
     });
@@ -238,13 +309,17 @@ void MainWindow::buildMenus() {
                                                           tr("Text (*.txt *.jsonl);;All files (*)"));
         if (!path.isEmpty()) m_workspace.addPromptsFromFile(path, 1000);
     });
+    m_closeResults = add(file, tr("&Close the results"), {}, &m_files, [this] { m_files.closeResults(); });
+    m_closeResults->setEnabled(false);
     file->addSeparator();
     add(file, tr("&Save trace as…"), QKeySequence::SaveAs, this, [this] { askSaveTrace(); });
     add(file, tr("Save &teleport…"), {}, this, [this] { saveTeleport(m_teleport.shownId()); });
     add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
     file->addSeparator();
     add(file, tr("&Quit"), QKeySequence::Quit, this, [this] { close(); });
+}
 
+void MainWindow::buildEditMenu() {
     auto* edit = menuBar()->addMenu(tr("&Edit"));
     auto* undo = m_workspace.undoStack()->createUndoAction(this, tr("&Undo"));
     undo->setShortcut(QKeySequence::Undo);
@@ -257,21 +332,36 @@ void MainWindow::buildMenus() {
     add(edit, tr("Copy as &command"), QKeySequence("Ctrl+Shift+C"), this,
         [this] { copyCommand(m_teleport.shownId()); });
     add(edit, tr("Copy &picture"), QKeySequence("Ctrl+Alt+C"), this, [this] { copyPicture(); });
+}
 
+void MainWindow::buildAnalysisMenu() {
     auto* analysis = menuBar()->addMenu(tr("&Analysis"));
-    add(analysis, tr("&Fit the PCA to all rows"), QKeySequence("Ctrl+R"), this,
-        [this] { m_workspace.fitBasis(); });
-    add(analysis, tr("Compute &density"), {}, this, [this] {
-        m_tabs->setCurrentWidget(m_density);
-        m_workspace.computeDensity();
-    });
+    for (View* view : m_views)
+        for (QAction* action : view->analyses()) {
+            analysis->addAction(action);
+            connect(action, &QAction::triggered, this, [this, view] { showView(view); });
+        }
     add(analysis, tr("&Cancel all jobs"), QKeySequence("Ctrl+."), this, [this] { m_jobs.cancelAll(); });
+}
 
+void MainWindow::buildViewMenu() {
     m_viewMenu = menuBar()->addMenu(tr("&View"));
-    add(m_viewMenu, tr("&Trajectories"), QKeySequence("Ctrl+1"), this,
-        [this] { m_tabs->setCurrentWidget(m_trajectories); });
-    add(m_viewMenu, tr("&Density"), QKeySequence("Ctrl+2"), this,
-        [this] { m_tabs->setCurrentWidget(m_density); });
+    auto* group = new QActionGroup(this);
+    for (int i = 0; i < m_viewBar->count(); ++i) {
+        // The first nine have a digit.
+        auto* action = add(m_viewMenu, m_viewBar->tabText(i),
+                           i < 9 ? QKeySequence(Qt::CTRL | Qt::Key(Qt::Key_1 + i)) : QKeySequence(), this,
+                           [this, i] { m_viewBar->setCurrentIndex(i); });
+        action->setStatusTip(m_viewBar->tabToolTip(i));
+        action->setCheckable(true);
+        action->setChecked(i == 0);
+        group->addAction(action);
+    }
+    connect(m_viewBar, &QTabBar::currentChanged, group,
+            [group](int tab) { group->actions()[tab]->setChecked(true); });
+    m_viewMenu->addSeparator();
+    add(m_viewMenu, tr("&Next view"), QKeySequence("Ctrl+PgDown"), this, [this] { stepView(1); });
+    add(m_viewMenu, tr("Pre&vious view"), QKeySequence("Ctrl+PgUp"), this, [this] { stepView(-1); });
     m_viewMenu->addSeparator();
     auto* themes = m_viewMenu->addMenu(tr("T&heme"));
     const auto theme = [&](const QString& text, ThemeChoice choice) {
@@ -283,7 +373,9 @@ void MainWindow::buildMenus() {
     add(m_viewMenu, tr("&Full screen"), QKeySequence("F11"), this,
         [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
     m_viewMenu->addSeparator();
+}
 
+void MainWindow::buildHelpMenu() {
     auto* help = menuBar()->addMenu(tr("&Help"));
     add(help, tr("&Keys and mouse"), QKeySequence("F1"), this, [this] { showShortcuts(); });
     add(help, tr("&About Rheograph"), {}, this, [this] { showAbout(); });
@@ -313,7 +405,13 @@ void MainWindow::openPath(const QString& path) {
         m_workspace.inspectModel(path);  // inspected() asks how it is to be opened
         return;
     }
-    if (confirmLosing(tr("Open %1").arg(QFileInfo(path).fileName()))) m_workspace.openPath(path, {});
+    m_files.open(path);
+}
+
+void MainWindow::askOpenFile() {
+    const QString file = QFileDialog::getOpenFileName(this, tr("Open a trace or results"), {},
+                                                      tr("Traces and results (*.h5);;All files (*)"));
+    if (!file.isEmpty()) m_files.open(file);
 }
 
 void MainWindow::askOpenModel(bool attach) {
@@ -331,8 +429,10 @@ void MainWindow::openChosen(OpenModelDialog& dialog, bool attach) {
 }
 
 void MainWindow::updatePage() {
-    const bool open = m_workspace.state()->rows() > 0 || m_workspace.model() || m_workspace.promptCount() > 0;
+    const bool open = m_workspace.state()->rows() > 0 || m_workspace.state()->results ||
+                      m_workspace.model() || m_workspace.promptCount() > 0;
     m_pages->setCurrentIndex(open ? 1 : 0);
+    m_viewTools->setVisible(open);
     updateTitle();
 }
 
@@ -360,8 +460,8 @@ void MainWindow::setThemeChoice(ThemeChoice choice) {
 
 void MainWindow::applyTheme(bool dark) {
     QApplication::setPalette(paletteFor(dark));
-    m_trajectories->setDark(dark);
-    m_density->setDark(dark);
+    for (View* view : m_views) view->setTheme(dark ? darkTheme() : lightTheme());
+    updateTabs();
     m_teleportPanel->setDark(dark);
 }
 
@@ -373,11 +473,14 @@ void MainWindow::rebuildRecent() {
     m_recentMenu->setEnabled(!m_recentMenu->isEmpty());
 }
 
+bool MainWindow::confirm(const QString& doing, const QString& question) {
+    return QMessageBox::question(this, doing, question, QMessageBox::Discard | QMessageBox::Cancel,
+                                 QMessageBox::Cancel) == QMessageBox::Discard;
+}
+
 bool MainWindow::confirmLosing(const QString& doing) {
-    if (!m_workspace.hasUnsaved()) return true;
-    return QMessageBox::question(
-               this, doing, tr("%1 would be lost. Go on?").arg(m_workspace.unsavedSummary()),
-               QMessageBox::Discard | QMessageBox::Cancel, QMessageBox::Cancel) == QMessageBox::Discard;
+    return !m_workspace.hasUnsaved() ||
+           confirm(doing, tr("%1 would be lost. Go on?").arg(m_workspace.unsavedSummary()));
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
@@ -436,15 +539,29 @@ void MainWindow::copyCommand(qint64 id) {
     statusBar()->showMessage(tr("Copied: %1").arg(command.section('\n', 0, 0)), 8000);
 }
 
+/// As an export paints it, at twice the size on screen.
 void MainWindow::copyPicture() {
-    QApplication::clipboard()->setPixmap(m_tabs->currentWidget()->grab());
-    statusBar()->showMessage(tr("The view is on the clipboard"), 5000);
+    constexpr double scale = 2, unitsPerPoint = 96.0 / 72.0;
+    View* view = currentView();
+    if (!view->hasFigure()) return m_banner->showNews(tr("There is nothing in this view to copy yet."));
+    try {
+        const auto figure = view->figure();
+        QImage image((QSizeF(view->size()) * scale).toSize(), QImage::Format_ARGB32_Premultiplied);
+        image.fill(Qt::transparent);
+        QPainter painter(&image);
+        paintFigure(painter, image.rect(), *figure, scale * unitsPerPoint);
+        painter.end();
+        QApplication::clipboard()->setImage(image);
+        statusBar()->showMessage(tr("The figure is on the clipboard"), 5000);
+    } catch (const Error& e) {
+        m_banner->showError(tr("Copy the picture: %1").arg(QString::fromUtf8(e.what())));
+    }
 }
 
 void MainWindow::askExport() {
-    const bool space = m_tabs->currentWidget() == m_trajectories;
-    if (space ? !m_trajectories->canvas()->figure() : m_density->figureWidget()->figure() == nullptr)
-        return m_banner->showNews(tr("There is nothing in this view to export yet."));
+    View* view = currentView();
+    if (!view->hasFigure()) return m_banner->showNews(tr("There is nothing in this view to export yet."));
+    const Recipe recipe = view->recipe();
     QDialog dialog(this);
     dialog.setWindowTitle(tr("Export the view"));
     auto* form = new QFormLayout(&dialog);
@@ -456,25 +573,24 @@ void MainWindow::askExport() {
         b->setSuffix(unit);
         return b;
     };
-    auto* width = box(160, 20, 2000, tr(" mm"));
-    auto* height = box(120, 15, 2000, tr(" mm"));
+    auto* width = box(recipe.widthMm, 20, 2000, tr(" mm"));
+    auto* height = box(recipe.heightMm, 15, 2000, tr(" mm"));
     auto* dpi = box(300, 30, 2400, tr(" dpi"));
     auto* results =
         new QCheckBox(tr("Also save what it is made from (FILE.results.h5), so that\n'rheo figure --recipe "
                          "FILE' can make it again"));
-    results->setChecked(true);
+    results->setChecked(recipe.sources.empty());
     form->addRow(tr("&Width"), width);
     form->addRow(tr("&Height"), height);
     form->addRow(tr("&Resolution (PNG)"), dpi);
-    form->addRow(results);
+    if (recipe.sources.empty()) form->addRow(results);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel);
     form->addRow(buttons);
     connect(buttons, &QDialogButtonBox::accepted, &dialog, &QDialog::accept);
     connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
     if (dialog.exec() != QDialog::Accepted) return;
-    QString file =
-        QFileDialog::getSaveFileName(this, tr("Export the view"), space ? "trajectories.svg" : "density.svg",
-                                     tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png)"));
+    QString file = QFileDialog::getSaveFileName(this, tr("Export the view"), view->id() + ".svg",
+                                                tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png)"));
     if (file.isEmpty()) return;
     if (QFileInfo(file).suffix().isEmpty()) file += ".svg";
     exportView(file, width->value(), height->value(), dpi->value(), true, results->isChecked());
@@ -482,38 +598,26 @@ void MainWindow::askExport() {
 
 bool MainWindow::exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
                             bool saveResults) {
-    const bool space = m_tabs->currentWidget() == m_trajectories;
     try {
-        Recipe recipe;
-        recipe.view = space ? "trajectories" : "density";
+        const auto figure = currentView()->figure();
+        if (!figure || figure->panels.empty())
+            throw Error(ErrorCode::NotFound, "there is nothing in this view to export yet");
+        Recipe recipe = currentView()->recipe();
+        const bool savesResults = saveResults && recipe.sources.empty();
         const QString results = file + ".results.h5";
-        recipe.sources = {{"results", (saveResults ? results : QString()).toStdString(), ""}};
+        if (recipe.sources.empty())
+            recipe.sources = {{"results", (savesResults ? results : QString()).toStdString(), ""}};
         recipe.widthMm = widthMm;
         recipe.heightMm = heightMm;
         recipe.dpi = dpi;
         recipe.theme = m_theme.isDark() ? "dark" : "light";
         recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
         recipe.time = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
-        std::shared_ptr<const Figure> figure;
-        if (space) {
-            figure = m_trajectories->shownFigure();
-            TrajectoryOptions options = m_trajectories->options();
-            options.highlighted.reset();
-            recipe.options = recipeOptions(options, m_trajectories->overlay());
-            recipe.camera = m_trajectories->canvas()->camera();
-        } else {
-            figure = std::make_shared<const Figure>(m_density->figureWidget()->shown());
-            recipe.options = recipeOptions(m_density->options());
-            const FigurePainter& shown = m_density->figureWidget()->painter();
-            recipe.ranges = rangesShown(*shown.figure(), shown.shown());
-        }
-        if (!figure || figure->panels.empty())
-            throw Error(ErrorCode::NotFound, "there is nothing in this view to export yet");
         requireOutput(file.toStdString(), replace ? IfExists::Replace : IfExists::Refuse,
                       m_workspace.inputFiles());
         exportFigure(*figure, {file.toStdString(), widthMm, heightMm, dpi, recipeToJson(recipe),
                                replace ? IfExists::Replace : IfExists::Refuse});
-        if (saveResults) m_workspace.saveResults(results, replace);
+        if (savesResults) m_workspace.saveResults(results, replace);
         statusBar()->showMessage(tr("Exported %1").arg(file), 8000);
         return true;
     } catch (const Error& e) {
@@ -542,8 +646,12 @@ void MainWindow::showShortcuts() {
         "<tr><td>Space</td><td>play or pause; [ and ]: one point back or on</td></tr>"
         "<tr><td colspan=2><b>Prompts</b></td></tr>"
         "<tr><td>Ins, F2, Del</td><td>add, edit, remove</td></tr>"
+        "<tr><td colspan=2><b>Views</b></td></tr>"
+        "<tr><td>Ctrl+1 to Ctrl+9</td><td>one of the first nine; Ctrl+Page Down/Up: next, previous</td></tr>"
+        "<tr><td>Wheel, + and −</td><td>zoom a plot; drag or arrows: move; Home or double click: "
+        "all</td></tr>"
         "<tr><td colspan=2><b>Files</b></td></tr>"
-        "<tr><td>Ctrl+O, Ctrl+M, Ctrl+D</td><td>open a trace, a model, the demo</td></tr>"
+        "<tr><td>Ctrl+O, Ctrl+M, Ctrl+D</td><td>open a trace or results, a model, the demo</td></tr>"
         "<tr><td>Ctrl+Shift+S, Ctrl+E</td><td>save the trace, export the view</td></tr>"
         "<tr><td>Ctrl+Shift+C</td><td>copy the rheo line that does the same</td></tr>"
         "</table>"));

@@ -2,30 +2,32 @@
 
 #include <QMainWindow>
 #include <memory>
+#include <vector>
 
 #include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/file_opener.h"
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/theme_source.h"
 #include "widgets/viewmodels/workspace.h"
 
-class QLabel;
 class QMenu;
 class QStackedWidget;
-class QTabWidget;
+class QTabBar;
+class QToolBar;
 
 namespace rheo {
 
 class Banner;
-class DensityView;
 class DepthBar;
 class OpenModelDialog;
 class SourcePanel;
 class TeleportPanel;
-class TrajectoryView;
+class View;
 
-/// The window: composes the models and the views, and holds the menus. No arithmetic lives here.
+/// The window: composes the models and the views, and holds the menus. No arithmetic lives here, and no view
+/// is known by name: tabs, menus, theme, status line and export go over the table of views.
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
@@ -35,8 +37,12 @@ public:
     Workspace& workspace() { return m_workspace; }
     Selection& selection() { return m_selection; }
     TeleportModel& teleport() { return m_teleport; }
-    TrajectoryView* trajectories() const { return m_trajectories; }
-    DensityView* density() const { return m_density; }
+    /// All views, in the order of their tabs.
+    const std::vector<View*>& views() const { return m_views; }
+    View* currentView() const;
+    /// Brings `view` to the front.
+    void showView(View* view);
+    QTabBar* viewBar() const { return m_viewBar; }
     TeleportPanel* teleportPanel() const { return m_teleportPanel; }
     SourcePanel* sourcePanel() const { return m_source; }
     DepthBar* depthBar() const { return m_depth; }
@@ -44,12 +50,12 @@ public:
 
     /// `limit` prompts at most.
     void openDemo(int limit = 1000);
-    /// A trace file, a model folder, or ORG/NAME of a model in the cache (asks for device, dtype and
-    /// threads).
+    /// A trace file, a results file or the folder of a report, a model folder, or ORG/NAME of a model in the
+    /// cache (asks for device, dtype and threads).
     void openPath(const QString& path);
-    /// Exports the view in front to a file; its extension is the format. What it is made from is saved beside
-    /// it (FILE.results.h5), so that the recipe in the figure can be followed. True if it was written; else
-    /// the banner says why.
+    /// Exports the view in front to a file; its extension is the format. Where no file holds what it is made
+    /// from, `saveResults` saves that beside it (FILE.results.h5), so that the recipe in the figure can be
+    /// followed. True if it was written; else the banner says why.
     bool exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
                     bool saveResults);
     void setThemeChoice(ThemeChoice choice);
@@ -61,12 +67,23 @@ protected:
     void keyPressEvent(QKeyEvent* event) override;
 
 private:
-    void buildMenus();
+    void buildViews();
+    void buildFileMenu();
+    void buildEditMenu();
+    void buildAnalysisMenu();
+    void buildViewMenu();
+    void buildHelpMenu();
+    void connectWorkspace();
+    void updateViews();
+    void updateTabs();
+    void showSomething();
+    void stepView(int by);
     void updateTitle();
     void updateBanner();
     void updatePage();
     void applyTheme(bool dark);
     void rebuildRecent();
+    void askOpenFile();
     void askOpenModel(bool attach);
     void openChosen(OpenModelDialog& dialog, bool attach);
     void askExport();
@@ -77,23 +94,27 @@ private:
     void showShortcuts();
     void showAbout();
     bool confirmLosing(const QString& doing);
+    bool confirm(const QString& doing, const QString& question);
 
     JobRunner m_jobs;
     Workspace m_workspace;
+    FileOpener m_files;
     Selection m_selection;
     TeleportModel m_teleport;
     ThemeSource m_theme;
     RecentFiles m_recent;
     Banner* m_banner;
     QStackedWidget* m_pages;
-    QTabWidget* m_tabs;
-    TrajectoryView* m_trajectories;
-    DensityView* m_density;
+    QToolBar* m_viewTools = nullptr;
+    QTabBar* m_viewBar = nullptr;
+    QStackedWidget* m_viewStack = nullptr;
+    std::vector<View*> m_views;
     SourcePanel* m_source;
     TeleportPanel* m_teleportPanel;
     DepthBar* m_depth;
     QMenu* m_recentMenu = nullptr;
     QMenu* m_viewMenu = nullptr;
+    QAction* m_closeResults = nullptr;
 };
 
 }  // namespace rheo

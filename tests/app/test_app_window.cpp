@@ -11,9 +11,9 @@
 #include <QRegularExpression>
 #include <QSettings>
 #include <QSlider>
+#include <QStackedWidget>
 #include <QStandardPaths>
 #include <QStyleFactory>
-#include <QTabWidget>
 #include <QTemporaryDir>
 #include <QTimer>
 #include <QVBoxLayout>
@@ -58,7 +58,15 @@ private Q_SLOTS:
     void closingAsksWhenSomethingWouldBeLost();
 
 private:
-    TrajectoryCanvas* canvas() const { return m_window->trajectories()->canvas(); }
+    template <class T>
+    T* view() const {
+        for (View* view : m_window->views())
+            if (auto* found = qobject_cast<T*>(view)) return found;
+        return nullptr;
+    }
+    TrajectoryView* trajectories() const { return view<TrajectoryView>(); }
+    DensityView* density() const { return view<DensityView>(); }
+    TrajectoryCanvas* canvas() const { return trajectories()->canvas(); }
     bool settled() const { return m_window->workspace().jobs().isIdle(); }
     void dragHandle(const QPoint& by) {
         const QPoint from = canvas()->placeOf(*canvas()->handle()).toPoint();
@@ -283,7 +291,7 @@ void TestAppWindow::densityIsComputedOnRequest() {
     m_window->workspace().computeDensity();
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().state()->density != nullptr, 60000);
     QTest::keyClick(m_window.get(), Qt::Key_2, Qt::ControlModifier);
-    auto* figure = m_window->density()->figureWidget();
+    auto* figure = density()->figureWidget();
     QTRY_VERIFY(figure->isVisible() && figure->figure() != nullptr);
     QTest::qWait(100);
     QSignalSpy hovered(figure, &FigureWidget::cellHovered);
@@ -342,7 +350,7 @@ void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
     auto& teleport = m_window->teleport();
     if (view.endsWith("density")) {
         QTest::keyClick(m_window.get(), Qt::Key_2, Qt::ControlModifier);
-        auto* figure = m_window->density()->figureWidget();
+        auto* figure = density()->figureWidget();
         QTRY_VERIFY(figure->isVisible() && figure->painter().plotRect(0).width() > 100);
         QTest::keyClick(figure, Qt::Key_Home);
         if (view.startsWith("zoomed"))
@@ -358,7 +366,7 @@ void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
             teleport.setCoordinates(target);
             QTRY_VERIFY_WITH_TIMEOUT(teleport.result() != nullptr, 20000);
         }
-        m_window->trajectories()->lookFrom(view == "teleported" ? 20 : -35, 15);
+        trajectories()->lookFrom(view == "teleported" ? 20 : -35, 15);
     }
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
     const QString first = m_dir.filePath(QString(view).replace(' ', '_') + "-1." + format);
@@ -389,11 +397,11 @@ void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
 }
 
 void TestAppWindow::cameraPresetsAndPerspective() {
-    m_window->trajectories()->lookFrom(90, 0);
+    trajectories()->lookFrom(90, 0);
     QCOMPARE(canvas()->camera().azimuth, 90.0);
-    m_window->trajectories()->setPerspective(true);
+    trajectories()->setPerspective(true);
     QVERIFY(canvas()->camera().perspective);
-    m_window->trajectories()->setPerspective(false);
+    trajectories()->setPerspective(false);
     const double before = canvas()->camera().azimuth;
     const QPoint empty(canvas()->width() / 2, canvas()->height() - 60);
     QTest::mousePress(canvas(), Qt::LeftButton, {}, empty);
@@ -401,7 +409,7 @@ void TestAppWindow::cameraPresetsAndPerspective() {
     QTest::mouseMove(canvas(), empty + QPoint(80, 0));
     QTest::mouseRelease(canvas(), Qt::LeftButton, {}, empty + QPoint(80, 0));
     QVERIFY(canvas()->camera().azimuth != before);
-    m_window->trajectories()->resetCamera();
+    trajectories()->resetCamera();
 }
 
 void TestAppWindow::survivesAnotherWindow() {
@@ -409,7 +417,7 @@ void TestAppWindow::survivesAnotherWindow() {
     const QImage before = canvas()->grabFramebuffer();
     QWidget other;
     auto* layout = new QVBoxLayout(&other);
-    auto* view = m_window->trajectories();
+    auto* view = trajectories();
     const QSize size = view->size();
     view->setParent(nullptr);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -425,10 +433,10 @@ void TestAppWindow::survivesAnotherWindow() {
     for (int y = 0; y < after.height(); ++y)
         for (int x = 0; x < after.width(); ++x) different += after.pixel(x, y) != before.pixel(x, y);
     QVERIFY2(different < after.width() * after.height() / 100, qPrintable(QString::number(different)));
-    auto* tabWidget = m_window->findChild<QTabWidget*>();
-    QVERIFY(tabWidget != nullptr);
-    tabWidget->insertTab(0, view, "Trajectories");
-    tabWidget->setCurrentIndex(0);
+    auto* stack = m_window->findChild<QStackedWidget*>("views");
+    QVERIFY(stack != nullptr);
+    stack->insertWidget(0, view);
+    stack->setCurrentIndex(0);
     QTest::qWait(300);
     QVERIFY(canvas()->grabFramebuffer().size().width() > 100);
 }

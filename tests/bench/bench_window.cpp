@@ -35,7 +35,7 @@ bool waitFor(Done done) {
 }
 
 void trajectoryFrame(benchmark::State& state) {
-    TrajectoryCanvas* canvas = window->trajectories()->canvas();
+    TrajectoryCanvas* canvas = window->findChild<TrajectoryView*>()->canvas();
     QPointF at(40, canvas->height() - 40);  // where nothing is drawn
     const auto mouse = [&](QEvent::Type type, Qt::MouseButton button, Qt::MouseButtons buttons) {
         QMouseEvent event(type, at, canvas->mapToGlobal(at), button, buttons, {});

@@ -1,5 +1,6 @@
 #include "widgets/views/density_view.h"
 
+#include <QAction>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QHBoxLayout>
@@ -7,20 +8,25 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
-#include "core/base/error.h"
+#include "core/figure/ranges.h"
+#include "core/session/opened_results.h"
+#include "core/session/recipe_figure.h"
 #include "core/statistics/density.h"
 
 namespace rheo {
 
-DensityView::DensityView(Workspace& workspace, Selection& selection, QWidget* parent)
-    : QWidget(parent),
+DensityView::DensityView(const QString& title, Workspace& workspace, Selection& selection)
+    : View(QStringLiteral("density"), title),
       m_workspace(workspace),
       m_selection(selection),
+      m_state(workspace.state()),
       m_figure(new FigureWidget),
       m_measure(new QComboBox),
       m_map(new QComboBox),
       m_sorted(new QCheckBox(tr("&Sorted by the last depth"))),
-      m_compute(new QPushButton(tr("&Compute"))) {
+      m_compute(new QPushButton(tr("&Compute"))),
+      m_computeAction(new QAction(tr("Compute &density"), this)),
+      m_theme(lightTheme()) {
     m_measure->addItem(tr("Mean"), int(DensityMeasure::Mean));
     m_measure->addItem(tr("Mean magnitude"), int(DensityMeasure::MeanAbs));
     m_measure->addItem(tr("RMS"), int(DensityMeasure::Rms));
@@ -30,6 +36,7 @@ DensityView::DensityView(Workspace& workspace, Selection& selection, QWidget* pa
     m_map->setToolTip(
         tr("Colours of measures that are never negative. The mean has its own, from blue below zero to red "
            "above."));
+    m_compute->setToolTip(tr("Compute the density of the rows that are open"));
     m_sorted->setChecked(true);
     m_figure->setAccessibleName(tr("Density heatmap"));
 
@@ -51,54 +58,87 @@ DensityView::DensityView(Workspace& workspace, Selection& selection, QWidget* pa
     connect(m_map, &QComboBox::currentIndexChanged, this, &DensityView::rebuild);
     connect(m_sorted, &QCheckBox::toggled, this, &DensityView::rebuild);
     connect(m_compute, &QPushButton::clicked, this, [this] { m_workspace.computeDensity(); });
-    connect(&m_workspace, &Workspace::stateChanged, this, &DensityView::rebuild);
-    connect(m_figure, &FigureWidget::cellHovered, this, &DensityView::hovered);
+    connect(m_computeAction, &QAction::triggered, this, [this] { m_workspace.computeDensity(); });
+    connect(m_figure, &FigureWidget::hovered, this, &View::hovered);
     connect(m_figure, &FigureWidget::cellClicked, this, [this](qint64 row, qint64 column) {
         if (row < 0 || static_cast<std::size_t>(row) >= m_unitOfRow.size()) return;
         m_selection.selectUnit(UnitIndex{m_unitOfRow[static_cast<std::size_t>(row)]});
         m_selection.selectPoint(PointIndex{column});
     });
-    m_figure->setCellDescriber([this](qint64 row, qint64 column, float value) {
-        const auto& points = m_workspace.points();
-        if (row < 0 || static_cast<std::size_t>(row) >= m_unitOfRow.size() || column < 0 ||
-            static_cast<std::size_t>(column) >= points.size())
-            return QString();
-        return tr("unit %1 at %2: %3")
-            .arg(m_unitOfRow[static_cast<std::size_t>(row)])
-            .arg(QString::fromStdString(pointName(points[static_cast<std::size_t>(column)])),
-                 QString::fromStdString(formatNumber(static_cast<double>(value), 4)));
-    });
+    m_figure->setCellDescriber(
+        [this](qint64 row, qint64 column, float value) { return describe(row, column, value); });
     rebuild();
 }
 
-void DensityView::setDark(bool dark) {
-    m_dark = dark;
+void DensityView::setDocument(std::shared_ptr<const DocumentState> state) {
+    m_state = std::move(state);
     rebuild();
+}
+
+void DensityView::setTheme(const Theme& theme) {
+    m_theme = theme;
+    rebuild();
+}
+
+std::shared_ptr<const Figure> DensityView::figure() const {
+    return hasFigure() ? std::make_shared<const Figure>(m_figure->shown()) : nullptr;
+}
+
+Recipe DensityView::recipe() const {
+    Recipe recipe;
+    recipe.view = id().toStdString();
+    recipe.options = recipeOptions(options());
+    if (hasFigure()) recipe.ranges = rangesShown(*m_figure->figure(), m_figure->shown());
+    if (!m_state->density && m_state->results)
+        recipe.sources = {{"results", m_state->results->path.string(), ""}};
+    return recipe;
+}
+
+QString DensityView::describe(qint64 row, qint64 column, float value) const {
+    if (row < 0 || static_cast<std::size_t>(row) >= m_unitOfRow.size() || column < 0 ||
+        static_cast<std::size_t>(column) >= m_points.size())
+        return {};
+    return tr("unit %1 at %2: %3")
+        .arg(m_unitOfRow[static_cast<std::size_t>(row)])
+        .arg(QString::fromStdString(pointName(m_points[static_cast<std::size_t>(column)])),
+             QString::fromStdString(formatNumber(static_cast<double>(value), 4)));
 }
 
 DensityOptions DensityView::options() const {
     DensityOptions options;
-    options.theme = m_dark ? darkTheme() : lightTheme();
+    options.theme = m_theme;
     options.measure = DensityMeasure(m_measure->currentData().toInt());
     options.map = ColorMap(m_map->currentData().toInt());
     options.sorted = m_sorted->isChecked();
     return options;
 }
 
+QString DensityView::emptyText() const {
+    if (m_state->rows() > 0)
+        return tr(
+            "The activity of every unit at every depth.\nPress Compute to make it from the rows that are "
+            "open.");
+    if (m_state->results)
+        return tr("%1 holds no density. rheo analyze --stat density computes it from a trace.")
+            .arg(QString::fromStdString(m_state->results->path.filename().string()));
+    return m_workspace.whyNot(Feature::Density);
+}
+
 void DensityView::rebuild() {
-    const auto state = m_workspace.state();
     m_map->setEnabled(DensityMeasure(m_measure->currentData().toInt()) != DensityMeasure::Mean);
-    m_compute->setVisible(state->rows() > 0 && (!state->density || state->densityIsStale()));
-    m_compute->setText(state->density ? tr("&Compute again") : tr("&Compute"));
-    if (!state->density) {
-        m_unitOfRow.clear();
+    m_compute->setVisible(m_state->rows() > 0 && (!m_state->density || m_state->densityIsStale()));
+    const DensityResult* ofResults = m_state->results ? densityOf(*m_state->results) : nullptr;
+    m_compute->setText(m_state->density || ofResults != nullptr ? tr("&Compute again") : tr("&Compute"));
+    m_unitOfRow.clear();
+    if (!m_state->density && ofResults == nullptr) {
         m_figure->setFigure(nullptr);
-        m_figure->setEmptyText(state->rows() > 0 ? tr("The activity of every unit at every depth.\nPress "
-                                                      "Compute to make it from the rows that are open.")
-                                                 : m_workspace.whyNot(Feature::Density));
+        m_figure->setEmptyText(emptyText());
         return;
     }
-    DensityFigure made = densityFigure(*state->density, m_workspace.points(), options());
+    DensityOptions how = options();
+    if (!m_state->density) how.scaling = scalingOf(m_state->results->results, "density");
+    m_points = m_state->density ? m_workspace.points() : m_state->results->results.source.info.points;
+    DensityFigure made = densityFigure(m_state->density ? *m_state->density : *ofResults, m_points, how);
     m_unitOfRow = std::move(made.unitOfRow);
     m_figure->setFigure(std::make_shared<const Figure>(std::move(made.figure)));
 }

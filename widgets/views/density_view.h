@@ -1,6 +1,5 @@
 #pragma once
 
-#include <QWidget>
 #include <memory>
 #include <vector>
 
@@ -8,6 +7,7 @@
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/workspace.h"
 #include "widgets/views/figure_widget.h"
+#include "widgets/views/view.h"
 
 class QComboBox;
 class QCheckBox;
@@ -16,31 +16,40 @@ class QPushButton;
 namespace rheo {
 
 /// Units by depth: choice of measure, order and colours; hovering says unit, point and value; a click selects
-/// them.
-class DensityView : public QWidget {
+/// them. Of the rows that are open, if it was computed of them, else of the results.
+class DensityView : public View {
     Q_OBJECT
 public:
-    DensityView(Workspace& workspace, Selection& selection, QWidget* parent = nullptr);
+    DensityView(const QString& title, Workspace& workspace, Selection& selection);
 
-    void setDark(bool dark);
+    void setDocument(std::shared_ptr<const DocumentState> state) override;
+    void setTheme(const Theme& theme) override;
+    bool hasFigure() const override { return m_figure->figure() != nullptr; }
+    std::shared_ptr<const Figure> figure() const override;
+    Recipe recipe() const override;
+    QList<QAction*> analyses() const override { return {m_computeAction}; }
+
     FigureWidget* figureWidget() const { return m_figure; }
     DensityOptions options() const;
-
-Q_SIGNALS:
-    void hovered(const QString& description);
 
 private:
     void rebuild();
 
+    QString emptyText() const;
+    QString describe(qint64 row, qint64 column, float value) const;
+
     Workspace& m_workspace;
     Selection& m_selection;
+    std::shared_ptr<const DocumentState> m_state;
     FigureWidget* m_figure;
     QComboBox* m_measure;
     QComboBox* m_map;
     QCheckBox* m_sorted;
     QPushButton* m_compute;
-    bool m_dark = false;
+    QAction* m_computeAction;
+    Theme m_theme;
     std::vector<std::int64_t> m_unitOfRow;
+    std::vector<ResidualPoint> m_points;  ///< of what is shown
 };
 
 }  // namespace rheo

@@ -14,6 +14,9 @@
 #include <QStyledItemDelegate>
 #include <QVBoxLayout>
 
+#include "core/session/opened_results.h"
+#include "core/session/recipe_figure.h"
+
 namespace rheo {
 
 namespace {
@@ -111,7 +114,9 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
       m_tokenModel(new TokenStripModel(workspace, selection, this)),
       m_filtered(new QSortFilterProxyModel(this)) {
     m_source->setWordWrap(true);
-    m_source->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_source->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::LinksAccessibleByMouse |
+                                      Qt::LinksAccessibleByKeyboard);
+    connect(m_source, &QLabel::linkActivated, this, &SourcePanel::closeResultsRequested);
     m_search->setPlaceholderText(tr("Search the prompts"));
     m_search->setClearButtonEnabled(true);
     m_filtered->setSourceModel(m_promptModel);
@@ -180,6 +185,29 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     describeSource();
 }
 
+QString SourcePanel::describeResults() const {
+    const auto state = m_workspace.state();
+    const OpenedResults& opened = *state->results;
+    const TraceInfo& info = opened.results.source.info;
+    QStringList figures;
+    for (const auto& view : viewsOf(opened.results))
+        figures << QString::fromUtf8(view.label.data(), static_cast<qsizetype>(view.label.size())).toLower();
+    QString line = tr("<b>Results</b> %1, of %2 rows, %3 points: %4")
+                       .arg(QString::fromStdString(opened.path.filename().string()).toHtmlEscaped())
+                       .arg(info.rows.size())
+                       .arg(info.points.size())
+                       .arg(figures.isEmpty() ? tr("no figure") : figures.join(", "));
+    if (!state->trace) line += tr("; their trace is not open");
+    return line + tr(" (<a href='close'>close</a>)");
+}
+
+void SourcePanel::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() != QEvent::PaletteChange) return;
+    m_source->clear();  // a link keeps the colour that it was set with
+    describeSource();
+}
+
 void SourcePanel::describeSource() {
     QStringList lines;
     if (const auto model = m_workspace.model()) {
@@ -204,6 +232,7 @@ void SourcePanel::describeSource() {
                               ? QString()
                               : tr("; no model is attached: what needs one is not available"));
     }
+    if (state->results) lines << describeResults();
     if (lines.isEmpty()) lines << tr("Nothing is open.");
     m_source->setText(lines.join("<br>"));
     updateButtons();

@@ -32,7 +32,15 @@ public Q_SLOTS:
     void editPrompt();
     void removePrompts();
 
+Q_SIGNALS:
+    /// The link beside the results was followed.
+    void closeResultsRequested();
+
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
+    QString describeResults() const;
     void describeSource();
     void updateButtons();
     void showSelection();

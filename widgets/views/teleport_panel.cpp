@@ -36,9 +36,9 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     m_mode->addItem(tr("Project: drop what is outside"), int(TeleportMode::Project));
     m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_mode->setAccessibleName(tr("Mode"));
-    m_curves->setMinimumHeight(150);
+    m_curves->setMinimumHeight(130);
     m_curves->setAccessibleName(tr("Distance and retention by depth"));
-    m_tokens->setMinimumHeight(150);
+    m_tokens->setMinimumHeight(130);
     m_tokens->setAccessibleName(tr("Next tokens before and after"));
     m_history->setModel(m_historyModel);
     m_history->setMaximumHeight(76);

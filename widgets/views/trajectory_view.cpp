@@ -8,17 +8,23 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/session/opened_results.h"
 
 namespace rheo {
 
-TrajectoryView::TrajectoryView(Workspace& workspace, Selection& selection, TeleportModel& teleport,
-                               QWidget* parent)
-    : QWidget(parent),
+TrajectoryView::TrajectoryView(const QString& title, Workspace& workspace, Selection& selection,
+                               TeleportModel& teleport)
+    : View(QStringLiteral("trajectories"), title),
       m_workspace(workspace),
       m_selection(selection),
       m_teleport(teleport),
       m_canvas(new TrajectoryCanvas),
-      m_hint(new QLabel) {
+      m_fit(new QAction(tr("&Fit the PCA to all rows"), this)),
+      m_hint(new QLabel),
+      m_state(workspace.state()),
+      m_theme(lightTheme()) {
+    m_fit->setShortcut(QKeySequence("Ctrl+R"));
+    connect(m_fit, &QAction::triggered, this, [this] { m_workspace.fitBasis(); });
     auto* bar = new QToolBar;
     bar->setToolButtonStyle(Qt::ToolButtonTextOnly);
     const auto preset = [&](const QString& text, const QKeySequence& key, auto act) {
@@ -40,15 +46,15 @@ TrajectoryView::TrajectoryView(Workspace& workspace, Selection& selection, Telep
     auto* box =
         preset(tr("Select by box"), QKeySequence("B"), [this](bool on) { m_canvas->setBoxSelecting(on); });
     box->setCheckable(true);
-    bar->addSeparator();
-    bar->addWidget(m_hint);
+    m_hint->setWordWrap(true);
+    m_hint->setContentsMargins(8, 2, 8, 4);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
     layout->addWidget(bar);
+    layout->addWidget(m_hint);
     layout->addWidget(m_canvas, 1);
 
-    connect(&m_workspace, &Workspace::stateChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::rowChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::rowsChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::pointChanged, this, &TrajectoryView::rebuild);
@@ -60,20 +66,10 @@ TrajectoryView::TrajectoryView(Workspace& workspace, Selection& selection, Telep
         connect(&m_teleport, signal, this, &TrajectoryView::updateOverlay);
     connect(&m_teleport, &TeleportModel::stateChanged, this, [this] { updateHandle(); });
 
-    connect(m_canvas, &TrajectoryCanvas::rowClicked, this,
-            [this](qint64 row, int point, Qt::KeyboardModifiers modifiers) {
-                if (modifiers & Qt::ControlModifier) {
-                    auto rows = m_selection.rows();
-                    if (!rows.removeOne(row)) rows << row;
-                    std::sort(rows.begin(), rows.end());
-                    m_selection.selectRows(rows);
-                } else {
-                    m_selection.selectRow(RowIndex{row});
-                }
-                m_selection.selectPoint(PointIndex{point});
-            });
-    connect(m_canvas, &TrajectoryCanvas::rowsBoxed, this,
-            [this](const QList<qint64>& rows) { m_selection.selectRows(rows); });
+    connect(m_canvas, &TrajectoryCanvas::rowClicked, this, &TrajectoryView::select);
+    connect(m_canvas, &TrajectoryCanvas::rowsBoxed, this, [this](const QList<qint64>& rows) {
+        if (paths().live) m_selection.selectRows(rows);
+    });
     connect(m_canvas, &TrajectoryCanvas::hovered, this,
             [this](qint64 row, int point) { Q_EMIT hovered(row < 0 ? QString() : describe(row, point)); });
     m_canvas->setDescriber([this](std::int64_t row, std::int32_t point) { return describe(row, point); });
@@ -89,38 +85,91 @@ TrajectoryView::TrajectoryView(Workspace& workspace, Selection& selection, Telep
     rebuild();
 }
 
-void TrajectoryView::setDark(bool dark) {
-    m_dark = dark;
+void TrajectoryView::setDocument(std::shared_ptr<const DocumentState> state) {
+    if (m_state->results != state->results) m_resultsRow.reset();
+    m_state = std::move(state);
     rebuild();
 }
 
+void TrajectoryView::setTheme(const Theme& theme) {
+    m_theme = theme;
+    rebuild();
+}
+
+TrajectoryView::Paths TrajectoryView::paths() const {
+    if (m_state->scores && m_state->basis && m_state->scores->n2 >= 3)
+        return {m_state->basis.get(), m_state->scores.get(), &m_state->trace->info(), true};
+    const PcaResult* pca = m_state->results && !m_state->basis ? drawnPca(*m_state->results) : nullptr;
+    if (pca == nullptr) return {};
+    return {&pca->basis, &pca->scores, &m_state->results->results.source.info, false};
+}
+
+void TrajectoryView::select(qint64 row, int point, Qt::KeyboardModifiers modifiers) {
+    if (!paths().live) {
+        m_resultsRow = RowIndex{row};
+        return rebuild();
+    }
+    if (modifiers & Qt::ControlModifier) {
+        auto rows = m_selection.rows();
+        if (!rows.removeOne(row)) rows << row;
+        std::sort(rows.begin(), rows.end());
+        m_selection.selectRows(rows);
+    } else {
+        m_selection.selectRow(RowIndex{row});
+    }
+    m_selection.selectPoint(PointIndex{point});
+}
+
+/// The depth is not highlighted: the handle and the markers of the selected row show it.
 TrajectoryOptions TrajectoryView::options() const {
+    const Paths shown = paths();
     TrajectoryOptions options;
-    options.theme = m_dark ? darkTheme() : lightTheme();
-    options.selected = m_selection.row();
-    if (m_selection.row()) options.highlighted = m_selection.point();
+    options.theme = m_theme;
+    options.selected = shown.basis != nullptr && !shown.live ? m_resultsRow : m_selection.row();
+    if (options.selected && shown.scores != nullptr && options.selected->value() >= shown.scores->n0)
+        options.selected.reset();
     return options;
 }
 
+QString TrajectoryView::hint() const {
+    const Paths shown = paths();
+    if (shown.basis == nullptr)
+        return m_state->rows() > 0 ? tr("Fit a PCA (Analysis menu) to see the trajectories")
+               : m_state->results
+                   ? tr("%1 holds no PCA of all points: rheo analyze --stat pca computes it")
+                         .arg(QString::fromStdString(m_state->results->path.filename().string()))
+                   : QString();
+    if (!m_state->results) return {};
+    const QString file = QString::fromStdString(m_state->results->path.filename().string());
+    if (!shown.live)
+        return m_state->rows() > 0
+                   ? tr("From %1. To teleport, fit a PCA to the rows that are open (Ctrl+R)").arg(file)
+                   : tr("From %1. To teleport, open its trace and the model").arg(file);
+    return basisIsOfResults(*m_state) || drawnPca(*m_state->results) == nullptr
+               ? QString()
+               : tr("PCA of the rows that are open, not of %1").arg(file);
+}
+
+Figure TrajectoryView::makeFigure(const Paths& shown) const {
+    const TrajectoryInput input{*shown.scores, shown.basis->explained, shown.info->points,
+                                rowLabels(*shown.info)};
+    TrajectoryOptions how = options();
+    how.camera = hasFigure() ? std::optional(m_canvas->camera()) : std::nullopt;
+    return trajectoryFigure(input, how);
+}
+
 void TrajectoryView::rebuild() {
-    const auto state = m_workspace.state();
-    if (!state->scores || !state->basis || state->scores->n2 < 3) {
+    m_hint->setText(hint());
+    m_hint->setVisible(!m_hint->text().isEmpty());
+    const Paths shown = paths();
+    if (shown.basis == nullptr) {
         m_canvas->setFigure(nullptr);
-        m_hint->setText(state->rows() > 0 ? tr("  Fit a PCA (Analysis menu) to see the trajectories")
-                                          : QString());
         updateOverlay();
         return;
     }
-    m_hint->clear();
-    TrajectoryOptions how = options();
-    how.highlighted.reset();  // the handle and the markers of the selected row show the depth
-    how.camera = m_canvas->figure() ? std::optional(m_canvas->camera()) : std::nullopt;
-    if (how.selected && how.selected->value() >= state->scores->n0) how.selected.reset();
-    const TrajectoryInput input{*state->scores, state->basis->explained, m_workspace.points(),
-                                rowLabels(state->trace->info())};
-    m_canvas->setFigure(std::make_shared<const Figure>(trajectoryFigure(input, how)));
+    m_canvas->setFigure(std::make_shared<const Figure>(makeFigure(shown)));
     // In another space the old place means nothing.
-    if (std::exchange(m_basis, state->basis) != state->basis) m_canvas->fitToData();
+    if (std::exchange(m_basis, shown.basis) != shown.basis) m_canvas->fitToData();
     updateHandle();
     updateOverlay();
 }
@@ -129,14 +178,15 @@ void TrajectoryView::updateHandle() {
     const auto state = m_teleport.state();
     const auto& target = m_teleport.target();
     if (state == TeleportModel::State::Idle || state == TeleportModel::State::Preparing ||
-        target.size() < 3 || !m_canvas->figure())
+        target.size() < 3 || !m_canvas->figure() || !paths().live)
         return m_canvas->setHandle(std::nullopt);
     m_canvas->setHandle(Eigen::Vector3d(target[0], target[1], target[2]));
 }
 
 std::optional<TeleportOverlay> TrajectoryView::overlay() const {
     const MatrixD &natural = m_teleport.naturalPath(), &moved = m_teleport.teleportedPath();
-    if (moved.size() == 0 || natural.rows() != moved.rows() || moved.cols() < 3) return std::nullopt;
+    if (!paths().live || moved.size() == 0 || natural.rows() != moved.rows() || moved.cols() < 3)
+        return std::nullopt;
     TeleportOverlay overlay{m_teleport.point(), natural, moved, {}, false};
     return overlay;
 }
@@ -162,30 +212,43 @@ void TrajectoryView::updateOverlay() {
     }
 }
 
-std::shared_ptr<const Figure> TrajectoryView::shownFigure() const {
+std::shared_ptr<const Figure> TrajectoryView::figure() const {
     if (!m_canvas->figure()) return nullptr;
     auto figure = std::make_shared<Figure>(*m_canvas->figure());
     for (auto& panel : figure->panels)
-        if (auto* plot = std::get_if<Plot3D>(&panel.plot)) plot->camera = m_canvas->camera();
+        if (auto* plot = std::get_if<Plot3D>(&panel.plot)) {
+            plot->camera = m_canvas->camera();
+            plot->fitCamera = false;  // the recipe has this camera
+        }
     if (const auto drawn = overlay()) addTeleport(*figure, *drawn, options());
     return figure;
 }
 
+Recipe TrajectoryView::recipe() const {
+    Recipe recipe;
+    recipe.view = id().toStdString();
+    recipe.options = recipeOptions(options(), overlay());
+    recipe.camera = m_canvas->camera();
+    const PcaResult* pca = m_state->results ? drawnPca(*m_state->results) : nullptr;
+    if (pca != nullptr && paths().scores == &pca->scores)
+        recipe.sources = {{"results", m_state->results->path.string(), ""}};
+    return recipe;
+}
+
 QString TrajectoryView::describe(std::int64_t row, std::int32_t point) const {
-    const auto state = m_workspace.state();
-    const auto& points = m_workspace.points();
-    if (!state->trace || !state->scores || row < 0 || row >= state->scores->n0 || point < 0 ||
-        point >= state->scores->n1)
+    const Paths shown = paths();
+    if (shown.basis == nullptr || row < 0 || row >= shown.scores->n0 || point < 0 ||
+        point >= shown.scores->n1)
         return {};
-    const TraceRow& r = state->trace->info().rows[static_cast<std::size_t>(row)];
-    const auto z = state->scores->line(row, point);
+    const TraceRow& r = shown.info->rows[static_cast<std::size_t>(row)];
+    const auto z = shown.scores->line(row, point);
     QString token;
     if (const auto model = m_workspace.model(); model && model->tokenizer && r.tokenId >= 0)
         token = QStringLiteral(" “%1”").arg(QString::fromStdString(model->tokenizer->pieceText(r.tokenId)));
     return tr("sample %1, token %2%3 at %4: PC1 %5, PC2 %6, PC3 %7")
         .arg(r.sample)
         .arg(r.position)
-        .arg(token, QString::fromStdString(pointName(points[static_cast<std::size_t>(point)])))
+        .arg(token, QString::fromStdString(pointName(shown.info->points[static_cast<std::size_t>(point)])))
         .arg(double(z[0]), 0, 'g', 4)
         .arg(double(z[1]), 0, 'g', 4)
         .arg(double(z[2]), 0, 'g', 4);

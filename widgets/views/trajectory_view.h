@@ -1,29 +1,33 @@
 #pragma once
 
-#include <QWidget>
-
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/workspace.h"
 #include "widgets/views/trajectory_canvas.h"
+#include "widgets/views/view.h"
 
 class QAction;
 class QLabel;
 
 namespace rheo {
 
-/// The 3D view of the document: its trajectories, the selection, and the handle of the teleport.
-class TrajectoryView : public QWidget {
+/// The 3D view: the trajectories of the rows that are open, the selection, and the handle of the teleport.
+/// Where no PCA of these rows is there, the trajectories that the results hold.
+class TrajectoryView : public View {
     Q_OBJECT
 public:
-    TrajectoryView(Workspace& workspace, Selection& selection, TeleportModel& teleport,
-                   QWidget* parent = nullptr);
+    TrajectoryView(const QString& title, Workspace& workspace, Selection& selection, TeleportModel& teleport);
+
+    void setDocument(std::shared_ptr<const DocumentState> state) override;
+    void setTheme(const Theme& theme) override;
+    bool hasFigure() const override { return m_canvas->figure() != nullptr; }
+    /// With the teleport drawn in.
+    std::shared_ptr<const Figure> figure() const override;
+    Recipe recipe() const override;
+    QList<QAction*> analyses() const override { return {m_fit}; }
 
     TrajectoryCanvas* canvas() const { return m_canvas; }
-    void setDark(bool dark);
-    /// What is shown, with the teleport drawn in: what an export paints. Null without trajectories.
-    std::shared_ptr<const Figure> shownFigure() const;
     TrajectoryOptions options() const;
     /// The teleport that is shown, if one is.
     std::optional<TeleportOverlay> overlay() const;
@@ -33,23 +37,35 @@ public Q_SLOTS:
     void resetCamera();
     void setPerspective(bool on);
 
-Q_SIGNALS:
-    void hovered(const QString& description);
-
 private:
     void rebuild();
     void updateHandle();
     void updateOverlay();
+    void select(qint64 row, int point, Qt::KeyboardModifiers modifiers);
+    QString hint() const;
     QString describe(std::int64_t row, std::int32_t point) const;
+
+    /// The paths that are shown.
+    struct Paths {
+        const PcaBasis* basis = nullptr;  ///< null: there are none
+        const Array3F* scores = nullptr;
+        const TraceInfo* info = nullptr;
+        bool live = false;  ///< of the rows of the document
+    };
+    Paths paths() const;
+    Figure makeFigure(const Paths& paths) const;
 
     Workspace& m_workspace;
     Selection& m_selection;
     TeleportModel& m_teleport;
     TrajectoryCanvas* m_canvas;
     QAction* m_perspective;
+    QAction* m_fit;
     QLabel* m_hint;
-    std::shared_ptr<const PcaBasis> m_basis;  ///< of what is shown
-    bool m_dark = false;
+    std::shared_ptr<const DocumentState> m_state;
+    const PcaBasis* m_basis = nullptr;     ///< of what was shown last; to be compared only
+    std::optional<RowIndex> m_resultsRow;  ///< chosen among paths that are not live
+    Theme m_theme;
 };
 
 }  // namespace rheo

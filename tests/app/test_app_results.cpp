@@ -1,0 +1,593 @@
+// Results files in the window: opened by command line, drop and dialog, with and without their trace; every
+// figure of the table is shown, hovered, exported and made again by `rheo figure`; a damaged file loses
+// nothing. Real files of rheo, real events, a real (virtual) display.
+#include <QApplication>
+#include <QClipboard>
+#include <QDir>
+#include <QFile>
+#include <QFileDialog>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QProcess>
+#include <QPushButton>
+#include <QRegularExpression>
+#include <QSettings>
+#include <QSlider>
+#include <QStackedWidget>
+#include <QStandardPaths>
+#include <QStatusBar>
+#include <QStyleFactory>
+#include <QTabBar>
+#include <QTemporaryDir>
+#include <QTimer>
+#include <QtTest>
+#include <set>
+
+#include "app/main_window.h"
+#include "app/resource_paths.h"
+#include "core/session/opened_results.h"
+#include "core/session/recipe_figure.h"
+#include "keep_picture.h"
+#include "widgets/views/banner.h"
+#include "widgets/views/density_view.h"
+#include "widgets/views/depth_bar.h"
+#include "widgets/views/results_view.h"
+#include "widgets/views/source_panel.h"
+#include "widgets/views/trajectory_view.h"
+
+using namespace rheo;
+
+namespace {
+
+const QString rheoProgram = RHEO_BIN "/rheo";
+
+/// Runs rheo; what it said if it failed, else empty.
+QString runRheo(const QStringList& arguments) {
+    QProcess process;
+    process.start(rheoProgram, arguments);
+    if (!process.waitForFinished(240000)) return "did not end";
+    return process.exitCode() == 0 ? QString() : QString::fromUtf8(process.readAllStandardError());
+}
+
+QByteArray read(const QString& path) {
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+QString withoutTime(const QString& path) {
+    return QString::fromUtf8(read(path)).remove(QRegularExpression("&quot;time&quot;: &quot;[^&]*&quot;"));
+}
+
+}  // namespace
+
+class TestAppResults : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void init();
+    void cleanup();
+    void everyFigureOfTheTableIsAView();
+    void aResultsFileOpensWithItsTrace();
+    void aResultsFileOpensWithoutItsTrace();
+    void theTraceJoinsResultsThatAreOpen();
+    void aFileIsDroppedOnTheWindow();
+    void aFolderOfAReportOpens();
+    void aFileIsChosenInTheDialog();
+    void theProgramTakesAResultsFile();
+    void viewsAreSwitchedByKeysAndMouse();
+    void theMouseIsToldWhatIsUnderIt();
+    void everyViewIsExportedAndMadeAgain_data();
+    void everyViewIsExportedAndMadeAgain();
+    void thePictureOnTheClipboardIsTheFigure();
+    void themesRepaintEveryView();
+    void openingIsUndoneAndRedone();
+    void resultsAreClosed();
+    void whatIsMissingIsExplained();
+    void resultsOfSelectedRowsOpenThoseRows();
+    void scaledScoresAreNotTheDocumentsBasis();
+    void anotherTraceIsAskedFor_data();
+    void anotherTraceIsAskedFor();
+    void damagedFilesLoseNothing_data();
+    void damagedFilesLoseNothing();
+    void everyTabIsReachableInASmallWindow();
+
+private:
+    QString path(const QString& name) const { return m_dir.filePath(name); }
+    bool settled() const { return m_window->workspace().jobs().isIdle(); }
+    const DocumentState& state() const { return *m_window->workspace().state(); }
+    template <class T = View>
+    T* view(const QString& id) const {
+        for (View* view : m_window->views())
+            if (view->id() == id) return qobject_cast<T*>(view);
+        return nullptr;
+    }
+    void open(const QString& file) {
+        m_window->openPath(file);
+        QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
+    }
+    /// Answers the next question with `button`, and keeps its text.
+    void answer(QMessageBox::StandardButton button) {
+        m_asked.clear();
+        auto* timer = new QTimer(this);
+        connect(timer, &QTimer::timeout, this, [this, button, timer] {
+            auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+            if (box == nullptr) return;
+            m_asked = box->text();
+            box->button(button)->click();
+            timer->deleteLater();
+        });
+        timer->start(20);
+    }
+
+    QTemporaryDir m_dir;
+    std::unique_ptr<MainWindow> m_window;
+    QString m_asked;
+};
+
+void TestAppResults::initTestCase() {
+    QStandardPaths::setTestModeEnabled(true);
+    const QString model = QString::fromStdString(demoModelFolder().string());
+    const QString prompts = QString::fromStdString(demoPromptsFile().string());
+    const auto capture = [&](const QString& out, const QStringList& more) {
+        return runRheo(QStringList{"capture", "--model", model, "--prompts", prompts, "--out", path(out)} +
+                       more);
+    };
+    QCOMPARE(capture("t.rheo.h5", {"--limit", "30"}), QString());
+    QCOMPARE(capture("other.rheo.h5", {"--limit", "12"}), QString());
+    QCOMPARE(
+        runRheo({"analyze", path("t.rheo.h5"), "--stat",
+                 "pca,density,correlation,motion,mutual_information,rotation,autoencoder,lens", "--model",
+                 model, "--null", "sign_flip", "--repeats", "20", "--epochs", "2", "--out", path("all.h5")}),
+        QString());
+    QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", "motion", "--out", path("motion.h5")}),
+             QString());
+    QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--scaling", "rms", "--out",
+                      path("rms.h5")}),
+             QString());
+    QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca", "--select", "sample>=10", "--out",
+                      path("selected.h5")}),
+             QString());
+    QCOMPARE(runRheo({"analyze", path("other.rheo.h5"), "--stat", "pca,density", "--out", path("other.h5")}),
+             QString());
+    // Without their traces: the file alone, in a folder of its own, its trace gone.
+    QDir().mkpath(path("alone"));
+    QCOMPARE(capture("gone.rheo.h5", {"--limit", "8"}), QString());
+    QCOMPARE(runRheo({"analyze", path("gone.rheo.h5"), "--stat", "pca,density,motion", "--out",
+                      path("alone/alone.h5")}),
+             QString());
+    QVERIFY(QFile::rename(path("gone.rheo.h5"), path("alone/renamed.rheo.h5")));
+    QDir().mkpath(path("report"));
+    QVERIFY(QFile::copy(path("all.h5"), path("report/results.h5")));
+}
+
+void TestAppResults::init() {
+    QSettings().clear();
+    m_window = std::make_unique<MainWindow>();
+    m_window->setThemeChoice(ThemeChoice::Light);
+    m_window->resize(1280, 800);
+    m_window->show();
+    QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
+    QApplication::setActiveWindow(m_window.get());
+}
+
+void TestAppResults::cleanup() {
+    m_window.reset();
+}
+
+void TestAppResults::everyFigureOfTheTableIsAView() {
+    std::set<std::string> views;
+    for (const View* view : m_window->views()) views.insert(view->id().toStdString());
+    QCOMPARE(views.size(), m_window->views().size());
+    std::set<std::string> figures;
+    for (const FigureView& figure : figureViewsOfResults()) figures.emplace(figure.name);
+    QCOMPARE(views.size(), std::size_t(12));
+    QVERIFY(views == figures);
+    for (const FigureView& figure : figureViewsOfResults()) {
+        QVERIFY(!figure.label.empty() && !figure.shows.empty() && !figure.statistic.empty());
+        QVERIFY2(figure.shows.ends_with('.'), figure.shows.data());
+    }
+    QCOMPARE(m_window->viewBar()->count(), 12);
+}
+
+void TestAppResults::aResultsFileOpensWithItsTrace() {
+    open(path("all.h5"));
+    QVERIFY2(!m_window->banner()->isError(), qPrintable(m_window->banner()->text()));
+    QVERIFY(state().results && state().trace);
+    QCOMPARE(state().rows(), 30);
+    QCOMPARE(QFileInfo(m_window->workspace().traceFile()).fileName(), QString("t.rheo.h5"));
+    // The scores are the file's own, so that what is seen is what was computed.
+    QVERIFY(basisIsOfResults(state()));
+    QVERIFY(state().scores.get() == &drawnPca(*state().results)->scores);
+    QVERIFY(!state().basisIsStale());
+    for (View* view : m_window->views()) {
+        QVERIFY2(view->hasFigure(), qPrintable(view->id()));
+        m_window->showView(view);
+        QTRY_VERIFY(view->isVisible());
+        QTest::qWait(30);
+        const auto figure = view->figure();
+        QVERIFY2(figure && !figure->panels.empty(), qPrintable(view->id()));
+        if (auto* results = qobject_cast<ResultsView*>(view)) {
+            QVERIFY2(results->figureWidget()->isVisible(), qPrintable(view->id()));
+            QVERIFY2(results->figureWidget()->painter().plotRect(0).width() > 60, qPrintable(view->id()));
+        }
+        keepPicture(*m_window, "results " + view->id());
+    }
+    QVERIFY(m_window->sourcePanel()->findChild<QLabel*>()->text().contains("all.h5"));
+}
+
+void TestAppResults::aResultsFileOpensWithoutItsTrace() {
+    open(path("alone/alone.h5"));
+    QVERIFY2(!m_window->banner()->isError(), qPrintable(m_window->banner()->text()));
+    QVERIFY(state().results && !state().trace);
+    QCOMPARE(m_window->windowTitle(), QString("alone.h5[*] – Rheograph"));
+    QVERIFY2(m_window->statusBar()->currentMessage().contains("gone.rheo.h5"),
+             qPrintable(m_window->statusBar()->currentMessage()));
+    auto* trajectories = view<TrajectoryView>("trajectories");
+    QVERIFY(trajectories->isVisible() && trajectories->hasFigure());
+    QVERIFY(view("density")->hasFigure() && view("motion")->hasFigure());
+    QVERIFY(!view("rotation")->hasFigure());
+    // A click names and selects a path of the results.
+    auto* canvas = trajectories->canvas();
+    QTRY_VERIFY(canvas->frames() > 0);
+    QTest::qWait(200);  // until the window has its final layout
+    const auto z = drawnPca(*state().results)->scores.line(3, 30);
+    const QPoint at = canvas->placeOf({z[0], z[1], z[2]}).toPoint();
+    QSignalSpy hovered(trajectories, &View::hovered);
+    QTest::mouseMove(canvas, at - QPoint(2, 0));
+    QTest::mouseMove(canvas, at);
+    QTRY_VERIFY(!hovered.isEmpty() && hovered.last()[0].toString().startsWith("sample "));
+    QVERIFY(!trajectories->options().selected);
+    QTest::mouseClick(canvas, Qt::LeftButton, {}, at);
+    QTRY_VERIFY(trajectories->options().selected.has_value());
+    // Points of depth are those of the results.
+    QCOMPARE(m_window->depthBar()->slider()->maximum(), 64);
+    keepPicture(*m_window, "results alone");
+}
+
+void TestAppResults::theTraceJoinsResultsThatAreOpen() {
+    open(path("alone/alone.h5"));
+    QVERIFY(state().results && !state().trace);
+    open(path("alone/renamed.rheo.h5"));
+    QVERIFY(state().results && state().trace);
+    QCOMPARE(state().rows(), 8);
+    QVERIFY(basisIsOfResults(state()));
+}
+
+void TestAppResults::aFileIsDroppedOnTheWindow() {
+    QMimeData data;
+    data.setUrls({QUrl::fromLocalFile(path("all.h5"))});
+    const QPoint middle = m_window->rect().center();
+    QDragEnterEvent enter(middle, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(m_window.get(), &enter);
+    QVERIFY(enter.isAccepted());
+    QDropEvent drop(middle, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(m_window.get(), &drop);
+    QTRY_VERIFY_WITH_TIMEOUT(state().results != nullptr, 60000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
+    QCOMPARE(QString::fromStdString(state().results->path.filename().string()), QString("all.h5"));
+}
+
+void TestAppResults::aFolderOfAReportOpens() {
+    open(path("report"));
+    QVERIFY(state().results && state().trace);
+    QCOMPARE(QString::fromStdString(state().results->path.string()), path("report/results.h5"));
+    QDir().mkpath(path("empty"));
+    open(path("empty"));
+    QVERIFY(m_window->banner()->isError());
+    QVERIFY2(m_window->banner()->text().contains(path("empty")) &&
+                 m_window->banner()->text().contains("results.h5"),
+             qPrintable(m_window->banner()->text()));
+    QVERIFY(state().results && state().trace);
+}
+
+void TestAppResults::aFileIsChosenInTheDialog() {
+    QApplication::setAttribute(Qt::AA_DontUseNativeDialogs);
+    QTimer::singleShot(300, this, [this] {
+        auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
+        QVERIFY(dialog != nullptr);
+        auto* name = dialog->findChild<QLineEdit*>("fileNameEdit");
+        QVERIFY(name != nullptr);
+        name->setText(path("motion.h5"));
+        QTest::keyClick(name, Qt::Key_Return);
+    });
+    QTest::keyClick(m_window.get(), Qt::Key_O, Qt::ControlModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(state().results != nullptr, 60000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
+    // No PCA and no density in the file: those of the trace were computed, as when it is opened by itself.
+    QVERIFY(state().scores && state().density);
+    QVERIFY(view("motion")->hasFigure() && !view("correlation")->hasFigure());
+}
+
+void TestAppResults::theProgramTakesAResultsFile() {
+    QProcess program;
+    program.start(RHEO_BIN "/rheograph",
+                  {"--theme", "dark", "--screenshot", path("shot.png"), path("all.h5")});
+    QVERIFY(program.waitForFinished(120000));
+    QVERIFY2(program.exitCode() == 0, program.readAllStandardError().constData());
+    const QImage shot(path("shot.png"));
+    QVERIFY(!shot.isNull());
+    int coloured = 0;
+    for (int y = 0; y < shot.height(); y += 2)
+        for (int x = 0; x < shot.width(); x += 2) coloured += QColor(shot.pixel(x, y)).hsvSaturation() > 80;
+    QVERIFY2(coloured > 300, "its trajectories are on the picture");
+}
+
+void TestAppResults::viewsAreSwitchedByKeysAndMouse() {
+    open(path("all.h5"));
+    auto* bar = m_window->viewBar();
+    for (int i = 0; i < 9; ++i) {
+        QTest::keyClick(m_window.get(), Qt::Key(Qt::Key_1 + i), Qt::ControlModifier);
+        QCOMPARE(bar->currentIndex(), i);
+        QTRY_VERIFY(m_window->views()[std::size_t(i)]->isVisible());
+    }
+    for (int i = 9; i < bar->count(); ++i) {
+        QTest::keyClick(m_window.get(), Qt::Key_PageDown, Qt::ControlModifier);
+        QCOMPARE(bar->currentIndex(), i);
+    }
+    QTest::keyClick(m_window.get(), Qt::Key_PageDown, Qt::ControlModifier);
+    QCOMPARE(bar->currentIndex(), 0);
+    QTest::keyClick(m_window.get(), Qt::Key_PageUp, Qt::ControlModifier);
+    QCOMPARE(bar->currentIndex(), bar->count() - 1);
+    for (int i = 0; i < bar->count(); ++i) {
+        QTest::mouseClick(bar, Qt::LeftButton, {}, bar->tabRect(i).center());
+        QCOMPARE(m_window->currentView(), m_window->views()[std::size_t(i)]);
+        QTRY_VERIFY(m_window->currentView()->isVisible());
+    }
+}
+
+void TestAppResults::theMouseIsToldWhatIsUnderIt() {
+    open(path("all.h5"));
+    auto* motion = view<ResultsView>("motion");
+    m_window->showView(motion);
+    auto* widget = motion->figureWidget();
+    QTRY_VERIFY(widget->painter().plotRect(0).width() > 60);
+    const auto& plot = std::get<CurvePlot>(widget->figure()->panels[0].plot);
+    const Curve* curve = nullptr;
+    for (const auto& candidate : plot.curves)
+        if (!candidate.name.empty() && candidate.x.size() > 5) curve = curve ? curve : &candidate;
+    QVERIFY(curve != nullptr);
+    QSignalSpy hovered(motion, &View::hovered);
+    std::size_t i = 0;
+    while (i + 1 < curve->y.size() && !(curve->y[i] > plot.y.low && curve->y[i] < plot.y.high)) ++i;
+    const auto at = widget->painter().placeOf({0, curve->x[i], curve->y[i]});
+    QVERIFY(at.has_value());
+    QTest::mouseMove(widget, at->toPoint() + QPoint(1, 1));
+    QTest::mouseMove(widget, at->toPoint());
+    QTRY_VERIFY(!hovered.isEmpty());
+    const QString said = hovered.last()[0].toString();
+    QVERIFY2(said.contains("Depth (block): L") && said.contains(QString::fromStdString(plot.y.title)),
+             qPrintable(said));
+    QCOMPARE(m_window->statusBar()->currentMessage(), said);
+    auto* correlation = view<ResultsView>("correlation");
+    m_window->showView(correlation);
+    QTRY_VERIFY(correlation->figureWidget()->painter().plotRect(0).width() > 60);
+    QSignalSpy cell(correlation, &View::hovered);
+    const QPoint centre = correlation->figureWidget()->painter().plotRect(0).center().toPoint();
+    QTest::mouseMove(correlation->figureWidget(), centre - QPoint(4, 4));
+    QTest::mouseMove(correlation->figureWidget(), centre);
+    QTRY_VERIFY(!cell.isEmpty());
+    QVERIFY2(cell.last()[0].toString().contains("Mean r over units: "),
+             qPrintable(cell.last()[0].toString()));
+}
+
+void TestAppResults::everyViewIsExportedAndMadeAgain_data() {
+    QTest::addColumn<QString>("id");
+    QTest::addColumn<bool>("zoomed");
+    for (const FigureView& figure : figureViewsOfResults()) {
+        const auto name = QByteArray(figure.name.data(), int(figure.name.size()));
+        QTest::addRow("%s", name.constData()) << QString(name) << false;
+    }
+    QTest::addRow("motion, zoomed") << "motion" << true;
+}
+
+void TestAppResults::everyViewIsExportedAndMadeAgain() {
+    QFETCH(QString, id);
+    QFETCH(bool, zoomed);
+    open(path("all.h5"));
+    m_window->showView(view(id));
+    QTRY_VERIFY(view(id)->isVisible());
+    if (zoomed) {
+        auto* widget = view<ResultsView>(id)->figureWidget();
+        QTRY_VERIFY(widget->painter().plotRect(0).width() > 60);
+        for (int i = 0; i < 3; ++i) QTest::keyClick(widget, Qt::Key_Plus);
+        QVERIFY(widget->painter().isZoomed());
+    }
+    const QString first = path(id + "-1.svg"), again = path(id + "-2.svg");
+    QFile::remove(first);
+    QFile::remove(again);
+    QVERIFY2(m_window->exportView(first, 190, 120, 100, false, true), qPrintable(m_window->banner()->text()));
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    QVERIFY2(!QFile::exists(first + ".results.h5"), "the results are in a file already");
+    QCOMPARE(runRheo({"figure", "--recipe", first, "--out", again}), QString());
+    const QString a = withoutTime(first), b = withoutTime(again);
+    QVERIFY(a.size() > 2000);
+    const QStringList left = a.split('\n'), right = b.split('\n');
+    for (qsizetype i = 0; i < std::min(left.size(), right.size()); ++i) QCOMPARE(right[i], left[i]);
+    QCOMPARE(right.size(), left.size());
+    QVERIFY2(!m_window->exportView(path("all.h5"), 190, 120, 100, true, false), "no input is overwritten");
+}
+
+void TestAppResults::thePictureOnTheClipboardIsTheFigure() {
+    open(path("all.h5"));
+    m_window->showView(view("rotation"));
+    QTest::keyClick(m_window.get(), Qt::Key_C, Qt::ControlModifier | Qt::AltModifier);
+    const QImage picture = QApplication::clipboard()->image();
+    QCOMPARE(picture.size(), view("rotation")->size() * 2);
+}
+
+void TestAppResults::themesRepaintEveryView() {
+    open(path("all.h5"));
+    for (View* view : m_window->views()) {
+        m_window->setThemeChoice(ThemeChoice::Light);
+        m_window->showView(view);
+        QTRY_VERIFY(view->isVisible());
+        QVERIFY2(!view->figure()->theme.dark, qPrintable(view->id()));
+        m_window->setThemeChoice(ThemeChoice::Dark);
+        QVERIFY2(view->figure()->theme.dark, qPrintable(view->id()));
+        QTest::qWait(20);
+        keepPicture(*m_window, "dark " + view->id());
+    }
+    m_window->setThemeChoice(ThemeChoice::Light);
+}
+
+void TestAppResults::openingIsUndoneAndRedone() {
+    open(path("all.h5"));
+    QVERIFY(state().results);
+    QTest::keyClick(m_window.get(), Qt::Key_Z, Qt::ControlModifier);
+    QVERIFY(!state().results);
+    QCOMPARE(state().rows(), 30);
+    QVERIFY(!view("motion")->hasFigure());
+    QTest::keyClick(m_window.get(), Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+    QVERIFY(state().results && basisIsOfResults(state()));
+    QVERIFY(view("motion")->hasFigure());
+    // Another file of the same trace takes their place, and undo brings them back.
+    open(path("motion.h5"));
+    QCOMPARE(QString::fromStdString(state().results->path.filename().string()), QString("motion.h5"));
+    QVERIFY2(state().basis != nullptr, "a file without a PCA leaves the document's basis");
+    while (QString::fromStdString(state().results->path.filename().string()) != "all.h5" &&
+           m_window->workspace().undoStack()->canUndo())
+        m_window->workspace().undoStack()->undo();
+    QCOMPARE(QString::fromStdString(state().results->path.filename().string()), QString("all.h5"));
+    QVERIFY(view("rotation")->hasFigure());
+}
+
+void TestAppResults::resultsAreClosed() {
+    open(path("alone/alone.h5"));
+    auto* stack = m_window->centralWidget()->findChild<QStackedWidget*>();
+    QVERIFY(stack != nullptr);
+    QVERIFY(m_window->viewBar()->isVisible());
+    auto* label = m_window->sourcePanel()->findChild<QLabel*>();
+    Q_EMIT label->linkActivated("close");
+    QVERIFY(!state().results);
+    QVERIFY2(!m_window->viewBar()->isVisible(), "the start page is back");
+    m_window->workspace().undoStack()->undo();
+    QVERIFY(state().results && m_window->viewBar()->isVisible());
+}
+
+void TestAppResults::whatIsMissingIsExplained() {
+    open(path("motion.h5"));
+    auto* rotation = view<ResultsView>("rotation");
+    m_window->showView(rotation);
+    QTRY_VERIFY(rotation->missingPage()->isVisible());
+    QVERIFY(rotation->missingPage()->reason().contains("motion.h5"));
+    QTest::qWait(50);
+    keepPicture(*m_window, "results missing");
+    // The command is what it says: run, and the file opened again, it gives the figure.
+    QString command = rotation->missingPage()->command();
+    QVERIFY2(command.startsWith("rheo analyze "), qPrintable(command));
+    QProcess shell;
+    QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+    environment.insert("PATH", QString(RHEO_BIN) + ":" + environment.value("PATH"));
+    shell.setProcessEnvironment(environment);
+    shell.start("sh", {"-c", command});
+    QVERIFY(shell.waitForFinished(120000));
+    QVERIFY2(shell.exitCode() == 0, shell.readAllStandardError().constData());
+    open(path("motion.h5"));
+    QVERIFY(rotation->hasFigure() && rotation->figureWidget()->isVisible());
+    auto* lens = view<ResultsView>("lens");
+    m_window->showView(lens);
+    QTRY_VERIFY(lens->missingPage()->isVisible());
+    QVERIFY(lens->missingPage()->command().contains("--model"));
+    QVERIFY2(!m_window->exportView(path("none.svg"), 160, 120, 300, false, false), "nothing to export");
+}
+
+void TestAppResults::resultsOfSelectedRowsOpenThoseRows() {
+    open(path("selected.h5"));
+    QVERIFY(state().results && state().trace);
+    QCOMPARE(state().rows(), 20);
+    QCOMPARE(state().prompts.size(), std::size_t(20));
+    QVERIFY2(basisIsOfResults(state()), "the document has the rows of the results");
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+}
+
+void TestAppResults::scaledScoresAreNotTheDocumentsBasis() {
+    open(path("rms.h5"));
+    QVERIFY(state().results && state().trace);
+    QVERIFY2(!state().basis, "a raw state cannot be moved in a basis of scaled ones");
+    QVERIFY(view("trajectories")->hasFigure());
+    const Recipe recipe = view("trajectories")->recipe();
+    QCOMPARE(recipe.sources.size(), std::size_t(1));
+    QVERIFY(recipe.sources[0].path.ends_with("rms.h5"));
+    keepPicture(*m_window, "results scaled");
+    QTest::keyClick(m_window.get(), Qt::Key_R, Qt::ControlModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(state().basis != nullptr, 60000);
+    QVERIFY(view("trajectories")->recipe().sources.empty());
+}
+
+void TestAppResults::anotherTraceIsAskedFor_data() {
+    QTest::addColumn<QString>("file");
+    QTest::addColumn<int>("rows");
+    QTest::addRow("with its trace") << "other.h5" << 12;
+    QTest::addRow("without") << "alone/alone.h5" << 0;
+}
+
+void TestAppResults::anotherTraceIsAskedFor() {
+    QFETCH(QString, file);
+    QFETCH(int, rows);
+    open(path("all.h5"));
+    const auto before = m_window->workspace().state();
+    answer(QMessageBox::Cancel);
+    open(path(file));
+    QTRY_VERIFY2(m_asked.contains("another trace"), qPrintable(m_asked));
+    QVERIFY2(m_window->workspace().state() == before, "Cancel leaves all as it was");
+    answer(QMessageBox::Discard);
+    open(path(file));
+    QTRY_VERIFY(m_asked.contains("another trace"));
+    QCOMPARE(state().rows(), rows);
+    QCOMPARE(QString::fromStdString(state().results->path.string()), path(file));
+}
+
+void TestAppResults::damagedFilesLoseNothing_data() {
+    QTest::addColumn<QString>("name");
+    QTest::addColumn<QByteArray>("bytes");
+    QTest::addColumn<QString>("says");
+    const QByteArray whole = read(path("all.h5"));
+    QTest::addRow("cut") << "cut.h5" << whole.left(whole.size() / 2) << "cut.h5";
+    QByteArray flipped = whole;
+    for (qsizetype i = flipped.size() / 3; i < flipped.size() / 3 + 4000; ++i) flipped[i] = ~flipped[i];
+    QTest::addRow("bytes changed") << "flipped.h5" << flipped << "flipped.h5";
+    QTest::addRow("empty") << "empty.h5" << QByteArray() << "empty.h5";
+    QTest::addRow("text") << "text.h5" << QByteArray("no results\n") << "text.h5";
+}
+
+void TestAppResults::damagedFilesLoseNothing() {
+    QFETCH(QString, name);
+    QFETCH(QByteArray, bytes);
+    QFETCH(QString, says);
+    QFile file(path(name));
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write(bytes);
+    file.close();
+    open(path("all.h5"));
+    const auto before = m_window->workspace().state();
+    open(path(name));
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->banner()->isVisible() && m_window->banner()->isError(), 10000);
+    QVERIFY2(m_window->banner()->text().contains(says), qPrintable(m_window->banner()->text()));
+    QVERIFY(m_window->workspace().state() == before);
+    keepPicture(*m_window, "results damaged");
+}
+
+void TestAppResults::everyTabIsReachableInASmallWindow() {
+    open(path("all.h5"));
+    auto* bar = m_window->viewBar();
+    for (int i = 0; i < bar->count(); ++i)
+        QVERIFY2(bar->rect().contains(bar->tabRect(i)),
+                 qPrintable(QString("%1 at 1280 pixels").arg(bar->tabText(i))));
+    m_window->resize(800, 600);
+    bar->setCurrentIndex(bar->count() - 1);
+    QTRY_VERIFY(bar->tabRect(bar->count() - 1).center().x() < bar->width());
+}
+
+int main(int argc, char** argv) {
+    VtkViewport::setDefaultSurfaceFormat();
+    QApplication app(argc, argv);
+    QApplication::setApplicationName("Rheograph results test");
+    QApplication::setOrganizationName("Rheograph test");
+    QApplication::setStyle(QStyleFactory::create("Fusion"));
+    TestAppResults test;
+    return QTest::qExec(&test, argc, argv);
+}
+#include "test_app_results.moc"

@@ -1,0 +1,101 @@
+#include "widgets/views/results_view.h"
+
+#include <QStackedLayout>
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/figure/ranges.h"
+
+namespace rheo {
+
+namespace {
+
+QString text(std::string_view words) {
+    return QString::fromUtf8(words.data(), static_cast<qsizetype>(words.size()));
+}
+
+}  // namespace
+
+ResultsView::ResultsView(const FigureView& figure)
+    : View(text(figure.name), text(figure.label)),
+      m_view(figure),
+      m_state(std::make_shared<const DocumentState>()),
+      m_theme(lightTheme()),
+      m_pages(new QStackedLayout(this)),
+      m_widget(new FigureWidget),
+      m_missing(new MissingPage(figure)) {
+    m_pages->addWidget(m_missing);
+    m_pages->addWidget(m_widget);
+    m_widget->setAccessibleName(text(figure.title));
+    connect(m_widget, &FigureWidget::hovered, this, &View::hovered);
+}
+
+void ResultsView::setDocument(std::shared_ptr<const DocumentState> state) {
+    const bool sameResults = m_state->results == state->results;
+    m_state = std::move(state);
+    // Rows that come and go leave results as they are.
+    if (!sameResults || !hasFigure()) invalidate();
+}
+
+void ResultsView::setTheme(const Theme& theme) {
+    m_theme = theme;
+    invalidate();
+}
+
+bool ResultsView::hasFigure() const {
+    if (!m_state->results) return false;
+    const auto there = viewsOf(m_state->results->results);
+    return std::any_of(there.begin(), there.end(),
+                       [&](const auto& view) { return view.name == m_view.name; });
+}
+
+void ResultsView::invalidate() {
+    m_built = false;
+    if (isVisible()) build();
+}
+
+void ResultsView::showEvent(QShowEvent* event) {
+    View::showEvent(event);
+    build();
+}
+
+void ResultsView::build() {
+    if (std::exchange(m_built, true)) return;
+    std::shared_ptr<const Figure> made;
+    QString trouble;
+    if (m_state->results) try {
+            made =
+                std::make_shared<const Figure>(figureOfResults(m_state->results->results, defaultRecipe()));
+        } catch (const Error& error) {
+            trouble = QString::fromUtf8(error.what());
+        }
+    if (!made) m_missing->explain(*m_state, hasFigure() ? trouble : QString());
+    m_widget->setFigure(std::move(made));
+    m_pages->setCurrentIndex(m_widget->figure() != nullptr ? 1 : 0);
+}
+
+std::shared_ptr<const Figure> ResultsView::figure() const {
+    if (!hasFigure()) return nullptr;
+    if (m_built && m_widget->figure() != nullptr) return std::make_shared<const Figure>(m_widget->shown());
+    return std::make_shared<const Figure>(figureOfResults(m_state->results->results, defaultRecipe()));
+}
+
+Recipe ResultsView::defaultRecipe() const {
+    Recipe recipe;
+    recipe.view = m_view.name;
+    recipe.theme = m_theme.dark ? "dark" : "light";
+    recipe.widthMm = m_view.widthMm;
+    recipe.heightMm = m_view.heightMm;
+    if (m_state->results) recipe.sources = {{"results", m_state->results->path.string(), ""}};
+    return recipe;
+}
+
+Recipe ResultsView::recipe() const {
+    Recipe recipe = defaultRecipe();
+    if (m_built && m_widget->figure() != nullptr)
+        recipe.ranges = rangesShown(*m_widget->figure(), m_widget->shown());
+    return recipe;
+}
+
+}  // namespace rheo

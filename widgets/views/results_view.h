@@ -1,0 +1,46 @@
+#pragma once
+
+#include "core/session/opened_results.h"
+#include "core/session/recipe_figure.h"
+#include "widgets/views/figure_widget.h"
+#include "widgets/views/missing_page.h"
+#include "widgets/views/view.h"
+
+class QStackedLayout;
+
+namespace rheo {
+
+/// Any figure of results, as `rheo figure` and the report draw it. Without it a page says what it needs and
+/// the command that makes it. The figure is made when it is first looked at.
+class ResultsView : public View {
+    Q_OBJECT
+public:
+    explicit ResultsView(const FigureView& figure);
+
+    void setDocument(std::shared_ptr<const DocumentState> state) override;
+    void setTheme(const Theme& theme) override;
+    bool hasFigure() const override;
+    std::shared_ptr<const Figure> figure() const override;
+    Recipe recipe() const override;
+
+    FigureWidget* figureWidget() const { return m_widget; }
+    const MissingPage* missingPage() const { return m_missing; }
+
+protected:
+    void showEvent(QShowEvent* event) override;
+
+private:
+    void invalidate();
+    void build();
+    Recipe defaultRecipe() const;
+
+    FigureView m_view;
+    std::shared_ptr<const DocumentState> m_state;
+    Theme m_theme;
+    QStackedLayout* m_pages;
+    FigureWidget* m_widget;
+    MissingPage* m_missing;
+    bool m_built = false;
+};
+
+}  // namespace rheo

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <QList>
+#include <QString>
+#include <QWidget>
+#include <memory>
+
+#include "core/figure/figure.h"
+#include "core/session/document.h"
+#include "core/session/recipe.h"
+
+class QAction;
+
+namespace rheo {
+
+/// A view of the document in the middle of the window: one figure, on screen and to be exported. The window
+/// knows views by this alone; which there are stands in a table (view_table.h).
+class View : public QWidget {
+    Q_OBJECT
+public:
+    /// `id`: as a recipe names the figure ("motion"); `title`: for its tab.
+    View(QString id, QString title) : m_id(std::move(id)), m_title(std::move(title)) {}
+
+    const QString& id() const { return m_id; }
+    const QString& title() const { return m_title; }
+
+    /// What is open, whenever it is another value. Cheap while the view is hidden.
+    virtual void setDocument(std::shared_ptr<const DocumentState> state) = 0;
+    virtual void setTheme(const Theme& theme) = 0;
+
+    /// Whether there is something to show; if not, the view itself says what it needs. Cheap.
+    virtual bool hasFigure() const = 0;
+    /// What is shown, as it is turned and zoomed: what an export paints. Null without a figure. Throws Error
+    /// where the results do not fit together.
+    virtual std::shared_ptr<const Figure> figure() const = 0;
+    /// What makes figure() again: view, options, camera or ranges, and a size that suits it. Without sources
+    /// where no file holds what it is made from; theme, versions and time are left to the window.
+    virtual Recipe recipe() const = 0;
+    /// Computations whose outcome the view shows, for the menu of analyses.
+    virtual QList<QAction*> analyses() const { return {}; }
+
+Q_SIGNALS:
+    /// What is under the mouse, as a line; empty: nothing.
+    void hovered(const QString& description);
+
+private:
+    QString m_id, m_title;
+};
+
+}  // namespace rheo

@@ -1,0 +1,63 @@
+#include "widgets/views/view_table.h"
+
+#include <algorithm>
+#include <array>
+
+#include "widgets/views/density_view.h"
+#include "widgets/views/results_view.h"
+#include "widgets/views/trajectory_view.h"
+
+namespace rheo {
+
+namespace {
+
+using Make = View* (*)(const ViewEntry&, const ViewContext&);
+
+/// Views that do more than show a figure of results: live rows, teleports, choices.
+struct OwnWidget {
+    std::string_view figure;
+    Make make;
+};
+constexpr std::array ownWidgets{
+    OwnWidget{"trajectories",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new TrajectoryView(entry.title, c.workspace, c.selection, c.teleport);
+              }},
+    OwnWidget{"density",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new DensityView(entry.title, c.workspace, c.selection);
+              }},
+};
+
+View* makeResultsView(const ViewEntry& entry, const ViewContext&) {
+    return new ResultsView(entry.figure);
+}
+
+/// Place among the widgets of their own; their count for all others.
+std::size_t ownPlace(std::string_view figure) {
+    const auto own = std::find_if(ownWidgets.begin(), ownWidgets.end(),
+                                  [&](const OwnWidget& widget) { return widget.figure == figure; });
+    return static_cast<std::size_t>(own - ownWidgets.begin());
+}
+
+QString text(std::string_view words) {
+    return QString::fromUtf8(words.data(), static_cast<qsizetype>(words.size()));
+}
+
+}  // namespace
+
+std::vector<ViewEntry> viewTable() {
+    auto figures = figureViewsOfResults();
+    std::stable_sort(figures.begin(), figures.end(), [](const FigureView& a, const FigureView& b) {
+        return ownPlace(a.name) < ownPlace(b.name);
+    });
+    std::vector<ViewEntry> views;
+    for (const FigureView& figure : figures) {
+        const std::size_t own = ownPlace(figure.name);
+        views.push_back({text(figure.name), text(figure.label), text(figure.shows), figure,
+                         own < ownWidgets.size() ? ownWidgets[own].make : makeResultsView});
+    }
+    return views;
+}
+
+}  // namespace rheo
