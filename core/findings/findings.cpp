@@ -88,8 +88,8 @@ double earlyLessRest(const VectorD& curve) {
 }
 
 double dropsThenClimbs(const VectorD& curve) {
-    if (curve.size() == 0 || curve.array().isNaN().any()) return nan;
-    const double least = curve.minCoeff();  // where it is at an end, one of both is 0
+    if (curve.size() < 3 || curve.array().isNaN().any()) return nan;
+    const double least = curve.segment(1, curve.size() - 2).minCoeff();
     return std::min(differenceOf(curve[0], least), differenceOf(curve[curve.size() - 1], least));
 }
 

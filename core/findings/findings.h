@@ -67,7 +67,8 @@ double lateLessEarly(const VectorD& curve);
 double lateLessEarlyShare(const VectorD& r2);
 /// Mean over the first quarter less that over the rest.
 double earlyLessRest(const VectorD& curve);
-/// The lesser of the fall from the first value to the lowest and the climb from there to the last.
+/// The lesser of the fall from the first value to the lowest between the ends and the climb from there to the
+/// last: below zero where an end is the lowest. NaN with fewer than three values.
 double dropsThenClimbs(const VectorD& curve);
 /// Slope of the curve on the number of the step, attention and MLP steps each with an intercept of their
 /// own, times the number of steps, over the mean.

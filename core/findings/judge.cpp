@@ -82,7 +82,9 @@ double halvesError(std::span<const double> halves, std::int64_t samples) {
 Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples) {
     const double error = halvesError(halves, samples);
     if (std::isnan(error)) return {nan, nan};
-    const double width = studentQuantile(0.025, static_cast<double>(samples - 1)) * error;
+    const auto defined = std::count_if(halves.begin(), halves.end(), [](double x) { return !std::isnan(x); });
+    const auto degrees = static_cast<double>(std::min<std::int64_t>(samples, defined) - 1);
+    const double width = studentQuantile(0.025, degrees) * error;
     return {observed - width, observed + width};
 }
 

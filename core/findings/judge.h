@@ -40,12 +40,12 @@ bool mostlyNull(double nullShare);
 std::vector<double> holmAdjusted(std::span<const double> p);
 
 /// 95 % interval of a number measured on all samples, from what it is on random halves of them, drawn without
-/// replacement: observed -+ t SD sqrt(m / (n - m)), m = floor(n / 2) of n samples, t with n - 1 degrees of
-/// freedom. For m of n samples the variance over halves, given the data, is (1 - m/n) / m of that of one
-/// sample, so that of halves is that of the whole (Politis, Romano and Wolf 1999, subsampling; delete-d
-/// jackknife). Duplicates, which inflate what resampling with replacement gives for explained variance or
-/// nearest neighbours, never occur, and the interval always holds the value. NaN with fewer than two halves
-/// or samples; NaN halves are left out.
+/// replacement: observed -+ t SD sqrt(m / (n - m)), m = floor(n / 2) of n samples, t with one degree of
+/// freedom less than there are samples or halves, whichever are fewer. For m of n samples the variance over
+/// halves, given the data, is (1 - m/n) / m of that of one sample, so that of halves is that of the whole
+/// (Politis, Romano and Wolf 1999, subsampling; delete-d jackknife). Duplicates, which inflate what
+/// resampling with replacement gives for explained variance or nearest neighbours, never occur, and the
+/// interval always holds the value. NaN with fewer than two halves or samples; NaN halves are left out.
 Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples);
 /// The standard error in it: SD sqrt(m / (n - m)).
 double halvesError(std::span<const double> halves, std::int64_t samples);

@@ -49,12 +49,8 @@ TraceView someSamples(const TraceView& view, std::size_t most, std::uint64_t see
 }
 
 /// How well paths are reconstructed from two numbers: the autoencoder on their own first components.
-struct Fit {
-    TraceView scores;  ///< [row, point, component]
-    AutoencoderResult fit;
-};
-Fit reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat,
-                const ReconstructionOptions& options, const Progress& progress) {
+AutoencoderResult reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat,
+                              const ReconstructionOptions& options, const Progress& progress) {
     const TraceView& view = source.view();
     TraceInfo info = view.trace->info();
     info.rows.clear();
@@ -76,73 +72,34 @@ Fit reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t re
     Progress silent(progress.stopToken());
     PcaResult components = pca(made, {reconstructedComponents, false, 1, options.memoryBytes}, silent);
     info.units = components.scores.n2;
-    Fit result;
-    result.scores.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(components.scores));
+    TraceView scores;
+    scores.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(components.scores));
     AutoencoderOptions how;
     how.seed = options.seed;
     how.threads = 1;
-    result.fit = fitAutoencoder(result.scores, how, silent);
-    if (result.fit.stopped) progress.check();
-    return result;
+    AutoencoderResult fit = fitAutoencoder(scores, how, silent);
+    if (fit.stopped) progress.check();
+    return fit;
 }
 
-/// Sums over the rows of a sampling unit, of which r2 is made.
-struct ErrorSums {
-    VectorD errors, squares;  ///< [point]
-    MatrixD states;           ///< [point, unit]
-    double rows = 0;
-
-    ErrorSums(std::int64_t points, std::int64_t units)
-        : errors(VectorD::Zero(points)), squares(errors), states(MatrixD::Zero(points, units)) {}
-    void add(const ErrorSums& other) {
-        errors += other.errors;
-        squares += other.squares;
-        states += other.states;
-        rows += other.rows;
-    }
-    VectorD r2() const {
-        return 1 - errors.array() / (squares - states.rowwise().squaredNorm() / rows).array();
-    }
-};
-
-/// Of each sampling unit among the rows that were not trained on.
-std::vector<ErrorSums> errorsOf(const Fit& fit) {
-    const TraceView& scores = fit.scores;
-    const Autoencoder& model = fit.fit.model;
-    const std::int64_t points = scores.pointCount(), units = scores.unitCount();
-    const VectorD factor = (model.sd.array() > 0).select(model.sd.array().inverse(), 0.0);
-    const SamplingUnits sampled = samplingUnits(withRows(scores, fit.fit.validationRows));
-    std::vector<ErrorSums> sums(sampled.rows.size(), ErrorSums(points, units));
-    MatrixF states(points, units);
-    for (std::size_t i = 0; i < fit.fit.validationRows.size(); ++i) {
-        readView(scores, fit.fit.validationRows[i], 1, states.data());
-        const MatrixF back = decode(model, encode(model, states));
-        MatrixD x = states.cast<double>();
-        x.rowwise() -= model.mean.transpose();
-        x = x * factor.asDiagonal();
-        const MatrixD error = (states - back).cast<double>() * factor.asDiagonal();
-        ErrorSums& sum = sums[static_cast<std::size_t>(sampled.ofRow[i])];
-        sum.errors += error.rowwise().squaredNorm();
-        sum.squares += x.rowwise().squaredNorm();
-        sum.states += x;
-        ++sum.rows;
-    }
-    return sums;
-}
-
-/// From halves of the samples that were not trained on; the autoencoder stays.
-Interval intervalOf(const Fit& fit, const ReconstructionOptions& options) {
-    const std::vector<ErrorSums> sums = errorsOf(fit);
-    const auto count = static_cast<std::int64_t>(sums.size());
+/// From halves of the sampling units, an autoencoder fitted anew on each: what a fit makes of other data
+/// varies more than what one fit says of other rows.
+Interval intervalOf(const TraceView& view, double observed, const ReconstructionOptions& options,
+                    const Progress& progress) {
+    const SamplingUnits units = samplingUnits(view);
     std::vector<double> halves;
     for (int b = 0; b < options.halves; ++b) {
-        const auto drawn = drawHalf(count, options.seed, static_cast<std::uint64_t>(b));
-        ErrorSums all(fit.scores.pointCount(), fit.scores.unitCount());
-        for (std::size_t i = 0; i < sums.size(); ++i)
-            if (drawn[i] != 0) all.add(sums[i]);
-        halves.push_back(lateLessEarlyShare(all.r2()));
+        const auto drawn = drawHalf(units.count(), options.seed, static_cast<std::uint64_t>(b));
+        std::vector<std::int64_t> rows;
+        for (std::int64_t n = 0; n < view.rowCount(); ++n)
+            if (drawn[static_cast<std::size_t>(units.ofRow[static_cast<std::size_t>(n)])] != 0)
+                rows.push_back(n);
+        Progress silent(progress.stopToken());
+        const RowSource half(withRows(view, rows), options.memoryBytes / 4, silent);
+        const PathMaker observedPaths(half);
+        halves.push_back(lateLessEarlyShare(reconstruct(half, observedPaths, 0, options, progress).r2));
     }
-    return halvesInterval(lateLessEarlyShare(fit.fit.r2), halves, count);
+    return halvesInterval(observed, halves, units.count());
 }
 
 /// Makes room for all fits, and keeps those that are there.
@@ -183,14 +140,15 @@ void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions&
     parallelFor(fits, 1, options.threads, progress, [&](std::int64_t fit, std::int64_t) {
         const std::int64_t i = missing[static_cast<std::size_t>(fit)];
         const std::int64_t maker = i == 0 ? 0 : 1 + (i - 1) / refits;
-        const Fit made = reconstruct(source, makers[static_cast<std::size_t>(maker)],
-                                     i == 0 ? 0 : (i - 1) % refits, options, progress);
+        const AutoencoderResult made = reconstruct(source, makers[static_cast<std::size_t>(maker)],
+                                                   i == 0 ? 0 : (i - 1) % refits, options, progress);
         if (i == 0) {
-            const Interval interval = intervalOf(made, options);
+            const Interval interval =
+                intervalOf(source.view(), lateLessEarlyShare(made.r2), options, progress);
             reconstruction.interval.resize(2);
             reconstruction.interval << interval.low, interval.high;
         }
-        differences[i] = lateLessEarlyShare(made.fit.r2);
+        differences[i] = lateLessEarlyShare(made.r2);
         const std::lock_guard lock(reporting);
         work.report(static_cast<double>(++done), static_cast<double>(fits));
     });

@@ -33,9 +33,11 @@ constexpr std::array<FindingText, 12> texts{{
      "the number of steps, divided by mean speed",
      "The state moves faster with depth", "The state moves slower with depth"},
     {"mi_drops_then_climbs", "The information a unit carries to the next point drops, then climbs.",
-     "mutual information in nats: the smaller of its fall from the first step to its minimum and its climb "
-     "from there to the last step",
-     "Mutual information drops, then climbs again", ""},
+     "mutual information in nats: the smaller of its fall from the first step to the minimum between the "
+     "ends and "
+     "its climb from there to the last step; below zero where it is lowest at an end",
+     "Mutual information drops, then climbs again",
+     "Mutual information does not drop and climb again: it is lowest at an end"},
     {"nonlinear_early", "Early layers hold most of the nonlinear information.",
      "mutual information beyond that of jointly Gaussian data of the same correlation (nats): mean over the "
      "first "

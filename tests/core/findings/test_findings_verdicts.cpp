@@ -106,6 +106,21 @@ private Q_SLOTS:
         QVERIFY(std::abs(lateLessEarly(curve) - 0.1 / 3) < 1e-9);
     }
 
+    // The lowest step lies between the ends; a curve that only climbs has a fall below zero.
+    void dropsAndClimbsByHand() {
+        const auto of = [](std::vector<double> curve) {
+            return dropsThenClimbs(
+                Eigen::Map<VectorD>(curve.data(), static_cast<Eigen::Index>(curve.size())));
+        };
+        QCOMPARE(of({5, 2, 1, 4}), 3.0);
+        QCOMPARE(of({1, 2, 3, 4}), -1.0);
+        QCOMPARE(of({4, 3, 2, 1}), -1.0);
+        QVERIFY(std::isnan(of({1, 2})) && std::isnan(of({1, NAN, 0, 2})));
+        VectorD r2(8);
+        r2 << -3, -3, 0.1, 0.1, 0.1, 0.1, 0.5, 0.3;
+        QCOMPARE(lateLessEarlyShare(r2), 0.4);
+    }
+
     void outliersDecideWhereVerdictsDiffer() {
         Verdict v;
         v.key = "density_rises";
