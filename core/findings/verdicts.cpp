@@ -342,26 +342,36 @@ bool sizesDisagree(const Verdict& v) {
                        [&](const PushResponse& r) { return v.observed < 0 ? r.low > 0 : r.high < 0; });
 }
 
-std::string whyNotTested(const Finding& finding, const Verdict& v, const TraceView& view,
-                         const StepKinds& steps, const VerdictOptions& options,
-                         const EarlyAttractor& attractor) {
-    const bool pushed = attractor.differences.rows() > 0 && finding.source == FindingSource::Pushes;
-    if (v.samples < leastSamples && !pushed)
-        return fmt::format("there {} {} distinct sample{}, and {} are needed", v.samples == 1 ? "is" : "are",
-                           v.samples, v.samples == 1 ? "" : "s", leastSamples);
-    if (view.pointCount() < leastPoints)
-        return fmt::format("there {} {} point{}, and {} are needed", view.pointCount() == 1 ? "is" : "are",
-                           view.pointCount(), view.pointCount() == 1 ? "" : "s", leastPoints);
-    if (finding.source == FindingSource::Pushes && attractor.differences.rows() == 0)
-        return attractor.reason.empty() ? "it needs a model" : attractor.reason;
-    if (v.samples < leastSamples)
-        return fmt::format("pushes were measured on {} samples, and {} are needed", v.samples, leastSamples);
-    if (!std::isnan(v.observed)) return "";
+/// "there are 3 points, and 8 are needed"; empty where there are enough.
+std::string tooFew(std::int64_t there, const char* what, std::int64_t needed) {
+    if (there >= needed) return "";
+    const bool one = there == 1;
+    return fmt::format("there {} {} {}{}, and {} are needed", one ? "is" : "are", there, what, one ? "" : "s",
+                       needed);
+}
+
+/// Why the number of a finding is not there.
+std::string whyUndefined(const Finding& finding, const StepKinds& steps, const VerdictOptions& options) {
     if (finding.key == "inside_exceeds_across" && !steps.blocksNamed())
         return "these points do not tell the attention of a block from its MLP";
     const bool leftOut = (finding.source == FindingSource::Refits && options.refits == 0) ||
                          (finding.source == FindingSource::Information && options.mutualUnits == 0);
     return leftOut ? "it was left out" : "the statistic is not defined here";
+}
+
+std::string whyNotTested(const Finding& finding, const Verdict& v, const TraceView& view,
+                         const StepKinds& steps, const VerdictOptions& options,
+                         const EarlyAttractor& attractor) {
+    const bool pushes = finding.source == FindingSource::Pushes;
+    const bool pushed = pushes && attractor.differences.rows() > 0;
+    const std::string samples = pushed ? "" : tooFew(v.samples, "distinct sample", leastSamples);
+    if (!samples.empty()) return samples;
+    if (const std::string points = tooFew(view.pointCount(), "point", leastPoints); !points.empty())
+        return points;
+    if (pushes && !pushed) return attractor.reason.empty() ? "it needs a model" : attractor.reason;
+    if (v.samples < leastSamples)
+        return fmt::format("pushes were measured on {} samples, and {} are needed", v.samples, leastSamples);
+    return std::isnan(v.observed) ? whyUndefined(finding, steps, options) : "";
 }
 
 /// Adjusts p for the number of tests made, and judges by it.
