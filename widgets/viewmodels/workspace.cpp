@@ -5,6 +5,7 @@
 #include <QFileInfo>
 #include <QUndoCommand>
 #include <algorithm>
+#include <array>
 #include <map>
 #include <new>
 #include <set>
@@ -136,6 +137,80 @@ QStringList modelWords(const LoadedModel& model) {
         words << "--dtype" << QString::fromUtf8(dtypeName(options.dtype).data());
     if (options.threads > 0) words << "--threads" << QString::number(options.threads);
     return words;
+}
+
+// Why something is missing, as a sentence; empty: it is there.
+
+QString noModel(const Workspace& w) {
+    if (w.model()) return {};
+    return w.state()->rows() > 0
+               ? Workspace::tr(
+                     "This needs the model that made the trace: attach it with File > Attach Model.")
+               : Workspace::tr("This needs a model: open a model folder, or the demo.");
+}
+
+QString noTokenizer(const Workspace& w) {
+    if (w.model()->tokenizer) return {};
+    return Workspace::tr(
+               "The model in %1 has no tokenizer that can be read, so text cannot be turned into tokens.")
+        .arg(w.modelFolder());
+}
+
+QString noRows(const Workspace& w) {
+    return w.state()->rows() > 0
+               ? QString()
+               : Workspace::tr("There are no trajectories yet: open a trace or the demo, or add a prompt.");
+}
+
+QString noPrompt(const Workspace& w) {
+    return w.state()->rows() > 0 ? QString() : Workspace::tr("There is no prompt.");
+}
+
+QString noRowsForModel(const Workspace& w) {
+    return w.state()->rows() > 0
+               ? QString()
+               : Workspace::tr("There are no rows to attach a model to; open it by itself.");
+}
+
+QString noBasisToMoveIn(const Workspace& w) {
+    return w.state()->basis
+               ? QString()
+               : Workspace::tr("A state is moved along principal components: fit the PCA first.");
+}
+
+QString noResults(const Workspace& w) {
+    return w.state()->basis ? QString() : Workspace::tr("There are no results yet: fit the PCA first.");
+}
+
+QString nothingComputed(const Workspace& w) {
+    return w.state()->basis ? QString() : Workspace::tr("Nothing was computed yet: fit the PCA first.");
+}
+
+/// What has to be there for a feature; the first that is missing is named.
+struct Need {
+    Feature feature;
+    std::array<QString (*)(const Workspace&), 3> checks;
+};
+constexpr std::array needs{
+    Need{Feature::AddPrompt, {noModel, noTokenizer}},
+    Need{Feature::EditPrompt, {noModel, noTokenizer}},
+    Need{Feature::TokenText, {noModel, noTokenizer}},
+    Need{Feature::RemovePrompt, {noPrompt}},
+    Need{Feature::CaptureToken, {noModel}},
+    Need{Feature::NextTokens, {noModel}},
+    Need{Feature::FitBasis, {noRows}},
+    Need{Feature::Density, {noRows}},
+    Need{Feature::SaveTrace, {noRows}},
+    Need{Feature::Teleport, {noModel, noRows, noBasisToMoveIn}},
+    Need{Feature::SaveResults, {noRows, noResults}},
+    Need{Feature::AttachModel, {noRowsForModel}},
+    Need{Feature::CopyCommand, {noRows, nothingComputed}},
+};
+
+/// Whether a trace shows all rows of the file it comes from.
+bool holdsWholeFile(const Trace& trace) {
+    const auto* joined = dynamic_cast<const JoinedTrace*>(&trace);
+    return joined == nullptr || (joined->parts().size() == 1 && joined->parts()[0]->rows() == trace.rows());
 }
 
 }  // namespace
@@ -378,7 +453,8 @@ void Workspace::replaceDocument(Opened opened) {
     d.nextPrompt = static_cast<std::int64_t>(opened.state.prompts.size()) + 1;
     d.nextTeleport = 1;
     d.traceFile = opened.traceFile;
-    d.fileTrace = opened.traceFile.isEmpty() ? nullptr : opened.state.trace;
+    d.fileTrace =
+        opened.traceFile.isEmpty() || !holdsWholeFile(*opened.state.trace) ? nullptr : opened.state.trace;
     d.promptsFile = opened.promptsFile;
     d.limit = opened.limit;
     d.promptsTrace = opened.promptsFile.isEmpty() ? nullptr : opened.state.trace;
@@ -1079,40 +1155,32 @@ QString Workspace::unsavedSummary() const {
     return parts.join(tr(" and "));
 }
 
-QString Workspace::copyAsCommand(std::int64_t teleport) const {
-    if (!whyNot(Feature::CopyCommand).isEmpty()) return {};
+/// The results that hold the basis, and the lines that make them where no file does.
+std::pair<QString, QStringList> Workspace::resultsCommands() const {
     const Private& d = *m_private;
+    if (basisIsOfResults(*m_state)) return {QString::fromStdString(m_state->results->path.string()), {}};
+    if (d.resultsBasis == m_state->basis) return {d.resultsFile, {}};
     QStringList lines;
-    QString results = d.resultsFile;
-    if (basisIsOfResults(*m_state)) {
-        results = QString::fromStdString(m_state->results->path.string());
-    } else if (d.resultsBasis != m_state->basis) {
-        QString trace = d.traceFile;
-        if (m_state->basisTrace != d.fileTrace) {
-            trace = QStringLiteral("trace.rheo.h5");
-            QStringList words{"rheo", "capture"};
-            words << modelWords(*m_model) << "--prompts" << d.promptsFile;
-            if (d.limit > 0) words << "--limit" << QString::number(d.limit);
-            lines << shellLine(words << "--out" << trace);
-        }
-        results = trace;
-        for (const char* ending : {".h5", ".rheo"})
-            if (results.endsWith(QLatin1String(ending))) results.chop(static_cast<int>(qstrlen(ending)));
-        results += QStringLiteral(".results.h5");
-        lines << shellLine({"rheo", "analyze", trace, "--stat", m_state->density ? "pca,density" : "pca",
-                            "--components", QString::number(m_state->basis->components.rows()), "--out",
-                            results});
+    QString trace = d.traceFile;
+    if (m_state->basisTrace != d.fileTrace) {
+        trace = QStringLiteral("trace.rheo.h5");
+        QStringList words{"rheo", "capture"};
+        words << modelWords(*m_model) << "--prompts" << d.promptsFile;
+        if (d.limit > 0) words << "--limit" << QString::number(d.limit);
+        lines << shellLine(words << "--out" << trace);
     }
-    if (teleport == 0) {
-        lines << shellLine(
-            {"rheo", "figure", results, "--view", "trajectories", "--out", "trajectories.svg"});
-        return lines.join(QLatin1String(" &&\n"));
-    }
-    const auto& records = m_state->teleports;
-    const auto place = std::find_if(records.begin(), records.end(),
-                                    [&](const auto& record) { return record->id == teleport; });
-    if (place == records.end() || !m_model) return {};
-    const TeleportRecord& record = **place;
+    QString results = trace;
+    for (const char* ending : {".h5", ".rheo"})
+        if (results.endsWith(QLatin1String(ending))) results.chop(static_cast<int>(qstrlen(ending)));
+    results += QStringLiteral(".results.h5");
+    lines << shellLine({"rheo", "analyze", trace, "--stat", m_state->density ? "pca,density" : "pca",
+                        "--components", QString::number(m_state->basis->components.rows()), "--out",
+                        results});
+    return {results, lines};
+}
+
+/// The line that makes a teleport again in the basis of `results`.
+QString Workspace::teleportCommand(const TeleportRecord& record, const QString& results) const {
     const TeleportRequest& request = record.result.request;
     QStringList words{"rheo", "teleport"};
     words << modelWords(*m_model);
@@ -1136,56 +1204,41 @@ QString Workspace::copyAsCommand(std::int64_t teleport) const {
           << QString::number(record.target.size()) << "--controls" << QString::number(request.controls)
           << "--seed" << QString::number(request.seed) << "--out"
           << "teleport.h5";
-    return (lines << shellLine(words)).join(QLatin1String(" &&\n"));
+    return shellLine(words);
+}
+
+QString Workspace::copyAsCommand(std::int64_t teleport) const {
+    if (!whyNot(Feature::CopyCommand).isEmpty()) return {};
+    auto [results, lines] = resultsCommands();
+    if (teleport == 0) {
+        lines << shellLine(
+            {"rheo", "figure", results, "--view", "trajectories", "--out", "trajectories.svg"});
+        return lines.join(QLatin1String(" &&\n"));
+    }
+    const auto& records = m_state->teleports;
+    const auto place = std::find_if(records.begin(), records.end(),
+                                    [&](const auto& record) { return record->id == teleport; });
+    if (place == records.end() || !m_model) return {};
+    return (lines << teleportCommand(**place, results)).join(QLatin1String(" &&\n"));
+}
+
+/// Where nothing else is missing: why no line of `rheo` makes what is shown.
+QString Workspace::whyNoCommand() const {
+    const Private& d = *m_private;
+    if (basisIsOfResults(*m_state) || d.resultsBasis == m_state->basis || m_state->basisTrace == d.fileTrace)
+        return {};
+    if (m_model && d.promptsTrace && m_state->basisTrace == d.promptsTrace) return {};
+    return tr("No file holds the rows that the PCA was fitted on: save the trace, or the results, first.");
 }
 
 QString Workspace::whyNot(Feature feature) const {
-    const bool rows = m_state->rows() > 0;
-    const QString noModel =
-        rows ? tr("This needs the model that made the trace: attach it with File > Attach Model.")
-             : tr("This needs a model: open a model folder, or the demo.");
-    const QString noTokenizer =
-        tr("The model in %1 has no tokenizer that can be read, so text cannot be turned into tokens.")
-            .arg(modelFolder());
-    const QString noRows = tr("There are no trajectories yet: open a trace or the demo, or add a prompt.");
-    switch (feature) {
-        case Feature::AddPrompt:
-        case Feature::EditPrompt:
-            if (!m_model) return noModel;
-            return m_model->tokenizer ? QString() : noTokenizer;
-        case Feature::TokenText:
-            if (!m_model) return noModel;
-            return m_model->tokenizer ? QString() : noTokenizer;
-        case Feature::RemovePrompt: return rows ? QString() : tr("There is no prompt.");
-        case Feature::CaptureToken:
-        case Feature::NextTokens: return m_model ? QString() : noModel;
-        case Feature::FitBasis:
-        case Feature::Density:
-        case Feature::SaveTrace: return rows ? QString() : noRows;
-        case Feature::Teleport:
-            if (!m_model) return noModel;
-            if (!rows) return noRows;
-            return m_state->basis ? QString()
-                                  : tr("A state is moved along principal components: fit the PCA first.");
-        case Feature::SaveResults:
-            if (!rows) return noRows;
-            return m_state->basis ? QString() : tr("There are no results yet: fit the PCA first.");
-        case Feature::AttachModel:
-            return rows ? QString() : tr("There are no rows to attach a model to; open it by itself.");
-        case Feature::CopyCommand: {
-            if (!rows) return noRows;
-            if (!m_state->basis) return tr("Nothing was computed yet: fit the PCA first.");
-            const Private& d = *m_private;
-            if (basisIsOfResults(*m_state) || d.resultsBasis == m_state->basis ||
-                m_state->basisTrace == d.fileTrace)
-                return {};
-            if (m_model && d.promptsTrace && m_state->basisTrace == d.promptsTrace) return {};
-            return tr(
-                "No file holds the rows that the PCA was fitted on: save the trace, or the results, "
-                "first.");
-        }
+    for (const Need& need : needs) {
+        if (need.feature != feature) continue;
+        for (const auto missing : need.checks)
+            if (const QString why = missing != nullptr ? missing(*this) : QString(); !why.isEmpty())
+                return why;
     }
-    return {};
+    return feature == Feature::CopyCommand ? whyNoCommand() : QString();
 }
 
 }  // namespace rheo

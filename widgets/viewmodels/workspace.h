@@ -4,10 +4,12 @@
 #include <QList>
 #include <QObject>
 #include <QString>
+#include <QStringList>
 #include <QUndoStack>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/session/document.h"
@@ -231,6 +233,9 @@ private:
                          std::shared_ptr<const MatrixD> pointExplained);
     JobId fit(bool opening);
     JobId density(bool opening);
+    std::pair<QString, QStringList> resultsCommands() const;
+    QString teleportCommand(const TeleportRecord& record, const QString& results) const;
+    QString whyNoCommand() const;
     void stopDocumentJobs();
     JobId remember(JobId id);
     void setModel(std::shared_ptr<const LoadedModel> model);
