@@ -112,7 +112,7 @@ TraceOfResults traceOfResults(const OpenedResults& opened, Progress& progress) {
         std::error_code failed;
         if (!fs::is_regular_file(path, failed)) continue;
         try {
-            auto trace = TraceReader::open(path);
+            auto trace = TraceReader::open(wholePath(path));
             if (trace->sourceHash() == source.hash) return {std::move(trace), wholePath(path), ""};
             found.missing =
                 fmt::format("{} is not the trace that they were made from: its states or rows are others.",

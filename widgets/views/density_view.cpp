@@ -8,15 +8,17 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "core/base/error.h"
 #include "core/figure/ranges.h"
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "core/statistics/density.h"
+#include "widgets/views/missing_page.h"
 
 namespace rheo {
 
-DensityView::DensityView(const QString& title, Workspace& workspace, Selection& selection)
-    : View(QStringLiteral("density"), title),
+DensityView::DensityView(const FigureView& figure, Workspace& workspace, Selection& selection)
+    : View(figure),
       m_workspace(workspace),
       m_selection(selection),
       m_state(workspace.state()),
@@ -119,8 +121,10 @@ QString DensityView::emptyText() const {
             "The activity of every unit at every depth.\nPress Compute to make it from the rows that are "
             "open.");
     if (m_state->results)
-        return tr("%1 holds no density. rheo analyze --stat density computes it from a trace.")
-            .arg(QString::fromStdString(m_state->results->path.filename().string()));
+        return tr("%1 does not hold the density. This command computes it:\n\n%2\n\nThen open the results "
+                  "again.")
+            .arg(QString::fromStdString(m_state->results->path.filename().string()),
+                 analyzeCommand(figureView(), *m_state));
     return m_workspace.whyNot(Feature::Density);
 }
 
@@ -138,9 +142,14 @@ void DensityView::rebuild() {
     DensityOptions how = options();
     if (!m_state->density) how.scaling = scalingOf(m_state->results->results, "density");
     m_points = m_state->density ? m_workspace.points() : m_state->results->results.source.info.points;
-    DensityFigure made = densityFigure(m_state->density ? *m_state->density : *ofResults, m_points, how);
-    m_unitOfRow = std::move(made.unitOfRow);
-    m_figure->setFigure(std::make_shared<const Figure>(std::move(made.figure)));
+    try {
+        DensityFigure made = densityFigure(m_state->density ? *m_state->density : *ofResults, m_points, how);
+        m_unitOfRow = std::move(made.unitOfRow);
+        m_figure->setFigure(std::make_shared<const Figure>(std::move(made.figure)));
+    } catch (const Error& error) {  // results whose parts do not fit together
+        m_figure->setFigure(nullptr);
+        m_figure->setEmptyText(QString::fromUtf8(error.what()));
+    }
 }
 
 }  // namespace rheo

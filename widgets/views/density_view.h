@@ -20,7 +20,7 @@ namespace rheo {
 class DensityView : public View {
     Q_OBJECT
 public:
-    DensityView(const QString& title, Workspace& workspace, Selection& selection);
+    DensityView(const FigureView& figure, Workspace& workspace, Selection& selection);
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;

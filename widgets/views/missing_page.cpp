@@ -3,6 +3,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QFontDatabase>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
 #include <QVBoxLayout>
@@ -68,13 +69,17 @@ MissingPage::MissingPage(const FigureView& figure)
       m_copy(new QPushButton(tr("&Copy the command"))) {
     m_commandText->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     m_commandText->setAccessibleName(tr("Command that makes it"));
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(24, 24, 24, 24);
+    auto* layout = new QVBoxLayout;
     layout->addStretch(2);
     for (QLabel* label : {m_text, m_commandText}) layout->addWidget(label);
     layout->addWidget(m_copy, 0, Qt::AlignLeft);
     layout->addWidget(m_after);
     layout->addStretch(3);
+    auto* middle = new QHBoxLayout(this);
+    middle->setContentsMargins(24, 24, 24, 24);
+    middle->addStretch(1);
+    middle->addLayout(layout, 100);
+    middle->addStretch(1);
     connect(m_copy, &QPushButton::clicked, this, [this] { QApplication::clipboard()->setText(m_command); });
 }
 

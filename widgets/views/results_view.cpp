@@ -18,8 +18,7 @@ QString text(std::string_view words) {
 }  // namespace
 
 ResultsView::ResultsView(const FigureView& figure)
-    : View(text(figure.name), text(figure.label)),
-      m_view(figure),
+    : View(figure),
       m_state(std::make_shared<const DocumentState>()),
       m_theme(lightTheme()),
       m_pages(new QStackedLayout(this)),
@@ -47,7 +46,7 @@ bool ResultsView::hasFigure() const {
     if (!m_state->results) return false;
     const auto there = viewsOf(m_state->results->results);
     return std::any_of(there.begin(), there.end(),
-                       [&](const auto& view) { return view.name == m_view.name; });
+                       [&](const auto& view) { return view.name == figureView().name; });
 }
 
 void ResultsView::invalidate() {
@@ -83,10 +82,10 @@ std::shared_ptr<const Figure> ResultsView::figure() const {
 
 Recipe ResultsView::defaultRecipe() const {
     Recipe recipe;
-    recipe.view = m_view.name;
+    recipe.view = figureView().name;
     recipe.theme = m_theme.dark ? "dark" : "light";
-    recipe.widthMm = m_view.widthMm;
-    recipe.heightMm = m_view.heightMm;
+    recipe.widthMm = figureView().widthMm;
+    recipe.heightMm = figureView().heightMm;
     if (m_state->results) recipe.sources = {{"results", m_state->results->path.string(), ""}};
     return recipe;
 }

@@ -34,7 +34,6 @@ private:
     void build();
     Recipe defaultRecipe() const;
 
-    FigureView m_view;
     std::shared_ptr<const DocumentState> m_state;
     Theme m_theme;
     QStackedLayout* m_pages;

@@ -9,12 +9,13 @@
 
 #include "core/base/error.h"
 #include "core/session/opened_results.h"
+#include "widgets/views/missing_page.h"
 
 namespace rheo {
 
-TrajectoryView::TrajectoryView(const QString& title, Workspace& workspace, Selection& selection,
+TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, Selection& selection,
                                TeleportModel& teleport)
-    : View(QStringLiteral("trajectories"), title),
+    : View(figure),
       m_workspace(workspace),
       m_selection(selection),
       m_teleport(teleport),
@@ -47,6 +48,7 @@ TrajectoryView::TrajectoryView(const QString& title, Workspace& workspace, Selec
         preset(tr("Select by box"), QKeySequence("B"), [this](bool on) { m_canvas->setBoxSelecting(on); });
     box->setCheckable(true);
     m_hint->setWordWrap(true);
+    m_hint->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_hint->setContentsMargins(8, 2, 8, 4);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -136,8 +138,9 @@ QString TrajectoryView::hint() const {
     if (shown.basis == nullptr)
         return m_state->rows() > 0 ? tr("Fit a PCA (Analysis menu) to see the trajectories")
                : m_state->results
-                   ? tr("%1 holds no PCA of all points: rheo analyze --stat pca computes it")
-                         .arg(QString::fromStdString(m_state->results->path.filename().string()))
+                   ? tr("%1 holds no PCA of all points with three components. This command computes it: %2")
+                         .arg(QString::fromStdString(m_state->results->path.filename().string()),
+                              analyzeCommand(figureView(), *m_state))
                    : QString();
     if (!m_state->results) return {};
     const QString file = QString::fromStdString(m_state->results->path.filename().string());
@@ -167,7 +170,14 @@ void TrajectoryView::rebuild() {
         updateOverlay();
         return;
     }
-    m_canvas->setFigure(std::make_shared<const Figure>(makeFigure(shown)));
+    try {
+        m_canvas->setFigure(std::make_shared<const Figure>(makeFigure(shown)));
+    } catch (const Error& error) {  // results whose parts do not fit together
+        m_canvas->setFigure(nullptr);
+        m_hint->setText(QString::fromUtf8(error.what()));
+        m_hint->show();
+        return updateOverlay();
+    }
     // In another space the old place means nothing.
     if (std::exchange(m_basis, shown.basis) != shown.basis) m_canvas->fitToData();
     updateHandle();

@@ -17,7 +17,8 @@ namespace rheo {
 class TrajectoryView : public View {
     Q_OBJECT
 public:
-    TrajectoryView(const QString& title, Workspace& workspace, Selection& selection, TeleportModel& teleport);
+    TrajectoryView(const FigureView& figure, Workspace& workspace, Selection& selection,
+                   TeleportModel& teleport);
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;

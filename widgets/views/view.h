@@ -7,7 +7,7 @@
 
 #include "core/figure/figure.h"
 #include "core/session/document.h"
-#include "core/session/recipe.h"
+#include "core/session/recipe_figure.h"
 
 class QAction;
 
@@ -18,10 +18,17 @@ namespace rheo {
 class View : public QWidget {
     Q_OBJECT
 public:
-    /// `id`: as a recipe names the figure ("motion"); `title`: for its tab.
-    View(QString id, QString title) : m_id(std::move(id)), m_title(std::move(title)) {}
+    explicit View(const FigureView& figure)
+        : m_figure(figure),
+          m_id(QString::fromUtf8(figure.name.data(), static_cast<qsizetype>(figure.name.size()))),
+          m_title(QString::fromUtf8(figure.label.data(), static_cast<qsizetype>(figure.label.size()))) {}
+
+    /// Its row in the table of figures.
+    const FigureView& figureView() const { return m_figure; }
+    /// As a recipe names the figure ("motion").
 
     const QString& id() const { return m_id; }
+    /// For its tab.
     const QString& title() const { return m_title; }
 
     /// What is open, whenever it is another value. Cheap while the view is hidden.
@@ -44,6 +51,7 @@ Q_SIGNALS:
     void hovered(const QString& description);
 
 private:
+    FigureView m_figure;
     QString m_id, m_title;
 };
 

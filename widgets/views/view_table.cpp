@@ -21,11 +21,11 @@ struct OwnWidget {
 constexpr std::array ownWidgets{
     OwnWidget{"trajectories",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
-                  return new TrajectoryView(entry.title, c.workspace, c.selection, c.teleport);
+                  return new TrajectoryView(entry.figure, c.workspace, c.selection, c.teleport);
               }},
     OwnWidget{"density",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
-                  return new DensityView(entry.title, c.workspace, c.selection);
+                  return new DensityView(entry.figure, c.workspace, c.selection);
               }},
 };
 
