@@ -7,6 +7,7 @@
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
+#include "core/base/printable.h"
 #include "core/capture/capture.h"
 #include "core/capture/prompts.h"
 #include "core/trace/trace_size.h"

@@ -10,6 +10,7 @@
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
+#include "core/base/printable.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/session/describe_file.h"
 #include "core/session/recipe.h"

@@ -212,11 +212,11 @@ public:
         ResultsSource source = makeResultsSource(view, trace.string());
         source.selection = options.select.conditions;
         const bool goesOn = options.resume && fs::exists(m_path);
-        if (goesOn) there = readAlike(m_path, source, m_records);
+        if (goesOn) there = readMatching(m_path, source, m_records);
         const IfExists ifExists = options.force || options.resume ? IfExists::Replace : IfExists::Refuse;
         m_writer.emplace(goesOn ? ResultsWriter::add(m_path, source)
                                 : ResultsWriter::create(m_path, source, ifExists));
-        if (!options.force) m_writer->refuseUnlike(m_records);
+        if (!options.force) m_writer->throwIfRecordsDiffer(m_records);
     }
 
     const fs::path& path() const { return m_path; }
@@ -261,13 +261,13 @@ Judged judgeAll(const Options& options, const Looked& looked, const Methods& how
     const TraceView& view = looked.rows.view;
     Evidence known = stored.takeEvidence();
     const EarlyAttractor& attractor = known.attractor;
-    std::optional<AutoencoderResult> autoencoder = std::move(known.analysis.observed.autoencoder);
+    std::optional<AutoencoderResult> autoencoder = std::move(known.analysis.observed.get<AutoencoderFit>());
     std::optional<LensResult> lensed = std::move(stored.there.lens);
     bool saved = false;
     std::unique_ptr<StoredResults> without;
     const auto save = [&](const Evidence& evidence) {
         Statistics observed = evidence.analysis.observed;
-        observed.autoencoder = std::move(autoencoder);
+        observed.get<AutoencoderFit>() = std::move(autoencoder);
         stored.write(observed, evidence, true, lensed);
         saved = true;
     };
@@ -475,7 +475,8 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         {"Surrogates", testable ? fmt::format("{}, seed {}", surrogatesOf(how), common.seed) : "none"},
         {"Made", fmt::format("{}, Rheograph {}, in {:.0f} s", time, RHEO_VERSION, seconds)}};
     if (!info.origin.empty()) report.notes.push_back(info.origin);
-    const std::int64_t excluded = all.statistics.density ? all.statistics.density->excludedRows : 0;
+    const std::int64_t excluded =
+        all.statistics.get<Density>() ? all.statistics.get<Density>()->excludedRows : 0;
     if (excluded > 0)
         report.notes.push_back(fmt::format(
             "{} of {} rows were left out: they hold values that are not finite", excluded, view.rowCount()));

@@ -153,8 +153,6 @@ std::vector<std::int32_t> parseIds(const std::string& list);
 std::vector<double> parseNumbers(const std::string& list);
 /// "2G", "512M", "1.5GiB" as bytes, at least 1. Throws UsageError.
 std::size_t parseBytes(const std::string& text);
-/// 1536 as "1.5 KiB".
-std::string formatBytes(double bytes);
 /// "18 s", "2 min 05 s", "3 h 07 min".
 std::string formatDuration(double seconds);
 /// The index of a named point ("L05.attn_in", "final") among `points`. Throws Error(NotFound) naming the

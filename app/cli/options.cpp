@@ -243,17 +243,6 @@ std::size_t parseBytes(const std::string& text) {
     return static_cast<std::size_t>(value * factor);
 }
 
-std::string formatBytes(double bytes) {
-    static constexpr const char* units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    int unit = 0;
-    while (bytes >= 1024 && unit < 5) {
-        bytes /= 1024;
-        ++unit;
-    }
-    return unit == 0 ? fmt::format("{:.0f} {}", bytes, units[unit])
-                     : fmt::format("{:.1f} {}", bytes, units[unit]);
-}
-
 std::string formatDuration(double seconds) {
     const auto s = std::llround(std::clamp(seconds, 0.0, 1e15));
     if (s < 90) return fmt::format("{} s", s);

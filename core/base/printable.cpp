@@ -1,5 +1,7 @@
 #include "core/base/printable.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -128,6 +130,17 @@ std::string escapeHtml(std::string_view text) {
             out += bytes;
     });
     return out;
+}
+
+std::string formatBytes(double bytes) {
+    static constexpr const char* units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    int unit = 0;
+    while (bytes >= 1024 && unit < 5) {
+        bytes /= 1024;
+        ++unit;
+    }
+    return unit == 0 ? fmt::format("{:.0f} {}", bytes, units[unit])
+                     : fmt::format("{:.1f} {}", bytes, units[unit]);
 }
 
 }  // namespace rheo

@@ -29,4 +29,7 @@ std::string printableJson(std::string_view json);
 /// characters are left: they act within one block of a page.
 std::string escapeHtml(std::string_view text);
 
+/// "512 bytes", "3.2 MiB": in powers of 1,024, with one decimal.
+std::string formatBytes(double bytes);
+
 }  // namespace rheo

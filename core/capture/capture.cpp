@@ -244,7 +244,7 @@ CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const R
     return plan;
 }
 
-CapturePlan planAgain(const Model& model, const TraceInfo& trace) {
+CapturePlan planRecapture(const Model& model, const TraceInfo& trace) {
     const auto mismatch = [](const std::string& what) {
         throw Error(ErrorCode::Mismatch, "the model cannot run the rows of this trace: " + what);
     };

@@ -53,7 +53,7 @@ CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const R
 /// tokens and points. Throws Error(Mismatch) where its points or width are not the model's, or a token is
 /// outside the vocabulary, and Error(Unsupported) where it does not say the tokens of its samples or its rows
 /// are out of order.
-CapturePlan planAgain(const Model& model, const TraceInfo& trace);
+CapturePlan planRecapture(const Model& model, const TraceInfo& trace);
 
 struct CaptureOptions {
     int batch = 16;  ///< prompts run at once

@@ -98,15 +98,9 @@ void resampleAll(const TraceView& view, const VerdictOptions& options, const Ste
 /// Of `all`, the statistics named in `statistics`, with these nulls.
 AnalysisOptions only(AnalysisOptions all, const std::set<std::string_view>& statistics,
                      std::vector<NullKind> nulls) {
-    const auto keep = [&](std::string_view name, auto& asked) {
-        if (!statistics.contains(name)) asked.reset();
-    };
-    keep("density", all.density);
-    keep("correlation", all.correlation);
-    keep("motion", all.motion);
-    keep("rotation", all.rotation);
-    keep("pca", all.pca);
-    keep("mutual_information", all.mutualInformation);
+    forEachSwept([&]<class S>() {
+        if (!statistics.contains(S::info.name)) all.get<S>().reset();
+    });
     all.nulls = std::move(nulls);
     return all;
 }
@@ -156,10 +150,10 @@ void gather(const TraceView& view, const VerdictOptions& options, const StepKind
         runPart(view, part, evidence.analysis, swept.part(before, after));
         before = after;
     }
-    if (all.mutualInformation) {
+    if (all.get<MutualInformation>()) {
         for (const auto& [nulls, statistics] : statisticsByNulls(FindingSource::Information))
             runPart(view, only(all, statistics, nulls), evidence.analysis, progress.part(0.3, 0.7));
-        MutualInformationOptions ofHalf = *all.mutualInformation;
+        MutualInformationOptions ofHalf = *all.get<MutualInformation>();
         ofHalf.threads = options.threads;
         ofHalf.memoryBytes = options.memoryBytes;
         if (options.halves > 1)
@@ -400,13 +394,13 @@ void judgeAll(std::vector<Verdict>& list) {
 
 AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options) {
     AnalysisOptions all;
-    all.density.emplace();
-    all.correlation.emplace();
-    all.motion.emplace();
-    all.rotation.emplace();
-    all.pca.emplace().components = options.components;
+    all.get<Density>().emplace();
+    all.get<Correlation>().emplace();
+    all.get<Motion>().emplace();
+    all.get<Rotation>().emplace();
+    all.get<Pca>().emplace().components = options.components;
     if (options.mutualUnits > 0) {
-        auto& information = all.mutualInformation.emplace();
+        auto& information = all.get<MutualInformation>().emplace();
         information.seed = options.seed;
         information.units = drawUnits(view, options.mutualUnits, options.seed);
     }

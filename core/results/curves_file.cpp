@@ -11,18 +11,8 @@ namespace rheo {
 
 namespace {
 
-/// Curves that have nulls, and the one that has none.
-std::vector<StatisticCurve> allCurves(const Statistics& s) {
-    std::vector<StatisticCurve> curves = curvesOf(s);
-    if (s.density && s.density->participationRatio.size() > 0)
-        curves.push_back({"density", "participation_ratio", s.density->participationRatio});
-    return curves;
-}
-
-bool alongDepth(const StatisticCurve& curve, std::size_t points) {
-    const auto count = static_cast<std::size_t>(curve.values.size());
-    return curve.statistic != "rotation" && curve.statistic != "pca" &&
-           !curve.dataset.starts_with("block_") && count <= points && count + 2 >= points && count > 1;
+bool isAlongDepth(Along axis) {
+    return axis == Along::Points || axis == Along::Steps || axis == Along::Bends;
 }
 
 using Field = std::pair<const char*, VectorD NullSummary::*>;
@@ -53,8 +43,8 @@ nlohmann::ordered_json listOf(const VectorD& values) {
 std::string curvesCsv(const Results& results) {
     std::string csv = "statistic,dataset,index,point,observed,null,mean,low,high,z,p_upper,p_lower,p\r\n";
     const auto& points = results.source.info.points;
-    for (const auto& curve : allCurves(results.statistics)) {
-        const bool depth = alongDepth(curve, points.size());
+    for (const auto& curve : allCurvesOf(results.statistics)) {
+        const bool depth = isAlongDepth(curve.axis) && curve.values.size() > 1;
         for (Eigen::Index i = 0; i < curve.values.size(); ++i) {
             const std::string start = fmt::format("{},{},{},{},{},", curve.statistic, curve.dataset, i,
                                                   depth ? pointName(points[static_cast<std::size_t>(i)]) : "",
@@ -80,7 +70,7 @@ std::string curvesJson(const Results& results) {
     auto& points = json["points"] = nlohmann::ordered_json::array();
     for (const auto& point : results.source.info.points) points.push_back(pointName(point));
     auto& curves = json["curves"] = nlohmann::ordered_json::array();
-    for (const auto& curve : allCurves(results.statistics)) {
+    for (const auto& curve : allCurvesOf(results.statistics)) {
         nlohmann::ordered_json item{
             {"statistic", curve.statistic}, {"dataset", curve.dataset}, {"values", listOf(curve.values)}};
         auto& nulls = item["nulls"] = nlohmann::ordered_json::object();

@@ -280,6 +280,10 @@ bool isPerPoint(const Hdf5File& file) {
     return file.exists("/pca/components") && file.info("/pca/components").shape.size() == 3;
 }
 
+std::string groupOf(std::string_view statistic) {
+    return "/" + std::string(statistic);
+}
+
 /// The groups of which `wanted(group)` is true.
 template <class Wanted>
 Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
@@ -287,28 +291,28 @@ Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
     results.source = readSource(file);
     const Sizes sizes = sizesOf(results.source.info);
     const auto use = [&](const std::string& group) { return file.exists(group) && wanted(group); };
-    forEachStatistic(results.statistics, [&](const char* name, auto& result, auto datasets) {
-        const std::string group = std::string("/") + name;
+    forEachStatistic([&]<class S>() {
+        const std::string group = groupOf(S::info.name);
         if (!use(group) || (group == "/pca" && isPerPoint(file))) return;
-        GroupReader reader(file, group);
-        datasets(reader, result.emplace(), sizes);
-        results.scalings[name] = readScaling(file, group);
+        GroupReader reader(file, group, sizes);
+        auto& result = results.statistics.get<S>().emplace();
+        S::visit(reader, result);
+        const Scaling scaling = readScaling(file, group);
+        results.scalings[std::string(S::info.name)] = scaling;
+        if constexpr (requires { S::setScaling(result, scaling); }) S::setScaling(result, scaling);
     });
-    if (results.statistics.pca) results.statistics.pca->basis.scaling = results.scalings["pca"];
-    if (results.statistics.autoencoder)
-        results.statistics.autoencoder->model.scaling = results.scalings["autoencoder"];
     if (isPerPoint(file) && use("/pca")) {
-        GroupReader reader(file, "/pca");
-        datasetsOfPerPointPca(reader, results.perPointPca.emplace(), sizes);
+        GroupReader reader(file, "/pca", sizes);
+        visitPerPointPca(reader, results.perPointPca.emplace());
         results.perPointPca->scaling = readScaling(file, "/pca");
     }
     if (use("/lens")) {
-        GroupReader reader(file, "/lens");
-        datasetsOfLens(reader, results.lens.emplace(), sizes);
+        GroupReader reader(file, "/lens", sizes);
+        visitLens(reader, results.lens.emplace());
     }
     if (use("/verdicts")) {
-        GroupReader reader(file, "/verdicts");
-        datasetsOfEvidence(reader, results.evidence.emplace());
+        GroupReader reader(file, "/verdicts", sizes);
+        visitEvidence(reader, results.evidence.emplace());
     }
     results.nulls = readNulls(file, results.statistics, withSamples);
     return results;
@@ -330,13 +334,38 @@ void refuseOtherSource(const std::filesystem::path& path, const ResultsSource& t
 
 }  // namespace
 
+namespace {
+
+/// Collects options as JSON.
+struct OptionRecorder {
+    Json json = Json::object();
+
+    void real(const char* name, double value, double, double, const char*) { json[name] = value; }
+    void whole(const char* name, std::int64_t value, std::int64_t, std::int64_t, const char*) {
+        json[name] = value;
+    }
+    void flag(const char* name, bool value, const char*) { json[name] = value; }
+    template <class E>
+    void choice(const char* name, const E& value, const std::vector<std::pair<const char*, E>>& choices,
+                const char*) {
+        for (const auto& [word, meaning] : choices)
+            if (meaning == value) json[name] = word;
+    }
+    void recorded(const char* name, const auto& value) { json[name] = value; }
+    void defined(const char* name, const char* as) { json[name] = as; }
+};
+
+template <class S>
+std::string optionsAsJson(const OptionsOf<S>& options) {
+    OptionRecorder recorder;
+    S::visitOptions(recorder, options);
+    return recorder.json.dump();
+}
+
+}  // namespace
+
 StatisticRecord recordOf(const TraceView& view, const AutoencoderOptions& options) {
-    const Json how{{"epochs", options.epochs},
-                   {"patience", options.patience},
-                   {"batch", options.batch},
-                   {"learning_rate", options.learningRate},
-                   {"train_share", options.trainShare}};
-    return {how.dump(), options.seed, view.scaling, view.maskedUnits};
+    return {optionsAsJson<AutoencoderFit>(options), options.seed, view.scaling, view.maskedUnits};
 }
 
 StatisticRecord recordOf(const LensOptions& options, const std::string& model) {
@@ -345,21 +374,11 @@ StatisticRecord recordOf(const LensOptions& options, const std::string& model) {
 
 Records recordsOf(const TraceView& view, const AnalysisOptions& options) {
     Records records;
-    const auto add = [&](const char* name, const Json& how) {
-        records[name] = {how.dump(), options.seed, view.scaling, view.maskedUnits};
-    };
-    if (options.density) add("density", {{"eps", options.density->epsilon}});
-    if (options.correlation) add("correlation", Json::object());
-    if (options.motion) add("motion", Json::object());
-    if (options.rotation) add("rotation", {{"per_row", options.rotation->perRow}});
-    if (options.pca) add("pca", {{"components", options.pca->components}, {"pca", "pooled"}});
-    if (const auto& information = options.mutualInformation) {
-        const bool bins = information->estimator == MutualInformationEstimator::Bins;
-        Json how{{"mi", bins ? "bins" : "ksg"}, {"excess", "beyond the estimate for Gaussian pairs"}};
-        if (!bins) how["neighbours"] = information->neighbours;
-        if (!information->units.empty()) how["units"] = information->units;
-        add("mutual_information", how);
-    }
+    forEachStatistic([&]<class S>() {
+        if (const auto& how = options.get<S>())
+            records[std::string(S::info.name)] = {optionsAsJson<S>(*how), options.seed, view.scaling,
+                                                  view.maskedUnits};
+    });
     return records;
 }
 
@@ -384,7 +403,7 @@ struct ResultsWriter::State {
     std::optional<Hdf5File> file;
 
     /// Whether such a group is there; throws if it was made otherwise.
-    bool holdsAlike(const std::string& group, const StatisticRecord& record) const {
+    bool holdsMatching(const std::string& group, const StatisticRecord& record) const {
         if (!file->exists(group)) return false;
         const std::string difference = differenceFrom(*file, group, record);
         if (difference.empty()) return !wasStopped(*file, group);
@@ -398,7 +417,7 @@ struct ResultsWriter::State {
     /// Whether the group is to be written.
     bool startGroup(const std::string& group, const StatisticRecord& record, bool replace) {
         const bool unlike = file->exists(group) && !differenceFrom(*file, group, record).empty();
-        if (!(unlike && replace) && holdsAlike(group, record)) return false;
+        if (!(unlike && replace) && holdsMatching(group, record)) return false;
         if (file->exists(group)) file->remove(group);
         file->makeGroup(group);
         return true;
@@ -430,39 +449,51 @@ ResultsWriter ResultsWriter::add(const std::filesystem::path& path, const Result
     return ResultsWriter(std::move(state));
 }
 
-void ResultsWriter::refuseUnlike(const Records& records) const {
-    for (const auto& [statistic, record] : records) m_state->holdsAlike("/" + statistic, record);
+void ResultsWriter::throwIfRecordsDiffer(const Records& records) const {
+    for (const auto& [statistic, record] : records) m_state->holdsMatching("/" + statistic, record);
 }
 
 void ResultsWriter::write(const Statistics& statistics, const std::vector<CurveNull>& nulls,
                           const Records& records, bool replace) {
     Hdf5File& file = *m_state->file;
-    forEachStatistic(statistics, [&](const char* name, const auto& result, auto datasets) {
+    forEachStatistic([&]<class S>() {
+        const auto& result = statistics.get<S>();
         if (!result) return;
-        const std::string group = std::string("/") + name;
-        const auto found = records.find(name);
+        const std::string group = groupOf(S::info.name);
+        const auto found = records.find(std::string(S::info.name));
         const StatisticRecord record = found == records.end() ? StatisticRecord{} : found->second;
         if (m_state->startGroup(group, record, replace)) {
-            GroupWriter writer(file, group);
-            datasets(writer, *result, sizesOf(m_state->source.info));
+            GroupWriter writer(file, group, sizesOf(m_state->source.info));
+            S::visit(writer, *result);
             writeRecord(file, group, m_state->source, record);
         }
         for (const auto& null : nulls)
-            if (null.statistic == name) writeNull(file, null);
+            if (null.statistic == S::info.name) writeNull(file, null);
     });
+}
+
+void ResultsWriter::write(const Results& results, bool replace) {
+    write(results.statistics, results.nulls, results.records, replace);
+    const auto recordOf = [&](const char* name) {
+        const auto found = results.records.find(name);
+        return found == results.records.end() ? StatisticRecord{} : found->second;
+    };
+    if (results.perPointPca) write(*results.perPointPca, recordOf("pca"), replace);
+    if (results.lens) write(*results.lens, recordOf("lens"), replace);
+    if (results.evidence) write(*results.evidence, recordOf("verdicts"));
 }
 
 void ResultsWriter::write(const LensResult& lens, const StatisticRecord& record, bool replace) {
     if (!m_state->startGroup("/lens", record, replace)) return;
-    GroupWriter writer(*m_state->file, "/lens");
-    datasetsOfLens(writer, lens, sizesOf(m_state->source.info));
+    GroupWriter writer(*m_state->file, "/lens", sizesOf(m_state->source.info));
+    visitLens(writer, lens);
     writeRecord(*m_state->file, "/lens", m_state->source, record);
 }
 
 void ResultsWriter::write(const PerPointPca& pca, const StatisticRecord& record, bool replace) {
     if (!m_state->startGroup("/pca", record, replace)) return;
-    GroupWriter writer(*m_state->file, "/pca");
-    datasetsOfPerPointPca(writer, pca, sizesOf(m_state->source.info));
+    GroupWriter writer(*m_state->file, "/pca", sizesOf(m_state->source.info));
+    visitPerPointPca(writer, pca);
     writeRecord(*m_state->file, "/pca", m_state->source, record);
 }
 
@@ -470,8 +501,8 @@ void ResultsWriter::write(const Evidence& evidence, const StatisticRecord& recor
     Hdf5File& file = *m_state->file;
     if (file.exists("/verdicts")) file.remove("/verdicts");
     file.makeGroup("/verdicts");
-    GroupWriter writer(file, "/verdicts");
-    datasetsOfEvidence(writer, evidence);
+    GroupWriter writer(file, "/verdicts", sizesOf(m_state->source.info));
+    visitEvidence(writer, evidence);
     writeRecord(file, "/verdicts", m_state->source, record);
 }
 
@@ -485,7 +516,7 @@ Results readResults(const std::filesystem::path& path) {
     return read(Hdf5File::openForReading(path), false, [](const std::string&) { return true; });
 }
 
-Results readAlike(const std::filesystem::path& path, const ResultsSource& source, const Records& records) {
+Results readMatching(const std::filesystem::path& path, const ResultsSource& source, const Records& records) {
     const Hdf5File file = Hdf5File::openForReading(path);
     refuseOtherSource(path, readSource(file), source);
     return read(file, true, [&](const std::string& group) {
@@ -509,8 +540,8 @@ PcaBasis readPcaBasis(const std::filesystem::path& path) {
                     fmt::format("{} holds no PCA; make one with rheo analyze --stat pca", path.string()),
                     path.string());
     PcaBasis basis;
-    GroupReader reader(file, "/pca");
-    datasetsOfBasis(reader, basis, anySize);
+    GroupReader reader(file, "/pca", {});
+    Pca::visitBasis(reader, basis, anySize);
     basis.scaling = readScaling(file, "/pca");
     return basis;
 }
@@ -523,8 +554,8 @@ Autoencoder readAutoencoder(const std::filesystem::path& path) {
                                 path.string()),
                     path.string());
     Autoencoder model;
-    GroupReader reader(file, "/autoencoder");
-    datasetsOfModel(reader, model, anySize);
+    GroupReader reader(file, "/autoencoder", {});
+    AutoencoderFit::visitModel(reader, model, anySize);
     model.scaling = readScaling(file, "/autoencoder");
     return model;
 }

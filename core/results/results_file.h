@@ -44,6 +44,18 @@ StatisticRecord recordOf(const TraceView& view, const AutoencoderOptions& option
 /// Of the lens of a model; raw, whatever the other statistics look at.
 StatisticRecord recordOf(const LensOptions& options, const std::string& model);
 
+/// Everything a results file holds.
+struct Results {
+    ResultsSource source;
+    Statistics statistics;
+    std::map<std::string, Scaling> scalings;  ///< of the states, by statistic
+    std::vector<CurveNull> nulls;
+    std::optional<LensResult> lens = {};
+    std::optional<PerPointPca> perPointPca = {};  ///< in place of a pooled one
+    std::optional<Evidence> evidence = {};        ///< without its analysis and reasons
+    Records records = {};  ///< how they were made, where they were computed by this program; empty if read
+};
+
 /// Writes results as the definitions name them: one group a statistic (`/pca/explained`), nulls of it below
 /// (`/pca/null/sign_flip/explained/mean`), and what those sum up beside them, surrogate by surrogate
 /// (`/pca/null_samples/sign_flip/explained`, [repeat, and then as the curve]). All is written beside the file
@@ -64,10 +76,12 @@ public:
     ~ResultsWriter();
 
     /// Throws as write will without `replace`: where a group of such a name was made otherwise.
-    void refuseUnlike(const Records& records) const;
+    void throwIfRecordsDiffer(const Records& records) const;
     /// Those that are there, and their nulls.
     void write(const Statistics& statistics, const std::vector<CurveNull>& nulls, const Records& records,
                bool replace);
+    /// All that results hold, made as their records say.
+    void write(const Results& results, bool replace);
     /// The same of a lens, which is made with a model.
     void write(const LensResult& lens, const StatisticRecord& record, bool replace);
     /// A PCA of each point, in the place of the pooled one.
@@ -82,17 +96,6 @@ private:
     std::unique_ptr<State> m_state;
 };
 
-/// Everything a results file holds.
-struct Results {
-    ResultsSource source;
-    Statistics statistics;
-    std::map<std::string, Scaling> scalings;  ///< of the states, by statistic
-    std::vector<CurveNull> nulls;
-    std::optional<LensResult> lens = {};
-    std::optional<PerPointPca> perPointPca = {};  ///< in place of a pooled one
-    std::optional<Evidence> evidence = {};        ///< without its analysis and reasons
-};
-
 /// Throws Error(NotFound, Format, Unsupported) naming file and dataset. Shapes are checked against each
 /// other. Samples of nulls are not read.
 Results readResults(const std::filesystem::path& path);
@@ -100,7 +103,7 @@ Results readResults(const std::filesystem::path& path);
 /// What of it was made from `source` in the ways of `records`, by this version of the program, with the
 /// samples of nulls: what need not be computed again. Other statistics, and those that were stopped, are left
 /// out. Throws as readResults, and Error(Mismatch) as ResultsWriter::add.
-Results readAlike(const std::filesystem::path& path, const ResultsSource& source, const Records& records);
+Results readMatching(const std::filesystem::path& path, const ResultsSource& source, const Records& records);
 
 /// The pooled basis alone. Throws Error(NotFound) if the file holds no PCA.
 PcaBasis readPcaBasis(const std::filesystem::path& path);

@@ -166,13 +166,13 @@ DocumentState withoutResults(const DocumentState& state) {
 }
 
 const PcaResult* drawnPca(const OpenedResults& opened) {
-    const auto& pca = opened.results.statistics.pca;
+    const auto& pca = opened.results.statistics.get<Pca>();
     return pca && pca->basis.components.rows() >= static_cast<Eigen::Index>(drawnComponents) ? &*pca
                                                                                              : nullptr;
 }
 
 const DensityResult* densityOf(const OpenedResults& opened) {
-    const auto& density = opened.results.statistics.density;
+    const auto& density = opened.results.statistics.get<Density>();
     return density ? &*density : nullptr;
 }
 

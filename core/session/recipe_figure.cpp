@@ -103,7 +103,7 @@ std::vector<CurveNull> nullsOf(const Results& results, std::string_view statisti
 }
 
 Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
-    const PcaResult& pca = require(results.statistics.pca, "pca", results);
+    const PcaResult& pca = require(results.statistics.get<Pca>(), "pca", results);
     const TrajectoryOptions options = trajectoryOptions(recipe);
     Figure figure = trajectoryFigure(
         {pca.scores, pca.basis.explained, results.source.info.points, rowLabels(results.source.info)},
@@ -114,7 +114,7 @@ Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
 
 Figure explainedOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
-    const PcaResult& pca = require(results.statistics.pca, "pca", results);
+    const PcaResult& pca = require(results.statistics.get<Pca>(), "pca", results);
     ExplainedInput input{pca.basis.explained, {}, pca.perPointExplained, results.source.info.points};
     for (const auto& null : nullsOf(results, "pca"))
         if (null.dataset == "explained") input.nulls.push_back(explainedNull(null.null, null.summary));
@@ -122,7 +122,7 @@ Figure explainedOf(const Results& results, const Recipe& recipe) {
 }
 
 Figure densityOf(const Results& results, const Recipe& recipe) {
-    const DensityResult& density = require(results.statistics.density, "density", results);
+    const DensityResult& density = require(results.statistics.get<Density>(), "density", results);
     DensityOptions options = densityOptions(recipe);
     options.scaling = scalingOf(results, "density");
     return densityFigure(density, results.source.info.points, options).figure;
@@ -130,20 +130,20 @@ Figure densityOf(const Results& results, const Recipe& recipe) {
 
 Figure sparsityOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
-    return densityCurvesFigure(require(results.statistics.density, "density", results),
+    return densityCurvesFigure(require(results.statistics.get<Density>(), "density", results),
                                nullsOf(results, "density"), results.source.info.points,
                                themeNamed(recipe.theme));
 }
 
 Figure correlationOf(const Results& results, const Recipe& recipe) {
-    return correlationFigure(require(results.statistics.correlation, "correlation", results),
+    return correlationFigure(require(results.statistics.get<Correlation>(), "correlation", results),
                              nullsOf(results, "correlation"), results.source.info.points,
                              correlationOptions(recipe));
 }
 
 Figure motionOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
-    const MotionResult& motion = require(results.statistics.motion, "motion", results);
+    const MotionResult& motion = require(results.statistics.get<Motion>(), "motion", results);
     return motionFigure(motion, nullsOf(results, "motion"), results.source.info.points,
                         scalingOf(results, "motion"), themeNamed(recipe.theme));
 }
@@ -151,14 +151,14 @@ Figure motionOf(const Results& results, const Recipe& recipe) {
 Figure mutualInformationOf(const Results& results, const Recipe& recipe) {
     const Json options = parseOptions(recipe, {"map"});
     return mutualInformationFigure(
-        require(results.statistics.mutualInformation, "mutual_information", results),
+        require(results.statistics.get<MutualInformation>(), "mutual_information", results),
         nullsOf(results, "mutual_information"), results.source.info.points,
         {themeNamed(recipe.theme), mapNamed(option<std::string>(options, "map", "viridis"))});
 }
 
 Figure rotationOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
-    return rotationFigure(require(results.statistics.rotation, "rotation", results),
+    return rotationFigure(require(results.statistics.get<Rotation>(), "rotation", results),
                           nullsOf(results, "rotation"), themeNamed(recipe.theme));
 }
 
@@ -169,19 +169,20 @@ Figure orbitsOf(const Results& results, const Recipe& recipe) {
     for (const auto unit : option(options, "units", std::vector<std::int64_t>{})) o.units.emplace_back(unit);
     for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
     o.map = mapNamed(option<std::string>(options, "map", "viridis"));
-    const RotationResult& rotation = require(results.statistics.rotation, "rotation", results);
+    const RotationResult& rotation = require(results.statistics.get<Rotation>(), "rotation", results);
     return orbitFigure(rotation, nullsOf(results, "rotation"), results.source.info.points,
                        scalingOf(results, "rotation"), o);
 }
 
 /// Of a training that was stopped there are weights and losses, and no state was put through them.
 bool holdsEncoded(const Results& results) {
-    const auto& autoencoder = results.statistics.autoencoder;
+    const auto& autoencoder = results.statistics.get<AutoencoderFit>();
     return autoencoder && !(autoencoder->stopped && autoencoder->r2.array().isNaN().all());
 }
 
 const AutoencoderResult& requireEncoded(const Results& results) {
-    const AutoencoderResult& result = require(results.statistics.autoencoder, "autoencoder", results);
+    const AutoencoderResult& result =
+        require(results.statistics.get<AutoencoderFit>(), "autoencoder", results);
     if (!holdsEncoded(results))
         throw Error(
             ErrorCode::NotFound,
@@ -222,52 +223,56 @@ constexpr std::array resultsViews{
         {"trajectories", "Trajectories", "Trajectories in PCA space", "pca",
          "The path of each row through the first three principal components, from the first point to the "
          "last."},
-        [](const Results& r) { return r.statistics.pca && r.statistics.pca->basis.components.rows() >= 3; },
+        [](const Results& r) {
+            return r.statistics.get<Pca>() && r.statistics.get<Pca>()->basis.components.rows() >= 3;
+        },
         trajectoriesOf},
     ResultsView{{"pca", "Variance", "Variance explained", "pca",
                  "The share of the variance that each principal component holds, beside its nulls, and at "
                  "each point alone."},
-                [](const Results& r) { return r.statistics.pca.has_value(); },
+                [](const Results& r) { return r.statistics.get<Pca>().has_value(); },
                 explainedOf},
     ResultsView{{"density", "Density", "Density of units by depth", "density",
                  "The activation of each unit at each point, over all rows."},
-                [](const Results& r) { return r.statistics.density.has_value(); },
+                [](const Results& r) { return r.statistics.get<Density>().has_value(); },
                 densityOf},
     ResultsView{
         {"sparsity", "Sparsity", "Density and sparsity by depth", "density",
          "How many units carry the activation at each point, by several measures, beside their nulls."},
-        [](const Results& r) { return r.statistics.density.has_value(); },
+        [](const Results& r) { return r.statistics.get<Density>().has_value(); },
         sparsityOf},
     ResultsView{
         {"correlation", "Correlation", "Correlation between points", "correlation",
          "The correlation over rows of a unit at one point and at another, and from each point to the next.",
          190, 90},
-        [](const Results& r) { return r.statistics.correlation.has_value(); },
+        [](const Results& r) { return r.statistics.get<Correlation>().has_value(); },
         correlationOf},
     ResultsView{{"motion", "Motion", "Motion by depth", "motion",
                  "Cosine, speed, acceleration and turning angle of the state from point to point, beside "
                  "their nulls.",
                  190, 120},
-                [](const Results& r) { return r.statistics.motion.has_value(); },
+                [](const Results& r) { return r.statistics.get<Motion>().has_value(); },
                 motionOf},
     ResultsView{
         {"mutual_information", "Mutual information", "Mutual information by depth", "mutual_information",
          "What a unit at one point says about itself at the next, in nats, and how much of it is not "
          "linear."},
-        [](const Results& r) { return r.statistics.mutualInformation.has_value(); },
+        [](const Results& r) { return r.statistics.get<MutualInformation>().has_value(); },
         mutualInformationOf},
     ResultsView{
         {"rotation", "Rotation", "Rotation of units", "rotation",
          "How often the path of a unit turns in the plane of its activation and gradient, beside its nulls.",
          190, 120},
-        [](const Results& r) { return r.statistics.rotation.has_value(); },
+        [](const Results& r) { return r.statistics.get<Rotation>().has_value(); },
         rotationOf},
     ResultsView{
         {"orbits", "Orbits", "Orbits of units", "rotation",
          "The paths of single units in the plane of activation and gradient, those least like the null "
          "first.",
          190, 110},
-        [](const Results& r) { return r.statistics.rotation && r.statistics.rotation->meanPath.size() > 0; },
+        [](const Results& r) {
+            return r.statistics.get<Rotation>() && r.statistics.get<Rotation>()->meanPath.size() > 0;
+        },
         orbitsOf},
     ResultsView{{"latent", "Latent map", "Latent map of the autoencoder", "autoencoder",
                  "Every state in the two numbers of the autoencoder, coloured by depth."},

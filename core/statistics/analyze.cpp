@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <string_view>
 
-#include "core/analysis/point_spectra.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 
@@ -18,20 +16,11 @@ namespace {
 /// Surrogates in one sweep over rows that are held: what a stop may lose.
 constexpr std::int64_t mostHeldAtOnce = 32;
 
-/// Mutual information holds all rows of a unit: so many bytes of them are held whatever the bound.
-constexpr double leastForUnit = 1 << 26;
-
-/// Points and rows that a statistic or a null needs.
+/// Points and rows that a null needs.
 struct Needs {
     std::string_view name;
     std::int64_t points, rows;
 };
-constexpr std::array<Needs, 6> needsOfStatistics{{{"correlation", 2, 1},
-                                                  {"motion", 2, 1},
-                                                  {"rotation", 3, 1},
-                                                  {"density", 1, 1},
-                                                  {"pca", 1, 1},
-                                                  {"mutual_information", 2, 1}}};
 
 Needs needsOfNull(NullKind null) {
     const bool mixesRows =
@@ -49,152 +38,141 @@ void requireEnough(const TraceView& view, const AnalysisOptions& options) {
                     fmt::format("{} is not defined: {}", undefined.front().name, undefined.front().reason));
 }
 
+/// How many statistics a sweep is to compute.
+double countOf(const AnalysisOptions& options) {
+    double count = 0;
+    forEachSwept([&]<class S>() { count += options.get<S>() ? 1 : 0; });
+    return count;
+}
+
+bool asksForNone(const AnalysisOptions& options) {
+    return countOf(options) == 0;
+}
+
+/// Drops those of which `drop(info)` is true.
+template <class Drop>
+void dropWhere(AnalysisOptions& options, Drop drop) {
+    forEachStatistic([&]<class S>() {
+        if (drop(S::info)) options.get<S>().reset();
+    });
+}
+
+/// What a sweep computes the statistic with, if one does.
+struct NoAccumulator {};
+template <class S>
+struct AccumulatorType {
+    using Type = NoAccumulator;
+};
+template <Swept S>
+struct AccumulatorType<S> {
+    using Type = typename S::Accumulator;
+};
+template <class S>
+using AccumulatorOf = typename AccumulatorType<S>::Type;
+
 /// The statistics of one feed.
 class Bundle {
 public:
     Bundle(const RowSource& source, const AnalysisOptions& options, bool observed)
-        : m_source(source), m_options(options), m_observed(observed) {
-        if (options.density) m_density.emplace(source, *options.density);
-        if (options.density && observed) m_density->makeMaps();
-        if (options.correlation) {
-            CorrelationParameters parameters = *options.correlation;
-            parameters.matrix = parameters.matrix && observed;
-            m_matrixApart = parameters.matrix && CorrelationStatistic::matrixBytes(source, options.threads) >
-                                                     options.memoryBytes / 4;
-            parameters.matrix = parameters.matrix && !m_matrixApart;
-            m_correlation.emplace(source, parameters);
-        }
-        if (options.motion) m_motion.emplace(source, observed, options.memoryBytes / 8);
-        if (options.rotation) m_rotation.emplace(source, *options.rotation, observed);
-        if (options.mutualInformation) {
-            MutualInformationOptions information = *options.mutualInformation;
-            information.threads = options.threads;
-            m_information.emplace(source, information);
-        }
-        if (options.pca)
-            m_spectrum.emplace(statesOf(source), source.view().unitCount(), options.memoryBytes / 4,
-                               source.view().maskedUnits);
+        : m_options(options),
+          m_spectra(source.view(), options.threads, options.memoryBytes / 4),
+          m_all(computation(source, options, observed)) {
+        m_all.pointSpectra = &m_spectra;
+        forEachSwept([&]<class S>() {
+            if (options.get<S>())
+                m_accumulators.get<S>().emplace(withSharedSettings(*options.get<S>()), m_all);
+        });
     }
+    Bundle(const Bundle&) = delete;
 
     Feed feed(PathMaker& maker, std::int64_t repeat) {
         m_maker = &maker;
         m_repeat = repeat;
         Feed feed{&maker, repeat};
-        if (m_density) feed.rows.push_back(&*m_density);
-        if (m_density && m_observed) feed.units.push_back(&*m_density);
-        if (m_correlation) feed.units.push_back(&*m_correlation);
-        if (m_motion) feed.rows.push_back(&*m_motion);
-        if (m_rotation) feed.units.push_back(&*m_rotation);
-        if (m_information) feed.units.push_back(&*m_information);
-        if (m_spectrum) feed.states = &*m_spectrum;
+        forEachSwept([&]<class S>() {
+            if (auto& accumulator = m_accumulators.get<S>()) accumulator->addTo(feed);
+        });
         return feed;
     }
 
     /// Whether finish() goes over the source again, and so cannot run beside others.
-    bool readsAgain() const { return m_spectrum && m_spectrum->form() == StateSpectrum::Form::Streamed; }
+    bool readsAgain() const {
+        bool reads = false;
+        forEachSwept([&]<class S>() {
+            if constexpr (requires(const AccumulatorOf<S>& a) { a.readsAgain(); })
+                reads = reads || (m_accumulators.get<S>() && m_accumulators.get<S>()->readsAgain());
+        });
+        return reads;
+    }
 
     Statistics finish(Progress& progress) {
-        Statistics s;
-        if (m_density) s.density = m_density->result();
-        if (m_correlation) s.correlation = m_correlation->result();
-        if (m_matrixApart) {
-            Progress silent(progress.stopToken());
-            s.correlation->matrix = correlationMatrix(m_source.view(), again(), silent);
-        }
-        if (m_motion) {
-            const Feed feed{m_maker, m_repeat, {}, {&*m_motion}};
-            Progress silent(progress.stopToken());
-            while (m_motion->finishPass(progress)) sweep(m_source, {&feed, 1}, sweepOptions(), silent);
-            s.motion = m_motion->result();
-        }
-        if (m_rotation) s.rotation = m_rotation->result();
-        if (m_information) s.mutualInformation = m_information->result();
-        if (!m_observed) {
-            if (m_spectrum) s.pca.emplace().basis.explained = explained(progress);
-            return s;
-        }
-        Progress components = progress.part(0, 0.5), spectra = progress.part(m_spectrum ? 0.5 : 0, 1);
-        if (m_spectrum) {
-            PcaOptions options = *m_options.pca;
-            options.perPointExplained = false;  // below, from what the participation ratio reads as well
-            options.memoryBytes = m_options.memoryBytes;
-            s.pca = pcaOf(m_source, *m_spectrum, again(), options, components);
-        }
-        const bool explained = m_spectrum && m_options.pca->perPointExplained;
-        if (m_density || explained) {
-            progress.setStage("spectra of single points");
-            PointSpectra found = pointSpectra(m_source.view(), explained, m_options.threads,
-                                              m_options.memoryBytes / 4, spectra);
-            if (m_density) s.density->participationRatio = std::move(found.participationRatio);
-            if (explained) s.pca->perPointExplained = std::move(found.explained);
-        }
-        return s;
+        Statistics statistics;
+        const Again again(m_all.source, *m_maker, m_repeat, {m_options.threads, m_options.memoryBytes / 4});
+        const double count = countOf(m_options);
+        double done = 0;
+        forEachSwept([&]<class S>() {
+            auto& accumulator = m_accumulators.get<S>();
+            if (!accumulator) return;
+            Progress part = progress.part(done / count, (done + 1) / count);
+            statistics.get<S>() = accumulator->finish(again, part);
+            ++done;
+        });
+        return statistics;
     }
 
     /// About what one of a surrogate holds, results included.
     static std::size_t bytes(const RowSource& source, const AnalysisOptions& options) {
-        const TraceView& view = source.view();
-        const auto units = static_cast<std::size_t>(view.unitCount()),
-                   points = static_cast<std::size_t>(view.pointCount()),
-                   rows = static_cast<std::size_t>(view.rowCount());
-        std::size_t values = view.scaling != Scaling::Rms ? 0 : rows * points;
-        if (options.correlation) values += 2 * points * units;
-        if (options.rotation) values += 20 * units;
-        if (options.mutualInformation) values += 6 * points * units;
-        if (options.pca)
-            values += StateSpectrum::bytes(statesOf(source), view.unitCount(), options.memoryBytes / 4) /
-                      sizeof(double);
-        return values * sizeof(double) + (options.density ? DensityStatistic::bytes(source) : 0) +
-               (options.motion ? MotionStatistic::bytes(source) : 0);
+        const Computation all = computation(source, options, false);
+        std::size_t bytes = source.view().scaling != Scaling::Rms
+                                ? 0
+                                : static_cast<std::size_t>(all.states()) * sizeof(double);
+        forEachSwept([&]<class S>() {
+            if constexpr (requires(const OptionsOf<S>& o) { AccumulatorOf<S>::bytes(o, all); })
+                if (options.get<S>()) bytes += AccumulatorOf<S>::bytes(*options.get<S>(), all);
+        });
+        return bytes;
+    }
+
+    /// What finish() of the observed ones reads after the sweep: passes over all rows, and whether each point
+    /// is read for its spectrum.
+    struct Rereads {
+        std::int64_t passes = 0;
+        bool pointSpectra = false;
+    };
+    static Rereads rereads(const RowSource& source, const AnalysisOptions& options) {
+        const Computation all = computation(source, options, true);
+        Rereads reads;
+        forEachSwept([&]<class S>() {
+            const auto& asked = options.get<S>();
+            if (!asked) return;
+            if constexpr (requires { AccumulatorOf<S>::extraPasses(*asked, all); })
+                reads.passes += AccumulatorOf<S>::extraPasses(*asked, all);
+            if constexpr (requires { AccumulatorOf<S>::usesPointSpectra(*asked); })
+                reads.pointSpectra = reads.pointSpectra || AccumulatorOf<S>::usesPointSpectra(*asked);
+        });
+        return reads;
     }
 
 private:
-    static std::int64_t statesOf(const RowSource& source) {
-        return source.view().rowCount() * source.view().pointCount();
+    static Computation computation(const RowSource& source, const AnalysisOptions& options, bool observed) {
+        return {source, observed, options.threads, options.memoryBytes};
     }
 
-    SweepOptions sweepOptions() const { return {m_options.threads, m_options.memoryBytes / 4}; }
-
-    FeedStates again() const { return feedStatesOf(m_source, *m_maker, m_repeat, sweepOptions()); }
-
-    VectorD explained(Progress& progress) {
-        const auto k = std::min<std::int64_t>(
-            {m_options.pca->components, m_source.view().usedUnits(), m_spectrum->count() - 1});
-        const Spectrum found = m_spectrum->solve({static_cast<int>(k), false, false}, again(), progress);
-        return found.variance / found.trace;
+    /// Threads and memory are those of the whole.
+    template <class O>
+    O withSharedSettings(O options) const {
+        if constexpr (requires { options.threads; }) options.threads = m_options.threads;
+        if constexpr (requires { options.memoryBytes; }) options.memoryBytes = m_options.memoryBytes;
+        return options;
     }
 
-    const RowSource& m_source;
     AnalysisOptions m_options;
-    bool m_observed;
-    std::optional<DensityStatistic> m_density;
-    std::optional<CorrelationStatistic> m_correlation;
-    std::optional<MotionStatistic> m_motion;
-    std::optional<RotationStatistic> m_rotation;
-    std::optional<MutualInformationStatistic> m_information;
-    std::optional<StateSpectrum> m_spectrum;
-    bool m_matrixApart = false;
+    SharedPointSpectra m_spectra;
+    Computation m_all;
+    PerStatistic<AccumulatorOf> m_accumulators;
     PathMaker* m_maker = nullptr;
     std::int64_t m_repeat = 0;
 };
-
-/// Calls `use(name, member...)` for each statistic that a sweep computes, with the members of all of `of`:
-/// options and results name them alike.
-template <class Use, class... T>
-void forEachSwept(Use use, T&... of) {
-    use("correlation", of.correlation...);
-    use("motion", of.motion...);
-    use("rotation", of.rotation...);
-    use("density", of.density...);
-    use("pca", of.pca...);
-    use("mutual_information", of.mutualInformation...);
-}
-
-bool asksForNone(const AnalysisOptions& options) {
-    bool none = true;
-    forEachSwept([&](std::string_view, const auto& asked) { none = none && !asked; }, options);
-    return none;
-}
 
 /// Repeats of a null that are known of a statistic.
 std::int64_t knownRepeats(const Analysis& known, const AnalysisOptions& options, NullKind null,
@@ -224,28 +202,21 @@ struct Batch {
 /// do not take long. Else each sweep serves as many as the memory holds.
 std::vector<Batch> batchesOf(const RowSource& source, const AnalysisOptions& options, const Analysis& known) {
     AnalysisOptions observed = options;
-    forEachSwept(
-        [](std::string_view, auto& asked, const auto& there) {
-            if (there) asked.reset();
-        },
-        observed, known.observed);
+    forEachSwept([&]<class S>() {
+        if (known.observed.get<S>()) observed.get<S>().reset();
+    });
     std::vector<Batch> batches;
-    const auto add = [&](std::initializer_list<std::string_view> names) {
-        AnalysisOptions some = observed;
-        forEachSwept(
-            [&](std::string_view name, auto& asked) {
-                if (std::find(names.begin(), names.end(), name) == names.end()) asked.reset();
-            },
-            some);
-        if (!asksForNone(some)) batches.push_back({some, {}});
-    };
     if (source.held()) {
-        add({"correlation", "motion", "rotation"});
-        add({"density", "pca"});  // the spectra of single points serve both
-        add({"mutual_information"});
+        for (const CostClass cost : {CostClass::Quick, CostClass::Spectra, CostClass::Slow}) {
+            AnalysisOptions some = observed;
+            dropWhere(some, [&](const StatisticInfo& info) { return info.cost != cost; });
+            if (!asksForNone(some)) batches.push_back({some, {}});
+        }
     } else if (!asksForNone(observed)) {
         batches.push_back({observed, {}});
     }
+    bool slow = false;
+    forEachSwept([&]<class S>() { slow = slow || (options.get<S>() && S::info.cost == CostClass::Slow); });
 
     auto atOnce = std::max<std::int64_t>(
         1, static_cast<std::int64_t>(options.memoryBytes / 4 /
@@ -253,19 +224,17 @@ std::vector<Batch> batchesOf(const RowSource& source, const AnalysisOptions& opt
     if (source.held()) {
         // Enough to keep the threads busy, and to share what is read of the trace.
         const std::int64_t tiles = tileCount(source.view().unitCount());
-        atOnce = std::min(atOnce, options.mutualInformation
-                                      ? std::max<std::int64_t>(1, 4 * resolveThreads(options.threads) / tiles)
-                                      : mostHeldAtOnce);
+        atOnce =
+            std::min(atOnce, slow ? std::max<std::int64_t>(1, 4 * resolveThreads(options.threads) / tiles)
+                                  : mostHeldAtOnce);
     }
     bool goesOn = !source.held() && !batches.empty();  // the last batch takes more
     for (std::size_t n = 0; n < options.nulls.size(); ++n) {
         for (std::int64_t repeat = 0; repeat < options.repeats; ++repeat) {
             Surrogate surrogate{n, repeat, options};
-            forEachSwept(
-                [&](std::string_view name, auto& asked) {
-                    if (asked && repeat < knownRepeats(known, options, options.nulls[n], name)) asked.reset();
-                },
-                surrogate.options);
+            dropWhere(surrogate.options, [&](const StatisticInfo& info) {
+                return repeat < knownRepeats(known, options, options.nulls[n], info.name);
+            });
             if (asksForNone(surrogate.options)) continue;
             if (!goesOn || static_cast<std::int64_t>(batches.back().surrogates.size()) == atOnce)
                 batches.emplace_back();
@@ -345,35 +314,30 @@ private:
 
 std::vector<Undefined> undefinedOf(const TraceView& view, const AnalysisOptions& options) {
     std::vector<Undefined> undefined;
-    const auto check = [&](const Needs& needs) {
-        const auto atLeast = [&](std::int64_t needed, std::int64_t there, const char* of) {
-            if (there < needed)
-                undefined.push_back(
-                    {std::string(needs.name), fmt::format("it needs at least {} {}s, and there {} {}", needed,
-                                                          of, there == 1 ? "is" : "are", there)});
-            return there >= needed;
-        };
-        return atLeast(needs.points, view.pointCount(), "point") &&
-               atLeast(needs.rows, view.rowCount(), "row");
+    const auto tooFew = [](std::int64_t needed, std::int64_t there, const char* of) {
+        return there >= needed ? std::string()
+                               : fmt::format("it needs at least {} {}s, and there {} {}", needed, of,
+                                             there == 1 ? "is" : "are", there);
     };
-    for (const Needs& needs : needsOfStatistics)
-        forEachSwept(
-            [&](std::string_view name, const auto& asked) {
-                if (asked && name == needs.name) check(needs);
-            },
-            options);
-    if (options.pca && view.rowCount() * view.pointCount() < 2)
-        undefined.push_back({"pca", "it needs at least 2 states, and there is 1"});
-    const double ofUnit =
-        static_cast<double>(view.rowCount()) * static_cast<double>(view.pointCount()) * sizeof(double);
-    if (options.mutualInformation &&
-        ofUnit > std::max(leastForUnit, static_cast<double>(options.memoryBytes) / 2))
-        undefined.push_back(
-            {"mutual_information",
-             fmt::format("all rows of one unit take {:.0f} MiB, more than half of what may be "
-                         "held; allow more memory, or choose fewer rows or points",
-                         ofUnit / (1 << 20))});
-    for (const auto null : options.nulls) check(needsOfNull(null));
+    const auto add = [&](std::string_view name, std::initializer_list<std::string> reasons) {
+        for (const auto& reason : reasons)
+            if (!reason.empty()) return undefined.push_back({std::string(name), reason});
+    };
+    const std::int64_t points = view.pointCount(), rows = view.rowCount();
+    forEachSwept([&]<class S>() {
+        const auto& asked = options.get<S>();
+        if (!asked) return;
+        std::string other;
+        if constexpr (requires { S::whyUndefined(view, *asked, options.memoryBytes); })
+            other = S::whyUndefined(view, *asked, options.memoryBytes);
+        add(S::info.name,
+            {tooFew(S::info.leastPoints, points, "point"), tooFew(S::info.leastRows, rows, "row"),
+             tooFew(S::info.leastStates, points * rows, "state"), other});
+    });
+    for (const auto null : options.nulls) {
+        const Needs needs = needsOfNull(null);
+        add(needs.name, {tooFew(needs.points, points, "point"), tooFew(needs.rows, rows, "row")});
+    }
     return undefined;
 }
 
@@ -382,11 +346,7 @@ AnalysisOptions withoutUndefined(AnalysisOptions options, const std::vector<Unde
         return std::any_of(undefined.begin(), undefined.end(),
                            [&](const auto& it) { return it.name == name; });
     };
-    forEachSwept(
-        [&](std::string_view name, auto& asked) {
-            if (isUndefined(name)) asked.reset();
-        },
-        options);
+    dropWhere(options, [&](const StatisticInfo& info) { return isUndefined(info.name); });
     std::erase_if(options.nulls, [&](NullKind null) { return isUndefined(nullName(null)); });
     return options;
 }
@@ -403,7 +363,7 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
     if (batches.empty()) return forecast;
     forecast.bytes = rows * row;
     if (!source.held()) {
-        PathMaker asItIs(source);
+        PathMaker observedPaths(source);
         std::vector<std::unique_ptr<PathMaker>> makers;
         for (const auto null : options.nulls) {
             if (PathMaker::needsMoments(null)) forecast.bytes += rows * row;
@@ -414,17 +374,10 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
             std::vector<Feed> feeds;
             if (!asksForNone(batch.observed)) {
                 bundles.push_back(std::make_unique<Bundle>(source, batch.observed, true));
-                feeds.push_back(bundles.back()->feed(asItIs, 0));
-                if (batch.observed.pca) forecast.bytes += rows * row;  // scores
-                if (batch.observed.motion)
-                    forecast.bytes +=
-                        (MotionStatistic::passes(source, options.memoryBytes / 8) - 1) * rows * row;
-                if (batch.observed.correlation && batch.observed.correlation->matrix &&
-                    CorrelationStatistic::matrixBytes(source, options.threads) > options.memoryBytes / 4)
-                    forecast.bytes += 2 * rows * row;
-                const bool spectra =
-                    batch.observed.density || (batch.observed.pca && batch.observed.pca->perPointExplained);
-                if (spectra && rows >= 3) forecast.bytes += rows * view.pointCount() * state;
+                feeds.push_back(bundles.back()->feed(observedPaths, 0));
+                const Bundle::Rereads again = Bundle::rereads(source, batch.observed);
+                forecast.bytes += again.passes * rows * row;
+                if (again.pointSpectra && rows >= 3) forecast.bytes += rows * view.pointCount() * state;
             }
             for (const auto& surrogate : batch.surrogates) {
                 bundles.push_back(std::make_unique<Bundle>(source, surrogate.options, false));
@@ -438,60 +391,52 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
     return forecast;
 }
 
-std::vector<StatisticCurve> curvesOf(const Statistics& statistics) {
+namespace {
+
+/// Collects the curves among the datasets of a statistic.
+struct CurveCollector : DatasetVisitor {
+    std::string_view statistic;
+    std::vector<StatisticCurve>& curves;
+
+    void curve(const char* name, const VectorD& values, Along axis, std::int64_t = asLongAsAxis) {
+        if (values.size() > 0) curves.push_back({std::string(statistic), name, values, axis, true});
+    }
+    void curveOfOne(const char* name, double value) { curve(name, VectorD::Constant(1, value), Along::One); }
+    void curveWithoutNull(const char* name, const VectorD& values, Along axis) {
+        if (values.size() > 0) curves.push_back({std::string(statistic), name, values, axis, false});
+    }
+};
+
+}  // namespace
+
+std::vector<StatisticCurve> allCurvesOf(const Statistics& statistics) {
     std::vector<StatisticCurve> curves;
-    const auto add = [&](const char* statistic, const char* dataset, const VectorD& values) {
-        curves.push_back({statistic, dataset, values});
-    };
-    if (const auto& r = statistics.density) {
-        add("density", "treves_rolls", r->trevesRolls);
-        add("density", "hoyer", r->hoyer);
-        add("density", "kurtosis", r->kurtosis);
-    }
-    if (const auto& r = statistics.correlation) {
-        add("correlation", "mean", r->mean);
-        add("correlation", "block_inside", r->blockInside);
-        add("correlation", "block_across", r->blockAcross);
-    }
-    if (const auto& r = statistics.motion) {
-        add("motion", "cosine", r->cosine.mean);
-        add("motion", "speed", r->speed.mean);
-        add("motion", "relative_speed", r->relativeSpeed.mean);
-        add("motion", "acceleration", r->acceleration.mean);
-        add("motion", "turning_angle", r->turningAngle.mean);
-        add("motion", "norm", r->norm.mean);
-        add("motion", "path_length", VectorD::Constant(1, r->pathLength));
-        add("motion", "straightness", VectorD::Constant(1, r->straightness));
-    }
-    if (const auto& r = statistics.rotation) {
-        add("rotation", "mean_path_turning", r->meanPathTurning);
-        add("rotation", "mean_path_winding", r->meanPathWinding);
-        add("rotation", "mean_path_log_radius_slope", r->meanPathLogRadiusSlope);
-        add("rotation", "turning", r->turning);
-        add("rotation", "winding", r->winding);
-        add("rotation", "log_radius_slope", r->logRadiusSlope);
-    }
-    if (const auto& r = statistics.mutualInformation) {
-        add("mutual_information", "mean", r->mean);
-        add("mutual_information", "mean_gaussian", r->meanGaussian);
-        add("mutual_information", "mean_excess", r->meanExcess);
-    }
-    if (const auto& r = statistics.pca) add("pca", "explained", r->basis.explained);
-    if (const auto& r = statistics.autoencoder) {
-        add("autoencoder", "r2", r->r2);
-        add("autoencoder", "pca_r2", r->pcaR2);
-        add("autoencoder", "mse", r->mse);
-    }
-    std::erase_if(curves, [](const StatisticCurve& curve) { return curve.values.size() == 0; });
+    forEachStatistic([&]<class S>() {
+        CurveCollector collector{{}, S::info.name, curves};
+        if (const auto& result = statistics.get<S>()) S::visit(collector, *result);
+    });
     return curves;
 }
 
+std::vector<StatisticCurve> curvesOf(const Statistics& statistics) {
+    std::vector<StatisticCurve> curves = allCurvesOf(statistics);
+    std::erase_if(curves, [](const StatisticCurve& curve) { return !curve.hasNull; });
+    return curves;
+}
+
+const std::vector<StatisticInfo>& statisticInfos() {
+    static const std::vector<StatisticInfo> infos = [] {
+        std::vector<StatisticInfo> list;
+        forEachStatistic([&]<class S>() { list.push_back(S::info); });
+        return list;
+    }();
+    return infos;
+}
+
 void merge(Analysis from, Analysis& into) {
-    forEachSwept(
-        [](std::string_view, auto& made, auto& there) {
-            if (made) there = std::move(made);
-        },
-        from.observed, into.observed);
+    forEachSwept([&]<class S>() {
+        if (from.observed.get<S>()) into.observed.get<S>() = std::move(from.observed.get<S>());
+    });
     for (auto& null : from.nulls) {
         const auto there = std::find_if(into.nulls.begin(), into.nulls.end(), [&](const CurveNull& other) {
             return other.null == null.null && other.statistic == null.statistic &&
@@ -509,11 +454,9 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
     checkView(view);
     requireEnough(view, options);
     Analysis analysis;
-    forEachSwept(
-        [](std::string_view, const auto& asked, const auto& there, auto& here) {
-            if (asked) here = there;
-        },
-        options, known.observed, analysis.observed);
+    forEachSwept([&]<class S>() {
+        if (options.get<S>()) analysis.observed.get<S>() = known.observed.get<S>();
+    });
     const auto finish = [&](const std::optional<NullSamples>& samples) {
         analysis.nulls = (samples ? *samples : NullSamples(options, known, analysis.observed)).summarize();
         return std::move(analysis);
@@ -526,7 +469,7 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
         progress.setStage("looking for values that are not finite");
         Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 1);
         const RowSource source(view, options.memoryBytes / 2, scan);
-        PathMaker asItIs(source);
+        PathMaker observedPaths(source);
         std::vector<std::unique_ptr<PathMaker>> makers;
         for (const auto null : options.nulls)
             makers.push_back(std::make_unique<PathMaker>(source, null, options.seed, options.threads, scan));
@@ -554,7 +497,7 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
             const bool withObserved = !asksForNone(batch.observed);
             std::vector<std::unique_ptr<Bundle>> bundles;
             std::vector<Feed> feeds;
-            if (withObserved) feeds.push_back(observed.feed(asItIs, 0));
+            if (withObserved) feeds.push_back(observed.feed(observedPaths, 0));
             for (const auto& surrogate : batch.surrogates) {
                 bundles.push_back(std::make_unique<Bundle>(source, surrogate.options, false));
                 feeds.push_back(bundles.back()->feed(*makers[surrogate.null], surrogate.repeat));

@@ -8,25 +8,13 @@
 
 #include "core/analysis/nulls.h"
 #include "core/analysis/surrogates.h"
-#include "core/statistics/autoencoder.h"
-#include "core/statistics/correlation.h"
-#include "core/statistics/density.h"
-#include "core/statistics/motion.h"
-#include "core/statistics/mutual_information.h"
-#include "core/statistics/pca.h"
-#include "core/statistics/rotation.h"
+#include "core/statistics/table.h"
 
 namespace rheo {
 
 /// What is computed together, and beside which surrogates. Threads and memory here stand for those of the
-/// single statistics.
-struct AnalysisOptions {
-    std::optional<DensityParameters> density = {};
-    std::optional<CorrelationParameters> correlation = {};
-    std::optional<MotionParameters> motion = {};
-    std::optional<RotationParameters> rotation = {};
-    std::optional<MutualInformationOptions> mutualInformation = {};
-    std::optional<PcaOptions> pca = {};
+/// single statistics. Of statistics that no sweep computes the options are passed over.
+struct AnalysisOptions : StatisticOptions {
     std::vector<NullKind> nulls = {};
     int repeats = 200;       ///< of each null
     std::uint64_t seed = 0;  ///< of the surrogates
@@ -37,26 +25,18 @@ struct AnalysisOptions {
     bool keepFinished = false;
 };
 
-/// Those that were asked for. Of a surrogate: without maps and participation ratio (density), matrix
-/// (correlation), histograms and rows (rotation), and of a PCA only `basis.explained`.
-struct Statistics {
-    std::optional<DensityResult> density = {};
-    std::optional<CorrelationResult> correlation = {};
-    std::optional<MotionResult> motion = {};
-    std::optional<RotationResult> rotation = {};
-    std::optional<MutualInformationResult> mutualInformation = {};
-    std::optional<PcaResult> pca = {};
-    std::optional<AutoencoderResult> autoencoder = {};  ///< computed apart, by fitAutoencoder
-};
-
-/// A curve that surrogates have as well, by the names of the definitions ("correlation", "mean").
+/// A curve of a statistic by the names of the definitions ("correlation", "mean"); a single number has one
+/// value.
 struct StatisticCurve {
     std::string statistic, dataset;
     VectorD values;
+    Along axis = Along::One;
+    bool hasNull = true;  ///< surrogates have it as well
 };
-/// All of them: what is defined along depth or for each unit, and single numbers as one value. Maps of points
-/// and units, matrices and the participation ratio have no null.
+/// All curves that surrogates have as well; those that are empty are left out.
 std::vector<StatisticCurve> curvesOf(const Statistics& statistics);
+/// These, and the curves that have no null, each statistic's together.
+std::vector<StatisticCurve> allCurvesOf(const Statistics& statistics);
 
 struct CurveNull {
     std::string null;  ///< "sign_flip"
@@ -79,8 +59,8 @@ struct Undefined {
     std::string name;    ///< "rotation"
     std::string reason;  ///< "it needs at least 3 points, and there is 1"
 };
-/// Which of those asked for cannot be computed of `view`: too few points or rows, or (mutual information)
-/// more rows than the memory holds of one unit.
+/// Which of those asked for cannot be computed of `view`: too few points, rows or states, or more memory
+/// needed than there is.
 std::vector<Undefined> undefinedOf(const TraceView& view, const AnalysisOptions& options);
 /// The options without them.
 AnalysisOptions withoutUndefined(AnalysisOptions options, const std::vector<Undefined>& undefined);

@@ -8,6 +8,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/statistics/statistic.h"
 
 namespace rheo {
 
@@ -92,5 +93,48 @@ MatrixF decode(const Autoencoder& model, const MatrixF& latent);
 
 /// Throws Error(Mismatch) if the parts of a model do not fit together: it may come from a file.
 void checkAutoencoder(const Autoencoder& model);
+
+/// The row of the table of statistics.
+struct AutoencoderFit {
+    static constexpr StatisticInfo info{
+        .name = "autoencoder",
+        .title = "Autoencoder",
+        .shows = "Each state as two numbers, and how well it comes back from them",
+        .cost = CostClass::Slow,
+        .leastRows = 2};
+    using Options = AutoencoderOptions;
+    using Result = AutoencoderResult;
+
+    static void visitOptions(auto& visitor, auto& options) {
+        visitor.whole("epochs", options.epochs, 1, 1000000, "at most, of the autoencoder");
+        visitor.recorded("patience", options.patience);
+        visitor.recorded("batch", options.batch);
+        visitor.recorded("learning_rate", options.learningRate);
+        visitor.recorded("train_share", options.trainShare);
+    }
+    static void visitModel(auto& io, auto& model, std::int64_t units) {
+        io.vector("unit_mean", model.mean, units);
+        io.vector("unit_sd", model.sd, units == anySize ? model.mean.size() : units);
+        io.layers(model);
+    }
+    static void visit(auto& io, auto& r) {
+        visitModel(io, r.model, io.sizes.units);
+        io.scores("latent", r.latent, 2);
+        io.curve("r2", r.r2, Along::Points);
+        io.curve("pca_r2", r.pcaR2, Along::Points, anySize);
+        io.curve("mse", r.mse, Along::Points);
+        io.optional("loss", r.loss, anySize, 2);
+        io.attribute("best_epoch", r.bestEpoch);
+        io.flag("stopped", r.stopped);
+        io.rows("train_rows", r.trainRows);
+        io.rows("validation_rows", r.validationRows);
+        io.attribute("excluded_rows", r.excludedRows);
+    }
+    static void setScaling(AutoencoderResult& result, Scaling scaling) { result.model.scaling = scaling; }
+    static AutoencoderResult compute(const TraceView& view, const AutoencoderOptions& options,
+                                     Progress& progress) {
+        return fitAutoencoder(view, options, progress);
+    }
+};
 
 }  // namespace rheo

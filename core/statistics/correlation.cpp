@@ -240,4 +240,30 @@ CorrelationResult correlation(const TraceView& view, const CorrelationParameters
     return result;
 }
 
+bool Correlation::Accumulator::matrixApart(const CorrelationParameters& options, const Computation& all) {
+    return options.matrix && all.observed &&
+           CorrelationStatistic::matrixBytes(all.source, all.threads) > all.memoryBytes / 4;
+}
+
+Correlation::Accumulator::Accumulator(const CorrelationParameters& options, const Computation& all)
+    : m_all(all), m_matrixApart(matrixApart(options, all)), m_sums(all.source, [&] {
+          CorrelationParameters beside = options;
+          beside.matrix = options.matrix && all.observed && !matrixApart(options, all);
+          return beside;
+      }()) {}
+
+CorrelationResult Correlation::Accumulator::finish(const Again& again, Progress& progress) {
+    CorrelationResult result = m_sums.result();
+    if (m_matrixApart) {
+        Progress silent(progress.stopToken());
+        result.matrix = correlationMatrix(m_all.source.view(), again.states(), silent);
+    }
+    return result;
+}
+
+std::size_t Correlation::Accumulator::bytes(const CorrelationParameters&, const Computation& all) {
+    const TraceView& view = all.source.view();
+    return 2 * sizeof(double) * static_cast<std::size_t>(view.pointCount() * view.unitCount());
+}
+
 }  // namespace rheo

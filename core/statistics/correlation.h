@@ -8,6 +8,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/statistics/statistic.h"
 
 namespace rheo {
 
@@ -66,6 +67,47 @@ private:
     std::vector<std::unique_ptr<Tile>> m_tiles;
     MatrixD m_r;                            ///< [P - 1, D]
     std::vector<MatrixD> m_sums, m_counts;  ///< a tile: [P, P], of r over its units
+};
+
+/// The row of the table of statistics.
+struct Correlation {
+    static constexpr StatisticInfo info{.name = "correlation",
+                                        .title = "Correlation",
+                                        .shows = "How well the rows keep their order from point to point",
+                                        .leastPoints = 2};
+    using Options = CorrelationParameters;
+    using Result = CorrelationResult;
+
+    static void visitOptions(auto&, auto&) {}
+    static void curvesOnly(CorrelationParameters& options) { options.matrix = false; }
+    static void visit(auto& io, auto& r) {
+        io.matrix("r", r.r, io.sizes.points - 1, io.sizes.units);
+        io.curve("mean", r.mean, Along::Steps);
+        io.vector("units_counted", r.unitsCounted, io.sizes.points - 1);
+        io.curve("block_inside", r.blockInside, Along::Blocks);
+        io.curve("block_across", r.blockAcross, Along::Blocks);
+        io.optional("matrix", r.matrix, io.sizes.points, io.sizes.points);
+        io.attribute("excluded_rows", r.excludedRows);
+    }
+
+    class Accumulator {
+    public:
+        Accumulator(const CorrelationParameters& options, const Computation& all);
+        void addTo(Feed& feed) { feed.units.push_back(&m_sums); }
+        CorrelationResult finish(const Again& again, Progress& progress);
+        static std::size_t bytes(const CorrelationParameters&, const Computation& all);
+        static std::int64_t extraPasses(const CorrelationParameters& options, const Computation& all) {
+            return matrixApart(options, all) ? 2 : 0;
+        }
+
+    private:
+        /// Whether the matrix takes too much memory to be summed beside the rest.
+        static bool matrixApart(const CorrelationParameters& options, const Computation& all);
+
+        Computation m_all;
+        bool m_matrixApart;
+        CorrelationStatistic m_sums;
+    };
 };
 
 }  // namespace rheo

@@ -133,4 +133,20 @@ DensityResult density(const TraceView& view, const DensityParameters& parameters
     return result;
 }
 
+Density::Accumulator::Accumulator(const DensityParameters& options, const Computation& all)
+    : m_all(all), m_sums(all.source, options) {
+    if (all.observed) m_sums.makeMaps();
+}
+
+void Density::Accumulator::addTo(Feed& feed) {
+    feed.rows.push_back(&m_sums);
+    if (m_all.observed) feed.units.push_back(&m_sums);
+}
+
+DensityResult Density::Accumulator::finish(const Again&, Progress& progress) {
+    DensityResult result = m_sums.result();
+    if (m_all.observed) result.participationRatio = m_all.pointSpectra->get(progress).participationRatio;
+    return result;
+}
+
 }  // namespace rheo

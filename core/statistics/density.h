@@ -6,6 +6,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/statistics/statistic.h"
 
 namespace rheo {
 
@@ -63,6 +64,47 @@ private:
     MatrixD m_trevesRolls, m_hoyer, m_kurtosis;      ///< [row, point], of a band or of all
     MatrixD m_sums, m_counts;                        ///< [the three above, point], of what is defined
     MatrixD m_mean, m_meanAbs, m_squares, m_active;  ///< [point, unit], sums
+};
+
+/// The row of the table of statistics.
+struct Density {
+    static constexpr StatisticInfo info{
+        .name = "density",
+        .title = "Density",
+        .shows = "How strongly, and how evenly, the units are active at each point",
+        .cost = CostClass::Spectra};
+    using Options = DensityParameters;
+    using Result = DensityResult;
+
+    static void visitOptions(auto& visitor, auto& options) {
+        visitor.real("eps", options.epsilon, 0, 1e9, "a unit is active above this share of the row's RMS");
+    }
+    static void visit(auto& io, auto& r) {
+        io.matrix("mean", r.mean, io.sizes.points, io.sizes.units);
+        io.matrix("mean_abs", r.meanAbs, io.sizes.points, io.sizes.units);
+        io.matrix("rms", r.rms, io.sizes.points, io.sizes.units);
+        io.matrix("active_fraction", r.activeFraction, io.sizes.points, io.sizes.units);
+        io.curve("treves_rolls", r.trevesRolls, Along::Points);
+        io.curve("hoyer", r.hoyer, Along::Points);
+        io.curve("kurtosis", r.kurtosis, Along::Points);
+        io.curveWithoutNull("participation_ratio", r.participationRatio, Along::Points);
+        io.attribute("excluded_rows", r.excludedRows);
+    }
+
+    class Accumulator {
+    public:
+        Accumulator(const DensityParameters& options, const Computation& all);
+        void addTo(Feed& feed);
+        DensityResult finish(const Again& again, Progress& progress);
+        static std::size_t bytes(const DensityParameters&, const Computation& all) {
+            return DensityStatistic::bytes(all.source);
+        }
+        static bool usesPointSpectra(const DensityParameters&) { return true; }
+
+    private:
+        Computation m_all;
+        DensityStatistic m_sums;
+    };
 };
 
 }  // namespace rheo

@@ -202,4 +202,9 @@ MotionResult motion(const TraceView& view, const MotionParameters& parameters, P
     return statistic.result();
 }
 
+MotionResult Motion::Accumulator::finish(const Again& again, Progress& progress) {
+    while (m_sums.finishPass(progress)) again.feedRows(m_sums, progress);
+    return m_sums.result();
+}
+
 }  // namespace rheo

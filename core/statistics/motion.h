@@ -10,6 +10,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/statistics/statistic.h"
 
 namespace rheo {
 
@@ -87,6 +88,54 @@ private:
     std::array<Sum, curveCount> m_sums;
     Sum m_lengths, m_straights;
     std::array<MotionCurve, curveCount> m_curves;  ///< of the points that had their pass
+};
+
+/// The row of the table of statistics.
+struct Motion {
+    static constexpr StatisticInfo info{
+        .name = "motion",
+        .title = "Motion",
+        .shows = "How far, and in which direction, the state moves at each step",
+        .leastPoints = 2};
+    using Options = MotionParameters;
+    using Result = MotionResult;
+
+    static void visitOptions(auto&, auto&) {}
+    static void visit(auto& io, auto& r) {
+        const auto curve = [&](const std::string& name, auto& values, Along axis) {
+            io.curve(name.c_str(), values.mean, axis);
+            io.matrix((name + "_quantiles").c_str(), values.quantiles, 5, lengthAlong(axis, io.sizes));
+            io.vector((name + "_rows_counted").c_str(), values.counted, lengthAlong(axis, io.sizes));
+        };
+        curve("cosine", r.cosine, Along::Steps);
+        curve("speed", r.speed, Along::Steps);
+        curve("relative_speed", r.relativeSpeed, Along::Steps);
+        curve("acceleration", r.acceleration, Along::Bends);
+        curve("turning_angle", r.turningAngle, Along::Bends);
+        curve("norm", r.norm, Along::Points);
+        io.curveOfOne("path_length", r.pathLength);
+        io.curveOfOne("straightness", r.straightness);
+        io.vector("path_length_rows", r.pathLengthRows, io.sizes.rows);
+        io.vector("straightness_rows", r.straightnessRows, io.sizes.rows);
+        io.attribute("excluded_rows", r.excludedRows);
+    }
+
+    class Accumulator {
+    public:
+        Accumulator(const MotionParameters&, const Computation& all)
+            : m_sums(all.source, all.observed, all.memoryBytes / 8) {}
+        void addTo(Feed& feed) { feed.rows.push_back(&m_sums); }
+        MotionResult finish(const Again& again, Progress& progress);
+        static std::size_t bytes(const MotionParameters&, const Computation& all) {
+            return MotionStatistic::bytes(all.source);
+        }
+        static std::int64_t extraPasses(const MotionParameters&, const Computation& all) {
+            return MotionStatistic::passes(all.source, all.memoryBytes / 8) - 1;
+        }
+
+    private:
+        MotionStatistic m_sums;
+    };
 };
 
 }  // namespace rheo

@@ -333,4 +333,16 @@ MutualInformationResult mutualInformation(const TraceView& view, const MutualInf
     return statistic.result();
 }
 
+std::string MutualInformation::whyUndefined(const TraceView& view, const MutualInformationOptions&,
+                                            std::size_t memoryBytes) {
+    constexpr double leastForUnit = 1 << 26;  // so much may be held whatever the bound
+    const double ofUnit =
+        static_cast<double>(view.rowCount()) * static_cast<double>(view.pointCount()) * sizeof(double);
+    if (ofUnit <= std::max(leastForUnit, static_cast<double>(memoryBytes) / 2)) return "";
+    return fmt::format(
+        "all rows of one unit take {:.0f} MiB, more than half of what may be held; allow more memory, or "
+        "choose fewer rows or points",
+        ofUnit / (1 << 20));
+}
+
 }  // namespace rheo

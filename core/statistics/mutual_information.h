@@ -12,6 +12,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/statistics/statistic.h"
 
 namespace rheo {
 
@@ -122,5 +123,56 @@ double ksgInformation(const RankedVariable& x, const RankedVariable& y, int k, c
 double binnedInformation(const RankedVariable& x, const RankedVariable& y);
 /// What a Gaussian of the same correlation r has: -0.5 ln(1 - r^2). NaN where 1 - r^2 is lost in rounding.
 double gaussianInformation(const RankedVariable& x, const RankedVariable& y);
+
+/// The row of the table of statistics.
+struct MutualInformation {
+    static constexpr StatisticInfo info{
+        .name = "mutual_information",
+        .title = "Mutual information",
+        .shows = "How much a unit's value tells of its value at the next point, beyond a linear relation",
+        .cost = CostClass::Slow,
+        .leastPoints = 2};
+    using Options = MutualInformationOptions;
+    using Result = MutualInformationResult;
+
+    static void visitOptions(auto& visitor, auto& options) {
+        visitor.choice("mi", options.estimator,
+                       {{"ksg", MutualInformationEstimator::Ksg}, {"bins", MutualInformationEstimator::Bins}},
+                       "estimator of mutual information");
+        visitor.defined("excess", "beyond the estimate for Gaussian pairs");
+        if (options.estimator == MutualInformationEstimator::Ksg)
+            visitor.recorded("neighbours", options.neighbours);
+        if (!options.units.empty()) visitor.recorded("units", options.units);
+    }
+    static void visit(auto& io, auto& r) {
+        io.matrix("mi", r.mi, io.sizes.points - 1, io.sizes.units);
+        io.matrix("gaussian", r.gaussian, io.sizes.points - 1, io.sizes.units);
+        io.matrix("excess", r.excess, io.sizes.points - 1, io.sizes.units);
+        io.curve("mean", r.mean, Along::Steps);
+        io.curve("mean_gaussian", r.meanGaussian, Along::Steps);
+        io.curve("mean_excess", r.meanExcess, Along::Steps);
+        io.vector("excess_standard_error", r.excessError, anySize);
+        io.counts("units_counted", r.units, io.sizes.points - 1);
+        io.attribute("excluded_rows", r.excludedRows);
+    }
+    /// It holds all rows of a unit.
+    static std::string whyUndefined(const TraceView& view, const MutualInformationOptions&,
+                                    std::size_t memoryBytes);
+
+    class Accumulator {
+    public:
+        Accumulator(const MutualInformationOptions& options, const Computation& all)
+            : m_sums(all.source, options) {}
+        void addTo(Feed& feed) { feed.units.push_back(&m_sums); }
+        MutualInformationResult finish(const Again&, Progress&) { return m_sums.result(); }
+        static std::size_t bytes(const MutualInformationOptions&, const Computation& all) {
+            const TraceView& view = all.source.view();
+            return 6 * sizeof(double) * static_cast<std::size_t>(view.pointCount() * view.unitCount());
+        }
+
+    private:
+        MutualInformationStatistic m_sums;
+    };
+};
 
 }  // namespace rheo

@@ -30,9 +30,10 @@ std::vector<CurveNull> compareWithTraces(const std::string& name, const Statisti
     AnalysisOptions plain = options;
     plain.nulls.clear();
     plain.keepFinished = false;
-    if (plain.correlation) plain.correlation->matrix = false;
-    if (plain.rotation) plain.rotation->perRow = false;
-    if (plain.pca) plain.pca->perPointExplained = false;
+    forEachSwept([&]<class S>() {
+        if constexpr (requires(OptionsOf<S> & o) { S::curvesOnly(o); })
+            if (plain.get<S>()) S::curvesOnly(*plain.get<S>());
+    });
     const std::vector<StatisticCurve> seen = curvesOf(observed);
     std::vector<MatrixD> samples;
     Eigen::Index made = repeats;  // of all curves

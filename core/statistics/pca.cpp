@@ -206,4 +206,30 @@ MatrixD project(const PcaBasis& basis, const MatrixF& states) {
     return (states.cast<double>().rowwise() - basis.mean.transpose()) * basis.components.transpose();
 }
 
+Pca::Accumulator::Accumulator(const PcaOptions& options, const Computation& all)
+    : m_all(all),
+      m_options(options),
+      m_spectrum(all.states(), all.source.view().unitCount(), all.memoryBytes / 4,
+                 all.source.view().maskedUnits) {
+    if (all.observed && options.perPointExplained) all.pointSpectra->wantExplained();
+}
+
+PcaResult Pca::Accumulator::finish(const Again& again, Progress& progress) {
+    if (!m_all.observed) {
+        const auto k = std::min<std::int64_t>(
+            {m_options.components, m_all.source.view().usedUnits(), m_spectrum.count() - 1});
+        const Spectrum found =
+            m_spectrum.solve({static_cast<int>(k), false, false}, again.states(), progress);
+        PcaResult result;
+        result.basis.explained = found.variance / found.trace;
+        return result;
+    }
+    PcaOptions pooled = m_options;
+    pooled.perPointExplained = false;  // from the spectra that other statistics read as well
+    Progress components = progress.part(0, 0.5), spectra = progress.part(0.5, 1);
+    PcaResult result = pcaOf(m_all.source, m_spectrum, again.states(), pooled, components);
+    if (m_options.perPointExplained) result.perPointExplained = m_all.pointSpectra->get(spectra).explained;
+    return result;
+}
+
 }  // namespace rheo

@@ -9,6 +9,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/statistics/statistic.h"
 
 namespace rheo {
 
@@ -79,5 +80,54 @@ Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress
 
 /// Scores of single states, [state, unit] to [state, k].
 MatrixD project(const PcaBasis& basis, const MatrixF& states);
+
+/// The row of the table of statistics.
+struct Pca {
+    static constexpr StatisticInfo info{.name = "pca",
+                                        .title = "Principal components",
+                                        .shows = "The directions in which the states of all points vary most",
+                                        .cost = CostClass::Spectra,
+                                        .leastStates = 2};
+    using Options = PcaOptions;
+    using Result = PcaResult;
+
+    static void visitOptions(auto& visitor, auto& options) {
+        visitor.whole("components", options.components, 1, 65536, "of the PCA");
+        visitor.defined("pca", "pooled");
+    }
+    static void curvesOnly(PcaOptions& options) { options.perPointExplained = false; }
+    static void visitBasis(auto& io, auto& basis, std::int64_t units) {
+        io.matrix("components", basis.components, anySize, units);
+        io.vector("mean", basis.mean, basis.components.cols());
+        io.curve("explained", basis.explained, Along::Components, basis.components.rows());
+        io.vector("variance", basis.variance, basis.components.rows());
+    }
+    static void visit(auto& io, auto& r) {
+        visitBasis(io, r.basis, io.sizes.units);
+        io.scores("scores", r.scores, r.basis.components.rows());
+        io.optional("per_point_explained", r.perPointExplained, io.sizes.points, anySize);
+        io.attribute("excluded_rows", r.excludedRows);
+    }
+    static void setScaling(PcaResult& result, Scaling scaling) { result.basis.scaling = scaling; }
+
+    class Accumulator {
+    public:
+        Accumulator(const PcaOptions& options, const Computation& all);
+        void addTo(Feed& feed) { feed.states = &m_spectrum; }
+        PcaResult finish(const Again& again, Progress& progress);
+        bool readsAgain() const { return m_spectrum.form() == StateSpectrum::Form::Streamed; }
+        static std::size_t bytes(const PcaOptions&, const Computation& all) {
+            return StateSpectrum::bytes(all.states(), all.source.view().unitCount(), all.memoryBytes / 4);
+        }
+        /// For the scores.
+        static std::int64_t extraPasses(const PcaOptions&, const Computation&) { return 1; }
+        static bool usesPointSpectra(const PcaOptions& options) { return options.perPointExplained; }
+
+    private:
+        Computation m_all;
+        PcaOptions m_options;
+        StateSpectrum m_spectrum;
+    };
+};
 
 }  // namespace rheo

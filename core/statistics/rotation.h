@@ -9,6 +9,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/statistics/statistic.h"
 
 namespace rheo {
 
@@ -92,6 +93,54 @@ private:
     std::vector<std::int64_t> m_examples;  ///< ascending, of the rows used
     std::vector<std::unique_ptr<Tile>> m_tiles;
     RotationResult m_result;
+};
+
+/// The row of the table of statistics.
+struct Rotation {
+    static constexpr StatisticInfo info{
+        .name = "rotation",
+        .title = "Rotation",
+        .shows = "How each unit turns in the plane of its value and its gradient along depth",
+        .leastPoints = 3};
+    using Options = RotationParameters;
+    using Result = RotationResult;
+
+    static void visitOptions(auto& visitor, auto& options) {
+        visitor.flag("per_row", options.perRow, "also keep the turning of each row and unit");
+    }
+    static void curvesOnly(RotationParameters& options) { options.perRow = false; }
+    static void visit(auto& io, auto& r) {
+        io.curve("mean_path_turning", r.meanPathTurning, Along::Units);
+        io.curve("mean_path_winding", r.meanPathWinding, Along::Units);
+        io.curve("mean_path_log_radius_slope", r.meanPathLogRadiusSlope, Along::Units);
+        io.matrix("mean_path_fixed_point", r.meanPathFixedPoint, io.sizes.units, 2);
+        io.curve("turning", r.turning, Along::Units);
+        io.curve("winding", r.winding, Along::Units);
+        io.curve("log_radius_slope", r.logRadiusSlope, Along::Units);
+        io.vector("rows_counted", r.rowsCounted, io.sizes.units);
+        io.optional("row_turning", r.rowTurning, io.sizes.rows, io.sizes.units);
+        io.optional("mean_path", r.meanPath, io.sizes.points, io.sizes.units);
+        io.examples(r.exampleRows, r.examplePaths);
+        io.histogram("turning", r.turningHistogram);
+        io.histogram("winding", r.windingHistogram);
+        io.histogram("log_radius_slope", r.logRadiusSlopeHistogram);
+        io.attribute("undefined_steps", r.undefinedSteps);
+        io.attribute("excluded_rows", r.excludedRows);
+    }
+
+    class Accumulator {
+    public:
+        Accumulator(const RotationParameters& options, const Computation& all)
+            : m_sums(all.source, options, all.observed) {}
+        void addTo(Feed& feed) { feed.units.push_back(&m_sums); }
+        RotationResult finish(const Again&, Progress&) { return m_sums.result(); }
+        static std::size_t bytes(const RotationParameters&, const Computation& all) {
+            return 20 * sizeof(double) * static_cast<std::size_t>(all.source.view().unitCount());
+        }
+
+    private:
+        RotationStatistic m_sums;
+    };
 };
 
 }  // namespace rheo

@@ -98,7 +98,8 @@ void TestAppAnalyze::whatCannotBeComputedStopsNothing() {
           "mutual_information was not computed"})
         QVERIFY2(ran.err.contains(says), qPrintable(ran.err));
     const Results results = readResults(path("one_point.h5").toStdString());
-    QVERIFY(results.statistics.density && results.statistics.pca && !results.statistics.motion);
+    QVERIFY(results.statistics.get<Density>() && results.statistics.get<Pca>() &&
+            !results.statistics.get<Motion>());
     // Nothing at all is an error.
     const auto none =
         call({"analyze", path("one.rheo.h5"), "--stat", "motion,rotation", "--out", path("none.h5")});
@@ -125,7 +126,7 @@ void TestAppAnalyze::rowsThatAreTheSameCountOnce() {
     const Results once = readResults(path("once.h5").toStdString()),
                   often = readResults(path("often.h5").toStdString());
     QCOMPARE(often.source.info.rows.size(), std::size_t{10});
-    QVERIFY(once.statistics.correlation->mean == often.statistics.correlation->mean);
+    QVERIFY(once.statistics.get<Correlation>()->mean == often.statistics.get<Correlation>()->mean);
     QVERIFY(once.nulls.front().summary.p == often.nulls.front().summary.p);
 }
 
@@ -235,14 +236,15 @@ void TestAppAnalyze::readBackAsComputed() {
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     const Results results = readResults(out.toStdString());
     const Statistics& s = results.statistics;
-    QVERIFY(s.density && s.correlation && s.motion && s.mutualInformation && s.rotation && s.pca);
+    QVERIFY(s.get<Density>() && s.get<Correlation>() && s.get<Motion>() && s.get<MutualInformation>() &&
+            s.get<Rotation>() && s.get<Pca>());
     QCOMPARE(results.source.info.points.size(), 12u);
-    QCOMPARE(s.correlation->blockInside.size(), 6);
-    QCOMPARE(s.motion->turningAngle.quantiles.cols(), 10);
-    QVERIFY(std::isnan(s.rotation->turning[3]));
-    QCOMPARE(s.rotation->rowTurning.size(), 0);
-    QCOMPARE(s.mutualInformation->units[0], 22);  // of 24, one masked and one constant
-    QCOMPARE(s.rotation->turningHistogram.counts.sum(), 120.0 * 22);
+    QCOMPARE(s.get<Correlation>()->blockInside.size(), 6);
+    QCOMPARE(s.get<Motion>()->turningAngle.quantiles.cols(), 10);
+    QVERIFY(std::isnan(s.get<Rotation>()->turning[3]));
+    QCOMPARE(s.get<Rotation>()->rowTurning.size(), 0);
+    QCOMPARE(s.get<MutualInformation>()->units[0], 22);  // of 24, one masked and one constant
+    QCOMPARE(s.get<Rotation>()->turningHistogram.counts.sum(), 120.0 * 22);
     QCOMPARE(results.nulls.size(), 2 * curvesOf(s).size());
     // Written again and read again, they are the same to the last bit.
     {
@@ -259,19 +261,21 @@ void TestAppAnalyze::readBackAsComputed() {
     for (std::size_t i = 0; i < one.size(); ++i)
         QVERIFY(difference({one[i].values.begin(), one[i].values.end()},
                            {other[i].values.begin(), other[i].values.end()}) == 0);
-    QVERIFY(again.statistics.pca->scores.data == s.pca->scores.data);
-    QCOMPARE(s.rotation->exampleRows.size(), 8u);
-    QVERIFY(again.statistics.rotation->exampleRows == s.rotation->exampleRows);
-    QVERIFY(again.statistics.rotation->examplePaths.data == s.rotation->examplePaths.data);
-    QVERIFY(again.statistics.rotation->meanPath == s.rotation->meanPath);
-    QVERIFY(again.statistics.rotation->windingHistogram.edges() == s.rotation->windingHistogram.edges());
+    QVERIFY(again.statistics.get<Pca>()->scores.data == s.get<Pca>()->scores.data);
+    QCOMPARE(s.get<Rotation>()->exampleRows.size(), 8u);
+    QVERIFY(again.statistics.get<Rotation>()->exampleRows == s.get<Rotation>()->exampleRows);
+    QVERIFY(again.statistics.get<Rotation>()->examplePaths.data == s.get<Rotation>()->examplePaths.data);
+    QVERIFY(again.statistics.get<Rotation>()->meanPath == s.get<Rotation>()->meanPath);
+    QVERIFY(again.statistics.get<Rotation>()->windingHistogram.edges() ==
+            s.get<Rotation>()->windingHistogram.edges());
     // A second call adds a group to the first one's.
     ran = call({"analyze", trace, "--stat", "density", "--points", "paper", "--out", path("add.h5")});
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     ran = call({"analyze", trace, "--stat", "motion", "--points", "paper", "--add", "--out", path("add.h5")});
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     const Results both = readResults(path("add.h5").toStdString());
-    QVERIFY(both.statistics.density && both.statistics.motion && !both.statistics.rotation);
+    QVERIFY(both.statistics.get<Density>() && both.statistics.get<Motion>() &&
+            !both.statistics.get<Rotation>());
 }
 
 void TestAppAnalyze::autoencoderIsStoredAndPutToATrace() {
@@ -281,8 +285,8 @@ void TestAppAnalyze::autoencoderIsStoredAndPutToATrace() {
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     QVERIFY2(ran.err.contains("epoch 3 gave loss") && ran.err.contains("validation"), qPrintable(ran.err));
     const Results results = readResults(out.toStdString());
-    QVERIFY(results.statistics.motion && results.statistics.autoencoder);
-    const AutoencoderResult& a = *results.statistics.autoencoder;
+    QVERIFY(results.statistics.get<Motion>() && results.statistics.get<AutoencoderFit>());
+    const AutoencoderResult& a = *results.statistics.get<AutoencoderFit>();
     QCOMPARE(a.loss.rows(), Eigen::Index{3});
     QCOMPARE(a.r2.size(), Eigen::Index{13});
     QCOMPARE(a.pcaR2.size(), Eigen::Index{13});
@@ -295,7 +299,8 @@ void TestAppAnalyze::autoencoderIsStoredAndPutToATrace() {
     // Put to the same trace it gives the same latent states, whatever scaling is asked of the rest.
     ran = call({"analyze", trace, "--stat", "autoencoder", "--autoencoder", out, "--out", path("put.h5")});
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    const AutoencoderResult again = *readResults(path("put.h5").toStdString()).statistics.autoencoder;
+    const AutoencoderResult again =
+        *readResults(path("put.h5").toStdString()).statistics.get<AutoencoderFit>();
     QVERIFY(again.latent.data == a.latent.data);
     QVERIFY(again.loss.size() == 0 && again.trainRows.empty() && again.model.scaling == Scaling::Rms);
 
@@ -394,10 +399,10 @@ void TestAppAnalyze::lensIsStored() {
     QVERIFY2(ran.status == 0, qPrintable(ran.err));
     const Results beside = readResults(normed.toStdString());
     QVERIFY(beside.lens->entropy == lens.entropy);
-    QVERIFY(beside.statistics.pca->basis.scaling == Scaling::FinalNorm);
+    QVERIFY(beside.statistics.get<Pca>()->basis.scaling == Scaling::FinalNorm);
     ran = call({"analyze", made, "--stat", "density", "--out", path("unnormed.h5")});
-    const MatrixD rms = beside.statistics.density->rms,
-                  raw = readResults(path("unnormed.h5").toStdString()).statistics.density->rms;
+    const MatrixD rms = beside.statistics.get<Density>()->rms,
+                  raw = readResults(path("unnormed.h5").toStdString()).statistics.get<Density>()->rms;
     // All points are of about one size now, and were not.
     const auto spread = [](const MatrixD& m) { return m.row(m.rows() - 1).norm() / m.row(0).norm(); };
     QVERIFY(spread(raw) > 5 && spread(rms) < 3);
@@ -424,18 +429,20 @@ void TestAppAnalyze::pcaInOtherWays() {
     const auto pooled = read("pooled.h5");
     // With the basis of its own it is what it was.
     QVERIFY(run({"--basis", path("pooled.h5"), "--out", path("based.h5")}));
-    QVERIFY(read("based.h5").statistics.pca->scores.data == pooled.statistics.pca->scores.data);
+    QVERIFY(read("based.h5").statistics.get<Pca>()->scores.data == pooled.statistics.get<Pca>()->scores.data);
     QVERIFY(run({"--fit-rows", "0:59,100", "--out", path("fitted.h5")}));
     const auto fitted = read("fitted.h5");
-    QCOMPARE(fitted.statistics.pca->scores.n0, 120);
-    QVERIFY(fitted.statistics.pca->basis.components != pooled.statistics.pca->basis.components);
+    QCOMPARE(fitted.statistics.get<Pca>()->scores.n0, 120);
+    QVERIFY(fitted.statistics.get<Pca>()->basis.components != pooled.statistics.get<Pca>()->basis.components);
     QVERIFY(run({"--fit-rows", "stride:1", "--components", "4", "--out", path("all.h5")}));
-    QVERIFY(read("all.h5").statistics.pca->basis.components == pooled.statistics.pca->basis.components);
+    QVERIFY(read("all.h5").statistics.get<Pca>()->basis.components ==
+            pooled.statistics.get<Pca>()->basis.components);
     QVERIFY(run({"--pca", "per-point", "--components", "3", "--out", path("points.h5")}));
     const auto points = read("points.h5");
-    QVERIFY(points.perPointPca && !points.statistics.pca);
-    QVERIFY((points.perPointPca->explained - pooled.statistics.pca->perPointExplained).cwiseAbs().maxCoeff() <
-            1e-9);
+    QVERIFY(points.perPointPca && !points.statistics.get<Pca>());
+    QVERIFY((points.perPointPca->explained - pooled.statistics.get<Pca>()->perPointExplained)
+                .cwiseAbs()
+                .maxCoeff() < 1e-9);
     // What needs one basis for all points says so.
     const Ran figure = call({"figure", path("points.h5"), "--view", "trajectories", "--out", path("no.svg")});
     QVERIFY(figure.status == 1 && figure.err.contains("each point"));

@@ -80,8 +80,8 @@ private Q_SLOTS:
         QCOMPARE(ran.status, 130);
         QVERIFY2(ran.err.contains("interrupted") && ran.err.contains("--add"), qPrintable(ran.err));
         Results part = readResults(out.toStdString());
-        QVERIFY(part.statistics.density && part.statistics.motion && part.statistics.rotation &&
-                part.statistics.pca);
+        QVERIFY(part.statistics.get<Density>() && part.statistics.get<Motion>() &&
+                part.statistics.get<Rotation>() && part.statistics.get<Pca>());
         QVERIFY(!part.nulls.empty());
         for (const auto& null : part.nulls) {
             QCOMPARE(null.null, std::string("sign_flip"));
@@ -105,7 +105,7 @@ private Q_SLOTS:
                     "--repeats", "75", "--add", "--out", out});
         QVERIFY2(ran.status == 0, qPrintable(ran.err));
         part = readResults(out.toStdString());
-        QVERIFY(part.statistics.correlation && part.statistics.rotation);
+        QVERIFY(part.statistics.get<Correlation>() && part.statistics.get<Rotation>());
         for (const auto& null : part.nulls)
             QCOMPARE(null.summary.repeats, null.null == "gaussian_walk" || (null.statistic != "density" &&
                                                                             null.statistic != "correlation")
@@ -122,7 +122,7 @@ private Q_SLOTS:
         ran =
             call({"analyze", m_trace, "--stat", "density", "--eps", "0.2", "--add", "--force", "--out", out});
         QVERIFY2(ran.status == 0, qPrintable(ran.err));
-        QVERIFY(readResults(out.toStdString()).statistics.rotation);
+        QVERIFY(readResults(out.toStdString()).statistics.get<Rotation>());
     }
 
     void nothingFinishedLeavesNoFile() {
@@ -140,8 +140,8 @@ private Q_SLOTS:
         QCOMPARE(ran.status, 130);
         QVERIFY2(ran.err.contains("the best autoencoder so far"), qPrintable(ran.err));
         const Results part = readResults(out.toStdString());
-        QVERIFY(part.statistics.motion && part.statistics.autoencoder->stopped &&
-                part.statistics.autoencoder->bestEpoch > 0);
+        QVERIFY(part.statistics.get<Motion>() && part.statistics.get<AutoencoderFit>()->stopped &&
+                part.statistics.get<AutoencoderFit>()->bestEpoch > 0);
         // No state was put through it, which is said where a picture of them is asked for.
         ran = call({"figure", out, "--view", "latent", "--out", path("latent.svg")});
         QVERIFY2(ran.status == 1 && ran.err.contains(m_trace + " --stat autoencoder --autoencoder"),
@@ -150,8 +150,8 @@ private Q_SLOTS:
         ran = call(
             {"analyze", m_trace, "--stat", "autoencoder", "--autoencoder", out, "--out", path("put.h5")});
         QVERIFY2(ran.status == 0, qPrintable(ran.err));
-        QVERIFY(
-            std::isfinite(readResults(path("put.h5").toStdString()).statistics.autoencoder->latent.data[0]));
+        QVERIFY(std::isfinite(
+            readResults(path("put.h5").toStdString()).statistics.get<AutoencoderFit>()->latent.data[0]));
         for (const char* view : {"latent", "reconstruction"}) {
             ran = call({"figure", path("put.h5"), "--view", view, "--out", path(view) + ".svg"});
             QVERIFY2(ran.status == 0, qPrintable(ran.err));

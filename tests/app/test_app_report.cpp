@@ -112,8 +112,8 @@ private Q_SLOTS:
         }
         // What it says is what the results hold.
         const Results results = readResults((out + "/results.h5").toStdString());
-        QVERIFY(results.statistics.autoencoder && results.statistics.mutualInformation);
-        const double observed = results.statistics.correlation->mean.mean();
+        QVERIFY(results.statistics.get<AutoencoderFit>() && results.statistics.get<MutualInformation>());
+        const double observed = results.statistics.get<Correlation>()->mean.mean();
         QVERIFY(std::abs(verdicts[1].toObject()["observed"].toDouble() - observed) < 1e-12);
 
         // Again into the same folder only if told so.

@@ -56,7 +56,7 @@ void rotation(benchmark::State& state, std::int64_t points, std::int64_t units, 
               bool coarse) {
     const auto view = walks(1000, points, units, coarse);
     AnalysisOptions options;
-    options.rotation.emplace();
+    options.get<Rotation>().emplace();
     options.nulls = {null};
     options.repeats = repeats;
     const double seconds = timeAnalysis(state, view, options);
@@ -98,7 +98,7 @@ void countShares(benchmark::State& state, const TraceView& view, const AnalysisO
 /// Of all pairs of points.
 void correlation(benchmark::State& state) {
     AnalysisOptions options;
-    options.correlation.emplace();
+    options.get<Correlation>().emplace();
     const auto view = walks(1000, 65, state.range(0));
     countShares(state, view, options, 1000.0 * static_cast<double>(state.range(0)) * 65 * 66);
 }
@@ -106,7 +106,7 @@ BENCHMARK(correlation)->ArgName("units")->Arg(1024)->Arg(4096)->Unit(benchmark::
 
 void motion(benchmark::State& state) {
     AnalysisOptions options;
-    options.motion.emplace();
+    options.get<Motion>().emplace();
     countShares(state, walks(1000, 65, 1024), options, 0);
 }
 BENCHMARK(motion)->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -114,7 +114,7 @@ BENCHMARK(motion)->Unit(benchmark::kMillisecond)->UseRealTime();
 /// The participation ratio needs the products of rows with rows at each point.
 void density(benchmark::State& state) {
     AnalysisOptions options;
-    options.density.emplace();
+    options.get<Density>().emplace();
     countShares(state, walks(1000, 65, 1024), options, 65.0 * 1000 * 1000 * 1024);
 }
 BENCHMARK(density)->Unit(benchmark::kMillisecond)->UseRealTime();

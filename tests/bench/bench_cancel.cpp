@@ -135,18 +135,19 @@ int main(int argc, char** argv) {
                 options.repeats = 2;
             }));
     };
-    statistic("density", [](AnalysisOptions& options) { options.density.emplace(); });
-    statistic("correlation", [](AnalysisOptions& options) { options.correlation.emplace(); });
-    statistic("motion", [](AnalysisOptions& options) { options.motion.emplace(); });
-    statistic("rotation", [](AnalysisOptions& options) { options.rotation.emplace(); });
-    statistic("mutual_information", [](AnalysisOptions& options) { options.mutualInformation.emplace(); });
+    statistic("density", [](AnalysisOptions& options) { options.get<Density>().emplace(); });
+    statistic("correlation", [](AnalysisOptions& options) { options.get<Correlation>().emplace(); });
+    statistic("motion", [](AnalysisOptions& options) { options.get<Motion>().emplace(); });
+    statistic("rotation", [](AnalysisOptions& options) { options.get<Rotation>().emplace(); });
+    statistic("mutual_information",
+              [](AnalysisOptions& options) { options.get<MutualInformation>().emplace(); });
     statistic("bins", [](AnalysisOptions& options) {
-        options.mutualInformation.emplace().estimator = MutualInformationEstimator::Bins;
+        options.get<MutualInformation>().emplace().estimator = MutualInformationEstimator::Bins;
     });
-    statistic("pca", [](AnalysisOptions& options) { options.pca.emplace(); });
+    statistic("pca", [](AnalysisOptions& options) { options.get<Pca>().emplace(); });
     for (const auto null : nullNames())
         run(fmt::format("rotation, 40 of {}", null), analysing(view, memory, [&](AnalysisOptions& options) {
-                options.rotation.emplace();
+                options.get<Rotation>().emplace();
                 options.nulls = {*parseNull(null)};
                 options.repeats = 40;
             }));

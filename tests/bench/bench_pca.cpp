@@ -87,7 +87,7 @@ BENCHMARK(pcaOf65kStates)
 void nullOfTheDemo(benchmark::State& state) {
     const auto view = noise(1000, points, 128);
     AnalysisOptions options;
-    options.pca.emplace().perPointExplained = false;
+    options.get<Pca>().emplace().perPointExplained = false;
     options.nulls = {static_cast<NullKind>(state.range(0))};
     options.repeats = 10;
     options.threads = benchThreads();

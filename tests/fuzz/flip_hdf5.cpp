@@ -87,13 +87,13 @@ void writeResults(const fs::path& path) {
     TraceView view;
     view.trace = std::make_shared<const MemoryTrace>(info, exampleStates(info, 3));
     AnalysisOptions options;
-    options.density.emplace();
-    options.pca.emplace();
-    options.motion.emplace();
+    options.get<Density>().emplace();
+    options.get<Pca>().emplace();
+    options.get<Motion>().emplace();
     Progress progress;
     Statistics statistics;
-    statistics.density = density(view, *options.density, progress);
-    statistics.pca = pca(view, *options.pca, progress);
+    statistics.get<Density>() = density(view, *options.get<Density>(), progress);
+    statistics.get<Pca>() = pca(view, *options.get<Pca>(), progress);
     ResultsWriter writer =
         ResultsWriter::create(path, makeResultsSource(view, "t.rheo.h5"), IfExists::Refuse);
     writer.write(statistics, {}, recordsOf(view, options), false);
@@ -178,7 +178,8 @@ std::string readResultsAll(const fs::path& path) {
     const Results results = readResults(path);
     Sha256 hash;
     hash.update(curvesJson(results));
-    add(hash, results.statistics.pca ? results.statistics.pca->scores.data : std::vector<float>{});
+    add(hash,
+        results.statistics.get<Pca>() ? results.statistics.get<Pca>()->scores.data : std::vector<float>{});
     for (const auto& sample : results.source.info.samples) hash.update(sample.text);
     return hash.hex();
 }

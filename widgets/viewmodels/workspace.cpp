@@ -1086,6 +1086,17 @@ JobId Workspace::saveTeleport(std::int64_t id, const QString& file, bool replace
         });
 }
 
+/// How the results of a document were made, as rheo analyze records it.
+static Records recordsOfDocument(const TraceView& view, const DocumentState& state) {
+    AnalysisOptions options;
+    options.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
+    options.get<Density>().emplace();
+    Records records = recordsOf(view, options);
+    if (state.basisIsStale())  // not what analyze would compute of these rows
+        records["pca"].options = "{\"pca\":\"fitted on other rows than these\"}";
+    return records;
+}
+
 JobId Workspace::saveResults(const QString& file, bool replace) {
     const QString what = tr("Save the results");
     if (refuse(what, Feature::SaveResults)) return {};
@@ -1098,15 +1109,16 @@ JobId Workspace::saveResults(const QString& file, bool replace) {
          inputs = inputFiles()](Progress& progress) {
             requireOutput(path, ifExists(replace), inputs);
             progress.setStage("writing " + path.filename().string());
-            ResultsWriter writer = ResultsWriter::create(
-                path, makeResultsSource(TraceView{.trace = state->trace}, source), ifExists(replace));
+            const TraceView view{.trace = state->trace};
+            ResultsWriter writer =
+                ResultsWriter::create(path, makeResultsSource(view, source), ifExists(replace));
             Statistics statistics;
-            PcaResult& pca = statistics.pca.emplace();
+            PcaResult& pca = statistics.get<Pca>().emplace();
             pca.basis = *state->basis;
             pca.scores = *state->scores;
             if (state->pointExplained) pca.perPointExplained = *state->pointExplained;
-            if (state->density && !state->densityIsStale()) statistics.density = *state->density;
-            writer.write(statistics, {}, {}, false);
+            if (state->density && !state->densityIsStale()) statistics.get<Density>() = *state->density;
+            writer.write(statistics, {}, recordsOfDocument(view, *state), false);
             progress.check();
             writer.commit();
         },

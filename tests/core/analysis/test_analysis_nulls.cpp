@@ -55,9 +55,9 @@ struct Explained {
 Explained explained(const TraceView& view, NullKind null, int components, int repeats, std::uint64_t seed,
                     int threads = 2, std::size_t memory = std::size_t{1} << 30) {
     AnalysisOptions options;
-    options.pca.emplace();
-    options.pca->components = components;
-    options.pca->perPointExplained = false;
+    options.get<Pca>().emplace();
+    options.get<Pca>()->components = components;
+    options.get<Pca>()->perPointExplained = false;
     options.nulls = {null};
     options.repeats = repeats;
     options.seed = seed;
@@ -65,7 +65,7 @@ Explained explained(const TraceView& view, NullKind null, int components, int re
     options.memoryBytes = memory;
     Progress progress;
     const Analysis analysis = analyze(view, options, progress);
-    return {analysis.observed.pca->basis.explained, analysis.nulls.front().samples};
+    return {analysis.observed.get<Pca>()->basis.explained, analysis.nulls.front().samples};
 }
 
 }  // namespace

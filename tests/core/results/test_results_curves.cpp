@@ -16,12 +16,12 @@ Results example() {
     DensityResult density;
     density.trevesRolls = VectorD::LinSpaced(3, 0.1, 0.3);
     density.participationRatio = VectorD::Constant(3, 2.5);
-    results.statistics.density = density;
+    results.statistics.get<Density>() = density;
     AutoencoderResult autoencoder;
     autoencoder.r2 = VectorD::Constant(3, 0.5);
     autoencoder.mse = VectorD::Constant(3, 0.25);
     autoencoder.pcaR2 = VectorD::Constant(3, 0.125);
-    results.statistics.autoencoder = autoencoder;
+    results.statistics.get<AutoencoderFit>() = autoencoder;
     NullSummary summary;
     summary.mean = summary.low = summary.high = summary.z = VectorD::Constant(3, 1);
     summary.pUpper = summary.pLower = summary.p = VectorD::Constant(3, 0.5);

@@ -19,12 +19,12 @@ namespace {
 
 AnalysisOptions everything() {
     AnalysisOptions options;
-    options.density.emplace();
-    options.correlation.emplace();
-    options.motion.emplace();
-    options.rotation.emplace();
-    options.mutualInformation.emplace();
-    options.pca.emplace();
+    options.get<Density>().emplace();
+    options.get<Correlation>().emplace();
+    options.get<Motion>().emplace();
+    options.get<Rotation>().emplace();
+    options.get<MutualInformation>().emplace();
+    options.get<Pca>().emplace();
     options.threads = 2;
     return options;
 }
@@ -79,15 +79,17 @@ QStringList differences(const Analysis& a, const Analysis& b, double tolerance) 
     for (std::size_t i = 0; i < one.size(); ++i)
         compare(QString::fromStdString(one[i].dataset), one[i].values, other.at(i).values);
     const Statistics &s = a.observed, &t = b.observed;
-    compare("density maps", s.density->activeFraction, t.density->activeFraction);
-    compare("density means", s.density->mean, t.density->mean);
-    compare("participation", s.density->participationRatio, t.density->participationRatio);
-    compare("r", s.correlation->r, t.correlation->r);
-    compare("matrix", s.correlation->matrix, t.correlation->matrix);
-    compare("quantiles", s.motion->norm.quantiles, t.motion->norm.quantiles);
-    compare("histogram", s.rotation->windingHistogram.counts, t.rotation->windingHistogram.counts);
-    if (s.mutualInformation) compare("mi", s.mutualInformation->mi, t.mutualInformation->mi);
-    compare("components", s.pca->basis.components, t.pca->basis.components);
+    compare("density maps", s.get<Density>()->activeFraction, t.get<Density>()->activeFraction);
+    compare("density means", s.get<Density>()->mean, t.get<Density>()->mean);
+    compare("participation", s.get<Density>()->participationRatio, t.get<Density>()->participationRatio);
+    compare("r", s.get<Correlation>()->r, t.get<Correlation>()->r);
+    compare("matrix", s.get<Correlation>()->matrix, t.get<Correlation>()->matrix);
+    compare("quantiles", s.get<Motion>()->norm.quantiles, t.get<Motion>()->norm.quantiles);
+    compare("histogram", s.get<Rotation>()->windingHistogram.counts,
+            t.get<Rotation>()->windingHistogram.counts);
+    if (s.get<MutualInformation>())
+        compare("mi", s.get<MutualInformation>()->mi, t.get<MutualInformation>()->mi);
+    compare("components", s.get<Pca>()->basis.components, t.get<Pca>()->basis.components);
     for (std::size_t i = 0; i < a.nulls.size(); ++i) {
         const QString name = QString("%1 of %2").arg(a.nulls[i].null.c_str(), a.nulls[i].dataset.c_str());
         compare(name, a.nulls[i].summary.mean, b.nulls.at(i).summary.mean);
@@ -140,14 +142,15 @@ void TestStatisticsAnalyze::togetherAsOneByOne() {
     view.maskedUnits = {3, 20};
     const auto a = run(view, everything()).observed;
     Progress progress;
-    QVERIFY(a.density->activeFraction == density(view, {}, progress).activeFraction);
-    QVERIFY(a.density->participationRatio == density(view, {}, progress).participationRatio);
-    QVERIFY(golden::difference(a.correlation->matrix, correlation(view, {}, progress).matrix) == 0);
-    QVERIFY(a.motion->turningAngle.quantiles == motion(view, {}, progress).turningAngle.quantiles);
-    QVERIFY(golden::difference(a.rotation->winding, rotation(view, {}, progress).winding) == 0);
-    QVERIFY(golden::difference(a.mutualInformation->mi, mutualInformation(view, {}, progress).mi) == 0);
-    QVERIFY(a.pca->basis.components == pca(view, {}, progress).basis.components);
-    QVERIFY(a.pca->scores.data == pca(view, {}, progress).scores.data);
+    QVERIFY(a.get<Density>()->activeFraction == density(view, {}, progress).activeFraction);
+    QVERIFY(a.get<Density>()->participationRatio == density(view, {}, progress).participationRatio);
+    QVERIFY(golden::difference(a.get<Correlation>()->matrix, correlation(view, {}, progress).matrix) == 0);
+    QVERIFY(a.get<Motion>()->turningAngle.quantiles == motion(view, {}, progress).turningAngle.quantiles);
+    QVERIFY(golden::difference(a.get<Rotation>()->winding, rotation(view, {}, progress).winding) == 0);
+    QVERIFY(golden::difference(a.get<MutualInformation>()->mi, mutualInformation(view, {}, progress).mi) ==
+            0);
+    QVERIFY(a.get<Pca>()->basis.components == pca(view, {}, progress).basis.components);
+    QVERIFY(a.get<Pca>()->scores.data == pca(view, {}, progress).scores.data);
 }
 
 void TestStatisticsAnalyze::threadsAndMemoryDoNotMatter_data() {
@@ -208,7 +211,7 @@ void TestStatisticsAnalyze::everyCurveHasItsNull() {
 void TestStatisticsAnalyze::samplesAreOfOneSurrogateEach() {
     const auto view = traces::view(traces::walks(10, 5, 12, 3));
     AnalysisOptions options;
-    options.motion.emplace();
+    options.get<Motion>().emplace();
     options.nulls = {NullKind::IncrementShuffle, NullKind::RowShuffle};
     options.repeats = 3;
     for (const std::size_t memory : {std::size_t{1} << 30, std::size_t{1}}) {
@@ -231,8 +234,8 @@ void TestStatisticsAnalyze::samplesAreOfOneSurrogateEach() {
                                        nulls.at("norm")->summary.mean) < 1e-12);
             // row_shuffle keeps each step over rows, and so its mean speed.
             if (name == "row_shuffle")
-                QVERIFY(golden::difference(nulls.at("speed")->summary.mean, a.observed.motion->speed.mean) <
-                        1e-12);
+                QVERIFY(golden::difference(nulls.at("speed")->summary.mean,
+                                           a.observed.get<Motion>()->speed.mean) < 1e-12);
         }
     }
 }
@@ -258,9 +261,9 @@ void TestStatisticsAnalyze::pValuesAreUniformUnderTheNull() {
         const auto view =
             traces::view(order ? traces::gaussian(24, 8, 5, seed) : traces::walks(24, 8, 5, seed, true));
         AnalysisOptions options;
-        options.correlation.emplace();
-        options.motion.emplace();
-        options.rotation.emplace();
+        options.get<Correlation>().emplace();
+        options.get<Motion>().emplace();
+        options.get<Rotation>().emplace();
         options.nulls = {*parseNull(null.toStdString())};
         options.repeats = repeats;
         options.seed = static_cast<std::uint64_t>(trial);
@@ -295,14 +298,14 @@ void TestStatisticsAnalyze::whatIsNotDefinedIsRefused() {
     auto view = traces::view(traces::walks(4, 5, 3, 1));
     view.points = {2};
     AnalysisOptions options;
-    options.rotation.emplace();
+    options.get<Rotation>().emplace();
     QVERIFY(refusal(view, options)
                 .contains("rotation is not defined: it needs at least 3 points, and there is 1"));
     options = {};
-    options.correlation.emplace();
+    options.get<Correlation>().emplace();
     QVERIFY(refusal(view, options).contains("correlation is not defined: it needs"));
     options = {};
-    options.pca.emplace();
+    options.get<Pca>().emplace();
     options.nulls = {NullKind::SignFlip};
     QVERIFY(refusal(view, options).contains("sign_flip is not defined: it needs at least 2 points"));
     view.points = {};
@@ -330,7 +333,7 @@ void TestStatisticsAnalyze::aStopIsHeeded() {
 
 void TestStatisticsAnalyze::aStopKeepsWhatIsFinished() {
     AnalysisOptions options = everything();
-    options.mutualInformation.reset();
+    options.get<MutualInformation>().reset();
     options.nulls = {NullKind::GaussianWalk, NullKind::SignFlip};
     options.repeats = 40;
     options.keepFinished = true;
@@ -384,12 +387,12 @@ void TestStatisticsAnalyze::whatIsKnownIsNotComputedAgain() {
         QCOMPARE(counting->bytes.load(), std::int64_t{0});
         // Some statistics, some nulls and some repeats are known.
         AnalysisOptions some = all;
-        some.correlation.reset();
-        some.pca.reset();
+        some.get<Correlation>().reset();
+        some.get<Pca>().reset();
         some.nulls = {NullKind::RowShuffle};
         some.repeats = 4;
         Analysis known = run(view, some);
-        some.motion.reset();
+        some.get<Motion>().reset();
         some.nulls = {NullKind::SignFlip};
         some.repeats = 12;  // more than are asked for
         merge(run(view, some), known);
@@ -431,14 +434,14 @@ void TestStatisticsAnalyze::readsAsForecast() {
         if (some) {
             view.points = {0, 2, 3};
             view.scaling = Scaling::Rms;
-            options.mutualInformation.reset();
-            options.pca->perPointExplained = false;
-            options.density.reset();
+            options.get<MutualInformation>().reset();
+            options.get<Pca>()->perPointExplained = false;
+            options.get<Density>().reset();
         }
         if (memory < 1000000) {
             // Spectra for which there is no memory take passes that are not known before.
-            options.pca.reset();
-            options.density.reset();
+            options.get<Pca>().reset();
+            options.get<Density>().reset();
         }
         for (const auto name : nullNames()) options.nulls.push_back(*parseNull(name));
         options.repeats = 2;

@@ -758,10 +758,10 @@ void TestViewmodelsWorkspace::resultsSaved() {
     QTRY_VERIFY2_WITH_TIMEOUT(saved.size() == 1 || failures.count > 0, "saved or failed", wait);
     QVERIFY2(failures.count == 0, qPrintable(failures.last.message));
     const Statistics results = readResults(file.toStdString()).statistics;
-    QVERIFY(results.pca && results.density);
-    QCOMPARE(results.pca->basis.components, workspace.state()->basis->components);
-    QCOMPARE(results.pca->scores.data, workspace.state()->scores->data);
-    QCOMPARE(results.density->mean, workspace.state()->density->mean);
+    QVERIFY(results.get<Pca>() && results.get<Density>());
+    QCOMPARE(results.get<Pca>()->basis.components, workspace.state()->basis->components);
+    QCOMPARE(results.get<Pca>()->scores.data, workspace.state()->scores->data);
+    QCOMPARE(results.get<Density>()->mean, workspace.state()->density->mean);
 }
 
 void TestViewmodelsWorkspace::commandThatDoesTheSame() {
