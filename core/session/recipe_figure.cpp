@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/figure/divergence_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
@@ -148,6 +149,13 @@ Figure motionOf(const Results& results, const Recipe& recipe) {
                         scalingOf(results, "motion"), themeNamed(recipe.theme));
 }
 
+Figure divergenceOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    return divergenceFigure(require(results.statistics.get<Divergence>(), "divergence", results),
+                            nullsOf(results, "divergence"), results.source.info.points,
+                            scalingOf(results, "divergence"), themeNamed(recipe.theme));
+}
+
 Figure mutualInformationOf(const Results& results, const Recipe& recipe) {
     const Json options = parseOptions(recipe, {"map"});
     return mutualInformationFigure(
@@ -253,6 +261,12 @@ constexpr std::array resultsViews{
                  190, 120},
                 [](const Results& r) { return r.statistics.get<Motion>().has_value(); },
                 motionOf},
+    ResultsView{
+        {"divergence", "Divergence", "Divergence of rows by depth", "divergence",
+         "How far rows are apart at each point, and how fast they part at each step, beside their nulls.",
+         190, 90},
+        [](const Results& r) { return r.statistics.get<Divergence>().has_value(); },
+        divergenceOf},
     ResultsView{
         {"mutual_information", "Mutual information", "Mutual information by depth", "mutual_information",
          "What a unit at one point says about itself at the next, in nats, and how much of it is not "
