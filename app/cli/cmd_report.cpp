@@ -7,7 +7,6 @@
 #include <ctime>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -53,32 +52,6 @@ struct Options {
     std::optional<int> repeats;
     VerdictOptions verdicts;
 };
-
-/// What a reader should know of a view, beside what its axes and its note say.
-std::string captionOf(std::string_view view) {
-    static const std::map<std::string_view, const char*> captions{
-        {"trajectories",
-         "Each row a curve through depth in the first three components, coloured by depth; the heavy curve "
-         "is the mean."},
-        {"pca",
-         "A random walk is low-dimensional too: only what lies beyond the nulls says something of the "
-         "network."},
-        {"density", "Mean activation of each unit over depth, units sorted by the last point."},
-        {"sparsity", "How evenly activity is spread over units, beside the nulls."},
-        {"correlation", "Of each unit with itself at other points, over rows."},
-        {"motion", "How far, and in which direction, the state moves from point to point."},
-        {"mutual_information",
-         "What a unit's value tells of its value at the next point, and how much of that is not linear."},
-        {"rotation", "Turns of units in the plane of their value and its gradient along depth."},
-        {"orbits", "Single units in the plane of their value and its gradient along depth."},
-        {"lens", "What the final norm and the unembedding make of the state at each point."},
-        {"latent", "The two numbers an autoencoder leaves of each state."},
-        {"reconstruction",
-         "How well states come back from two numbers, on samples that were not trained on."},
-    };
-    const auto found = captions.find(view);
-    return found == captions.end() ? "" : found->second;
-}
 
 LensOptions lensOptions(const Options& options, const Common& common) {
     LensOptions whole;
@@ -363,7 +336,7 @@ std::vector<ReportFigure> drawAll(const Results& all, const fs::path& results,
             recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
             const QByteArray svg = encodeFigure(figureOfResults(all, recipe), ExportFormat::Svg,
                                                 {"", view.widthMm, view.heightMm, 300, recipeToJson(recipe)});
-            figures.push_back({std::string(view.title), captionOf(view.name), svg.toStdString(),
+            figures.push_back({std::string(view.title), std::string(view.shows), svg.toStdString(),
                                commandLine({"figure", results.string(), "--view", std::string(view.name),
                                             "--size", fmt::format("{}x{}mm", view.widthMm, view.heightMm),
                                             "--out", fmt::format("{}.svg", view.name)})});

@@ -236,8 +236,8 @@ constexpr std::array resultsViews{
         },
         trajectoriesOf},
     ResultsView{{"pca", "Variance", "Variance explained", "pca",
-                 "The share of the variance that each principal component holds, beside its nulls, and at "
-                 "each point alone."},
+                 "The share of the variance that each principal component holds, and at each point alone. A "
+                 "random walk is low-dimensional too: what counts is what lies beyond the nulls."},
                 [](const Results& r) { return r.statistics.get<Pca>().has_value(); },
                 explainedOf},
     ResultsView{{"density", "Density", "Density of units by depth", "density",

@@ -424,15 +424,6 @@ std::vector<StatisticCurve> curvesOf(const Statistics& statistics) {
     return curves;
 }
 
-const std::vector<StatisticInfo>& statisticInfos() {
-    static const std::vector<StatisticInfo> infos = [] {
-        std::vector<StatisticInfo> list;
-        forEachStatistic([&]<class S>() { list.push_back(S::info); });
-        return list;
-    }();
-    return infos;
-}
-
 void merge(Analysis from, Analysis& into) {
     forEachSwept([&]<class S>() {
         if (from.observed.get<S>()) into.observed.get<S>() = std::move(from.observed.get<S>());
