@@ -52,24 +52,27 @@ bool PointStates::finishPass(const std::function<void(std::int64_t, MatrixD&)>& 
     return left > 0;
 }
 
-MatrixD squaredRowDistances(MatrixD& states) {
-    constexpr double digitsKept = 1e-6;  // of the sum of squares that the difference must exceed
+void compareRows(MatrixD& states, const std::function<void(const RowBlock&)>& use) {
+    constexpr Eigen::Index atOnce = 128;
+    constexpr double digitsKept = 1e-6;  // of the sum of squares that a squared distance must exceed
     const Eigen::RowVectorXd mean = states.colwise().mean();
     states.rowwise() -= mean;
-    MatrixD products = MatrixD::Zero(states.rows(), states.rows());
-    // The transpose is column-major, as the BLAS expects it.
-    products.selfadjointView<Eigen::Lower>().rankUpdate(states);
-    MatrixD squares(states.rows(), states.rows());
-    for (Eigen::Index n = 0; n < states.rows(); ++n) {
-        squares(n, n) = 0;
-        for (Eigen::Index m = 0; m < n; ++m) {
-            const double both = products(n, n) + products(m, m);
-            double square = both - 2 * products(n, m);
-            if (square < digitsKept * both) square = (states.row(n) - states.row(m)).squaredNorm();
-            squares(n, m) = squares(m, n) = square;
-        }
+    const VectorD norms = states.rowwise().squaredNorm();
+    RowBlock block;
+    for (block.first = 0; block.first < states.rows(); block.first += atOnce) {
+        const Eigen::Index count = std::min(atOnce, states.rows() - block.first);
+        block.products.noalias() = states.middleRows(block.first, count) * states.transpose();
+        block.squares.resize(count, states.rows());
+        for (Eigen::Index i = 0; i < count; ++i)
+            for (Eigen::Index m = 0; m < states.rows(); ++m) {
+                const Eigen::Index n = block.first + i;
+                const double both = norms[n] + norms[m];
+                double square = both - 2 * block.products(i, m);
+                if (square < digitsKept * both) square = (states.row(n) - states.row(m)).squaredNorm();
+                block.squares(i, m) = square;
+            }
+        use(block);
     }
-    return squares;
 }
 
 }  // namespace rheo

@@ -37,9 +37,15 @@ private:
     std::vector<MatrixD> m_states;  ///< of points m_first, m_first + 1, ...: [row, unit]
 };
 
-/// Squared distances between all rows of `states` [row, unit], as [row, row], in float64: from the products
-/// of the centred rows, one matrix product, and anew from the differences where that would lose more than six
-/// of sixteen digits. Centres `states`. Costs rows^2 * units multiplications.
-MatrixD squaredRowDistances(MatrixD& states);
+/// How some rows lie to all rows.
+struct RowBlock {
+    Eigen::Index first = 0;  ///< of the rows that come now
+    MatrixD products;        ///< [one of them, row], dot products of the centred rows
+    MatrixD squares;         ///< [one of them, row], squared distances; exactly 0 for equal rows
+};
+/// Centres `states` [row, unit] and compares all of its rows, in blocks of 128, in order. In float64:
+/// distances come from the products, and anew from the differences where that would lose more than six of
+/// sixteen digits. Costs rows^2 * units multiplications, in BLAS, and holds 256 numbers a row.
+void compareRows(MatrixD& states, const std::function<void(const RowBlock&)>& use);
 
 }  // namespace rheo

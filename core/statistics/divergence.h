@@ -3,11 +3,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/analysis/point_states.h"
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
-#include "core/statistics/statistic.h"
+#include "core/statistics/pointwise.h"
 
 namespace rheo {
 
@@ -52,23 +51,14 @@ struct Divergence {
         io.attribute("excluded_rows", r.excludedRows);
     }
 
-    class Accumulator {
+    class Accumulator : public PointwiseAccumulator {
     public:
         Accumulator(const DivergenceOptions& options, const Computation& all);
-        void addTo(Feed& feed) { feed.rows.push_back(&m_states); }
         DivergenceResult finish(const Again& again, Progress& progress);
-        bool readsAgain() const { return m_passes > 1; }
-        static std::size_t bytes(const DivergenceOptions&, const Computation& all);
-        static std::int64_t extraPasses(const DivergenceOptions&, const Computation& all) {
-            return PointStates::passes(all.source, all.memoryBytes / 8) - 1;
-        }
 
     private:
         double meanDistance(MatrixD& states) const;
 
-        Computation m_all;
-        std::int64_t m_passes;
-        PointStates m_states;
         std::vector<std::pair<std::int64_t, std::int64_t>> m_pairs;  ///< empty: all
     };
 };
