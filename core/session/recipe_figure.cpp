@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/figure/dimension_figure.h"
 #include "core/figure/divergence_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
@@ -156,6 +157,13 @@ Figure divergenceOf(const Results& results, const Recipe& recipe) {
                             scalingOf(results, "divergence"), themeNamed(recipe.theme));
 }
 
+Figure dimensionOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    return dimensionFigure(require(results.statistics.get<Dimension>(), "dimension", results),
+                           nullsOf(results, "dimension"), results.source.info.points,
+                           themeNamed(recipe.theme));
+}
+
 Figure mutualInformationOf(const Results& results, const Recipe& recipe) {
     const Json options = parseOptions(recipe, {"map"});
     return mutualInformationFigure(
@@ -267,6 +275,12 @@ constexpr std::array resultsViews{
          190, 90},
         [](const Results& r) { return r.statistics.get<Divergence>().has_value(); },
         divergenceOf},
+    ResultsView{{"dimension", "Dimension", "Dimension of the rows by depth", "dimension",
+                 "How many dimensions the rows fill at each point: the intrinsic dimension, which follows a "
+                 "curved surface, and the participation ratio, which does not, beside their nulls.",
+                 190, 90},
+                [](const Results& r) { return r.statistics.get<Dimension>().has_value(); },
+                dimensionOf},
     ResultsView{
         {"mutual_information", "Mutual information", "Mutual information by depth", "mutual_information",
          "What a unit at one point says about itself at the next, in nats, and how much of it is not "
