@@ -353,33 +353,69 @@ void writeCurves(const std::filesystem::path& path, const Results& results, IfEx
     writeFile(path, path.extension() == ".json" ? curvesJson(results) : curvesCsv(results), ifExists);
 }
 
-int run(const Options& options, const CLI::App& command, Common& common) {
-    const auto started = std::chrono::steady_clock::now();
-    const bool adds = options.add && std::filesystem::exists(options.out.path);
+/// Whether the results are added to some that are there.
+bool addsToResults(const Options& options) {
+    return options.add && std::filesystem::exists(options.out.path);
+}
+
+/// Throws where an output cannot be written, or is an input.
+void requireOutputs(const Options& options) {
+    const bool adds = addsToResults(options);
     // Results that are added to may be those that a basis is taken of.
     std::vector<std::filesystem::path> inputs{options.trace, options.model.name};
     if (!adds) inputs.insert(inputs.end(), {options.basis, options.autoencoder});
     requireOutput(options.out.path, adds ? IfExists::Replace : options.out.ifExists(), inputs);
     inputs.insert(inputs.end(), {options.basis, options.autoencoder, options.out.path});
     for (const auto& path : options.curves) requireOutput(path, options.out.ifExists(), inputs);
+}
+
+/// What a person should know of the view before the analysis starts.
+void describeView(const Options& options, const AnalysisView& made, const AnalysisRequest& request,
+                  Console& console) {
+    for (const auto& note : made.notes) console.warn(note);
+    const auto& masked = made.view.maskedUnits;
+    if (options.maskUnits.starts_with("z:"))
+        console.say(masked.empty() ? fmt::format("no unit stands out at {}", options.maskUnits)
+                                   : fmt::format("masked units: {}", fmt::join(masked, ", ")));
+    const auto& pca = request.options.get<Pca>();
+    if (pca && options.pca == "pooled" && options.basis.empty() && pca->components < 3)
+        console.warn("fewer than 3 components cannot be drawn as trajectories");
+}
+
+/// What came of it.
+void describeOutcome(const Options& options, const AnalysisRequest& request, const AnalysisOutcome& outcome,
+                     std::int64_t rows, Console& console) {
+    summarize(outcome.results, console);
+    for (const auto& warning : outcome.warnings) console.warn(warning);
+    for (const auto& [name, reason] : outcome.undefined)
+        console.warn(fmt::format("{} was not computed: {}", name, reason));
+    if (outcome.stopped)
+        console.warn(fmt::format(
+            "interrupted: {} holds {}{}; the same call with --add goes on", options.out.path,
+            fmt::join(outcome.finished, ", "),
+            request.options.nulls.empty()
+                ? ""
+                : fmt::format(", and surrogates: {}", repeatsInWords(outcome.results, request.options))));
+    if (outcome.excludedRows > 0)
+        console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
+                                 outcome.excludedRows, rows));
+}
+
+int run(const Options& options, const CLI::App& command, Common& common) {
+    const auto started = std::chrono::steady_clock::now();
+    requireOutputs(options);
     AnalysisRequest request = makeRequest(options, command, common);
     rejectUnusedOptions(command, options, request);
     Progress progress = common.console.progress();
     Progress sizing = progress.part(0, 0.02), working = progress.part(0.02, 1);
     const AnalysisView made = makeView(options, common, sizing);
     const TraceView& view = made.view;
-    for (const auto& note : made.notes) common.console.warn(note);
-    if (options.maskUnits.starts_with("z:"))
-        common.console.say(view.maskedUnits.empty()
-                               ? fmt::format("no unit stands out at {}", options.maskUnits)
-                               : fmt::format("masked units: {}", fmt::join(view.maskedUnits, ", ")));
-    const auto& pca = request.options.get<Pca>();
-    if (pca && options.pca == "pooled" && options.basis.empty() && pca->components < 3)
-        common.console.warn("fewer than 3 components cannot be drawn as trajectories");
+    describeView(options, made, request, common.console);
+    if (!options.fitRows.empty()) request.otherBasis->fitRows = parseRows(options.fitRows, view.rowCount());
 
     ResultsSource source = makeResultsSource(view, options.trace);
     source.selection = options.select.conditions;
-    if (!options.fitRows.empty()) request.otherBasis->fitRows = parseRows(options.fitRows, view.rowCount());
+    const bool adds = addsToResults(options);
     const Records records = recordsOf(view, request);
     Results known;
     if (adds) known = readMatching(options.out.path, source, records);
@@ -400,20 +436,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     for (const auto& path : options.curves)
         writeCurves(path, readResults(options.out.path), options.out.ifExists());
 
-    summarize(outcome.results, common.console);
-    for (const auto& warning : outcome.warnings) common.console.warn(warning);
-    for (const auto& [name, reason] : outcome.undefined)
-        common.console.warn(fmt::format("{} was not computed: {}", name, reason));
-    if (outcome.stopped)
-        common.console.warn(fmt::format(
-            "interrupted: {} holds {}{}; the same call with --add goes on", options.out.path,
-            fmt::join(outcome.finished, ", "),
-            request.options.nulls.empty()
-                ? ""
-                : fmt::format(", and surrogates: {}", repeatsInWords(outcome.results, request.options))));
-    if (outcome.excludedRows > 0)
-        common.console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
-                                        outcome.excludedRows, view.rowCount()));
+    describeOutcome(options, request, outcome, view.rowCount(), common.console);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     common.console.say(fmt::format("{}: {} in {:.1f} s", options.out.path, options.statistics, seconds));
     common.console.result({{"out", options.out.path},

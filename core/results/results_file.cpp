@@ -281,7 +281,7 @@ bool isPerPoint(const Hdf5File& file) {
 }
 
 std::string groupOf(std::string_view statistic) {
-    return "/" + std::string(statistic);
+    return fmt::format("/{}", statistic);
 }
 
 /// The groups of which `wanted(group)` is true.
