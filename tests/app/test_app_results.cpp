@@ -30,6 +30,7 @@
 #include "app/resource_paths.h"
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
+#include "core/statistics/table.h"
 #include "keep_picture.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/density_view.h"
@@ -62,6 +63,14 @@ QString withoutTime(const QString& path) {
 }
 
 }  // namespace
+
+/// For --stat: all of the table, and the lens.
+QString everyStatistic() {
+    QStringList names;
+    for (const auto& info : statisticInfos())
+        names << QString::fromLatin1(info.name.data(), static_cast<qsizetype>(info.name.size()));
+    return (names << "lens").join(',');
+}
 
 class TestAppResults : public QObject {
     Q_OBJECT
@@ -137,11 +146,9 @@ void TestAppResults::initTestCase() {
     };
     QCOMPARE(capture("t.rheo.h5", {"--limit", "30"}), QString());
     QCOMPARE(capture("other.rheo.h5", {"--limit", "12"}), QString());
-    QCOMPARE(
-        runRheo({"analyze", path("t.rheo.h5"), "--stat",
-                 "pca,density,correlation,motion,mutual_information,rotation,autoencoder,lens", "--model",
-                 model, "--null", "sign_flip", "--repeats", "20", "--epochs", "2", "--out", path("all.h5")}),
-        QString());
+    QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", everyStatistic(), "--model", model, "--null",
+                      "sign_flip", "--repeats", "20", "--epochs", "2", "--out", path("all.h5")}),
+             QString());
     QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", "motion", "--out", path("motion.h5")}),
              QString());
     QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--scaling", "rms", "--out",
@@ -183,13 +190,12 @@ void TestAppResults::everyFigureOfTheTableIsAView() {
     QCOMPARE(views.size(), m_window->views().size());
     std::set<std::string> figures;
     for (const FigureView& figure : figureViewsOfResults()) figures.emplace(figure.name);
-    QCOMPARE(views.size(), std::size_t(12));
     QVERIFY(views == figures);
     for (const FigureView& figure : figureViewsOfResults()) {
         QVERIFY(!figure.label.empty() && !figure.shows.empty() && !figure.statistic.empty());
         QVERIFY2(figure.shows.ends_with('.'), figure.shows.data());
     }
-    QCOMPARE(m_window->viewBar()->count(), 12);
+    QCOMPARE(m_window->viewBar()->count(), static_cast<int>(figures.size()));
 }
 
 void TestAppResults::aResultsFileOpensWithItsTrace() {
