@@ -762,6 +762,14 @@ void TestViewmodelsWorkspace::resultsSaved() {
     QCOMPARE(results.get<Pca>()->basis.components, workspace.state()->basis->components);
     QCOMPARE(results.get<Pca>()->scores.data, workspace.state()->scores->data);
     QCOMPARE(results.get<Density>()->mean, workspace.state()->density->mean);
+    // They say how they were made, so that rheo analyze --add takes them as its own.
+    const TraceView view{.trace = workspace.state()->trace};
+    AnalysisOptions asked;
+    asked.get<Pca>().emplace().components = static_cast<int>(results.get<Pca>()->basis.components.rows());
+    asked.get<Density>().emplace();
+    const Statistics known =
+        readMatching(file.toStdString(), makeResultsSource(view, ""), recordsOf(view, asked)).statistics;
+    QVERIFY(known.get<Pca>() && known.get<Density>());
 }
 
 void TestViewmodelsWorkspace::commandThatDoesTheSame() {
