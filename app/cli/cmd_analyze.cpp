@@ -396,6 +396,10 @@ void describeOutcome(const Options& options, const AnalysisRequest& request, con
             request.options.nulls.empty()
                 ? ""
                 : fmt::format(", and surrogates: {}", repeatsInWords(outcome.results, request.options))));
+    const auto& autoencoder = outcome.results.statistics.get<AutoencoderFit>();
+    if (autoencoder && autoencoder->stopped)
+        console.warn(
+            fmt::format("the autoencoder can be applied as it is with --autoencoder {}", options.out.path));
     if (outcome.excludedRows > 0)
         console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
                                  outcome.excludedRows, rows));
