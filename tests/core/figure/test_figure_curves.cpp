@@ -13,6 +13,8 @@
 #include "core/figure/depth_axis.h"
 #include "core/figure/depth_curves.h"
 #include "core/figure/describe.h"
+#include "core/figure/dimension_figure.h"
+#include "core/figure/divergence_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
@@ -129,6 +131,8 @@ private Q_SLOTS:
     void correlationBelowZero();
     void motionInItsUnits();
     void motionOfTwoPoints();
+    void ratesBeyondTheAxisAreSaid();
+    void dimensionsNeedTheirPoints();
     void informationAndItsMap();
     void rotationOfRowsAndUnits();
     void orbitsAreThePaths();
@@ -327,6 +331,35 @@ void TestFigureCurves::motionOfTwoPoints() {
         motionFigure(motionOf(2), {}, {{0, Site::AttnIn}, {0, Site::MlpIn}}, Scaling::Raw, lightTheme());
     QCOMPARE(figure.panels.size(), 4u);              // no acceleration and no turn
     QVERIFY(curvesIn(figure, 0).curves[0].markers);  // a single step is no line
+}
+
+void TestFigureCurves::ratesBeyondTheAxisAreSaid() {
+    std::vector<ResidualPoint> many;
+    for (int block = 0; block < 31; ++block) many.push_back({block, Site::AttnIn});
+    DivergenceResult r;
+    r.meanDistance = VectorD::LinSpaced(31, 1, 10);
+    r.rate = VectorD::LinSpaced(30, 0.02, 0.04);
+    const auto plain = divergenceFigure(r, {}, many, Scaling::Raw, lightTheme());
+    QVERIFY(curvesIn(plain, 0).y.logarithmic);
+    QVERIFY(plain.note.find("beyond") == std::string::npos);
+    r.rate[0] = 3.5;
+    const auto figure = divergenceFigure(r, {}, many, Scaling::Raw, lightTheme());
+    QVERIFY(curvesIn(figure, 1).y.high < 0.1);
+    QVERIFY(figure.note.find("1 of 30 rates lies beyond the axis, the largest at 3.50") != std::string::npos);
+    QVERIFY(
+        refused(ErrorCode::Mismatch, [&] { divergenceFigure(r, {}, points, Scaling::Raw, lightTheme()); }));
+}
+
+void TestFigureCurves::dimensionsNeedTheirPoints() {
+    DimensionResult r;
+    r.twoNn = VectorD::LinSpaced(pointCount, 2, 8);
+    r.participationRatio = VectorD::LinSpaced(pointCount, 3, 9);
+    const auto figure = dimensionFigure(r, {}, points, lightTheme());
+    QCOMPARE(figure.panels.size(), 2u);
+    QCOMPARE(curvesIn(figure, 0).curves[0].y.back(), 8.0);
+    QCOMPARE(curvesIn(figure, 1).curves[0].y.front(), 3.0);
+    r.twoNn.conservativeResize(pointCount - 1);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { dimensionFigure(r, {}, points, lightTheme()); }));
 }
 
 void TestFigureCurves::informationAndItsMap() {
