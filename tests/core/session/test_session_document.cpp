@@ -236,7 +236,8 @@ static std::shared_ptr<const OpenedResults> resultsOf(const std::shared_ptr<cons
     Progress progress;
     OpenedResults opened{"/results/r.h5", {}};
     opened.results.source = makeResultsSource({.trace = trace}, "/traces/t.rheo.h5");
-    opened.results.statistics.get<Pca>() = pca({.trace = trace, .scaling = scaling}, {.components = 3}, progress);
+    opened.results.statistics.get<Pca>() =
+        pca({.trace = trace, .scaling = scaling}, {.components = 3}, progress);
     opened.results.statistics.get<Density>() = density({.trace = trace}, {}, progress);
     return std::make_shared<const OpenedResults>(std::move(opened));
 }

@@ -10,11 +10,11 @@
 #include <QFile>
 #include <QTemporaryDir>
 #include <QtTest>
-#include <limits>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <map>
 #include <span>
 
