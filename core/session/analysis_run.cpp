@@ -186,9 +186,10 @@ private:
         const std::vector<CurveNull> known = info.model ? m_known.nulls : std::vector<CurveNull>{};
         Analysis all{m_out.results.statistics, std::move(m_out.results.nulls)};
         Analysis made;
-        made.nulls =
-            compareWithTraces(untrainedNull, all.observed, m_request.options, m_request.untrainedRepeats,
-                              m_request.untrainedSeed, capture, known, progress);
+        // Neither what the trace does not define, nor a PCA that is fitted otherwise.
+        const AnalysisOptions compared = withoutUndefined(sweptOptions(m_request), m_out.undefined);
+        made.nulls = compareWithTraces(untrainedNull, all.observed, compared, m_request.untrainedRepeats,
+                                       m_request.untrainedSeed, capture, known, progress);
         merge(std::move(made), all);
         m_out.results.nulls = std::move(all.nulls);
         progress.check();
