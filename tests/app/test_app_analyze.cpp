@@ -362,6 +362,12 @@ void TestAppAnalyze::untrainedIsWhatItsOwnCaptureGives() {
         }
     }
     QVERIFY2(compared >= 14, qPrintable(QString::number(compared)));
+    // A statistic that the points do not define leaves the null of the others.
+    QVERIFY(run(QStringList{"analyze", path("own.rheo.h5"), "--points", "L00.attn_in:L00.mlp_in", "--stat",
+                            "motion,rotation", "--null", "untrained", "--out", path("two.h5")} +
+                model));
+    const Results two = readResults(path("two.h5").toStdString());
+    QVERIFY(two.statistics.get<Motion>() && !two.statistics.get<Rotation>() && !two.nulls.empty());
     // Whose prompts can be run again is asked first.
     const Ran without = call(
         {"analyze", path("own.rheo.h5"), "--stat", "density", "--null", "untrained", "--out", path("no.h5")});
