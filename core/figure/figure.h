@@ -1,5 +1,6 @@
 #pragma once
 
+#include <Eigen/Geometry>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -91,6 +92,12 @@ struct Plot3D {
     /// Focal point and size are left to whoever draws: the box of the axes fills the view it has.
     bool fitCamera = false;
 };
+
+/// The box of a plot's axes, data units.
+inline Eigen::AlignedBox3d boxOf(const Plot3D& plot) {
+    const auto& [x, y, z] = plot.axes;
+    return {Eigen::Vector3d(x.low, y.low, z.low), Eigen::Vector3d(x.high, y.high, z.high)};
+}
 
 /// A matrix as coloured cells: column j spans x from j - 0.5 to j + 0.5, row i likewise in y, row 0 at
 /// the bottom.

@@ -69,8 +69,8 @@ Figure latentFigure(const Array3F& latent, const std::vector<ResidualPoint>& poi
     plot.lines.erase(plot.lines.begin());
     plot.markers.push_back(std::move(markers));
     plot.camera.azimuth = plot.camera.elevation = 0;
-    plot.camera = fitted(plot.camera, {plot.axes[0].low, plot.axes[1].low, plot.axes[2].low},
-                         {plot.axes[0].high, plot.axes[1].high, plot.axes[2].high}, 4.0 / 3.0);
+    const Eigen::AlignedBox3d box = boxOf(plot);
+    plot.camera = fitted(plot.camera, box.min(), box.max(), 4.0 / 3.0);
     if (step > 1)
         figure.note += fmt::format("{}{} of {} rows are shown.", figure.note.empty() ? "" : " ",
                                    formatNumber(static_cast<double>(paths.rows.size())),

@@ -61,15 +61,6 @@ void setRanges(Plot3D& plot, const Extent& data) {
     }
 }
 
-Extent ranges(const Plot3D& plot) {
-    Extent extent;
-    for (Eigen::Index i = 0; i < 3; ++i) {
-        extent.min()[i] = plot.axes[static_cast<std::size_t>(i)].low;
-        extent.max()[i] = plot.axes[static_cast<std::size_t>(i)].high;
-    }
-    return extent;
-}
-
 void closeLine(LineSet3& set, std::int64_t tag) {
     set.offsets.push_back(static_cast<std::int32_t>(set.xyz.size() / 3));
     set.tags.push_back(tag);
@@ -245,7 +236,7 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     if (options.camera) {
         plot.camera = *options.camera;
     } else {
-        plot.camera = fitted(plot.camera, ranges(plot).min(), ranges(plot).max(), 4.0 / 3.0);
+        plot.camera = fitted(plot.camera, boxOf(plot).min(), boxOf(plot).max(), 4.0 / 3.0);
         plot.fitCamera = true;
     }
 
@@ -345,15 +336,15 @@ void addTeleport(Figure& figure, const TeleportOverlay& overlay, const Trajector
     plot.lines.push_back(std::move(natural));
     plot.lines.push_back(std::move(teleported));
 
-    if (overlay.extendAxes && !ranges(plot).contains(extent)) {
-        Extent data = ranges(plot);
+    if (overlay.extendAxes && !boxOf(plot).contains(extent)) {
+        Extent data = boxOf(plot);
         // The padding is taken off first, so that it is not added twice.
         data.min() += data.sizes() * (padding / (1 + 2 * padding));
         data.max() -= data.sizes() * (padding / (1 + padding));
         data.extend(extent);
         setRanges(plot, data);
         if (plot.fitCamera)
-            plot.camera = fitted(plot.camera, ranges(plot).min(), ranges(plot).max(), 4.0 / 3.0);
+            plot.camera = fitted(plot.camera, boxOf(plot).min(), boxOf(plot).max(), 4.0 / 3.0);
     }
 }
 

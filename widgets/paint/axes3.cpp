@@ -68,11 +68,8 @@ struct Edge {
 
 class Box {
 public:
-    Box(const Plot3D& plot, const SpaceMap& map) : m_map(map) {
-        for (int i = 0; i < 3; ++i) {
-            m_low[i] = plot.axes[static_cast<std::size_t>(i)].low;
-            m_high[i] = plot.axes[static_cast<std::size_t>(i)].high;
-        }
+    Box(const Plot3D& plot, const SpaceMap& map)
+        : m_map(map), m_low(boxOf(plot).min()), m_high(boxOf(plot).max()) {
         const auto frame = cameraFrame(map.camera);
         const Eigen::Vector3d eye = map.camera.focal + eyeDistance(map.camera) * frame.toEye;
         for (int i = 0; i < 3; ++i)
@@ -366,11 +363,7 @@ Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetri
 
 SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& metrics) {
     SpaceMap map{plot.camera, area};
-    Eigen::Vector3d low, high;
-    for (Eigen::Index i = 0; i < 3; ++i) {
-        low[i] = plot.axes[static_cast<std::size_t>(i)].low;
-        high[i] = plot.axes[static_cast<std::size_t>(i)].high;
-    }
+    const Eigen::AlignedBox3d box = boxOf(plot);
     if (!plot.fitCamera) {
         shrinkToLabels(plot, map, area, metrics);
         return map;
@@ -378,7 +371,7 @@ SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& me
     // The labels keep their size while the box shrinks, so a few steps settle it. Which labels there are can
     // change from step to step: after some, the view only shrinks, until all of them are inside.
     for (int step = 0; step < 24; ++step) {
-        map.camera = fitted(plot.camera, low, high, map.view.width() / map.view.height());
+        map.camera = fitted(plot.camera, box.min(), box.max(), map.view.width() / map.view.height());
         const QRectF bounds = layoutAxes3(plot, map, metrics).bounds;
         if (bounds.isNull()) return map;
         QMarginsF room(bounds.left() - area.left(), bounds.top() - area.top(), area.right() - bounds.right(),
@@ -392,8 +385,31 @@ SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& me
         if (next.width() < 20 || next.height() < 20) break;
         map.view = next;
     }
-    map.camera = fitted(plot.camera, low, high, map.view.width() / map.view.height());
+    map.camera = fitted(plot.camera, box.min(), box.max(), map.view.width() / map.view.height());
     return map;
+}
+
+std::optional<Camera> fittedToLabels(const Camera& camera, const Plot3D& plot, const QRectF& view,
+                                     const TextMetrics& metrics) {
+    const QRectF area = view.adjusted(1, 1, -1, -1);
+    if (area.width() < 40 || area.height() < 40) return std::nullopt;
+    const Eigen::AlignedBox3d box = boxOf(plot);
+    Camera fit = fitted(camera, box.min(), box.max(), area.width() / area.height());
+    const CameraFrame frame = cameraFrame(fit);
+    // Labels keep their size while the box grows into what they leave, so a few steps settle it. Which labels
+    // there are can change from step to step: after some, the box only shrinks.
+    for (int step = 0; step < 16; ++step) {
+        const QRectF bounds = layoutAxes3(plot, {fit, view}, metrics).bounds;
+        if (bounds.isNull()) break;
+        const double unit = fit.halfHeight / (view.height() / 2);
+        const QPointF off = bounds.center() - area.center();
+        fit.focal += (off.x() * frame.right - off.y() * frame.up) * unit;
+        double factor = std::max(bounds.width() / area.width(), bounds.height() / area.height());
+        if (step >= 10) factor = std::max(factor, 1.0);
+        if (std::abs(factor - 1) < 1e-3 && std::hypot(off.x(), off.y()) < 0.1) break;
+        fit.halfHeight *= factor;
+    }
+    return fit;
 }
 
 }  // namespace rheo

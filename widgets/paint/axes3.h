@@ -3,6 +3,7 @@
 #include <QPolygonF>
 #include <QRectF>
 #include <QString>
+#include <optional>
 #include <vector>
 
 #include "core/figure/figure.h"
@@ -44,5 +45,10 @@ Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetri
 /// asks for it; else the plot's own, over all of `area`, or over less where it shows the whole box and the
 /// labels need room.
 SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& metrics);
+
+/// The camera in the direction of `camera` whose view, all of `view`, shows the whole box with its labels a
+/// unit inside. Nothing where the view is too small for that. Reads the axes of `plot` only.
+std::optional<Camera> fittedToLabels(const Camera& camera, const Plot3D& plot, const QRectF& view,
+                                     const TextMetrics& metrics);
 
 }  // namespace rheo

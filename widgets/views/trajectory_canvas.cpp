@@ -12,75 +12,45 @@
 #include <algorithm>
 #include <cmath>
 
-#include "widgets/paint/axes3.h"
-#include "widgets/paint/draw_figure.h"
-#include "widgets/paint/legend_layout.h"
-#include "widgets/paint/painter_canvas.h"
-#include "widgets/scene/drag3.h"
-#include "widgets/views/split_canvas.h"
+#include "widgets/views/handle_painter.h"
 
 namespace rheo {
 
 namespace {
 
-constexpr double pointsPerPixel = 72.0 / 96.0;
-// Lengths in pixels of the widget.
-constexpr double pickTolerance = 6;
-constexpr double handleRadius = 9;
-constexpr double arrowGap = 3;      // from the handle's ring to its arrows
-constexpr double arrowLength = 30;  // of an axis that lies in the screen
-constexpr double shortestArrow = 9;
-constexpr double arrowHead = 7;
-constexpr double keyStep = 10;  // an arrow key moves the handle
-constexpr double degreesPerPixel = 0.4;
+constexpr double pickTolerance = 6;  // pixels of the widget
+constexpr double keyStep = 10;       // pixels of the widget that an arrow key moves the handle
 constexpr double degreesPerKey = 5;
 constexpr double zoomPerNotch = 1.15;
-// Larger sets above the others are the scene's as well: painting them would take too long.
-constexpr std::size_t mostPainted = 3 * 20000;
 
-const TextMetrics& metrics() {
-    static const TextMetrics instance;
-    return instance;
-}
-
-bool isPainted(const LineSet3& set) {
-    return set.layer > 0 && set.xyz.size() <= mostPainted;
+Eigen::Vector2d toVector(const QPointF& at) {
+    return {at.x(), at.y()};
 }
 
 bool sameBox(const Plot3D& a, const Plot3D& b) {
-    for (std::size_t i = 0; i < 3; ++i)
-        if (a.axes[i].low != b.axes[i].low || a.axes[i].high != b.axes[i].high) return false;
-    return true;
-}
-
-Eigen::Vector3d lowCorner(const Plot3D& plot) {
-    return {plot.axes[0].low, plot.axes[1].low, plot.axes[2].low};
-}
-
-Eigen::Vector3d highCorner(const Plot3D& plot) {
-    return {plot.axes[0].high, plot.axes[1].high, plot.axes[2].high};
-}
-
-bool keepsOnAxis(int key, int& axis) {
-    switch (key) {
-        case Qt::Key_X: axis = 0; return true;
-        case Qt::Key_Y: axis = 1; return true;
-        case Qt::Key_Z: axis = 2; return true;
-        default: return false;
-    }
-}
-
-/// How far `at` is from the straight line between two places.
-double distanceTo(const QPointF& at, const QPointF& from, const QPointF& to) {
-    const QPointF along = to - from, there = at - from;
-    const double t = QPointF::dotProduct(there, along) / std::max(QPointF::dotProduct(along, along), 1e-12);
-    const QPointF off = there - along * std::clamp(t, 0.0, 1.0);
-    return std::hypot(off.x(), off.y());
+    return boxOf(a).min() == boxOf(b).min() && boxOf(a).max() == boxOf(b).max();
 }
 
 /// "PC1" of "PC1 (41.2 % of variance)".
 QString shortTitle(const Axis& axis) {
     return QString::fromStdString(axis.title.substr(0, axis.title.find(" (")));
+}
+
+/// 0 to 2 for the keys of the axes.
+std::optional<int> axisOfKey(int key) {
+    if (key < Qt::Key_X || key > Qt::Key_Z) return std::nullopt;
+    return key - Qt::Key_X;
+}
+
+Theme emptyTheme(const QColor& base) {
+    Theme theme = base.lightness() < 128 ? darkTheme() : lightTheme();
+    theme.background = {static_cast<float>(base.redF()), static_cast<float>(base.greenF()),
+                        static_cast<float>(base.blueF())};
+    return theme;
+}
+
+PixelRect times(const PixelRect& rect, double ratio) {
+    return {rect.x * ratio, rect.y * ratio, rect.width * ratio, rect.height * ratio};
 }
 
 }  // namespace
@@ -92,7 +62,7 @@ public:
         setAttribute(Qt::WA_TransparentForMouseEvents);
         setAttribute(Qt::WA_NoSystemBackground);
     }
-    /// What lies still while the handle and the mouse move is to be painted anew.
+    /// What stays while the handle and the mouse move is to be painted again.
     void renew() {
         m_still = QPixmap();
         update();
@@ -102,19 +72,23 @@ protected:
     void paintEvent(QPaintEvent*) override {
         QPainter painter(this);
         if (!m_canvas->trouble().isEmpty()) return paintTrouble(painter);
-        if (m_canvas->plot() == nullptr) return;
+        const TrajectoryFrame& frame = m_canvas->m_frame;
+        if (frame.plot() == nullptr) return;
         const QSize pixels = (QSizeF(size()) * devicePixelRatioF()).toSize();
         if (m_still.size() != pixels) {
             m_still = QPixmap(pixels);
             m_still.setDevicePixelRatio(devicePixelRatioF());
             m_still.fill(Qt::transparent);
             QPainter still(&m_still);
-            m_canvas->paintFrame(still);
+            frame.paint(still);
         }
         painter.drawPixmap(0, 0, m_still);
         painter.setRenderHint(QPainter::Antialiasing);
-        m_canvas->paintHovered(painter);
-        m_canvas->paintHandle(painter);
+        if (const auto& row = m_canvas->m_hovered; row && !m_canvas->mouseHolds())
+            frame.paintLine(painter, row->tag, row->vertex);
+        HandleLook look{frame.figure()->theme, {}, m_canvas->hasFocus()};
+        for (std::size_t i = 0; i < 3; ++i) look.axisNames[i] = shortTitle(frame.plot()->axes[i]);
+        paintHandle(painter, m_canvas->m_handle, m_canvas->camera(), frame.viewArea(), look);
     }
 
 private:
@@ -139,34 +113,21 @@ TrajectoryCanvas::TrajectoryCanvas(QWidget* parent) : VtkViewport(parent), m_pai
 
 TrajectoryCanvas::~TrajectoryCanvas() = default;
 
-const Plot3D* TrajectoryCanvas::plot() const {
-    return m_figure ? std::get_if<Plot3D>(&m_figure->panels[static_cast<std::size_t>(m_panel)].plot)
-                    : nullptr;
-}
-
 // ---- what is shown --------------------------------------------------------------------------------------
 
 void TrajectoryCanvas::setFigure(std::shared_ptr<const Figure> figure) {
-    const auto before = m_figure;
+    const auto before = m_frame.figure();  // keeps `old` alive
     const Plot3D* old = plot();
-    m_figure = nullptr;
-    for (std::size_t i = 0; figure && i < figure->panels.size(); ++i)
-        if (std::holds_alternative<Plot3D>(figure->panels[i].plot)) {
-            m_figure = std::move(figure);
-            m_panel = static_cast<int>(i);
-            break;
-        }
+    m_frame.setFigure(std::move(figure));
     m_sceneStale = true;
-    m_projected.reset();
     m_hovered.reset();
     if (const Plot3D* now = plot()) {
         if (old == nullptr) {
-            m_camera = now->camera;
-            m_whole = true;
+            m_view.camera = now->camera;
+            m_view.showsWhole = true;
         }
-        composeFrame();
-        layOut();
-        if (m_whole && (old == nullptr || !sameBox(*old, *now))) fitToData();
+        m_frame.layOut(size(), m_view.camera);
+        if (m_view.showsWhole && (old == nullptr || !sameBox(*old, *now))) fitToData();
     } else {
         setHandle(std::nullopt);
     }
@@ -174,70 +135,9 @@ void TrajectoryCanvas::setFigure(std::shared_ptr<const Figure> figure) {
 }
 
 void TrajectoryCanvas::setOverlay(std::shared_ptr<const Plot3D> overlay) {
-    if (overlay == nullptr && m_overlay == nullptr) return;
-    m_overlay = std::move(overlay);
-    if (plot() == nullptr) return;
-    composeFrame();
-    placeLegend();
-    m_painted->renew();
-}
-
-/// What is painted over the scene: the figure without the lines that the scene draws, with the overlay.
-void TrajectoryCanvas::composeFrame() {
-    m_frame.title = m_figure->title;
-    m_frame.theme = m_figure->theme;
-    m_frame.columns = m_figure->columns;
-    m_frame.note = m_figure->note;
-    m_frame.panels.resize(m_figure->panels.size());
-    for (std::size_t i = 0; i < m_frame.panels.size(); ++i)
-        if (static_cast<int>(i) != m_panel) m_frame.panels[i] = m_figure->panels[i];
-    const Plot3D& all = *plot();
-    Panel& shown = m_frame.panels[static_cast<std::size_t>(m_panel)];
-    shown.title = m_figure->panels[static_cast<std::size_t>(m_panel)].title;
-    Plot3D frame;
-    frame.axes = all.axes;
-    frame.markers = all.markers;
-    frame.colorScale = all.colorScale;
-    for (const auto& set : all.lines) {
-        if (isPainted(set)) {
-            frame.lines.push_back(set);
-        } else {
-            // Its name and look are for the legend.
-            LineSet3 named;
-            named.name = set.name;
-            named.style = set.style;
-            named.layer = set.layer;
-            frame.lines.push_back(std::move(named));
-        }
-    }
-    if (m_overlay) {
-        frame.lines.insert(frame.lines.end(), m_overlay->lines.begin(), m_overlay->lines.end());
-        frame.markers.insert(frame.markers.end(), m_overlay->markers.begin(), m_overlay->markers.end());
-    }
-    shown.plot = std::move(frame);
-}
-
-/// Places the parts of the figure. The overlay has no part in it: what is dragged must not move the view.
-void TrajectoryCanvas::layOut() {
-    Figure still = m_frame;
-    Plot3D& frame = std::get<Plot3D>(still.panels[static_cast<std::size_t>(m_panel)].plot);
-    frame.lines.resize(plot()->lines.size());
-    frame.markers.resize(plot()->markers.size());
-    m_layout = layoutFigure(still, QSizeF(size()) * pointsPerPixel, metrics());
-    m_legendPlace = panel().legend.entries.empty() ? panel().outer.topLeft() : panel().legend.rect.topLeft();
-    panel().view = panel().plot;
-    panel().camera = m_camera;
-    placeLegend();
-}
-
-/// The legend of the figure and the overlay, where that of the figure alone was placed.
-void TrajectoryCanvas::placeLegend() {
-    auto& legend = panel().legend;
-    legend = stripLegend(legendOf(m_frame.panels[static_cast<std::size_t>(m_panel)]), panel().outer.width(),
-                         metrics());
-    moveLegend(legend, m_legendPlace);
-    // Where it needs more room than it was given it lies over the plot, on a ground of its own.
-    legend.inside = legend.rect.bottom() > panel().plot.top();
+    if (overlay == nullptr && !m_frame.hasOverlay()) return;
+    m_frame.setOverlay(std::move(overlay));
+    if (plot() != nullptr) m_painted->renew();
 }
 
 void TrajectoryCanvas::changed() {
@@ -246,451 +146,197 @@ void TrajectoryCanvas::changed() {
     m_painted->renew();
 }
 
-double TrajectoryCanvas::pixelsPerUnit() const {
-    return m_layout.scale / pointsPerPixel;
-}
-
-double TrajectoryCanvas::unitsPerPixel() const {
-    return m_camera.halfHeight / (panel().view.height() / 2 * pixelsPerUnit());
-}
-
-PixelRect TrajectoryCanvas::toPixels(const QRectF& r, double ratio) const {
-    const double unit = pixelsPerUnit() * ratio;
-    return {r.left() * unit, height() * ratio - r.bottom() * unit, r.width() * unit, r.height() * unit};
-}
-
-/// From the widget's coordinates to those of projectToScreen().
-QPointF TrajectoryCanvas::onScreen(const QPointF& at) const {
-    const QPointF off = at / pixelsPerUnit() - panel().view.center();
-    return QPointF(off.x(), -off.y()) / (panel().view.height() / 2);
-}
-
 QPointF TrajectoryCanvas::placeOf(const Eigen::Vector3d& point) const {
     if (plot() == nullptr) return {};
-    const auto screen = projectToScreen(m_camera, point);
-    return (panel().view.center() + QPointF(screen.x(), -screen.y()) * (panel().view.height() / 2)) *
-           pixelsPerUnit();
+    const Eigen::Vector2d at = toPlace(m_frame.viewArea(), projectToScreen(m_view.camera, point).head<2>());
+    return {at.x(), at.y()};
+}
+
+bool TrajectoryCanvas::isMoving() const {
+    return m_view.gesture == CameraControl::Gesture::Turn || m_view.gesture == CameraControl::Gesture::Move;
 }
 
 void TrajectoryCanvas::prepareFrame() {
-    const Plot3D* p = plot();
-    if (p == nullptr) {
-        const QColor base = palette().color(QPalette::Base);
-        Theme theme = base.lightness() < 128 ? darkTheme() : lightTheme();
-        theme.background = {static_cast<float>(base.redF()), static_cast<float>(base.greenF()),
-                            static_cast<float>(base.blueF())};
-        scene().setPlot({}, theme, 1);
+    if (plot() == nullptr) {
+        scene().setPlot({}, emptyTheme(palette().color(QPalette::Base)), 1);
         scene().setBackdrop({});
         return;
     }
-    const double ratio = devicePixelRatioF(), unit = pixelsPerUnit() * ratio;
+    const double ratio = devicePixelRatioF(), unit = m_frame.pixelsPerUnit() * ratio;
     if (m_sceneStale || unit != m_scenePixelsPerPoint) {
-        Plot3D below;
-        below.colorScale = p->colorScale;
-        std::copy_if(p->lines.begin(), p->lines.end(), std::back_inserter(below.lines),
-                     [](const LineSet3& set) { return !isPainted(set); });
-        scene().setPlot(below, m_figure->theme, unit);
+        scene().setPlot(m_frame.sceneLines(), m_frame.figure()->theme, unit);
         m_sceneStale = false;
         m_scenePixelsPerPoint = unit;
     }
-    scene().setView(m_camera, toPixels(panel().view, ratio), toPixels(panel().plot, ratio), width() * ratio,
-                    height() * ratio);
-    // Of the box alone: what is above it is painted over the picture.
-    Plot3D box;
-    box.axes = p->axes;
-    SplitCanvas canvas(
-        nullptr,
-        [&](const QPointF& at) {
-            return std::array{at.x() * unit, height() * ratio - at.y() * unit};
-        },
-        unit);
-    drawPlot3(canvas, box, panel(), m_figure->theme, metrics());
-    scene().setBackdrop(canvas.backdrop());
-}
-
-void TrajectoryCanvas::paintFrame(QPainter& painter) const {
-    painter.setRenderHint(QPainter::Antialiasing);
-    painter.scale(pixelsPerUnit(), pixelsPerUnit());
-    PainterCanvas over(painter);
-    SplitCanvas canvas(
-        &over,
-        [](const QPointF&) {
-            return std::array{0.0, 0.0};
-        },
-        over.pixelsPerPoint());
-    HeatmapImages images;
-    drawFigure(canvas, m_frame, m_layout, metrics(), images);
-}
-
-void TrajectoryCanvas::paintHovered(QPainter& painter) const {
-    if (!m_hovered || m_drag != Drag::None) return;
-    for (const auto& set : plot()->lines) {
-        if (!set.pickable) continue;
-        const auto found = std::find(set.tags.begin(), set.tags.end(), m_hovered->tag);
-        if (found == set.tags.end()) continue;
-        const auto line = static_cast<std::size_t>(found - set.tags.begin());
-        QPolygonF path;
-        for (auto i = set.offsets[line]; i < set.offsets[line + 1]; ++i) {
-            const float* xyz = set.xyz.data() + std::size_t{3} * static_cast<std::size_t>(i);
-            path << placeOf({xyz[0], xyz[1], xyz[2]});
-        }
-        painter.save();
-        const double unit = pixelsPerUnit();
-        const QRectF& area = panel().plot;
-        painter.setClipRect(QRectF(area.topLeft() * unit, area.size() * unit));
-        painter.setBrush(Qt::NoBrush);
-        painter.setPen(
-            QPen(toQColor(m_figure->theme.background, 0.8), 4.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
-        painter.drawPolyline(path);
-        painter.setPen(
-            QPen(toQColor(m_figure->theme.foreground), 1.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
-        painter.drawPolyline(path);
-        if (m_hovered->vertex < path.size()) {
-            painter.setPen(QPen(toQColor(m_figure->theme.background), 1.5));
-            painter.setBrush(toQColor(m_figure->theme.foreground));
-            painter.drawEllipse(path[m_hovered->vertex], 4, 4);
-        }
-        painter.restore();
-        return;
-    }
-}
-
-void TrajectoryCanvas::paintHandle(QPainter& painter) const {
-    if (!m_handle) return;
-    const QPointF at = placeOf(*m_handle);
-    const Theme& theme = m_figure->theme;
-    const QColor accent = toQColor(theme.teleported), ground = toQColor(theme.background, 0.85);
-    const bool held = isHeld(), hot = held || m_handleHovered;
-    if (held && m_axis >= 0) {
-        const Eigen::Vector3d along = Eigen::Vector3d::Unit(m_axis) * m_camera.halfHeight * 4;
-        painter.setPen(QPen(toQColor(theme.foreground, 0.6), 1, Qt::DashLine));
-        painter.drawLine(placeOf(*m_handle - along), placeOf(*m_handle + along));
-    }
-    for (const Arrow& arrow : arrows()) {
-        const bool lit = held ? m_axis == arrow.axis : m_arrowHovered == arrow.axis;
-        const QPointF span = arrow.to - arrow.from;
-        const QPointF along = span / std::hypot(span.x(), span.y()), across(-along.y(), along.x());
-        const QPointF neck = arrow.to - along * arrowHead;
-        const QPolygonF head{
-            {arrow.to, neck + across * (arrowHead * 0.5), neck - across * (arrowHead * 0.5)}};
-        const QColor ink = lit ? accent : toQColor(theme.foreground, hot || m_arrowHovered ? 0.9 : 0.55);
-        painter.setPen(QPen(ground, lit ? 6 : 4.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
-        painter.setBrush(ground);
-        painter.drawLine(arrow.from, neck);
-        painter.drawPolygon(head);
-        painter.setPen(QPen(ink, lit ? 2.4 : 1.5));
-        painter.drawLine(arrow.from, neck);
-        painter.setPen(Qt::NoPen);
-        painter.setBrush(ink);
-        painter.drawPolygon(head);
-        if (!hot && !m_arrowHovered) continue;
-        QFont font = figureFont(lit);
-        font.setPixelSize(11);
-        painter.setFont(font);
-        const QString name = shortTitle(plot()->axes[static_cast<std::size_t>(arrow.axis)]);
-        const QFontMetricsF size(font);
-        const double half = size.horizontalAdvance(name) / 2;
-        const QPointF middle =
-            arrow.to + along * (4 + std::abs(along.x()) * half + std::abs(along.y()) * size.capHeight() / 2);
-        const QRectF box(middle.x() - half - 2, middle.y() - size.capHeight() / 2 - 3, 2 * half + 4,
-                         size.capHeight() + 6);
-        painter.setBrush(ground);
-        painter.drawRoundedRect(box, 3, 3);
-        painter.setPen(ink);
-        painter.drawText(QPointF(middle.x() - half, middle.y() + size.capHeight() / 2), name);
-    }
-    painter.setPen(QPen(ground, 5.5));
-    painter.setBrush(Qt::NoBrush);
-    painter.drawEllipse(at, handleRadius, handleRadius);
-    painter.setPen(QPen(accent, hot ? 3.5 : 2.2));
-    painter.setBrush(toQColor(theme.background, hot ? 0.85 : 0.55));
-    painter.drawEllipse(at, handleRadius, handleRadius);
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(accent);
-    painter.drawEllipse(at, 3, 3);
-    if (hasFocus() && !held) {
-        painter.setPen(QPen(accent, 1, Qt::DotLine));
-        painter.setBrush(Qt::NoBrush);
-        painter.drawEllipse(at, handleRadius + 4, handleRadius + 4);
-    }
-}
-
-// ---- the camera -----------------------------------------------------------------------------------------
-
-void TrajectoryCanvas::useCamera(const Camera& camera, bool whole) {
-    m_camera = camera;
-    m_whole = whole;
-    if (plot() != nullptr) panel().camera = camera;
-    changed();
-    Q_EMIT cameraChanged();
-}
-
-void TrajectoryCanvas::setCamera(const Camera& camera) {
-    useCamera(camera, false);
-}
-
-void TrajectoryCanvas::fitToData() {
-    const Plot3D* p = plot();
-    if (p == nullptr) return;
-    const QRectF area = panel().plot.adjusted(1, 1, -1, -1);
-    if (area.width() < 40 || area.height() < 40) return;
-    Camera camera = fitted(m_camera, lowCorner(*p), highCorner(*p), area.width() / area.height());
-    const CameraFrame frame = cameraFrame(camera);
-    Plot3D box;
-    box.axes = p->axes;
-    // Labels keep their size while the box grows into what they leave, so a few steps settle it. Which labels
-    // there are can change from step to step: after some, the box only shrinks.
-    for (int step = 0; step < 16; ++step) {
-        const QRectF bounds = layoutAxes3(box, {camera, panel().plot}, metrics()).bounds;
-        if (bounds.isNull()) break;
-        const double unit = camera.halfHeight / (panel().plot.height() / 2);
-        const QPointF off = bounds.center() - area.center();
-        camera.focal += (off.x() * frame.right - off.y() * frame.up) * unit;
-        double factor = std::max(bounds.width() / area.width(), bounds.height() / area.height());
-        if (step >= 10) factor = std::max(factor, 1.0);
-        if (std::abs(factor - 1) < 1e-3 && std::hypot(off.x(), off.y()) < 0.1) break;
-        camera.halfHeight *= factor;
-    }
-    useCamera(camera, true);
-}
-
-void TrajectoryCanvas::turn(double azimuth, double elevation) {
-    Camera camera = m_camera;
-    camera.azimuth = std::remainder(camera.azimuth + azimuth, 360.0);
-    camera.elevation = std::clamp(camera.elevation + elevation, -90.0, 90.0);
-    useCamera(camera, m_whole);
-}
-
-void TrajectoryCanvas::zoom(double factor, const QPointF& about) {
-    const Plot3D* p = plot();
-    if (p == nullptr) return;
-    const double size = (highCorner(*p) - lowCorner(*p)).norm();
-    Camera camera = m_camera;
-    camera.halfHeight = std::clamp(m_camera.halfHeight / factor, 1e-5 * size, 20 * size);
-    if (!std::isfinite(camera.halfHeight) || camera.halfHeight == m_camera.halfHeight) return;
-    const QPointF at = onScreen(about);
-    const Eigen::Vector3d under = unprojectToPlane(m_camera, at.x(), at.y(), m_camera.focal);
-    camera.focal += (under - m_camera.focal) * (1 - camera.halfHeight / m_camera.halfHeight);
-    setCamera(camera);
-}
-
-// ---- the handle -----------------------------------------------------------------------------------------
-
-std::vector<TrajectoryCanvas::Arrow> TrajectoryCanvas::arrows() const {
-    std::vector<Arrow> result;
-    const QPointF at = placeOf(*m_handle);
-    for (int axis = 0; axis < 3; ++axis) {
-        const Eigen::Vector2d seen = axisOnScreen(m_camera, *m_handle, axis);
-        const double length = seen.norm() * arrowLength;
-        if (length < shortestArrow) continue;  // it points at the eye, or away
-        const QPointF along = QPointF(seen.x(), -seen.y()) / seen.norm();
-        const QPointF from = at + along * (handleRadius + arrowGap);
-        result.push_back({axis, from, from + along * length});
-    }
-    return result;
-}
-
-bool TrajectoryCanvas::isOnHandle(const QPointF& at) const {
-    if (!m_handle || plot() == nullptr) return false;
-    const QPointF off = at - placeOf(*m_handle);
-    return std::hypot(off.x(), off.y()) <= handleRadius + arrowGap;
-}
-
-std::optional<int> TrajectoryCanvas::arrowAt(const QPointF& at) const {
-    if (!m_handle || plot() == nullptr || isOnHandle(at)) return std::nullopt;
-    for (const Arrow& arrow : arrows())
-        if (distanceTo(at, arrow.from, arrow.to) <= 5) return arrow.axis;
-    return std::nullopt;
-}
-
-void TrajectoryCanvas::setHandle(std::optional<Eigen::Vector3d> place) {
-    if (isHeld() && place) return;
-    const bool taken = isHeld();
-    m_drag = taken ? Drag::None : m_drag;
-    m_keyDrag = false;
-    m_handle = place;
-    if (!place) {
-        m_handleHovered = false;
-        m_arrowHovered.reset();
-    }
-    updateCursor();
-    m_painted->update();
-    if (taken) Q_EMIT handleCancelled();
-}
-
-void TrajectoryCanvas::grabHandle() {
-    m_handleBefore = m_handle;
-    m_axis = -1;
-    Q_EMIT handleGrabbed();
-}
-
-void TrajectoryCanvas::moveHandle(const Eigen::Vector3d& place) {
-    m_handle = place;
-    m_painted->update();
-    Q_EMIT handleMoved(place.x(), place.y(), place.z());
-}
-
-void TrajectoryCanvas::dragHandleTo(const QPointF& mouse) {
-    const QPointF at = onScreen(mouse + m_grabOffset);
-    moveHandle(m_axis < 0 ? unprojectToPlane(m_camera, at.x(), at.y(), *m_handleBefore)
-                          : unprojectToAxis(m_camera, at.x(), at.y(), *m_handleBefore, m_axis));
-}
-
-void TrajectoryCanvas::nudgeHandle(const Eigen::Vector3d& screen, Qt::KeyboardModifiers modifiers) {
-    if (!m_keyDrag) {
-        grabHandle();
-        m_keyDrag = true;
-    }
-    double step = keyStep * unitsPerPixel();
-    if (modifiers & Qt::ShiftModifier) step *= 5;
-    if (modifiers & Qt::ControlModifier) step /= 10;
-    const CameraFrame frame = cameraFrame(m_camera);
-    Eigen::Vector3d by = step * (screen.x() * frame.right + screen.y() * frame.up + screen.z() * frame.toEye);
-    if (m_axis >= 0) {
-        const Eigen::Vector3d along = Eigen::Vector3d::Unit(m_axis);
-        by = along * (by.dot(along) >= 0 ? step : -step);
-    }
-    moveHandle(*m_handle + by);
-}
-
-void TrajectoryCanvas::cancelHandle() {
-    m_drag = Drag::None;
-    m_keyDrag = false;
-    m_handle = m_handleBefore;
-    updateCursor();
-    m_painted->update();
-    Q_EMIT handleCancelled();
-}
-
-// ---- the mouse ------------------------------------------------------------------------------------------
-
-const Projected3& TrajectoryCanvas::projected() const {
-    // In the widget's coordinates turned upside down: y up from its lower edge.
-    if (!m_projected) m_projected = Projected3(*plot(), m_camera, toPixels(panel().view, 1));
-    return *m_projected;
-}
-
-std::optional<Picked> TrajectoryCanvas::pick(const QPointF& at) const {
-    // Nothing is seen beside the plot.
-    if (plot() == nullptr || !panel().plot.contains(at / pixelsPerUnit())) return std::nullopt;
-    return projected().pick(at.x(), height() - at.y(), pickTolerance);
-}
-
-void TrajectoryCanvas::updateCursor() {
-    switch (m_drag) {
-        case Drag::Handle:
-        case Drag::Move: return setCursor(Qt::ClosedHandCursor);
-        case Drag::Box: return setCursor(Qt::CrossCursor);
-        case Drag::Pressed:
-        case Drag::Turn: return unsetCursor();
-        case Drag::None: break;
-    }
-    if (m_handleHovered || m_arrowHovered)
-        setCursor(Qt::OpenHandCursor);
-    else if (m_boxSelecting)
-        setCursor(Qt::CrossCursor);
-    else if (m_hovered)
-        setCursor(Qt::PointingHandCursor);
-    else
-        unsetCursor();
+    scene().setView(m_view.camera, times(m_frame.viewRect(), ratio), times(m_frame.plotRect(), ratio),
+                    width() * ratio, height() * ratio);
+    scene().setBackdrop(m_frame.backdrop(ratio));
 }
 
 void TrajectoryCanvas::resizeEvent(QResizeEvent* event) {
     VtkViewport::resizeEvent(event);
     m_painted->resize(size());
     if (plot() == nullptr) return;
-    layOut();
-    if (m_whole)
+    m_frame.layOut(size(), m_view.camera);
+    if (m_view.showsWhole)
         fitToData();
     else
         changed();
 }
 
+// ---- effects --------------------------------------------------------------------------------------------
+
+void TrajectoryCanvas::apply(CameraEffect effect) {
+    if (effect == CameraEffect::Settled) requestRender();
+    if (effect != CameraEffect::Changed) return;
+    if (plot() != nullptr) m_frame.setCamera(m_view.camera);
+    changed();
+    Q_EMIT cameraChanged();
+}
+
+void TrajectoryCanvas::apply(const HandleEffects& effects) {
+    updateCursor();
+    m_painted->update();
+    const Eigen::Vector3d place = m_handle.place.value_or(Eigen::Vector3d::Zero());
+    for (const HandleEffect effect : effects) switch (effect) {
+            case HandleEffect::Grabbed: Q_EMIT handleGrabbed(); break;
+            case HandleEffect::Moved: Q_EMIT handleMoved(place.x(), place.y(), place.z()); break;
+            case HandleEffect::Released: Q_EMIT handleReleased(); break;
+            case HandleEffect::Cancelled: Q_EMIT handleCancelled(); break;
+        }
+}
+
+void TrajectoryCanvas::setCamera(const Camera& camera) {
+    apply(rheo::setCamera(m_view, camera, false));
+}
+
+void TrajectoryCanvas::fitToData() {
+    if (plot() == nullptr) return;
+    if (const auto camera = m_frame.fittedCamera(m_view.camera))
+        apply(rheo::setCamera(m_view, *camera, true));
+}
+
+void TrajectoryCanvas::zoom(double factor, const QPointF& about) {
+    if (plot() == nullptr) return;
+    const double size = boxOf(*plot()).diagonal().norm();
+    apply(zoomCamera(m_view, factor, toVector(about), m_frame.viewArea(), size));
+}
+
+void TrajectoryCanvas::setHandle(std::optional<Eigen::Vector3d> place) {
+    apply(placeHandle(m_handle, place));
+}
+
+// ---- the mouse ------------------------------------------------------------------------------------------
+
+const Projected3& TrajectoryCanvas::projected() const {
+    if (!m_projected) m_projected = Projected3(*plot(), m_view.camera, m_frame.viewRect());
+    return *m_projected;
+}
+
+std::optional<Picked> TrajectoryCanvas::pick(const QPointF& at) const {
+    // Nothing is seen beside the plot.
+    if (plot() == nullptr || !m_frame.plotArea().contains(at)) return std::nullopt;
+    return projected().pick(at.x(), height() - at.y(), pickTolerance);
+}
+
+std::optional<int> TrajectoryCanvas::handlePart(const QPointF& at) const {
+    if (plot() == nullptr) return std::nullopt;
+    return handlePartAt(m_handle, m_view.camera, m_frame.viewArea(), toVector(at));
+}
+
+bool TrajectoryCanvas::mouseHolds() const {
+    return isDragging() || m_boxing || m_view.gesture != CameraControl::Gesture::None;
+}
+
+void TrajectoryCanvas::updateCursor() {
+    if (isDragging() || m_view.gesture == CameraControl::Gesture::Move)
+        return setCursor(Qt::ClosedHandCursor);
+    if (m_boxing) return setCursor(Qt::CrossCursor);
+    if (mouseHolds()) return unsetCursor();
+    if (m_handle.hovered) return setCursor(Qt::OpenHandCursor);
+    if (m_boxSelecting) return setCursor(Qt::CrossCursor);
+    if (m_hovered) return setCursor(Qt::PointingHandCursor);
+    unsetCursor();
+}
+
 void TrajectoryCanvas::mousePressEvent(QMouseEvent* event) {
-    if (plot() == nullptr || m_drag != Drag::None) return;
+    if (plot() == nullptr || mouseHolds()) return;
     const QPointF at = event->position();
     const bool left = event->button() == Qt::LeftButton;
     if (!left && event->button() != Qt::MiddleButton) return VtkViewport::mousePressEvent(event);
-    if (m_keyDrag && left) releaseKeys();
+    if (left) letGo();
     m_button = event->button();
-    m_pressed = m_last = at;
-    const auto arrow = arrowAt(at);
-    if (left && (arrow || isOnHandle(at))) {
-        m_drag = Drag::Handle;
-        m_grabOffset = placeOf(*m_handle) - at;
-        grabHandle();
-        m_axis = arrow.value_or(-1);
-    } else if (left && m_boxSelecting) {
-        m_drag = Drag::Box;
-        if (m_band == nullptr) m_band = new QRubberBand(QRubberBand::Rectangle, this);
-        m_band->setGeometry(QRect(m_pressed.toPoint(), QSize()));
-        m_band->show();
-    } else if (!left || event->modifiers() & Qt::ShiftModifier) {
-        m_drag = Drag::Move;
-    } else {
-        m_drag = Drag::Pressed;
-    }
+    m_pressed = at;
+    if (const auto part = handlePart(at); left && part)
+        apply(grabHandle(m_handle, *part, toVector(at), m_view.camera, m_frame.viewArea()));
+    else if (left && m_boxSelecting)
+        beginBox(at);
+    else
+        pressCamera(m_view, toVector(at), !left || event->modifiers() & Qt::ShiftModifier);
     updateCursor();
     m_painted->update();
 }
 
 void TrajectoryCanvas::mouseMoveEvent(QMouseEvent* event) {
     if (plot() == nullptr) return;
-    const QPointF at = event->position(), by = at - m_last;
-    if (m_drag == Drag::Pressed) {
-        if ((at - m_pressed).manhattanLength() < QApplication::startDragDistance() / 2) return;
-        m_drag = Drag::Turn;
-        updateCursor();
-    }
-    switch (m_drag) {
-        case Drag::None: hover(at); break;
-        case Drag::Pressed: break;
-        case Drag::Handle: dragHandleTo(at); break;
-        case Drag::Box: m_band->setGeometry(QRect(m_pressed.toPoint(), at.toPoint()).normalized()); break;
-        case Drag::Turn: turn(-by.x() * degreesPerPixel, by.y() * degreesPerPixel); break;
-        case Drag::Move: {
-            const CameraFrame frame = cameraFrame(m_camera);
-            Camera camera = m_camera;
-            camera.focal += (-by.x() * frame.right + by.y() * frame.up) * unitsPerPixel();
-            setCamera(camera);
-            break;
-        }
-    }
-    m_last = at;
+    const QPointF at = event->position();
+    if (!mouseHolds()) return hover(at);
+    if (isDragging()) return apply(dragHandle(m_handle, toVector(at), m_view.camera, m_frame.viewArea()));
+    if (m_boxing) return m_band->setGeometry(QRect(m_pressed.toPoint(), at.toPoint()).normalized());
+    const auto before = m_view.gesture;
+    const CameraEffect effect =
+        dragCamera(m_view, toVector(at), m_frame.viewArea(), QApplication::startDragDistance() / 2);
+    if (m_view.gesture != before) updateCursor();
+    apply(effect);
 }
 
 void TrajectoryCanvas::mouseReleaseEvent(QMouseEvent* event) {
     if (event->button() != m_button) return;
     m_button = Qt::NoButton;
-    Drag was = std::exchange(m_drag, Drag::None);
-    if (m_band != nullptr) m_band->hide();
     const QRectF box = QRectF(m_pressed, event->position()).normalized();
-    // A box without a size is a click.
-    if (was == Drag::Box && box.width() + box.height() < QApplication::startDragDistance())
-        was = Drag::Pressed;
-    if (was == Drag::Handle) {
-        m_axis = -1;
-        Q_EMIT handleReleased();
-    } else if (was == Drag::Box) {
+    const bool hasSize = box.width() + box.height() >= QApplication::startDragDistance();
+    const bool boxed = m_boxing;
+    endBox();
+    const CameraEffect effect = releaseCamera(m_view);
+    apply(effect);
+    apply(releaseHandle(m_handle, HandleControl::Hold::Mouse));
+    if (boxed && hasSize) {
         QList<qint64> rows;
         for (const auto row :
              projected().inside({box.left(), height() - box.bottom(), box.width(), box.height()}))
             rows << row;
         Q_EMIT rowsBoxed(rows);
-    } else if (was == Drag::Turn || was == Drag::Move) {
-        requestRender();
-    } else if (was == Drag::Pressed) {
-        if (const auto picked = pick(event->position()))
-            Q_EMIT rowClicked(picked->tag, picked->vertex, event->modifiers());
+    } else if (boxed || effect == CameraEffect::Clicked) {
+        click(event->position(), event->modifiers());
     }
     if (plot() != nullptr) hover(event->position());
     updateCursor();
     m_painted->update();
 }
 
+void TrajectoryCanvas::click(const QPointF& at, Qt::KeyboardModifiers modifiers) {
+    if (const auto picked = pick(at)) Q_EMIT rowClicked(picked->tag, picked->vertex, modifiers);
+}
+
 void TrajectoryCanvas::mouseDoubleClickEvent(QMouseEvent* event) {
-    if (event->button() == Qt::LeftButton && !isOnHandle(event->position()) && !arrowAt(event->position()))
-        fitToData();
+    if (event->button() == Qt::LeftButton && !handlePart(event->position())) fitToData();
+}
+
+void TrajectoryCanvas::beginBox(const QPointF& at) {
+    m_boxing = true;
+    if (m_band == nullptr) m_band = new QRubberBand(QRubberBand::Rectangle, this);
+    m_band->setGeometry(QRect(at.toPoint(), QSize()));
+    m_band->show();
+}
+
+void TrajectoryCanvas::endBox() {
+    m_boxing = false;
+    if (m_band != nullptr) m_band->hide();
+}
+
+void TrajectoryCanvas::setBoxSelecting(bool on) {
+    m_boxSelecting = on;
+    updateCursor();
 }
 
 void TrajectoryCanvas::wheelEvent(QWheelEvent* event) {
@@ -704,15 +350,12 @@ void TrajectoryCanvas::wheelEvent(QWheelEvent* event) {
 }
 
 void TrajectoryCanvas::hover(const QPointF& at) {
-    const bool onHandle = isOnHandle(at);
-    const auto arrow = arrowAt(at);
-    const auto picked = onHandle || arrow ? std::nullopt : pick(at);
-    const bool sameHandle = onHandle == m_handleHovered && arrow == m_arrowHovered;
+    const auto part = handlePart(at);
+    const auto picked = part ? std::nullopt : pick(at);
     const bool sameRow = picked.has_value() == m_hovered.has_value() &&
                          (!picked || (picked->tag == m_hovered->tag && picked->vertex == m_hovered->vertex));
-    if (sameHandle && sameRow) return;
-    m_handleHovered = onHandle;
-    m_arrowHovered = arrow;
+    if (part == m_handle.hovered && sameRow) return;
+    m_handle.hovered = part;
     m_hovered = picked;
     updateCursor();
     m_painted->update();
@@ -721,8 +364,7 @@ void TrajectoryCanvas::hover(const QPointF& at) {
 
 void TrajectoryCanvas::leaveEvent(QEvent* event) {
     const bool row = m_hovered.has_value();
-    m_handleHovered = false;
-    m_arrowHovered.reset();
+    m_handle.hovered.reset();
     m_hovered.reset();
     m_painted->update();
     if (row) Q_EMIT hovered(-1, 0);
@@ -739,91 +381,128 @@ bool TrajectoryCanvas::event(QEvent* event) {
     }
     if (event->type() == QEvent::ToolTip && plot() != nullptr) {
         const auto* help = static_cast<QHelpEvent*>(event);
-        const auto picked = pick(help->pos());
-        if (isOnHandle(help->pos()))
-            QToolTip::showText(
-                help->globalPos(),
-                tr("Drag to put this state elsewhere, in the plane of the screen. Hold X, Y or Z to "
-                   "stay on that axis. Arrow keys move it too (Shift: further, Ctrl: finer, Page "
-                   "Up and Down: nearer and farther); Enter lets go, Esc takes it back."),
-                this);
-        else if (const auto axis = arrowAt(help->pos()))
-            QToolTip::showText(
-                help->globalPos(),
-                tr("Drag along %1 alone").arg(shortTitle(plot()->axes[static_cast<std::size_t>(*axis)])),
-                this);
-        else if (picked && m_describe)
-            QToolTip::showText(help->globalPos(), m_describe(picked->tag, picked->vertex), this);
-        else
-            QToolTip::hideText();
+        showToolTip(help->pos(), help->globalPos());
         return true;
     }
     return VtkViewport::event(event);
 }
 
-void TrajectoryCanvas::setBoxSelecting(bool on) {
-    m_boxSelecting = on;
-    updateCursor();
+void TrajectoryCanvas::showToolTip(const QPoint& at, const QPoint& global) {
+    QString text;
+    if (const auto part = handlePart(at); part == screenPlane)
+        text =
+            tr("Drag to put this state elsewhere, in the plane of the screen. Hold X, Y or Z to "
+               "stay on that axis. Arrow keys move it too (Shift: further, Ctrl: finer, Page "
+               "Up and Down: nearer and farther); Enter lets go, Esc takes it back.");
+    else if (part)
+        text = tr("Drag along %1 alone").arg(shortTitle(plot()->axes[static_cast<std::size_t>(*part)]));
+    else if (const auto picked = pick(at); picked && m_describe)
+        text = m_describe(picked->tag, picked->vertex);
+    QToolTip::showText(global, text, this);
 }
 
 // ---- the keys -------------------------------------------------------------------------------------------
 
-void TrajectoryCanvas::releaseKeys() {
-    m_keyDrag = false;
-    m_axis = -1;
-    m_painted->update();
-    Q_EMIT handleReleased();
+/// What a key does; false: nothing here, so that it means what it means elsewhere.
+struct TrajectoryCanvas::KeyRow {
+    Qt::Key key;
+    std::function<bool(TrajectoryCanvas&, const QKeyEvent&)> act;
+};
+
+const std::vector<TrajectoryCanvas::KeyRow>& TrajectoryCanvas::keys() {
+    using Canvas = TrajectoryCanvas;
+    const auto axis = [](int i) {
+        return [i](Canvas& canvas, const QKeyEvent& event) { return canvas.keepOnAxis(event, i); };
+    };
+    const auto step = [](double right, double up, double toEye) {
+        return [=](Canvas& canvas, const QKeyEvent& event) { return canvas.step(event, {right, up, toEye}); };
+    };
+    const auto zoom = [](double factor) {
+        return [factor](Canvas& canvas, const QKeyEvent&) { return canvas.zoomAboutMiddle(factor); };
+    };
+    const auto letGo = [](Canvas& canvas, const QKeyEvent&) { return canvas.letGo(); };
+    static const std::vector<KeyRow> rows = {
+        {Qt::Key_X, axis(0)},
+        {Qt::Key_Y, axis(1)},
+        {Qt::Key_Z, axis(2)},
+        {Qt::Key_Escape, [](Canvas& canvas, const QKeyEvent&) { return canvas.takeBack(); }},
+        {Qt::Key_Return, letGo},
+        {Qt::Key_Enter, letGo},
+        {Qt::Key_Left, step(-1, 0, 0)},
+        {Qt::Key_Right, step(1, 0, 0)},
+        {Qt::Key_Up, step(0, 1, 0)},
+        {Qt::Key_Down, step(0, -1, 0)},
+        {Qt::Key_PageUp, step(0, 0, 1)},
+        {Qt::Key_PageDown, step(0, 0, -1)},
+        {Qt::Key_Plus, zoom(zoomPerNotch)},
+        {Qt::Key_Equal, zoom(zoomPerNotch)},
+        {Qt::Key_Minus, zoom(1 / zoomPerNotch)},
+        {Qt::Key_Home, [](Canvas& canvas, const QKeyEvent&) { return canvas.showWhole(); }},
+    };
+    return rows;
 }
 
 void TrajectoryCanvas::keyPressEvent(QKeyEvent* event) {
-    int axis = -1;
-    if (isHeld() && keepsOnAxis(event->key(), axis)) {
-        if (event->isAutoRepeat()) return;
-        // While the mouse holds it, a key does as long as it is down; with keys alone, until it comes again.
-        m_axis = m_keyDrag && m_axis == axis ? -1 : axis;
-        if (m_drag == Drag::Handle) dragHandleTo(m_last);
-        m_painted->update();
-        return;
-    }
-    if (event->key() == Qt::Key_Escape && isHeld()) return cancelHandle();
-    if (event->key() == Qt::Key_Escape && m_drag == Drag::Box) {
-        m_drag = Drag::None;
-        m_band->hide();
-        return updateCursor();
-    }
-    if (m_keyDrag && (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter)) return releaseKeys();
-    if (plot() == nullptr) return VtkViewport::keyPressEvent(event);
-
-    Eigen::Vector3d screen(0, 0, 0);
-    switch (event->key()) {
-        case Qt::Key_Left: screen.x() = -1; break;
-        case Qt::Key_Right: screen.x() = 1; break;
-        case Qt::Key_Up: screen.y() = 1; break;
-        case Qt::Key_Down: screen.y() = -1; break;
-        case Qt::Key_PageUp: screen.z() = 1; break;
-        case Qt::Key_PageDown: screen.z() = -1; break;
-        case Qt::Key_Plus:
-        case Qt::Key_Equal: return zoom(zoomPerNotch, rect().center());
-        case Qt::Key_Minus: return zoom(1 / zoomPerNotch, rect().center());
-        case Qt::Key_Home: return fitToData();
-        default: return VtkViewport::keyPressEvent(event);
-    }
-    if (m_drag != Drag::None) return;
-    if (m_handle && !(event->modifiers() & Qt::AltModifier))
-        nudgeHandle(screen, event->modifiers());
-    else
-        turn(degreesPerKey * screen.x(), degreesPerKey * screen.y());
+    for (const KeyRow& row : keys())
+        if (row.key == event->key() && row.act(*this, *event)) return;
+    VtkViewport::keyPressEvent(event);
 }
 
 void TrajectoryCanvas::keyReleaseEvent(QKeyEvent* event) {
-    int axis = -1;
-    if (m_drag == Drag::Handle && !event->isAutoRepeat() && keepsOnAxis(event->key(), axis) &&
-        axis == m_axis) {
-        m_axis = -1;
-        dragHandleTo(m_last);
-        return;
-    }
+    const auto axis = axisOfKey(event->key());
+    if (isDragging() && !event->isAutoRepeat() && axis && *axis == m_handle.axis)
+        return apply(releaseAxisKey(m_handle, *axis, m_view.camera, m_frame.viewArea()));
     VtkViewport::keyReleaseEvent(event);
+}
+
+bool TrajectoryCanvas::keepOnAxis(const QKeyEvent& event, int axis) {
+    if (!m_handle.isHeld()) return false;
+    if (!event.isAutoRepeat()) apply(pressAxisKey(m_handle, axis, m_view.camera, m_frame.viewArea()));
+    return true;
+}
+
+bool TrajectoryCanvas::takeBack() {
+    if (m_handle.isHeld()) {
+        apply(cancelHandle(m_handle));
+        return true;
+    }
+    if (!m_boxing) return false;
+    endBox();
+    updateCursor();
+    return true;
+}
+
+bool TrajectoryCanvas::letGo() {
+    const HandleEffects effects = releaseHandle(m_handle, HandleControl::Hold::Keys);
+    if (effects.empty()) return false;
+    apply(effects);
+    return true;
+}
+
+bool TrajectoryCanvas::step(const QKeyEvent& event, const Eigen::Vector3d& direction) {
+    if (plot() == nullptr) return false;
+    if (mouseHolds()) return true;
+    if (!m_handle.place || event.modifiers() & Qt::AltModifier) {
+        apply(turnCamera(m_view, degreesPerKey * direction.x(), degreesPerKey * direction.y()));
+        return true;
+    }
+    double size = keyStep * unitsPerPixel(m_view.camera, m_frame.viewArea());
+    if (event.modifiers() & Qt::ShiftModifier) size *= 5;
+    if (event.modifiers() & Qt::ControlModifier) size /= 10;
+    apply(nudgeHandle(m_handle, direction, size, m_view.camera));
+    return true;
+}
+
+bool TrajectoryCanvas::zoomAboutMiddle(double factor) {
+    if (plot() == nullptr) return false;
+    zoom(factor, rect().center());
+    return true;
+}
+
+bool TrajectoryCanvas::showWhole() {
+    if (plot() == nullptr) return false;
+    fitToData();
+    return true;
 }
 
 void TrajectoryCanvas::focusInEvent(QFocusEvent* event) {
@@ -834,9 +513,7 @@ void TrajectoryCanvas::focusInEvent(QFocusEvent* event) {
 void TrajectoryCanvas::focusOutEvent(QFocusEvent* event) {
     VtkViewport::focusOutEvent(event);
     // The keys go elsewhere: nobody could let go any more.
-    if (m_keyDrag && event->reason() != Qt::ActiveWindowFocusReason &&
-        event->reason() != Qt::PopupFocusReason)
-        releaseKeys();
+    if (event->reason() != Qt::ActiveWindowFocusReason && event->reason() != Qt::PopupFocusReason) letGo();
     m_painted->update();
 }
 

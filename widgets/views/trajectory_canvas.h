@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "core/figure/figure.h"
-#include "widgets/paint/figure_layout.h"
+#include "widgets/scene/camera_control.h"
+#include "widgets/scene/handle_control.h"
 #include "widgets/scene/pick3.h"
+#include "widgets/views/trajectory_frame.h"
 #include "widgets/views/vtk_viewport.h"
 
 class QRubberBand;
@@ -16,7 +18,8 @@ namespace rheo {
 
 /// A 3D figure on screen: the many lines by VTK, everything around and above them (labels, colour bar, the
 /// mean, the selection, markers, the handle) painted as the exporter paints it. Turns, moves and zooms with
-/// the mouse and the keys; answers what is under the mouse; lets a handle be dragged.
+/// the mouse and the keys; answers what is under the mouse; lets a handle be dragged. Translates the events
+/// of Qt into those of CameraControl and HandleControl, and their effects into signals.
 ///
 /// Left drag turns (on the handle: drags it), middle or Shift+left drag moves, the wheel or a pinch zooms
 /// about the mouse, a double click shows the whole. The handle is dragged in the plane of the screen through
@@ -33,14 +36,14 @@ public:
     /// The first 3D panel of `figure` is shown; null: nothing. The camera stays as the user has it; one that
     /// shows the whole goes on showing the whole.
     void setFigure(std::shared_ptr<const Figure> figure);
-    std::shared_ptr<const Figure> figure() const { return m_figure; }
+    std::shared_ptr<const Figure> figure() const { return m_frame.figure(); }
     /// Lines and markers over the others: the ghost, the teleported path. Cheap: may change with every mouse
     /// move.
     void setOverlay(std::shared_ptr<const Plot3D> overlay);
 
-    const Camera& camera() const { return m_camera; }
+    const Camera& camera() const { return m_view.camera; }
     void setCamera(const Camera& camera);
-    bool showsWhole() const { return m_whole; }
+    bool showsWhole() const { return m_view.showsWhole; }
     /// The same direction, with the whole box and its labels in view, and kept so when the size or the data
     /// change until somebody moves or zooms.
     void fitToData();
@@ -48,8 +51,8 @@ public:
     /// Where the handle is, data units; none: there is nothing to take hold of. While it is held the hand
     /// decides where it is, and none takes it out of the hand (handleCancelled).
     void setHandle(std::optional<Eigen::Vector3d> place);
-    std::optional<Eigen::Vector3d> handle() const { return m_handle; }
-    bool isDragging() const { return m_drag == Drag::Handle; }
+    std::optional<Eigen::Vector3d> handle() const { return m_handle.place; }
+    bool isDragging() const { return m_handle.hold == HandleControl::Hold::Mouse; }
     /// Where a point of the data is on the widget, in its own coordinates.
     QPointF placeOf(const Eigen::Vector3d& point) const;
 
@@ -71,7 +74,7 @@ Q_SIGNALS:
 
 protected:
     void prepareFrame() override;
-    bool isMoving() const override { return m_drag == Drag::Turn || m_drag == Drag::Move; }
+    bool isMoving() const override;
     void resizeEvent(QResizeEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseMoveEvent(QMouseEvent* event) override;
@@ -86,71 +89,46 @@ protected:
     bool event(QEvent* event) override;
 
 private:
-    enum class Drag { None, Pressed, Turn, Move, Handle, Box };
     class Overlay;
-    /// One of the handle's arrows as it is on the widget.
-    struct Arrow {
-        int axis = 0;
-        QPointF from, to;
-    };
+    struct KeyRow;
+    static const std::vector<KeyRow>& keys();
 
-    const Plot3D* plot() const;
-    PanelLayout& panel() { return m_layout.panels[static_cast<std::size_t>(m_panel)]; }
-    const PanelLayout& panel() const { return m_layout.panels[static_cast<std::size_t>(m_panel)]; }
-    void composeFrame();
-    void layOut();
-    void placeLegend();
+    const Plot3D* plot() const { return m_frame.plot(); }
+    void apply(CameraEffect effect);
+    void apply(const HandleEffects& effects);
     void changed();
-    void useCamera(const Camera& camera, bool whole);
-    void paintFrame(QPainter& painter) const;
-    void paintHovered(QPainter& painter) const;
-    void paintHandle(QPainter& painter) const;
-    double pixelsPerUnit() const;  ///< of the layout, in widget coordinates
-    double unitsPerPixel() const;  ///< of the data, in the focal plane
-    QPointF onScreen(const QPointF& at) const;
-    PixelRect toPixels(const QRectF& layoutRect, double ratio) const;
+
     const Projected3& projected() const;
     std::optional<Picked> pick(const QPointF& at) const;
-
-    bool isHeld() const { return m_drag == Drag::Handle || m_keyDrag; }
-    std::vector<Arrow> arrows() const;
-    bool isOnHandle(const QPointF& at) const;
-    std::optional<int> arrowAt(const QPointF& at) const;
-    void grabHandle();
-    void moveHandle(const Eigen::Vector3d& place);
-    void dragHandleTo(const QPointF& at);
-    void nudgeHandle(const Eigen::Vector3d& screen, Qt::KeyboardModifiers modifiers);
-    void releaseKeys();
-    void cancelHandle();
-
+    std::optional<int> handlePart(const QPointF& at) const;
     void hover(const QPointF& at);
-    void turn(double azimuth, double elevation);
-    void zoom(double factor, const QPointF& about);
+    void showToolTip(const QPoint& at, const QPoint& global);
     void updateCursor();
 
-    std::shared_ptr<const Figure> m_figure;
-    int m_panel = 0;
-    std::shared_ptr<const Plot3D> m_overlay;
-    /// What is painted over the scene: the figure with the overlay in it, without the lines that the scene
-    /// draws.
-    Figure m_frame;
-    FigureLayout m_layout;
-    QPointF m_legendPlace;
-    Camera m_camera;
-    bool m_whole = true;  ///< the camera shows all, and is to go on doing so
+    bool mouseHolds() const;  ///< a button that went down here decides what the mouse does
+    void beginBox(const QPointF& at);
+    void endBox();
+    void click(const QPointF& at, Qt::KeyboardModifiers modifiers);
+
+    void zoom(double factor, const QPointF& about);
+    bool keepOnAxis(const QKeyEvent& event, int axis);
+    bool takeBack();
+    bool letGo();
+    bool step(const QKeyEvent& event, const Eigen::Vector3d& direction);
+    bool zoomAboutMiddle(double factor);
+    bool showWhole();
+
+    TrajectoryFrame m_frame;
+    CameraControl m_view;
+    HandleControl m_handle;
     mutable std::optional<Projected3> m_projected;
     bool m_sceneStale = true;
     double m_scenePixelsPerPoint = 0;
 
-    std::optional<Eigen::Vector3d> m_handle, m_handleBefore;
-    bool m_handleHovered = false;
-    std::optional<int> m_arrowHovered;
-    int m_axis = -1;  ///< the handle is kept on; -1: the plane of the screen
-    bool m_keyDrag = false;
-    Drag m_drag = Drag::None;
     Qt::MouseButton m_button = Qt::NoButton;  ///< that the drag began with
-    QPointF m_pressed, m_last, m_grabOffset;
+    QPointF m_pressed;
     bool m_boxSelecting = false;
+    bool m_boxing = false;
     std::optional<Picked> m_hovered;
     QRubberBand* m_band = nullptr;
     Overlay* m_painted = nullptr;

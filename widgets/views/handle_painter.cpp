@@ -1,0 +1,124 @@
+#include "widgets/views/handle_painter.h"
+
+#include <QFontMetricsF>
+#include <QPainter>
+#include <cmath>
+
+#include "widgets/paint/painter_canvas.h"
+#include "widgets/paint/text_metrics.h"
+
+namespace rheo {
+
+namespace {
+
+// Pixels of the widget.
+constexpr double arrowHead = 7;
+constexpr double nameHeight = 11;
+
+QPointF toPoint(const Eigen::Vector2d& place) {
+    return {place.x(), place.y()};
+}
+
+/// The handle of one frame, with what its parts share.
+class HandlePainter {
+public:
+    HandlePainter(QPainter& painter, const HandleControl& handle, const Camera& camera, const ViewArea& area,
+                  const HandleLook& look)
+        : m_painter(painter),
+          m_handle(handle),
+          m_camera(camera),
+          m_area(area),
+          m_look(look),
+          m_accent(toQColor(look.theme.teleported)),
+          m_ground(toQColor(look.theme.background, 0.85)) {}
+
+    void paint() {
+        if (m_handle.isHeld() && m_handle.axis != screenPlane) paintAxis();
+        for (const HandleArrow& arrow : handleArrows(m_camera, m_area, *m_handle.place)) paintArrow(arrow);
+        paintRing();
+    }
+
+private:
+    bool isHot() const { return m_handle.isHeld() || m_handle.hovered == screenPlane; }
+    bool isArrowHovered() const { return m_handle.hovered.value_or(screenPlane) != screenPlane; }
+    QPointF placeOf(const Eigen::Vector3d& point) const {
+        return toPoint(toPlace(m_area, projectToScreen(m_camera, point).head<2>()));
+    }
+
+    void paintAxis() {
+        const Eigen::Vector3d along = Eigen::Vector3d::Unit(m_handle.axis) * m_camera.halfHeight * 4;
+        m_painter.setPen(QPen(toQColor(m_look.theme.foreground, 0.6), 1, Qt::DashLine));
+        m_painter.drawLine(placeOf(*m_handle.place - along), placeOf(*m_handle.place + along));
+    }
+
+    void paintArrow(const HandleArrow& arrow) {
+        const bool lit = m_handle.isHeld() ? m_handle.axis == arrow.axis : m_handle.hovered == arrow.axis;
+        const bool near = isHot() || isArrowHovered();
+        const QColor ink = lit ? m_accent : toQColor(m_look.theme.foreground, near ? 0.9 : 0.55);
+        const QPointF from = toPoint(arrow.from), to = toPoint(arrow.to);
+        const QPointF span = to - from;
+        const QPointF along = span / std::hypot(span.x(), span.y()), across(-along.y(), along.x());
+        const QPointF neck = to - along * arrowHead;
+        const QPolygonF head{{to, neck + across * (arrowHead * 0.5), neck - across * (arrowHead * 0.5)}};
+        m_painter.setPen(QPen(m_ground, lit ? 6 : 4.5, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+        m_painter.setBrush(m_ground);
+        m_painter.drawLine(from, neck);
+        m_painter.drawPolygon(head);
+        m_painter.setPen(QPen(ink, lit ? 2.4 : 1.5));
+        m_painter.drawLine(from, neck);
+        m_painter.setPen(Qt::NoPen);
+        m_painter.setBrush(ink);
+        m_painter.drawPolygon(head);
+        if (near) paintName(m_look.axisNames[static_cast<std::size_t>(arrow.axis)], to, along, ink, lit);
+    }
+
+    /// Beyond the tip of an arrow that points `along`.
+    void paintName(const QString& name, const QPointF& tip, const QPointF& along, const QColor& ink,
+                   bool bold) {
+        QFont font = figureFont(bold);
+        font.setPixelSize(static_cast<int>(nameHeight));
+        m_painter.setFont(font);
+        const QFontMetricsF size(font);
+        const double half = size.horizontalAdvance(name) / 2, height = size.capHeight();
+        const QPointF middle =
+            tip + along * (4 + std::abs(along.x()) * half + std::abs(along.y()) * height / 2);
+        m_painter.setBrush(m_ground);
+        m_painter.drawRoundedRect(
+            QRectF(middle.x() - half - 2, middle.y() - height / 2 - 3, 2 * half + 4, height + 6), 3, 3);
+        m_painter.setPen(ink);
+        m_painter.drawText(QPointF(middle.x() - half, middle.y() + height / 2), name);
+    }
+
+    void paintRing() {
+        const QPointF at = placeOf(*m_handle.place);
+        m_painter.setPen(QPen(m_ground, 5.5));
+        m_painter.setBrush(Qt::NoBrush);
+        m_painter.drawEllipse(at, handleRadius, handleRadius);
+        m_painter.setPen(QPen(m_accent, isHot() ? 3.5 : 2.2));
+        m_painter.setBrush(toQColor(m_look.theme.background, isHot() ? 0.85 : 0.55));
+        m_painter.drawEllipse(at, handleRadius, handleRadius);
+        m_painter.setPen(Qt::NoPen);
+        m_painter.setBrush(m_accent);
+        m_painter.drawEllipse(at, 3, 3);
+        if (!m_look.hasFocus || m_handle.isHeld()) return;
+        m_painter.setPen(QPen(m_accent, 1, Qt::DotLine));
+        m_painter.setBrush(Qt::NoBrush);
+        m_painter.drawEllipse(at, handleRadius + 4, handleRadius + 4);
+    }
+
+    QPainter& m_painter;
+    const HandleControl& m_handle;
+    const Camera& m_camera;
+    const ViewArea& m_area;
+    const HandleLook& m_look;
+    QColor m_accent, m_ground;
+};
+
+}  // namespace
+
+void paintHandle(QPainter& painter, const HandleControl& handle, const Camera& camera, const ViewArea& area,
+                 const HandleLook& look) {
+    if (handle.place) HandlePainter(painter, handle, camera, area, look).paint();
+}
+
+}  // namespace rheo
