@@ -15,6 +15,7 @@
 #include "core/analysis/state_spectrum.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/base/printable.h"
 #include "core/base/random.h"
 
 namespace rheo {
@@ -331,11 +332,40 @@ MatrixD fitUnits(Autoencoder& model, RowBlocks& rows, std::int64_t points, std::
         .components;
 }
 
-/// Layers of the widths that the definition gives, drawn anew.
+/// Widths of the layers, by definition.
+std::vector<std::int64_t> widthsFor(std::int64_t units) {
+    const std::int64_t first = std::min(units, widest);
+    return {units, first, 256, 64, latentWidth, 64, 256, first, units};
+}
+
+/// What training holds of the network beside the best one so far, which is the result: weights, their
+/// gradients, and two moments of each for Adam.
+std::size_t trainingBytes(std::int64_t units) {
+    const auto widths = widthsFor(units);
+    std::int64_t weights = 0;
+    for (std::size_t l = 0; l + 1 < widths.size(); ++l) weights += widths[l + 1] * (widths[l] + 1);
+    return static_cast<std::size_t>(weights) * 4 * sizeof(float);
+}
+
+/// Options with what the network leaves of the memory. Throws Error(OutOfMemory) where that is less than an
+/// eighth.
+AutoencoderOptions besideNetwork(const AutoencoderOptions& options, std::int64_t units) {
+    const std::size_t network = trainingBytes(units), least = network + network / 7;
+    if (options.memoryBytes < least)
+        throw Error(ErrorCode::OutOfMemory,
+                    fmt::format("training an autoencoder of {} units takes {}, and {} may be used: give "
+                                "--memory {}M or more",
+                                units, formatBytes(double(network)), formatBytes(double(options.memoryBytes)),
+                                least / (std::size_t{1} << 20) + 1));
+    AutoencoderOptions left = options;
+    left.memoryBytes -= network;
+    return left;
+}
+
+/// Layers of those widths, drawn anew.
 void drawWeights(Autoencoder& model, std::uint64_t seed, const Progress& progress) {
     const std::int64_t units = model.unitCount();
-    const std::vector<std::int64_t> widths{units, std::min(units, widest), 256,  64, latentWidth, 64,
-                                           256,   std::min(units, widest), units};
+    const std::vector<std::int64_t> widths = widthsFor(units);
     RandomStream random(seed, weightStream);
     for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
         progress.check();
@@ -620,7 +650,7 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
 AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
                                  Progress& progress) {
     checkOptions(options);
-    return translated([&] { return fit(view, options, progress); });
+    return translated([&] { return fit(view, besideNetwork(options, view.unitCount()), progress); });
 }
 
 AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& view,

@@ -21,7 +21,7 @@ struct AutoencoderOptions {
     double trainShare = 0.8;  ///< of the samples, above 0 and below 1
     std::uint64_t seed = 0;   ///< of the split, the first weights and the order of the pairs
     int threads = 0;
-    std::size_t memoryBytes = std::size_t{1} << 30;  ///< bound on what is held of the trace
+    std::size_t memoryBytes = std::size_t{1} << 30;  ///< bound on what training holds, network and states
 };
 
 /// A trained autoencoder: plain numbers, which any trace of the same width can be put through. Layers from
@@ -75,8 +75,9 @@ SampleSplit splitBySample(std::span<const std::int32_t> samples, double trainSha
 /// The same seed gives the same bits on the same machine with the same number of threads; another memory
 /// bound may give other ones. Once an epoch is done a stop no longer throws: the best weights so far are the
 /// result, marked `stopped`; latent states, r2, mse and pcaR2 are NaN then, for applyAutoencoder to measure.
-/// Cost: about 6 multiplications a weight, pair and epoch. Throws as RowSource and splitBySample, and
-/// Error(InvalidArgument) for options out of range.
+/// Cost: about 6 multiplications a weight, pair and epoch; 16 bytes of memory a weight beside the states.
+/// Throws as RowSource and splitBySample, Error(InvalidArgument) for options out of range, and
+/// Error(OutOfMemory) where the network alone takes more than seven eighths of the memory.
 AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
                                  Progress& progress);
 
