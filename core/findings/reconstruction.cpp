@@ -48,29 +48,64 @@ TraceView someSamples(const TraceView& view, std::size_t most, std::uint64_t see
     return withRows(view, rows);
 }
 
+/// Rows of a source as a maker gives them: made whenever they are read, so that they need not be held.
+class MadeTrace final : public Trace {
+public:
+    MadeTrace(const RowSource& source, const PathMaker& maker, std::int64_t repeat, const Progress& progress)
+        : m_source(source), m_maker(maker), m_repeat(repeat), m_progress(progress) {
+        const TraceView& view = source.view();
+        const TraceInfo& whole = view.trace->info();
+        m_info = whole;
+        m_info.rows.clear();
+        for (std::int64_t n = 0; n < view.rowCount(); ++n)
+            m_info.rows.push_back(whole.rows[static_cast<std::size_t>(view.traceRow(n))]);
+        m_info.points.clear();
+        for (std::int64_t p = 0; p < view.pointCount(); ++p)
+            m_info.points.push_back(whole.points[static_cast<std::size_t>(view.tracePoint(p))]);
+    }
+    const TraceInfo& info() const override { return m_info; }
+    void readRows(RowIndex first, std::int64_t count, float* out) const override {
+        std::vector<float> buffer;
+        MatrixD path(points(), units());
+        for (std::int64_t i = 0; i < count; ++i, out += path.size()) {
+            m_progress.check();
+            const std::int64_t n = first.value() + i;
+            m_maker.makeRow(m_source.read(n, 1, buffer, m_progress), m_repeat, n, path);
+            Eigen::Map<MatrixF>(out, path.rows(), path.cols()) = path.cast<float>();
+        }
+    }
+    void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override {
+        std::vector<float> row(static_cast<std::size_t>(points() * units()));
+        for (std::int64_t i = 0; i < count; ++i) {
+            readRows(RowIndex(first.value() + i), 1, row.data());
+            std::copy_n(row.data() + point.value() * units(), units(), out + i * units());
+        }
+    }
+    void readUnits(UnitIndex first, std::int64_t count, float* out) const override {
+        readUnitsOfRows(first, count, RowIndex(0), rows(), out);
+    }
+    std::string sourceHash() const override { return {}; }
+
+private:
+    const RowSource& m_source;
+    const PathMaker& m_maker;
+    std::int64_t m_repeat;
+    const Progress& m_progress;
+    TraceInfo m_info;
+};
+
 /// How well paths are reconstructed from two numbers: the autoencoder on their own first components.
 AutoencoderResult reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat,
                               const ReconstructionOptions& options, const Progress& progress) {
-    const TraceView& view = source.view();
-    TraceInfo info = view.trace->info();
-    info.rows.clear();
-    for (std::int64_t n = 0; n < view.rowCount(); ++n)
-        info.rows.push_back(view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))]);
-    info.points.clear();
-    for (std::int64_t p = 0; p < view.pointCount(); ++p)
-        info.points.push_back(view.trace->info().points[static_cast<std::size_t>(view.tracePoint(p))]);
-    Array3F states(view.rowCount(), view.pointCount(), view.unitCount());
-    std::vector<float> buffer;
-    MatrixD path(view.pointCount(), view.unitCount());
-    for (std::int64_t n = 0; n < view.rowCount(); ++n) {
-        progress.check();
-        maker.makeRow(source.read(n, 1, buffer, progress), repeat, n, path);
-        Eigen::Map<MatrixF>(states.at(n, 0), path.rows(), path.cols()) = path.cast<float>();
-    }
     TraceView made;
-    made.trace = std::make_shared<MemoryTrace>(info, std::move(states));
+    made.trace = std::make_shared<MadeTrace>(source, maker, repeat, progress);
     Progress silent(progress.stopToken());
-    PcaResult components = pca(made, {reconstructedComponents, false, 1, options.memoryBytes}, silent);
+    const int fitsAtOnce = resolveThreads(options.threads);
+    PcaResult components = pca(
+        made,
+        {reconstructedComponents, false, 1, options.memoryBytes / 2 / static_cast<std::size_t>(fitsAtOnce)},
+        silent);
+    TraceInfo info = made.trace->info();
     info.units = components.scores.n2;
     TraceView scores;
     scores.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(components.scores));
