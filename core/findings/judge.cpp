@@ -7,7 +7,6 @@
 #include <numeric>
 #include <utility>
 
-#include "core/analysis/nulls.h"
 #include "core/analysis/student_t.h"
 #include "core/base/random.h"
 
@@ -38,6 +37,25 @@ std::string_view verdictName(VerdictKind kind) {
 
 bool mostlyNull(double nullShare) {
     return nullShare >= mostOfIt && nullShare <= 1 / mostOfIt;
+}
+
+TailP towards(int direction, const NullComparison& null) {
+    if (direction != 0) return direction > 0 ? null.upper : null.lower;
+    const TailP& nearer = null.upper.p < null.lower.p ? null.upper : null.lower;
+    return {std::min(1.0, 2 * nearer.p), nearer.method};
+}
+
+TailP towardsAll(int direction, std::span<const NullComparison> nulls) {
+    const auto greatest = [&](int side) {
+        TailP found{0, PMethod::None};
+        for (const auto& null : nulls)
+            if (const TailP p = towards(side, null); !(p.p <= found.p)) found = p;
+        return found;
+    };
+    if (direction != 0) return greatest(direction);
+    const auto most = [](const NullComparison& null) { return mostlyNull(null.share); };
+    if (std::all_of(nulls.begin(), nulls.end(), most)) return greatest(0);
+    return towards(0, {"", nan, nan, nan, greatest(1), greatest(-1), nan, 0});
 }
 
 VerdictKind judge(int direction, const Interval& interval, double towards, double away, double nullShare) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/analysis/nulls.h"
 #include "core/base/array.h"
 
 namespace rheo {
@@ -25,6 +27,22 @@ std::string_view verdictName(VerdictKind kind);
 struct Interval {
     double low, high;
 };
+
+/// How the number of a finding lies among a null's.
+struct NullComparison {
+    std::string null;        ///< "gaussian_walk"
+    double mean, low, high;  ///< of the null: mean, 2.5 and 97.5 %
+    TailP upper, lower;      ///< one-sided
+    double share;            ///< mean over the observed value
+    int repeats = 0;
+};
+
+/// p of a number beside one null: in the published direction (+1 or -1), or two-sided (0).
+TailP towards(int direction, const NullComparison& null);
+/// p of a number beside all its nulls, at least one: the greatest of theirs. Without a direction (0) the
+/// number must lie beyond all of them on the same side. But where each gives nearly all of it (mostlyNull)
+/// nothing can be supported, and either side counts: a number between two nulls may differ from both.
+TailP towardsAll(int direction, std::span<const NullComparison> nulls);
 
 /// The rule. `direction` is +1 or -1 as published, and `towards` and `away` are the p of that side and of the
 /// other (adjusted where there are several tests); for direction 0 `towards` is two-sided, and the interval

@@ -248,13 +248,6 @@ NullComparison compare(double observed, NullKind null, const std::vector<double>
     return c;
 }
 
-/// p of a comparison as the finding asks: in its direction, or two-sided.
-TailP towards(int direction, const NullComparison& c) {
-    if (direction != 0) return direction > 0 ? c.upper : c.lower;
-    const TailP& nearer = c.upper.p < c.lower.p ? c.upper : c.lower;
-    return {std::min(1.0, 2 * nearer.p), nearer.method};
-}
-
 /// Fills in the nulls, and p in and against the published direction: the greatest of all nulls.
 void compareAll(const Finding& finding, const Measured& measured, Verdict& v) {
     const bool costly = finding.source == FindingSource::Refits;
@@ -268,16 +261,10 @@ void compareAll(const Finding& finding, const Measured& measured, Verdict& v) {
         v.depthShuffleP = towards(finding.direction, control).p;
     }
     if (v.nulls.empty()) return;
-    TailP upper{0, PMethod::None}, lower{0, PMethod::None};
-    for (const auto& c : v.nulls) {
-        if (!(c.upper.p <= upper.p)) upper = c.upper;
-        if (!(c.lower.p <= lower.p)) lower = c.lower;
-    }
-    const NullComparison together{"", nan, nan, nan, upper, lower, nan, 0};
-    const TailP p = towards(finding.direction, together);
+    const TailP p = towardsAll(finding.direction, v.nulls);
     v.p = p.p;
     v.pMethod = p.method;
-    v.pAway = finding.direction == 0 ? nan : towards(-finding.direction, together).p;
+    v.pAway = finding.direction == 0 ? nan : towardsAll(-finding.direction, v.nulls).p;
     // First the one that comes closest: by p, and by its share where none reaches the value.
     const auto closeness = [&](const NullComparison& c) {
         return std::pair(mostlyNull(c.share), towards(finding.direction, c).p);
@@ -465,6 +452,8 @@ std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const 
             continue;
         v.withAll = v.verdict;
         v.withoutOutliers = without[i].verdict;
+        v.observedWithoutOutliers = without[i].observed;
+        if (!without[i].nulls.empty()) v.nullWithoutOutliers = without[i].nulls.front().mean;
         v.verdict = VerdictKind::RestsOnOutliers;
         v.reason = without[i].reason;
         v.outliers = outliers;

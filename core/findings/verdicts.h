@@ -16,15 +16,6 @@
 
 namespace rheo {
 
-/// How the number of a finding lies among a null's.
-struct NullComparison {
-    std::string null;        ///< "gaussian_walk"
-    double mean, low, high;  ///< of the null: mean, 2.5 and 97.5 %
-    TailP upper, lower;      ///< one-sided
-    double share;            ///< mean over the observed value
-    int repeats = 0;
-};
-
 /// What pushes of one size do (early_attractor): mean and 95 % interval of the difference, one-sided p for
 /// below zero.
 struct PushResponse {
@@ -40,8 +31,9 @@ struct Verdict {
     double observed = std::numeric_limits<double>::quiet_NaN();
     Interval interval{observed, observed};
     std::vector<NullComparison> nulls = {};  ///< all must be exceeded; the one that comes closest first
-    double p = std::numeric_limits<double>::quiet_NaN();  ///< the greatest of theirs: in the published
-                                                          ///< direction, two-sided where there is none
+    /// The greatest of theirs in the published direction. Where there is none: two-sided, beyond all on the
+    /// same side, or on either where each gives nearly all of the value.
+    double p = std::numeric_limits<double>::quiet_NaN();
     PMethod pMethod = PMethod::None;
     double pAdjusted = std::numeric_limits<double>::quiet_NaN();  ///< Holm, over the findings tested
     double pAway = std::numeric_limits<double>::quiet_NaN();      ///< against the published direction
@@ -54,6 +46,9 @@ struct Verdict {
     std::string reason = {};  ///< why it was not tested, or is not seen in spite of its numbers
     /// RestsOnOutliers: the verdicts with everything and with the outliers left out, and their names.
     VerdictKind withAll = VerdictKind::NotTested, withoutOutliers = VerdictKind::NotTested;
+    /// The number and the mean of the null that comes closest, with the outliers left out.
+    double observedWithoutOutliers = std::numeric_limits<double>::quiet_NaN();
+    double nullWithoutOutliers = std::numeric_limits<double>::quiet_NaN();
     std::string outliers = {};
 };
 

@@ -75,6 +75,27 @@ private Q_SLOTS:
     }
 
     // Worked by hand: 0.01 * 4, 0.02 * 3, 0.03 * 2, and 0.05 * 1 is not below the one before.
+    // Beside several nulls the greatest p counts. Without a direction a number between two nulls is beyond
+    // both only where each gives nearly all of it.
+    void pBesideSeveralNulls() {
+        const auto null = [](double upper, double lower, double share) {
+            return NullComparison{"",    0,  0, 0, {upper, PMethod::Empirical}, {lower, PMethod::Empirical},
+                                  share, 200};
+        };
+        const NullComparison above = null(0.001, 1, 0.5), furtherAbove = null(0.0001, 1, 0.5),
+                             below = null(1, 0.002, 1.5);
+        const auto p = [](int direction, std::vector<NullComparison> nulls) {
+            return towardsAll(direction, nulls).p;
+        };
+        QCOMPARE(p(1, {above, furtherAbove}), 0.001);
+        QCOMPARE(p(-1, {above, furtherAbove}), 1.0);
+        QCOMPARE(p(0, {above, furtherAbove}), 0.002);
+        QCOMPARE(p(1, {above, below}), 1.0);
+        QCOMPARE(p(0, {above, below}), 1.0);
+        QCOMPARE(p(0, {null(0.001, 1, 0.98), null(1, 0.002, 1.01)}), 0.004);
+        QCOMPARE(p(0, {null(0.001, 1, 0.98), null(1, 0.002, 1.5)}), 1.0);
+    }
+
     void holmByHand() {
         const auto adjusted = holmAdjusted(std::vector{0.03, 0.01, std::nan(""), 0.05, 0.02});
         const std::vector expected{0.06, 0.04, std::nan(""), 0.06, 0.06};
