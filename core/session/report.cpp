@@ -217,6 +217,8 @@ nlohmann::ordered_json jsonOf(const Verdict& v) {
     if (v.verdict == VerdictKind::RestsOnOutliers) {
         item["verdict_with_all"] = verdictName(v.withAll);
         item["verdict_without_outliers"] = verdictName(v.withoutOutliers);
+        item["observed_without_outliers"] = orNull(v.observedWithoutOutliers);
+        item["null_mean_without_outliers"] = orNull(v.nullWithoutOutliers);
         item["outliers"] = v.outliers;
     }
     item["reason"] = v.reason;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/base/error.h"
@@ -12,6 +13,10 @@
 namespace rheo {
 
 namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+/// Further out no p is told from another: no fit to a few hundred repeats reaches there.
+constexpr double leastP = 1.01e-6;
 
 constexpr std::array<FindingText, 12> texts{{
     {"density_rises", "Activity becomes denser with depth.",
@@ -81,8 +86,13 @@ std::string valueOf(const Verdict& v) {
                        numberInWords(v.interval.low), numberInWords(v.interval.high));
 }
 
+/// "= 0.02" or "< 1.0e-06"
+std::string isProbability(double p) {
+    return fmt::format("{} {}", p < leastP ? "<" : "=", probabilityInWords(p));
+}
+
 std::string pOf(double p, double adjusted) {
-    return fmt::format("p = {}, {} adjusted for the number of tests", probabilityInWords(p),
+    return fmt::format("p {}, {} adjusted for the number of tests", isProbability(p),
                        probabilityInWords(adjusted));
 }
 
@@ -90,6 +100,14 @@ std::string pOf(double p, double adjusted) {
 std::string givenBy(const NullComparison& null) {
     return fmt::format("{} gives {} on average, and 95 % of the time {} to {}", nullInWords(null.null),
                        numberInWords(null.mean), numberInWords(null.low), numberInWords(null.high));
+}
+
+/// Of several nulls the one that reaches furthest against the published direction: `nulls` has the one that
+/// reaches furthest in it first.
+const NullComparison& closestAway(const Verdict& v) {
+    const auto away = [&](const NullComparison& c) { return v.direction > 0 ? c.lower.p : c.upper.p; };
+    return *std::max_element(v.nulls.begin(), v.nulls.end(),
+                             [&](const auto& a, const auto& b) { return away(a) < away(b); });
 }
 
 std::string capitalized(std::string text) {
@@ -132,12 +150,16 @@ std::string mostlyTheNull(const Verdict& v) {
     const NullComparison& null = v.nulls.front();
     const std::string beyond =
         fmt::format("The difference is beyond chance ({}), but small.", pOf(v.p, v.pAdjusted));
-    const std::string made = fmt::format("{} makes {}", nullInWords(null.null), numberInWords(null.mean));
     const bool turns = v.key.starts_with("rotation"), more = std::abs(null.share) <= 1;
-    const char* of = !more ? "" : turns ? " of them" : " of it";
-    if (turns) return fmt::format("{} turns; {}{}. {}", numberInWords(v.observed), made, of, beyond);
-    return fmt::format("{}: {}; {}{}. {}", seen(v, (v.observed > 0) == (v.direction > 0)),
-                       numberInWords(v.observed), made, of, beyond);
+    std::string made = fmt::format("{} makes {}{}", nullInWords(null.null), numberInWords(null.mean),
+                                   !more   ? ""
+                                   : turns ? " of them"
+                                           : " of it");
+    for (std::size_t i = 1; i < v.nulls.size(); ++i)
+        made += fmt::format(", and {} {}", nullInWords(v.nulls[i].null), numberInWords(v.nulls[i].mean));
+    if (turns) return fmt::format("{} turns; {}. {}", numberInWords(v.observed), made, beyond);
+    return fmt::format("{}: {}; {}. {}", seen(v, (v.observed > 0) == (v.direction > 0)),
+                       numberInWords(v.observed), made, beyond);
 }
 
 std::string opposite(const Verdict& v) {
@@ -146,15 +168,24 @@ std::string opposite(const Verdict& v) {
         return fmt::format("{}, the opposite of what was published: {}; {}.", seen(v, false), valueOf(v), p);
     return fmt::format(
         "{}, the opposite of what was published: {}. That is more than chance explains: {}; {}.",
-        seen(v, false), valueOf(v), givenBy(v.nulls.front()), p);
+        seen(v, false), valueOf(v), givenBy(closestAway(v)), p);
+}
+
+/// The verdict with the value it is of and what the null comes to: "supported" (0.2; 0.1 by a random walk)
+std::string verdictOf(VerdictKind kind, const Verdict& v, double observed, double nullMean) {
+    const std::string null =
+        v.nulls.empty() || std::isnan(nullMean) ? "" : fmt::format("; the null {}", numberInWords(nullMean));
+    return fmt::format("\"{}\" ({}{})", verdictInWords(kind), numberInWords(observed), null);
 }
 
 std::string restsOnOutliers(const Verdict& v) {
     const std::string with =
-        fmt::format("With all units and rows the verdict is \"{}\"", verdictInWords(v.withAll));
+        fmt::format("With all units and rows the verdict is {}",
+                    verdictOf(v.withAll, v, v.observed, v.nulls.empty() ? nan : v.nulls.front().mean));
     if (v.withoutOutliers == VerdictKind::NotTested)
         return fmt::format("{}; without {} it cannot be tested: {}.", with, v.outliers, v.reason);
-    return fmt::format("{}; without {} it is \"{}\".", with, v.outliers, verdictInWords(v.withoutOutliers));
+    return fmt::format("{}; without {} it is {}.", with, v.outliers,
+                       verdictOf(v.withoutOutliers, v, v.observedWithoutOutliers, v.nullWithoutOutliers));
 }
 
 std::string notSeen(const Verdict& v) {
@@ -165,7 +196,7 @@ std::string notSeen(const Verdict& v) {
         fmt::format("Not seen: {}, the opposite of what was published, but", valueOf(v));
     const std::string p = pOf(v.pAway, v.pAwayAdjusted);
     if (v.nulls.empty()) return fmt::format("{} not significantly; {}.", other, p);
-    return fmt::format("{} chance explains it: {}; {}.", other, givenBy(v.nulls.front()), p);
+    return fmt::format("{} chance explains it: {}; {}.", other, givenBy(closestAway(v)), p);
 }
 
 std::string notTested(const Verdict& v) {
@@ -209,7 +240,7 @@ std::string numberInWords(double x) {
 
 std::string probabilityInWords(double p) {
     if (std::isnan(p)) return "undefined";
-    return p < 0.001 ? fmt::format("{:.1e}", p) : fmt::format("{:.3f}", p);
+    return p < 0.001 ? fmt::format("{:.1e}", std::max(p, 1e-6)) : fmt::format("{:.3f}", p);
 }
 
 std::string sentenceOf(const Verdict& verdict) {
@@ -235,10 +266,9 @@ std::string sentenceOf(const Verdict& verdict) {
     const bool claimed =
         verdict.verdict == VerdictKind::Supported || verdict.verdict == VerdictKind::NotTested;
     if (!claimed && verdict.depthShuffleP < 0.05)
-        sentence +=
-            fmt::format(" The paper's own control, {}, gives {} and would make it a finding (p = {}).",
-                        nullInWords("depth_shuffle"), numberInWords(verdict.depthShuffleMean),
-                        probabilityInWords(verdict.depthShuffleP));
+        sentence += fmt::format(" The paper's own control, {}, gives {} and would make it a finding (p {}).",
+                                nullInWords("depth_shuffle"), numberInWords(verdict.depthShuffleMean),
+                                isProbability(verdict.depthShuffleP));
     return sentence;
 }
 

@@ -56,6 +56,41 @@ private Q_SLOTS:
                  sentenceOf(turns()).c_str());
     }
 
+    // Of several nulls each is named with what it gives.
+    void mostlyNullNamesEveryNull() {
+        Verdict v = turns();
+        v.nulls.push_back(v.nulls.front());
+        v.nulls.back().null = "persistent_flip";
+        v.nulls.back().mean = 10.19;
+        QVERIFY2(
+            says(v,
+                 "makes 9.98 of them, and a random walk whose steps are correlated across units and over "
+                 "depth as in the data 10.19"),
+            sentenceOf(v).c_str());
+    }
+
+    // The null beside a p against the published direction is the one that p is of.
+    void theNullThatDecidesIsNamed() {
+        Verdict v = turns();
+        v.key = "late_easier_to_reconstruct";
+        v.direction = 1;
+        v.observed = -0.12;
+        v.interval = {-0.16, -0.07};
+        v.nulls.front() = {"sign_flip", 0, -0.01, 0.01, {1, PMethod::StudentT}, {1e-30, PMethod::StudentT},
+                           0,           20};
+        v.nulls.push_back(v.nulls.front());
+        v.nulls.back() = {"persistent_flip",         -0.02, -0.13, 0.001, {0.98, PMethod::StudentT},
+                          {0.02, PMethod::StudentT}, 0.17,  20};
+        v.pAway = 0.02;
+        v.pAwayAdjusted = 0.14;
+        v.verdict = VerdictKind::NotSeen;
+        QVERIFY2(says(v, "over depth as in the data gives -0.02 on average"), sentenceOf(v).c_str());
+        v.verdict = VerdictKind::Opposite;
+        v.pAway = 0;
+        QVERIFY2(says(v, "over depth as in the data gives -0.02 on average") && says(v, "p < 1.0e-06, "),
+                 sentenceOf(v).c_str());
+    }
+
     void supportedSaysBothP() {
         Verdict v = turns();
         v.verdict = VerdictKind::Supported;
@@ -79,7 +114,13 @@ private Q_SLOTS:
         v.withAll = VerdictKind::Supported;
         v.withoutOutliers = VerdictKind::NotSeen;
         v.outliers = "unit 7 (99 % of the norm)";
-        QVERIFY(says(v, "unit 7 (99 % of the norm)") && says(v, "\"supported\"") && says(v, "\"not seen\""));
+        v.observedWithoutOutliers = 0.1;
+        v.nullWithoutOutliers = 0.2;
+        QVERIFY2(
+            says(v,
+                 "verdict is \"supported\" (10.14; the null 9.98); without unit 7 (99 % of the norm) it is "
+                 "\"not seen\" (0.1; the null 0.2)"),
+            sentenceOf(v).c_str());
         v.withoutOutliers = VerdictKind::NotTested;
         v.reason = "there are 19 distinct samples, and 20 are needed";
         QVERIFY(says(v, "without unit 7 (99 % of the norm) it cannot be tested: there are 19 distinct"));
