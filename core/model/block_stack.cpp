@@ -24,20 +24,20 @@ at::Tensor indexTensor(const std::vector<std::int64_t>& rows, at::Device device)
     return at::tensor(rows, at::kLong).to(device);
 }
 
-AttentionRows attentionRows(const Walk& walk, bool gather) {
+AttentionRows attentionRows(const ForwardPass& pass, bool gather) {
     AttentionRows rows;
-    rows.start = walk.start;
+    rows.start = pass.start;
     std::int64_t first = 0;
     std::size_t wanted = 0;
-    for (const std::int64_t tokens : walk.lengths) {
+    for (const std::int64_t tokens : pass.lengths) {
         AttentionRows::Sequence sequence{first, tokens, static_cast<std::int64_t>(rows.queryToken.size()), 0};
         for (std::int64_t token = 0; token < tokens; ++token) {
             rows.rowToken.push_back(token);
             if (!gather) rows.queryToken.push_back(token);
         }
         if (gather)
-            for (; wanted < walk.wanted.size() && walk.wanted[wanted] < first + tokens; ++wanted)
-                rows.queryToken.push_back(walk.wanted[wanted] - first);
+            for (; wanted < pass.wanted.size() && pass.wanted[wanted] < first + tokens; ++wanted)
+                rows.queryToken.push_back(pass.wanted[wanted] - first);
         sequence.queries = static_cast<std::int64_t>(rows.queryToken.size()) - sequence.firstQuery;
         rows.sequences.push_back(sequence);
         first += tokens;
@@ -193,47 +193,6 @@ at::Tensor BlockStack::vectorProduct(const at::Tensor& x, const LinearWeights& w
     return m_dtype == at::kFloat ? result : result.to(m_dtype);
 }
 
-at::Tensor BlockStack::attention(std::int64_t layer, const at::Tensor& normed, const Walk& walk,
-                                 const AttentionRows& rows, const std::vector<RotaryTable>& tables,
-                                 bool gather, const Progress& progress) const {
-    const auto index = static_cast<std::size_t>(layer);
-    const BlockWeights& block = m_weights.blocks[index];
-    const BlockConfig& config = m_config.blocks[index];
-    const std::int64_t queryWidth = m_config.heads * m_config.headDim;
-    const std::int64_t kvWidth = 2 * m_config.kvHeads * m_config.headDim;
-    at::Tensor queries;
-    at::Tensor keysValues;
-    if (gather) {
-        const auto part = [&](std::int64_t first, std::int64_t count) {
-            return LinearWeights{
-                block.qkv.weight.narrow(0, first, count),
-                block.qkv.bias.defined() ? block.qkv.bias.narrow(0, first, count) : at::Tensor()};
-        };
-        const at::Tensor few = normed.index_select(0, indexTensor(walk.wanted, m_device));
-        queries = linear(few, part(0, queryWidth), progress);
-        keysValues = linear(normed, part(queryWidth, kvWidth), progress);
-        if (m_plainLoops) {
-            queries = queries.to(at::kFloat);
-            keysValues = keysValues.to(at::kFloat);
-        }
-    } else {
-        at::Tensor all = linear(normed, block.qkv, progress);
-        if (m_plainLoops) all = all.to(at::kFloat);
-        queries = all.narrow(1, 0, queryWidth);
-        keysValues = all.narrow(1, queryWidth, kvWidth);
-    }
-    const AttentionTask task{m_config,
-                             config,
-                             block,
-                             rows,
-                             tables.empty() ? nullptr : &tables[static_cast<std::size_t>(config.rope)],
-                             walk.before != nullptr && walk.start > 0 ? &walk.before->blocks[index] : nullptr,
-                             walk.store != nullptr ? &walk.store->blocks[index] : nullptr};
-    const at::Tensor mixed = m_plainLoops ? attendPlain(task, queries, keysValues, progress).to(m_dtype)
-                                          : attendTensors(task, queries, keysValues, progress);
-    return linear(mixed, block.attnOut, progress);
-}
-
 at::Tensor BlockStack::mlp(const BlockWeights& block, const at::Tensor& normed,
                            const Progress& progress) const {
     const auto run = [&](const at::Tensor& rows) {
@@ -257,76 +216,169 @@ at::Tensor BlockStack::mlp(const BlockWeights& block, const at::Tensor& normed,
     return at::cat(parts, 0);
 }
 
-at::Tensor BlockStack::walk(const Walk& walk, const Progress& progress) const {
-    const std::int64_t perBlock = m_config.parallelBlocks ? 1 : 2;
-    const bool few = !walk.wanted.empty();
-    std::vector<RotaryTable> tables;
-    if (m_config.rotaryDim > 0)
-        for (const RopeConfig& rope : m_config.ropes)
-            tables.push_back(rotaryTable(rope, m_config.rotaryDim, walk.start, walk.lengths));
-    const AttentionRows allRows = attentionRows(walk, false);
-    const AttentionRows fewRows = few ? attentionRows(walk, true) : AttentionRows{};
-    const auto gathered = [&](const at::Tensor& x) {
-        return x.index_select(0, indexTensor(walk.wanted, m_device));
-    };
+/// A forward pass while it runs: the states of the packed rows, and the residual point they are at.
+class BlockStack::Run {
+public:
+    Run(const BlockStack& stack, const ForwardPass& pass, const Progress& progress);
+    /// Runs to the last point and returns the states there, of the wanted rows only if there are any.
+    at::Tensor toLastPoint();
 
-    at::Tensor state = walk.state;
-    bool isFew = false;
-    std::int64_t point = walk.firstPoint;
-    std::optional<FirstPosition> first;
-    if (m_plainLoops && m_dtype == at::kFloat && walk.start == 0)
-        first.emplace(m_config, state, walk.lengths);
-    const auto write = [&](at::Tensor increment, bool ofAttention, bool ofMlp) {
-        if (first)
-            first->step(m_weights.blocks[static_cast<std::size_t>(point / perBlock)], ofAttention, ofMlp,
-                        isFew ? walk.wanted : std::vector<std::int64_t>(), increment);
-        if (walk.onWrite) walk.onWrite(point, increment, isFew);
-        state = at::add(state, increment);
-        ++point;
-        if (walk.onPoint) walk.onPoint(point, state, isFew);
-    };
-    if (walk.onPoint) walk.onPoint(point, state, isFew);
-
-    const std::int64_t lastAttention = walk.lastPoint > 0 ? (walk.lastPoint - 1) / perBlock : -1;
-    while (point < walk.lastPoint) {
-        progress.check();
-        const std::int64_t layer = point / perBlock;
-        const BlockWeights& block = m_weights.blocks[static_cast<std::size_t>(layer)];
-        const bool attends = point % perBlock == 0;
-        // From the last attention on, only what the wanted rows need.
-        const bool gather = few && !isFew && layer == lastAttention;
-        const auto attend = [&](const at::Tensor& normed) {
-            at::Tensor result =
-                attention(layer, normed, walk, gather ? fewRows : allRows, tables, gather, progress);
-            return m_config.attnPostNorm ? norm(result, block.attnPostNorm) : result;
-        };
-        const auto feedForward = [&](const at::Tensor& normed) {
-            at::Tensor result = mlp(block, normed, progress);
-            return m_config.mlpPostNorm ? norm(result, block.mlpPostNorm) : result;
-        };
-        if (m_config.parallelBlocks) {
-            const at::Tensor normed = m_config.attnPreNorm ? norm(state, block.attnPreNorm) : state;
-            const at::Tensor attended = attend(normed);
-            at::Tensor fed;
-            if (gather) state = gathered(state);
-            isFew = isFew || gather;
-            if (m_config.sharedNorm)
-                fed = feedForward(gather ? gathered(normed) : normed);
-            else
-                fed = feedForward(m_config.mlpPreNorm ? norm(state, block.mlpPreNorm) : state);
-            write(at::add(attended, fed), true, true);
-        } else if (attends) {
-            const at::Tensor attended = attend(m_config.attnPreNorm ? norm(state, block.attnPreNorm) : state);
-            if (gather) state = gathered(state);
-            isFew = isFew || gather;
-            write(attended, true, false);
-        } else {
-            if (gather) state = gathered(state);
-            isFew = isFew || gather;
-            write(feedForward(m_config.mlpPreNorm ? norm(state, block.mlpPreNorm) : state), false, true);
-        }
+private:
+    const ModelConfig& config() const { return m_stack.m_config; }
+    std::int64_t stepsPerBlock() const { return config().parallelBlocks ? 1 : 2; }
+    std::size_t layer() const { return static_cast<std::size_t>(m_point / stepsPerBlock()); }
+    const BlockWeights& weights() const { return m_stack.m_weights.blocks[layer()]; }
+    at::Tensor preNormed(bool norms, const NormWeights& norm) const {
+        return norms ? m_stack.norm(m_state, norm) : m_state;
     }
-    return few && !isFew ? gathered(state) : state;
+    at::Tensor gathered(const at::Tensor& x) const {
+        return x.index_select(0, indexTensor(m_pass.wanted, m_stack.m_device));
+    }
+    bool leavesRows() const;
+    void leaveRows();
+
+    void runAttention();
+    void runMlp();
+    void runParallelBlock();
+    at::Tensor attended(const at::Tensor& normed, bool wantedOnly) const;
+    std::pair<at::Tensor, at::Tensor> projected(const at::Tensor& normed, bool wantedOnly) const;
+    at::Tensor fedForward(const at::Tensor& normed) const;
+    void add(at::Tensor increment, bool ofAttention, bool ofMlp);
+
+    const BlockStack& m_stack;
+    const ForwardPass& m_pass;
+    const Progress& m_progress;
+    at::Tensor m_state;
+    std::int64_t m_point;
+    bool m_wantedOnly = false;  ///< the state has only the wanted rows
+    std::vector<RotaryTable> m_tables;
+    AttentionRows m_allRows, m_wantedRows;
+    std::optional<FirstPosition> m_first;
+};
+
+BlockStack::Run::Run(const BlockStack& stack, const ForwardPass& pass, const Progress& progress)
+    : m_stack(stack),
+      m_pass(pass),
+      m_progress(progress),
+      m_state(pass.state),
+      m_point(pass.firstPoint),
+      m_allRows(attentionRows(pass, false)) {
+    if (config().rotaryDim > 0)
+        for (const RopeConfig& rope : config().ropes)
+            m_tables.push_back(rotaryTable(rope, config().rotaryDim, pass.start, pass.lengths));
+    if (!pass.wanted.empty()) m_wantedRows = attentionRows(pass, true);
+    if (stack.m_plainLoops && stack.m_dtype == at::kFloat && pass.start == 0)
+        m_first.emplace(config(), m_state, pass.lengths);
+}
+
+at::Tensor BlockStack::Run::toLastPoint() {
+    if (m_pass.onPoint) m_pass.onPoint(m_point, m_state, m_wantedOnly);
+    while (m_point < m_pass.lastPoint) {
+        m_progress.check();
+        if (config().parallelBlocks)
+            runParallelBlock();
+        else if (m_point % 2 == 0)
+            runAttention();
+        else
+            runMlp();
+    }
+    return m_pass.wanted.empty() || m_wantedOnly ? m_state : gathered(m_state);
+}
+
+/// Whether from this step on only the wanted rows are needed: the last block with attention is reached.
+bool BlockStack::Run::leavesRows() const {
+    if (m_pass.wanted.empty() || m_wantedOnly) return false;
+    return static_cast<std::int64_t>(layer()) == (m_pass.lastPoint - 1) / stepsPerBlock();
+}
+
+void BlockStack::Run::leaveRows() {
+    m_state = gathered(m_state);
+    m_wantedOnly = true;
+}
+
+void BlockStack::Run::runAttention() {
+    const bool leaves = leavesRows();
+    const at::Tensor increment = attended(preNormed(config().attnPreNorm, weights().attnPreNorm), leaves);
+    if (leaves) leaveRows();
+    add(increment, true, false);
+}
+
+void BlockStack::Run::runMlp() {
+    if (leavesRows()) leaveRows();
+    add(fedForward(preNormed(config().mlpPreNorm, weights().mlpPreNorm)), false, true);
+}
+
+void BlockStack::Run::runParallelBlock() {
+    const bool leaves = leavesRows();
+    const at::Tensor normed = preNormed(config().attnPreNorm, weights().attnPreNorm);
+    const at::Tensor ofAttention = attended(normed, leaves);
+    if (leaves) leaveRows();
+    at::Tensor input;
+    if (config().sharedNorm)
+        input = leaves ? gathered(normed) : normed;
+    else
+        input = preNormed(config().mlpPreNorm, weights().mlpPreNorm);
+    const at::Tensor ofMlp = fedForward(input);
+    add(at::add(ofAttention, ofMlp), true, true);
+}
+
+/// What attention adds to the states, of the wanted rows only if asked for.
+at::Tensor BlockStack::Run::attended(const at::Tensor& normed, bool wantedOnly) const {
+    const BlockConfig& block = config().blocks[layer()];
+    const auto [queries, keysValues] = projected(normed, wantedOnly);
+    const AttentionTask task{
+        config(),
+        block,
+        weights(),
+        wantedOnly ? m_wantedRows : m_allRows,
+        m_tables.empty() ? nullptr : &m_tables[static_cast<std::size_t>(block.rope)],
+        m_pass.before != nullptr && m_pass.start > 0 ? &m_pass.before->blocks[layer()] : nullptr,
+        m_pass.store != nullptr ? &m_pass.store->blocks[layer()] : nullptr};
+    const at::Tensor mixed = m_stack.m_plainLoops
+                                 ? attendPlain(task, queries, keysValues, m_progress).to(m_stack.m_dtype)
+                                 : attendTensors(task, queries, keysValues, m_progress);
+    const at::Tensor result = m_stack.linear(mixed, weights().attnOut, m_progress);
+    return config().attnPostNorm ? m_stack.norm(result, weights().attnPostNorm) : result;
+}
+
+/// Queries, and keys with values; the queries of the wanted rows only if asked for.
+std::pair<at::Tensor, at::Tensor> BlockStack::Run::projected(const at::Tensor& normed,
+                                                             bool wantedOnly) const {
+    const std::int64_t queryWidth = config().heads * config().headDim;
+    const std::int64_t kvWidth = 2 * config().kvHeads * config().headDim;
+    const LinearWeights& qkv = weights().qkv;
+    const auto accumulated = [&](const at::Tensor& x) { return m_stack.m_plainLoops ? x.to(at::kFloat) : x; };
+    if (!wantedOnly) {
+        const at::Tensor all = accumulated(m_stack.linear(normed, qkv, m_progress));
+        return {all.narrow(1, 0, queryWidth), all.narrow(1, queryWidth, kvWidth)};
+    }
+    const auto part = [&](std::int64_t first, std::int64_t count) {
+        return LinearWeights{qkv.weight.narrow(0, first, count),
+                             qkv.bias.defined() ? qkv.bias.narrow(0, first, count) : at::Tensor()};
+    };
+    return {accumulated(m_stack.linear(gathered(normed), part(0, queryWidth), m_progress)),
+            accumulated(m_stack.linear(normed, part(queryWidth, kvWidth), m_progress))};
+}
+
+/// What the MLP adds to the states.
+at::Tensor BlockStack::Run::fedForward(const at::Tensor& normed) const {
+    const at::Tensor result = m_stack.mlp(weights(), normed, m_progress);
+    return config().mlpPostNorm ? m_stack.norm(result, weights().mlpPostNorm) : result;
+}
+
+/// One step: to the next residual point.
+void BlockStack::Run::add(at::Tensor increment, bool ofAttention, bool ofMlp) {
+    if (m_first)
+        m_first->step(weights(), ofAttention, ofMlp,
+                      m_wantedOnly ? m_pass.wanted : std::vector<std::int64_t>(), increment);
+    if (m_pass.onWrite) m_pass.onWrite(m_point, increment, m_wantedOnly);
+    m_state = at::add(m_state, increment);
+    ++m_point;
+    if (m_pass.onPoint) m_pass.onPoint(m_point, m_state, m_wantedOnly);
+}
+
+at::Tensor BlockStack::run(const ForwardPass& pass, const Progress& progress) const {
+    return Run(*this, pass, progress).toLastPoint();
 }
 
 FinalNorm BlockStack::finalNorm() const {

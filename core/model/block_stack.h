@@ -1,5 +1,5 @@
 #pragma once
-// Internal to this room: include ATen before it.
+// Internal to this module: include ATen before it.
 
 #include <cstdint>
 #include <functional>
@@ -12,9 +12,9 @@
 
 namespace rheo {
 
-/// A run of the decoder over sequences packed one after another, from one residual point to another.
+/// The decoder over sequences packed one after another, from one residual point to another.
 /// There is no padding: a sequence is computed as if it were alone.
-struct Walk {
+struct ForwardPass {
     at::Tensor state;                       ///< [row, unit] at firstPoint, in the compute dtype
     std::vector<std::int64_t> lengths;      ///< tokens of each sequence; they add up to the rows
     std::int64_t start = 0;                 ///< position of each sequence's first token
@@ -43,25 +43,23 @@ public:
                      const std::vector<std::int64_t>& lengths) const;
     /// Returns the state at lastPoint, of the wanted rows only if there are any. Checks for a stop at
     /// least once a block.
-    at::Tensor walk(const Walk& walk, const Progress& progress) const;
+    at::Tensor run(const ForwardPass& pass, const Progress& progress) const;
     /// Final norm and unembedding of states at the final point [row, unit]: [row, vocabulary] float32, on
     /// the CPU, into `out`.
     void unembed(const at::Tensor& state, float* out, const Progress& progress) const;
     FinalNorm finalNorm() const;
-    /// Room for `capacity` tokens in every block.
+    /// Buffers for `capacity` tokens in every block.
     KeyValueCache makeCache(std::int64_t capacity) const;
 
     at::Device device() const { return m_device; }
     at::ScalarType dtype() const { return m_dtype; }
 
 private:
+    class Run;
     at::Tensor norm(const at::Tensor& x, const NormWeights& weights) const;
     at::Tensor linear(const at::Tensor& x, const LinearWeights& weights, const Progress& progress) const;
     void widenedProduct(const at::Tensor& x, const LinearWeights& weights, at::Tensor& out) const;
     at::Tensor vectorProduct(const at::Tensor& x, const LinearWeights& weights) const;
-    at::Tensor attention(std::int64_t layer, const at::Tensor& normed, const Walk& walk,
-                         const AttentionRows& rows, const std::vector<RotaryTable>& tables, bool gather,
-                         const Progress& progress) const;
     at::Tensor mlp(const BlockWeights& block, const at::Tensor& normed, const Progress& progress) const;
 
     const ModelConfig& m_config;

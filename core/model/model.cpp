@@ -129,6 +129,24 @@ private:
     std::mutex m_mutex;
 };
 
+/// Prompts of a request packed one after another.
+struct PackedPrompts {
+    std::vector<std::int64_t> ids;
+    std::vector<std::int64_t> lengths;  ///< [prompt]
+    std::vector<std::int64_t> wanted;   ///< of the packed tokens, those at the positions asked for
+};
+
+PackedPrompts packPrompts(const ForwardRequest& request, std::int64_t from, std::int64_t to) {
+    PackedPrompts packed;
+    for (auto prompt = static_cast<std::size_t>(from); prompt < static_cast<std::size_t>(to); ++prompt) {
+        for (const std::int32_t position : request.positions[prompt])
+            packed.wanted.push_back(static_cast<std::int64_t>(packed.ids.size()) + position);
+        packed.ids.insert(packed.ids.end(), request.ids[prompt].begin(), request.ids[prompt].end());
+        packed.lengths.push_back(static_cast<std::int64_t>(request.ids[prompt].size()));
+    }
+    return packed;
+}
+
 class TorchModel : public Model {
 public:
     TorchModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelOptions& options, at::Device device,
@@ -261,6 +279,14 @@ private:
         return token;
     }
 
+    std::int64_t lastPointOf(const ForwardRequest& request) const {
+        return request.lastPoint ? checkPoint(*request.lastPoint) : lastPoint();
+    }
+
+    void checkPrompts(const ForwardRequest& request) const;
+    void forwardBatch(const ForwardRequest& request, const PackedPrompts& packed, std::int64_t firstRow,
+                      ForwardResult& result, SharedProgress& shared, const Progress& progress) const;
+
     at::Tensor embedded(std::span<const std::int32_t> ids, std::int64_t start) const {
         const std::vector<std::int64_t> wide(ids.begin(), ids.end());
         return m_stack.embed(at::tensor(wide, at::kLong), start, {static_cast<std::int64_t>(ids.size())});
@@ -280,18 +306,27 @@ at::Tensor hostRows(const at::Tensor& tensor, const at::Tensor* index) {
     return (index != nullptr ? tensor.index_select(0, *index) : tensor).to(at::kCPU, at::kFloat).contiguous();
 }
 
-ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progress) const {
-    const auto prompts = static_cast<std::int64_t>(request.ids.size());
-    if (prompts == 0) throw Error(ErrorCode::InvalidArgument, "no prompt is given");
+/// First row of each prompt in the result, and after them the number of rows.
+std::vector<std::int64_t> firstRowsOf(const ForwardRequest& request) {
+    std::vector<std::int64_t> rows{0};
+    for (const auto& positions : request.positions)
+        rows.push_back(rows.back() + static_cast<std::int64_t>(positions.size()));
+    return rows;
+}
+
+/// Copies rows [row, unit] of `tensor` to rows firstRow .. of `out` [row, slot, unit].
+void copyRows(const at::Tensor& tensor, Array3F& out, std::int64_t firstRow, std::int64_t slot) {
+    const float* values = tensor.data_ptr<float>();
+    const std::int64_t units = tensor.size(1);
+    for (std::int64_t row = 0; row < tensor.size(0); ++row)
+        std::copy_n(values + row * units, units, out.at(firstRow + row, slot));
+}
+
+void TorchModel::checkPrompts(const ForwardRequest& request) const {
+    if (request.ids.empty()) throw Error(ErrorCode::InvalidArgument, "no prompt is given");
     if (request.positions.size() != request.ids.size())
         throw Error(ErrorCode::InvalidArgument, fmt::format("{} prompts are given, and positions for {}",
                                                             request.ids.size(), request.positions.size()));
-    const std::int64_t first = checkPoint(request.firstPoint);
-    const std::int64_t last = request.lastPoint ? checkPoint(*request.lastPoint) : lastPoint();
-    if (last < first) throw Error(ErrorCode::InvalidArgument, "the last point is before the first");
-
-    std::vector<std::int64_t> firstRows{0};  // of each prompt in the result
-    std::int64_t tokens = 0;
     for (std::size_t prompt = 0; prompt < request.ids.size(); ++prompt) {
         checkIds(request.ids[prompt]);
         std::int32_t before = -1;
@@ -303,65 +338,67 @@ ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progr
                                         position, prompt, request.ids[prompt].size()));
             before = position;
         }
-        firstRows.push_back(firstRows.back() + static_cast<std::int64_t>(request.positions[prompt].size()));
-        tokens += static_cast<std::int64_t>(request.ids[prompt].size());
     }
+}
 
+/// Runs prompts as one batch, and writes their rows of `result` from `firstRow` on.
+void TorchModel::forwardBatch(const ForwardRequest& request, const PackedPrompts& packed,
+                              std::int64_t firstRow, ForwardResult& result, SharedProgress& shared,
+                              const Progress& progress) const {
+    const auto first = static_cast<std::int64_t>(request.firstPoint.value());
+    const std::int64_t last = lastPointOf(request);
+    const at::Tensor wanted = at::tensor(packed.wanted, at::kLong).to(m_stack.device());
+    const bool all = packed.wanted.size() == packed.ids.size();
+    const auto keep = [&](const at::Tensor& tensor, bool wantedOnly, Array3F& out, std::int64_t slot) {
+        copyRows(hostRows(tensor, all || wantedOnly ? nullptr : &wanted), out, firstRow, slot);
+    };
+    ForwardPass pass;
+    pass.lengths = packed.lengths;
+    pass.state = m_stack.embed(at::tensor(packed.ids, at::kLong), 0, pass.lengths);
+    pass.lastPoint = request.logits ? lastPoint() : last;
+    if (!all) pass.wanted = packed.wanted;
+    pass.onPoint = [&](std::int64_t point, const at::Tensor& state, bool wantedOnly) {
+        shared.advance(static_cast<double>(packed.ids.size()));
+        if (request.states && point >= first && point <= last)
+            keep(state, wantedOnly, result.states, point - first);
+    };
+    if (request.writes)
+        pass.onWrite = [&](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
+            if (point >= first && point < last) keep(write, wantedOnly, result.writes, point - first);
+        };
+    const at::Tensor state = m_stack.run(pass, progress);
+    if (request.logits)
+        m_stack.unembed(state, result.logits.data() + firstRow * result.logits.cols(), progress);
+}
+
+ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progress) const {
+    checkPrompts(request);
+    const std::int64_t first = checkPoint(request.firstPoint);
+    const std::int64_t last = lastPointOf(request);
+    if (last < first) throw Error(ErrorCode::InvalidArgument, "the last point is before the first");
     return translated("running the model", [&]() -> ForwardResult {
         ForwardResult result;
-        const std::int64_t units = config().dModel;
-        if (request.states) result.states = Array3F(firstRows.back(), last - first + 1, units);
-        if (request.writes) result.writes = Array3F(firstRows.back(), last - first, units);
-        if (request.logits) result.logits.resize(firstRows.back(), config().vocabulary);
+        const std::vector<std::int64_t> firstRows = firstRowsOf(request);
+        const std::int64_t rows = firstRows.back(), units = config().dModel;
+        if (request.states) result.states = Array3F(rows, last - first + 1, units);
+        if (request.writes) result.writes = Array3F(rows, last - first, units);
+        if (request.logits) result.logits.resize(rows, config().vocabulary);
         if (!request.states && !request.writes && !request.logits) return result;
 
+        const auto tokensOf = [&](std::int64_t prompt) {
+            return static_cast<std::int64_t>(request.ids[static_cast<std::size_t>(prompt)].size());
+        };
+        const auto prompts = static_cast<std::int64_t>(request.ids.size());
+        std::int64_t tokens = 0;
+        for (std::int64_t prompt = 0; prompt < prompts; ++prompt) tokens += tokensOf(prompt);
         const std::int64_t end = request.logits ? lastPoint() : last;
         SharedProgress shared(progress, static_cast<double>(tokens) * static_cast<double>(end + 1));
-        const auto run = [&](std::int64_t from, std::int64_t to) {
-            const std::int64_t rowOffset = firstRows[static_cast<std::size_t>(from)];
-            const std::int64_t count = firstRows[static_cast<std::size_t>(to)] - rowOffset;
-            if (count == 0) return;
-            std::vector<std::int64_t> ids;
-            std::vector<std::int64_t> rows;  // of the packed tokens, those wanted
-            Walk walk;
-            for (std::int64_t i = from; i < to; ++i) {
-                const auto prompt = static_cast<std::size_t>(i);
-                for (const std::int32_t position : request.positions[prompt])
-                    rows.push_back(static_cast<std::int64_t>(ids.size()) + position);
-                ids.insert(ids.end(), request.ids[prompt].begin(), request.ids[prompt].end());
-                walk.lengths.push_back(static_cast<std::int64_t>(request.ids[prompt].size()));
-            }
-            const at::Tensor wanted = at::tensor(rows, at::kLong).to(m_stack.device());
-            const bool all = rows.size() == ids.size();
-            const auto keep = [&](Array3F& out, const at::Tensor& tensor, bool wantedOnly,
-                                  std::int64_t slot) {
-                const at::Tensor host = hostRows(tensor, all || wantedOnly ? nullptr : &wanted);
-                const float* values = host.data_ptr<float>();
-                for (std::int64_t row = 0; row < count; ++row)
-                    std::copy_n(values + row * units, units, out.at(rowOffset + row, slot));
-            };
-            walk.state = m_stack.embed(at::tensor(ids, at::kLong), 0, walk.lengths);
-            walk.lastPoint = end;
-            if (!all) walk.wanted = rows;
-            walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool wantedOnly) {
-                shared.advance(static_cast<double>(ids.size()));
-                if (request.states && point >= first && point <= last)
-                    keep(result.states, state, wantedOnly, point - first);
-            };
-            if (request.writes)
-                walk.onWrite = [&](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
-                    if (point >= first && point < last) keep(result.writes, write, wantedOnly, point - first);
-                };
-            const at::Tensor state = m_stack.walk(walk, progress);
-            if (request.logits)
-                m_stack.unembed(state, result.logits.data() + rowOffset * result.logits.cols(), progress);
-        };
-        inParallel(
-            prompts,
-            [&](std::int64_t i) {
-                return static_cast<std::int64_t>(request.ids[static_cast<std::size_t>(i)].size());
-            },
-            progress, run);
+        inParallel(prompts, tokensOf, progress, [&](std::int64_t from, std::int64_t to) {
+            const PackedPrompts packed = packPrompts(request, from, to);
+            if (!packed.wanted.empty())
+                forwardBatch(request, packed, firstRows[static_cast<std::size_t>(from)], result, shared,
+                             progress);
+        });
         progress.report(1, 1);
         return result;
     });
@@ -419,15 +456,15 @@ std::vector<std::int32_t> TorchModel::greedy(std::span<const std::int32_t> ids, 
                 if (frequencySet(rope, cached) != frequencySet(rope, length)) cached = 0;
             if (!useCache) cached = 0;
             const Call call(threadsFor(length - cached));
-            Walk walk;
-            walk.start = cached;
-            walk.lengths = {length - cached};
-            walk.state = embedded(std::span(sequence).subspan(static_cast<std::size_t>(cached)), cached);
-            walk.before = &cache;
-            if (useCache) walk.store = &cache;
-            walk.lastPoint = lastPoint();
-            if (length - cached > 1) walk.wanted = {length - cached - 1};
-            m_stack.unembed(m_stack.walk(walk, progress), scores.data(), progress);
+            ForwardPass pass;
+            pass.start = cached;
+            pass.lengths = {length - cached};
+            pass.state = embedded(std::span(sequence).subspan(static_cast<std::size_t>(cached)), cached);
+            pass.before = &cache;
+            if (useCache) pass.store = &cache;
+            pass.lastPoint = lastPoint();
+            if (length - cached > 1) pass.wanted = {length - cached - 1};
+            m_stack.unembed(m_stack.run(pass, progress), scores.data(), progress);
             cached = length;
             Eigen::Index best = 0;
             scores.maxCoeff(&best);
@@ -448,16 +485,16 @@ std::shared_ptr<const PromptContext> TorchModel::prepare(std::span<const std::in
         context->model = this;
         context->m_ids.assign(ids.begin(), ids.end());
         context->cache = m_stack.makeCache(static_cast<std::int64_t>(ids.size()));
-        Walk walk;
-        walk.lengths = {static_cast<std::int64_t>(ids.size())};
-        walk.state = embedded(ids, 0);
-        walk.store = &context->cache;
-        walk.lastPoint = lastPoint();
-        walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool) {
+        ForwardPass pass;
+        pass.lengths = {static_cast<std::int64_t>(ids.size())};
+        pass.state = embedded(ids, 0);
+        pass.store = &context->cache;
+        pass.lastPoint = lastPoint();
+        pass.onPoint = [&](std::int64_t point, const at::Tensor& state, bool) {
             progress.report(static_cast<double>(point), static_cast<double>(lastPoint()));
             context->states.push_back(state);
         };
-        m_stack.walk(walk, progress);
+        m_stack.run(pass, progress);
         return std::shared_ptr<const PromptContext>(std::move(context));
     });
 }
@@ -503,14 +540,14 @@ Continuation TorchModel::resume(const PromptContext& context, PointIndex point, 
             auto* const given = const_cast<float*>(states.data() + from * units);
             input.select(1, 0).copy_(at::from_blob(given, {some, units}, at::kFloat));
 
-            Walk walk;
-            walk.state = input.view({some * tokens, units});
-            walk.lengths.assign(static_cast<std::size_t>(some), tokens);
-            walk.start = t;
-            walk.before = &prompt.cache;
-            walk.firstPoint = p;
-            walk.lastPoint = lastPoint();
-            walk.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
+            ForwardPass pass;
+            pass.state = input.view({some * tokens, units});
+            pass.lengths.assign(static_cast<std::size_t>(some), tokens);
+            pass.start = t;
+            pass.before = &prompt.cache;
+            pass.firstPoint = p;
+            pass.lastPoint = lastPoint();
+            pass.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
                 shared.advance(static_cast<double>(some));
                 const at::Tensor host = hostRows(state, nullptr);
                 const float* values = host.data_ptr<float>();
@@ -519,7 +556,7 @@ Continuation TorchModel::resume(const PromptContext& context, PointIndex point, 
                         std::copy_n(values + (i * tokens + row) * units, units,
                                     result.states[static_cast<std::size_t>(from + i)].at(row, at - p));
             };
-            at::Tensor state = m_stack.walk(walk, progress);
+            at::Tensor state = m_stack.run(pass, progress);
             if (wantLogits) {
                 state = state.view({some, tokens, units}).select(1, tokens - 1).contiguous();
                 m_stack.unembed(state, result.logits.data() + from * result.logits.cols(), progress);
