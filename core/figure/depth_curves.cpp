@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
@@ -103,71 +105,103 @@ std::string joinNotes(std::initializer_list<std::string> notes) {
     return joined;
 }
 
-CurvePlot depthPlot(const DepthCurve& curve, const std::vector<CurveNull>& nulls,
-                    const std::vector<ResidualPoint>& points, const Theme& theme, const DepthNames& names) {
-    check(curve, points);
-    const auto n = curve.values.size();
+namespace {
+
+constexpr std::array allKinds{StepKind::Whole, StepKind::Attention, StepKind::Mlp};
+
+/// The kind of the step that each value of the curve belongs to: one line is drawn for each kind.
+std::vector<StepKind> kindsOf(const DepthCurve& curve, const std::vector<ResidualPoint>& points) {
+    const auto count = static_cast<std::size_t>(curve.values.size());
+    if (!curve.split) return std::vector<StepKind>(count, StepKind::Whole);
     auto kinds = stepKinds(points);
-    kinds.resize(static_cast<std::size_t>(n), StepKind::Whole);
-    if (!curve.split) std::fill(kinds.begin(), kinds.end(), StepKind::Whole);
+    kinds.resize(count, StepKind::Whole);
+    return kinds;
+}
 
-    CurvePlot plot;
-    plot.x = depthAxis(points);
-    // One line: the values of one kind of step.
-    const auto line = [&](StepKind kind, const auto& y, const auto& low, const auto& high, bool band) {
-        Curve result;
-        for (Eigen::Index i = 0; i < n; ++i) {
-            if (kinds[static_cast<std::size_t>(i)] != kind) continue;
-            result.x.push_back(curve.first + static_cast<double>(i));
-            result.y.push_back(y[i]);
-            if (!band) continue;
-            result.low.push_back(low[i]);
-            result.high.push_back(high[i]);
-        }
-        return result;
-    };
-    constexpr std::array all{StepKind::Whole, StepKind::Attention, StepKind::Mlp};
+/// Values [point] of one line, with its band where there is one.
+struct LineValues {
+    VectorD middle;
+    std::optional<std::pair<VectorD, VectorD>> band;
+};
 
-    for (const StepKind kind : all) {
-        const bool band = curve.quantiles != nullptr;
-        const VectorD none;
-        Curve drawn = band ? line(kind, curve.values, curve.quantiles->row(0), curve.quantiles->row(4), true)
-                           : line(kind, curve.values, none, none, false);
+Curve lineOf(const LineValues& values, const std::vector<StepKind>& kinds, StepKind kind, double first) {
+    Curve line;
+    for (Eigen::Index i = 0; i < values.middle.size(); ++i) {
+        if (kinds[static_cast<std::size_t>(i)] != kind) continue;
+        line.x.push_back(first + static_cast<double>(i));
+        line.y.push_back(values.middle[i]);
+        if (!values.band) continue;
+        line.low.push_back(values.band->first[i]);
+        line.high.push_back(values.band->second[i]);
+    }
+    return line;
+}
+
+struct KindLook {
+    std::string name;
+    Color color;
+};
+
+KindLook lookOf(StepKind kind, const Theme& theme, const DepthNames& names) {
+    switch (kind) {
+        case StepKind::Attention: return {names.attention, theme.series[0]};
+        case StepKind::Mlp: return {names.mlp, theme.series[1]};
+        case StepKind::Whole: break;
+    }
+    return {names.whole, theme.foreground};
+}
+
+void addObserved(CurvePlot& plot, const DepthCurve& curve, const std::vector<StepKind>& kinds,
+                 const Theme& theme, const DepthNames& names) {
+    LineValues values{curve.values, std::nullopt};
+    if (curve.quantiles != nullptr) values.band.emplace(curve.quantiles->row(0), curve.quantiles->row(4));
+    for (const StepKind kind : allKinds) {
+        Curve drawn = lineOf(values, kinds, kind, curve.first);
         if (drawn.x.empty()) continue;
-        drawn.name = kind == StepKind::Whole       ? names.whole
-                     : kind == StepKind::Attention ? names.attention
-                                                   : names.mlp;
-        if (band && !drawn.name.empty()) drawn.bandName = names.rows;
-        drawn.color = kind == StepKind::Whole       ? theme.foreground
-                      : kind == StepKind::Attention ? theme.series[0]
-                                                    : theme.series[1];
+        KindLook look = lookOf(kind, theme, names);
+        drawn.name = std::move(look.name);
+        drawn.color = look.color;
+        if (values.band && !drawn.name.empty()) drawn.bandName = names.rows;
         drawn.style.width = 1.4;
         // A line of one point would not be seen.
         drawn.markers = curve.markers || drawn.x.size() < 3;
         plot.curves.push_back(std::move(drawn));
     }
+}
 
-    for (const auto& null : nulls) {
-        if (null.statistic != curve.statistic || null.dataset != curve.dataset) continue;
-        const NullSummary& s = null.summary;
-        for (const auto* values : {&s.mean, &s.low, &s.high})
-            if (values->size() != n)
-                mismatch(curve, fmt::format("there are {} values, and {} of the null {}", n, values->size(),
-                                            null.null));
-        bool named = !names.nulls;
-        for (const StepKind kind : all) {
-            Curve drawn = line(kind, s.mean, s.low, s.high, hasBand(s));
-            if (drawn.x.empty()) continue;
-            if (!named) {
-                drawn.name = nullLabel(null.null);
-                named = true;
-            }
-            drawn.color = nullColor(theme, null.null);
-            drawn.style.width = 0.9;
-            drawn.style.dash = kind == StepKind::Mlp ? Dash::Dotted : Dash::Dashed;
-            plot.curves.push_back(std::move(drawn));
-        }
+/// The first line that is drawn carries the name of the null, if it is to be named.
+void addNull(CurvePlot& plot, const DepthCurve& curve, const CurveNull& null,
+             const std::vector<StepKind>& kinds, const Theme& theme, bool isNamed) {
+    const NullSummary& summary = null.summary;
+    for (const auto* values : {&summary.mean, &summary.low, &summary.high})
+        if (values->size() != curve.values.size())
+            mismatch(curve, fmt::format("there are {} values, and {} of the null {}", curve.values.size(),
+                                        values->size(), null.null));
+    LineValues values{summary.mean, std::nullopt};
+    if (hasBand(summary)) values.band.emplace(summary.low, summary.high);
+    for (const StepKind kind : allKinds) {
+        Curve drawn = lineOf(values, kinds, kind, curve.first);
+        if (drawn.x.empty()) continue;
+        if (std::exchange(isNamed, false)) drawn.name = nullLabel(null.null);
+        drawn.color = nullColor(theme, null.null);
+        drawn.style.width = 0.9;
+        drawn.style.dash = kind == StepKind::Mlp ? Dash::Dotted : Dash::Dashed;
+        plot.curves.push_back(std::move(drawn));
     }
+}
+
+}  // namespace
+
+CurvePlot depthPlot(const DepthCurve& curve, const std::vector<CurveNull>& nulls,
+                    const std::vector<ResidualPoint>& points, const Theme& theme, const DepthNames& names) {
+    check(curve, points);
+    const std::vector<StepKind> kinds = kindsOf(curve, points);
+    CurvePlot plot;
+    plot.x = depthAxis(points);
+    addObserved(plot, curve, kinds, theme, names);
+    for (const auto& null : nulls)
+        if (null.statistic == curve.statistic && null.dataset == curve.dataset)
+            addNull(plot, curve, null, kinds, theme, names.nulls);
     setRange(plot.y, plot.curves);
     return plot;
 }

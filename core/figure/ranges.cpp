@@ -7,7 +7,17 @@
 namespace rheo {
 namespace {
 
-constexpr double room = 0.05;  // of the range, beyond the data
+constexpr double margin = 0.05;  // of the range, beyond the data
+
+struct Interval {
+    double least = std::numeric_limits<double>::infinity();
+    double most = -std::numeric_limits<double>::infinity();
+    bool empty() const { return !(least <= most); }
+    void include(double value) {
+        least = std::min(least, value);
+        most = std::max(most, value);
+    }
+};
 
 /// Quantile `q` of sorted values, linear between neighbours.
 double quantile(const std::vector<double>& sorted, double q) {
@@ -35,34 +45,47 @@ Axes2<AxisType> axesOf(FigureType& figure, std::size_t panel) {
 
 }  // namespace
 
+namespace {
+
+/// `range` moved and widened so that it lies within `limit` and is at least `nearest` wide; the range as it
+/// is, to the last bit, where it already does; none where it would be all of `limit`. A logarithmic axis is
+/// moved and widened in its logarithm.
+std::optional<Interval> withinLimit(const Axis& limit, const AxisRange& range, double nearest) {
+    const auto to = [&](double value) { return limit.logarithmic ? std::log(value) : value; };
+    const auto from = [&](double value) { return limit.logarithmic ? std::exp(value) : value; };
+    const double least = to(limit.low), most = to(limit.high);
+    const double low = to(range.low), high = to(range.high);
+    const double span = std::clamp(high - low, std::min(nearest, most - least), most - least);
+    if (span >= most - least) return std::nullopt;
+    if (span == high - low && low >= least && high <= most) return Interval{range.low, range.high};
+    const double start = std::clamp((low + high - span) / 2, least, most - span);
+    return Interval{from(start), from(start + span)};
+}
+
+bool isShowable(const Axis& limit, const AxisRange& range) {
+    const auto finite = [&](double value) {
+        return std::isfinite(value) && (!limit.logarithmic || std::isfinite(std::log(value)));
+    };
+    return finite(range.low) && finite(range.high);
+}
+
+}  // namespace
+
 void showRange(const Figure& whole, Figure& shown, const AxisRange& range) {
     const auto i = static_cast<std::size_t>(range.panel);
     const auto limits = axesOf<const Axis>(whole, i);
     const auto axes = axesOf<Axis>(shown, i);
     const Axis* limit = range.vertical ? limits.y : limits.x;
     Axis* axis = range.vertical ? axes.y : axes.x;
-    if (limit == nullptr || axis == nullptr || !std::isfinite(range.low) || !std::isfinite(range.high))
-        return;
-    // Logarithmic axes are moved and zoomed in their logarithm.
-    const auto to = [&](double value) { return limit->logarithmic ? std::log(value) : value; };
-    const auto from = [&](double value) { return limit->logarithmic ? std::exp(value) : value; };
+    if (limit == nullptr || axis == nullptr || !isShowable(*limit, range)) return;
     const bool cells = std::holds_alternative<HeatmapPlot>(whole.panels[i].plot);
-    const double least = to(limit->low);
-    const double most = to(limit->high);
-    const double nearest = cells ? 2.0 : 1e-6 * (limit->high - limit->low);
-    const double low = to(range.low);
-    const double high = to(range.high);
-    if (!std::isfinite(low) || !std::isfinite(high)) return;
-    const double span = std::clamp(high - low, std::min(nearest, most - least), most - least);
-    if (span >= most - least) {
+    const auto interval = withinLimit(*limit, range, cells ? 2.0 : 1e-6 * (limit->high - limit->low));
+    if (!interval) {
         *axis = *limit;
         return;
     }
-    // What is inside and no nearer than allowed stays as it is, to the last bit.
-    const bool kept = span == high - low && low >= least && high <= most;
-    const double start = std::clamp((low + high - span) / 2, least, most - span);
-    axis->low = kept ? range.low : from(start);
-    axis->high = kept ? range.high : from(start + span);
+    axis->low = interval->least;
+    axis->high = interval->most;
     if (!limit->named)
         axis->ticks =
             limit->logarithmic ? logTicks(axis->low, axis->high, 5) : niceTicks(axis->low, axis->high, 5);
@@ -87,36 +110,44 @@ std::vector<AxisRange> rangesShown(const Figure& whole, const Figure& shown) {
     return ranges;
 }
 
-void setRange(Axis& axis, const std::vector<Curve>& curves, std::optional<double> low,
-              std::optional<double> high) {
-    double least = std::numeric_limits<double>::infinity();
-    double most = -least;
-    const auto take = [&](double y) {
-        if (!std::isfinite(y) || (axis.logarithmic && !(y > 0))) return;
-        least = std::min(least, y);
-        most = std::max(most, y);
+namespace {
+
+/// What the axis can show of the curves and of the given ends.
+Interval shownBy(const Axis& axis, const std::vector<Curve>& curves, std::optional<double> low,
+                 std::optional<double> high) {
+    Interval interval;
+    const auto include = [&](double y) {
+        if (std::isfinite(y) && (!axis.logarithmic || y > 0)) interval.include(y);
     };
     for (const auto& curve : curves)
         for (const auto* values : {&curve.y, &curve.low, &curve.high})
-            for (const double y : *values) take(y);
-    if (low) take(*low);
-    if (high) take(*high);
-    if (!(least <= most)) {
-        least = axis.logarithmic ? 1 : 0;
-        most = axis.logarithmic ? 10 : 1;
+            for (const double y : *values) include(y);
+    if (low) include(*low);
+    if (high) include(*high);
+    if (!interval.empty()) return interval;
+    return axis.logarithmic ? Interval{1, 10} : Interval{0, 1};
+}
+
+/// The interval with a margin on both sides.
+Interval widened(const Interval& interval, bool logarithmic) {
+    if (logarithmic) {
+        const double factor = std::pow(std::max(interval.most / interval.least, 2.0), margin);
+        return {interval.least / factor, interval.most * factor};
     }
-    if (axis.logarithmic) {
-        const double factor = std::pow(std::max(most / least, 2.0), room);
-        axis.low = low && *low <= least ? least : least / factor;
-        axis.high = high && *high >= most ? most : most * factor;
-        axis.ticks = logTicks(axis.low, axis.high);
-        return;
-    }
-    double span = most - least;
-    if (!(span > 0)) span = most != 0 ? std::abs(most) : 1;
-    axis.low = low && *low <= least ? least : least - room * span;
-    axis.high = high && *high >= most ? most : most + room * span;
-    axis.ticks = niceTicks(axis.low, axis.high, 5);
+    double span = interval.most - interval.least;
+    if (!(span > 0)) span = interval.most != 0 ? std::abs(interval.most) : 1;
+    return {interval.least - margin * span, interval.most + margin * span};
+}
+
+}  // namespace
+
+void setRange(Axis& axis, const std::vector<Curve>& curves, std::optional<double> low,
+              std::optional<double> high) {
+    const Interval shown = shownBy(axis, curves, low, high);
+    const Interval wide = widened(shown, axis.logarithmic);
+    axis.low = low && *low <= shown.least ? shown.least : wide.least;
+    axis.high = high && *high >= shown.most ? shown.most : wide.most;
+    axis.ticks = axis.logarithmic ? logTicks(axis.low, axis.high) : niceTicks(axis.low, axis.high, 5);
 }
 
 Band quantileBand(const MatrixD& values, double share) {

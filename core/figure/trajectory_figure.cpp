@@ -125,135 +125,170 @@ void append(std::vector<float>& to, const std::vector<float>& from) {
     to.insert(to.end(), from.begin(), from.end());
 }
 
-}  // namespace
-
-Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& options) {
-    checkInput(input, options);
-    const auto& scores = input.scores;
-    const Theme& theme = options.theme;
-
-    Plot3D plot;
+void nameAxes(Plot3D& plot, const TrajectoryInput& input, const std::array<int, 3>& components) {
     for (std::size_t i = 0; i < 3; ++i) {
-        const int c = options.components[i];
+        const int c = components[i];
         plot.axes[i].title = fmt::format("PC{}", c + 1);
         if (input.explained.size() > 0)
             plot.axes[i].title += fmt::format(" ({:.1f} % of variance)", 100 * input.explained[c]);
     }
+}
+
+ColorScale depthScale(const TrajectoryInput& input, const TrajectoryOptions& options) {
+    const bool dark = options.theme.dark;
     ColorScale scale;
     scale.map = options.map;
     scale.low = 0;
-    scale.high = std::max<double>(1, static_cast<double>(scores.n1 - 1));
+    scale.high = std::max<double>(1, static_cast<double>(input.scores.n1 - 1));
     // Viridis ends in a yellow that is lost on white, and begins in a violet that is lost on black.
-    if (options.map != ColorMap::Vik) (theme.dark ? scale.mapFrom : scale.mapTo) = theme.dark ? 0.15 : 0.9;
+    if (options.map != ColorMap::Vik) (dark ? scale.mapFrom : scale.mapTo) = dark ? 0.15 : 0.9;
     scale.title = "Depth";
     scale.ticks = depthTicks(input.points);
+    return scale;
+}
 
+/// The rows asked for, else all.
+std::vector<RowIndex> rowsToDraw(const TrajectoryInput& input, const TrajectoryOptions& options) {
     std::vector<RowIndex> rows = options.rows;
     if (rows.empty())
-        for (std::int64_t n = 0; n < scores.n0; ++n) rows.emplace_back(n);
+        for (std::int64_t n = 0; n < input.scores.n0; ++n) rows.emplace_back(n);
+    return rows;
+}
 
-    const auto ramp = depths(0, scores.n1);
-    LineSet3 paths = emptyLines({});
-    paths.style = rowStyle(rows.size());
-    if (!options.colorByDepth) paths.style.color = theme.muted;
-    paths.xyz.reserve(rows.size() * static_cast<std::size_t>(scores.n1) * 3);
-    MarkerSet3 section;
-    std::vector<double> sum(static_cast<std::size_t>(scores.n1) * 3, 0.0);
+/// The paths of rows whose states are finite.
+struct RowPaths {
+    LineSet3 lines;
+    MarkerSet3 section;       ///< their places at the highlighted point
+    std::vector<double> sum;  ///< of their places, three a point
+    std::int64_t count() const { return static_cast<std::int64_t>(lines.tags.size()); }
+};
+
+RowPaths pathsOf(const std::vector<RowIndex>& rows, const TrajectoryInput& input,
+                 const TrajectoryOptions& options) {
+    const auto points = static_cast<std::size_t>(input.scores.n1);
+    const auto ramp = depths(0, input.scores.n1);
+    RowPaths paths{emptyLines({}), {}, std::vector<double>(points * 3, 0.0)};
+    LineSet3& lines = paths.lines;
+    lines.style = rowStyle(rows.size());
+    if (!options.colorByDepth) lines.style.color = options.theme.muted;
+    lines.xyz.reserve(rows.size() * points * 3);
     for (const auto row : rows) {
-        const auto start = paths.xyz.size();
-        if (!appendPath(scores, row.value(), options.components, paths.xyz)) continue;
-        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += paths.xyz[start + i];
-        if (options.colorByDepth) append(paths.values, ramp);
+        const auto start = lines.xyz.size();
+        if (!appendPath(input.scores, row.value(), options.components, lines.xyz)) continue;
+        for (std::size_t i = 0; i < paths.sum.size(); ++i) paths.sum[i] += lines.xyz[start + i];
+        if (options.colorByDepth) append(lines.values, ramp);
         if (options.highlighted) {
-            const auto* at = paths.xyz.data() + start + 3 * options.highlighted->value();
-            section.xyz.insert(section.xyz.end(), at, at + 3);
-            section.tags.push_back(options.highlighted->value());
+            const auto* at = lines.xyz.data() + start + 3 * options.highlighted->value();
+            paths.section.xyz.insert(paths.section.xyz.end(), at, at + 3);
+            paths.section.tags.push_back(options.highlighted->value());
         }
-        closeLine(paths, row.value());
+        closeLine(lines, row.value());
     }
-    const std::size_t shown = paths.tags.size();
+    return paths;
+}
+
+void addSection(Plot3D& plot, MarkerSet3 section, const ResidualPoint& point, const Theme& theme) {
+    section.name = fmt::format("at {}", pointName(point));
+    section.color = theme.foreground;
+    section.size = 2.6;
+    section.pickable = false;
+    section.layer = 1;
+    plot.markers.push_back(std::move(section));
+}
+
+void addMean(Plot3D& plot, const std::vector<double>& sum, std::int64_t rows, const Theme& theme) {
+    const auto count = static_cast<double>(rows);
+    LineSet3 mean = emptyLines(fmt::format("mean of {} rows", formatNumber(count)));
+    for (const double s : sum) mean.xyz.push_back(static_cast<float>(s / count));
+    closeLine(mean, -1);
+    mean.style.color = theme.mean;
+    mean.style.width = 2.2;
+    mean.pickable = false;
+    mean.layer = 1;
+    plot.lines.push_back(std::move(mean));
+}
+
+/// The path of the selected row; none where no row is selected, or its states are not finite.
+std::optional<LineSet3> selectedPath(const TrajectoryInput& input, const TrajectoryOptions& options) {
+    if (!options.selected) return std::nullopt;
+    LineSet3 path = emptyLines(rowName(input, *options.selected));
+    if (!appendPath(input.scores, options.selected->value(), options.components, path.xyz))
+        return std::nullopt;
+    closeLine(path, options.selected->value());
+    path.style.color = options.theme.selected;
+    path.style.width = 1.6;
+    path.layer = 2;
+    return path;
+}
+
+/// The path with a dot at each point, and a ring at the highlighted one.
+void addSelected(Plot3D& plot, LineSet3 path, const TrajectoryOptions& options) {
+    MarkerSet3 dots;
+    dots.xyz = path.xyz;
+    dots.tags.resize(path.xyz.size() / 3);
+    std::iota(dots.tags.begin(), dots.tags.end(), 0);
+    dots.color = options.theme.selected;
+    dots.size = 2.6;
+    dots.layer = 2;
+    if (options.highlighted) {
+        MarkerSet3 ring;
+        const auto* at = path.xyz.data() + 3 * options.highlighted->value();
+        ring.xyz.assign(at, at + 3);
+        ring.tags.push_back(options.highlighted->value());
+        ring.color = options.theme.selected;
+        ring.shape = MarkerShape::Ring;
+        ring.size = 8;
+        ring.layer = 2;
+        plot.markers.push_back(std::move(ring));
+    }
+    plot.lines.push_back(std::move(path));
+    plot.markers.push_back(std::move(dots));
+}
+
+void setCamera(Plot3D& plot, const std::optional<Camera>& camera) {
+    plot.fitCamera = !camera;
+    plot.camera = camera ? *camera : fitted(plot.camera, boxOf(plot).min(), boxOf(plot).max(), 4.0 / 3.0);
+}
+
+}  // namespace
+
+Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& options) {
+    checkInput(input, options);
+    const Theme& theme = options.theme;
+    const std::vector<RowIndex> rows = rowsToDraw(input, options);
+    RowPaths paths = pathsOf(rows, input, options);
+    const std::int64_t shown = paths.count();
+    auto selected = selectedPath(input, options);
     Extent extent;
-    include(extent, paths.xyz);
+    include(extent, paths.lines.xyz);
+    if (selected) include(extent, selected->xyz);
 
-    std::optional<LineSet3> selected;
-    MarkerSet3 selectedPoints;
-    if (options.selected) {
-        selected = emptyLines(rowName(input, *options.selected));
-        if (appendPath(scores, options.selected->value(), options.components, selected->xyz)) {
-            closeLine(*selected, options.selected->value());
-            selected->style.color = theme.selected;
-            selected->style.width = 1.6;
-            selected->layer = 2;
-            include(extent, selected->xyz);
-            selectedPoints.xyz = selected->xyz;
-            for (std::int64_t p = 0; p < scores.n1; ++p) selectedPoints.tags.push_back(p);
-            selectedPoints.color = theme.selected;
-            selectedPoints.size = 2.6;
-            selectedPoints.layer = 2;
-        } else {
-            selected.reset();
-        }
-    }
-
-    plot.lines.push_back(std::move(paths));
-    if (!section.tags.empty()) {
-        section.name = fmt::format(
-            "at {}", pointName(input.points[static_cast<std::size_t>(options.highlighted->value())]));
-        section.color = theme.foreground;
-        section.size = 2.6;
-        section.pickable = false;
-        section.layer = 1;
-        plot.markers.push_back(std::move(section));
-    }
-    if (options.mean && shown > 1) {
-        LineSet3 mean = emptyLines(fmt::format("mean of {} rows", formatNumber(static_cast<double>(shown))));
-        for (const double s : sum) mean.xyz.push_back(static_cast<float>(s / static_cast<double>(shown)));
-        closeLine(mean, -1);
-        mean.style.color = theme.mean;
-        mean.style.width = 2.2;
-        mean.pickable = false;
-        mean.layer = 1;
-        plot.lines.push_back(std::move(mean));
-    }
-    if (selected) {
-        if (options.highlighted) {
-            MarkerSet3 ring;
-            const auto* at = selected->xyz.data() + 3 * options.highlighted->value();
-            ring.xyz.assign(at, at + 3);
-            ring.tags.push_back(options.highlighted->value());
-            ring.color = theme.selected;
-            ring.shape = MarkerShape::Ring;
-            ring.size = 8;
-            ring.layer = 2;
-            plot.markers.push_back(std::move(ring));
-        }
-        plot.lines.push_back(std::move(*selected));
-        plot.markers.push_back(std::move(selectedPoints));
-    }
-
+    Plot3D plot;
+    nameAxes(plot, input, options.components);
+    plot.lines.push_back(std::move(paths.lines));
+    if (!paths.section.tags.empty())
+        addSection(plot, std::move(paths.section),
+                   input.points[static_cast<std::size_t>(options.highlighted->value())], theme);
+    if (options.mean && shown > 1) addMean(plot, paths.sum, shown, theme);
+    if (selected) addSelected(plot, std::move(*selected), options);
     setRanges(plot, extent);
-    if (options.colorByDepth) plot.colorScale = std::move(scale);
-    if (options.camera) {
-        plot.camera = *options.camera;
-    } else {
-        plot.camera = fitted(plot.camera, boxOf(plot).min(), boxOf(plot).max(), 4.0 / 3.0);
-        plot.fitCamera = true;
-    }
+    if (options.colorByDepth) plot.colorScale = depthScale(input, options);
+    setCamera(plot, options.camera);
 
     Figure figure;
     figure.theme = theme;
-    if (shown < rows.size())
+    const auto all = static_cast<std::int64_t>(rows.size());
+    if (shown < all)
         figure.note = fmt::format("{} of {} rows are left out: their states are not finite.",
-                                  formatNumber(static_cast<double>(rows.size() - shown)),
-                                  formatNumber(static_cast<double>(rows.size())));
+                                  formatNumber(static_cast<double>(all - shown)),
+                                  formatNumber(static_cast<double>(all)));
     figure.panels.push_back({{}, std::move(plot)});
     return figure;
 }
 
-void addTeleport(Figure& figure, const TeleportOverlay& overlay, const TrajectoryOptions& options) {
-    check(!figure.panels.empty() && std::holds_alternative<Plot3D>(figure.panels.front().plot),
-          ErrorCode::InvalidArgument, "A teleport can only be added to a figure of trajectories.");
-    auto& plot = std::get<Plot3D>(figure.panels.front().plot);
+namespace {
+
+void checkOverlay(const TeleportOverlay& overlay, const std::array<int, 3>& components) {
     const auto steps = overlay.natural.rows();
     const auto width = overlay.natural.cols();
     check(steps > 0 && overlay.teleported.rows() == steps && overlay.teleported.cols() == width,
@@ -264,88 +299,105 @@ void addTeleport(Figure& figure, const TeleportOverlay& overlay, const Trajector
           ErrorCode::Mismatch,
           fmt::format("The paths have shape [{}, {}], those of the controls [{}, {}].", steps, width,
                       overlay.controls.n1, overlay.controls.n2));
-    for (const int c : options.components)
+    for (const int c : components)
         check(c >= 0 && c < width, ErrorCode::InvalidArgument,
               fmt::format("PC{} was asked for, but the teleport's paths have {} components.", c + 1, width));
+}
 
-    const Theme& theme = options.theme;
-    const auto path = [&](const MatrixD& scores) {
-        std::vector<float> xyz;
-        for (Eigen::Index q = 0; q < steps; ++q)
-            for (const int c : options.components) xyz.push_back(static_cast<float>(scores(q, c)));
-        return xyz;
-    };
-    Extent extent;
-    if (!overlay.controls.empty()) {
-        LineSet3 controls = emptyLines("random pushes of the same size");
-        for (std::int64_t k = 0; k < overlay.controls.n0; ++k)
-            if (appendPath(overlay.controls, k, options.components, controls.xyz)) closeLine(controls, k);
-        controls.style.color = theme.null;
-        controls.style.width = 0.6;
-        controls.style.opacity = 0.7;
-        controls.pickable = false;
-        controls.layer = 1;
-        include(extent, controls.xyz);
-        plot.lines.push_back(std::move(controls));
-    }
+/// A line of its own, above all others: [point, component] scores.
+LineSet3 teleportPath(const char* name, const MatrixD& scores, const std::array<int, 3>& components) {
+    LineSet3 line = emptyLines(name);
+    for (Eigen::Index q = 0; q < scores.rows(); ++q)
+        for (const int c : components) line.xyz.push_back(static_cast<float>(scores(q, c)));
+    closeLine(line, -1);
+    line.pickable = false;
+    line.layer = 3;
+    return line;
+}
 
-    LineSet3 natural = emptyLines("natural");
-    natural.xyz = path(overlay.natural);
-    closeLine(natural, -1);
-    natural.style.color = theme.natural;
-    natural.style.width = 1.4;
-    natural.style.dash = Dash::Dashed;
-    natural.pickable = false;
-    natural.layer = 3;
+void setStyle(LineSet3& line, const Color& color, double width, Dash dash) {
+    line.style.color = color;
+    line.style.width = width;
+    line.style.dash = dash;
+}
 
-    LineSet3 teleported = emptyLines("teleported");
-    teleported.xyz = path(overlay.teleported);
-    closeLine(teleported, -1);
-    teleported.style.color = theme.teleported;
-    teleported.style.width = 1.6;
-    teleported.pickable = false;
-    teleported.layer = 3;
-
+/// From the natural to the teleported state.
+LineSet3 pushOf(const LineSet3& natural, const LineSet3& teleported) {
     LineSet3 push = emptyLines({});
     for (const auto* end : {&natural.xyz, &teleported.xyz})
         push.xyz.insert(push.xyz.end(), end->begin(), end->begin() + 3);
     closeLine(push, -1);
-    push.style.color = theme.teleported;
-    push.style.width = 1;
-    push.style.dash = Dash::Dotted;
     push.pickable = false;
     push.layer = 3;
+    return push;
+}
 
-    const auto mark = [&](const LineSet3& line, MarkerShape shape, double size, bool all) {
-        MarkerSet3 set;
-        set.xyz.assign(line.xyz.begin(), all ? line.xyz.end() : line.xyz.begin() + 3);
-        for (std::size_t i = 0; i < set.xyz.size() / 3; ++i)
-            set.tags.push_back(overlay.point.value() + static_cast<std::int64_t>(i));
-        set.color = line.style.color;
-        set.shape = shape;
-        set.size = size;
-        set.layer = 3;
-        return set;
-    };
-    plot.markers.push_back(mark(natural, MarkerShape::Ring, 6, false));
-    plot.markers.push_back(mark(teleported, MarkerShape::Disc, 2.8, true));
-    plot.markers.push_back(mark(teleported, MarkerShape::Diamond, 8, false));
+/// At the first `count` points of a line that begins at `point`.
+MarkerSet3 marksOf(const LineSet3& line, PointIndex point, std::size_t count, MarkerShape shape,
+                   double size) {
+    MarkerSet3 set;
+    set.xyz.assign(line.xyz.begin(), line.xyz.begin() + static_cast<std::ptrdiff_t>(3 * count));
+    set.tags.resize(count);
+    std::iota(set.tags.begin(), set.tags.end(), point.value());
+    set.color = line.style.color;
+    set.shape = shape;
+    set.size = size;
+    set.layer = 3;
+    return set;
+}
+
+LineSet3 controlPaths(const Array3F& controls, const TrajectoryOptions& options) {
+    LineSet3 lines = emptyLines("random pushes of the same size");
+    for (std::int64_t k = 0; k < controls.n0; ++k)
+        if (appendPath(controls, k, options.components, lines.xyz)) closeLine(lines, k);
+    setStyle(lines, options.theme.null, 0.6, lines.style.dash);
+    lines.style.opacity = 0.7;
+    lines.pickable = false;
+    lines.layer = 1;
+    return lines;
+}
+
+void extendAxes(Plot3D& plot, const Extent& extent) {
+    if (boxOf(plot).contains(extent)) return;
+    Extent data = boxOf(plot);
+    // The padding is taken off first, so that it is not added twice.
+    data.min() += data.sizes() * (padding / (1 + 2 * padding));
+    data.max() -= data.sizes() * (padding / (1 + padding));
+    data.extend(extent);
+    setRanges(plot, data);
+    if (plot.fitCamera) setCamera(plot, std::nullopt);
+}
+
+}  // namespace
+
+void addTeleport(Figure& figure, const TeleportOverlay& overlay, const TrajectoryOptions& options) {
+    check(!figure.panels.empty() && std::holds_alternative<Plot3D>(figure.panels.front().plot),
+          ErrorCode::InvalidArgument, "A teleport can only be added to a figure of trajectories.");
+    checkOverlay(overlay, options.components);
+    auto& plot = std::get<Plot3D>(figure.panels.front().plot);
+    const Theme& theme = options.theme;
+    Extent extent;
+    if (!overlay.controls.empty()) {
+        plot.lines.push_back(controlPaths(overlay.controls, options));
+        include(extent, plot.lines.back().xyz);
+    }
+    LineSet3 natural = teleportPath("natural", overlay.natural, options.components);
+    setStyle(natural, theme.natural, 1.4, Dash::Dashed);
+    LineSet3 teleported = teleportPath("teleported", overlay.teleported, options.components);
+    setStyle(teleported, theme.teleported, 1.6, teleported.style.dash);
+    LineSet3 push = pushOf(natural, teleported);
+    setStyle(push, theme.teleported, 1, Dash::Dotted);
     include(extent, natural.xyz);
     include(extent, teleported.xyz);
+
+    const auto steps = static_cast<std::size_t>(overlay.natural.rows());
+    plot.markers.push_back(marksOf(natural, overlay.point, 1, MarkerShape::Ring, 6));
+    plot.markers.push_back(marksOf(teleported, overlay.point, steps, MarkerShape::Disc, 2.8));
+    plot.markers.push_back(marksOf(teleported, overlay.point, 1, MarkerShape::Diamond, 8));
     plot.lines.push_back(std::move(push));
     plot.lines.push_back(std::move(natural));
     plot.lines.push_back(std::move(teleported));
-
-    if (overlay.extendAxes && !boxOf(plot).contains(extent)) {
-        Extent data = boxOf(plot);
-        // The padding is taken off first, so that it is not added twice.
-        data.min() += data.sizes() * (padding / (1 + 2 * padding));
-        data.max() -= data.sizes() * (padding / (1 + padding));
-        data.extend(extent);
-        setRanges(plot, data);
-        if (plot.fitCamera)
-            plot.camera = fitted(plot.camera, boxOf(plot).min(), boxOf(plot).max(), 4.0 / 3.0);
-    }
+    if (overlay.extendAxes) extendAxes(plot, extent);
 }
 
 }  // namespace rheo

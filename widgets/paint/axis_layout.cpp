@@ -21,85 +21,120 @@ double AxisScale::value(double at) const {
     return logarithmic ? low * std::pow(high / low, t) : low + t * (high - low);
 }
 
+namespace {
+
+/// A tick that is shown, if there is space for it.
+struct Candidate {
+    double place = 0;
+    double half = 0;  // of the length that its label takes along the axis
+    QString label;
+    int rank = 0;
+};
+
+struct Candidates {
+    std::vector<Candidate> ticks;
+    std::size_t before = 0;  // labelled ticks left of what is shown
+};
+
+Candidates candidatesOf(const Axis& axis, const AxisScale& scale, bool vertical, const TextMetrics& metrics) {
+    Candidates candidates;
+    for (const auto& tick : axis.ticks) {
+        if (isVisible(axis, tick.value)) {
+            const QString label = typeset(tick.label);
+            const double extent =
+                vertical ? metrics.capHeight(type::tick) + 3 : metrics.width(label, type::tick) + 5;
+            candidates.ticks.push_back({scale.place(tick.value), extent / 2, label, tick.rank});
+        } else if (tick.value < axis.low && tick.rank == 0 && !tick.label.empty()) {
+            ++candidates.before;
+        }
+    }
+    return candidates;
+}
+
+/// Indices of candidates, in their order along the axis.
+using Indices = std::vector<std::size_t>;
+
+bool collide(const Candidate& a, const Candidate& b) {
+    return std::abs(b.place - a.place) < a.half + b.half;
+}
+
+bool haveSpace(const std::vector<Candidate>& ticks, const Indices& chosen) {
+    for (std::size_t i = 1; i < chosen.size(); ++i)
+        if (collide(ticks[chosen[i - 1]], ticks[chosen[i]])) return false;
+    return true;
+}
+
+Indices withLabel(const std::vector<Candidate>& ticks, int largestRank) {
+    Indices indices;
+    for (std::size_t i = 0; i < ticks.size(); ++i)
+        if (!ticks[i].label.isEmpty() && ticks[i].rank <= largestRank) indices.push_back(i);
+    return indices;
+}
+
+/// Every one, every second, every fourth: counted from the axis's first, so that the same places keep their
+/// labels while the axis is moved.
+Indices everyFew(const Candidates& candidates, const Indices& main) {
+    for (std::size_t stride = 1;; stride *= 2) {
+        Indices chosen;
+        for (std::size_t i = 0; i < main.size(); ++i)
+            if ((candidates.before + i) % stride == 0) chosen.push_back(main[i]);
+        if (haveSpace(candidates.ticks, chosen) || stride > main.size() + candidates.before) return chosen;
+    }
+}
+
+/// A named end ("final") is worth more than its neighbours.
+void keepEnd(const std::vector<Candidate>& ticks, std::size_t end, Indices& chosen) {
+    if (!chosen.empty() && chosen.back() == end) return;
+    while (!chosen.empty() && collide(ticks[chosen.back()], ticks[end])) chosen.pop_back();
+    chosen.push_back(end);
+}
+
+Indices chooseLabels(const Candidates& candidates, bool isNamed) {
+    const Indices all = withLabel(candidates.ticks, std::numeric_limits<int>::max());
+    if (haveSpace(candidates.ticks, all)) return all;
+    const Indices main = withLabel(candidates.ticks, 0);
+    Indices chosen = everyFew(candidates, main);
+    if (isNamed && !main.empty()) keepEnd(candidates.ticks, main.back(), chosen);
+    return chosen;
+}
+
+/// The smallest distance between two neighbours of at most this rank.
+double smallestDistance(const std::vector<Candidate>& ticks, int largestRank) {
+    double least = std::numeric_limits<double>::infinity();
+    double last = -std::numeric_limits<double>::infinity();
+    for (const auto& tick : ticks) {
+        if (tick.rank > largestRank) continue;
+        least = std::min(least, std::abs(tick.place - last));
+        last = tick.place;
+    }
+    return least;
+}
+
+double tickLength(const Candidate& tick, bool isLabelled, bool axisIsNamed) {
+    constexpr double medium = 2.5, small = 1.5;
+    if (isLabelled) return tick.rank == 0 ? spacing::tickLength : medium;
+    return tick.rank > 0 || (tick.label.isEmpty() && !axisIsNamed) ? small : medium;
+}
+
+}  // namespace
+
 std::vector<PlacedTick> placeTicks(const Axis& axis, const AxisScale& scale, bool vertical,
                                    const TextMetrics& metrics) {
-    struct Candidate {
-        double place = 0;
-        double half = 0;  // of the room its label takes along the axis
-        QString label;
-        int rank = 0;
-    };
-    std::vector<Candidate> candidates;
-    std::size_t before = 0;  // labelled ticks left of what is shown
-    for (const auto& tick : axis.ticks) {
-        if (!isVisible(axis, tick.value)) {
-            if (tick.value < axis.low && tick.rank == 0 && !tick.label.empty()) ++before;
-            continue;
-        }
-        const QString label = typeset(tick.label);
-        const double extent =
-            vertical ? metrics.capHeight(type::tick) + 3 : metrics.width(label, type::tick) + 5;
-        candidates.push_back({scale.place(tick.value), extent / 2, label, tick.rank});
-    }
-    const auto collide = [](const Candidate& a, const Candidate& b) {
-        return std::abs(b.place - a.place) < a.half + b.half;
-    };
-    const auto fits = [&](const std::vector<std::size_t>& chosen) {
-        for (std::size_t i = 1; i < chosen.size(); ++i)
-            if (collide(candidates[chosen[i - 1]], candidates[chosen[i]])) return false;
-        return true;
-    };
-
-    std::vector<std::size_t> all, main;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-        if (candidates[i].label.isEmpty()) continue;
-        all.push_back(i);
-        if (candidates[i].rank == 0) main.push_back(i);
-    }
-    std::vector<std::size_t> chosen = all;
-    if (!fits(all)) {
-        // Every label, every second, every fourth: counted from the axis's first, so that the same
-        // places keep their labels while the axis is moved.
-        for (std::size_t stride = 1;; stride *= 2) {
-            chosen.clear();
-            for (std::size_t i = 0; i < main.size(); ++i)
-                if ((before + i) % stride == 0) chosen.push_back(main[i]);
-            if (fits(chosen) || stride > main.size() + before) break;
-        }
-        // A named end ("final") is worth more than its neighbour.
-        if (axis.named && !main.empty() && (chosen.empty() || chosen.back() != main.back())) {
-            while (!chosen.empty() && collide(candidates[chosen.back()], candidates[main.back()]))
-                chosen.pop_back();
-            chosen.push_back(main.back());
-        }
-    }
+    const Candidates candidates = candidatesOf(axis, scale, vertical, metrics);
+    const Indices labelled = chooseLabels(candidates, axis.named);
     // Ticks closer than this would be a grey smear.
     constexpr double closest = 1.3;
-    const auto spacing = [&](int rank) {
-        double least = std::numeric_limits<double>::infinity();
-        double last = -std::numeric_limits<double>::infinity();
-        for (const auto& candidate : candidates) {
-            if (candidate.rank > rank) continue;
-            least = std::min(least, std::abs(candidate.place - last));
-            last = candidate.place;
-        }
-        return least;
-    };
-    const bool showAll = spacing(std::numeric_limits<int>::max()) >= closest;
-    const bool showMain = spacing(0) >= closest;
-
-    std::vector<PlacedTick> ticks;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-        const auto& candidate = candidates[i];
-        const bool labelled = std::find(chosen.begin(), chosen.end(), i) != chosen.end();
-        if (!labelled && !(candidate.rank == 0 ? showMain : showAll)) continue;
-        const bool minor = candidate.rank > 0 || (candidate.label.isEmpty() && !axis.named);
-        const double length = labelled && candidate.rank == 0 ? spacing::tickLength
-                              : minor && !labelled            ? 1.5
-                                                              : 2.5;
-        ticks.push_back({candidate.place, length, labelled ? candidate.label : QString()});
+    const bool showAll = smallestDistance(candidates.ticks, std::numeric_limits<int>::max()) >= closest;
+    const bool showMain = smallestDistance(candidates.ticks, 0) >= closest;
+    std::vector<PlacedTick> placed;
+    for (std::size_t i = 0; i < candidates.ticks.size(); ++i) {
+        const Candidate& tick = candidates.ticks[i];
+        const bool isLabelled = std::binary_search(labelled.begin(), labelled.end(), i);
+        if (!isLabelled && !(tick.rank == 0 ? showMain : showAll)) continue;
+        placed.push_back(
+            {tick.place, tickLength(tick, isLabelled, axis.named), isLabelled ? tick.label : QString()});
     }
-    return ticks;
+    return placed;
 }
 
 }  // namespace rheo

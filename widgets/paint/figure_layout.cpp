@@ -224,12 +224,8 @@ double typeScale(const Figure& figure, const QSizeF& size) {
     return std::max(scale, smallest);
 }
 
-}  // namespace
-
-FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMetrics& metrics) {
-    FigureLayout layout;
-    layout.scale = typeScale(figure, size);
-    layout.size = size / layout.scale;
+/// Puts the title above, the note below and the colour bar of all panels beside; returns what is left.
+QRectF placeSurroundings(const Figure& figure, FigureLayout& layout, const TextMetrics& metrics) {
     QRectF area = QRectF(QPointF(0, 0), layout.size).adjusted(margin, margin, -margin, -margin);
     if (!figure.title.empty()) {
         layout.title =
@@ -240,73 +236,116 @@ FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMe
         layout.note = fitTitle(figure.note, area.width(), metrics, type::note, type::note, 3);
         area.setBottom(area.bottom() - layout.note.height(metrics) - 4);
     }
-    const std::size_t count = figure.panels.size();
-    if (count == 0) return layout;
-    if (figure.colorScale) {
+    if (figure.colorScale && !figure.panels.empty()) {
         auto& bar = layout.colorBar.emplace();
         const QRectF outer = area;
         area.setRight(area.right() - measureBar(*figure.colorScale, bar, area.height(), metrics));
         placeBar(*figure.colorScale, bar, area, std::min(0.6 * area.height(), 170.0), outer, metrics);
     }
+    return area;
+}
 
-    std::vector<std::vector<LegendEntry>> entries;
-    std::size_t explainingCurves = 0;
+bool isBars(const Panel& panel) {
+    return std::holds_alternative<BarPlot>(panel.plot);
+}
+
+/// The legends of a figure's panels while it is not settled where they are.
+struct Legends {
+    std::vector<std::vector<LegendEntry>> entries;  ///< [panel]
+    std::vector<bool> above;                        ///< [panel] above its plot, else inside
+    bool shared = false;  ///< one panel of curves alone has names: they are those of all
+};
+
+Legends legendsOf(const Figure& figure) {
+    Legends legends;
+    int explainingCurves = 0;
     for (const auto& panel : figure.panels) {
-        entries.push_back(legendOf(panel));
-        if (!entries.back().empty() && !std::holds_alternative<BarPlot>(panel.plot)) ++explainingCurves;
+        legends.entries.push_back(legendOf(panel));
+        if (!legends.entries.back().empty() && !isBars(panel)) ++explainingCurves;
     }
-    // Where only one of several panels of curves has names, they are those of all.
-    const bool shared = count > 1 && explainingCurves == 1;
+    legends.above.assign(figure.panels.size(), false);
+    legends.shared = figure.panels.size() > 1 && explainingCurves == 1;
+    return legends;
+}
 
-    // A legend goes into its plot where that is free; those that find no place go above, which makes
-    // plots smaller, so that the others have to look again.
-    std::vector<bool> above(count, false);
-    for (bool settled = false; !settled;) {
-        settled = true;
-        std::vector<double> strips(count, 0.0);
-        QRectF rest = area;
-        layout.legend = {};
-        layout.panels.assign(count, {});
-        for (std::size_t i = 0; i < count; ++i) {
-            if (!above[i] || !shared || std::holds_alternative<BarPlot>(figure.panels[i].plot)) continue;
-            layout.legend = stripLegend(entries[i], area.width(), metrics);
-            rest.setTop(area.top() + layout.legend.rect.height() + 5);
-            moveLegend(layout.legend, area.topLeft());
-        }
-        const Grid grid(figure, rest);
-        for (std::size_t i = 0; i < count; ++i) {
-            layout.panels[i].outer = grid.cell(i);
-            const bool ownStrip = above[i] && (layout.legend.entries.empty() ||
-                                               std::holds_alternative<BarPlot>(figure.panels[i].plot));
-            if (!ownStrip) continue;
-            layout.panels[i].legend = stripLegend(entries[i], grid.cell(i).width(), metrics);
-            strips[i] = layout.panels[i].legend.rect.height() + 4;
-        }
-        placePlots(figure, layout, grid, strips, metrics);
-        for (std::size_t i = 0; i < count; ++i) {
-            auto& panel = layout.panels[i];
-            if (entries[i].empty()) continue;
-            if (above[i]) {
-                moveLegend(panel.legend,
-                           {panel.outer.left(), panel.plot.top() - panel.clearance - strips[i]});
-                continue;
-            }
-            panel.legend =
-                insideLegend(entries[i], figure.panels[i], {panel.plot, panel.x, panel.y}, metrics);
-            if (panel.legend.inside) continue;
-            above[i] = true;
-            settled = false;
-        }
+/// Puts a legend of all panels at the top of `area`, if there is one; returns what is left.
+QRectF placeSharedLegend(const Figure& figure, const Legends& legends, const QRectF& area,
+                         FigureLayout& layout, const TextMetrics& metrics) {
+    QRectF rest = area;
+    layout.legend = {};
+    for (std::size_t i = 0; i < figure.panels.size(); ++i) {
+        if (!legends.above[i] || !legends.shared || isBars(figure.panels[i])) continue;
+        layout.legend = stripLegend(legends.entries[i], area.width(), metrics);
+        rest.setTop(area.top() + layout.legend.rect.height() + 5);
+        moveLegend(layout.legend, area.topLeft());
     }
-    for (std::size_t i = 0; i < count; ++i) {
+    return rest;
+}
+
+/// Gives the panels their cells, and the strips above their plots where their legends go: [panel] heights.
+std::vector<double> placeStrips(const Figure& figure, const Legends& legends, const Grid& grid,
+                                FigureLayout& layout, const TextMetrics& metrics) {
+    std::vector<double> strips(figure.panels.size(), 0.0);
+    for (std::size_t i = 0; i < figure.panels.size(); ++i) {
+        PanelLayout& panel = layout.panels[i];
+        panel.outer = grid.cell(i);
+        if (!legends.above[i] || !(layout.legend.entries.empty() || isBars(figure.panels[i]))) continue;
+        panel.legend = stripLegend(legends.entries[i], panel.outer.width(), metrics);
+        strips[i] = panel.legend.rect.height() + 4;
+    }
+    return strips;
+}
+
+/// Puts each legend into its strip, or into its plot where that is free. Those that find no place there go
+/// above from now on; returns whether there are such.
+bool placeLegends(const Figure& figure, const std::vector<double>& strips, FigureLayout& layout,
+                  Legends& legends, const TextMetrics& metrics) {
+    bool anyMoved = false;
+    for (std::size_t i = 0; i < figure.panels.size(); ++i) {
         auto& panel = layout.panels[i];
-        panel.titlePlace = {panel.outer.left(), panel.outer.top() + metrics.capHeight(panel.title.size) + 1};
-        if (const auto* plot = std::get_if<Plot3D>(&figure.panels[i].plot)) {
-            const auto map = placeView(*plot, panel.plot, metrics);
-            panel.view = map.view;
-            panel.camera = map.camera;
+        if (legends.entries[i].empty()) continue;
+        if (legends.above[i]) {
+            moveLegend(panel.legend, {panel.outer.left(), panel.plot.top() - panel.clearance - strips[i]});
+            continue;
         }
+        panel.legend =
+            insideLegend(legends.entries[i], figure.panels[i], {panel.plot, panel.x, panel.y}, metrics);
+        if (panel.legend.inside) continue;
+        legends.above[i] = true;
+        anyMoved = true;
     }
+    return anyMoved;
+}
+
+/// Where titles begin, and what cameras see.
+void finishPanel(const Panel& panel, PanelLayout& layout, const TextMetrics& metrics) {
+    layout.titlePlace = {layout.outer.left(), layout.outer.top() + metrics.capHeight(layout.title.size) + 1};
+    if (const auto* plot = std::get_if<Plot3D>(&panel.plot)) {
+        const auto map = placeView(*plot, layout.plot, metrics);
+        layout.view = map.view;
+        layout.camera = map.camera;
+    }
+}
+
+}  // namespace
+
+FigureLayout layoutFigure(const Figure& figure, const QSizeF& size, const TextMetrics& metrics) {
+    FigureLayout layout;
+    layout.scale = typeScale(figure, size);
+    layout.size = size / layout.scale;
+    const QRectF area = placeSurroundings(figure, layout, metrics);
+    if (figure.panels.empty()) return layout;
+    // A legend that goes above makes plots smaller, so that the others have to look for a place again.
+    Legends legends = legendsOf(figure);
+    for (bool moved = true; moved;) {
+        layout.panels.assign(figure.panels.size(), {});
+        const Grid grid(figure, placeSharedLegend(figure, legends, area, layout, metrics));
+        const std::vector<double> strips = placeStrips(figure, legends, grid, layout, metrics);
+        placePlots(figure, layout, grid, strips, metrics);
+        moved = placeLegends(figure, strips, layout, legends, metrics);
+    }
+    for (std::size_t i = 0; i < figure.panels.size(); ++i)
+        finishPanel(figure.panels[i], layout.panels[i], metrics);
     return layout;
 }
 
