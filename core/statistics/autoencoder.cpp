@@ -338,12 +338,10 @@ std::vector<std::int64_t> widthsFor(std::int64_t units) {
     return {units, first, 256, 64, latentWidth, 64, 256, first, units};
 }
 
-/// What training holds of the network beside the best one so far, which is the result: weights, their
-/// gradients, and two moments of each for Adam.
+/// What training holds of the layers that grow with the units (the first and the last), beside the best ones
+/// so far, which are the result: weights, their gradients, and two moments of each for Adam.
 std::size_t trainingBytes(std::int64_t units) {
-    const auto widths = widthsFor(units);
-    std::int64_t weights = 0;
-    for (std::size_t l = 0; l + 1 < widths.size(); ++l) weights += widths[l + 1] * (widths[l] + 1);
+    const std::int64_t weights = 2 * units * std::min(units, widest);
     return static_cast<std::size_t>(weights) * 4 * sizeof(float);
 }
 

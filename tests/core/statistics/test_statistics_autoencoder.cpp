@@ -322,6 +322,18 @@ void TestStatisticsAutoencoder::whatDoesNotFitIsRefused() {
     AutoencoderOptions options;
     options.trainShare = 1;
     QVERIFY_EXCEPTION_THROWN(fit(view, options), Error);
+    // 16 bytes for each weight of the first and the last layer alone are 2 * 3000 * 1024 * 16: the error says
+    // what to do.
+    const auto wide = traces::view(traces::gaussian(5, 3, 3000, 1));
+    options = quick(1);
+    options.memoryBytes = std::size_t{64} << 20;
+    try {
+        fit(wide, options);
+        QFAIL("64 MiB are not enough");
+    } catch (const Error& error) {
+        QCOMPARE(error.code(), ErrorCode::OutOfMemory);
+        QVERIFY2(std::string(error.what()).find("--memory 108M") != std::string::npos, error.what());
+    }
     Autoencoder broken = result.model;
     broken.weights[2].resize(3, 3);
     QVERIFY_EXCEPTION_THROWN(applyAutoencoder(broken, view, {}, progress), Error);
