@@ -103,6 +103,38 @@ const AddedToken* AddedTokens::find(std::int32_t id) const {
     return found != m_tokens.end() && found->id == id ? &*found : nullptr;
 }
 
+namespace {
+
+struct ByteRange {
+    std::size_t begin, end;
+};
+
+bool isInsideWord(std::string_view text, const ByteRange& match) {
+    const bool touchesLeft = match.begin > 0 && isWordCharacter(codePointBefore(text, match.begin).value);
+    const bool touchesRight = match.end < text.size() && isWordCharacter(codePointAt(text, match.end).value);
+    return touchesLeft || touchesRight;
+}
+
+/// The match with the white space beside it that the token takes. White space that a token before has taken,
+/// up to `covered`, stays its own; and what lies between the end of a match and `covered` is white space, so
+/// that no character is looked at twice. May be empty.
+ByteRange withWhiteSpace(std::string_view text, const AddedToken& token, ByteRange match,
+                         std::size_t covered) {
+    if (token.lstrip) {
+        match.begin = std::max(match.begin, covered);
+        while (match.begin > covered && isWhiteSpace(codePointBefore(text, match.begin).value))
+            match.begin -= codePointBefore(text, match.begin).length;
+    }
+    if (token.rstrip) {
+        match.end = std::max(match.end, covered);
+        while (match.end < text.size() && isWhiteSpace(codePointAt(text, match.end).value))
+            match.end += codePointAt(text, match.end).length;
+    }
+    return match;
+}
+
+}  // namespace
+
 std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normalized, bool literal) const {
     std::vector<TextSegment> segments;
     const ByteTrie& trie = normalized ? m_normalized : m_raw;
@@ -118,32 +150,16 @@ std::vector<TextSegment> AddedTokens::split(std::string_view text, bool normaliz
             ++offset;
             continue;
         }
-        std::size_t begin = offset;
-        std::size_t end = offset + length;
-        offset = end;
+        const ByteRange match{offset, offset + length};
+        offset = match.end;
         const AddedToken& token = *find(id);
         if (literal && token.special) continue;
-        if (token.singleWord) {
-            const bool touchesLeft = begin > 0 && isWordCharacter(codePointBefore(text, begin).value);
-            const bool touchesRight = end < text.size() && isWordCharacter(codePointAt(text, end).value);
-            if (touchesLeft || touchesRight) continue;
-        }
-        // White space that a token before has taken stays its own; and what lies between the end of a match
-        // and `covered` is white space, so that no character is looked at twice.
-        if (token.lstrip) {
-            begin = std::max(begin, covered);
-            while (begin > covered && isWhiteSpace(codePointBefore(text, begin).value))
-                begin -= codePointBefore(text, begin).length;
-        }
-        if (token.rstrip) {
-            end = std::max(end, covered);
-            while (end < text.size() && isWhiteSpace(codePointAt(text, end).value))
-                end += codePointAt(text, end).length;
-        }
-        if (begin >= end) continue;  // of white space, all of which the token before has taken
-        if (covered < begin) segments.push_back({covered, begin, -1});
-        segments.push_back({begin, end, token.id});
-        covered = end;
+        if (token.singleWord && isInsideWord(text, match)) continue;
+        const ByteRange taken = withWhiteSpace(text, token, match, covered);
+        if (taken.begin >= taken.end) continue;
+        if (covered < taken.begin) segments.push_back({covered, taken.begin, -1});
+        segments.push_back({taken.begin, taken.end, token.id});
+        covered = taken.end;
     }
     if (covered < text.size()) segments.push_back({covered, text.size(), -1});
     return segments;

@@ -75,87 +75,99 @@ bool compiles(const std::string& pattern) {
     return code != nullptr;
 }
 
-/// Items for the property that Oniguruma knows by `name`: a general category, a POSIX class, a script
-/// or a binary property. Case, spaces, hyphens and underscores do not matter.
-std::optional<CharacterSet> propertySet(std::string_view name, const char* word) {
-    std::string plain;
+/// Short name, long name and PCRE2's name of each general category.
+constexpr std::array<const char*, 3> kCategories[] = {
+    {"c", "other", "C"},
+    {"cc", "control", "Cc"},
+    {"cf", "format", "Cf"},
+    {"cn", "unassigned", "Cn"},
+    {"co", "privateuse", "Co"},
+    {"cs", "surrogate", "Cs"},
+    {"l", "letter", "L"},
+    {"lc", "casedletter", "L&"},
+    {"ll", "lowercaseletter", "Ll"},
+    {"lm", "modifierletter", "Lm"},
+    {"lo", "otherletter", "Lo"},
+    {"lt", "titlecaseletter", "Lt"},
+    {"lu", "uppercaseletter", "Lu"},
+    {"m", "mark", "M"},
+    {"mc", "spacingmark", "Mc"},
+    {"me", "enclosingmark", "Me"},
+    {"mn", "nonspacingmark", "Mn"},
+    {"n", "number", "N"},
+    {"nd", "decimalnumber", "Nd"},
+    {"nl", "letternumber", "Nl"},
+    {"no", "othernumber", "No"},
+    {"p", "punctuation", "P"},
+    {"pc", "connectorpunctuation", "Pc"},
+    {"pd", "dashpunctuation", "Pd"},
+    {"pe", "closepunctuation", "Pe"},
+    {"pf", "finalpunctuation", "Pf"},
+    {"pi", "initialpunctuation", "Pi"},
+    {"po", "otherpunctuation", "Po"},
+    {"ps", "openpunctuation", "Ps"},
+    {"s", "symbol", "S"},
+    {"sc", "currencysymbol", "Sc"},
+    {"sk", "modifiersymbol", "Sk"},
+    {"sm", "mathsymbol", "Sm"},
+    {"so", "othersymbol", "So"},
+    {"z", "separator", "Z"},
+    {"zl", "lineseparator", "Zl"},
+    {"zp", "paragraphseparator", "Zp"},
+    {"zs", "spaceseparator", "Zs"},
+};
+
+constexpr std::pair<const char*, const char*> kPosix[] = {
+    {"alnum", R"(\p{Alphabetic}\p{Nd})"},
+    {"alpha", R"(\p{Alphabetic})"},
+    {"any", R"(\x{0}-\x{10ffff})"},
+    {"ascii", R"(\x{0}-\x{7f})"},
+    {"cntrl", R"(\p{Cc})"},
+    {"digit", R"(\p{Nd})"},
+    {"lower", R"(\p{Lowercase})"},
+    {"space", kSpace},
+    {"upper", R"(\p{Uppercase})"},
+    {"whitespace", kSpace},
+    {"xdigit", kHex},
+};
+
+/// A property's name in lower case without spaces, hyphens and underscores; empty: no property has this name.
+std::string foldedName(std::string_view name) {
+    std::string folded;
     for (const char c : name) {
         if (c == ' ' || c == '_' || c == '-') continue;
         const bool upper = c >= 'A' && c <= 'Z';
-        if (!upper && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')) return std::nullopt;
-        plain.push_back(static_cast<char>(upper ? c - 'A' + 'a' : c));
+        if (!upper && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')) return {};
+        folded.push_back(static_cast<char>(upper ? c - 'A' + 'a' : c));
     }
-    if (plain.empty() || plain.size() > 40) return std::nullopt;
+    return folded.size() > 40 ? std::string() : folded;
+}
 
-    using Names = std::array<const char*, 3>;
-    static constexpr Names kCategories[] = {
-        {"c", "other", "C"},
-        {"cc", "control", "Cc"},
-        {"cf", "format", "Cf"},
-        {"cn", "unassigned", "Cn"},
-        {"co", "privateuse", "Co"},
-        {"cs", "surrogate", "Cs"},
-        {"l", "letter", "L"},
-        {"lc", "casedletter", "L&"},
-        {"ll", "lowercaseletter", "Ll"},
-        {"lm", "modifierletter", "Lm"},
-        {"lo", "otherletter", "Lo"},
-        {"lt", "titlecaseletter", "Lt"},
-        {"lu", "uppercaseletter", "Lu"},
-        {"m", "mark", "M"},
-        {"mc", "spacingmark", "Mc"},
-        {"me", "enclosingmark", "Me"},
-        {"mn", "nonspacingmark", "Mn"},
-        {"n", "number", "N"},
-        {"nd", "decimalnumber", "Nd"},
-        {"nl", "letternumber", "Nl"},
-        {"no", "othernumber", "No"},
-        {"p", "punctuation", "P"},
-        {"pc", "connectorpunctuation", "Pc"},
-        {"pd", "dashpunctuation", "Pd"},
-        {"pe", "closepunctuation", "Pe"},
-        {"pf", "finalpunctuation", "Pf"},
-        {"pi", "initialpunctuation", "Pi"},
-        {"po", "otherpunctuation", "Po"},
-        {"ps", "openpunctuation", "Ps"},
-        {"s", "symbol", "S"},
-        {"sc", "currencysymbol", "Sc"},
-        {"sk", "modifiersymbol", "Sk"},
-        {"sm", "mathsymbol", "Sm"},
-        {"so", "othersymbol", "So"},
-        {"z", "separator", "Z"},
-        {"zl", "lineseparator", "Zl"},
-        {"zp", "paragraphseparator", "Zp"},
-        {"zs", "spaceseparator", "Zs"},
-    };
+/// Items for the property that Oniguruma knows by `name`: a general category, a POSIX class, a script
+/// or a binary property. Case, spaces, hyphens and underscores do not matter.
+std::optional<CharacterSet> propertySet(std::string_view name, const char* word) {
+    const std::string folded = foldedName(name);
+    if (folded.empty()) return std::nullopt;
     for (const auto& [shortName, longName, category] : kCategories)
-        if (plain == shortName || plain == longName)
+        if (folded == shortName || folded == longName)
             return CharacterSet{fmt::format("\\p{{{}}}", category), {}};
-
-    static constexpr std::pair<const char*, const char*> kPosix[] = {
-        {"alnum", R"(\p{Alphabetic}\p{Nd})"},
-        {"alpha", R"(\p{Alphabetic})"},
-        {"any", R"(\x{0}-\x{10ffff})"},
-        {"ascii", R"(\x{0}-\x{7f})"},
-        {"cntrl", R"(\p{Cc})"},
-        {"digit", R"(\p{Nd})"},
-        {"lower", R"(\p{Lowercase})"},
-        {"space", kSpace},
-        {"upper", R"(\p{Uppercase})"},
-        {"whitespace", kSpace},
-
-        {"xdigit", kHex},
-    };
-    if (plain == "word") return setOf(word);
+    if (folded == "word") return setOf(word);
     for (const auto& [posix, items] : kPosix)
-        if (plain == posix) return setOf(items);
-
+        if (folded == posix) return setOf(items);
     // PCRE2 would take a bare script name as its extensions (characters of several scripts).
     for (const char* form : {"\\p{{sc:{}}}", "\\p{{{}}}"}) {
-        const std::string property = fmt::format(fmt::runtime(form), plain);
+        const std::string property = fmt::format(fmt::runtime(form), folded);
         if (compiles(property)) return CharacterSet{property, {}};
     }
     return std::nullopt;
+}
+
+/// Escapes that stand for one character.
+constexpr std::pair<char, char32_t> kEscapes[] = {{'t', U'\t'}, {'n', U'\n'}, {'r', U'\r'},  {'f', U'\f'},
+                                                  {'v', U'\v'}, {'a', U'\a'}, {'e', U'\x1B'}};
+
+bool isAsciiAlphanumeric(char32_t c) {
+    return (c >= U'0' && c <= U'9') || (c >= U'A' && c <= U'Z') || (c >= U'a' && c <= U'z');
 }
 
 class Translator {
@@ -203,9 +215,8 @@ private:
     }
 
     static std::string literal(char32_t c) {
-        const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
         std::string text;
-        if (alphanumeric || c >= 0xA0)
+        if (isAsciiAlphanumeric(c) || c >= 0xA0)
             appendUtf8(text, c);
         else
             text = fmt::format("\\x{{{:x}}}", static_cast<std::uint32_t>(c));
@@ -475,37 +486,24 @@ private:
     /// After a backslash: an escape that stands for one character.
     char32_t escapedCharacter(bool inClass) {
         if (atEnd()) throw malformed("a backslash at the end");
-        const char c = peek();
-        switch (c) {
-            case 't': ++m_at; return '\t';
-            case 'n': ++m_at; return '\n';
-            case 'r': ++m_at; return '\r';
-            case 'f': ++m_at; return '\f';
-            case 'v': ++m_at; return '\v';
-            case 'a': ++m_at; return '\a';
-            case 'e': ++m_at; return 0x1B;
-            case 'b':
-                if (!inClass) break;
-                ++m_at;
-                return '\b';
-            case '0': ++m_at; return digits(8, 0, 2);
-            case 'x': {
-                ++m_at;
-                if (take("{")) {
-                    const char32_t value = digits(16, 1, 8);
-                    if (!take("}")) throw malformed("a character's number is not closed");
-                    return value;
-                }
-                const char32_t value = digits(16, 1, 2);
-                if (value > 0x7F) throw unsupported("single bytes above \\x7F");
-                return value;
-            }
-            case 'u': ++m_at; return digits(16, 4, 4);
-            default: break;
-        }
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '1' && c <= '9'))
-            throw unsupported(fmt::format("\"\\{}\"", c));
+        for (const auto& [name, character] : kEscapes)
+            if (take({&name, 1})) return character;
+        if (inClass && take("b")) return U'\b';
+        if (take("0")) return digits(8, 0, 2);
+        if (take("x")) return hexCharacter();
+        if (take("u")) return digits(16, 4, 4);
+        if (isAsciiAlphanumeric(static_cast<unsigned char>(peek())))
+            throw unsupported(fmt::format("\"\\{}\"", peek()));
         return takeCharacter();
+    }
+
+    /// After "\x": two digits, or some in braces.
+    char32_t hexCharacter() {
+        const bool braces = take("{");
+        const char32_t value = digits(16, 1, braces ? 8 : 2);
+        if (braces && !take("}")) throw malformed("a character's number is not closed");
+        if (!braces && value > 0x7F) throw unsupported("single bytes above \\x7F");
+        return value;
     }
 
     char32_t digits(int base, int fewest, int most) {
@@ -531,68 +529,62 @@ private:
         if (depth > kMaxNesting) throw unsupported("classes nested more than 64 deep");
         const bool negative = take("^");
         std::vector<CharacterSet> sides(1);  // of "&&"
-        bool first = true;
-        while (true) {
+        for (bool first = true; first || peek() != ']'; first = false) {
             if (atEnd()) throw malformed("a character class is not closed");
-            CharacterSet& set = sides.back();
-            if (peek() == ']' && !first) {
-                ++m_at;
-                break;
-            }
-            first = false;
             if (take("&&")) {
                 if (sides.size() > kMaxNesting) throw unsupported("more than 64 \"&&\" in one class");
                 sides.emplace_back();
-                continue;
-            }
-            if (peek() == '[') {
-                if (peek(1) == ':') {
-                    set.add(posixBracket());
-                } else {
-                    ++m_at;
-                    set.add(characterClass(depth + 1));
-                }
-                continue;
-            }
-            bool escaped = false;
-            if (take("\\")) {
-                if (auto known = escapedSet(kPosixWord)) {
-                    set.add(std::move(*known));
-                    if (peek() == '-') {  // no range starts with a set: the hyphen stands for itself
-                        ++m_at;
-                        set.items += literal('-');
-                    }
-                    continue;
-                }
-                escaped = true;
-            }
-            const char32_t low = escaped ? escapedCharacter(true) : takeCharacter();
-            set.items += literal(low);
-            if (peek() != '-' || peek(1) == ']' || m_at + 1 >= m_pattern.size()) continue;
-            if (low == '-' && !escaped) continue;  // a hyphen that stands first stands for itself
-            ++m_at;
-            if (peek() == '[') throw unsupported("a range that ends with a set");
-            char32_t high = 0;
-            if (take("\\")) {
-                if (escapedSet(kPosixWord)) throw unsupported("a range that ends with a set");
-                high = escapedCharacter(true);
             } else {
-                high = takeCharacter();
+                classItem(sides.back(), depth);
             }
-            if (high < low) throw malformed("a range with its ends exchanged");
-            set.items += '-' + literal(high);
         }
+        ++m_at;
+        const CharacterSet result = intersection(sides);
+        return negative ? negated(result) : result;
+    }
+
+    /// What all sides hold. Throws for an empty one.
+    CharacterSet intersection(const std::vector<CharacterSet>& sides) const {
         for (const auto& side : sides)
             if (side.items.empty() && side.others.empty()) throw malformed("an empty character class");
+        if (sides.size() == 1) return sides.front();
+        std::string all;
+        for (std::size_t i = 1; i < sides.size(); ++i) all += fmt::format("(?={})", sides[i].expression());
+        return {"", {fmt::format("(?:{}{})", all, sides.front().expression())}};
+    }
 
-        CharacterSet result = std::move(sides.front());
-        if (sides.size() > 1) {
-            std::string all;
-            for (std::size_t i = 1; i < sides.size(); ++i)
-                all += fmt::format("(?={})", sides[i].expression());
-            result = {"", {fmt::format("(?:{}{})", all, result.expression())}};
+    /// In a class: a class within it, an escape, a character, or a range.
+    void classItem(CharacterSet& set, std::size_t depth) {
+        if (peek() == '[' && peek(1) == ':') return set.add(posixBracket());
+        if (take("[")) return set.add(characterClass(depth + 1));
+        const bool escaped = take("\\");
+        if (!escaped) return characterOrRange(set, takeCharacter(), false);
+        if (auto known = escapedSet(kPosixWord)) {
+            set.add(std::move(*known));
+            // No range starts with a set: the hyphen stands for itself.
+            if (take("-")) set.items += literal('-');
+            return;
         }
-        return negative ? negated(result) : result;
+        characterOrRange(set, escapedCharacter(true), true);
+    }
+
+    /// After the character `low` in a class: adds it, or the range that it begins.
+    void characterOrRange(CharacterSet& set, char32_t low, bool escaped) {
+        set.items += literal(low);
+        if (peek() != '-' || peek(1) == ']' || m_at + 1 >= m_pattern.size()) return;
+        if (low == '-' && !escaped) return;  // a hyphen that stands first stands for itself
+        ++m_at;
+        const char32_t high = endOfRange();
+        if (high < low) throw malformed("a range with its ends exchanged");
+        set.items += '-' + literal(high);
+    }
+
+    char32_t endOfRange() {
+        const char* const aSet = "a range that ends with a set";
+        if (peek() == '[') throw unsupported(aSet);
+        if (!take("\\")) return takeCharacter();
+        if (escapedSet(kPosixWord)) throw unsupported(aSet);
+        return escapedCharacter(true);
     }
 
     CharacterSet posixBracket() {
