@@ -176,8 +176,10 @@ std::string recipeToJson(const Recipe& recipe) {
     }
 }
 
-Recipe recipeFromJson(std::string_view text) {
-    const Json json = parseBounded(text, "The recipe", ErrorCode::Format);
+namespace {
+
+/// Throws unless `json` is a recipe that this version can read.
+void checkFormat(const Json& json) {
     if (!json.is_object())
         throw Error(ErrorCode::Format,
                     fmt::format("The recipe should be a JSON object, but is a {}.", json.type_name()));
@@ -193,42 +195,71 @@ Recipe recipeFromJson(std::string_view text) {
                                 "figure with a newer Rheograph.",
                                 version->dump(), formatVersion),
                     versionKey);
+}
 
+void readSources(const Json& value, Recipe& recipe) {
+    if (!value.is_array()) refuse("sources", "a list", value);
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        const Json& entry = value[i];
+        const auto field = fmt::format("sources[{}]", i);
+        if (!entry.is_object()) refuse(field, "an object", entry);
+        recipe.sources.push_back({readText(entry, "role", field + ".role", true),
+                                  readText(entry, "path", field + ".path", true),
+                                  readText(entry, "hash", field + ".hash", false)});
+    }
+}
+
+void readOptions(const Json& value, Recipe& recipe) {
+    if (!value.is_object()) refuse("options", "an object", value);
+    recipe.options = value.dump();
+}
+
+void readSize(const Json& value, Recipe& recipe) {
+    if (!value.is_array() || value.size() != 2) refuse("size_mm", "two numbers", value);
+    recipe.widthMm = readPositive(value[0], "size_mm");
+    recipe.heightMm = readPositive(value[1], "size_mm");
+}
+
+void readTheme(const Json& value, Recipe& recipe) {
+    if (!value.is_string()) refuse("theme", "a text", value);
+    if (value != "light" && value != "dark") refuse("theme", "\"light\" or \"dark\"", value);
+    recipe.theme = value.get<std::string>();
+}
+
+void readVersions(const Json& value, Recipe& recipe) {
+    if (!value.is_object()) refuse("versions", "an object", value);
+    for (const auto& [name, version] : value.items()) {
+        if (!version.is_string()) refuse("versions." + name, "a text", version);
+        recipe.versions[name] = version.get<std::string>();
+    }
+}
+
+struct Field {
+    const char* key;
+    void (*read)(const Json& value, Recipe& recipe);
+};
+
+/// Fields that a recipe may have besides its view.
+constexpr Field optionalFields[] = {
+    {"sources", readSources},
+    {"options", readOptions},
+    {"camera", [](const Json& value, Recipe& recipe) { recipe.camera = readCamera(value); }},
+    {"ranges", [](const Json& value, Recipe& recipe) { recipe.ranges = readRanges(value); }},
+    {"size_mm", readSize},
+    {"dpi", [](const Json& value, Recipe& recipe) { recipe.dpi = readPositive(value, "dpi"); }},
+    {"theme", readTheme},
+    {"versions", readVersions},
+};
+
+}  // namespace
+
+Recipe recipeFromJson(std::string_view text) {
+    const Json json = parseBounded(text, "The recipe", ErrorCode::Format);
+    checkFormat(json);
     Recipe recipe;
     recipe.view = readText(json, "view", "view", true);
-    if (const Json* sources = member(json, "sources")) {
-        if (!sources->is_array()) refuse("sources", "a list", *sources);
-        for (std::size_t i = 0; i < sources->size(); ++i) {
-            const Json& entry = (*sources)[i];
-            const auto field = fmt::format("sources[{}]", i);
-            if (!entry.is_object()) refuse(field, "an object", entry);
-            recipe.sources.push_back({readText(entry, "role", field + ".role", true),
-                                      readText(entry, "path", field + ".path", true),
-                                      readText(entry, "hash", field + ".hash", false)});
-        }
-    }
-    if (const Json* options = member(json, "options")) {
-        if (!options->is_object()) refuse("options", "an object", *options);
-        recipe.options = options->dump();
-    }
-    if (const Json* camera = member(json, "camera")) recipe.camera = readCamera(*camera);
-    if (const Json* ranges = member(json, "ranges")) recipe.ranges = readRanges(*ranges);
-    if (const Json* size = member(json, "size_mm")) {
-        if (!size->is_array() || size->size() != 2) refuse("size_mm", "two numbers", *size);
-        recipe.widthMm = readPositive((*size)[0], "size_mm");
-        recipe.heightMm = readPositive((*size)[1], "size_mm");
-    }
-    if (const Json* dpi = member(json, "dpi")) recipe.dpi = readPositive(*dpi, "dpi");
-    if (member(json, "theme") != nullptr) recipe.theme = readText(json, "theme", "theme", false);
-    if (recipe.theme != "light" && recipe.theme != "dark")
-        refuse("theme", "\"light\" or \"dark\"", json["theme"]);
-    if (const Json* versions = member(json, "versions")) {
-        if (!versions->is_object()) refuse("versions", "an object", *versions);
-        for (const auto& [name, value] : versions->items()) {
-            if (!value.is_string()) refuse("versions." + name, "a text", value);
-            recipe.versions[name] = value.get<std::string>();
-        }
-    }
+    for (const Field& field : optionalFields)
+        if (const Json* value = member(json, field.key)) field.read(*value, recipe);
     recipe.time = readText(json, "time", "time", false);
     return recipe;
 }
