@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/results/results_datasets.h"
+#include "core/trace/file_parts.h"
 #include "core/trace/hdf5_file.h"
 
 namespace rheo {
@@ -39,24 +40,10 @@ void writeSource(Hdf5File& file, const ResultsSource& source) {
     file.setAttribute("/source", "path", source.path);
     if (!source.selection.empty()) file.setAttribute("/source", "selection", source.selection);
     file.setAttribute("/source", "units", source.info.units);
-    if (source.info.model) {
-        file.setAttribute("/source", "architecture", source.info.model->architecture);
-        file.setAttribute("/source", "dtype", source.info.model->dtype);
-        file.setAttribute("/source", "weights_sha256", source.info.model->weightsSha256);
-        if (!source.info.model->notes.empty())
-            file.setAttribute("/source", "notes",
-                              fmt::format("{}", fmt::join(source.info.model->notes, "\n")));
-        if (!source.info.model->acceptedKeys.empty())
-            file.setAttribute("/source", "accepted_config_keys",
-                              fmt::format("{}", fmt::join(source.info.model->acceptedKeys, ",")));
-    }
-    std::vector<std::int32_t> blocks, samples, positions, tokens, ids;
-    std::vector<std::string> sites, texts;
+    if (source.info.model) writeModelAttributes(file, "/source", *source.info.model);
+    std::vector<std::int32_t> samples, positions, tokens, ids;
+    std::vector<std::string> texts;
     std::vector<std::int64_t> first{0};
-    for (const auto& point : source.info.points) {
-        blocks.push_back(point.block);
-        sites.emplace_back(siteName(point.site));
-    }
     for (const auto& row : source.info.rows) {
         samples.push_back(row.sample);
         positions.push_back(row.position);
@@ -71,8 +58,7 @@ void writeSource(Hdf5File& file, const ResultsSource& source) {
         using T = typename std::decay_t<decltype(values)>::value_type;
         file.write<T>(name, values, {static_cast<std::int64_t>(values.size())});
     };
-    list("/source/points/block", blocks);
-    file.writeStrings("/source/points/site", sites);
+    writePoints(file, "/source/points", source.info.points);
     list("/source/rows/sample", samples);
     list("/source/rows/position", positions);
     list("/source/rows/token_id", tokens);
@@ -81,7 +67,8 @@ void writeSource(Hdf5File& file, const ResultsSource& source) {
     list("/source/samples/first_token", first);
 }
 
-ResultsSource readSource(const Hdf5File& file) {
+/// Throws unless the file holds results that this version can read.
+void checkFormat(const Hdf5File& file) {
     const std::string path = file.path().string();
     const auto format = file.textAttribute("/", "format");
     if (!format || *format != formatName)
@@ -97,49 +84,52 @@ ResultsSource readSource(const Hdf5File& file) {
                 "{} holds results of version {}, and this program reads version {}; use a newer Rheograph",
                 path, version, formatVersion),
             path);
-    ResultsSource source;
-    source.hash = file.textAttribute("/source", "hash").value_or("");
-    source.path = file.textAttribute("/source", "path").value_or("");
-    source.selection = file.textAttribute("/source", "selection").value_or("");
-    source.info.units = file.integerAttribute("/source", "units").value_or(0);
-    if (const auto architecture = file.textAttribute("/source", "architecture")) {
-        source.info.model.emplace();
-        source.info.model->architecture = *architecture;
-        source.info.model->dtype = file.textAttribute("/source", "dtype").value_or("");
-        source.info.model->weightsSha256 = file.textAttribute("/source", "weights_sha256").value_or("");
-        source.info.model->notes = splitText(file.textAttribute("/source", "notes").value_or(""), '\n');
-        source.info.model->acceptedKeys =
-            splitText(file.textAttribute("/source", "accepted_config_keys").value_or(""), ',');
-    }
-    const auto blocks = file.read<std::int32_t>("/source/points/block");
-    const auto sites = file.readStrings("/source/points/site");
+}
+
+std::vector<TraceRow> readRows(const Hdf5File& file) {
     const auto samples = file.read<std::int32_t>("/source/rows/sample");
     const auto positions = file.read<std::int32_t>("/source/rows/position");
     const auto tokens = file.read<std::int32_t>("/source/rows/token_id");
+    if (samples.size() != positions.size() || samples.size() != tokens.size())
+        refuse(file, "/source/rows", "lists that belong together differ in length");
+    std::vector<TraceRow> rows;
+    for (std::size_t n = 0; n < samples.size(); ++n) rows.push_back({samples[n], positions[n], tokens[n]});
+    return rows;
+}
+
+std::vector<Sample> readSamples(const Hdf5File& file) {
     const auto texts = file.readStrings("/source/samples/text");
     const auto ids = file.read<std::int32_t>("/source/samples/token_ids");
     const auto first = file.read<std::int64_t>("/source/samples/first_token");
-    if (blocks.empty() || blocks.size() != sites.size() || samples.size() != positions.size() ||
-        samples.size() != tokens.size() || first.size() != texts.size() + 1)
-        refuse(file, "/source", "lists that belong together differ in length");
-    for (std::size_t p = 0; p < blocks.size(); ++p) {
-        const auto site = parseSite(sites[p]);
-        if (!site)
-            refuse(file, "/source/points/site",
-                   fmt::format("\"{}\" is no site of a residual point", sites[p]));
-        source.info.points.push_back({blocks[p], *site});
-    }
-    for (std::size_t n = 0; n < samples.size(); ++n)
-        source.info.rows.push_back({samples[n], positions[n], tokens[n]});
+    if (first.size() != texts.size() + 1)
+        refuse(file, "/source/samples", "lists that belong together differ in length");
+    std::vector<Sample> samples;
     for (std::size_t s = 0; s < texts.size(); ++s) {
         if (first[s] < 0 || first[s + 1] < first[s] || first[s + 1] > static_cast<std::int64_t>(ids.size()))
             refuse(file, "/source/samples/first_token", "an entry points outside of token_ids");
-        source.info.samples.push_back({texts[s], {ids.begin() + first[s], ids.begin() + first[s + 1]}});
+        samples.push_back({texts[s], {ids.begin() + first[s], ids.begin() + first[s + 1]}});
     }
+    return samples;
+}
+
+ResultsSource readSource(const Hdf5File& file) {
+    checkFormat(file);
+    const auto text = [&](const char* name) { return file.textAttribute("/source", name); };
+    ResultsSource source;
+    source.hash = text("hash").value_or("");
+    source.path = text("path").value_or("");
+    source.selection = text("selection").value_or("");
+    source.info.units = file.integerAttribute("/source", "units").value_or(0);
+    if (text("architecture")) source.info.model = readModelAttributes(file, "/source");
+    source.info.points = readPoints(file, "/source/points");
+    if (source.info.points.empty()) refuse(file, "/source/points", "there are none");
+    source.info.rows = readRows(file);
+    source.info.samples = readSamples(file);
+    const std::size_t samples = source.info.samples.size();
     for (const auto& row : source.info.rows)
-        if (row.sample < 0 || (!texts.empty() && static_cast<std::size_t>(row.sample) >= texts.size()))
+        if (row.sample < 0 || (samples > 0 && static_cast<std::size_t>(row.sample) >= samples))
             refuse(file, "/source/rows/sample",
-                   fmt::format("a row belongs to sample {}, and there are {}", row.sample, texts.size()));
+                   fmt::format("a row belongs to sample {}, and there are {}", row.sample, samples));
     return source;
 }
 

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "core/base/error.h"
+#include "core/trace/file_parts.h"
 #include "core/trace/hdf5_file.h"
 
 namespace rheo {
@@ -83,14 +84,7 @@ void writeTeleportFile(const std::filesystem::path& path, const TeleportFile& re
     file.setAttribute("/", "components", std::int64_t{request.components});
     file.setAttribute("/", "seed", static_cast<std::int64_t>(request.seed));
     file.setAttribute("/", "text", record.text);
-    file.setAttribute("/", "architecture", record.model.architecture);
-    file.setAttribute("/", "dtype", record.model.dtype);
-    file.setAttribute("/", "weights_sha256", record.model.weightsSha256);
-    if (!record.model.notes.empty())
-        file.setAttribute("/", "notes", fmt::format("{}", fmt::join(record.model.notes, "\n")));
-    if (!record.model.acceptedKeys.empty())
-        file.setAttribute("/", "accepted_config_keys",
-                          fmt::format("{}", fmt::join(record.model.acceptedKeys, ",")));
+    writeModelAttributes(file, "/", record.model);
     file.setAttribute("/", "kl", result.measures.kl);
 
     writeStates(file, "/natural", result.natural.states);
@@ -98,17 +92,11 @@ void writeTeleportFile(const std::filesystem::path& path, const TeleportFile& re
     file.write<float>("/state",
                       std::span(request.state.data(), static_cast<std::size_t>(request.state.size())),
                       {request.state.size()});
-    std::vector<std::int32_t> indices, blocks;
-    std::vector<std::string> sites;
+    std::vector<std::int32_t> indices;
     for (std::int64_t q = request.point.value(); q < static_cast<std::int64_t>(record.points.size()); ++q)
         indices.push_back(static_cast<std::int32_t>(q));
-    for (const auto& point : record.points) {
-        blocks.push_back(point.block);
-        sites.emplace_back(siteName(point.site));
-    }
     writeList(file, "/points", indices);
-    writeList(file, "/all_points/block", blocks);
-    file.writeStrings("/all_points/site", sites);
+    writePoints(file, "/all_points", record.points);
     writeList(file, "/token_ids", record.tokenIds);
     const auto logits = [&](const char* name, const VectorF& values) {
         file.write<float>(name, std::span(values.data(), static_cast<std::size_t>(values.size())),
@@ -134,81 +122,101 @@ void writeTeleportFile(const std::filesystem::path& path, const TeleportFile& re
     output.commit();
 }
 
-TeleportFile readTeleportFile(const std::filesystem::path& path) {
-    const Hdf5File file = Hdf5File::openForReading(path);
+namespace {
+
+/// Throws unless the file holds a teleport that this version can read.
+void checkFormat(const Hdf5File& file) {
+    const std::string path = file.path().string();
     const auto format = file.textAttribute("/", "format");
     if (!format || *format != formatName)
         throw Error(ErrorCode::Format,
-                    fmt::format("{} does not hold a teleport: its attribute format is {}", path.string(),
+                    fmt::format("{} does not hold a teleport: its attribute format is {}", path,
                                 format ? "\"" + *format + "\"" : "missing"),
-                    path.string());
+                    path);
     if (file.integerAttribute("/", "version").value_or(0) > formatVersion)
-        throw Error(ErrorCode::Unsupported, fmt::format("{} was written by a newer Rheograph", path.string()),
-                    path.string());
-    TeleportFile record;
-    const auto blocks = file.read<std::int32_t>("/all_points/block");
-    const auto sites = file.readStrings("/all_points/site");
-    if (blocks.size() != sites.size()) refuse(file, "/all_points", "block and site differ in length");
-    for (std::size_t p = 0; p < blocks.size(); ++p) {
-        const auto site = parseSite(sites[p]);
-        if (!site)
-            refuse(file, "/all_points/site", fmt::format("\"{}\" is no site of a residual point", sites[p]));
-        record.points.push_back({blocks[p], *site});
-    }
-    TeleportResult& result = record.result;
+        throw Error(ErrorCode::Unsupported, fmt::format("{} was written by a newer Rheograph", path), path);
+}
+
+/// All of a request but its controls, which are counted in the result.
+TeleportRequest readRequest(const Hdf5File& file, std::size_t allPoints) {
+    const auto integer = [&](const char* name, std::int64_t fallback) {
+        return file.integerAttribute("/", name).value_or(fallback);
+    };
     const auto indices = file.read<std::int32_t>("/points");
     const auto mode = parseTeleportMode(file.textAttribute("/", "mode").value_or(""));
     if (indices.empty() || indices[0] < 0 ||
-        static_cast<std::size_t>(indices[0]) + indices.size() != record.points.size() || !mode)
+        static_cast<std::size_t>(indices[0]) + indices.size() != allPoints || !mode)
         refuse(file, "/points", "they do not go from the teleport's point to the last");
-    const auto q = static_cast<std::int64_t>(indices.size());
-    result.request.point = PointIndex{indices[0]};
-    result.request.mode = *mode;
-    result.request.token = static_cast<int>(file.integerAttribute("/", "token").value_or(0));
-    result.request.components = static_cast<int>(file.integerAttribute("/", "components").value_or(3));
-    result.request.seed = static_cast<std::uint64_t>(file.integerAttribute("/", "seed").value_or(0));
-    result.request.state = readFloats(file, "/state");
+    TeleportRequest request;
+    request.point = PointIndex{indices[0]};
+    request.mode = *mode;
+    request.token = static_cast<int>(integer("token", 0));
+    request.components = static_cast<int>(integer("components", 3));
+    request.seed = static_cast<std::uint64_t>(integer("seed", 0));
+    request.state = readFloats(file, "/state");
+    return request;
+}
+
+/// States and logits of both paths, of `points` points.
+void readPaths(const Hdf5File& file, std::int64_t points, TeleportResult& result) {
     result.natural.states = readStates(file, "/natural");
     result.teleported.states = readStates(file, "/teleported");
-    if (result.natural.states.n1 != q || result.teleported.states.n1 != q)
+    if (result.natural.states.n1 != points || result.teleported.states.n1 != points)
         refuse(file, "/natural", "it does not have the points of the file");
     result.natural.logits = readFloats(file, "/logits_natural");
     result.teleported.logits = readFloats(file, "/logits_teleported");
     if (result.natural.logits.size() != result.teleported.logits.size())
         refuse(file, "/logits_natural", "the vocabularies differ");
+}
+
+void readMeasures(const Hdf5File& file, std::int64_t points, TeleportResult& result) {
     result.measures.kl = file.numberAttribute("/", "kl").value_or(0);
     forEachVector(result.measures, [&](const std::string& name, VectorD& values) {
         if (!file.exists("/" + name)) return;
         const auto read = file.read<double>("/" + name);
         const bool between = name.starts_with("contraction");
-        if (static_cast<std::int64_t>(read.size()) != q - (between ? 1 : 0))
+        if (static_cast<std::int64_t>(read.size()) != points - (between ? 1 : 0))
             refuse(file, "/" + name, "it does not have one value a point");
         values = Eigen::Map<const VectorD>(read.data(), static_cast<Eigen::Index>(read.size()));
     });
-    if (result.measures.distance.size() != q) refuse(file, "/distance", "it is not there");
+    if (result.measures.distance.size() != points) refuse(file, "/distance", "it is not there");
     forEachControl(result, [&](const std::string& name, MatrixD& values) {
         if (!file.exists("/" + name)) return;
         const auto shape = file.info("/" + name).shape;
-        if (shape.size() != 2 || shape[1] != q)
+        if (shape.size() != 2 || shape[1] != points)
             refuse(file, "/" + name, "it does not have one column a point");
         const auto read = file.read<double>("/" + name);
         values = Eigen::Map<const MatrixD>(read.data(), shape[0], shape[1]);
     });
     result.request.controls = static_cast<int>(result.controlDistance.rows());
-    record.text = file.textAttribute("/", "text").value_or("");
-    record.tokenIds = file.read<std::int32_t>("/token_ids");
-    record.model.architecture = file.textAttribute("/", "architecture").value_or("");
-    record.model.dtype = file.textAttribute("/", "dtype").value_or("");
-    record.model.weightsSha256 = file.textAttribute("/", "weights_sha256").value_or("");
-    record.model.notes = splitText(file.textAttribute("/", "notes").value_or(""), '\n');
-    record.model.acceptedKeys = splitText(file.textAttribute("/", "accepted_config_keys").value_or(""), ',');
+}
+
+void readShownTokens(const Hdf5File& file, TeleportFile& record) {
     record.shownIds = file.read<std::int32_t>("/shown/ids");
     record.shownTexts = file.readStrings("/shown/texts");
     for (const auto id : record.shownIds)
-        if (id < 0 || id >= result.natural.logits.size())
+        if (id < 0 || id >= record.result.natural.logits.size())
             refuse(file, "/shown/ids", "an id is outside of the vocabulary");
     if (record.shownIds.size() != record.shownTexts.size())
         refuse(file, "/shown", "ids and texts differ in length");
+}
+
+}  // namespace
+
+TeleportFile readTeleportFile(const std::filesystem::path& path) {
+    const Hdf5File file = Hdf5File::openForReading(path);
+    checkFormat(file);
+    TeleportFile record;
+    record.points = readPoints(file, "/all_points");
+    record.result.request = readRequest(file, record.points.size());
+    const std::int64_t points =
+        static_cast<std::int64_t>(record.points.size()) - record.result.request.point.value();
+    readPaths(file, points, record.result);
+    readMeasures(file, points, record.result);
+    record.text = file.textAttribute("/", "text").value_or("");
+    record.tokenIds = file.read<std::int32_t>("/token_ids");
+    record.model = readModelAttributes(file, "/");
+    readShownTokens(file, record);
     return record;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/trace/file_parts.h"
 #include "core/trace/trace_format.h"
 
 namespace rheo {
@@ -126,21 +127,15 @@ void readSamples(const Hdf5File& file, StoredTrace& stored) {
 
 void readModel(const Hdf5File& file, StoredTrace& stored) {
     if (!file.exists(tf::model)) return;
-    ModelIdentity model;
-    const auto text = [&](const char* name) { return file.textAttribute(tf::model, name).value_or(""); };
     const auto number = [&](const char* name) { return file.integerAttribute(tf::model, name).value_or(0); };
-    model.architecture = text("architecture");
+    ModelIdentity model = readModelAttributes(file, tf::model);
     model.layers = number("layers");
     model.dModel = number("d_model");
     model.vocabulary = number("vocabulary");
-    model.dtype = text("dtype");
     if (const auto seed = file.integerAttribute(tf::model, "untrained_seed"))
         model.untrainedSeed = static_cast<std::uint64_t>(*seed);
-    model.configSha256 = text("config_sha256");
-    model.tokenizerSha256 = text("tokenizer_sha256");
-    model.weightsSha256 = text("weights_sha256");
-    model.notes = splitText(text("notes"), '\n');
-    model.acceptedKeys = splitText(text("accepted_config_keys"), ',');
+    model.configSha256 = file.textAttribute(tf::model, "config_sha256").value_or("");
+    model.tokenizerSha256 = file.textAttribute(tf::model, "tokenizer_sha256").value_or("");
     stored.info.model = std::move(model);
 }
 

@@ -11,6 +11,7 @@ inline constexpr const char* residual = "/residual";
 inline constexpr const char* residualDigests = "/digests/residual";
 inline constexpr const char* shardFile = "/shards/file";
 inline constexpr const char* shardDigest = "/shards/digest";
+inline constexpr const char* points = "/points";
 inline constexpr const char* pointBlock = "/points/block";
 inline constexpr const char* pointSite = "/points/site";
 inline constexpr const char* rowSample = "/rows/sample";

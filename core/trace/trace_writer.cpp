@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/trace/bfloat16.h"
+#include "core/trace/file_parts.h"
 #include "core/trace/stored_trace.h"
 #include "core/trace/trace_format.h"
 #include "core/trace/trace_size.h"
@@ -68,22 +69,14 @@ void writeList(Hdf5File& file, const char* dataset, const std::vector<T>& values
 
 void writeModel(Hdf5File& file, const ModelIdentity& model) {
     file.makeGroup(tf::model);
-    file.setAttribute(tf::model, "architecture", model.architecture);
+    writeModelAttributes(file, tf::model, model);
     file.setAttribute(tf::model, "layers", model.layers);
     file.setAttribute(tf::model, "d_model", model.dModel);
     file.setAttribute(tf::model, "vocabulary", model.vocabulary);
-    file.setAttribute(tf::model, "dtype", model.dtype);
     if (model.untrainedSeed)
         file.setAttribute(tf::model, "untrained_seed", static_cast<std::int64_t>(*model.untrainedSeed));
     file.setAttribute(tf::model, "config_sha256", model.configSha256);
     file.setAttribute(tf::model, "tokenizer_sha256", model.tokenizerSha256);
-    file.setAttribute(tf::model, "weights_sha256", model.weightsSha256);
-    // Written where there is something to say only; lists as one text.
-    if (!model.notes.empty())
-        file.setAttribute(tf::model, "notes", fmt::format("{}", fmt::join(model.notes, "\n")));
-    if (!model.acceptedKeys.empty())
-        file.setAttribute(tf::model, "accepted_config_keys",
-                          fmt::format("{}", fmt::join(model.acceptedKeys, ",")));
 }
 
 }  // namespace
@@ -95,14 +88,7 @@ void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
     file.setAttribute("/", "created", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
     if (!info.origin.empty()) file.setAttribute("/", "origin", info.origin);
 
-    std::vector<std::int32_t> blocks;
-    std::vector<std::string> sites;
-    for (const auto& point : info.points) {
-        blocks.push_back(point.block);
-        sites.emplace_back(siteName(point.site));
-    }
-    writeList(file, tf::pointBlock, blocks);
-    file.writeStrings(tf::pointSite, sites);
+    writePoints(file, tf::points, info.points);
 
     std::vector<std::int32_t> samples, positions, tokens, ids;
     for (const auto& row : info.rows) {
