@@ -68,7 +68,8 @@ struct Meter {
     double done = 0, total = 0;
     std::function<void(double secondsLeft)> forecast = {};  ///< called once
     std::function<void(const PromptRows&)> finished = {};   ///< its rows are in `out`
-    double doneBefore = -1;                                 ///< before what is timed
+    std::function<void()> betweenBatches = {};
+    double doneBefore = -1;  ///< before what is timed
     Clock::time_point started = {};
 
     void add(double cost) {
@@ -165,9 +166,10 @@ void runPrompts(const Model& model, const CapturePlan& plan, std::span<const Pro
                 positions.push_back(plan.info.rows[static_cast<std::size_t>(order[i]->first + n)].position);
             cost += promptCost(model.config(), request.ids.back().size());
         }
-        // A batch counts as one step of progress: its own reports would run backwards against the whole.
-        Progress silent(progress.stopToken());
-        const ForwardResult result = model.forward(request, silent);
+        // One of several batches counts as one step of progress: its own reports would run backwards against
+        // the whole.
+        Progress own = cost >= meter.total ? progress : Progress(progress.stopToken());
+        const ForwardResult result = model.forward(request, own);
         const float* from = result.states.data.data();
         for (std::size_t i = at; i < end; ++i) {
             const auto size = static_cast<std::size_t>(order[i]->count) * values;
@@ -178,8 +180,27 @@ void runPrompts(const Model& model, const CapturePlan& plan, std::span<const Pro
         }
         meter.add(cost);
         progress.report(meter.done, meter.total);
+        if (meter.betweenBatches) meter.betweenBatches();
         meter.look();
     }
+}
+
+/// A plan without samples and rows.
+CapturePlan planOf(const Model& model, PointIndex firstPoint, PointIndex lastPoint, bool bfloat16) {
+    const auto& points = model.points();
+    if (firstPoint.value() < 0 || lastPoint < firstPoint ||
+        lastPoint.value() >= static_cast<std::int64_t>(points.size()))
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("points {} to {} are asked for, and the model has 0 to {}",
+                                firstPoint.value(), lastPoint.value(), points.size() - 1));
+    CapturePlan plan;
+    plan.firstPoint = firstPoint;
+    plan.lastPoint = lastPoint;
+    plan.info.points.assign(points.begin() + firstPoint.value(), points.begin() + lastPoint.value() + 1);
+    plan.info.units = model.config().dModel;
+    plan.info.model = model.identity();
+    plan.info.bfloat16 = bfloat16;
+    return plan;
 }
 
 }  // namespace
@@ -208,19 +229,7 @@ Shard parseShard(const std::string& text) {
 CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const RowChoice& choice,
                         PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16,
                         const RowSelection& selection, const TokenText& textOf) {
-    const auto& points = model.points();
-    if (firstPoint.value() < 0 || lastPoint < firstPoint ||
-        lastPoint.value() >= static_cast<std::int64_t>(points.size()))
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("points {} to {} are asked for, and the model has 0 to {}",
-                                firstPoint.value(), lastPoint.value(), points.size() - 1));
-    CapturePlan plan;
-    plan.firstPoint = firstPoint;
-    plan.lastPoint = lastPoint;
-    plan.info.points.assign(points.begin() + firstPoint.value(), points.begin() + lastPoint.value() + 1);
-    plan.info.units = model.config().dModel;
-    plan.info.model = model.identity();
-    plan.info.bfloat16 = bfloat16;
+    CapturePlan plan = planOf(model, firstPoint, lastPoint, bfloat16);
     plan.info.samples = std::move(samples);
 
     for (std::size_t s = 0; s < plan.info.samples.size(); ++s) {
@@ -241,6 +250,25 @@ CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const R
     for (const auto& prompt : promptsOf(plan.info.rows))
         plan.tokens += static_cast<std::int64_t>(
             plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds.size());
+    return plan;
+}
+
+CapturePlan planTokens(const Model& model, Sample sample, const std::vector<std::int32_t>& positions,
+                       PointIndex firstPoint, PointIndex lastPoint) {
+    CapturePlan plan = planOf(model, firstPoint, lastPoint, false);
+    const auto& ids = sample.tokenIds;
+    std::int32_t before = -1;
+    for (const std::int32_t position : positions) {
+        if (position <= before || static_cast<std::size_t>(position) >= ids.size())
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("position {} is not one of the {} tokens, in ascending order", position,
+                                    ids.size()));
+        plan.info.rows.push_back({0, position, ids[static_cast<std::size_t>(position)]});
+        before = position;
+    }
+    if (plan.info.rows.empty()) throw Error(ErrorCode::InvalidArgument, "no token is asked for");
+    plan.tokens = static_cast<std::int64_t>(ids.size());
+    plan.info.samples = {std::move(sample)};
     return plan;
 }
 
@@ -281,11 +309,11 @@ CapturePlan planRecapture(const Model& model, const TraceInfo& trace) {
 
 std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const CapturePlan& plan,
                                                    const CaptureOptions& options, Progress& progress) {
-    progress.setStage("capturing");
     Array3F states(static_cast<std::int64_t>(plan.info.rows.size()),
                    static_cast<std::int64_t>(plan.info.points.size()), plan.info.units);
     const auto prompts = promptsOf(plan.info.rows);
     Meter meter;
+    meter.betweenBatches = options.betweenBatches;
     for (const auto& prompt : prompts) meter.total += costOf(model, plan, prompt);
     runPrompts(model, plan, prompts, options.batch, states.data.data(), meter, progress);
     return std::make_shared<const MemoryTrace>(plan.info, std::move(states));

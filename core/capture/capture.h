@@ -49,6 +49,11 @@ CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const R
                         PointIndex firstPoint, PointIndex lastPoint, const Shard& shard, bool bfloat16,
                         const RowSelection& selection = {}, const TokenText& textOf = {});
 
+/// Lays out rows of one prompt: its tokens at `positions`, ascending. Throws Error(InvalidArgument) for
+/// points that the model does not have, and for positions that are not those of tokens in ascending order.
+CapturePlan planTokens(const Model& model, Sample sample, const std::vector<std::int32_t>& positions,
+                       PointIndex firstPoint, PointIndex lastPoint);
+
 /// Lays out the rows of a trace anew, for another model of the same shape (an untrained one): same samples,
 /// tokens and points. Throws Error(Mismatch) where its points or width are not the model's, or a token is
 /// outside the vocabulary, and Error(Unsupported) where it does not say the tokens of its samples or its rows
@@ -57,6 +62,8 @@ CapturePlan planRecapture(const Model& model, const TraceInfo& trace);
 
 struct CaptureOptions {
     int batch = 16;  ///< prompts run at once
+    /// Called after each batch, on the thread of the capture: what should not wait for the end is done here.
+    std::function<void()> betweenBatches = {};
 };
 
 /// Runs the prompts of `plan` and returns the states in memory. Prompts of similar length share a batch.

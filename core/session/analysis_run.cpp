@@ -212,6 +212,7 @@ private:
                             formatBytes(static_cast<double>(bytes)),
                             formatBytes(2.0 * static_cast<double>(bytes))));
         TraceView again;
+        progress.setStage("capturing");
         again.trace = captureToMemory(model, states, {}, progress);
         if (m_view.scaling == Scaling::FinalNorm)
             again.trace = std::make_shared<const NormedTrace>(again.trace, model.finalNorm());

@@ -13,8 +13,8 @@
 
 namespace rheo {
 
-/// What the workspace has done on the model lane. Plain functions: they run on a thread of their own and
-/// touch nothing of the window.
+/// What the workspace runs on the model queue. Plain functions: they run on a thread of their own and touch
+/// nothing of the window. States are captured as `rheo capture` does, and are the same to the last bit.
 
 /// Checkpoint, tokenizer if there is one, and weights. Throws as those do.
 std::shared_ptr<const LoadedModel> loadModel(const std::filesystem::path& folder, const ModelOptions& options,

@@ -5,6 +5,7 @@
 #include <QFile>
 #include <QTemporaryDir>
 #include <QtTest>
+#include <array>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -73,6 +74,9 @@ private Q_SLOTS:
     void choosesRows();
     void shardsShareTheRows();
     void batchesDoNotMatter();
+    void tokensOfOnePromptAreThoseOfTheTrace();
+    void tokensOfOnePromptMustBeThere();
+    void othersGetATurnBetweenBatches();
     void goesOnWhereItStopped();
     void aTraceOfAnotherModelIsNotGoneOnWith();
 
@@ -317,6 +321,44 @@ void TestCapture::batchesDoNotMatter() {
     // Other shapes round differently: the tolerance of the reference comparison.
     const double d = difference(one->states(), many->states());
     QVERIFY2(d < 3e-5, qPrintable(QString::number(d)));
+}
+
+/// The window follows single tokens, and rheo capture writes them to a file: the same shapes, the same bits.
+void TestCapture::tokensOfOnePromptAreThoseOfTheTrace() {
+    const auto samples = readDemo(1).samples;
+    const auto inFile = plan(samples);
+    const auto path = m_dir.filePath("tokens.rheo.h5").toStdString();
+    Progress progress;
+    captureToFile(*demo(), inFile, path, {}, progress);
+    Array3F expected(1, std::ssize(inFile.info.points), inFile.info.units);
+    TraceReader::open(path)->readRows(RowIndex{0}, 1, expected.data.data());
+    const auto last = static_cast<std::int32_t>(samples[0].tokenIds.size()) - 1;
+    const auto one = planTokens(*demo(), samples[0], {last}, inFile.firstPoint, inFile.lastPoint);
+    QVERIFY(one.info.rows == inFile.info.rows);
+    QCOMPARE(one.tokens, inFile.tokens);
+    QVERIFY(captureToMemory(*demo(), one, {}, progress)->states().data == expected.data);
+}
+
+void TestCapture::tokensOfOnePromptMustBeThere() {
+    const auto sample = readDemo(1).samples[0];
+    const auto some = planTokens(*demo(), sample, {0, 2, 5}, PointIndex{3}, PointIndex{7});
+    QCOMPARE(some.info.points.size(), std::size_t(5));
+    for (std::size_t i = 0; i < 3; ++i) {
+        const auto position = std::array{0, 2, 5}[i];
+        QVERIFY(some.info.rows[i] ==
+                (TraceRow{0, position, sample.tokenIds[static_cast<std::size_t>(position)]}));
+    }
+    for (const std::vector<std::int32_t>& wrong : {std::vector<std::int32_t>{}, {2, 2}, {-1}, {100000}})
+        QVERIFY_EXCEPTION_THROWN(planTokens(*demo(), sample, wrong, PointIndex{3}, PointIndex{7}), Error);
+    QVERIFY_EXCEPTION_THROWN(planTokens(*demo(), sample, {0}, PointIndex{3}, PointIndex{65}), Error);
+}
+
+void TestCapture::othersGetATurnBetweenBatches() {
+    const auto p = plan(readDemo(20).samples);
+    int turns = 0;
+    Progress progress;
+    captureToMemory(*demo(), p, {7, [&turns] { ++turns; }}, progress);
+    QCOMPARE(turns, 3);
 }
 
 void TestCapture::goesOnWhereItStopped() {
