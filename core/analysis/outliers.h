@@ -18,8 +18,9 @@ namespace rheo {
 std::vector<std::int64_t> outlierUnits(const TraceView& view, double z, Progress& progress);
 
 /// When a unit or row is an outlier. Of 5,200 random walks with Gaussian steps (20 to 600 rows of 64 to 256
-/// units; in half of them rows and units of different sizes) 1 had any; of walks with steps of Student's t
-/// with 3 degrees of freedom, whose sizes are dominated by single steps, a quarter to nine tenths have.
+/// units; in half of them rows and units of different sizes) none had any; of walks with steps of Student's t
+/// with 3 degrees of freedom and sizes alike, which are dominated by single steps, more than half have
+/// (tests/bench, calibrate_outliers).
 struct OutlierOptions {
     double unitZ = 8, rowZ = 8;
     /// The spread that a z is in units of is at least this: what stands out by less than a factor of
