@@ -450,6 +450,14 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     return outcome.stopped ? 130 : 0;
 }
 
+/// Each null with how its surrogates are made.
+std::string nullsInHelp() {
+    std::string lines = "Nulls:\n";
+    for (const auto* null : allNulls()) lines += fmt::format("  {:<27} {}\n", null->name, null->shows);
+    return lines + fmt::format("  {:<27} {}\n", untrainedNull,
+                               "the same prompts through networks whose weights are drawn anew");
+}
+
 }  // namespace
 
 void addAnalyze(CLI::App& app, Command& chosen) {
@@ -473,10 +481,11 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         })
         ->default_str("");
     command
-        ->add_option("--null", options->nulls,
-                     fmt::format("comma list: {}, {} (with --model); left out: none",
-                                 fmt::join(nullNames(), ", "), untrainedNull))
+        ->add_option(
+            "--null", options->nulls,
+            fmt::format("comma list of those below, or {} (with --model); left out: none", untrainedNull))
         ->type_name("LIST");
+    command->footer(nullsInHelp());
     options->model.addTo(*command, false);
     command->add_option("--repeats", options->repeats, "surrogates of each null")
         ->check(wholeNumber(1, 1000000))

@@ -74,7 +74,7 @@ void rejectUnusedCommon(const CLI::App& app, const std::string& command) {
                              option);
 }
 
-/// Below the help of each command: the options of `app` that mean something to it.
+/// Below the help of each command, and its own footer: the options of `app` that mean something to it.
 void showCommonInHelp(CLI::App& app) {
     for (auto* command : app.get_subcommands([](CLI::App*) { return true; })) {
         std::vector<const CLI::Option*> shown;
@@ -85,7 +85,8 @@ void showCommonInHelp(CLI::App& app) {
         }
         const auto* formatter = dynamic_cast<const CLI::Formatter*>(app.get_formatter().get());
         if (formatter != nullptr)
-            command->footer(formatter->make_group("Options of every command", false, shown));
+            command->footer(command->get_footer() +
+                            formatter->make_group("Options of every command", false, shown));
     }
 }
 

@@ -18,7 +18,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double largestR = 0.999999;  // 1 itself has no place on Fisher's scale
-constexpr int fewestForBand = 20;      // the quantiles at 2.5 and 97.5 % say nothing of fewer
 
 StepKind kindOf(const ResidualPoint& from, const ResidualPoint& to) {
     if (from.site == Site::AttnIn && to.site == Site::MlpIn && from.block == to.block)
@@ -56,11 +55,9 @@ std::vector<StepKind> stepKinds(const std::vector<ResidualPoint>& points) {
 
 Color nullColor(const Theme& theme, std::string_view null) {
     // The first two further colours are those of attention and MLP steps.
-    if (null == "sign_flip") return theme.series[2];
-    if (null == "increment_shuffle") return theme.series[3];
-    if (null == "gaussian_walk") return theme.series[4];
-    if (null == "row_shuffle") return theme.series[5];
-    return theme.null;
+    const NullSpec* spec = findNull(null);
+    return spec == nullptr || spec->series < 0 ? theme.null
+                                               : theme.series.at(static_cast<std::size_t>(spec->series));
 }
 
 std::string nullLabel(std::string_view null) {
@@ -69,8 +66,9 @@ std::string nullLabel(std::string_view null) {
     return label;
 }
 
-bool hasBand(const NullSummary& summary) {
-    return summary.repeats >= fewestForBand;
+bool hasBand(const CurveNull& null) {
+    const NullSpec* spec = findNull(null.null);
+    return null.summary.repeats >= (spec == nullptr ? NullSpec{}.leastRepeats : spec->leastRepeats);
 }
 
 std::string nullNote(const std::vector<CurveNull>& nulls) {
@@ -84,7 +82,7 @@ std::string nullNote(const std::vector<CurveNull>& nulls) {
                                                 formatNumber(most->summary.repeats));
     return fmt::format(
         "Nulls: mean of {} repeats{}.", range,
-        hasBand(most->summary) ? " and the band that holds 95 % of them" : ", which are too few for a band");
+        hasBand(*most) ? " and the band that holds 95 % of them" : ", which are too few for a band");
 }
 
 std::string_view unitName(Scaling scaling) {
@@ -178,7 +176,7 @@ void addNull(CurvePlot& plot, const DepthCurve& curve, const CurveNull& null,
             mismatch(curve, fmt::format("there are {} values, and {} of the null {}", curve.values.size(),
                                         values->size(), null.null));
     LineValues values{summary.mean, std::nullopt};
-    if (hasBand(summary)) values.band.emplace(summary.low, summary.high);
+    if (hasBand(null)) values.band.emplace(summary.low, summary.high);
     for (const StepKind kind : allKinds) {
         Curve drawn = lineOf(values, kinds, kind, curve.first);
         if (drawn.x.empty()) continue;

@@ -53,13 +53,13 @@ void useLogScale(CurvePlot& plot);
 /// apart, and what does not is still there. Values beyond +-0.999999 are drawn there.
 void useFisherScale(CurvePlot& plot);
 
-/// The colour of a null, the same in every figure. Those of the definitions have one each, unlike those of
-/// attention and MLP steps; all others share one.
+/// The colour of a null, the same in every figure: its own where the table of nulls gives it one, which is
+/// unlike those of attention and MLP steps; all others share one.
 Color nullColor(const Theme& theme, std::string_view null);
 /// "sign_flip" as a person reads it: "sign flip".
 std::string nullLabel(std::string_view null);
-/// From this many repeats on a null has a band.
-bool hasBand(const NullSummary& summary);
+/// Whether it has so many repeats that a band can be drawn (NullSpec::leastRepeats).
+bool hasBand(const CurveNull& null);
 /// What the lines and bands of nulls mean, for the small print: "Nulls: ..."; empty where there are none.
 std::string nullNote(const std::vector<CurveNull>& nulls);
 /// What states are measured in, for the title of an axis: "residual units".

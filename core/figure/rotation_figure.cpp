@@ -117,7 +117,7 @@ CurvePlot histogramPlot(const Measure& measure, const Histogram& histogram,
     const double top = plot.y.high;
     for (const auto* null : nulls) {
         const Color color = nullColor(theme, null->null);
-        if (hasBand(null->summary)) {
+        if (hasBand(*null)) {
             Curve band;
             band.x = {meanOf(null->summary.low), meanOf(null->summary.high)};
             band.y = {nan, nan};
@@ -165,7 +165,7 @@ CurvePlot sortedPlot(const Measure& measure, const std::vector<const CurveNull*>
         if (named) curve.name = nullLabel(null->null);
         curve.x = observed.x;
         curve.y = smoothed(inOrder(null->summary.mean));
-        if (hasBand(null->summary)) {
+        if (hasBand(*null)) {
             curve.low = smoothed(inOrder(null->summary.low));
             curve.high = smoothed(inOrder(null->summary.high));
         }

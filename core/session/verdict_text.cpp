@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/analysis/null_table.h"
 #include "core/base/error.h"
 
 namespace rheo {
@@ -67,18 +68,6 @@ constexpr std::array<FindingText, 12> texts{{
      "pushes of the same norm; mean over the first quarter of steps (states scaled to unit RMS)",
      "Pushes along the first components shrink more slowly than random pushes of the same norm",
      "Pushes along the first components shrink faster than random pushes of the same norm"},
-}};
-
-constexpr std::array<std::pair<std::string_view, const char*>, 7> nullTexts{{
-    {"gaussian_walk", "a random walk with the same step sizes"},
-    {"sign_flip", "a random walk with the same step sizes"},
-    {"persistent_walk",
-     "a random walk whose steps are correlated across units and over depth as in the data"},
-    {"persistent_flip",
-     "a random walk whose steps are correlated across units and over depth as in the data"},
-    {"persistent_unit_flip", "a random walk whose steps are correlated over depth as in the data"},
-    {"depth_shuffle", "the same states in random order of depth"},
-    {"flipped_signs", "the same differences with random signs"},
 }};
 
 std::string valueOf(const Verdict& v) {
@@ -223,8 +212,9 @@ const FindingText& findingText(std::string_view key) {
 }
 
 std::string nullInWords(std::string_view null) {
-    for (const auto& [name, words] : nullTexts)
-        if (name == null) return words;
+    if (const NullSpec* spec = findNull(null)) return std::string(spec->inWords);
+    // Of paired differences, not of paths.
+    if (null == "flipped_signs") return "the same differences with random signs";
     return std::string(null);
 }
 

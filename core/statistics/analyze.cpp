@@ -16,18 +16,6 @@ namespace {
 /// Surrogates in one sweep over rows that are held: what a stop may lose.
 constexpr std::int64_t mostHeldAtOnce = 32;
 
-/// Points and rows that a null needs.
-struct Needs {
-    std::string_view name;
-    std::int64_t points, rows;
-};
-
-Needs needsOfNull(NullKind null) {
-    const bool mixesRows =
-        null == NullKind::GaussianWalk || null == NullKind::RowShuffle || null == NullKind::PersistentWalk;
-    return {nullName(null), null == NullKind::RandomBasis ? 1 : 2, mixesRows ? 2 : 1};
-}
-
 void requireEnough(const TraceView& view, const AnalysisOptions& options) {
     if (!options.nulls.empty() && options.repeats < 1)
         throw Error(ErrorCode::InvalidArgument,
@@ -335,8 +323,8 @@ std::vector<Undefined> undefinedOf(const TraceView& view, const AnalysisOptions&
              tooFew(S::info.leastStates, points * rows, "state"), other});
     });
     for (const auto null : options.nulls) {
-        const Needs needs = needsOfNull(null);
-        add(needs.name, {tooFew(needs.points, points, "point"), tooFew(needs.rows, rows, "row")});
+        const NullSpec& spec = nullSpec(null);
+        add(spec.name, {tooFew(spec.leastPoints, points, "point"), tooFew(spec.leastRows, rows, "row")});
     }
     return undefined;
 }
@@ -366,7 +354,7 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
         PathMaker observedPaths(source);
         std::vector<std::unique_ptr<PathMaker>> makers;
         for (const auto null : options.nulls) {
-            if (PathMaker::needsMoments(null)) forecast.bytes += rows * row;
+            if (nullSpec(null).moments != StepMomentKind::None) forecast.bytes += rows * row;
             makers.push_back(std::make_unique<PathMaker>(PathMaker::unread(source, null)));
         }
         for (const auto& batch : batches) {

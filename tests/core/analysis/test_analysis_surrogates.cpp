@@ -56,6 +56,7 @@ class TestAnalysisSurrogates : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void namesThereAndBack();
+    void rowsOfTheTableAreWhole();
     void depthShuffleKeepsTheValuesOfEachUnit();
     void depthShuffleIsUniform();
     void incrementShuffleKeepsEndsAndSteps();
@@ -78,6 +79,18 @@ void TestAnalysisSurrogates::namesThereAndBack() {
     QCOMPARE(nullNames().size(), 10u);
     for (const auto name : nullNames()) QVERIFY(nullName(*parseNull(name)) == name);
     QVERIFY(!parseNull("horoscope"));
+}
+
+void TestAnalysisSurrogates::rowsOfTheTableAreWhole() {
+    for (const auto* null : allNulls()) {
+        QVERIFY(findNull(null->name) == null);
+        QVERIFY2(null->shows.size() > 20 && null->inWords.size() > 20, null->name.data());
+        // One way to be made.
+        QVERIFY((null->makeTile != nullptr) != (null->makeBlock != nullptr));
+        QVERIFY(null->makeBlock != nullptr ||
+                (null->drawOrigins == nullptr && null->statesPerRow == nullptr));
+    }
+    QVERIFY(findNull("horoscope") == nullptr);
 }
 
 void TestAnalysisSurrogates::depthShuffleKeepsTheValuesOfEachUnit() {
