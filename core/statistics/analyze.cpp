@@ -141,6 +141,20 @@ public:
         return reads;
     }
 
+    /// How often finish() goes over the rows again, of a surrogate. (Most statistics do that for what only
+    /// the observed have.)
+    std::int64_t passesAgain() const {
+        std::int64_t passes = 0;
+        forEachSwept([&]<class S>() {
+            if constexpr (requires(const AccumulatorOf<S>& a) { a.readsAgain(); }) {
+                const auto& accumulator = m_accumulators.get<S>();
+                if (accumulator && accumulator->readsAgain())
+                    passes += AccumulatorOf<S>::extraPasses(*m_options.get<S>(), m_all);
+            }
+        });
+        return passes;
+    }
+
 private:
     static Computation computation(const RowSource& source, const AnalysisOptions& options, bool observed) {
         return {source, observed, options.threads, options.memoryBytes};
@@ -370,6 +384,8 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
             for (const auto& surrogate : batch.surrogates) {
                 bundles.push_back(std::make_unique<Bundle>(source, surrogate.options, false));
                 feeds.push_back(bundles.back()->feed(*makers[surrogate.null], 0));
+                const std::int64_t states = makers[surrogate.null]->statesPerRow();
+                forecast.bytes += bundles.back()->passesAgain() * rows * (states > 0 ? states * state : row);
             }
             const SweepReads reads = sweepReads(source, feeds, {options.threads, options.memoryBytes / 4});
             forecast.bytes += reads.rows * row + reads.states * state;
