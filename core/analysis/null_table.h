@@ -22,7 +22,8 @@ namespace rheo {
     row(StepSignFlip)       \
     row(PersistentFlip)     \
     row(PersistentUnitFlip) \
-    row(PersistentWalk)
+    row(PersistentWalk)     \
+    row(PhaseShuffle)
 // clang-format on
 
 #define RHEO_NULL_KIND(name) name,

@@ -3,10 +3,13 @@
 #include <QtTest>
 #include <algorithm>
 #include <cmath>
+#include <complex>
+#include <numbers>
 
 #include "core/analysis/random_basis.h"
 #include "core/analysis/surrogates.h"
 #include "core/base/random.h"
+#include "golden.h"
 #include "traces.h"
 
 using namespace rheo;
@@ -69,6 +72,8 @@ private Q_SLOTS:
     void persistentNullsKeepPersistence();
     void rowsOfAGroupStayAlike_data();
     void rowsOfAGroupStayAlike();
+    void phaseShuffleKeepsSpectra();
+    void phaseShuffleIsOneMatrixARow();
     void randomBasisKeepsGeometry();
     void randomBasisIsHaar();
     void seedsRepeatsAndMemory();
@@ -76,7 +81,7 @@ private Q_SLOTS:
 };
 
 void TestAnalysisSurrogates::namesThereAndBack() {
-    QCOMPARE(nullNames().size(), 10u);
+    QCOMPARE(nullNames().size(), 11u);
     for (const auto name : nullNames()) QVERIFY(nullName(*parseNull(name)) == name);
     QVERIFY(!parseNull("horoscope"));
 }
@@ -330,6 +335,73 @@ void TestAnalysisSurrogates::rowsOfAGroupStayAlike() {
     int alike = 0;
     for (std::size_t n = 0; n < 10; n += 2) alike += alone[n] == alone[n + 1] ? 1 : 0;
     QVERIFY(alike < 5);
+}
+
+void TestAnalysisSurrogates::phaseShuffleKeepsSpectra() {
+    // Of row 0 of the golden trace: numpy.fft.rfft(numpy.diff(states, axis=0), axis=0) of units 0 and 1, in
+    // absolute value, and the one times the conjugate of the other.
+    using Complex = std::complex<double>;
+    const std::vector<double> first{1.9015523195266724, 11.648001378353007, 3.836644690974805,
+                                    3.1244456157835803, 2.094059593570436,  1.1428120547337453,
+                                    2.257842540740967},
+        second{8.514844417572021, 16.688619939791565, 2.781288951028892, 1.4427450962757629,
+               2.423494111671921, 1.3253315492170001, 0.7368278503417969};
+    const std::vector<Complex> cross{{-16.191422152642815, 0},
+                                     {-87.90927640125338, 173.37551414322368},
+                                     {-4.955336178601753, 9.450449154401477},
+                                     {-3.065439673486864, 3.3050185221047457},
+                                     {-4.360654672107253, -2.5960966745011116},
+                                     {-0.39691713072418017, 1.4616718874241152},
+                                     {1.6636412657044275, 0}};
+    const auto view = golden::view(Scaling::Raw);
+    const auto before = surrogatesOf(view, {}, 0, 0),
+               after = surrogatesOf(view, NullKind::PhaseShuffle, 2, 1);
+    const MatrixD steps = stepsOf(after[0]);
+    const auto transform = [&](int unit, std::size_t k) {
+        Complex sum = 0;
+        for (int p = 0; p < 12; ++p)
+            sum += steps(p, unit) * std::polar(1.0, -2 * std::numbers::pi * p * static_cast<double>(k) / 12);
+        return sum;
+    };
+    // Rounding: sums of twelve numbers of at most 12.
+    for (std::size_t k = 0; k < first.size(); ++k) {
+        QVERIFY(std::abs(std::abs(transform(0, k)) / first[k] - 1) < 1e-12);
+        QVERIFY(std::abs(std::abs(transform(1, k)) / second[k] - 1) < 1e-12);
+        QVERIFY(std::abs(transform(0, k) * std::conj(transform(1, k)) - cross[k]) <
+                1e-12 * std::abs(cross[k]));
+    }
+    for (std::size_t n = 0; n < after.size(); ++n) {
+        QVERIFY(before[n].row(0) == after[n].row(0));
+        QVERIFY((before[n].row(12) - after[n].row(12)).cwiseAbs().maxCoeff() < 1e-12);
+        QVERIFY((before[n] - after[n]).norm() > 1);
+        // Correlations of steps across units are as they were.
+        const MatrixD a = stepsOf(before[n]), b = stepsOf(after[n]);
+        QVERIFY((a.transpose() * a - b.transpose() * b).cwiseAbs().maxCoeff() < 1e-11);
+    }
+}
+
+void TestAnalysisSurrogates::phaseShuffleIsOneMatrixARow() {
+    // Each of the 100 units steps at one point only: what becomes of that is a column of the matrix, which is
+    // the one before it turned down by one, is orthogonal to it, and differs from row to row. 100 units are
+    // in two tiles; 10 and 11 steps are even and odd.
+    for (const int steps : {10, 11}) {
+        Array3F states(2, steps + 1, 100);
+        for (std::int64_t n = 0; n < 2; ++n)
+            for (std::int64_t p = 0; p <= steps; ++p)
+                for (std::int64_t u = 0; u < 100; ++u) states.at(n, p)[u] = p > u % steps ? 1.0F : 0.0F;
+        const auto after = surrogatesOf(traces::view(states), NullKind::PhaseShuffle, 3, 0);
+        for (const auto& path : after) {
+            const MatrixD matrix = stepsOf(path).leftCols(steps);
+            QVERIFY((matrix.transpose() * matrix - MatrixD::Identity(steps, steps)).cwiseAbs().maxCoeff() <
+                    1e-14);
+            QVERIFY((matrix.colwise().sum().array() - 1).abs().maxCoeff() < 1e-14);
+            for (int p = 0; p < steps; ++p)
+                for (int q = 0; q + 1 < steps; ++q)
+                    QVERIFY(std::abs(matrix(p, q) - matrix((p + 1) % steps, q + 1)) < 1e-14);
+            QVERIFY((stepsOf(path).col(90) - matrix.col(90 % steps)).cwiseAbs().maxCoeff() < 1e-14);
+        }
+        QVERIFY((after[0] - after[1]).cwiseAbs().maxCoeff() > 0.1);
+    }
 }
 
 void TestAnalysisSurrogates::randomBasisKeepsGeometry() {
