@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/figure/dimension_figure.h"
 #include "core/figure/divergence_figure.h"
+#include "core/figure/linear_step_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
@@ -164,6 +165,13 @@ Figure dimensionOf(const Results& results, const Recipe& recipe) {
                            themeNamed(recipe.theme));
 }
 
+Figure linearStepOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    return linearStepFigure(require(results.statistics.get<LinearStep>(), "linear_step", results),
+                            nullsOf(results, "linear_step"), results.source.info.points,
+                            themeNamed(recipe.theme));
+}
+
 Figure mutualInformationOf(const Results& results, const Recipe& recipe) {
     const Json options = parseOptions(recipe, {"map"});
     return mutualInformationFigure(
@@ -281,6 +289,13 @@ constexpr std::array resultsViews{
                  190, 90},
                 [](const Results& r) { return r.statistics.get<Dimension>().has_value(); },
                 dimensionOf},
+    ResultsView{
+        {"linear_step", "Linear step", "Linear prediction of each step", "linear_step",
+         "How well a linear map, fitted to other samples, gives the state after each step, beside its nulls; "
+         "and how well one map for all steps, or the state before the step, does.",
+         190, 90},
+        [](const Results& r) { return r.statistics.get<LinearStep>().has_value(); },
+        linearStepOf},
     ResultsView{
         {"mutual_information", "Mutual information", "Mutual information by depth", "mutual_information",
          "What a unit at one point says about itself at the next, in nats, and how much of it is not "

@@ -11,6 +11,7 @@
 #include "core/statistics/density.h"
 #include "core/statistics/dimension.h"
 #include "core/statistics/divergence.h"
+#include "core/statistics/linear_step.h"
 #include "core/statistics/motion.h"
 #include "core/statistics/mutual_information.h"
 #include "core/statistics/pca.h"
@@ -24,8 +25,8 @@ struct StatisticList {};
 
 /// All statistics of a trace: a new one has its row here, and nothing else names it. In the order in which
 /// results and curves are listed.
-using AllStatistics = StatisticList<Density, Correlation, Motion, Divergence, Dimension, Rotation,
-                                    MutualInformation, Pca, AutoencoderFit>;
+using AllStatistics = StatisticList<Density, Correlation, Motion, Divergence, Dimension, LinearStep,
+                                    Rotation, MutualInformation, Pca, AutoencoderFit>;
 
 /// Computed by a sweep that others share.
 template <class S>
