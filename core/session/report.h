@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct Report {
     std::vector<std::string> commands;  ///< that made it all
     std::string recipe;                 ///< JSON: sources, options, seeds, versions
 };
+
+/// The page's HTML with its places to be filled (page_template.h): resources/report/page.html, compiled in.
+extern const std::string_view reportTemplate;
 
 /// One HTML page that needs no other file.
 std::string reportPage(const Report& report);

@@ -3,7 +3,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.h"
 #include "core/findings/findings.h"
+#include "core/session/page_template.h"
 #include "core/session/report.h"
 #include "core/session/verdict_text.h"
 
@@ -165,6 +167,21 @@ private Q_SLOTS:
         report.verdicts = {turns()};
         const std::string page = reportPage(report);
         QVERIFY(page.find("mostly null") != std::string::npos && page.find("adjusted") != std::string::npos);
+        // The observed value and the band of its null are drawn; no place of the template is left.
+        QVERIFY(page.find("<circle") != std::string::npos && page.find("<rect") != std::string::npos);
+        QVERIFY(page.find("{{") == std::string::npos && page.find("Figures") == std::string::npos);
+    }
+
+    void templatesAreFilled() {
+        TemplateFields fields{{{"title", "a < b"}}};
+        fields.lists["none"];
+        fields.lists["rows"] = {{{{"x", "<b>1</b>"}}}, {{{"x", "2"}, {"title", "own"}}}};
+        QCOMPARE(
+            fillTemplate("{{title}}\n{{#rows}}\n{{{x}}} {{x}} {{title}}\n{{/rows}}\n{{#none}}no{{/none}}end",
+                         fields),
+            std::string("a &lt; b\n<b>1</b> &lt;b&gt;1&lt;/b&gt; a &lt; b\n2 2 own\nend"));
+        for (const char* wrong : {"{{other}}", "{{#other}}{{/other}}", "{{#rows}}", "{{title"})
+            QVERIFY_EXCEPTION_THROWN(fillTemplate(wrong, fields), Error);
     }
 };
 
