@@ -322,22 +322,22 @@ void TestModelKernels::wholeModelByTensorOperations() {
         const auto tokens = static_cast<std::int64_t>(prompt.ids.size());
         const std::vector<std::int64_t> ids(prompt.ids.begin(), prompt.ids.end());
         KeyValueCache cache = stack.makeCache(tokens);
-        const auto compare = [&](Walk walk, std::int64_t first) {
-            walk.lastPoint = stack.pointCount() - 1;
-            walk.onPoint = [&](std::int64_t point, const at::Tensor& state, bool) {
+        const auto compare = [&](ForwardPass pass, std::int64_t first) {
+            pass.lastPoint = stack.pointCount() - 1;
+            pass.onPoint = [&](std::int64_t point, const at::Tensor& state, bool) {
                 worst = std::max(worst, relativeError(state.data_ptr<float>(), prompt.states.at(point, first),
                                                       state.numel()));
             };
-            stack.walk(walk, progress);
+            stack.run(pass, progress);
         };
-        Walk whole;
+        ForwardPass whole;
         whole.lengths = {tokens};
         whole.state = stack.embed(at::tensor(ids, at::kLong), 0, whole.lengths);
         whole.store = &cache;
         compare(whole, 0);
         if (tokens < 3) continue;
         // The last two tokens again, after the others.
-        Walk rest;
+        ForwardPass rest;
         rest.start = tokens - 2;
         rest.lengths = {2};
         rest.state = whole.state.narrow(0, tokens - 2, 2);
@@ -345,10 +345,10 @@ void TestModelKernels::wholeModelByTensorOperations() {
         compare(rest, tokens - 2);
 
         at::Tensor logits = at::empty({prompt.logits.rows(), prompt.logits.cols()});
-        Walk last = whole;
+        ForwardPass last = whole;
         last.lastPoint = stack.pointCount() - 1;
         for (std::int64_t i = tokens - prompt.logits.rows(); i < tokens; ++i) last.wanted.push_back(i);
-        stack.unembed(stack.walk(last, progress), logits.data_ptr<float>(), progress);
+        stack.unembed(stack.run(last, progress), logits.data_ptr<float>(), progress);
         worst = std::max(worst,
                          relativeError(logits.data_ptr<float>(), prompt.logits.data(), prompt.logits.size()));
     }
