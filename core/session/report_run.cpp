@@ -110,7 +110,7 @@ std::string noteOfOutliers(const TraceView& view, const Outliers& outliers) {
                : fmt::format(
                      "Outliers: {}. Each verdict was computed with and without them. A unit or row counts "
                      "as one if the logarithm of its RMS has a robust z above {:g} among the others at any "
-                     "point: of 5,200 random walks with Gaussian steps 1 had any",
+                     "point: of 5,200 random walks with Gaussian steps none had any",
                      describeOutliers(view, outliers), OutlierOptions{}.unitZ);
 }
 
