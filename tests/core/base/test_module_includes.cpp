@@ -1,4 +1,5 @@
-// What each module may include stands in a table of CONTRIBUTING.md; this holds the tree to it.
+// What each module may include stands in a table of CONTRIBUTING.md; this holds the tree to it. What it
+// includes, its CMake target links.
 #include <QDir>
 #include <QDirIterator>
 #include <QFile>
@@ -80,6 +81,50 @@ QList<Module> readTable() {
     return table;
 }
 
+/// A module's CMake target: what it links of this tree, by the names of the modules.
+struct Target {
+    QString folder;
+    QSet<QString> linksPublic, links;  ///< `links`: both public and private
+};
+
+QSet<QString> linksIn(const QString& words) {
+    static const QRegularExpression link("\\brheo_([a-z]+)\\b");
+    QSet<QString> found;
+    auto matches = link.globalMatch(words);
+    while (matches.hasNext()) found << matches.next().captured(1);
+    return found;
+}
+
+/// The targets that rheo_module() makes, by name.
+QMap<QString, Target> readTargets() {
+    static const QRegularExpression module("rheo_module\\(([a-z]+)([^)]*)\\)");
+    QMap<QString, Target> targets;
+    for (const char* top : {"core", "widgets"})
+        for (const auto& folder :
+             QDir(QString(RHEO_SOURCE "/") + top).entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+            const QString path = QString(top) + "/" + folder;
+            const auto found = module.match(contentOf(path + "/CMakeLists.txt"));
+            if (!found.hasMatch()) continue;
+            const QString words = found.captured(2);
+            const QString open = words.section("PUBLIC", 1).section("PRIVATE", 0, 0);
+            targets[found.captured(1)] = {path, linksIn(open), linksIn(words.section("PUBLIC", 1))};
+        }
+    return targets;
+}
+
+/// `names` and all that is linked publicly by them.
+QSet<QString> closureOf(const QMap<QString, Target>& targets, const QSet<QString>& names) {
+    QSet<QString> all = names;
+    QStringList open = names.values();
+    while (!open.isEmpty())
+        for (const QString& next : targets.value(open.takeLast()).linksPublic)
+            if (!all.contains(next)) {
+                all << next;
+                open << next;
+            }
+    return all;
+}
+
 QStringList sources() {
     QStringList files;
     for (const char* top : {"core", "widgets", "app"}) {
@@ -98,6 +143,7 @@ private Q_SLOTS:
     void initTestCase();
     void everyFolderIsInTheTable();
     void everyIncludeIsAllowed();
+    void everyIncludeIsLinked();
     void torchStaysInSourceFiles();
 
 private:
@@ -141,6 +187,27 @@ void TestModuleIncludes::everyIncludeIsAllowed() {
             if (!library.isEmpty() && !module->libraries.contains(library))
                 broken << file + " includes <" + include + "> (" + library + ")";
         }
+    }
+    QVERIFY2(broken.isEmpty(), qPrintable("\n  " + broken.join("\n  ")));
+}
+
+/// A header needs what it includes to be linked publicly: who includes it needs that as well.
+void TestModuleIncludes::everyIncludeIsLinked() {
+    const auto targets = readTargets();
+    QVERIFY2(targets.size() > 15, "the targets of the modules were not found");
+    QStringList broken;
+    for (auto target = targets.begin(); target != targets.end(); ++target) {
+        const QSet<QString> all = closureOf(targets, target->links),
+                            open = closureOf(targets, target->linksPublic);
+        for (const auto& file : m_sources.filter(QRegularExpression("^" + target->folder + "/")))
+            for (const auto& include : includesOf(file, '"')) {
+                const QString other = include.section('/', 0, 1);
+                const bool isModule = include.startsWith("core/") || include.startsWith("widgets/");
+                if (!isModule || other == target->folder) continue;
+                if (!(file.endsWith(".h") ? open : all).contains(other.section('/', 1)))
+                    broken << file + " includes \"" + include + "\", which rheo_" + target.key() +
+                                  " does not link";
+            }
     }
     QVERIFY2(broken.isEmpty(), qPrintable("\n  " + broken.join("\n  ")));
 }
