@@ -260,74 +260,93 @@ std::string blockTensorName(const ModelConfig& config, std::int64_t layer, const
     return name.append(part).append(suffix);
 }
 
-std::vector<ParameterSpec> expectedParameters(const ModelConfig& c) {
+namespace {
+
+/// The parameters of a model, in the order in which untrained weights are drawn.
+class ParameterList {
+public:
+    explicit ParameterList(const ModelConfig& config) : m_config(config) {}
+
+    void addMatrix(const std::string& name, std::int64_t rows, std::int64_t columns,
+                   bool isEmbedding = false) {
+        m_list.push_back(
+            {name + ".weight", {rows, columns}, InitKind::Normal, m_config.initializerRange, isEmbedding});
+    }
+    void addBias(const std::string& name, std::int64_t width) {
+        m_list.push_back({name + ".bias", {width}, InitKind::Zeros, 0, false});
+    }
+    void addNorm(const std::string& name, std::int64_t width) {
+        const auto weight = m_config.norm == NormKind::RmsOnePlus ? InitKind::Zeros : InitKind::Ones;
+        m_list.push_back({name + ".weight", {width}, weight, 0, false});
+        if (m_config.norm == NormKind::Layer) addBias(name, width);
+    }
+    void addLinear(const std::string& name, std::int64_t out, std::int64_t in, bool bias, double range) {
+        std::vector<std::int64_t> shape{out, in};
+        if (m_config.names.transposed) std::swap(shape[0], shape[1]);
+        m_list.push_back({name + ".weight", std::move(shape), InitKind::Normal, range, false});
+        if (bias) addBias(name, out);
+    }
+    std::vector<ParameterSpec> take() { return std::move(m_list); }
+
+private:
+    const ModelConfig& m_config;
+    std::vector<ParameterSpec> m_list;
+};
+
+void addAttention(ParameterList& list, const ModelConfig& c, const std::string& block) {
     const TensorNames& names = c.names;
-    std::vector<ParameterSpec> list;
     const std::int64_t queryWidth = c.heads * c.headDim;
     const std::int64_t kvWidth = c.kvHeads * c.headDim;
+    if (c.attnPreNorm) list.addNorm(block + names.attnPreNorm, c.dModel);
+    if (names.qkvLayout == QkvLayout::Separate) {
+        list.addLinear(block + names.query, queryWidth, c.dModel, c.qkvBias, c.initializerRange);
+        list.addLinear(block + names.key, kvWidth, c.dModel, c.qkvBias, c.initializerRange);
+        list.addLinear(block + names.value, kvWidth, c.dModel, c.qkvBias, c.initializerRange);
+    } else {
+        list.addLinear(block + names.qkv, queryWidth + 2 * kvWidth, c.dModel, c.qkvBias, c.initializerRange);
+    }
+    if (c.qkNorm != QkNorm::None) {
+        const bool perHead = c.qkNorm == QkNorm::PerHead;
+        list.addNorm(block + names.queryNorm, perHead ? c.headDim : queryWidth);
+        list.addNorm(block + names.keyNorm, perHead ? c.headDim : kvWidth);
+    }
+    list.addLinear(block + names.attnOut, c.dModel, queryWidth, c.attnOutBias,
+                   c.residualInitRange.value_or(c.initializerRange));
+    if (c.attnPostNorm) list.addNorm(block + names.attnPostNorm, c.dModel);
+}
 
-    const auto addNorm = [&](const std::string& base, std::int64_t width) {
-        const auto weight = c.norm == NormKind::RmsOnePlus ? InitKind::Zeros : InitKind::Ones;
-        list.push_back({base + ".weight", {width}, weight, 0, false});
-        if (c.norm == NormKind::Layer) list.push_back({base + ".bias", {width}, InitKind::Zeros, 0, false});
-    };
-    const auto addLinear = [&](const std::string& base, std::int64_t out, std::int64_t in, bool bias,
-                               double range) {
-        std::vector<std::int64_t> shape{out, in};
-        if (names.transposed) std::swap(shape[0], shape[1]);
-        list.push_back({base + ".weight", std::move(shape), InitKind::Normal, range, false});
-        if (bias) list.push_back({base + ".bias", {out}, InitKind::Zeros, 0, false});
-    };
+void addMlp(ParameterList& list, const ModelConfig& c, const std::string& block) {
+    const TensorNames& names = c.names;
+    if (c.mlpPreNorm && !c.sharedNorm) list.addNorm(block + names.mlpPreNorm, c.dModel);
+    if (!names.gateUp.empty()) {
+        list.addLinear(block + names.gateUp, 2 * c.intermediate, c.dModel, c.mlpBias, c.initializerRange);
+    } else {
+        if (c.gatedMlp)
+            list.addLinear(block + names.gate, c.intermediate, c.dModel, c.mlpBias, c.initializerRange);
+        list.addLinear(block + names.up, c.intermediate, c.dModel, c.mlpBias, c.initializerRange);
+    }
+    list.addLinear(block + names.down, c.dModel, c.intermediate, c.mlpBias,
+                   c.residualInitRange.value_or(c.initializerRange));
+    if (c.mlpPostNorm) list.addNorm(block + names.mlpPostNorm, c.dModel);
+}
 
-    list.push_back({names.prefix + names.embedding + ".weight",
-                    {c.vocabulary, c.dModel},
-                    InitKind::Normal,
-                    c.initializerRange,
-                    true});
+}  // namespace
+
+std::vector<ParameterSpec> expectedParameters(const ModelConfig& c) {
+    const TensorNames& names = c.names;
+    ParameterList list(c);
+    list.addMatrix(names.prefix + names.embedding, c.vocabulary, c.dModel, true);
     if (c.learnedPositions)
-        list.push_back({names.prefix + names.positions + ".weight",
-                        {c.maxPositions + c.positionOffset, c.dModel},
-                        InitKind::Normal,
-                        c.initializerRange,
-                        false});
-    const double residualRange = c.residualInitRange.value_or(c.initializerRange);
+        list.addMatrix(names.prefix + names.positions, c.maxPositions + c.positionOffset, c.dModel);
     for (std::int64_t layer = 0; layer < c.layers; ++layer) {
         const std::string block = blockTensorName(c, layer, "", "");
-        if (c.attnPreNorm) addNorm(block + names.attnPreNorm, c.dModel);
-        if (names.qkvLayout == QkvLayout::Separate) {
-            addLinear(block + names.query, queryWidth, c.dModel, c.qkvBias, c.initializerRange);
-            addLinear(block + names.key, kvWidth, c.dModel, c.qkvBias, c.initializerRange);
-            addLinear(block + names.value, kvWidth, c.dModel, c.qkvBias, c.initializerRange);
-        } else {
-            addLinear(block + names.qkv, queryWidth + 2 * kvWidth, c.dModel, c.qkvBias, c.initializerRange);
-        }
-        if (c.qkNorm != QkNorm::None) {
-            addNorm(block + names.queryNorm, c.qkNorm == QkNorm::PerHead ? c.headDim : queryWidth);
-            addNorm(block + names.keyNorm, c.qkNorm == QkNorm::PerHead ? c.headDim : kvWidth);
-        }
-        addLinear(block + names.attnOut, c.dModel, queryWidth, c.attnOutBias, residualRange);
-        if (c.attnPostNorm) addNorm(block + names.attnPostNorm, c.dModel);
-        if (c.mlpPreNorm && !c.sharedNorm) addNorm(block + names.mlpPreNorm, c.dModel);
-        if (!names.gateUp.empty()) {
-            addLinear(block + names.gateUp, 2 * c.intermediate, c.dModel, c.mlpBias, c.initializerRange);
-        } else {
-            if (c.gatedMlp)
-                addLinear(block + names.gate, c.intermediate, c.dModel, c.mlpBias, c.initializerRange);
-            addLinear(block + names.up, c.intermediate, c.dModel, c.mlpBias, c.initializerRange);
-        }
-        addLinear(block + names.down, c.dModel, c.intermediate, c.mlpBias, residualRange);
-        if (c.mlpPostNorm) addNorm(block + names.mlpPostNorm, c.dModel);
+        addAttention(list, c, block);
+        addMlp(list, c, block);
     }
-    addNorm(names.prefix + names.finalNorm, c.dModel);
-    if (!c.tiedUnembedding)
-        list.push_back({names.unembedding + ".weight",
-                        {c.vocabulary, c.dModel},
-                        InitKind::Normal,
-                        c.initializerRange,
-                        false});
-    if (c.unembeddingBias)
-        list.push_back({names.unembedding + ".bias", {c.vocabulary}, InitKind::Zeros, 0, false});
-    return list;
+    list.addNorm(names.prefix + names.finalNorm, c.dModel);
+    if (!c.tiedUnembedding) list.addMatrix(names.unembedding, c.vocabulary, c.dModel);
+    if (c.unembeddingBias) list.addBias(names.unembedding, c.vocabulary);
+    return list.take();
 }
 
 }  // namespace rheo

@@ -145,59 +145,84 @@ std::vector<UnitIndex> mostUnlikeNull(const RotationResult& result, const std::v
     if (units.size() > count) units.resize(count);
     return units;
 }
+namespace {
 
-Figure orbitFigure(const RotationResult& result, const std::vector<CurveNull>& nulls,
-                   const std::vector<ResidualPoint>& points, Scaling scaling, const OrbitOptions& options) {
+void checkInput(const RotationResult& result, const std::vector<ResidualPoint>& points,
+                const std::vector<UnitIndex>& units) {
     if (result.meanPath.size() == 0)
         throw Error(
             ErrorCode::NotFound,
             "these results keep no paths of units; make them again with rheo analyze --stat rotation");
-    const auto units = result.meanPathTurning.size();
     if (result.meanPath.rows() != static_cast<Eigen::Index>(points.size()))
         throw Error(ErrorCode::Mismatch, fmt::format("The paths of units have {} points, but {} are named.",
                                                      result.meanPath.rows(), points.size()));
-    for (const auto unit : options.units)
-        if (unit.value() < 0 || unit.value() >= units)
+    const auto count = result.meanPathTurning.size();
+    for (const auto unit : units)
+        if (unit.value() < 0 || unit.value() >= count)
             throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("unit {} was asked for, but there are {} (0 to {})", unit.value(), units,
-                                    units - 1));
-    const auto shown = options.units.empty() ? mostUnlikeNull(result, nulls, usualUnits) : options.units;
-    if (shown.empty())
-        throw Error(ErrorCode::NotFound, "no unit moves along depth: there is no path to show");
-    const auto examples = examplesOf(result, options.rows);
+                        fmt::format("unit {} was asked for, but there are {} (0 to {})", unit.value(), count,
+                                    count - 1));
+}
 
-    Figure figure;
-    figure.theme = options.theme;
-    const CurveNull* null = nullOfTurning(nulls, units);
-    for (const auto unit : shown) {
-        figure.panels.push_back(meanPanel(result, unit.value(), null, scaling, options.theme));
-        if (!examples.empty())
-            figure.panels.push_back(rowsPanel(result, unit.value(), examples, scaling, options.theme));
-    }
-    // The two of a unit stay side by side.
-    figure.columns = static_cast<int>(std::min<std::size_t>(figure.panels.size(), 4));
-    if (shown.size() == 3) figure.columns = examples.empty() ? 3 : 2;
+ColorScale depthScale(const std::vector<ResidualPoint>& points, const OrbitOptions& options) {
+    const bool dark = options.theme.dark;
     ColorScale scale;
     scale.map = options.map;
     scale.low = 0;
     scale.high = static_cast<double>(points.size() - 1);
     // As of trajectories: viridis ends in a yellow that is lost on white, begins in a violet lost on black.
-    (options.theme.dark ? scale.mapFrom : scale.mapTo) = options.theme.dark ? 0.15 : 0.9;
+    (dark ? scale.mapFrom : scale.mapTo) = dark ? 0.15 : 0.9;
     scale.title = "Depth";
     scale.ticks = depthTicks(points);
-    figure.colorScale = std::move(scale);
+    return scale;
+}
 
+/// The two panels of a unit stay side by side.
+int columnsFor(std::size_t units, std::size_t panels) {
+    if (units == 3) return panels == units ? 3 : 2;
+    return static_cast<int>(std::min<std::size_t>(panels, 4));
+}
+
+std::string noteOf(const RotationResult& result, const std::vector<std::size_t>& examples,
+                   const CurveNull* null, bool unitsAreChosen) {
     std::vector<std::int64_t> rows;
     for (const auto k : examples) rows.push_back(result.exampleRows[k]);
-    figure.note = joinNotes(
+    const std::string ofRows = rows.size() > 1 ? fmt::format("Right: rows {}.", fmt::join(rows, ", ")) : "";
+    const std::string ofNull = null == nullptr
+                                   ? ""
+                                   : fmt::format("Null: mean of {} repeats of {}.",
+                                                 formatNumber(null->summary.repeats), nullLabel(null->null));
+    const std::string ofUnits =
+        unitsAreChosen
+            ? ""
+            : fmt::format("Units: those of {} whose mean path turns least like the {}.",
+                          formatNumber(result.meanPathTurning.size()), null != nullptr ? "null" : "median");
+    return joinNotes(
         {"Numbers are turns. Left of each pair: the mean path over rows and its fixed point (centroid).",
-         rows.size() > 1 ? fmt::format("Right: rows {}.", fmt::join(rows, ", ")) : "",
-         null == nullptr ? ""
-                         : fmt::format("Null: mean of {} repeats of {}.", formatNumber(null->summary.repeats),
-                                       nullLabel(null->null)),
-         options.units.empty() ? fmt::format("Units: those of {} whose mean path turns least like the {}.",
-                                             formatNumber(units), null != nullptr ? "null" : "median")
-                               : ""});
+         ofRows, ofNull, ofUnits});
+}
+
+}  // namespace
+
+Figure orbitFigure(const RotationResult& result, const std::vector<CurveNull>& nulls,
+                   const std::vector<ResidualPoint>& points, Scaling scaling, const OrbitOptions& options) {
+    checkInput(result, points, options.units);
+    const auto shown = options.units.empty() ? mostUnlikeNull(result, nulls, usualUnits) : options.units;
+    if (shown.empty())
+        throw Error(ErrorCode::NotFound, "no unit moves along depth: there is no path to show");
+    const auto examples = examplesOf(result, options.rows);
+    const CurveNull* null = nullOfTurning(nulls, result.meanPathTurning.size());
+
+    Figure figure;
+    figure.theme = options.theme;
+    for (const auto unit : shown) {
+        figure.panels.push_back(meanPanel(result, unit.value(), null, scaling, options.theme));
+        if (!examples.empty())
+            figure.panels.push_back(rowsPanel(result, unit.value(), examples, scaling, options.theme));
+    }
+    figure.columns = columnsFor(shown.size(), figure.panels.size());
+    figure.colorScale = depthScale(points, options);
+    figure.note = noteOf(result, examples, null, !options.units.empty());
     return figure;
 }
 

@@ -79,6 +79,19 @@ void Bpe::encode(std::string_view word, std::vector<std::int32_t>& ids, SubwordS
         if (!symbol.removed) ids.push_back(symbol.id);
 }
 
+namespace {
+
+/// `prefix`, `text` and `suffix` in one; `buffer` holds it where that is not `text` alone.
+std::string_view withAffixes(std::string_view text, std::string_view prefix, std::string_view suffix,
+                             std::string& buffer) {
+    if (prefix.empty() && suffix.empty()) return text;
+    buffer.clear();
+    buffer.append(prefix).append(text).append(suffix);
+    return buffer;
+}
+
+}  // namespace
+
 void Bpe::spell(std::string_view word, SubwordScratch& scratch) const {
     auto& symbols = scratch.symbols;
     symbols.clear();
@@ -93,14 +106,8 @@ void Bpe::spell(std::string_view word, SubwordScratch& scratch) const {
         const bool first = offset == 0;
         offset += length;
         const bool last = offset == word.size();
-        if ((!first && !m_prefix.empty()) || (last && !m_suffix.empty())) {
-            scratch.spelling.clear();
-            if (!first) scratch.spelling += m_prefix;
-            scratch.spelling += spelling;
-            if (last) scratch.spelling += m_suffix;
-            spelling = scratch.spelling;
-        }
-
+        spelling = withAffixes(spelling, first ? std::string_view() : m_prefix,
+                               last ? m_suffix : std::string_view(), scratch.spelling);
         if (const auto id = m_vocabulary->id(spelling)) {
             if (pendingUnknown >= 0) add(pendingUnknown);
             pendingUnknown = -1;

@@ -170,12 +170,8 @@ PreTokenizer byteLevel(Component& component) {
 
 enum class Prepend { Always, First, Never };
 
-PreTokenizer metaspace(Component& component) {
+Prepend readPrepend(Component& component) {
     const Place place = component.place();
-    std::string mark;
-    appendUtf8(mark, component.character("replacement", U'\u2581'));
-    component.ignore("str_rep");  // the same character, in older files
-
     std::string scheme = component.text("prepend_scheme", "");
     // Older files say it by a flag; where both stand they must agree.
     const bool hasFlag = component.has("add_prefix_space");
@@ -184,28 +180,39 @@ PreTokenizer metaspace(Component& component) {
     if (hasFlag && !flag && scheme != "never")
         throw place.format(
             fmt::format("add_prefix_space is false, and prepend_scheme is {}", inQuotes(scheme)));
-    if (scheme != "always" && scheme != "first" && scheme != "never")
-        throw place.at("prepend_scheme").unsupported(inQuotes(scheme) + " is not supported");
-    const Prepend prepend = scheme == "always"  ? Prepend::Always
-                            : scheme == "first" ? Prepend::First
-                                                : Prepend::Never;
+    static constexpr std::pair<const char*, Prepend> kSchemes[] = {
+        {"always", Prepend::Always}, {"first", Prepend::First}, {"never", Prepend::Never}};
+    for (const auto& [name, prepend] : kSchemes)
+        if (scheme == name) return prepend;
+    throw place.at("prepend_scheme").unsupported(inQuotes(scheme) + " is not supported");
+}
 
+/// Spaces as `mark`, and one before the word where it is asked for and there is none.
+std::string marked(std::string_view word, const std::string& mark, bool wanted) {
+    std::string text;
+    text.reserve(word.size() + mark.size());
+    for (const char c : word) {
+        if (c == ' ')
+            text += mark;
+        else
+            text += c;
+    }
+    if (wanted && text.compare(0, mark.size(), mark) != 0) text.insert(0, mark);
+    return text;
+}
+
+PreTokenizer metaspace(Component& component) {
+    const Place place = component.place();
+    std::string mark;
+    appendUtf8(mark, component.character("replacement", U'\u2581'));
+    component.ignore("str_rep");  // the same character, in older files
+    const Prepend prepend = readPrepend(component);
     PreTokenizer split;
     if (component.flag("split", true))
         split = splitByPattern(Pattern::literal(mark, place), Behavior::MergedWithNext, false, place);
     return [=](Words& words, MatchScratch& scratch) {
         mapWords(words, place, [&](std::string_view word, bool first) {
-            std::string marked;
-            marked.reserve(word.size() + mark.size());
-            for (const char c : word) {
-                if (c == ' ')
-                    marked += mark;
-                else
-                    marked += c;
-            }
-            const bool wanted = prepend == Prepend::Always || (prepend == Prepend::First && first);
-            if (wanted && marked.compare(0, mark.size(), mark) != 0) marked.insert(0, mark);
-            return marked;
+            return marked(word, mark, prepend == Prepend::Always || (prepend == Prepend::First && first));
         });
         if (split) split(words, scratch);
     };

@@ -162,6 +162,17 @@ std::optional<CharacterSet> propertySet(std::string_view name, const char* word)
     return std::nullopt;
 }
 
+/// Escapes that stand for a set of characters, "\w" and properties aside.
+constexpr std::pair<char, const char*> kEscapedSets[] = {
+    {'s', kSpace}, {'S', kNotSpace}, {'d', R"(\p{Nd})"}, {'D', R"(\P{Nd})"}, {'h', kHex}, {'H', kNotHex}};
+
+/// Escapes that stand for an expression outside of a class.
+constexpr std::pair<char, const char*> kEscapedExpressions[] = {
+    {'A', R"(\A)"},       {'z', R"(\z)"},
+    {'Z', R"(\Z)"},       {'R', R"((?>\r\n|[\x{a}-\x{d}\x{85}\x{2028}\x{2029}]))"},
+    {'N', R"([^\x{a}])"}, {'O', kAny},
+};
+
 /// Escapes that stand for one character.
 constexpr std::pair<char, char32_t> kEscapes[] = {{'t', U'\t'}, {'n', U'\n'}, {'r', U'\r'},  {'f', U'\f'},
                                                   {'v', U'\v'}, {'a', U'\a'}, {'e', U'\x1B'}};
@@ -313,35 +324,32 @@ private:
     /// `{n}`, `{n,}`, `{n,m}`, `{,m}`; a brace that opens none of them stands for itself.
     void interval() {
         std::size_t end = m_at + 1;
-        const auto number = [&]() -> std::optional<int> {
-            const std::size_t begin = end;
-            int value = 0;
-            while (end < m_pattern.size() && m_pattern[end] >= '0' && m_pattern[end] <= '9') {
-                value = value * 10 + (m_pattern[end++] - '0');
-                if (value > 65535) throw malformed("a repeat count above 65535");
-            }
-            if (end == begin) return std::nullopt;
-            return value;
-        };
-        const auto low = number();
+        const auto low = countAt(end);
         const bool comma = end < m_pattern.size() && m_pattern[end] == ',';
         if (comma) ++end;
-        const auto high = comma ? number() : low;
+        const auto high = comma ? countAt(end) : low;
         if (end >= m_pattern.size() || m_pattern[end] != '}' || (!low && !high)) {
             ++m_at;
-            atom(literal('{'));
-            return;
+            return atom(literal('{'));
         }
         if (low && high && *low > *high) throw malformed("a repeat with its bounds exchanged");
         m_at = end + 1;
         const std::string bounds =
             high ? fmt::format("{{{},{}}}", low.value_or(0), *high) : fmt::format("{{{},}}", *low);
-        if (!comma && take("?")) {  // {n}? is not lazy: n times, or not at all
-            quantify(bounds, false);
-            quantify("?", false);
-            return;
-        }
+        const bool orNone = !comma && take("?");  // {n}? is not lazy: n times, or not at all
         quantify(bounds, false);
+        if (orNone) quantify("?", false);
+    }
+
+    /// The count at `at`, if there is one; `at` moves behind it.
+    std::optional<int> countAt(std::size_t& at) const {
+        const std::size_t begin = at;
+        int value = 0;
+        while (at < m_pattern.size() && m_pattern[at] >= '0' && m_pattern[at] <= '9') {
+            value = value * 10 + (m_pattern[at++] - '0');
+            if (value > 65535) throw malformed("a repeat count above 65535");
+        }
+        return at == begin ? std::nullopt : std::optional(value);
     }
 
     void openGroup() {
@@ -349,41 +357,41 @@ private:
         if (!take("?")) return push("(");
         for (const std::string_view plain : {":", "=", "!", ">", "<=", "<!"})
             if (take(plain)) return push(fmt::format("(?{}", plain));
-        if (take("#")) {
-            const auto end = m_pattern.find(')', m_at);
-            if (end == std::string_view::npos) throw malformed("a comment is not closed");
-            m_at = end + 1;
-            return;
-        }
+        if (take("#")) return skipComment();
         if (take("<")) return push(fmt::format("(?<{}>", groupName('>')));
+        openOptions();
+    }
 
+    void skipComment() {
+        const auto end = m_pattern.find(')', m_at);
+        if (end == std::string_view::npos) throw malformed("a comment is not closed");
+        m_at = end + 1;
+    }
+
+    /// Options of a group, or of what follows in the enclosing one, its other branches included.
+    void openOptions() {
         std::string options;
-        while (peek() == 'i' || peek() == 'm' || peek() == '-') {
-            options += peek() == 'm' ? 's' : peek();  // Ruby's "multi line" lets a dot match line feeds
-            ++m_at;
-        }
         bool caseless = m_groups.back().caseless;
         bool on = true;
-        for (const char option : options) {
-            if (option == '-') on = false;
-            if (option == 'i') caseless = on;
+        for (; peek() == 'i' || peek() == 'm' || peek() == '-'; ++m_at) {
+            options += peek() == 'm' ? 's' : peek();  // Ruby's "multi line" lets a dot match line feeds
+            if (peek() == '-') on = false;
+            if (peek() == 'i') caseless = on;
         }
         if (take(":")) {
             push(fmt::format("(?{}:", options));
             m_groups.back().caseless = caseless;
             return;
         }
-        if (!options.empty() && take(")")) {
-            // Holds to the end of the enclosing group, its other branches included.
-            m_out += fmt::format("(?{}:", options);
-            m_groups.back().caseless = caseless;
-            ++m_groups.back().scopes;
-            if (m_groups.back().scopes > kMaxNesting) throw unsupported("more than 64 option settings");
-            m_atom.reset();
-            m_letter = U'\0';
-            return;
-        }
-        throw unsupported(fmt::format("the group \"(?{}{}\"", options, lossyUtf8(m_pattern.substr(m_at, 1))));
+        if (options.empty() || !take(")"))
+            throw unsupported(
+                fmt::format("the group \"(?{}{}\"", options, lossyUtf8(m_pattern.substr(m_at, 1))));
+        m_out += fmt::format("(?{}:", options);
+        m_groups.back().caseless = caseless;
+        ++m_groups.back().scopes;
+        if (m_groups.back().scopes > kMaxNesting) throw unsupported("more than 64 option settings");
+        m_atom.reset();
+        m_letter = U'\0';
     }
 
     void push(const std::string& opening) {
@@ -419,66 +427,52 @@ private:
 
     void escape() {
         if (atEnd()) throw malformed("a backslash at the end");
-        if (const auto set = escapedSet(kWord)) {
-            atom(set->expression());
-            return;
+        if (const auto set = escapedSet(kWord)) return atom(set->expression());
+        if (peek() >= '1' && peek() <= '9') return backReference();
+        for (const auto& [name, expression] : kEscapedExpressions)
+            if (take({&name, 1})) return atom(expression);
+        if (take("b")) return wordBoundary("(?:(?<={0})(?!{0})|(?<!{0})(?={0}))");
+        if (take("B")) return wordBoundary("(?:(?<={0})(?={0})|(?<!{0})(?!{0}))");
+        if (take("k")) {
+            if (!take("<")) throw unsupported("\"\\k\" without a name");
+            return atom(fmt::format("\\k<{}>", groupName('>')));
         }
-        const std::string word = fmt::format("[{}]", kWord);
-        const char c = peek();
-        if (c >= '1' && c <= '9') {
-            std::string number;
-            while (peek() >= '0' && peek() <= '9' && number.size() < 4) number += m_pattern[m_at++];
-            atom(fmt::format("\\g{{{}}}", number));
-            return;
-        }
-        ++m_at;
-        switch (c) {
-            case 'b': atom(fmt::format("(?:(?<={0})(?!{0})|(?<!{0})(?={0}))", word)); return;
-            case 'B': atom(fmt::format("(?:(?<={0})(?={0})|(?<!{0})(?!{0}))", word)); return;
-            case 'A': atom("\\A"); return;
-            case 'z': atom("\\z"); return;
-            case 'Z': atom("\\Z"); return;
-            case 'R': atom(R"((?>\r\n|[\x{a}-\x{d}\x{85}\x{2028}\x{2029}]))"); return;
-            case 'N': atom("[^\\x{a}]"); return;
-            case 'O': atom(kAny); return;
-            case 'k':
-                if (!take("<")) throw unsupported("\"\\k\" without a name");
-                atom(fmt::format("\\k<{}>", groupName('>')));
-                return;
-            default: --m_at; character(escapedCharacter(false));
-        }
+        character(escapedCharacter(false));
     }
+
+    void backReference() {
+        std::string number;
+        while (peek() >= '0' && peek() <= '9' && number.size() < 4) number += m_pattern[m_at++];
+        atom(fmt::format("\\g{{{}}}", number));
+    }
+
+    void wordBoundary(const char* form) { atom(fmt::format(fmt::runtime(form), fmt::format("[{}]", kWord))); }
 
     /// After a backslash: one of the escapes that stand for a set of characters. `word`: items of "\w" here.
     std::optional<CharacterSet> escapedSet(const char* word) {
-        const char c = peek();
-        switch (c) {
-            case 's': ++m_at; return setOf(kSpace);
-            case 'S': ++m_at; return setOf(kNotSpace);
-            case 'd': ++m_at; return setOf("\\p{Nd}");
-            case 'D': ++m_at; return setOf("\\P{Nd}");
-            case 'h': ++m_at; return setOf(kHex);
-            case 'H': ++m_at; return setOf(kNotHex);
-            case 'w': ++m_at; return setOf(word);
-            case 'W': ++m_at; return negated(setOf(word));
-            case 'p':
-            case 'P': break;
-            default: return std::nullopt;
-        }
-        ++m_at;
-        if (!take("{")) throw unsupported(fmt::format("\"\\{}\" without a name in braces", c));
-        bool negative = c == 'P';
-        if (take("^")) negative = !negative;
+        for (const auto& [name, items] : kEscapedSets)
+            if (take({&name, 1})) return setOf(items);
+        if (take("w")) return setOf(word);
+        if (take("W")) return negated(setOf(word));
+        if (take("p")) return escapedProperty('p', word);
+        if (take("P")) return escapedProperty('P', word);
+        return std::nullopt;
+    }
+
+    /// After "\p" or "\P": a property's name in braces.
+    CharacterSet escapedProperty(char letter, const char* word) {
+        if (!take("{")) throw unsupported(fmt::format("\"\\{}\" without a name in braces", letter));
+        const bool negative = (letter == 'P') != take("^");
         const auto end = m_pattern.find('}', m_at);
         if (end == std::string_view::npos) throw malformed("a property's name is not closed");
         const std::string_view name = m_pattern.substr(m_at, end - m_at);
         auto set = propertySet(name, word);
         if (!set) throw unsupported("the property " + inQuotes(name));
         m_at = end + 1;
-        if (!negative) return set;
+        if (!negative) return *set;
         if (set->items.rfind("\\p{", 0) == 0 && set->items.find('}') + 1 == set->items.size()) {
             set->items[1] = 'P';
-            return set;
+            return *set;
         }
         return negated(*set);
     }
