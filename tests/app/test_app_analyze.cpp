@@ -10,6 +10,7 @@
 #include "core/results/results_file.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/trace_writer.h"
+#include "run_rheo.h"
 #include "tests/core/analysis/traces.h"
 
 using namespace rheo;
@@ -18,19 +19,6 @@ namespace {
 
 const QString trace = RHEO_FIXTURES "/golden/small.rheo.h5";
 const QString everything = "density,correlation,motion,mutual_information,rotation,pca";
-
-struct Ran {
-    int status = -1;
-    QString err;
-};
-
-Ran call(const QStringList& arguments) {
-    QProcess process;
-    process.start(RHEO_BIN "/rheo", arguments);
-    process.waitForFinished(120000);
-    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
-            QString::fromUtf8(process.readAllStandardError())};
-}
 
 /// Largest difference relative to the largest reference value; infinite where NaN stands alone.
 double difference(const std::vector<double>& found, const std::vector<double>& expected) {
@@ -90,27 +78,27 @@ void writeWalks(const QString& path, int rows, int points, int units, int times)
 void TestAppAnalyze::whatCannotBeComputedStopsNothing() {
     writeWalks(path("one.rheo.h5"), 12, 1, 8, 1);
     const auto ran =
-        call({"analyze", path("one.rheo.h5"), "--stat", everything, "--out", path("one_point.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+        runRheo({"analyze", path("one.rheo.h5"), "--stat", everything, "--out", path("one_point.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
     for (const char* says :
          {"correlation was not computed: it needs at least 2 points, and there is 1",
           "motion was not computed", "rotation was not computed: it needs at least 3 points",
           "mutual_information was not computed"})
-        QVERIFY2(ran.err.contains(says), qPrintable(ran.err));
+        QVERIFY2(ran.err.contains(says), ran.err);
     const Results results = readResults(path("one_point.h5").toStdString());
     QVERIFY(results.statistics.get<Density>() && results.statistics.get<Pca>() &&
             !results.statistics.get<Motion>());
     // Nothing at all is an error.
     const auto none =
-        call({"analyze", path("one.rheo.h5"), "--stat", "motion,rotation", "--out", path("none.h5")});
+        runRheo({"analyze", path("one.rheo.h5"), "--stat", "motion,rotation", "--out", path("none.h5")});
     QCOMPARE(none.status, 1);
-    QVERIFY2(none.err.contains("motion: it needs at least 2 points"), qPrintable(none.err));
+    QVERIFY2(none.err.contains("motion: it needs at least 2 points"), none.err);
     QVERIFY(!QFileInfo::exists(path("none.h5")));
     // One that fails on its own account: an autoencoder needs two samples.
-    const auto alone = call({"analyze", path("one.rheo.h5"), "--stat", "density,autoencoder", "--select",
-                             "sample=3", "--out", path("alone.h5")});
-    QVERIFY2(alone.status == 0, qPrintable(alone.err));
-    QVERIFY2(alone.err.contains("autoencoder was not computed"), qPrintable(alone.err));
+    const auto alone = runRheo({"analyze", path("one.rheo.h5"), "--stat", "density,autoencoder", "--select",
+                                "sample=3", "--out", path("alone.h5")});
+    QVERIFY2(alone.status == 0, alone.err);
+    QVERIFY2(alone.err.contains("autoencoder was not computed"), alone.err);
 }
 
 void TestAppAnalyze::rowsThatAreTheSameCountOnce() {
@@ -118,9 +106,9 @@ void TestAppAnalyze::rowsThatAreTheSameCountOnce() {
     writeWalks(path("often.rheo.h5"), 10, 5, 8, 4);
     for (const char* name : {"once", "often"}) {
         const auto ran =
-            call({"analyze", path(QString("%1.rheo.h5").arg(name)), "--stat", "correlation,pca", "--null",
-                  "sign_flip", "--repeats", "20", "--out", path(QString("%1.h5").arg(name))});
-        QVERIFY2(ran.status == 0, qPrintable(ran.err));
+            runRheo({"analyze", path(QString("%1.rheo.h5").arg(name)), "--stat", "correlation,pca", "--null",
+                     "sign_flip", "--repeats", "20", "--out", path(QString("%1.h5").arg(name))});
+        QVERIFY2(ran.status == 0, ran.err);
         QCOMPARE(ran.err.contains("30 of 40 rows have the states of another row"), QString(name) == "often");
     }
     const Results once = readResults(path("once.h5").toStdString()),
@@ -132,25 +120,24 @@ void TestAppAnalyze::rowsThatAreTheSameCountOnce() {
 
 void TestAppAnalyze::rowsAreSelected() {
     writeWalks(path("groups.rheo.h5"), 10, 5, 8, 1);
-    const auto ran = call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select",
-                           "sample>=2,sample<5", "--out", path("three.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const auto ran = runRheo({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select",
+                              "sample>=2,sample<5", "--out", path("three.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
     const Results three = readResults(path("three.h5").toStdString());
     QCOMPARE(three.source.info.rows.size(), std::size_t{3});
     QCOMPARE(three.source.selection, std::string("sample>=2,sample<5"));
-    QCOMPARE(call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select", "group=first", "--out",
-                   path("group.h5")})
+    QCOMPARE(runRheo({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select", "group=first",
+                      "--out", path("group.h5")})
                  .status,
              0);
-    const auto token = call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select",
-                             "token=\" Paris\"", "--out", path("token.h5")});
+    const auto token = runRheo({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select",
+                                "token=\" Paris\"", "--out", path("token.h5")});
     QCOMPARE(token.status, 1);
-    QVERIFY2(token.err.contains("--model"), qPrintable(token.err));
-    const auto field = call({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select", "layer=3",
-                             "--out", path("field.h5")});
+    QVERIFY2(token.err.contains("--model"), token.err);
+    const auto field = runRheo({"analyze", path("groups.rheo.h5"), "--stat", "density", "--select", "layer=3",
+                                "--out", path("field.h5")});
     QVERIFY(field.status != 0);
-    QVERIFY2(field.err.contains("position and sample") && field.err.contains("group and token"),
-             qPrintable(field.err));
+    QVERIFY2(field.err.contains("position and sample") && field.err.contains("group and token"), field.err);
 }
 
 void TestAppAnalyze::datasetsAreAsDefined_data() {
@@ -162,9 +149,9 @@ void TestAppAnalyze::datasetsAreAsDefined_data() {
 void TestAppAnalyze::datasetsAreAsDefined() {
     QFETCH(QString, scaling);
     const QString out = m_dir.filePath(scaling + ".h5");
-    const auto ran = call({"analyze", trace, "--stat", everything, "--scaling", scaling, "--components", "6",
-                           "--per-row", "--seed", "3", "--out", out});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const auto ran = runRheo({"analyze", trace, "--stat", everything, "--scaling", scaling, "--components",
+                              "6", "--per-row", "--seed", "3", "--out", out});
+    QVERIFY2(ran.status == 0, ran.err);
     const auto results = Hdf5File::openForReading(out.toStdString());
     const auto golden = Hdf5File::openForReading(RHEO_FIXTURES "/golden/small.golden.h5");
     const std::string group = QString("/%1").arg(scaling).toStdString();
@@ -204,10 +191,11 @@ void TestAppAnalyze::datasetsAreAsDefined() {
 
 void TestAppAnalyze::nullsStandBelowWhatTheyAreOf() {
     const QString out = path("nulls.h5");
-    const auto ran = call({"analyze", trace, "--stat", "correlation,motion,rotation", "--null",
-                           "depth_shuffle,increment_shuffle,sign_flip,gaussian_walk,row_shuffle,random_basis",
-                           "--repeats", "25", "--seed", "4", "--out", out});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const auto ran =
+        runRheo({"analyze", trace, "--stat", "correlation,motion,rotation", "--null",
+                 "depth_shuffle,increment_shuffle,sign_flip,gaussian_walk,row_shuffle,random_basis",
+                 "--repeats", "25", "--seed", "4", "--out", out});
+    QVERIFY2(ran.status == 0, ran.err);
     const auto file = Hdf5File::openForReading(out.toStdString());
     for (const char* null :
          {"depth_shuffle", "increment_shuffle", "sign_flip", "gaussian_walk", "row_shuffle", "random_basis"})
@@ -231,9 +219,9 @@ void TestAppAnalyze::nullsStandBelowWhatTheyAreOf() {
 
 void TestAppAnalyze::readBackAsComputed() {
     const QString out = path("back.h5");
-    auto ran = call({"analyze", trace, "--stat", everything, "--null", "sign_flip,gaussian_walk", "--repeats",
-                     "5", "--points", "paper", "--mask-units", "3", "--out", out});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    auto ran = runRheo({"analyze", trace, "--stat", everything, "--null", "sign_flip,gaussian_walk",
+                        "--repeats", "5", "--points", "paper", "--mask-units", "3", "--out", out});
+    QVERIFY2(ran.status == 0, ran.err);
     const Results results = readResults(out.toStdString());
     const Statistics& s = results.statistics;
     QVERIFY(s.get<Density>() && s.get<Correlation>() && s.get<Motion>() && s.get<MutualInformation>() &&
@@ -269,10 +257,11 @@ void TestAppAnalyze::readBackAsComputed() {
     QVERIFY(again.statistics.get<Rotation>()->windingHistogram.edges() ==
             s.get<Rotation>()->windingHistogram.edges());
     // A second call adds a group to the first one's.
-    ran = call({"analyze", trace, "--stat", "density", "--points", "paper", "--out", path("add.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    ran = call({"analyze", trace, "--stat", "motion", "--points", "paper", "--add", "--out", path("add.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = runRheo({"analyze", trace, "--stat", "density", "--points", "paper", "--out", path("add.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo(
+        {"analyze", trace, "--stat", "motion", "--points", "paper", "--add", "--out", path("add.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
     const Results both = readResults(path("add.h5").toStdString());
     QVERIFY(both.statistics.get<Density>() && both.statistics.get<Motion>() &&
             !both.statistics.get<Rotation>());
@@ -280,10 +269,10 @@ void TestAppAnalyze::readBackAsComputed() {
 
 void TestAppAnalyze::autoencoderIsStoredAndPutToATrace() {
     const QString out = path("trained.h5");
-    auto ran = call({"analyze", trace, "--stat", "autoencoder,motion", "--epochs", "3", "--seed", "4",
-                     "--scaling", "rms", "--mask-units", "3", "--out", out, "--progress", "plain"});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    QVERIFY2(ran.err.contains("epoch 3 gave loss") && ran.err.contains("validation"), qPrintable(ran.err));
+    auto ran = runRheo({"analyze", trace, "--stat", "autoencoder,motion", "--epochs", "3", "--seed", "4",
+                        "--scaling", "rms", "--mask-units", "3", "--out", out, "--progress", "plain"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QVERIFY2(ran.err.contains("epoch 3 gave loss") && ran.err.contains("validation"), ran.err);
     const Results results = readResults(out.toStdString());
     QVERIFY(results.statistics.get<Motion>() && results.statistics.get<AutoencoderFit>());
     const AutoencoderResult& a = *results.statistics.get<AutoencoderFit>();
@@ -297,14 +286,14 @@ void TestAppAnalyze::autoencoderIsStoredAndPutToATrace() {
              std::int64_t{4});
 
     // Put to the same trace it gives the same latent states, whatever scaling is asked of the rest.
-    ran = call({"analyze", trace, "--stat", "autoencoder", "--autoencoder", out, "--out", path("put.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = runRheo({"analyze", trace, "--stat", "autoencoder", "--autoencoder", out, "--out", path("put.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
     const AutoencoderResult again =
         *readResults(path("put.h5").toStdString()).statistics.get<AutoencoderFit>();
     QVERIFY(again.latent.data == a.latent.data);
     QVERIFY(again.loss.size() == 0 && again.trainRows.empty() && again.model.scaling == Scaling::Rms);
 
-    ran = call(
+    ran = runRheo(
         {"analyze", trace, "--stat", "autoencoder", "--autoencoder", path("none.h5"), "--out", path("n.h5")});
     QCOMPARE(ran.status, 1);
     // Weights that do not fit each other are not multiplied.
@@ -328,8 +317,8 @@ void TestAppAnalyze::untrainedIsWhatItsOwnCaptureGives() {
                               "stride:9"};
     const QStringList statistics{"--stat", "density,correlation,motion,rotation,pca", "--components", "3"};
     const auto run = [](const QStringList& arguments) {
-        const Ran ran = call(arguments);
-        if (ran.status != 0) qWarning("%s", qPrintable(ran.err));
+        const Ran ran = runRheo(arguments);
+        if (ran.status != 0) qWarning("%s", ran.err.constData());
         return ran.status == 0;
     };
     QVERIFY(run(QStringList{"capture", "--out", path("own.rheo.h5")} + model + prompts));
@@ -369,11 +358,11 @@ void TestAppAnalyze::untrainedIsWhatItsOwnCaptureGives() {
     const Results two = readResults(path("two.h5").toStdString());
     QVERIFY(two.statistics.get<Motion>() && !two.statistics.get<Rotation>() && !two.nulls.empty());
     // Whose prompts can be run again is asked first.
-    const Ran without = call(
+    const Ran without = runRheo(
         {"analyze", path("own.rheo.h5"), "--stat", "density", "--null", "untrained", "--out", path("no.h5")});
     QVERIFY(without.status == 2 && without.err.contains("--model"));
-    const Ran other = call({"analyze", trace, "--stat", "density", "--null", "untrained", "--model",
-                            RHEO_RESOURCES "/demo-model", "--out", path("no.h5")});
+    const Ran other = runRheo({"analyze", trace, "--stat", "density", "--null", "untrained", "--model",
+                               RHEO_RESOURCES "/demo-model", "--out", path("no.h5")});
     QVERIFY(other.status == 1 && other.err.contains("points"));
 }
 
@@ -383,11 +372,11 @@ void TestAppAnalyze::lensIsStored() {
     prompts.write("A fox met a crow.\nThe sun came up over the hills.\n");
     prompts.close();
     const QString model = RHEO_RESOURCES "/demo-model", made = path("demo.rheo.h5"), out = path("lens.h5");
-    auto ran = call({"capture", "--model", model, "--prompts", prompts.fileName(), "--out", made});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    ran = call({"analyze", made, "--stat", "lens", "--model", model, "--top", "3", "--scaling", "rms",
-                "--out", out});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    auto ran = runRheo({"capture", "--model", model, "--prompts", prompts.fileName(), "--out", made});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo({"analyze", made, "--stat", "lens", "--model", model, "--top", "3", "--scaling", "rms",
+                   "--out", out});
+    QVERIFY2(ran.status == 0, ran.err);
     const Results results = readResults(out.toStdString());
     QVERIFY(results.lens.has_value());
     const LensResult& lens = *results.lens;
@@ -400,13 +389,13 @@ void TestAppAnalyze::lensIsStored() {
     QVERIFY(lens.topIds.at(0, last)[0] >= 0);
     // The lens is of the states as they are, and statistics beside it of what its unembedding would see.
     const QString normed = path("normed.h5");
-    ran = call({"analyze", made, "--stat", "lens,density,pca", "--components", "3", "--model", model, "--top",
-                "3", "--scaling", "final_norm", "--out", normed});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    ran = runRheo({"analyze", made, "--stat", "lens,density,pca", "--components", "3", "--model", model,
+                   "--top", "3", "--scaling", "final_norm", "--out", normed});
+    QVERIFY2(ran.status == 0, ran.err);
     const Results beside = readResults(normed.toStdString());
     QVERIFY(beside.lens->entropy == lens.entropy);
     QVERIFY(beside.statistics.get<Pca>()->basis.scaling == Scaling::FinalNorm);
-    ran = call({"analyze", made, "--stat", "density", "--out", path("unnormed.h5")});
+    ran = runRheo({"analyze", made, "--stat", "density", "--out", path("unnormed.h5")});
     const MatrixD rms = beside.statistics.get<Density>()->rms,
                   raw = readResults(path("unnormed.h5").toStdString()).statistics.get<Density>()->rms;
     // All points are of about one size now, and were not.
@@ -415,19 +404,19 @@ void TestAppAnalyze::lensIsStored() {
     // Raw, whatever the other statistics look at.
     QCOMPARE(Hdf5File::openForReading(out.toStdString()).textAttribute("/lens", "scaling").value_or(""),
              std::string("raw"));
-    ran = call({"figure", out, "--view", "lens", "--out", path("lens.svg")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    ran = call({"figure", "--recipe", path("lens.svg"), "--out", path("lens.pdf")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    ran = call({"figure", out, "--view", "latent", "--out", path("latent.svg")});
+    ran = runRheo({"figure", out, "--view", "lens", "--out", path("lens.svg")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo({"figure", "--recipe", path("lens.svg"), "--out", path("lens.pdf")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo({"figure", out, "--view", "latent", "--out", path("latent.svg")});
     QCOMPARE(ran.status, 1);
-    QVERIFY2(ran.err.contains("hold no autoencoder"), qPrintable(ran.err));
+    QVERIFY2(ran.err.contains("hold no autoencoder"), ran.err);
 }
 
 void TestAppAnalyze::pcaInOtherWays() {
     const auto run = [&](const QStringList& arguments) {
-        const Ran ran = call(QStringList{"analyze", trace, "--stat", "pca"} + arguments);
-        if (ran.status != 0) qWarning("%s", qPrintable(ran.err));
+        const Ran ran = runRheo(QStringList{"analyze", trace, "--stat", "pca"} + arguments);
+        if (ran.status != 0) qWarning("%s", ran.err.constData());
         return ran.status == 0;
     };
     const auto read = [&](const char* name) { return readResults(path(name).toStdString()); };
@@ -450,10 +439,11 @@ void TestAppAnalyze::pcaInOtherWays() {
                 .cwiseAbs()
                 .maxCoeff() < 1e-9);
     // What needs one basis for all points says so.
-    const Ran figure = call({"figure", path("points.h5"), "--view", "trajectories", "--out", path("no.svg")});
+    const Ran figure =
+        runRheo({"figure", path("points.h5"), "--view", "trajectories", "--out", path("no.svg")});
     QVERIFY(figure.status == 1 && figure.err.contains("each point"));
     const Ran basis =
-        call({"analyze", trace, "--stat", "pca", "--basis", path("points.h5"), "--out", path("no.h5")});
+        runRheo({"analyze", trace, "--stat", "pca", "--basis", path("points.h5"), "--out", path("no.h5")});
     QVERIFY(basis.status == 1 && basis.err.contains("each point"));
     for (const QStringList& wrong :
          {QStringList{"--basis", path("pooled.h5"), "--fit-rows", "1"}, QStringList{"--fit-rows", "5:1"},
@@ -461,8 +451,9 @@ void TestAppAnalyze::pcaInOtherWays() {
           QStringList{"--basis", path("pooled.h5"), "--scaling", "rms"}, QStringList{"--mask-units", "z:0"},
           QStringList{"--mask-units", "z:x"}}) {
         const bool usage = wrong.contains("1");  // two ways to a basis at once
-        QCOMPARE(call(QStringList{"analyze", trace, "--stat", "pca", "--out", path("no.h5")} + wrong).status,
-                 usage ? 2 : 1);
+        QCOMPARE(
+            runRheo(QStringList{"analyze", trace, "--stat", "pca", "--out", path("no.h5")} + wrong).status,
+            usage ? 2 : 1);
     }
     QVERIFY(!QFile::exists(path("no.h5")));
     QVERIFY(run({"--mask-units", "z:50", "--out", path("masked.h5")}));
@@ -473,10 +464,10 @@ void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
                              "--stat",    "correlation,motion,rotation,density",
                              "--null",    "sign_flip,row_shuffle",
                              "--repeats", "6"};
-    auto ran = call(common + QStringList{"--threads", "1", "--out", path("one.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    ran = call(common + QStringList{"--threads", "3", "--memory", "64K", "--out", path("other.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    auto ran = runRheo(common + QStringList{"--threads", "1", "--out", path("one.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo(common + QStringList{"--threads", "3", "--memory", "64K", "--out", path("other.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
     const auto one = Hdf5File::openForReading(path("one.h5").toStdString()),
                other = Hdf5File::openForReading(path("other.h5").toStdString());
     for (const auto& name : one.datasets(1000)) {
@@ -488,9 +479,9 @@ void TestAppAnalyze::threadsAndMemoryDoNotMatter() {
 
 void TestAppAnalyze::damagedResultsAreRefused() {
     const QString out = path("damaged.h5");
-    const auto ran =
-        call({"analyze", trace, "--stat", "motion", "--null", "sign_flip", "--repeats", "2", "--out", out});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    const auto ran = runRheo(
+        {"analyze", trace, "--stat", "motion", "--null", "sign_flip", "--repeats", "2", "--out", out});
+    QVERIFY2(ran.status == 0, ran.err);
     for (const char* name : {"/motion/speed", "/motion/norm_quantiles", "/motion/null/sign_flip/speed/p"}) {
         const QString copy = path("copy.h5");
         QFile::remove(copy);
@@ -547,9 +538,9 @@ void TestAppAnalyze::whatCannotBeIsRefused() {
     QFETCH(QStringList, arguments);
     QFETCH(QString, message);
     QFETCH(int, status);
-    const auto ran = call(QStringList{"analyze", trace, "--out", path("never.h5")} + arguments);
+    const auto ran = runRheo(QStringList{"analyze", trace, "--out", path("never.h5")} + arguments);
     QCOMPARE(ran.status, status);
-    QVERIFY2(ran.err.contains(message), qPrintable(ran.err));
+    QVERIFY2(ran.err.contains(message.toUtf8()), ran.err);
     QVERIFY(!QFile::exists(path("never.h5")));
 }
 

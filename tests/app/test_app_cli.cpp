@@ -10,45 +10,12 @@
 #include <csignal>
 
 #include "model_cache_of.h"
+#include "run_rheo.h"
 
 namespace {
 
-struct Ran {
-    int status = -1;
-    QByteArray out, err;
-    QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
-};
-
-Ran rheo(const QStringList& arguments, int timeoutMs = 120000,
-         const QProcessEnvironment& environment = QProcessEnvironment::systemEnvironment()) {
-    QProcess process;
-    process.setProcessEnvironment(environment);
-    process.start(RHEO_BIN "/rheo", arguments);
-    Ran ran;
-    if (!process.waitForFinished(timeoutMs)) {
-        process.kill();
-        process.waitForFinished();
-        return ran;
-    }
-    ran.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    ran.out = process.readAllStandardOutput();
-    ran.err = process.readAllStandardError();
-    return ran;
-}
-
 const QString demoModel = RHEO_RESOURCES "/demo-model";
 const QString demoPrompts = RHEO_RESOURCES "/prompts/novels.txt";
-
-QByteArray read(const QString& path) {
-    QFile file(path);
-    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
-}
-
-void write(const QString& path, const QByteArray& bytes) {
-    QFile file(path);
-    QVERIFY(file.open(QIODevice::WriteOnly));
-    file.write(bytes);
-}
 
 }  // namespace
 
@@ -89,12 +56,12 @@ private:
 
 void TestAppCli::initTestCase() {
     QVERIFY(m_dir.isValid());
-    auto ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "40", "--out",
-                     path("t.rheo.h5"), "--json"});
+    auto ran = runRheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "40", "--out",
+                        path("t.rheo.h5"), "--json"});
     QVERIFY2(ran.status == 0, ran.err);
     QCOMPARE(ran.json()["rows"].toInt(), 40);
-    ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--null", "sign_flip", "--repeats",
-                "5", "--out", path("r.h5"), "--json"});
+    ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--null", "sign_flip", "--repeats",
+                   "5", "--out", path("r.h5"), "--json"});
     QVERIFY2(ran.status == 0, ran.err);
 }
 
@@ -111,14 +78,14 @@ void TestAppCli::wrongUsageIsTwo_data() {
 
 void TestAppCli::wrongUsageIsTwo() {
     QFETCH(QStringList, arguments);
-    const auto ran = rheo(arguments);
+    const auto ran = runRheo(arguments);
     QCOMPARE(ran.status, 2);
     QVERIFY(ran.out.isEmpty());
     QVERIFY(!ran.err.isEmpty());
 }
 
 void TestAppCli::infoOfAModel() {
-    const auto ran = rheo({"info", demoModel, "--json"});
+    const auto ran = runRheo({"info", demoModel, "--json"});
     QVERIFY2(ran.status == 0, ran.err);
     const auto info = ran.json();
     QCOMPARE(info["kind"].toString(), QString("model"));
@@ -137,17 +104,17 @@ void TestAppCli::infoOfAModel() {
 
 void TestAppCli::infoForecastsByDtypeAndDevice() {
     const auto load = [](const QStringList& more) {
-        const auto ran = rheo(QStringList{"info", demoModel, "--json"} + more);
+        const auto ran = runRheo(QStringList{"info", demoModel, "--json"} + more);
         return ran.json()["memory_bytes"].toObject()["load"].toInteger();
     };
     QCOMPARE(load({}), 6430848 * 4);
     QCOMPARE(load({"--dtype", "bfloat16"}), 6430848 * 2);
-    const auto half = rheo({"info", demoModel, "--dtype", "float16", "--json"}).json();
+    const auto half = runRheo({"info", demoModel, "--dtype", "float16", "--json"}).json();
     QVERIFY2(half["unsupported"].toArray().first().toString().contains("float32 or bfloat16"),
              QJsonDocument(half).toJson());
-    const auto cuda = rheo({"info", demoModel, "--dtype", "float16", "--device", "cuda", "--json"}).json();
+    const auto cuda = runRheo({"info", demoModel, "--dtype", "float16", "--device", "cuda", "--json"}).json();
     QVERIFY(cuda["unsupported"].toArray().isEmpty());
-    const auto refused = rheo({"logits", "--model", demoModel, "--ids", "1", "--dtype", "float16"});
+    const auto refused = runRheo({"logits", "--model", demoModel, "--ids", "1", "--dtype", "float16"});
     QCOMPARE(refused.status, 1);
     QVERIFY2(refused.err.contains("use float32 or bfloat16"), refused.err);
 }
@@ -155,7 +122,7 @@ void TestAppCli::infoForecastsByDtypeAndDevice() {
 /// Parallel blocks have no point in the middle, and where a norm follows, what is added is normed.
 void TestAppCli::infoSaysWhatThePointsAre() {
     const auto info = [](const char* fixture) {
-        return rheo({"info", QString(RHEO_FIXTURES "/models/%1/model").arg(fixture)}).out;
+        return runRheo({"info", QString(RHEO_FIXTURES "/models/%1/model").arg(fixture)}).out;
     };
     QVERIFY2(info("gpt_neox-parallel")
                  .contains("points       5: L00.block_in to final; attention and MLP "
@@ -169,7 +136,7 @@ void TestAppCli::infoSaysWhatThePointsAre() {
 }
 
 void TestAppCli::infoOfATrace() {
-    const auto info = rheo({"info", path("t.rheo.h5"), "--json"}).json();
+    const auto info = runRheo({"info", path("t.rheo.h5"), "--json"}).json();
     QCOMPARE(info["kind"].toString(), QString("trace"));
     QCOMPARE(info["rows"].toInt(), 40);
     QCOMPARE(info["points"].toInt(), 65);
@@ -177,7 +144,7 @@ void TestAppCli::infoOfATrace() {
 }
 
 void TestAppCli::infoOfNothingSaysSo() {
-    const auto ran = rheo({"info", path("absent"), "--json"});
+    const auto ran = runRheo({"info", path("absent"), "--json"});
     QCOMPARE(ran.status, 1);
     QCOMPARE(ran.err.count('\n'), 1);
     QVERIFY(ran.err.contains("absent"));
@@ -186,8 +153,8 @@ void TestAppCli::infoOfNothingSaysSo() {
 
 void TestAppCli::infoOfAnUnknownArchitectureSaysWhich() {
     QDir().mkpath(path("odd"));
-    write(path("odd/config.json"), R"({"model_type": "mamba", "hidden_size": 8})");
-    const auto ran = rheo({"info", path("odd"), "--json"});
+    QVERIFY(writeFile(path("odd/config.json"), R"({"model_type": "mamba", "hidden_size": 8})"));
+    const auto ran = runRheo({"info", path("odd"), "--json"});
     QCOMPARE(ran.status, 1);
     QCOMPARE(ran.err.count('\n'), 1);
     QVERIFY2(ran.err.contains("mamba"), ran.err);
@@ -218,20 +185,20 @@ void TestAppCli::modelsOfTheCache() {
     environment.insert("HOME", path("nobody"));
     if (!variable.isEmpty())
         environment.insert(variable, variable == "HF_HOME" ? path("home") : path("home/hub"));
-    const auto run = [&](const QStringList& words) { return rheo(words, 120000, environment); };
+    const auto run = [&](const QStringList& words) { return runRheo(words, {.environment = environment}); };
 
     const auto info = run({"info", name, "--json"});
     QVERIFY2(info.status == 0, info.err);
-    QCOMPARE(info.json(), rheo({"info", demoModel, "--json"}).json());
+    QCOMPARE(info.json(), runRheo({"info", demoModel, "--json"}).json());
 
     const QStringList text{"--text", "It was the best of", "--json"};
     const auto tokens = run(QStringList{"tokenize", "--model", name} + text);
     QVERIFY2(tokens.status == 0, tokens.err);
-    QCOMPARE(tokens.json(), rheo(QStringList{"tokenize", "--model", demoModel} + text).json());
+    QCOMPARE(tokens.json(), runRheo(QStringList{"tokenize", "--model", demoModel} + text).json());
 
     const auto logits = run(QStringList{"logits", "--model", name} + text);
     QVERIFY2(logits.status == 0, logits.err);
-    QCOMPARE(logits.json(), rheo(QStringList{"logits", "--model", demoModel} + text).json());
+    QCOMPARE(logits.json(), runRheo(QStringList{"logits", "--model", demoModel} + text).json());
 
     const auto capture = run({"capture", "--model", name, "--prompts", demoPrompts, "--limit", "3", "--out",
                               path("cached.rheo.h5"), "--force"});
@@ -252,12 +219,12 @@ void TestAppCli::modelsThatAreNotThereSayHowToFetch() {
           {"capture", "--model", "some/model", "--prompts", demoPrompts, "--out", path("never.h5")},
           {"teleport", "--model", "some/model", "--text", "a", "--point", "final", "--basis", path("r.h5"),
            "--by", "1", "--out", path("never.h5")}}) {
-        const auto ran = rheo(words, 120000, environment);
+        const auto ran = runRheo(words, {.environment = environment});
         QCOMPARE(ran.status, 1);
         QCOMPARE(ran.err.count('\n'), 1);
         QVERIFY2(ran.err.contains("hf download some/model") && ran.err.contains("an-empty-cache"), ran.err);
     }
-    const auto trace = rheo({"info", "nothing.rheo.h5"}, 120000, environment);
+    const auto trace = runRheo({"info", "nothing.rheo.h5"}, {.environment = environment});
     QCOMPARE(trace.status, 1);
     QVERIFY2(trace.err.contains("no trace file") && !trace.err.contains("hf download"), trace.err);
 }
@@ -268,109 +235,110 @@ void TestAppCli::unknownConfigKeysAreAcceptedAndRecorded() {
     QVERIFY(QDir().mkpath(folder));
     for (const char* name : {"model.safetensors", "tokenizer.json"})
         QVERIFY(QFile::copy(demoModel + "/" + name, folder + "/" + name));
-    QByteArray config = read(demoModel + "/config.json");
+    QByteArray config = contentsOf(demoModel + "/config.json");
     config.insert(config.indexOf('{') + 1, R"("residual_gain": 0.5, "max_sequence_length": 9, )");
-    write(folder + "/config.json", config);
-    write(path("two.txt"), "one line\nanother line\n");
+    QVERIFY(writeFile(folder + "/config.json", config));
+    QVERIFY(writeFile(path("two.txt"), "one line\nanother line\n"));
     const QStringList capture{"capture", "--model",           folder, "--prompts", path("two.txt"),
                               "--out",   path("gain.rheo.h5")};
-    const auto refused = rheo(capture);
+    const auto refused = runRheo(capture);
     QCOMPARE(refused.status, 1);
     QVERIFY2(refused.err.contains("--accept-unknown-config residual_gain"), refused.err);
     const QStringList accept{"--accept-unknown-config", "residual_gain"};
-    const auto made = rheo(capture + accept);
+    const auto made = runRheo(capture + accept);
     QVERIFY2(made.status == 0, made.err);
     QVERIFY2(made.err.contains("max_sequence_length") && made.err.contains("residual_gain"), made.err);
 
-    const auto info = rheo(QStringList{"info", "--json"} + accept + QStringList{folder}).json();
+    const auto info = runRheo(QStringList{"info", "--json"} + accept + QStringList{folder}).json();
     QCOMPARE(info["notes"].toArray().size(), 2);
-    const auto model = rheo({"info", path("gain.rheo.h5"), "--json"}).json()["model"].toObject();
+    const auto model = runRheo({"info", path("gain.rheo.h5"), "--json"}).json()["model"].toObject();
     QCOMPARE(model["accepted_config_keys"].toArray(), QJsonArray{"residual_gain"});
     QCOMPARE(model["notes"].toArray().size(), 2);
 
-    QVERIFY(rheo({"analyze", path("gain.rheo.h5"), "--stat", "pca", "--out", path("gain.h5")}).status == 0);
-    QVERIFY(rheo(QStringList{"teleport", "--model", folder, "--text", "a word", "--point", "L05.attn_in",
-                             "--basis", path("gain.h5"), "--by", "1", "--out", path("gain-t.h5")} +
-                 accept)
+    QVERIFY(runRheo({"analyze", path("gain.rheo.h5"), "--stat", "pca", "--out", path("gain.h5")}).status ==
+            0);
+    QVERIFY(runRheo(QStringList{"teleport", "--model", folder, "--text", "a word", "--point", "L05.attn_in",
+                                "--basis", path("gain.h5"), "--by", "1", "--out", path("gain-t.h5")} +
+                    accept)
                 .status == 0);
     for (const char* file : {"gain.h5", "gain-t.h5"})
-        QVERIFY2(read(path(file)).contains("accepted_config_keys"), file);
+        QVERIFY2(contentsOf(path(file)).contains("accepted_config_keys"), file);
 }
 
 void TestAppCli::untrainedWhereverAModelIsNamed() {
     const QStringList text{"--text", "It was the best of", "--json"};
     const auto top = [&](const QStringList& more) {
-        const auto ran = rheo(QStringList{"logits", "--model", demoModel} + text + more);
+        const auto ran = runRheo(QStringList{"logits", "--model", demoModel} + text + more);
         return QJsonDocument(ran.json()["top"].toArray()).toJson();
     };
     QCOMPARE(top({"--untrained", "3"}), top({"--untrained", "3"}));
     QVERIFY(top({"--untrained", "3"}) != top({"--untrained", "4"}));
     QVERIFY(top({"--untrained", "3"}) != top({}));
-    auto ran = rheo({"capture", "--model", demoModel, "--untrained", "3", "--prompts", demoPrompts, "--limit",
-                     "2", "--out", path("untrained.rheo.h5")});
+    auto ran = runRheo({"capture", "--model", demoModel, "--untrained", "3", "--prompts", demoPrompts,
+                        "--limit", "2", "--out", path("untrained.rheo.h5")});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"info", path("untrained.rheo.h5")});
+    ran = runRheo({"info", path("untrained.rheo.h5")});
     QVERIFY2(ran.out.contains("untrained (seed 3)"), ran.out);
-    ran = rheo({"teleport", "--model", demoModel, "--untrained", "3", "--text", "It was", "--point",
-                "L05.attn_in", "--basis", path("r.h5"), "--by", "1", "--controls", "2", "--out",
-                path("untrained-tp.h5")});
+    ran = runRheo({"teleport", "--model", demoModel, "--untrained", "3", "--text", "It was", "--point",
+                   "L05.attn_in", "--basis", path("r.h5"), "--by", "1", "--controls", "2", "--out",
+                   path("untrained-tp.h5")});
     QVERIFY2(ran.status == 0, ran.err);
     // Tokens do not depend on weights; a script may say the same of every command all the same.
     const QStringList tokenize{"tokenize", "--model", demoModel};
-    QCOMPARE(rheo(tokenize + text + QStringList{"--untrained", "3"}).out, rheo(tokenize + text).out);
+    QCOMPARE(runRheo(tokenize + text + QStringList{"--untrained", "3"}).out, runRheo(tokenize + text).out);
 }
 
 void TestAppCli::tokenizeThereAndBack() {
     const QString text = "It was  the best of times,\n it was naïve \xF0\x9F\x98\x80";
-    const auto ran = rheo({"tokenize", "--model", demoModel, "--text", text, "--json"});
+    const auto ran = runRheo({"tokenize", "--model", demoModel, "--text", text, "--json"});
     QVERIFY2(ran.status == 0, ran.err);
     const auto ids = ran.json()["ids"].toArray();
     QVERIFY(ids.size() > 5);
     QCOMPARE(ran.json()["pieces"].toArray().size(), ids.size());
     QStringList list;
     for (const auto& id : ids) list << QString::number(id.toInt());
-    QCOMPARE(QString::fromUtf8(rheo({"tokenize", "--model", demoModel, "--decode", list.join(',')}).out),
+    QCOMPARE(QString::fromUtf8(runRheo({"tokenize", "--model", demoModel, "--decode", list.join(',')}).out),
              text);
 }
 
 void TestAppCli::tokenizeRefusesBytesThatAreNoText() {
-    write(path("bytes"), QByteArray("good \xff bad"));
-    const auto ran = rheo({"tokenize", "--model", demoModel, "--text-file", path("bytes")});
+    QVERIFY(writeFile(path("bytes"), QByteArray("good \xff bad")));
+    const auto ran = runRheo({"tokenize", "--model", demoModel, "--text-file", path("bytes")});
     QCOMPARE(ran.status, 1);
     QVERIFY2(ran.err.contains("offset 5"), ran.err);
 }
 
 void TestAppCli::logitsOfTextAndOfIdsAgree() {
-    const auto byText = rheo({"logits", "--model", demoModel, "--text", "It was the best of", "--json"});
+    const auto byText = runRheo({"logits", "--model", demoModel, "--text", "It was the best of", "--json"});
     QVERIFY2(byText.status == 0, byText.err);
     QStringList ids;
     for (const auto& id : byText.json()["ids"].toArray()) ids << QString::number(id.toInt());
     const auto byIds =
-        rheo({"logits", "--model", demoModel, "--ids", ids.join(','), "--json", "--out", path("l.npy")});
+        runRheo({"logits", "--model", demoModel, "--ids", ids.join(','), "--json", "--out", path("l.npy")});
     QVERIFY2(byIds.status == 0, byIds.err);
     QCOMPARE(byIds.json()["top"].toArray()[0].toObject()["id"],
              byText.json()["top"].toArray()[0].toObject()["id"]);
-    const QByteArray npy = read(path("l.npy"));
+    const QByteArray npy = contentsOf(path("l.npy"));
     QVERIFY(npy.startsWith("\x93NUMPY"));
     QVERIFY(npy.contains(QString("(%1, 4096)").arg(ids.size()).toUtf8()));
     QCOMPARE(npy.size() % 64, ids.size() * 4096 * 4 % 64);
 }
 
 void TestAppCli::captureRefusesToOverwrite() {
-    const QByteArray before = read(path("t.rheo.h5"));
-    const auto ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "3", "--out",
-                           path("t.rheo.h5")});
+    const QByteArray before = contentsOf(path("t.rheo.h5"));
+    const auto ran = runRheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "3",
+                              "--out", path("t.rheo.h5")});
     QCOMPARE(ran.status, 1);
     QVERIFY2(ran.err.contains("t.rheo.h5") && ran.err.contains("--force"), ran.err);
-    QVERIFY(read(path("t.rheo.h5")) == before);
+    QVERIFY(contentsOf(path("t.rheo.h5")) == before);
 }
 
 void TestAppCli::captureOfJsonlAndBlankLines() {
-    write(path("p.jsonl"), "{\"text\": \"It was the best\"}\n\n{\"ids\": [0, 5, 6, 7]}\n");
-    const auto ran = rheo({"capture", "--model", demoModel, "--prompts", path("p.jsonl"), "--rows", "all",
-                           "--out", path("p.rheo.h5"), "--json"});
+    QVERIFY(writeFile(path("p.jsonl"), "{\"text\": \"It was the best\"}\n\n{\"ids\": [0, 5, 6, 7]}\n"));
+    const auto ran = runRheo({"capture", "--model", demoModel, "--prompts", path("p.jsonl"), "--rows", "all",
+                              "--out", path("p.rheo.h5"), "--json"});
     QVERIFY2(ran.status == 0, ran.err);
-    const auto ids = rheo({"tokenize", "--model", demoModel, "--text", "It was the best", "--json"})
+    const auto ids = runRheo({"tokenize", "--model", demoModel, "--text", "It was the best", "--json"})
                          .json()["ids"]
                          .toArray();
     QCOMPARE(ran.json()["rows"].toInt(), ids.size() + 4);
@@ -388,15 +356,15 @@ void TestAppCli::interruptedCaptureResumes() {
     QVERIFY(process.waitForFinished(30000));
     if (process.exitCode() == 0) QSKIP("the capture was faster than the interruption");
     QCOMPARE(process.exitCode(), 130);
-    const auto partial = rheo({"info", path("i.rheo.h5"), "--json"}).json();
+    const auto partial = runRheo({"info", path("i.rheo.h5"), "--json"}).json();
     QVERIFY(partial["complete"].toInt() < 1000);
-    const auto other = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "7",
-                             "--out", path("i.rheo.h5"), "--resume"});
+    const auto other = runRheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "7",
+                                "--out", path("i.rheo.h5"), "--resume"});
     QVERIFY2(other.status == 1, "other prompts must not be mixed in");
-    const auto resumed = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--out",
-                               path("i.rheo.h5"), "--resume", "--json"});
+    const auto resumed = runRheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--out",
+                                  path("i.rheo.h5"), "--resume", "--json"});
     QVERIFY2(resumed.status == 0, resumed.err);
-    QCOMPARE(rheo({"info", path("i.rheo.h5"), "--json"}).json()["complete"].toInt(), 1000);
+    QCOMPARE(runRheo({"info", path("i.rheo.h5"), "--json"}).json()["complete"].toInt(), 1000);
 }
 
 void TestAppCli::analyzeRefusesWhatIsNotBuilt() {
@@ -414,7 +382,7 @@ void TestAppCli::analyzeRefusesWhatIsNotBuilt() {
            "did you mean orbits?"},
           {{"analise"}, "analise", "did you mean analyze?"},
           {{"info", demoModel, "--bath", "2"}, "--bath", "did you mean --batch?"}}) {
-        const auto ran = rheo(wrong.arguments);
+        const auto ran = runRheo(wrong.arguments);
         QCOMPARE(ran.status, 2);
         QCOMPARE(ran.err.count('\n'), 1);
         QVERIFY2(ran.err.contains(wrong.name) && ran.err.contains(wrong.near), ran.err);
@@ -423,29 +391,29 @@ void TestAppCli::analyzeRefusesWhatIsNotBuilt() {
 }
 
 void TestAppCli::analyzeAddsOnlyToTheSameSource() {
-    auto ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", path("add.h5")});
+    auto ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", path("add.h5")});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "pca", "--out", path("add.h5")});
+    ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca", "--out", path("add.h5")});
     QCOMPARE(ran.status, 1);
-    ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "pca", "--out", path("add.h5"), "--add"});
+    ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca", "--out", path("add.h5"), "--add"});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "5", "--out",
-                path("five.rheo.h5")});
+    ran = runRheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "5", "--out",
+                   path("five.rheo.h5")});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"analyze", path("five.rheo.h5"), "--stat", "pca", "--out", path("add.h5"), "--add"});
+    ran = runRheo({"analyze", path("five.rheo.h5"), "--stat", "pca", "--out", path("add.h5"), "--add"});
     QCOMPARE(ran.status, 1);
 }
 
 void TestAppCli::teleportByNothingIsNatural() {
-    const auto ran = rheo({"teleport", "--model", demoModel, "--text", "It was the best of times", "--point",
-                           "L05.attn_in", "--basis", path("r.h5"), "--by", "0,0,0", "--out", path("zero.h5"),
-                           "--controls", "4"});
+    const auto ran = runRheo({"teleport", "--model", demoModel, "--text", "It was the best of times",
+                              "--point", "L05.attn_in", "--basis", path("r.h5"), "--by", "0,0,0", "--out",
+                              path("zero.h5"), "--controls", "4"});
     QVERIFY2(ran.status == 0, ran.err);
     QProcess dump;
     dump.start("h5dump", {"-d", "/distance", "-y", "-o", path("distance.txt"), path("zero.h5")});
     QVERIFY(dump.waitForFinished());
     QCOMPARE(dump.exitCode(), 0);
-    for (const auto& number : read(path("distance.txt")).split(','))
+    for (const auto& number : contentsOf(path("distance.txt")).split(','))
         QCOMPARE(number.trimmed().toDouble(), 0.0);  // bit for bit: not nearly
 }
 
@@ -457,7 +425,7 @@ void TestAppCli::teleportRefusesWhatDoesNotFit() {
                                      {"--point", "L05.attn_in", "--by", "1", "--token", "99"},
                                      {"--point", "L05.attn_in", "--state", path("absent.npy")},
                                      {"--point", "L05.attn_in", "--by", "1,2,3,4"}}) {
-        const auto ran = rheo(base + wrong);
+        const auto ran = runRheo(base + wrong);
         QCOMPARE(ran.status, wrong.contains("1,2,x") ? 2 : 1);
         QCOMPARE(ran.err.count('\n'), 1);
         QVERIFY(!QFile::exists(path("no.h5")));
@@ -468,32 +436,32 @@ void TestAppCli::figuresInEveryFormat() {
     for (const char* view : {"trajectories", "density", "pca", "sparsity"})
         for (const char* ending : {"svg", "pdf", "png"}) {
             const QString out = path(qPrintable(QString("%1.%2").arg(view, ending)));
-            const auto ran = rheo({"figure", path("r.h5"), "--view", view, "--out", out});
+            const auto ran = runRheo({"figure", path("r.h5"), "--view", view, "--out", out});
             QVERIFY2(ran.status == 0, ran.err);
-            const QByteArray bytes = read(out);
+            const QByteArray bytes = contentsOf(out);
             QVERIFY(bytes.size() > 1000);
             if (QByteArray(ending) == "svg") {
                 QVERIFY(bytes.contains("<text") && bytes.contains("<path"));
                 QCOMPARE(bytes.count("<image"), QByteArray(view) == "density" ? 1 : 0);
             }
         }
-    QCOMPARE(rheo({"figure", path("r.h5"), "--view", "horoscope", "--out", path("x.svg")}).status, 2);
+    QCOMPARE(runRheo({"figure", path("r.h5"), "--view", "horoscope", "--out", path("x.svg")}).status, 2);
 }
 
 void TestAppCli::figureAgainFromItsRecipe() {
-    auto ran = rheo({"figure", path("r.h5"), "--view", "trajectories", "--camera", "top", "--theme", "dark",
-                     "--size", "120x90mm", "--out", path("first.svg")});
+    auto ran = runRheo({"figure", path("r.h5"), "--view", "trajectories", "--camera", "top", "--theme",
+                        "dark", "--size", "120x90mm", "--out", path("first.svg")});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"figure", "--recipe", path("first.svg"), "--out", path("second.svg")});
+    ran = runRheo({"figure", "--recipe", path("first.svg"), "--out", path("second.svg")});
     QVERIFY2(ran.status == 0, ran.err);
     const auto withoutTime = [](QByteArray svg) {
         // The time stands on a line of its own in the recipe, and nowhere else.
         const auto at = svg.indexOf("&quot;time&quot;");
         return at < 0 ? svg : svg.remove(at, svg.indexOf('\n', at) - at);
     };
-    const QByteArray first = read(path("first.svg"));
+    const QByteArray first = contentsOf(path("first.svg"));
     QVERIFY(first.contains("&quot;time&quot;"));
-    QVERIFY(withoutTime(first) == withoutTime(read(path("second.svg"))));
+    QVERIFY(withoutTime(first) == withoutTime(contentsOf(path("second.svg"))));
 }
 
 QTEST_GUILESS_MAIN(TestAppCli)

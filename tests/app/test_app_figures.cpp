@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/results/results_file.h"
 #include "core/session/recipe_figure.h"
+#include "run_rheo.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/text_metrics.h"
 
@@ -21,24 +22,6 @@ using namespace rheo;
 namespace {
 
 const QString trace = RHEO_FIXTURES "/golden/small.rheo.h5";
-
-struct Ran {
-    int status = -1;
-    QString err;
-};
-
-Ran call(const QStringList& arguments) {
-    QProcess process;
-    process.start(RHEO_BIN "/rheo", arguments);
-    process.waitForFinished(120000);
-    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
-            QString::fromUtf8(process.readAllStandardError())};
-}
-
-QByteArray read(const QString& path) {
-    QFile file(path);
-    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
-}
 
 /// What an SVG of this program holds.
 struct Page {
@@ -124,13 +107,13 @@ private:
 
 void TestAppFigures::initTestCase() {
     QVERIFY(m_dir.isValid());
-    auto ran = call({"analyze", trace, "--stat", "density,correlation,motion,mutual_information,rotation,pca",
-                     "--null", "sign_flip,row_shuffle", "--repeats", "20", "--components", "4", "--out",
-                     path("all.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    ran = call({"analyze", trace, "--stat", "motion", "--null", "sign_flip", "--repeats", "5", "--out",
-                path("motion.h5")});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    auto ran = runRheo(
+        {"analyze", trace, "--stat", "density,correlation,motion,mutual_information,rotation,pca", "--null",
+         "sign_flip,row_shuffle", "--repeats", "20", "--components", "4", "--out", path("all.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo({"analyze", trace, "--stat", "motion", "--null", "sign_flip", "--repeats", "5", "--out",
+                   path("motion.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
 }
 
 void TestAppFigures::viewsAreThoseThatAreThere() {
@@ -176,9 +159,9 @@ void TestAppFigures::everyViewIsDrawn_data() {
 
 void TestAppFigures::everyViewIsDrawn() {
     const QString view = QTest::currentDataTag(), out = path(view + ".svg");
-    const auto ran = call({"figure", path("all.h5"), "--view", view, "--out", out});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    const Page page = readPage(read(out));
+    const auto ran = runRheo({"figure", path("all.h5"), "--view", view, "--out", out});
+    QVERIFY2(ran.status == 0, ran.err);
+    const Page page = readPage(contentsOf(out));
     QVERIFY2(page.error.isEmpty(), qPrintable(page.error));
     QFETCH(int, curves);
     QFETCH(int, bands);
@@ -231,14 +214,14 @@ void TestAppFigures::madeAgainFromItsRecipe() {
     QFETCH(QStringList, options);
     const QString view = QTest::currentDataTag(), first = path(view + "-1.svg"),
                   second = path(view + "-2.svg");
-    auto ran = call(QStringList{"figure", path("all.h5"), "--view", view, "--out", first} + options);
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    ran = call({"figure", "--recipe", first, "--out", second});
-    QVERIFY2(ran.status == 0, qPrintable(ran.err));
-    QVERIFY(read(first).size() > 1000);
-    QVERIFY(withoutTime(read(first)) == withoutTime(read(second)));
+    auto ran = runRheo(QStringList{"figure", path("all.h5"), "--view", view, "--out", first} + options);
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo({"figure", "--recipe", first, "--out", second});
+    QVERIFY2(ran.status == 0, ran.err);
+    QVERIFY(contentsOf(first).size() > 1000);
+    QVERIFY(withoutTime(contentsOf(first)) == withoutTime(contentsOf(second)));
     if (view == "orbits") {
-        const Page page = readPage(read(first));
+        const Page page = readPage(contentsOf(first));
         const QString titles = page.words.join('\n');
         QVERIFY(titles.contains("Unit 3: \u2212") && titles.contains("Unit 17, 2 rows"));
         // 12 steps, each of its own depth and colour, of two mean paths and of two pairs of rows.
@@ -272,13 +255,13 @@ void TestAppFigures::whatIsNotThereIsRefused() {
     QFETCH(QStringList, arguments);
     QFETCH(QStringList, says);
     arguments[0] = path(arguments[0]);
-    const auto ran = call(QStringList{"figure"} + arguments + QStringList{"--out", path("no.svg")});
+    const auto ran = runRheo(QStringList{"figure"} + arguments + QStringList{"--out", path("no.svg")});
     const QByteArray tag = QTest::currentDataTag();
     const bool usage =
         tag == "view" || tag == "no number" || tag == "option" || tag == "map" || tag == "camera";
     QCOMPARE(ran.status, usage ? 2 : 1);
     QCOMPARE(ran.err.count('\n'), 1);
-    for (const auto& part : says) QVERIFY2(ran.err.contains(part), qPrintable(ran.err));
+    for (const auto& part : says) QVERIFY2(ran.err.contains(part.toUtf8()), ran.err);
     QVERIFY(!QFile::exists(path("no.svg")));
 }
 

@@ -8,31 +8,9 @@
 #include <QtTest>
 
 #include "core/trace/trace_reader.h"
+#include "run_rheo.h"
 
-namespace {
-
-struct Ran {
-    int status = -1;
-    QByteArray out, err;
-    QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
-};
-
-Ran run(const QStringList& arguments) {
-    QProcess process;
-    process.start(RHEO_BIN "/rheo", arguments);
-    Ran ran;
-    if (!process.waitForFinished(120000)) {
-        process.kill();
-        process.waitForFinished();
-        return ran;
-    }
-    ran.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    ran.out = process.readAllStandardOutput();
-    ran.err = process.readAllStandardError();
-    return ran;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 class TestAppImport : public QObject {
     Q_OBJECT
@@ -48,7 +26,7 @@ private:
 void TestAppImport::importTellsWhatItRead() {
     const QString imports = RHEO_FIXTURES "/imports/";
     const QString out = path("imported.rheo.h5");
-    Ran ran = run({"import", imports + "transformer_lens.npz", "--out", out, "--json"});
+    Ran ran = runRheo({"import", imports + "transformer_lens.npz", "--out", out, "--json"});
     QCOMPARE(ran.status, 0);
     const QJsonObject result = ran.json();
     QCOMPARE(result["out"].toString(), out);
@@ -57,39 +35,40 @@ void TestAppImport::importTellsWhatItRead() {
     QCOMPARE(result["d_model"].toInt(), 48);
     QCOMPARE(result["warnings"].toArray().size(), 1);
     QVERIFY(result["warnings"][0].toString().contains("--tl-unprocessed"));
-    const QJsonObject info = run({"info", out, "--json"}).json();
+    const QJsonObject info = runRheo({"info", out, "--json"}).json();
     QCOMPARE(info["kind"].toString(), QString("trace"));
     QCOMPARE(info["complete"].toInt(), 72);
     QVERIFY(info["model"].isNull());
-    QVERIFY(run({"info", out}).out.contains("imported from transformer_lens.npz"));
+    QVERIFY(runRheo({"info", out}).out.contains("imported from transformer_lens.npz"));
 
-    ran = run({"import", imports + "transformer_lens.npz", "--out", out});
+    ran = runRheo({"import", imports + "transformer_lens.npz", "--out", out});
     QCOMPARE(ran.status, 1);
     QVERIFY(ran.err.contains("already there"));
-    ran = run(
+    ran = runRheo(
         {"import", imports + "transformer_lens.npz", "--out", out, "--force", "--tl-unprocessed", "--json"});
     QCOMPARE(ran.status, 0);
     QVERIFY(ran.json()["warnings"].toArray().isEmpty());
 
-    ran = run({"import", imports + "nan.npy", "--out", path("nan.rheo.h5"), "--json"});
+    ran = runRheo({"import", imports + "nan.npy", "--out", path("nan.rheo.h5"), "--json"});
     QCOMPARE(ran.status, 1);
     QCOMPARE(ran.json()["error"].toObject()["code"].toString(), QString("invalid_argument"));
     QVERIFY(ran.err.contains("--layout"));
-    ran = run({"import", imports + "nan.npy", "--layout", "row,point,unit", "--sites", "attn_in,mlp_in",
-               "--out", path("nan.rheo.h5"), "--json"});
+    ran = runRheo({"import", imports + "nan.npy", "--layout", "row,point,unit", "--sites", "attn_in,mlp_in",
+                   "--out", path("nan.rheo.h5"), "--json"});
     QCOMPARE(ran.status, 0);
     QCOMPARE(ran.json()["not_finite"].toInt(), 1);
     QVERIFY(ran.json()["warnings"][0].toString().contains("1 NaN"));
-    QCOMPARE(run({"import", imports + "nan.npy", "--last-is-normed", "maybe", "--out", path("x.h5")}).status,
-             2);
+    QCOMPARE(
+        runRheo({"import", imports + "nan.npy", "--last-is-normed", "maybe", "--out", path("x.h5")}).status,
+        2);
 }
 
 void TestAppImport::shardsMergeToTheUndividedCapture() {
     const auto capture = [&](const QString& out, const QStringList& more) {
-        const Ran ran = run(QStringList{"capture", "--model", RHEO_RESOURCES "/demo-model", "--prompts",
-                                        RHEO_RESOURCES "/prompts/novels.txt", "--limit", "7", "--max-tokens",
-                                        "12", "--rows", "stride:5", "--out", out} +
-                            more);
+        const Ran ran = runRheo(QStringList{"capture", "--model", RHEO_RESOURCES "/demo-model", "--prompts",
+                                            RHEO_RESOURCES "/prompts/novels.txt", "--limit", "7",
+                                            "--max-tokens", "12", "--rows", "stride:5", "--out", out} +
+                                more);
         QVERIFY2(ran.status == 0, ran.err);
     };
     capture(path("whole.rheo.h5"), {});
@@ -103,7 +82,7 @@ void TestAppImport::shardsMergeToTheUndividedCapture() {
         const QString out = path("merged.rheo.h5" + mode);
         QStringList arguments = QStringList{"merge"} + shards + QStringList{"--out", out, "--json"};
         if (!mode.isEmpty()) arguments << mode;
-        const Ran ran = run(arguments);
+        const Ran ran = runRheo(arguments);
         QVERIFY2(ran.status == 0, ran.err);
         QCOMPARE(ran.json()["rows"].toInteger(), whole->rows());
         QCOMPARE(ran.json()["shards"].toInt(), 3);
@@ -117,7 +96,7 @@ void TestAppImport::shardsMergeToTheUndividedCapture() {
         // Shards batch their prompts in another way, and a capture does not depend on batches.
         QVERIFY(a == b);
     }
-    const Ran twice = run({"merge", shards[0], shards[0], "--out", path("twice.rheo.h5"), "--json"});
+    const Ran twice = runRheo({"merge", shards[0], shards[0], "--out", path("twice.rheo.h5"), "--json"});
     QCOMPARE(twice.status, 1);
     QCOMPARE(twice.json()["error"].toObject()["code"].toString(), QString("mismatch"));
 }

@@ -12,6 +12,7 @@
 
 #include "core/results/results_file.h"
 #include "core/trace/trace_writer.h"
+#include "run_rheo.h"
 #include "tests/core/analysis/traces.h"
 
 using namespace rheo;
@@ -28,25 +29,6 @@ const QStringList fields{
     "p",         "p_adjusted", "p_method",           "p_away",          "p_away_adjusted", "repeats",
     "n_samples", "n_rows",     "depth_shuffle_mean", "depth_shuffle_p", "responses",       "verdict",
     "reason",    "sentence"};
-
-struct Ran {
-    int status = -1;
-    QString out, err;
-};
-
-Ran call(const QStringList& arguments) {
-    QProcess process;
-    process.start(RHEO_BIN "/rheo", arguments);
-    process.waitForFinished(600000);
-    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
-            QString::fromUtf8(process.readAllStandardOutput()),
-            QString::fromUtf8(process.readAllStandardError())};
-}
-
-QByteArray contents(const QString& path) {
-    QFile file(path);
-    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
-}
 
 /// Walks of 24 samples of three tokens each: unit 7 of every row is massive from the third point on, and the
 /// first token of each sample is an attention sink.
@@ -78,12 +60,12 @@ class TestAppReport : public QObject {
 private Q_SLOTS:
     void modelAndPrompts() {
         const QString out = m_dir.filePath("model");
-        const Ran ran = call({"report", "--model", RHEO_RESOURCES "/demo-model", "--prompts",
-                              RHEO_RESOURCES "/prompts/novels.txt", "--limit", "24", "--points",
-                              "L00.attn_in:L05.mlp_in", "--repeats", "3", "--seed", "5", "--out", out});
-        QVERIFY2(ran.status == 0, qPrintable(ran.err));
+        const Ran ran = runRheo({"report", "--model", RHEO_RESOURCES "/demo-model", "--prompts",
+                                 RHEO_RESOURCES "/prompts/novels.txt", "--limit", "24", "--points",
+                                 "L00.attn_in:L05.mlp_in", "--repeats", "3", "--seed", "5", "--out", out});
+        QVERIFY2(ran.status == 0, ran.err);
 
-        const QJsonArray verdicts = QJsonDocument::fromJson(contents(out + "/verdicts.json")).array();
+        const QJsonArray verdicts = QJsonDocument::fromJson(contentsOf(out + "/verdicts.json")).array();
         QCOMPARE(verdicts.size(), keys.size());
         for (int i = 0; i < verdicts.size(); ++i) {
             const QJsonObject v = verdicts[i].toObject();
@@ -98,7 +80,7 @@ private Q_SLOTS:
         QCOMPARE(verdicts[0].toObject()["repeats"].toInt(), 3);
 
         // The page holds every figure as a whole SVG, every finding, and nothing from elsewhere.
-        const QString page = QString::fromUtf8(contents(out + "/index.html"));
+        const QString page = QString::fromUtf8(contentsOf(out + "/index.html"));
         for (const auto& key : keys) QVERIFY2(page.contains("<tr id=\"" + key + "\">"), qPrintable(key));
         QCOMPARE(page.count("<figure><svg"), 12);
         QVERIFY(!page.contains("<img") && !page.contains("<script") && !page.contains("href=\"http"));
@@ -117,18 +99,18 @@ private Q_SLOTS:
         QVERIFY(std::abs(verdicts[1].toObject()["observed"].toDouble() - observed) < 1e-12);
 
         // Again into the same folder only if told so.
-        const Ran again = call({"report", out + "/trace.rheo.h5", "--repeats", "1", "--out", out});
+        const Ran again = runRheo({"report", out + "/trace.rheo.h5", "--repeats", "1", "--out", out});
         QCOMPARE(again.status, 1);
         QVERIFY(again.err.contains("already there") && again.err.contains("--force"));
     }
 
     void aTraceAlone() {
         const QString out = m_dir.filePath("trace");
-        const Ran ran =
-            call({"report", RHEO_FIXTURES "/golden/small.rheo.h5", "--repeats", "3", "--out", out, "--json"});
-        QVERIFY2(ran.status == 0, qPrintable(ran.err));
-        QCOMPARE(QJsonDocument::fromJson(ran.out.toUtf8()).object()["rows"].toInt(), 120);
-        for (const auto& value : QJsonDocument::fromJson(contents(out + "/verdicts.json")).array()) {
+        const Ran ran = runRheo(
+            {"report", RHEO_FIXTURES "/golden/small.rheo.h5", "--repeats", "3", "--out", out, "--json"});
+        QVERIFY2(ran.status == 0, ran.err);
+        QCOMPARE(ran.json()["rows"].toInt(), 120);
+        for (const auto& value : QJsonDocument::fromJson(contentsOf(out + "/verdicts.json")).array()) {
             const QJsonObject v = value.toObject();
             const bool needsModel = v["key"] == "early_attractor";
             QVERIFY2((v["verdict"] == "not_tested") == needsModel, qPrintable(v["key"].toString()));
@@ -137,7 +119,7 @@ private Q_SLOTS:
 
         // Curves as other programs read them: the same numbers as the results.
         const Results results = readResults((out + "/results.h5").toStdString());
-        const QJsonObject json = QJsonDocument::fromJson(contents(out + "/curves.json")).object();
+        const QJsonObject json = QJsonDocument::fromJson(contentsOf(out + "/curves.json")).object();
         int compared = 0;
         for (const auto& value : json["curves"].toArray()) {
             const QJsonObject curve = value.toObject();
@@ -159,7 +141,7 @@ private Q_SLOTS:
             }
         }
         QCOMPARE(compared, static_cast<int>(results.nulls.size()));
-        const QList<QByteArray> lines = contents(out + "/curves.csv").split('\n');
+        const QList<QByteArray> lines = contentsOf(out + "/curves.csv").split('\n');
         for (const auto& line : lines)
             if (!line.isEmpty()) QCOMPARE(line.count(','), 12);
         QVERIFY(std::any_of(lines.begin(), lines.end(), [](const QByteArray& line) {
@@ -172,16 +154,16 @@ private Q_SLOTS:
     void outliersAndFirstTokens() {
         const QString trace = m_dir.filePath("sinks.rheo.h5"), out = m_dir.filePath("sinks");
         writeSinks(trace);
-        const Ran ran = call({"report", trace, "--repeats", "3", "--out", out});
-        QVERIFY2(ran.status == 0, qPrintable(ran.err));
-        const QString page = QString::fromUtf8(contents(out + "/index.html"));
+        const Ran ran = runRheo({"report", trace, "--repeats", "3", "--out", out});
+        QVERIFY2(ran.status == 0, ran.err);
+        const QString page = QString::fromUtf8(contentsOf(out + "/index.html"));
         for (const QString says : {"The first token of each sample is left out (24 of 72 rows)",
                                    "Outliers: unit 7 (", "computed with and without them"}) {
-            QVERIFY2(ran.err.contains(says), qPrintable(ran.err));
+            QVERIFY2(ran.err.contains(says.toUtf8()), ran.err);
             QVERIFY2(page.contains(says), qPrintable(says));
         }
         int resting = 0;
-        for (const auto& value : QJsonDocument::fromJson(contents(out + "/verdicts.json")).array()) {
+        for (const auto& value : QJsonDocument::fromJson(contentsOf(out + "/verdicts.json")).array()) {
             const QJsonObject v = value.toObject();
             QVERIFY(v["verdict"] != "supported" && v["verdict"] != "opposite");
             if (v["verdict"] != "rests_on_outliers") continue;
@@ -196,36 +178,36 @@ private Q_SLOTS:
         QVERIFY(without.evidence && without.source.info.rows.size() == 48);
 
         // A selection is taken as it is given; ten samples are too few to test, which is said at once.
-        const Ran selected =
-            call({"report", trace, "--select", "position>=0,sample<10", "--out", m_dir.filePath("selected")});
-        QVERIFY2(selected.status == 0, qPrintable(selected.err));
+        const Ran selected = runRheo(
+            {"report", trace, "--select", "position>=0,sample<10", "--out", m_dir.filePath("selected")});
+        QVERIFY2(selected.status == 0, selected.err);
         const Results some = readResults((m_dir.filePath("selected") + "/results.h5").toStdString());
         QCOMPARE(some.source.info.rows.size(), 30u);
         QVERIFY(!selected.err.contains("first token"));
         QVERIFY2(selected.err.contains("No finding can be tested: there are 10 distinct samples"),
-                 qPrintable(selected.err));
+                 selected.err);
     }
 
     void curvesOfAnalyze() {
         const QString trace = RHEO_FIXTURES "/golden/small.rheo.h5";
         const QString out = m_dir.filePath("r.h5"), csv = m_dir.filePath("r.csv");
-        const Ran ran = call({"analyze", trace, "--stat", "density", "--out", out, "--curves", csv});
-        QVERIFY2(ran.status == 0, qPrintable(ran.err));
-        QVERIFY(contents(csv).startsWith("statistic,dataset,index,point,observed,null"));
-        QVERIFY(contents(csv).contains("density,participation_ratio,0,L00.attn_in,"));
+        const Ran ran = runRheo({"analyze", trace, "--stat", "density", "--out", out, "--curves", csv});
+        QVERIFY2(ran.status == 0, ran.err);
+        QVERIFY(contentsOf(csv).startsWith("statistic,dataset,index,point,observed,null"));
+        QVERIFY(contentsOf(csv).contains("density,participation_ratio,0,L00.attn_in,"));
         QCOMPARE(
-            call({"analyze", trace, "--stat", "density", "--out", m_dir.filePath("s.h5"), "--curves", csv})
+            runRheo({"analyze", trace, "--stat", "density", "--out", m_dir.filePath("s.h5"), "--curves", csv})
                 .status,
             1);
-        QCOMPARE(call({"analyze", trace, "--stat", "density", "--out", m_dir.filePath("s.h5"), "--curves",
-                       "a.txt"})
+        QCOMPARE(runRheo({"analyze", trace, "--stat", "density", "--out", m_dir.filePath("s.h5"), "--curves",
+                          "a.txt"})
                      .status,
                  2);
     }
 
     void whatMakesNoSenseIsRefused() {
         const auto refused = [&](QStringList arguments, const char* says, int status = 2) {
-            const Ran ran = call(arguments << "--out" << m_dir.filePath("no"));
+            const Ran ran = runRheo(arguments << "--out" << m_dir.filePath("no"));
             return ran.status == status && ran.err.contains(says);
         };
         QVERIFY(refused({"report"}, "--prompts"));

@@ -16,6 +16,8 @@
 #include <QtTest>
 #include <functional>
 
+#include "run_rheo.h"
+
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -23,31 +25,6 @@ constexpr bool sanitized = true;
 #else
 constexpr bool sanitized = false;
 #endif
-
-struct Ran {
-    int status = -1;  ///< -2: by a signal
-    QByteArray out, err;
-    QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
-};
-
-/// `inChild` runs between fork and exec.
-Ran rheo(const QStringList& arguments, const std::function<void()>& inChild = {},
-         const QString& folder = {}) {
-    QProcess process;
-    if (inChild) process.setChildProcessModifier(inChild);
-    if (!folder.isEmpty()) process.setWorkingDirectory(folder);
-    process.start(RHEO_BIN "/rheo", arguments);
-    Ran ran;
-    if (!process.waitForFinished(120000)) {
-        process.kill();
-        process.waitForFinished();
-        return ran;
-    }
-    ran.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    ran.out = process.readAllStandardOutput();
-    ran.err = process.readAllStandardError();
-    return ran;
-}
 
 std::function<void()> limit(int what, rlim_t value) {
     return [=] {
@@ -58,12 +35,6 @@ std::function<void()> limit(int what, rlim_t value) {
 
 const QString demoModel = RHEO_RESOURCES "/demo-model";
 const QString demoPrompts = RHEO_RESOURCES "/prompts/novels.txt";
-
-void write(const QString& path, const QByteArray& bytes) {
-    QFile file(path);
-    QVERIFY(file.open(QIODevice::WriteOnly));
-    file.write(bytes);
-}
 
 /// Whether a terminal would do more with `bytes` than show them.
 bool acts(const QByteArray& bytes) {
@@ -108,16 +79,16 @@ private:
 
 void TestAppStreams::initTestCase() {
     QVERIFY(m_dir.isValid());
-    auto ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "40", "--out",
-                     path("t.rheo.h5")});
+    auto ran = runRheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "40", "--out",
+                        path("t.rheo.h5")});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--null", "sign_flip", "--repeats",
-                "3", "--out", path("r.h5")});
+    ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--null", "sign_flip", "--repeats",
+                   "3", "--out", path("r.h5")});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"figure", path("r.h5"), "--view", "pca", "--out", path("pca.svg")});
+    ran = runRheo({"figure", path("r.h5"), "--view", "pca", "--out", path("pca.svg")});
     QVERIFY2(ran.status == 0, ran.err);
-    ran = rheo({"teleport", "--model", demoModel, "--ids", "1,2,3", "--point", "L05.attn_in", "--basis",
-                path("r.h5"), "--by", "1", "--controls", "2", "--out", path("tp.h5")});
+    ran = runRheo({"teleport", "--model", demoModel, "--ids", "1,2,3", "--point", "L05.attn_in", "--basis",
+                   path("r.h5"), "--by", "1", "--controls", "2", "--out", path("tp.h5")});
     QVERIFY2(ran.status == 0, ran.err);
 }
 
@@ -136,7 +107,7 @@ void TestAppStreams::limitsOfMemory() {
          {QStringList{"logits", "--model", demoModel, "--ids", "1,2,3"},
           {"analyze", path("t.rheo.h5"), "--stat", "pca,motion", "--null", "sign_flip", "--repeats", "3",
            "--force", "--out", path("memory/r.h5")}}) {
-        const Ran ran = rheo(words, limit(RLIMIT_AS, static_cast<rlim_t>(mebibytes) << 20));
+        const Ran ran = runRheo(words, {.inChild = limit(RLIMIT_AS, static_cast<rlim_t>(mebibytes) << 20)});
         if (ran.status == 127) continue;
         QVERIFY2(ran.status == 0 || ran.status == 1, ran.err);
         if (ran.status == 1)
@@ -171,7 +142,7 @@ void TestAppStreams::limitsOfSize() {
     QFETCH(QStringList, arguments);
     QDir(path("size")).removeRecursively();
     QDir(m_dir.path()).mkdir("size");
-    const Ran ran = rheo(arguments, limit(RLIMIT_FSIZE, 4096));
+    const Ran ran = runRheo(arguments, {.inChild = limit(RLIMIT_FSIZE, 4096)});
     QVERIFY2(ran.status == 1, qPrintable(QString::number(ran.status) + ran.err));
     QCOMPARE(ran.err.count('\n'), 1);
     QVERIFY2(filesLeft("size").isEmpty(), qPrintable(filesLeft("size").join(' ')));
@@ -180,14 +151,15 @@ void TestAppStreams::limitsOfSize() {
 void TestAppStreams::fewOpenFiles() {
     if (sanitized) QSKIP("sanitizers open files of their own");
     for (const int files : {4, 5, 6, 8, 10}) {
-        const Ran ran = rheo({"info", path("t.rheo.h5")}, limit(RLIMIT_NOFILE, static_cast<rlim_t>(files)));
+        const Ran ran = runRheo({"info", path("t.rheo.h5")},
+                                {.inChild = limit(RLIMIT_NOFILE, static_cast<rlim_t>(files))});
         if (ran.status == 127) continue;  // the loader's word
         QVERIFY2(ran.status == 0 || (ran.status == 1 && ran.err.count('\n') == 1), ran.err);
     }
 }
 
 void TestAppStreams::unwritableFolder() {
-    const Ran ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", "/proc/r.h5"});
+    const Ran ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", "/proc/r.h5"});
     QCOMPARE(ran.status, 1);
     QCOMPARE(ran.err.count('\n'), 1);
     QVERIFY2(ran.err.contains("r.h5"), ran.err);
@@ -195,42 +167,43 @@ void TestAppStreams::unwritableFolder() {
 
 /// What is written to files is whole, and none of what is printed gets into them.
 void TestAppStreams::closedStandardOutput() {
-    const Ran ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", path("closed.h5")},
-                         [] { ::close(STDOUT_FILENO); });
+    const Ran ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", path("closed.h5")},
+                            {.inChild = [] { ::close(STDOUT_FILENO); }});
     QCOMPARE(ran.status, 1);
     QVERIFY2(ran.err.count('\n') == 1 && ran.err.contains("standard output"), ran.err);
-    const Ran info = rheo({"info", path("closed.h5"), "--json"});
+    const Ran info = runRheo({"info", path("closed.h5"), "--json"});
     QVERIFY2(info.json()["kind"] == "results", info.err);
 }
 
 void TestAppStreams::fullStandardOutput() {
-    const Ran ran = rheo({"info", demoModel}, [] {
-        const int full = ::open("/dev/full", O_WRONLY);
-        ::dup2(full, STDOUT_FILENO);
-    });
+    const Ran ran = runRheo({"info", demoModel}, {.inChild = [] {
+                                const int full = ::open("/dev/full", O_WRONLY);
+                                ::dup2(full, STDOUT_FILENO);
+                            }});
     QCOMPARE(ran.status, 1);
     QVERIFY2(ran.err.count('\n') == 1 && ran.err.contains("No space left"), ran.err);
 }
 
 /// As in `rheo ... | head -0`.
 void TestAppStreams::readerThatLeaves() {
-    const Ran ran = rheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", path("left.h5")}, [] {
-        int ends[2];
-        if (::pipe(ends) != 0) ::_exit(9);
-        ::close(ends[0]);
-        ::dup2(ends[1], STDOUT_FILENO);
-    });
+    const Ran ran = runRheo({"analyze", path("t.rheo.h5"), "--stat", "density", "--out", path("left.h5")},
+                            {.inChild = [] {
+                                int ends[2];
+                                if (::pipe(ends) != 0) ::_exit(9);
+                                ::close(ends[0]);
+                                ::dup2(ends[1], STDOUT_FILENO);
+                            }});
     QCOMPARE(ran.status, 1);
     QVERIFY2(ran.err.count('\n') == 1 && ran.err.contains("Broken pipe"), ran.err);
     QVERIFY(QFile::exists(path("left.h5")));
 }
 
 void TestAppStreams::closedStandardError() {
-    const Ran ran = rheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "4", "--out",
-                          path("quiet.rheo.h5"), "--progress", "plain"},
-                         [] { ::close(STDERR_FILENO); });
+    const Ran ran = runRheo({"capture", "--model", demoModel, "--prompts", demoPrompts, "--limit", "4",
+                             "--out", path("quiet.rheo.h5"), "--progress", "plain"},
+                            {.inChild = [] { ::close(STDERR_FILENO); }});
     QCOMPARE(ran.status, 0);
-    const Ran info = rheo({"info", path("quiet.rheo.h5"), "--json"});
+    const Ran info = runRheo({"info", path("quiet.rheo.h5"), "--json"});
     QCOMPARE(info.json()["complete"].toInt(), 4);
 }
 
@@ -270,20 +243,22 @@ void TestAppStreams::nothingActsOnATerminal_data() {
 void TestAppStreams::nothingActsOnATerminal() {
     QFETCH(QStringList, arguments);
     QDir(m_dir.path()).mkdir("evil-config");
-    write(path("evil-config/config.json"), R"({"model_type": "\u001b[31mx\u009by", "hidden_size": 8})");
-    write(path("bad.jsonl"), "{\"text\": \"\\u001b[2J\", \"ids\": [\"\x1b[2J\"]}\n");
+    QVERIFY(writeFile(path("evil-config/config.json"),
+                      R"({"model_type": "\u001b[31mx\u009by", "hidden_size": 8})"));
+    QVERIFY(writeFile(path("bad.jsonl"), "{\"text\": \"\\u001b[2J\", \"ids\": [\"\x1b[2J\"]}\n"));
     const QByteArray header =
         R"({"\u001b[31m\u202e.layer":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
     QByteArray length(8, '\0');
     length[0] = static_cast<char>(header.size());
-    write(path("evil.safetensors"), length + header + QByteArray(4, '\0'));
+    QVERIFY(writeFile(path("evil.safetensors"), length + header + QByteArray(4, '\0')));
     if (!QFile::exists(path("evil-results.h5"))) {
         const QString name = QString::fromUtf8("\x1b[31mtrace.rheo.h5");
         QVERIFY(QFile::copy(path("t.rheo.h5"), path(name)));
-        QCOMPARE(rheo({"analyze", path(name), "--stat", "density", "--out", path("evil-results.h5")}).status,
-                 0);
+        QCOMPARE(
+            runRheo({"analyze", path(name), "--stat", "density", "--out", path("evil-results.h5")}).status,
+            0);
     }
-    const Ran ran = rheo(arguments);
+    const Ran ran = runRheo(arguments);
     QVERIFY2(!acts(ran.out), ran.out.toPercentEncoding());
     QVERIFY2(!acts(ran.err), ran.err.toPercentEncoding());
     if (ran.status != 0) QCOMPARE(ran.err.count('\n'), 1);
@@ -293,11 +268,11 @@ void TestAppStreams::decodedTextIsRawInAPipe() {
     const QByteArray text = "a\x1b[31mb\tc\nd";
     QStringList ids;
     for (const auto& id :
-         rheo({"tokenize", "--model", demoModel, "--text", QString::fromUtf8(text), "--json"})
+         runRheo({"tokenize", "--model", demoModel, "--text", QString::fromUtf8(text), "--json"})
              .json()["ids"]
              .toArray())
         ids << QString::number(id.toInt());
-    QCOMPARE(rheo({"tokenize", "--model", demoModel, "--decode", ids.join(',')}).out, text);
+    QCOMPARE(runRheo({"tokenize", "--model", demoModel, "--decode", ids.join(',')}).out, text);
 }
 
 void TestAppStreams::wrongUsageAsJson() {
@@ -306,7 +281,7 @@ void TestAppStreams::wrongUsageAsJson() {
                                      {"capture", "--json"},
                                      {"info", demoModel, "--batch", "0", "--json"},
                                      {"analyze", path("t.rheo.h5"), "--stat", "x", "--out", "y", "--json"}}) {
-        const Ran ran = rheo(words);
+        const Ran ran = runRheo(words);
         QCOMPARE(ran.status, 2);
         const auto error = ran.json()["error"].toObject();
         QCOMPARE(error["code"].toString(), QString("invalid_argument"));
@@ -315,17 +290,17 @@ void TestAppStreams::wrongUsageAsJson() {
 }
 
 void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
-    const QByteArray help = rheo({"capture", "--help"}).out;
+    const QByteArray help = runRheo({"capture", "--help"}).out;
     for (const char* words : {"=last", "=all", "=16", "{float32,bfloat16}=float32", "--json", "--threads",
                               "--device", "=cpu", "--dtype"})
         QVERIFY2(help.contains(words), words);
     QVERIFY(!help.contains("--seed"));  // nothing of a capture is random
-    QVERIFY(rheo({"analyze", "--help"}).out.contains("--seed"));
-    QCOMPARE(rheo({"help", "capture"}).out, help);
-    QCOMPARE(rheo({"help"}).out, rheo({"--help"}).out);
+    QVERIFY(runRheo({"analyze", "--help"}).out.contains("--seed"));
+    QCOMPARE(runRheo({"help", "capture"}).out, help);
+    QCOMPARE(runRheo({"help"}).out, runRheo({"--help"}).out);
     for (const char* command : {"info", "tokenize", "logits", "capture", "import", "merge", "analyze",
                                 "teleport", "figure", "report", "demo"}) {
-        const Ran ran = rheo({command, "--help"});
+        const Ran ran = runRheo({command, "--help"});
         QCOMPARE(ran.status, 0);
         QVERIFY2(ran.out.contains("--quiet") && !ran.out.contains("=-1") && !ran.out.contains("=[]"),
                  ran.out);
@@ -359,7 +334,7 @@ void TestAppStreams::optionsWithoutUseAreRejected_data() {
 
 void TestAppStreams::optionsWithoutUseAreRejected() {
     QFETCH(QStringList, arguments);
-    const Ran ran = rheo(arguments);
+    const Ran ran = runRheo(arguments);
     QVERIFY2(ran.status == 2 && ran.err.count('\n') == 1, ran.err);
     QVERIFY(!QFile::exists(path("no.h5")) && !QFile::exists(path("no.svg")) &&
             !QDir(path("no-report")).exists());
@@ -389,19 +364,19 @@ void TestAppStreams::infoSaysWhatAFileIs() {
     QFETCH(QString, kind);
     QFETCH(QByteArray, says);
     const QByteArray header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
-    write(path("foreign.npy"), "\x93NUMPY" + QByteArray("\x01\x00\x76\x00", 4) + header.leftJustified(117) +
-                                   '\n' + QByteArray(24, '\0'));
+    QVERIFY(writeFile(path("foreign.npy"), "\x93NUMPY" + QByteArray("\x01\x00\x76\x00", 4) +
+                                               header.leftJustified(117) + '\n' + QByteArray(24, '\0')));
     const auto number = [](quint64 value, int bytes) {
         return QByteArray(reinterpret_cast<const char*>(&value), bytes);
     };
     const QByteArray key = "general.architecture";
-    write(path("model.gguf"), "GGUF" + number(3, 4) + number(7, 8) + number(1, 8) + number(20, 8) + key +
-                                  number(8, 4) + number(5, 8) + "llama");
-    write(path("weights.pth"), "\x80\x02}q");
-    const Ran json = rheo({"info", file, "--json"});
+    QVERIFY(writeFile(path("model.gguf"), "GGUF" + number(3, 4) + number(7, 8) + number(1, 8) +
+                                              number(20, 8) + key + number(8, 4) + number(5, 8) + "llama"));
+    QVERIFY(writeFile(path("weights.pth"), "\x80\x02}q"));
+    const Ran json = runRheo({"info", file, "--json"});
     QVERIFY2(json.status == 0, json.err);
     QCOMPARE(json.json()["kind"].toString(), kind);
-    const Ran ran = rheo({"info", file});
+    const Ran ran = runRheo({"info", file});
     QVERIFY2(ran.out.contains(says), ran.out);
 }
 

@@ -1,7 +1,6 @@
 // What figures hold: the right shapes, names and numbers of the results they show.
 #include <QtTest>
 #include <cmath>
-#include <functional>
 
 #include "core/base/error.h"
 #include "core/figure/density_figure.h"
@@ -10,6 +9,7 @@
 #include "core/figure/lens_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
+#include "tests/refused.h"
 
 using namespace rheo;
 
@@ -34,15 +34,6 @@ const LineSet3* lineNamed(const Plot3D& plot, const std::string& name) {
 
 const Plot3D& plotOf(const Figure& figure) {
     return std::get<Plot3D>(figure.panels.front().plot);
-}
-
-bool refused(ErrorCode code, const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const Error& e) {
-        return e.code() == code;
-    }
-    return false;
 }
 
 VectorD vector(std::initializer_list<double> values) {

@@ -2,7 +2,6 @@
 // and nulls stand beside what they are of.
 #include <QtTest>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numbers>
 #include <set>
@@ -20,6 +19,7 @@
 #include "core/figure/orbit_figure.h"
 #include "core/figure/ranges.h"
 #include "core/figure/rotation_figure.h"
+#include "tests/refused.h"
 
 using namespace rheo;
 
@@ -28,15 +28,6 @@ namespace {
 constexpr int layers = 3;
 constexpr Eigen::Index pointCount = 2 * layers + 1;
 const auto points = residualPoints(layers, false);
-
-bool refused(ErrorCode code, const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const Error& e) {
-        return e.code() == code;
-    }
-    return false;
-}
 
 /// `first`, `first` + `step`, ...
 VectorD ramp(Eigen::Index n, double first = 0, double step = 1) {

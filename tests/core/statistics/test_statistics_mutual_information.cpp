@@ -11,20 +11,11 @@
 #include "core/statistics/mutual_information.h"
 #include "core/trace/bfloat16.h"
 #include "tests/core/analysis/golden.h"
+#include "tests/core/analysis/traces.h"
 
 using namespace rheo;
 
 namespace {
-
-TraceView memoryView(Array3F states) {
-    TraceInfo info;
-    info.units = states.n2;
-    for (std::int64_t p = 0; p < states.n1; ++p) info.points.push_back({static_cast<int>(p), Site::Unnamed});
-    for (std::int64_t n = 0; n < states.n0; ++n) info.rows.push_back({static_cast<std::int32_t>(n), 0, -1});
-    TraceView view;
-    view.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(states));
-    return view;
-}
 
 /// A walk: each step is correlated with the last, more so with depth.
 Array3F walk(std::int64_t rows, std::int64_t points, std::int64_t units, std::uint64_t seed) {
@@ -253,7 +244,7 @@ void TestStatisticsMutualInformation::whatIsNotLinearIsExcess() {
             states.at(n, 0)[u] = static_cast<float>(x);
             states.at(n, 1)[u] = static_cast<float>((u == 0 ? x : x * x) + 0.3 * random.normal());
         }
-    const auto result = estimate(memoryView(std::move(states)));
+    const auto result = estimate(traces::view(std::move(states)));
     QVERIFY(std::abs(result.excess(0, 0)) < 0.1);
     QVERIFY(result.gaussian(0, 1) < 0.02);
     QVERIFY(result.excess(0, 1) > 0.8);
@@ -330,16 +321,16 @@ void TestStatisticsMutualInformation::orderScaleAndRolesDoNotMatter() {
     for (std::int64_t n = 0; n < 200; ++n)
         for (std::int64_t p = 0; p < 5; ++p)
             for (std::int64_t u = 0; u < 6; ++u) turned.at(199 - n, p)[(u + 2) % 6] = states.at(n, p)[u];
-    const auto a = estimate(memoryView(states)), b = estimate(memoryView(turned));
+    const auto a = estimate(traces::view(states)), b = estimate(traces::view(turned));
     for (Eigen::Index p = 0; p < 4; ++p)
         for (Eigen::Index u = 0; u < 6; ++u) QVERIFY(std::abs(a.mi(p, u) - b.mi(p, (u + 2) % 6)) < 1e-12);
 }
 
 void TestStatisticsMutualInformation::tiesAreBrokenBySeed() {
     Array3F states = walk(400, 6, 4, 5);
-    const auto smooth = estimate(memoryView(states));
+    const auto smooth = estimate(traces::view(states));
     for (auto& x : states.data) x = fromBfloat16(toBfloat16(x));
-    const TraceView coarse = memoryView(states);
+    const TraceView coarse = traces::view(states);
     MutualInformationOptions options;
     options.seed = 11;
     const auto once = estimate(coarse, options), again = estimate(coarse, options);
@@ -353,12 +344,12 @@ void TestStatisticsMutualInformation::tiesAreBrokenBySeed() {
              qPrintable(QString::number(golden::difference(once.mi, smooth.mi))));
     QVERIFY(golden::difference(once.mi, other.mi) < 0.05);
     // Without ties there is no jitter, and the seed is of no account.
-    const TraceView exact = memoryView(walk(300, 3, 2, 6));
+    const TraceView exact = traces::view(walk(300, 3, 2, 6));
     QVERIFY(sameNumbers(estimate(exact, options).mi, estimate(exact).mi));
 }
 
 void TestStatisticsMutualInformation::memoryThreadsAndUnitsDoNotMatter() {
-    TraceView view = memoryView(walk(150, 7, 70, 8));
+    TraceView view = traces::view(walk(150, 7, 70, 8));
     view.scaling = Scaling::Rms;
     const auto whole = estimate(view);
     MutualInformationOptions options;
@@ -382,7 +373,7 @@ void TestStatisticsMutualInformation::memoryThreadsAndUnitsDoNotMatter() {
 
 void TestStatisticsMutualInformation::pointsAndRowsOfAView() {
     const Array3F states = walk(120, 5, 8, 2);
-    TraceView view = memoryView(states);
+    TraceView view = traces::view(states);
     for (std::int64_t n = 1; n < 120; n += 2) view.rows.push_back(n);
     view.points = {0, 1, 4};
     view.maskedUnits = {5};
@@ -424,7 +415,7 @@ void TestStatisticsMutualInformation::degenerateInputIsNotANumber() {
     }
     states.at(17, 2)[2] = NAN;
     states.at(30, 0)[1] = INFINITY;
-    const auto result = estimate(memoryView(states));
+    const auto result = estimate(traces::view(states));
     QCOMPARE(result.excludedRows, 2);
     for (const auto* m : {&result.mi, &result.gaussian, &result.excess}) {
         QVERIFY(std::isnan((*m)(0, 0)) && std::isnan((*m)(1, 0)));
@@ -442,10 +433,10 @@ void TestStatisticsMutualInformation::degenerateInputIsNotANumber() {
         QVERIFY(std::isnan(extreme.ksg()) && std::isnan(extreme.bins()) && std::isnan(extreme.gaussian()));
     }
     // Too few rows, or points.
-    QVERIFY(std::isnan(estimate(memoryView(walk(3, 2, 2, 1))).mi(0, 0)));
-    QVERIFY(std::isfinite(estimate(memoryView(walk(4, 2, 2, 1))).mi(0, 0)));
-    QVERIFY(std::isnan(estimate(memoryView(walk(2, 2, 2, 1))).gaussian(0, 0)));
-    QCOMPARE(estimate(memoryView(walk(9, 1, 2, 1))).mi.rows(), 0);
+    QVERIFY(std::isnan(estimate(traces::view(walk(3, 2, 2, 1))).mi(0, 0)));
+    QVERIFY(std::isfinite(estimate(traces::view(walk(4, 2, 2, 1))).mi(0, 0)));
+    QVERIFY(std::isnan(estimate(traces::view(walk(2, 2, 2, 1))).gaussian(0, 0)));
+    QCOMPARE(estimate(traces::view(walk(9, 1, 2, 1))).mi.rows(), 0);
 }
 
 void TestStatisticsMutualInformation::aStopIsHeeded() {
@@ -453,11 +444,11 @@ void TestStatisticsMutualInformation::aStopIsHeeded() {
     Progress progress(source.get_token(), [&](const ProgressReport& report) {
         if (report.fraction > 0.2) source.request_stop();
     });
-    QVERIFY_EXCEPTION_THROWN(mutualInformation(memoryView(walk(200, 9, 200, 1)), {}, progress), Cancelled);
+    QVERIFY_EXCEPTION_THROWN(mutualInformation(traces::view(walk(200, 9, 200, 1)), {}, progress), Cancelled);
 }
 
 void TestStatisticsMutualInformation::wrongOptionsAreRefused() {
-    const TraceView view = memoryView(walk(20, 3, 4, 1));
+    const TraceView view = traces::view(walk(20, 3, 4, 1));
     MutualInformationOptions options;
     options.neighbours = 0;
     QVERIFY_EXCEPTION_THROWN(estimate(view, options), Error);

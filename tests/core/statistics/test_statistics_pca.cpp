@@ -12,27 +12,11 @@
 #include "core/statistics/density.h"
 #include "core/statistics/pca.h"
 #include "tests/core/analysis/golden.h"
+#include "tests/core/analysis/traces.h"
 
 using namespace rheo;
 
 namespace {
-
-TraceView memoryView(Array3F states) {
-    TraceInfo info;
-    info.units = states.n2;
-    for (std::int64_t p = 0; p < states.n1; ++p) info.points.push_back({static_cast<int>(p), Site::Unnamed});
-    for (std::int64_t n = 0; n < states.n0; ++n) info.rows.push_back({static_cast<std::int32_t>(n), 0, -1});
-    TraceView view;
-    view.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(states));
-    return view;
-}
-
-Array3F gaussian(std::int64_t rows, std::int64_t points, std::int64_t units, std::uint64_t seed) {
-    Array3F states(rows, points, units);
-    RandomStream random(seed);
-    for (auto& x : states.data) x = static_cast<float>(random.normal());
-    return states;
-}
 
 PcaResult fit(const TraceView& view, int k) {
     PcaOptions options;
@@ -88,7 +72,7 @@ void TestStatisticsPca::fewerStatesThanUnitsEqualNumpy() {
         for (int u = 0; u < 40; ++u)
             states.at(i / 4, i % 4)[u] =
                 static_cast<float>((i * i * 7 + u * u * 3 + i * u * 5) % 101 - 50) / 8;
-    const TraceView view = memoryView(std::move(states));
+    const TraceView view = traces::view(std::move(states));
     QCOMPARE(static_cast<int>(StateSpectrum::formOf(12, 40, memory / 4)), form);
     PcaOptions options;
     options.components = 4;
@@ -123,7 +107,7 @@ void TestStatisticsPca::allFormsAgree_data() {
 // The same numbers, however little may be held: pooled, of each point, and the participation ratio.
 void TestStatisticsPca::allFormsAgree() {
     QFETCH(int, rows);
-    TraceView view = memoryView(gaussian(rows, 3, 50, 5));
+    TraceView view = traces::view(traces::gaussian(rows, 3, 50, 5));
     view.maskedUnits = {4, 30};
     Progress progress;
     PcaOptions much, little;
@@ -150,7 +134,7 @@ void TestStatisticsPca::identicalStatesHaveABasis() {
     Array3F states(4, 1, 20);
     for (int n = 0; n < 4; ++n)
         for (int u = 0; u < 20; ++u) states.at(n, 0)[u] = static_cast<float>(u) / 3;
-    TraceView view = memoryView(std::move(states));
+    TraceView view = traces::view(std::move(states));
     view.maskedUnits = {0};
     const PcaResult found = fit(view, 3);
     QVERIFY(found.basis.variance.cwiseAbs().maxCoeff() < 1e-20);
@@ -170,7 +154,7 @@ void TestStatisticsPca::eachPointHasItsOwnBasis_data() {
 void TestStatisticsPca::eachPointHasItsOwnBasis() {
     QFETCH(int, rows);
     constexpr int points = 3, units = 20, k = 4;
-    TraceView view = memoryView(gaussian(rows + 1, points, units, 8));
+    TraceView view = traces::view(traces::gaussian(rows + 1, points, units, 8));
     view.maskedUnits = {6};
     auto states = std::static_pointer_cast<const MemoryTrace>(view.trace)->states();
     states.at(2, 1)[0] = std::numeric_limits<float>::quiet_NaN();
@@ -212,7 +196,7 @@ void TestStatisticsPca::eachPointHasItsOwnBasis() {
 }
 
 void TestStatisticsPca::fittedRowsAndBasesFromElsewhere() {
-    const TraceView view = memoryView(gaussian(40, 3, 12, 9));
+    const TraceView view = traces::view(traces::gaussian(40, 3, 12, 9));
     TraceView some = view;
     some.rows = {1, 5, 6, 20, 31};
     Progress progress;
@@ -231,22 +215,23 @@ void TestStatisticsPca::fittedRowsAndBasesFromElsewhere() {
     TraceView scaled = view;
     scaled.scaling = Scaling::Rms;
     QVERIFY_EXCEPTION_THROWN(pcaWithBasis(alone.basis, scaled, progress), Error);
-    QVERIFY_EXCEPTION_THROWN(pcaWithBasis(alone.basis, memoryView(gaussian(4, 3, 11, 1)), progress), Error);
+    QVERIFY_EXCEPTION_THROWN(pcaWithBasis(alone.basis, traces::view(traces::gaussian(4, 3, 11, 1)), progress),
+                             Error);
 }
 
 void TestStatisticsPca::massiveUnitsStandOut() {
-    Array3F states = gaussian(50, 4, 200, 10);
+    Array3F states = traces::gaussian(50, 4, 200, 10);
     for (std::int64_t i = 0; i < 50 * 4; ++i) {
         states.data[static_cast<std::size_t>(i * 200 + 17)] *= 300;
         states.data[static_cast<std::size_t>(i * 200 + 88)] += 50;
         states.data[static_cast<std::size_t>(i * 200 + 3)] = 0;
         states.data[static_cast<std::size_t>(i * 200 + 4)] *= 0.001F;  // small is not large
     }
-    const TraceView view = memoryView(std::move(states));
+    const TraceView view = traces::view(std::move(states));
     Progress progress;
     QCOMPARE(outlierUnits(view, 6, progress), (std::vector<std::int64_t>{17, 88}));
-    QVERIFY(outlierUnits(memoryView(gaussian(50, 4, 200, 11)), 6, progress).empty());
-    QVERIFY(outlierUnits(memoryView(Array3F(3, 2, 5)), 6, progress).empty());
+    QVERIFY(outlierUnits(traces::view(traces::gaussian(50, 4, 200, 11)), 6, progress).empty());
+    QVERIFY(outlierUnits(traces::view(Array3F(3, 2, 5)), 6, progress).empty());
     QVERIFY_EXCEPTION_THROWN(outlierUnits(view, 0, progress), Error);
     QVERIFY_EXCEPTION_THROWN(outlierUnits(view, std::nan(""), progress), Error);
 }
@@ -310,7 +295,7 @@ void TestStatisticsPca::plantedSubspaceIsFound() {
                 states.at(n, p)[u] =
                     static_cast<float>((u == 7 ? a : 0) + (u == 30 ? -b : 0) + 1e-3 * random.normal());
         }
-    const auto result = fit(memoryView(std::move(states)), 3);
+    const auto result = fit(traces::view(std::move(states)), 3);
     QVERIFY(result.basis.components(0, 7) > 0.999);
     QVERIFY(result.basis.components(1, 30) > 0.999);  // the sign is fixed: the largest entry is positive
     // 1,500 draws: the SD of a sample variance is its value times sqrt(2 / 1500).
@@ -332,7 +317,7 @@ void TestStatisticsPca::walkInManyUnitsIsLowDimensional() {
             x += random.normal();
         }
     }
-    const auto result = fit(memoryView(std::move(states)), 3);
+    const auto result = fit(traces::view(std::move(states)), 3);
     const double held = result.basis.explained.sum();
     QVERIFY2(std::abs(held - 0.83) < 0.02, qPrintable(QString::number(held)));
 }
@@ -355,49 +340,50 @@ void TestStatisticsPca::lanczosAgreesWithTheDenseSolution() {
 }
 
 void TestStatisticsPca::orderOfRowsAndUnitsDoesNotMatter() {
-    const auto states = gaussian(30, 4, 12, 9);
+    const auto states = traces::gaussian(30, 4, 12, 9);
     Array3F turned(30, 4, 12);
     for (std::int64_t n = 0; n < 30; ++n)
         for (std::int64_t p = 0; p < 4; ++p)
             for (std::int64_t u = 0; u < 12; ++u) turned.at(29 - n, p)[11 - u] = states.at(n, p)[u];
-    const auto a = fit(memoryView(states), 4), b = fit(memoryView(turned), 4);
+    const auto a = fit(traces::view(states), 4), b = fit(traces::view(turned), 4);
     QVERIFY((a.basis.variance - b.basis.variance).cwiseAbs().maxCoeff() < 1e-12);
     Progress progress;
-    const auto da = density(memoryView(states), {}, progress), db = density(memoryView(turned), {}, progress);
+    const auto da = density(traces::view(states), {}, progress),
+               db = density(traces::view(turned), {}, progress);
     QVERIFY((da.participationRatio - db.participationRatio).cwiseAbs().maxCoeff() < 1e-10);
     QVERIFY((da.hoyer - db.hoyer).cwiseAbs().maxCoeff() < 1e-12);
     QVERIFY((da.mean - db.mean.rowwise().reverse()).cwiseAbs().maxCoeff() < 1e-12);
 }
 
 void TestStatisticsPca::rotationOfTheBasisKeepsTheSpectrum() {
-    const auto states = gaussian(40, 3, 16, 2);
+    const auto states = traces::gaussian(40, 3, 16, 2);
     const MatrixD random = MatrixD::Random(16, 16);
     const MatrixD q = Eigen::HouseholderQR<MatrixD>(random).householderQ();
     Array3F turned(40, 3, 16);
     Eigen::Map<MatrixF>(turned.data.data(), 120, 16) =
         (Eigen::Map<const MatrixF>(states.data.data(), 120, 16).cast<double>() * q).cast<float>();
-    const auto a = fit(memoryView(states), 5), b = fit(memoryView(turned), 5);
+    const auto a = fit(traces::view(states), 5), b = fit(traces::view(turned), 5);
     QVERIFY((a.basis.variance - b.basis.variance).cwiseAbs().maxCoeff() < 1e-6);  // float32 storage
 }
 
 void TestStatisticsPca::rowsThatAreNotFiniteAreLeftOut() {
-    auto states = gaussian(20, 3, 6, 4);
+    auto states = traces::gaussian(20, 3, 6, 4);
     Array3F fewer(18, 3, 6);
     std::copy(states.data.begin() + 2 * 18, states.data.end(), fewer.data.begin());
     states.at(0, 1)[3] = NAN;
     states.at(1, 2)[0] = INFINITY;
-    const auto a = fit(memoryView(states), 3), b = fit(memoryView(fewer), 3);
+    const auto a = fit(traces::view(states), 3), b = fit(traces::view(fewer), 3);
     QCOMPARE(a.excludedRows, 2);
     QVERIFY((a.basis.variance - b.basis.variance).cwiseAbs().maxCoeff() < 1e-13);
     QVERIFY(std::isnan(a.scores.at(0, 0)[0]) && std::isnan(a.scores.at(1, 0)[0]));
     QCOMPARE(a.scores.at(2, 1)[0], b.scores.at(0, 1)[0]);
-    auto all = gaussian(2, 3, 6, 4);
+    auto all = traces::gaussian(2, 3, 6, 4);
     all.at(0, 0)[0] = all.at(1, 0)[0] = NAN;
-    QVERIFY_EXCEPTION_THROWN(fit(memoryView(all), 2), Error);
+    QVERIFY_EXCEPTION_THROWN(fit(traces::view(all), 2), Error);
 }
 
 void TestStatisticsPca::maskedUnitsCountForNothing() {
-    auto states = gaussian(40, 4, 10, 6);
+    auto states = traces::gaussian(40, 4, 10, 6);
     Array3F without(40, 4, 9);
     for (std::int64_t n = 0; n < 40; ++n)
         for (std::int64_t p = 0; p < 4; ++p) {
@@ -405,10 +391,10 @@ void TestStatisticsPca::maskedUnitsCountForNothing() {
                 if (u != 4) without.at(n, p)[v++] = states.at(n, p)[u];
             states.at(n, p)[4] *= 1000;  // a massive unit
         }
-    auto masked = memoryView(states);
+    auto masked = traces::view(states);
     masked.maskedUnits = {4};
     masked.scaling = Scaling::Rms;
-    auto plain = memoryView(without);
+    auto plain = traces::view(without);
     plain.scaling = Scaling::Rms;
     QVERIFY((fit(masked, 4).basis.variance - fit(plain, 4).basis.variance).cwiseAbs().maxCoeff() < 1e-12);
     Progress progress;
@@ -419,7 +405,7 @@ void TestStatisticsPca::maskedUnitsCountForNothing() {
 }
 
 void TestStatisticsPca::blocksDoNotMatter() {
-    const auto view = memoryView(gaussian(50, 7, 20, 8));
+    const auto view = traces::view(traces::gaussian(50, 7, 20, 8));
     PcaOptions small, large;
     small.memoryBytes = 1;  // a row at a time
     Progress progress;
@@ -432,7 +418,7 @@ void TestStatisticsPca::aStopIsHeeded() {
     std::stop_source source;
     source.request_stop();
     Progress stopped(source.get_token());
-    const auto view = memoryView(gaussian(20, 3, 6, 4));
+    const auto view = traces::view(traces::gaussian(20, 3, 6, 4));
     QVERIFY_EXCEPTION_THROWN(pca(view, {}, stopped), Cancelled);
     QVERIFY_EXCEPTION_THROWN(density(view, {}, stopped), Cancelled);
 }
@@ -440,12 +426,13 @@ void TestStatisticsPca::aStopIsHeeded() {
 void TestStatisticsPca::degenerateInputIsSaid() {
     Array3F constant(10, 3, 5);
     std::fill(constant.data.begin(), constant.data.end(), 2.0f);
-    const auto result = fit(memoryView(constant), 2);
+    const auto result = fit(traces::view(constant), 2);
     QVERIFY2(std::isnan(result.basis.explained[0]), "nothing varies, so no share of it is explained");
     Progress progress;
-    QVERIFY(std::isnan(density(memoryView(constant), {}, progress).kurtosis[0]));
-    QVERIFY(std::isnan(density(memoryView(gaussian(2, 3, 5, 1)), {}, progress).participationRatio[0]));
-    auto view = memoryView(gaussian(10, 3, 5, 1));
+    QVERIFY(std::isnan(density(traces::view(constant), {}, progress).kurtosis[0]));
+    QVERIFY(
+        std::isnan(density(traces::view(traces::gaussian(2, 3, 5, 1)), {}, progress).participationRatio[0]));
+    auto view = traces::view(traces::gaussian(10, 3, 5, 1));
     view.points = {2, 1};
     QVERIFY_EXCEPTION_THROWN(fit(view, 2), Error);
     view.points = {0, 3};

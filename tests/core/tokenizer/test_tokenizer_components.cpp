@@ -8,20 +8,11 @@
 
 #include "core/base/error.h"
 #include "core/tokenizer/tokenizer.h"
+#include "json_values.h"
 
 using namespace rheo;
 
 namespace {
-
-std::vector<std::int32_t> idsOf(const QJsonValue& value) {
-    std::vector<std::int32_t> ids;
-    for (const auto& id : value.toArray()) ids.push_back(id.toInt(-1));
-    return ids;
-}
-
-std::string textOf(const QJsonValue& value) {
-    return value.toString().toUtf8().toStdString();
-}
 
 QJsonObject byteVocabulary() {
     QJsonObject vocabulary;

@@ -11,20 +11,11 @@
 #include "core/base/error.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/tokenizer/tokenizer_folder.h"
+#include "json_values.h"
 
 using namespace rheo;
 
 namespace {
-
-std::vector<std::int32_t> idsOf(const QJsonValue& value) {
-    std::vector<std::int32_t> ids;
-    for (const auto& id : value.toArray()) ids.push_back(id.toInt(-1));
-    return ids;
-}
-
-std::string textOf(const QJsonValue& value) {
-    return value.toString().toUtf8().toStdString();
-}
 
 /// What stands for a file in the fixture: its text, its bytes, or a tokenizer.json of another fixture with
 /// changes.
@@ -48,12 +39,6 @@ void write(const QString& file, const QByteArray& bytes) {
     QFile out(file);
     QVERIFY(out.open(QIODevice::WriteOnly));
     QCOMPARE(out.write(bytes), bytes.size());
-}
-
-QByteArray shown(const std::vector<std::int32_t>& ids) {
-    QByteArrayList texts;
-    for (const auto id : ids) texts << QByteArray::number(id);
-    return texts.join(' ').left(400);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/tokenizer/tokenizer.h"
+#include "json_values.h"
 
 using namespace rheo;
 
@@ -19,16 +20,6 @@ struct Line {
     std::string decoded, decodedWithSpecial;
     bool idsOnly = false;
 };
-
-std::vector<std::int32_t> idsOf(const QJsonValue& value) {
-    std::vector<std::int32_t> ids;
-    for (const auto& id : value.toArray()) ids.push_back(id.toInt(-1));
-    return ids;
-}
-
-std::string textOf(const QJsonValue& value) {
-    return value.toString().toUtf8().toStdString();
-}
 
 QString fixture(const QString& family, const char* file) {
     return QStringLiteral(RHEO_FIXTURES "/tokenizers/%1/%2").arg(family, QLatin1String(file));
@@ -50,12 +41,6 @@ std::vector<Line> linesOf(const QString& family) {
 
 std::shared_ptr<const Tokenizer> tokenizerOf(const QString& family) {
     return Tokenizer::load(fixture(family, "tokenizer.json").toStdString());
-}
-
-QByteArray shown(const std::vector<std::int32_t>& ids) {
-    QByteArrayList texts;
-    for (const auto id : ids) texts << QByteArray::number(id);
-    return texts.join(' ').left(400);
 }
 
 }  // namespace

@@ -11,10 +11,10 @@
 #include <QXmlStreamReader>
 #include <QtTest>
 #include <cmath>
-#include <functional>
 
 #include "core/base/error.h"
 #include "example_figures.h"
+#include "tests/refused.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/figure_layout.h"
 #include "widgets/paint/recipe_file.h"
@@ -100,15 +100,6 @@ double meanDifference(const QImage& a, const QImage& b) {
                 std::abs(qRed(p) - qRed(q)) + std::abs(qGreen(p) - qGreen(q)) + std::abs(qBlue(p) - qBlue(q));
         }
     return sum / (3.0 * a.width() * a.height());
-}
-
-bool refused(ErrorCode code, const std::function<void()>& call) {
-    try {
-        call();
-    } catch (const Error& e) {
-        return e.code() == code;
-    }
-    return false;
 }
 
 std::filesystem::path in(const QTemporaryDir& folder, const char* name) {
