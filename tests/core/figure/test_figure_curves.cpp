@@ -14,6 +14,8 @@
 #include "core/figure/describe.h"
 #include "core/figure/dimension_figure.h"
 #include "core/figure/divergence_figure.h"
+#include "core/figure/interval_drawing.h"
+#include "core/figure/linear_step_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
@@ -124,6 +126,8 @@ private Q_SLOTS:
     void motionOfTwoPoints();
     void ratesBeyondTheAxisAreSaid();
     void dimensionsNeedTheirPoints();
+    void linearStepsTellAttentionFromMlp();
+    void intervalsAreDrawnWithZero();
     void informationAndItsMap();
     void rotationOfRowsAndUnits();
     void orbitsAreThePaths();
@@ -339,6 +343,41 @@ void TestFigureCurves::ratesBeyondTheAxisAreSaid() {
     QVERIFY(figure.note.find("1 of 30 rates lies beyond the axis, the largest at 3.50") != std::string::npos);
     QVERIFY(
         refused(ErrorCode::Mismatch, [&] { divergenceFigure(r, {}, points, Scaling::Raw, lightTheme()); }));
+}
+
+void TestFigureCurves::linearStepsTellAttentionFromMlp() {
+    LinearStepResult r;
+    r.r2 = ramp(pointCount - 1, 0.5, 0.05);
+    r.r2Identity = ramp(pointCount - 1, -3, 0.5);
+    r.r2OneMap = ramp(pointCount - 1, 0.1, 0.1);
+    const std::vector<CurveNull> nulls{
+        nullOf("sign_flip", "linear_step", "r2", ramp(pointCount - 1, 0.2, 0.05)),
+        nullOf("sign_flip", "linear_step", "r2_identity", ramp(pointCount - 1))};
+    const auto figure = linearStepFigure(r, nulls, points, lightTheme());
+    QCOMPARE(figure.panels.size(), 2U);
+    QCOMPARE(figure.panels[1].title, std::string("MLP steps"));
+    const CurvePlot& mlp = curvesIn(figure, 1);
+    QCOMPARE(mlp.curves[1].color, nullColor(lightTheme(), "sign_flip"));
+    QCOMPARE(mlp.curves[1].low.size(), 3U);  // the null of r2, above the line at zero
+    QVERIFY(namesIn(mlp).empty() && namesIn(curvesIn(figure, 0)).size() == 4);
+    const auto& each = mlp.curves.back();
+    QCOMPARE(each.x, (std::vector<double>{1.5, 3.5, 5.5}));
+    for (std::size_t i = 0; i < 3; ++i) QCOMPARE(each.y[i], r.r2[static_cast<Eigen::Index>(2 * i + 1)]);
+    // -3 to -1.5 are below what is shown.
+    QVERIFY(mlp.y.low > -1.3 && mlp.y.high >= 1);
+    QVERIFY2(contains(figure.note, "4 values lie below the axis, the lowest at -3."), figure.note.c_str());
+    QCOMPARE(linearStepFigure(r, {}, residualPoints(pointCount - 1, true), lightTheme()).panels.size(), 1U);
+    r.r2OneMap.conservativeResize(2);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { linearStepFigure(r, nulls, points, lightTheme()); }));
+}
+
+void TestFigureCurves::intervalsAreDrawnWithZero() {
+    // From -1 to 3 over 150 pixels, 6 of them on either side: 34.5 a unit.
+    const std::string svg = intervalSvg({2, {1, 3}, {{-1, 0.5}}, "two"});
+    QVERIFY(contains(svg, "aria-label=\"two\"") && contains(svg, "<circle cx=\"109.5\""));
+    QVERIFY(contains(svg, "M75.0 11H144.0") && contains(svg, "M40.5 2V20"));
+    QVERIFY(contains(svg, "<rect x=\"6.0\" y=\"5\" width=\"51.8\""));
+    QVERIFY(intervalSvg({0, {0, 0}, {}, ""}).empty());
 }
 
 void TestFigureCurves::dimensionsNeedTheirPoints() {
