@@ -2,7 +2,6 @@
 // the memory, and p-values that are uniform where the null holds.
 #include <QtTest>
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <map>
 #include <thread>
@@ -12,6 +11,7 @@
 #include "core/statistics/analyze.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/core/statistics/counting_trace.h"
 
 using namespace rheo;
 
@@ -43,31 +43,6 @@ Analysis runUntil(const TraceView& view, const AnalysisOptions& options, const s
     });
     return analyze(view, options, progress, known);
 }
-
-/// A trace that counts the bytes that were read of it.
-class CountingTrace final : public Trace {
-public:
-    explicit CountingTrace(std::shared_ptr<const Trace> trace) : m_trace(std::move(trace)) {}
-    const TraceInfo& info() const override { return m_trace->info(); }
-    void readRows(RowIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * points() * units();
-        m_trace->readRows(first, count, out);
-    }
-    void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * units();
-        m_trace->readPoint(point, first, count, out);
-    }
-    void readUnits(UnitIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * points() * rows();
-        m_trace->readUnits(first, count, out);
-    }
-    std::string sourceHash() const override { return m_trace->sourceHash(); }
-
-    mutable std::atomic<std::int64_t> bytes = 0;
-
-private:
-    std::shared_ptr<const Trace> m_trace;
-};
 
 /// The names of what differs by more than `tolerance`.
 QStringList differences(const Analysis& a, const Analysis& b, double tolerance) {

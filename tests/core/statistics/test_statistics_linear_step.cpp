@@ -1,6 +1,5 @@
 // Linear maps from point to point against scikit-learn's Ridge, states whose maps are known, and invariances.
 #include <QtTest>
-#include <atomic>
 #include <cmath>
 #include <stop_token>
 
@@ -10,6 +9,7 @@
 #include "core/statistics/linear_step.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/core/statistics/counting_trace.h"
 
 using namespace rheo;
 
@@ -80,30 +80,6 @@ TraceView linear(std::int64_t rows, std::int64_t points, std::int64_t units, boo
     }
     return traces::view(std::move(states));
 }
-
-class CountingTrace final : public Trace {
-public:
-    explicit CountingTrace(std::shared_ptr<const Trace> trace) : m_trace(std::move(trace)) {}
-    const TraceInfo& info() const override { return m_trace->info(); }
-    void readRows(RowIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * points() * units();
-        m_trace->readRows(first, count, out);
-    }
-    void readPoint(PointIndex point, RowIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * units();
-        m_trace->readPoint(point, first, count, out);
-    }
-    void readUnits(UnitIndex first, std::int64_t count, float* out) const override {
-        bytes += 4 * count * points() * rows();
-        m_trace->readUnits(first, count, out);
-    }
-    std::string sourceHash() const override { return m_trace->sourceHash(); }
-
-    mutable std::atomic<std::int64_t> bytes = 0;
-
-private:
-    std::shared_ptr<const Trace> m_trace;
-};
 
 }  // namespace
 
