@@ -133,6 +133,10 @@ ResultsSource readSource(const Hdf5File& file) {
     return source;
 }
 
+std::string versionOf(const StatisticRecord& record) {
+    return record.version.empty() ? std::string(RHEO_VERSION) : record.version;
+}
+
 void writeRecord(Hdf5File& file, const std::string& group, const ResultsSource& source,
                  const StatisticRecord& record) {
     file.setAttribute(group, "definition_version", definitionVersion);
@@ -141,11 +145,36 @@ void writeRecord(Hdf5File& file, const std::string& group, const ResultsSource& 
     file.setAttribute(group, "scaling", std::string(scalingName(record.scaling)));
     file.setAttribute(group, "points", rangeOf(source.info.points));
     file.setAttribute(group, "source_hash", source.hash);
-    file.setAttribute(group, "time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
-    file.setAttribute(group, "program_version", std::string(RHEO_VERSION));
+    file.setAttribute(group, "time",
+                      record.time.empty()
+                          ? fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))
+                          : record.time);
+    file.setAttribute(group, "program_version", versionOf(record));
     if (!record.maskedUnits.empty())
         file.write<std::int64_t>(group + "/masked_units", record.maskedUnits,
                                  {static_cast<std::int64_t>(record.maskedUnits.size())});
+}
+
+Scaling readScaling(const Hdf5File& file, const std::string& group) {
+    const std::string scaling = file.textAttribute(group, "scaling").value_or("raw");
+    for (const Scaling known : {Scaling::Raw, Scaling::Rms, Scaling::FinalNorm})
+        if (scaling == scalingName(known)) return known;
+    refuse(file, group, fmt::format("its scaling is \"{}\", which this version does not know", scaling));
+}
+
+StatisticRecord readRecord(const Hdf5File& file, const std::string& group) {
+    StatisticRecord record;
+    record.options = file.textAttribute(group, "options").value_or("{}");
+    record.seed = static_cast<std::uint64_t>(file.integerAttribute(group, "seed").value_or(0));
+    record.scaling = readScaling(file, group);
+    record.version = file.textAttribute(group, "program_version").value_or("unknown");
+    record.time = file.textAttribute(group, "time").value_or("");
+    if (file.exists(group + "/masked_units"))
+        record.maskedUnits = file.read<std::int64_t>(group + "/masked_units");
+    // Of another definition it is what no computation of today gives.
+    if (file.integerAttribute(group, "definition_version").value_or(-1) != definitionVersion)
+        record.version += " (another definition)";
+    return record;
 }
 
 /// What of a group was made otherwise than `record` says, for a person; empty if nothing was.
@@ -167,7 +196,7 @@ std::string differenceFrom(const Hdf5File& file, const std::string& group, const
           differs("masked units", fmt::format("[{}]", fmt::join(masked, ",")),
                   fmt::format("[{}]", fmt::join(record.maskedUnits, ","))),
           differs("definition", number("definition_version"), std::to_string(definitionVersion)),
-          differs("version", text("program_version"), RHEO_VERSION)})
+          differs("version", text("program_version"), versionOf(record))})
         if (!difference.empty()) return difference;
     return "";
 }
@@ -258,13 +287,6 @@ std::vector<CurveNull> readNulls(const Hdf5File& file, const Statistics& statist
     return nulls;
 }
 
-Scaling readScaling(const Hdf5File& file, const std::string& group) {
-    const std::string scaling = file.textAttribute(group, "scaling").value_or("raw");
-    for (const Scaling known : {Scaling::Raw, Scaling::Rms, Scaling::FinalNorm})
-        if (scaling == scalingName(known)) return known;
-    refuse(file, group, fmt::format("its scaling is \"{}\", which this version does not know", scaling));
-}
-
 /// Whether the PCA of a file has a basis at each point.
 bool isPerPoint(const Hdf5File& file) {
     return file.exists("/pca/components") && file.info("/pca/components").shape.size() == 3;
@@ -281,28 +303,33 @@ Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
     results.source = readSource(file);
     const Sizes sizes = sizesOf(results.source.info);
     const auto use = [&](const std::string& group) { return file.exists(group) && wanted(group); };
+    const auto keepRecord = [&](const std::string& name) {
+        results.records[name] = readRecord(file, "/" + name);
+        return results.scalings[name] = results.records[name].scaling;
+    };
     forEachStatistic([&]<class S>() {
         const std::string group = groupOf(S::info.name);
         if (!use(group) || (group == "/pca" && isPerPoint(file))) return;
         GroupReader reader(file, group, sizes);
         auto& result = results.statistics.get<S>().emplace();
         S::visit(reader, result);
-        const Scaling scaling = readScaling(file, group);
-        results.scalings[std::string(S::info.name)] = scaling;
+        const Scaling scaling = keepRecord(std::string(S::info.name));
         if constexpr (requires { S::setScaling(result, scaling); }) S::setScaling(result, scaling);
     });
     if (isPerPoint(file) && use("/pca")) {
         GroupReader reader(file, "/pca", sizes);
         visitPerPointPca(reader, results.perPointPca.emplace());
-        results.perPointPca->scaling = readScaling(file, "/pca");
+        results.perPointPca->scaling = keepRecord("pca");
     }
     if (use("/lens")) {
         GroupReader reader(file, "/lens", sizes);
         visitLens(reader, results.lens.emplace());
+        keepRecord("lens");
     }
     if (use("/verdicts")) {
         GroupReader reader(file, "/verdicts", sizes);
         visitEvidence(reader, results.evidence.emplace());
+        keepRecord("verdicts");
     }
     results.nulls = readNulls(file, results.statistics, withSamples);
     return results;
@@ -370,6 +397,40 @@ Records recordsOf(const TraceView& view, const AnalysisOptions& options) {
                                                   view.maskedUnits};
     });
     return records;
+}
+
+bool madeAlike(const StatisticRecord& a, const StatisticRecord& b) {
+    return a.options == b.options && a.seed == b.seed && a.scaling == b.scaling &&
+           a.maskedUnits == b.maskedUnits && versionOf(a) == versionOf(b);
+}
+
+bool isSameSource(const ResultsSource& a, const ResultsSource& b) {
+    return a.hash == b.hash && a.info.points == b.info.points && a.info.rows == b.info.rows;
+}
+
+Results resultsMatching(const Results& results, const Records& records) {
+    Results matching;
+    matching.source = results.source;
+    const auto isKnown = [&](const std::string& name) {
+        const auto there = results.records.find(name);
+        const auto asked = records.find(name);
+        const bool known = there != results.records.end() && asked != records.end() &&
+                           madeAlike(there->second, asked->second);
+        if (known) matching.records[name] = there->second;
+        return known;
+    };
+    forEachStatistic([&]<class S>() {
+        const auto& result = results.statistics.get<S>();
+        if (!result || !isKnown(std::string(S::info.name))) return;
+        if constexpr (requires { result->stopped; })
+            if (result->stopped) return;
+        matching.statistics.get<S>() = result;
+        for (const auto& null : results.nulls)
+            if (null.statistic == S::info.name) matching.nulls.push_back(null);
+    });
+    if (results.perPointPca && isKnown("pca")) matching.perPointPca = results.perPointPca;
+    if (results.lens && isKnown("lens")) matching.lens = results.lens;
+    return matching;
 }
 
 ResultsSource makeResultsSource(const TraceView& view, const std::string& path) {
@@ -502,8 +563,8 @@ void ResultsWriter::commit() {
     m_state->output.commit();
 }
 
-Results readResults(const std::filesystem::path& path) {
-    return read(Hdf5File::openForReading(path), false, [](const std::string&) { return true; });
+Results readResults(const std::filesystem::path& path, bool withSamples) {
+    return read(Hdf5File::openForReading(path), withSamples, [](const std::string&) { return true; });
 }
 
 Results readMatching(const std::filesystem::path& path, const ResultsSource& source, const Records& records) {

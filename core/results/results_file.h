@@ -33,7 +33,11 @@ struct StatisticRecord {
     std::uint64_t seed = 0;
     Scaling scaling = Scaling::Raw;
     std::vector<std::int64_t> maskedUnits = {};
+    std::string version = {};  ///< of the program that made it; empty: this one
+    std::string time = {};     ///< when, as ISO 8601 in UTC; empty: when it is written
 };
+/// Whether both were made in the same way, by the same version of the program.
+bool madeAlike(const StatisticRecord& a, const StatisticRecord& b);
 /// By statistic: "density", ..., "lens", "verdicts".
 using Records = std::map<std::string, StatisticRecord>;
 
@@ -53,8 +57,14 @@ struct Results {
     std::optional<LensResult> lens = {};
     std::optional<PerPointPca> perPointPca = {};  ///< in place of a pooled one
     std::optional<Evidence> evidence = {};        ///< without its analysis and reasons
-    Records records = {};  ///< how they were made, where they were computed by this program; empty if read
+    Records records = {};                         ///< how they were made
 };
+
+/// Whether both are of the same rows and points of the same trace.
+bool isSameSource(const ResultsSource& a, const ResultsSource& b);
+/// What of `results` was made in the ways of `records`, by this version of the program: what need not be
+/// computed again. What was stopped is left out. Cost: a copy of it.
+Results resultsMatching(const Results& results, const Records& records);
 
 /// Writes results as the definitions name them: one group a statistic (`/pca/explained`), nulls of it below
 /// (`/pca/null/sign_flip/explained/mean`), and what those sum up beside them, surrogate by surrogate
@@ -97,8 +107,8 @@ private:
 };
 
 /// Throws Error(NotFound, Format, Unsupported) naming file and dataset. Shapes are checked against each
-/// other. Samples of nulls are not read.
-Results readResults(const std::filesystem::path& path);
+/// other. Samples of nulls are read if they are asked for: with them nulls can be added to.
+Results readResults(const std::filesystem::path& path, bool withSamples = false);
 
 /// What of it was made from `source` in the ways of `records`, by this version of the program, with the
 /// samples of nulls: what need not be computed again. Other statistics, and those that were stopped, are left
