@@ -11,41 +11,28 @@
 #include "core/base/output_file.h"
 #include "core/results/curves_file.h"
 #include "core/results/results_file.h"
+#include "core/session/analysis_choice.h"
 #include "core/session/analysis_run.h"
 #include "core/session/analysis_view.h"
 #include "core/session/attach_model.h"
-#include "core/trace/normed_trace.h"
 #include "core/trace/trace_reader.h"
 
 namespace rheo::cli {
 
 namespace {
 
-/// The options of all statistics, with their defaults.
-StatisticOptions defaultOptions() {
-    StatisticOptions options;
-    forEachStatistic([&]<class S>() { options.get<S>().emplace(); });
-    return options;
-}
-
 struct Options {
     std::string trace;
     OutOption out;
     bool add = false;
     std::vector<std::string> curves;
-    std::string statistics;
-    StatisticOptions of = defaultOptions();
-    std::string nulls;
-    int repeats = 200;
-    std::string scaling = "raw";
-    std::string points = "all";
-    std::string maskUnits;
+    std::string statistics, nulls;  ///< comma lists, for `choice`
+    AnalysisChoice choice;
     SelectOption select;
     std::string memory = "1G";
     std::string autoencoder;
     std::string pca = "pooled", basis, fitRows;
     ModelOption model;
-    int top = LensOptions{}.top;
 };
 
 /// "eps" and "per_row" as options of the command line: "--eps", "--per-row".
@@ -122,8 +109,15 @@ struct UnusedOptionRejecter {
 /// The names that --stat takes.
 std::vector<std::string> statisticNames() {
     std::vector<std::string> names;
-    for (const auto& info : statisticInfos()) names.emplace_back(info.name);
-    names.emplace_back("lens");
+    for (const auto& statistic : choosableStatistics()) names.emplace_back(statistic.name);
+    return names;
+}
+
+/// The names that --null takes.
+std::vector<std::string> allNullNames() {
+    const auto known = nullNames();
+    std::vector<std::string> names(known.begin(), known.end());
+    names.emplace_back(untrainedNull);
     return names;
 }
 
@@ -165,48 +159,27 @@ std::vector<std::int64_t> parseRows(const std::string& spec, std::int64_t rows) 
     return chosen;
 }
 
-/// The statistics that --stat names, with their options.
-void addStatistics(const Options& options, AnalysisRequest& request) {
-    const auto names = words(options.statistics);
-    if (names.empty()) throw UsageError("--stat names no statistic");
-    for (const auto& name : names) {
-        bool known = false;
-        forEachStatistic([&]<class S>() {
-            if (name != S::info.name) return;
-            known = true;
-            auto& asked = request.options.get<S>();
-            asked = options.of.get<S>();
-            if constexpr (requires { asked->seed; }) asked->seed = request.options.seed;
-        });
-        if (name == "lens") {
-            known = true;
-            request.lens = {options.top, request.options.threads, request.options.memoryBytes};
-            if (options.model.name.empty())
-                throw UsageError("the lens needs the model of the trace; name it with --model");
-        }
-        if (!known) throw unknownName("statistic", name, statisticNames());
-    }
+/// The names in a comma list, all of them known.
+std::vector<std::string> knownNames(const char* kind, const std::string& list,
+                                    const std::vector<std::string>& known) {
+    const auto names = words(list);
+    for (const auto& name : names)
+        if (std::find(known.begin(), known.end(), name) == known.end()) throw unknownName(kind, name, known);
+    return names;
 }
 
-void addNulls(const Options& options, AnalysisRequest& request) {
-    for (const auto& name : words(options.nulls)) {
-        if (name == untrainedNull) {
-            request.untrained = true;
-            continue;
-        }
-        const auto null = parseNull(name);
-        if (!null) {
-            const auto known = nullNames();
-            std::vector<std::string> names(known.begin(), known.end());
-            names.emplace_back(untrainedNull);
-            throw unknownName("null", name, names);
-        }
-        request.options.nulls.push_back(*null);
-    }
-    if (request.untrained && options.model.name.empty())
-        throw UsageError(
-            "--null untrained runs the prompts again through networks of the same shape; name the model "
-            "with --model");
+/// What the command line chooses, its names checked.
+AnalysisChoice choiceOf(const Options& options, const CLI::App& command, const Common& common) {
+    AnalysisChoice choice = options.choice;
+    choice.statistics = knownNames("statistic", options.statistics, statisticNames());
+    choice.nulls = knownNames("null", options.nulls, allNullNames());
+    choice.select = options.select.conditions;
+    if (command.count("--repeats") > 0) choice.untrainedRepeats = choice.repeats;
+    choice.seed = common.seed;
+    choice.threads = common.threads;
+    choice.memoryBytes = parseBytes(options.memory);
+    if (choice.statistics.empty()) throw UsageError("--stat names no statistic");
+    return choice;
 }
 
 /// Whether a statistic is requested that surrogates have as well.
@@ -220,18 +193,14 @@ bool hasSweptStatistic(const AnalysisRequest& request) {
 
 /// What the command line asks for, but for the rows to fit on, which need the trace.
 AnalysisRequest makeRequest(const Options& options, const CLI::App& command, const Common& common) {
-    AnalysisRequest request;
-    AnalysisOptions& all = request.options;
-    all.repeats = options.repeats;
-    all.keepFinished = true;
-    all.seed = common.seed;
-    all.threads = common.threads;
-    all.memoryBytes = parseBytes(options.memory);
+    const AnalysisChoice choice = choiceOf(options, command, common);
+    AnalysisRequest request = requestOf(choice);
+    const AnalysisOptions& all = request.options;
     request.modelName = options.model.name;
     request.traceName = options.trace;
-    request.untrainedRepeats = command.count("--repeats") > 0 ? options.repeats : 1;
     request.untrainedSeed = options.model.untrained.value_or(common.seed);
-    addStatistics(options, request);
+    if (request.lens && options.model.name.empty())
+        throw UsageError("the lens needs the model of the trace; name it with --model");
     const int bases = (options.basis.empty() ? 0 : 1) + (options.fitRows.empty() ? 0 : 1) +
                       (options.pca == "per-point" ? 1 : 0);
     if (all.get<Pca>() && bases > 1)
@@ -246,8 +215,11 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
         request.trained = readAutoencoder(options.autoencoder);
         request.trainedName = options.autoencoder;
     }
-    addNulls(options, request);
-    if (options.scaling == "final_norm" && options.model.name.empty())
+    if (request.untrained && options.model.name.empty())
+        throw UsageError(
+            "--null untrained runs the prompts again through networks of the same shape; name the model "
+            "with --model");
+    if (choice.scaling == "final_norm" && options.model.name.empty())
         throw UsageError("--scaling final_norm needs the model of the trace; name it with --model");
     if ((request.untrained || !all.nulls.empty()) && !hasSweptStatistic(request))
         throw UsageError("--null names surrogates, and --stat no statistic that is computed on them");
@@ -259,7 +231,7 @@ void rejectUnusedOptions(const CLI::App& command, const Options& options, const 
     forEachStatistic([&]<class S>() {
         if (request.options.get<S>()) return;
         UnusedOptionRejecter rejecter{command, S::info.name};
-        S::visitOptions(rejecter, *options.of.get<S>());
+        S::visitOptions(rejecter, *options.choice.options.get<S>());
     });
     const auto reject = [&](const char* option, bool used, const char* statistic) {
         if (command.count(option) > 0 && !used)
@@ -270,7 +242,7 @@ void rejectUnusedOptions(const CLI::App& command, const Options& options, const 
     reject("--autoencoder", request.options.get<AutoencoderFit>().has_value(), "autoencoder");
     reject("--top", request.lens.has_value(), "lens");
     reject("--model",
-           request.untrained || request.lens || options.scaling == "final_norm" ||
+           request.untrained || request.lens || options.choice.scaling == "final_norm" ||
                options.select.parse().usesTokens(),
            "lens, the null untrained, the scaling final_norm or --select token=");
     if (command.count("--repeats") > 0 && request.options.nulls.empty() && !request.untrained)
@@ -293,24 +265,17 @@ AnalysisView makeView(const Options& options, Common& common, Progress& progress
             ErrorCode::InvalidArgument,
             fmt::format("{} has no complete row yet; go on with rheo capture --resume", options.trace),
             options.trace);
-    ViewRequest request;
-    const auto points = parsePoints(trace->info().points, options.points);
-    if (static_cast<std::int64_t>(points.size()) < trace->points()) request.points = points;
-    if (options.scaling == "rms") request.scaling = Scaling::Rms;
-    request.mask = parseUnitMask(options.maskUnits);
-    request.selection = options.select.parse();
-    request.threads = common.threads;
+    AnalysisChoice choice = options.choice;
+    choice.select = options.select.conditions;
+    choice.threads = common.threads;
     Progress loading = progress.part(0, 0.3), reading = progress.part(0.3, 1);
+    const bool normed = choice.scaling == "final_norm";
     std::optional<OpenModel> open;
-    if (options.scaling == "final_norm" || (request.selection.usesTokens() && !options.model.name.empty()))
+    if (normed || (options.select.parse().usesTokens() && !options.model.name.empty()))
         open = openModelOf(options, trace->info(), common, loading);
-    AnalysisView made =
-        makeAnalysisView(trace, request, open ? tokenTexts(open->tokenizer) : TokenText{}, reading);
-    if (options.scaling == "final_norm") {
-        made.view.trace = std::make_shared<const NormedTrace>(made.view.trace, open->model->finalNorm());
-        made.view.scaling = Scaling::FinalNorm;
-    }
-    return made;
+    std::optional<FinalNorm> norm;
+    if (normed) norm = open->model->finalNorm();
+    return makeViewOf(choice, trace, norm, open ? tokenTexts(open->tokenizer) : TokenText{}, reading);
 }
 
 /// What a person wants to see at once: curves along depth by their ends, those of units by their mean.
@@ -374,8 +339,8 @@ void describeView(const Options& options, const AnalysisView& made, const Analys
                   Console& console) {
     for (const auto& note : made.notes) console.warn(note);
     const auto& masked = made.view.maskedUnits;
-    if (options.maskUnits.starts_with("z:"))
-        console.say(masked.empty() ? fmt::format("no unit stands out at {}", options.maskUnits)
+    if (options.choice.maskUnits.starts_with("z:"))
+        console.say(masked.empty() ? fmt::format("no unit stands out at {}", options.choice.maskUnits)
                                    : fmt::format("masked units: {}", fmt::join(masked, ", ")));
     const auto& pca = request.options.get<Pca>();
     if (pca && options.pca == "pooled" && options.basis.empty() && pca->components < 3)
@@ -487,27 +452,27 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->type_name("LIST");
     command->footer(nullsInHelp());
     options->model.addTo(*command, false);
-    command->add_option("--repeats", options->repeats, "surrogates of each null")
+    command->add_option("--repeats", options->choice.repeats, "surrogates of each null")
         ->check(wholeNumber(1, 1000000))
         ->type_name("R");
     command
         ->add_option(
-            "--scaling", options->scaling,
+            "--scaling", options->choice.scaling,
             "raw, rms (a state over its own RMS), or final_norm (as the unembedding would see it; with "
             "--model)")
         ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
     command
-        ->add_option("--points", options->points,
+        ->add_option("--points", options->choice.points,
                      "all, paper (without the final one), one point, or a range L00.attn_in:L07.mlp_in")
         ->type_name("POINTS");
     options->select.addTo(*command);
     command
-        ->add_option("--mask-units", options->maskUnits,
+        ->add_option("--mask-units", options->choice.maskUnits,
                      "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
         ->type_name("3,17|z:Z");
     forEachStatistic([&]<class S>() {
         OptionAdder adder{*command, S::info.name};
-        S::visitOptions(adder, *options->of.get<S>());
+        S::visitOptions(adder, *options->choice.options.get<S>());
     });
     command
         ->add_option("--pca", options->pca, "one basis for all points, or one for each: pooled or per-point")
@@ -516,7 +481,7 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->type_name("0,5,7|0:99|stride:K");
     command->add_option("--basis", options->basis, "score with the basis of other results, and fit none")
         ->type_name("R.h5");
-    command->add_option("--top", options->top, "likeliest tokens kept (lens)")
+    command->add_option("--top", options->choice.top, "likeliest tokens kept (lens)")
         ->check(wholeNumber(1, 1000))
         ->type_name("K");
     command

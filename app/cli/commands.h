@@ -15,6 +15,7 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/dtype.h"
 #include "core/model/model.h"
+#include "core/session/analysis_view.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/trace/row_selection.h"
 #include "core/trace/trace.h"
@@ -155,10 +156,5 @@ std::vector<double> parseNumbers(const std::string& list);
 std::size_t parseBytes(const std::string& text);
 /// "18 s", "2 min 05 s", "3 h 07 min".
 std::string formatDuration(double seconds);
-/// The index of a named point ("L05.attn_in", "final") among `points`. Throws Error(NotFound) naming the
-/// first and last.
-std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name);
-/// "all", "paper" (all but the final one), one name, or "FROM:TO", as ascending indices.
-std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, const std::string& range);
 
 }  // namespace rheo::cli

@@ -57,6 +57,32 @@ UnitMask parseUnitMask(const std::string& text) {
     return mask;
 }
 
+std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name) {
+    if (const auto wanted = parsePointName(name))
+        for (std::size_t i = 0; i < points.size(); ++i)
+            if (points[i] == *wanted) return static_cast<std::int64_t>(i);
+    throw Error(ErrorCode::NotFound, fmt::format("there is no point {}; points go from {} to {}", name,
+                                                 pointName(points.front()), pointName(points.back())));
+}
+
+std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, const std::string& range) {
+    std::int64_t first = 0;
+    auto last = static_cast<std::int64_t>(points.size()) - 1;
+    if (range == "paper") {
+        if (points.back().site == Site::Final) --last;
+    } else if (range != "all" && !range.empty()) {
+        const auto colon = range.find(':');
+        first = findPoint(points, range.substr(0, colon));
+        last = colon == std::string::npos ? first : findPoint(points, range.substr(colon + 1));
+        if (last < first)
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("the range {} runs against the depth", range));
+    }
+    std::vector<std::int64_t> indices;
+    for (std::int64_t p = first; p <= last; ++p) indices.push_back(p);
+    return indices;
+}
+
 AnalysisView makeAnalysisView(std::shared_ptr<const Trace> trace, const ViewRequest& request,
                               const TokenText& textOf, Progress& progress) {
     AnalysisView made;

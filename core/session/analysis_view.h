@@ -21,6 +21,12 @@ struct UnitMask {
 /// "3,17", "z:6", or "" for none. Throws Error(InvalidArgument) quoting what it is not.
 UnitMask parseUnitMask(const std::string& text);
 
+/// The index of a named point ("L05.attn_in", "final") among `points`. Throws Error(NotFound) naming the
+/// first and last.
+std::int64_t findPoint(const std::vector<ResidualPoint>& points, const std::string& name);
+/// "all", "paper" (all but the final one), one name, or "FROM:TO", as ascending indices.
+std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, const std::string& range);
+
 /// What of a trace an analysis or report looks at.
 struct ViewRequest {
     std::vector<std::int64_t> points = {};  ///< ascending; empty: all

@@ -353,6 +353,19 @@ AnalysisOptions withoutUndefined(AnalysisOptions options, const std::vector<Unde
     return options;
 }
 
+/// What is held at once: the rows where they fit, what reads them else, and the sums of one batch.
+static std::int64_t memoryOf(const RowSource& source, const AnalysisOptions& options,
+                             const std::vector<Batch>& batches) {
+    std::size_t atOnce = 1;
+    for (const auto& batch : batches) atOnce = std::max(atOnce, batch.surrogates.size() + 1);
+    const auto rows = source.held()
+                          ? static_cast<std::size_t>(source.view().rowCount() * source.view().pointCount() *
+                                                     source.view().unitCount()) *
+                                sizeof(float)
+                          : options.memoryBytes / 4;
+    return static_cast<std::int64_t>(rows + atOnce * Bundle::bytes(source, options));
+}
+
 ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options, const Analysis& known) {
     checkView(view);
     requireEnough(view, options);
@@ -364,6 +377,7 @@ ReadForecast forecastReads(const TraceView& view, const AnalysisOptions& options
     ReadForecast forecast;
     if (batches.empty()) return forecast;
     forecast.bytes = rows * row;
+    forecast.memoryBytes = memoryOf(source, options, batches);
     if (!source.held()) {
         PathMaker observedPaths(source);
         std::vector<std::unique_ptr<PathMaker>> makers;

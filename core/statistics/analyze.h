@@ -69,6 +69,8 @@ AnalysisOptions withoutUndefined(AnalysisOptions options, const std::vector<Unde
 struct ReadForecast {
     std::int64_t bytes = 0;  ///< as the trace stores them, 2 or 4 a value
     double passes = 0;       ///< in reads of the whole trace
+    /// Held at once beside the results, about: the rows, where they fit, and the sums of surrogates.
+    std::int64_t memoryBytes = 0;
 };
 /// Reads nothing. Exact where all rows can be used, else an upper bound; without the passes of a PCA whose
 /// matrix does not fit into the memory, which are not known before. `known` as for analyze.
