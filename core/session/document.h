@@ -31,6 +31,12 @@ struct TeleportRecord {
     TeleportResult result;
 };
 
+/// Results, and the rows of the document that they are of.
+struct HeldResults {
+    std::shared_ptr<const OpenedResults> opened;
+    std::shared_ptr<const Trace> trace;  ///< null: not known
+};
+
 /// All of the window's document that undo brings back. An immutable value: every edit makes another,
 /// and what did not change is shared. Cheap to copy but for `prompts` and `teleports`.
 struct DocumentState {
@@ -46,9 +52,13 @@ struct DocumentState {
     std::shared_ptr<const DensityResult> density;  ///< null: not computed
     std::shared_ptr<const Trace> densityTrace;     ///< the rows it is of
 
-    /// What was computed elsewhere and opened (opened_results.h); null: nothing. Of these rows or of others,
-    /// and there may be no rows at all.
+    /// What was computed here, or elsewhere and opened (opened_results.h); null: nothing. Of these rows or of
+    /// others, and there may be no rows at all.
     std::shared_ptr<const OpenedResults> results;
+    std::shared_ptr<const Trace> resultsTrace;  ///< the rows it is of, where they were open
+    /// Results of other rows or points, newest first, of which some are not in `results`: they are still
+    /// shown, and computed again when they are asked for.
+    std::vector<HeldResults> earlier = {};
 
     std::vector<std::shared_ptr<const TeleportRecord>> teleports;  ///< in the order they were made
 

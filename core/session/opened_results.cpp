@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -78,11 +79,130 @@ std::shared_ptr<const Trace> pickRows(const std::shared_ptr<const Trace>& trace,
     return JoinedTrace::pick({trace}, std::move(picked), std::move(samples));
 }
 
+/// The rows of a document that are in a file of this hash: its trace, or the one part of it that others were
+/// added to.
+std::shared_ptr<const Trace> rowsInFile(const std::shared_ptr<const Trace>& trace, const std::string& hash) {
+    const auto* joined = dynamic_cast<const JoinedTrace*>(trace.get());
+    if (joined == nullptr || joined->parts().size() == 1) return trace;
+    for (const auto& part : joined->parts())
+        if (part->sourceHash() == hash) return part;
+    return trace;
+}
+
 /// Whether the PCA is of the rows and points of the document, so that its scores are theirs.
 bool belongsTo(const PcaResult& pca, const ResultsSource& source, const DocumentState& state) {
     return state.trace && pca.basis.scaling == Scaling::Raw && pca.scores.n0 == state.trace->rows() &&
            pca.scores.n1 == state.trace->points() && source.info.units == state.trace->units() &&
            source.info.points == state.trace->info().points && hasRows(*state.trace, source.info.rows);
+}
+
+/// Takes the basis of results: of rows of the document (`scores` where those of the results are of fewer), or
+/// to be drawn as they have it.
+DocumentState withBasisOf(DocumentState next, const std::shared_ptr<const OpenedResults>& opened,
+                          const std::shared_ptr<const Array3F>& scores) {
+    const PcaResult* pca = drawnPca(*opened);
+    if (pca == nullptr) return next;
+    next.basis = nullptr;
+    next.basisTrace = nullptr;
+    next.scores = nullptr;
+    next.pointExplained = nullptr;
+    if (scores)
+        return withBasis(next, {opened, &pca->basis}, next.trace, scores, {opened, &pca->perPointExplained});
+    if (!belongsTo(*pca, opened->results.source, next)) return next;
+    // Parts of the results: nothing is copied.
+    return withBasis(next, {opened, &pca->basis}, next.trace, {opened, &pca->scores},
+                     {opened, &pca->perPointExplained});
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Drops the statistics of `choice` from others, but for those with nulls of their own that stay, and those
+/// that are left without. `stays(name)`: the statistic was made in the same way.
+template <class Stays>
+void forget(std::vector<AnalysisChoice>& others, const AnalysisChoice& choice, Stays stays) {
+    for (auto& other : others) {
+        const bool has = std::all_of(other.nulls.begin(), other.nulls.end(),
+                                     [&](const auto& null) { return contains(choice.nulls, null); }) &&
+                         choice.repeats >= other.repeats;
+        std::erase_if(other.statistics, [&](const auto& name) {
+            return contains(choice.statistics, name) && (has || !stays(name));
+        });
+    }
+    std::erase_if(others, [](const auto& other) { return other.statistics.empty(); });
+}
+
+/// Whether two sets of results hold a statistic that was made in the same way.
+bool madeAlike(const Results& a, const Results& b, const std::string& statistic) {
+    const auto first = a.records.find(statistic), second = b.records.find(statistic);
+    return first != a.records.end() && second != b.records.end() && madeAlike(first->second, second->second);
+}
+
+/// Puts what `made` holds in the place of the same in `into`. Nulls of a statistic that was made in the same
+/// way stay, unless there are as many repeats of them in `made`.
+void mergeResults(Results made, Results& into) {
+    const auto alike = [&](const std::string& name) { return madeAlike(into, made, name); };
+    std::erase_if(into.nulls, [&](const CurveNull& null) {
+        if (!holds(made, null.statistic)) return false;
+        if (!alike(null.statistic)) return true;
+        return std::any_of(made.nulls.begin(), made.nulls.end(), [&](const CurveNull& other) {
+            return other.null == null.null && other.statistic == null.statistic &&
+                   other.dataset == null.dataset && other.summary.repeats >= null.summary.repeats;
+        });
+    });
+    for (auto& null : made.nulls) {
+        const bool there = std::any_of(into.nulls.begin(), into.nulls.end(), [&](const CurveNull& other) {
+            return other.null == null.null && other.statistic == null.statistic &&
+                   other.dataset == null.dataset;
+        });
+        if (!there) into.nulls.push_back(std::move(null));
+    }
+    forEachStatistic([&]<class S>() {
+        auto& result = made.statistics.get<S>();
+        if (!result) return;
+        into.statistics.get<S>() = std::move(result);
+        if (S::info.name == Pca::info.name) into.perPointPca.reset();
+    });
+    if (made.lens) into.lens = std::move(made.lens);
+    for (auto& [name, record] : made.records)
+        if (holds(into, name)) into.records[name] = std::move(record);
+    for (const auto& [name, scaling] : made.scalings)
+        if (holds(into, name)) into.scalings[name] = scaling;
+}
+
+/// Those of `earlier` that still hold what nothing newer does.
+std::vector<HeldResults> neededOf(const DocumentState& state, std::vector<HeldResults> earlier) {
+    std::vector<const Results*> newer{&state.results->results};
+    std::vector<HeldResults> needed;
+    for (auto& held : earlier) {
+        const auto statistics = choosableStatistics();
+        const bool shown = std::any_of(statistics.begin(), statistics.end(), [&](const auto& statistic) {
+            return holds(held.opened->results, statistic.name) &&
+                   std::none_of(newer.begin(), newer.end(),
+                                [&](const Results* results) { return holds(*results, statistic.name); });
+        });
+        if (!shown) continue;
+        newer.push_back(&held.opened->results);
+        needed.push_back(std::move(held));
+    }
+    return needed;
+}
+
+/// The rows of a document, each as the trace that holds it and its place there; ascending.
+std::vector<std::pair<const Trace*, std::int64_t>> placesOf(const Trace& trace) {
+    std::vector<std::pair<const Trace*, std::int64_t>> places;
+    const auto* joined = dynamic_cast<const JoinedTrace*>(&trace);
+    for (std::int64_t n = 0; n < trace.rows(); ++n) {
+        if (joined == nullptr) {
+            places.emplace_back(&trace, n);
+            continue;
+        }
+        const PickedRow& picked = joined->picked()[static_cast<std::size_t>(n)];
+        places.emplace_back(joined->parts()[static_cast<std::size_t>(picked.part)].get(), picked.row);
+    }
+    std::sort(places.begin(), places.end());
+    return places;
 }
 
 }  // namespace
@@ -94,7 +214,7 @@ fs::path resultsFileIn(const fs::path& folder) {
 }
 
 std::shared_ptr<const OpenedResults> openResults(const fs::path& path) {
-    return std::make_shared<const OpenedResults>(OpenedResults{wholePath(path), readResults(path)});
+    return std::make_shared<const OpenedResults>(OpenedResults{wholePath(path), readResults(path, true)});
 }
 
 TraceOfResults traceOfResults(const OpenedResults& opened, Progress& progress) {
@@ -143,25 +263,159 @@ DocumentState openDocumentOf(const OpenedResults& opened, std::shared_ptr<const 
 DocumentState withResults(const DocumentState& state, std::shared_ptr<const OpenedResults> opened) {
     DocumentState next = state;
     next.results = opened;
+    next.resultsTrace = rowsInFile(state.trace, opened->results.source.hash);
+    next.earlier.clear();
     if (densityOf(*opened) != nullptr) {
         next.density = nullptr;
         next.densityTrace = nullptr;
     }
-    const PcaResult* pca = drawnPca(*opened);
-    if (pca == nullptr) return next;
-    next.basis = nullptr;
-    next.basisTrace = nullptr;
-    next.scores = nullptr;
-    next.pointExplained = nullptr;
-    if (!belongsTo(*pca, opened->results.source, next)) return next;
-    // Parts of the results: nothing is copied.
-    return withBasis(next, {opened, &pca->basis}, next.trace, {opened, &pca->scores},
-                     {opened, &pca->perPointExplained});
+    return withBasisOf(std::move(next), opened, nullptr);
+}
+
+DocumentState withComputed(const DocumentState& state, ComputedResults computed) {
+    DocumentState next = state;
+    auto results = std::make_shared<OpenedResults>();
+    const AnalysisChoice& choice = computed.choice;
+    if (state.results && isSameSource(state.results->results.source, computed.outcome.results.source)) {
+        *results = *state.results;
+        if (results->base.empty()) results->base = results->path;
+        results->path.clear();
+        if (!results->pcaSource) results->pcaSource = state.results;
+    } else {
+        results->results.source = computed.outcome.results.source;
+        if (state.results) next.earlier.insert(next.earlier.begin(), {state.results, state.resultsTrace});
+    }
+    const bool gavePca = computed.outcome.results.statistics.get<Pca>().has_value(),
+               gaveDensity = computed.outcome.results.statistics.get<Density>().has_value();
+    forget(results->made, choice, [&](const std::string& name) {
+        return madeAlike(results->results, computed.outcome.results, name);
+    });
+    forget(results->unfinished, choice, [](const std::string&) { return false; });
+    mergeResults(std::move(computed.outcome.results), results->results);
+    if (gavePca) results->pcaSource = nullptr;
+    results->made.push_back(choice);
+    if (computed.outcome.stopped) results->unfinished.push_back(choice);
+    const std::shared_ptr<const OpenedResults> opened = std::move(results);
+    next.results = opened;
+    next.resultsTrace = computed.trace;
+    next.earlier = neededOf(next, std::move(next.earlier));
+    if (gaveDensity) {
+        next.density = nullptr;
+        next.densityTrace = nullptr;
+    }
+    if (!gavePca) return next;
+    return withBasisOf(std::move(next), opened, computed.trace == state.trace ? computed.scores : nullptr);
+}
+
+ResultsToSave resultsToSave(const DocumentState& state, const std::string& traceFile,
+                            std::string_view statistic) {
+    const bool ownPca = state.basis && state.scores && !basisIsOfResults(state),
+               ownDensity = state.density && !state.densityIsStale();
+    const bool wantsOwn =
+        (ownPca && statistic == Pca::info.name) || (ownDensity && statistic == Density::info.name);
+    const HeldResults held = wantsOwn                             ? HeldResults{}
+                             : statistic.empty() && state.results ? HeldResults{state.results, {}}
+                                                                  : resultsWith(state, statistic);
+    ResultsToSave saved;
+    Results& out = saved.results;
+    TraceView view;
+    if (state.trace) {
+        view = seenThrough({.trace = state.trace});
+        out.source = makeResultsSource(view, traceFile);
+    }
+    const ResultsSource ofRows = out.source;
+    std::vector<std::shared_ptr<const OpenedResults>> all{state.results};
+    for (const auto& one : state.earlier) all.push_back(one.opened);
+    const ResultsSource& wanted = held.opened ? held.opened->results.source : ofRows;
+    for (const auto& one : all)
+        if (one && isSameSource(one->results.source, wanted)) {
+            out = one->results;
+            break;
+        }
+    const bool ofTheseRows = state.trace && isSameSource(out.source, ofRows);
+    if (ofTheseRows && !traceFile.empty()) out.source.path = traceFile;
+    AnalysisOptions how;
+    if (ownPca && ofTheseRows) {
+        PcaResult& pca = out.statistics.get<Pca>().emplace();
+        pca.basis = *state.basis;
+        pca.scores = *state.scores;
+        if (state.pointExplained) pca.perPointExplained = *state.pointExplained;
+        how.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
+    }
+    if (ownDensity && ofTheseRows) {
+        out.statistics.get<Density>() = *state.density;
+        how.get<Density>().emplace();
+    }
+    for (auto& [name, record] : recordsOf(view, how)) {
+        std::erase_if(out.nulls, [&](const CurveNull& null) { return null.statistic == name; });
+        if (name == Pca::info.name && state.basisIsStale())  // not what analyze would compute of these rows
+            record.options = "{\"pca\":\"fitted on other rows than these\"}";
+        if (name == Pca::info.name) out.perPointPca.reset();
+        out.records[name] = record;
+    }
+    const auto leave = [&](std::string_view name) {
+        const std::string one(name);
+        if (!holds(out, name) && std::find(saved.left.begin(), saved.left.end(), one) == saved.left.end())
+            saved.left.push_back(one);
+    };
+    for (const auto& known : choosableStatistics()) {
+        for (const auto& one : all)
+            if (one && holds(one->results, known.name)) leave(known.name);
+    }
+    if (ownPca && !ofTheseRows) leave(Pca::info.name);
+    return saved;
+}
+
+bool holds(const Results& results, std::string_view statistic) {
+    if (statistic == lensName) return results.lens.has_value();
+    if (statistic == Pca::info.name && results.perPointPca) return true;
+    bool held = false;
+    forEachStatistic([&]<class S>() {
+        held = held || (statistic == S::info.name && results.statistics.get<S>().has_value());
+    });
+    return held;
+}
+
+HeldResults resultsWith(const DocumentState& state, std::string_view statistic) {
+    if (state.results && holds(state.results->results, statistic)) return {state.results, state.resultsTrace};
+    for (const HeldResults& held : state.earlier)
+        if (holds(held.opened->results, statistic)) return held;
+    return {};
+}
+
+const AnalysisChoice* unfinishedOf(const OpenedResults& opened, std::string_view statistic) {
+    for (const auto& choice : opened.unfinished)
+        if (contains(choice.statistics, statistic)) return &choice;
+    return nullptr;
+}
+
+RowChange rowChange(const std::shared_ptr<const Trace>& before, const std::shared_ptr<const Trace>& after) {
+    if (before == after) return {};
+    const auto then = before ? placesOf(*before) : decltype(placesOf(*before)){};
+    const auto now = after ? placesOf(*after) : decltype(placesOf(*after)){};
+    decltype(placesOf(*before)) kept;
+    std::set_intersection(then.begin(), then.end(), now.begin(), now.end(), std::back_inserter(kept));
+    return {static_cast<std::int64_t>(now.size() - kept.size()),
+            static_cast<std::int64_t>(then.size() - kept.size())};
+}
+
+std::string changeSince(const HeldResults& held, const DocumentState& state) {
+    if (!held.opened || !held.trace || !state.trace) return "";
+    const RowChange change = rowChange(held.trace, state.trace);
+    const auto count = [](std::int64_t rows, const char* what) {
+        return fmt::format("{} {} {}", rows, rows == 1 ? "row was" : "rows were", what);
+    };
+    if (change.added == 0 && change.removed == 0) return "";
+    if (change.removed == 0) return count(change.added, "added") + " since";
+    if (change.added == 0) return count(change.removed, "removed") + " since";
+    return fmt::format("{} and {} removed since", count(change.added, "added"), change.removed);
 }
 
 DocumentState withoutResults(const DocumentState& state) {
     DocumentState next = state;
     next.results = nullptr;
+    next.resultsTrace = nullptr;
+    next.earlier.clear();
     return next;
 }
 
@@ -185,7 +439,9 @@ std::string traceFileOf(const DocumentState& state) {
 }
 
 bool basisIsOfResults(const DocumentState& state) {
-    const PcaResult* pca = state.results ? drawnPca(*state.results) : nullptr;
+    if (!state.results) return false;
+    const OpenedResults& source = state.results->pcaSource ? *state.results->pcaSource : *state.results;
+    const PcaResult* pca = drawnPca(source);
     return pca != nullptr && state.basis.get() == &pca->basis;
 }
 
