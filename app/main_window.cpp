@@ -34,9 +34,11 @@
 #include "core/session/recipe.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/figure_painter.h"
+#include "widgets/views/analysis_dialog.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/depth_bar.h"
 #include "widgets/views/jobs_panel.h"
+#include "widgets/views/result_bar.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/teleport_panel.h"
 #include "widgets/views/view.h"
@@ -120,6 +122,7 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
 MainWindow::MainWindow(QWidget* parent)
     : QMainWindow(parent),
       m_workspace(m_jobs),
+      m_analyses(m_workspace),
       m_files(m_workspace),
       m_selection(m_workspace),
       m_teleport(m_workspace, m_selection),
@@ -136,7 +139,13 @@ MainWindow::MainWindow(QWidget* parent)
         [this](const QString& doing, const QString& question) { return confirm(doing, question); });
     m_pages->addWidget(
         startPage([this] { openDemo(); }, [this] { askOpenModel(false); }, [this] { askOpenFile(); }));
-    m_pages->addWidget(m_viewStack);
+    auto* viewPage = new QWidget;
+    auto* viewLayout = new QVBoxLayout(viewPage);
+    viewLayout->setContentsMargins(0, 0, 0, 0);
+    viewLayout->setSpacing(0);
+    viewLayout->addWidget(m_resultBar);
+    viewLayout->addWidget(m_viewStack, 1);
+    m_pages->addWidget(viewPage);
 
     auto* centre = new QWidget;
     auto* layout = new QVBoxLayout(centre);
@@ -145,7 +154,7 @@ MainWindow::MainWindow(QWidget* parent)
     layout->addWidget(m_banner);
     layout->addWidget(m_pages, 1);
     layout->addWidget(m_depth);
-    layout->addWidget(new JobsPanel(m_jobs));
+    layout->addWidget(new JobsPanel(m_jobs, m_analyses));
     setCentralWidget(centre);
 
     const auto dock = [&](QWidget* widget, const QString& title, const char* name, Qt::DockWidgetArea area) {
@@ -240,14 +249,24 @@ void MainWindow::buildViews() {
     m_viewTools->addWidget(m_viewBar);
     m_viewStack->setObjectName("views");
     for (const ViewEntry& entry : viewTable()) {
-        View* view = entry.make(entry, {m_workspace, m_selection, m_teleport});
+        View* view = entry.make(entry, {m_workspace, m_selection, m_teleport, m_analyses});
         m_views.push_back(view);
         m_viewStack->addWidget(view);
         m_viewBar->setTabToolTip(m_viewBar->addTab(entry.title), entry.shows);
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
+        connect(view, &View::optionsRequested, this, [this, view] { showOptions(view); });
     }
+    m_viewBar->setIconSize({10, 10});
+    m_resultBar = new ResultBar(m_analyses);
+    m_resultBar->showView(m_views.front());
+    connect(m_resultBar, &ResultBar::optionsRequested, this, [this] { showOptions(currentView()); });
+    m_analysisDialog = new AnalysisDialog(m_analyses, m_workspace, this);
+    connect(m_analysisDialog, &AnalysisDialog::commandRequested, this,
+            [this](const AnalysisChoice& choice) { copyText(m_workspace.analyzeCommand(choice)); });
+    connect(&m_analyses, &Analyses::changed, this, &MainWindow::updateTabs);
     connect(m_viewBar, &QTabBar::currentChanged, this, [this](int tab) {
         m_viewStack->setCurrentWidget(m_views[static_cast<std::size_t>(tab)]);
+        m_resultBar->showView(m_views[static_cast<std::size_t>(tab)]);
         statusBar()->clearMessage();
     });
 }
@@ -269,17 +288,29 @@ void MainWindow::stepView(int by) {
 void MainWindow::updateViews() {
     for (View* view : m_views) view->setDocument(m_workspace.state());
     m_closeResults->setEnabled(m_workspace.state()->results != nullptr);
+    m_resultBar->refresh();
     updateTabs();
 }
 
-/// Views with nothing to show are greyed; they can be looked at all the same, and say what they need.
+/// Views with nothing to show are greyed; they can be looked at all the same, and say what they need. A mark
+/// says that a result is being computed, was stopped half-way, or is out of date.
 void MainWindow::updateTabs() {
     const QPalette palette = QApplication::palette();
-    for (std::size_t i = 0; i < m_views.size(); ++i)
+    const auto entries = viewTable();
+    for (std::size_t i = 0; i < m_views.size(); ++i) {
+        const int tab = static_cast<int>(i);
         m_viewBar->setTabTextColor(
-            static_cast<int>(i),
-            palette.color(m_views[i]->hasFigure() ? QPalette::Active : QPalette::Disabled,
-                          QPalette::WindowText));
+            tab, palette.color(m_views[i]->hasFigure() ? QPalette::Active : QPalette::Disabled,
+                               QPalette::WindowText));
+        const std::string_view statistic = m_views[i]->figureView().statistic;
+        const ResultState state =
+            m_analyses.stateOf(QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())),
+                               m_views[i]->showsRows());
+        const QPixmap mark = markOf(state.status, palette, devicePixelRatioF());
+        m_viewBar->setTabIcon(tab, mark.isNull() ? QIcon() : QIcon(mark));
+        const bool says = !mark.isNull() && !state.line.isEmpty();
+        m_viewBar->setTabToolTip(tab, says ? entries[i].shows + '\n' + state.line : entries[i].shows);
+    }
 }
 
 /// What was just opened may hold nothing for the view in front.
@@ -313,6 +344,7 @@ void MainWindow::buildFileMenu() {
     m_closeResults->setEnabled(false);
     file->addSeparator();
     add(file, tr("&Save trace as…"), QKeySequence::SaveAs, this, [this] { askSaveTrace(); });
+    add(file, tr("Save &results as…"), {}, this, [this] { askSaveResults(); });
     add(file, tr("Save &teleport…"), {}, this, [this] { saveTeleport(m_teleport.shownId()); });
     add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
     file->addSeparator();
@@ -336,12 +368,14 @@ void MainWindow::buildEditMenu() {
 
 void MainWindow::buildAnalysisMenu() {
     auto* analysis = menuBar()->addMenu(tr("&Analysis"));
+    add(analysis, tr("&Compute statistics…"), QKeySequence("Ctrl+T"), this,
+        [this] { m_analysisDialog->openFor({}); });
     for (View* view : m_views)
         for (QAction* action : view->analyses()) {
             analysis->addAction(action);
             connect(action, &QAction::triggered, this, [this, view] { showView(view); });
         }
-    add(analysis, tr("&Cancel all jobs"), QKeySequence("Ctrl+."), this, [this] { m_jobs.cancelAll(); });
+    add(analysis, tr("Cancel &all jobs"), QKeySequence("Ctrl+."), this, [this] { m_jobs.cancelAll(); });
 }
 
 void MainWindow::buildViewMenu() {
@@ -523,6 +557,16 @@ void MainWindow::askSaveTrace() {
     m_workspace.saveTraceAs(file, true);  // the dialog asked
 }
 
+void MainWindow::askSaveResults() {
+    if (const QString why = m_workspace.whyNot(Feature::SaveResults); !why.isEmpty())
+        return m_banner->showError(why);
+    QString file =
+        QFileDialog::getSaveFileName(this, tr("Save the results"), "results.h5", tr("Results (*.h5)"));
+    if (file.isEmpty()) return;
+    if (!file.endsWith(".h5")) file += ".h5";
+    m_workspace.saveResults(file, true);  // the dialog asked
+}
+
 void MainWindow::saveTeleport(qint64 id) {
     if (const QString why = m_workspace.whyNot(Feature::Teleport); !why.isEmpty())
         return m_banner->showError(why);
@@ -533,10 +577,20 @@ void MainWindow::saveTeleport(qint64 id) {
 }
 
 void MainWindow::copyCommand(qint64 id) {
-    const QString command = m_workspace.copyAsCommand(id);
-    if (command.isEmpty()) return m_banner->showNews(m_workspace.whyNot(Feature::CopyCommand));
+    const FigureView& view = currentView()->figureView();
+    const QString command = m_workspace.copyAsCommand(view, id);
+    if (command.isEmpty()) return m_banner->showNews(m_workspace.whyNoCommand(view));
+    copyText(command);
+}
+
+void MainWindow::copyText(const QString& command) {
     QApplication::clipboard()->setText(command);
     statusBar()->showMessage(tr("Copied: %1").arg(command.section('\n', 0, 0)), 8000);
+}
+
+void MainWindow::showOptions(const View* view) {
+    const auto statistic = view->figureView().statistic;
+    m_analysisDialog->openFor(QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())));
 }
 
 /// As an export paints it, at twice the size on screen.
@@ -617,7 +671,12 @@ bool MainWindow::exportView(const QString& file, double widthMm, double heightMm
                       m_workspace.inputFiles());
         exportFigure(*figure, {file.toStdString(), widthMm, heightMm, dpi, recipeToJson(recipe),
                                replace ? IfExists::Replace : IfExists::Refuse});
-        if (savesResults) m_workspace.saveResults(results, replace);
+        if (savesResults) {
+            const auto statistic = currentView()->figureView().statistic;
+            m_workspace.saveResults(
+                results, replace,
+                QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())));
+        }
         statusBar()->showMessage(tr("Exported %1").arg(file), 8000);
         return true;
     } catch (const Error& e) {
@@ -650,6 +709,8 @@ void MainWindow::showShortcuts() {
         "<tr><td>Ctrl+1 to Ctrl+9</td><td>one of the first nine; Ctrl+Page Down/Up: next, previous</td></tr>"
         "<tr><td>Wheel, + and −</td><td>zoom a plot; drag or arrows: move; Home or double click: "
         "all</td></tr>"
+        "<tr><td colspan=2><b>Analyses</b></td></tr>"
+        "<tr><td>Ctrl+T, Ctrl+.</td><td>compute statistics, cancel all jobs</td></tr>"
         "<tr><td colspan=2><b>Files</b></td></tr>"
         "<tr><td>Ctrl+O, Ctrl+M, Ctrl+D</td><td>open a trace or results, a model, the demo</td></tr>"
         "<tr><td>Ctrl+Shift+S, Ctrl+E</td><td>save the trace, export the view</td></tr>"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/analyses.h"
 #include "widgets/viewmodels/file_opener.h"
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/selection.h"
@@ -19,9 +20,11 @@ class QToolBar;
 
 namespace rheo {
 
+class AnalysisDialog;
 class Banner;
 class DepthBar;
 class OpenModelDialog;
+class ResultBar;
 class SourcePanel;
 class TeleportPanel;
 class View;
@@ -35,6 +38,7 @@ public:
     ~MainWindow() override;
 
     Workspace& workspace() { return m_workspace; }
+    Analyses& analyses() { return m_analyses; }
     Selection& selection() { return m_selection; }
     TeleportModel& teleport() { return m_teleport; }
     /// All views, in the order of their tabs.
@@ -43,6 +47,8 @@ public:
     /// Brings `view` to the front.
     void showView(View* view);
     QTabBar* viewBar() const { return m_viewBar; }
+    AnalysisDialog* analysisDialog() const { return m_analysisDialog; }
+    ResultBar* resultBar() const { return m_resultBar; }
     TeleportPanel* teleportPanel() const { return m_teleportPanel; }
     SourcePanel* sourcePanel() const { return m_source; }
     DepthBar* depthBar() const { return m_depth; }
@@ -88,8 +94,11 @@ private:
     void openChosen(OpenModelDialog& dialog, bool attach);
     void askExport();
     void askSaveTrace();
+    void askSaveResults();
     void saveTeleport(qint64 id);
     void copyCommand(qint64 id);
+    void copyText(const QString& command);
+    void showOptions(const View* view);
     void copyPicture();
     void showShortcuts();
     void showAbout();
@@ -98,6 +107,7 @@ private:
 
     JobRunner m_jobs;
     Workspace m_workspace;
+    Analyses m_analyses;
     FileOpener m_files;
     Selection m_selection;
     TeleportModel m_teleport;
@@ -108,6 +118,8 @@ private:
     QToolBar* m_viewTools = nullptr;
     QTabBar* m_viewBar = nullptr;
     QStackedWidget* m_viewStack = nullptr;
+    ResultBar* m_resultBar = nullptr;
+    AnalysisDialog* m_analysisDialog = nullptr;
     std::vector<View*> m_views;
     SourcePanel* m_source;
     TeleportPanel* m_teleportPanel;

@@ -181,7 +181,9 @@ void FileOpener::useResults(const QString& path, const FileContents& read) {
 void FileOpener::closeResults() {
     const auto state = m_workspace.state();
     if (state->results)
-        m_workspace.change(tr("Close %1").arg(nameOf(state->results->path)), withoutResults(*state));
+        m_workspace.change(state->results->path.empty() ? tr("Close the results")
+                                                        : tr("Close %1").arg(nameOf(state->results->path)),
+                           withoutResults(*state));
 }
 
 }  // namespace rheo

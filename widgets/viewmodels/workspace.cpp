@@ -23,8 +23,8 @@
 #include "core/trace/joined_trace.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
+#include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/model_jobs.h"
-#include "widgets/viewmodels/shell_line.h"
 
 namespace rheo {
 
@@ -55,6 +55,16 @@ std::int64_t bytesOf(const Trace& trace) {
 int componentsFor(const Trace& trace) {
     const std::int64_t each = trace.rows() * trace.points() * static_cast<std::int64_t>(sizeof(float));
     return each * 10 <= scoreBytes ? 10 : 3;
+}
+
+QString textOf(std::string_view words) {
+    return QString::fromUtf8(words.data(), static_cast<qsizetype>(words.size()));
+}
+
+QString joined(const std::vector<std::string>& words) {
+    QStringList list;
+    for (const auto& word : words) list << QString::fromStdString(word);
+    return list.join(", ");
 }
 
 QString shortened(const QString& text) {
@@ -118,27 +128,6 @@ void writeTrace(const Trace& trace, const fs::path& path, IfExists exists, Progr
     output.commit();
 }
 
-QString number(double value) {
-    return QString::number(value, 'g', 17);
-}
-
-QStringList modelWords(const LoadedModel& model) {
-    const ModelOptions& options = model.model->options();
-    QStringList words{"--model", QString::fromStdString(model.checkpoint->folder().string())};
-    if (options.untrainedSeed) words << "--untrained" << QString::number(*options.untrainedSeed);
-    const auto& accepted = model.checkpoint->config().acceptedKeys;
-    if (!accepted.empty()) {
-        QStringList keys;
-        for (const std::string& key : accepted) keys << QString::fromStdString(key);
-        words << "--accept-unknown-config" << keys.join(QLatin1Char(','));
-    }
-    if (options.device != "cpu") words << "--device" << QString::fromStdString(options.device);
-    if (options.dtype != DType::Float32)
-        words << "--dtype" << QString::fromUtf8(dtypeName(options.dtype).data());
-    if (options.threads > 0) words << "--threads" << QString::number(options.threads);
-    return words;
-}
-
 // Why something is missing, as a sentence; empty: it is there.
 
 QString noModel(const Workspace& w) {
@@ -179,7 +168,9 @@ QString noBasisToMoveIn(const Workspace& w) {
 }
 
 QString noResults(const Workspace& w) {
-    return w.state()->basis ? QString() : Workspace::tr("There are no results yet: fit the PCA first.");
+    return w.state()->basis || w.state()->results
+               ? QString()
+               : Workspace::tr("There are no results yet: compute some with the menu Analysis.");
 }
 
 QString nothingComputed(const Workspace& w) {
@@ -194,7 +185,7 @@ struct Need {
 constexpr std::array needs{
     Need{Feature::AddPrompt, {noModel, noTokenizer}},
     Need{Feature::EditPrompt, {noModel, noTokenizer}},
-    Need{Feature::TokenText, {noModel, noTokenizer}},
+    Need{Feature::TokenTexts, {noModel, noTokenizer}},
     Need{Feature::RemovePrompt, {noPrompt}},
     Need{Feature::CaptureToken, {noModel}},
     Need{Feature::NextTokens, {noModel}},
@@ -268,13 +259,9 @@ struct Workspace::Private {
     /// Traces in memory that closing may lose: saved, or made by the demo.
     std::set<std::weak_ptr<const Trace>, std::owner_less<>> safe;
 
-    QString traceFile;
-    std::shared_ptr<const Trace> fileTrace;  ///< what traceFile holds
-    QString promptsFile;
-    int limit = 0;
-    std::shared_ptr<const Trace> promptsTrace;  ///< what capturing promptsFile gives
-    QString resultsFile;
-    std::shared_ptr<const PcaBasis> resultsBasis;  ///< what resultsFile holds
+    DocumentFiles files;
+    /// Computed results that a file holds.
+    std::set<std::weak_ptr<const OpenedResults>, std::owner_less<>> savedResults;
 
     bool stale = false;
     bool unsaved = false;
@@ -339,7 +326,7 @@ std::optional<PointIndex> Workspace::modelPoint(PointIndex tracePoint) const {
 }
 
 QString Workspace::traceFile() const {
-    return m_private->traceFile;
+    return m_private->files.traceFile;
 }
 
 QString Workspace::modelFolder() const {
@@ -347,9 +334,11 @@ QString Workspace::modelFolder() const {
 }
 
 QString Workspace::title() const {
-    if (!m_private->traceFile.isEmpty()) return QFileInfo(m_private->traceFile).fileName();
+    if (!m_private->files.traceFile.isEmpty()) return QFileInfo(m_private->files.traceFile).fileName();
     if (m_state->results && !m_state->trace)
-        return QString::fromStdString(m_state->results->path.filename().string());
+        return m_state->results->path.empty()
+                   ? tr("Results")
+                   : QString::fromStdString(m_state->results->path.filename().string());
     return m_model ? QString::fromStdString(modelTitle(m_model->checkpoint->folder())) : QString();
 }
 
@@ -452,14 +441,14 @@ void Workspace::replaceDocument(Opened opened) {
     d.safe.clear();
     d.nextPrompt = static_cast<std::int64_t>(opened.state.prompts.size()) + 1;
     d.nextTeleport = 1;
-    d.traceFile = opened.traceFile;
-    d.fileTrace =
+    d.savedResults.clear();
+    d.files = {};
+    d.files.traceFile = opened.traceFile;
+    d.files.fileTrace =
         opened.traceFile.isEmpty() || !holdsWholeFile(*opened.state.trace) ? nullptr : opened.state.trace;
-    d.promptsFile = opened.promptsFile;
-    d.limit = opened.limit;
-    d.promptsTrace = opened.promptsFile.isEmpty() ? nullptr : opened.state.trace;
-    d.resultsFile.clear();
-    d.resultsBasis = nullptr;
+    d.files.promptsFile = opened.promptsFile;
+    d.files.limit = opened.limit;
+    d.files.promptsTrace = opened.promptsFile.isEmpty() ? nullptr : opened.state.trace;
     forEachSource(opened.state.trace, [&](const auto& part) { d.safe.insert(part); });
 
     m_undo.clear();
@@ -799,9 +788,9 @@ JobId Workspace::addPromptsFromFile(const QString& file, int limit) {
                 push(tr("Add %n prompt(s)", nullptr, static_cast<int>(ids.size())),
                      addPrompts(*m_state, ids, read.rows));
                 if (intoNothing && static_cast<std::size_t>(m_state->rows()) == ids.size()) {
-                    m_private->promptsFile = file;
-                    m_private->limit = limit;
-                    m_private->promptsTrace = m_state->trace;
+                    m_private->files.promptsFile = file;
+                    m_private->files.limit = limit;
+                    m_private->files.promptsTrace = m_state->trace;
                 }
                 if (read.blank > 0)
                     Q_EMIT noted(tr("%n blank line(s) were skipped.", nullptr, static_cast<int>(read.blank)));
@@ -985,7 +974,7 @@ void Workspace::keepFullTeleport(std::int64_t id, std::shared_ptr<const Teleport
 std::vector<fs::path> Workspace::inputFiles() const {
     std::vector<fs::path> files;
     if (m_model) files.push_back(m_model->checkpoint->folder());
-    if (m_state->results) files.push_back(m_state->results->path);
+    if (m_state->results && !m_state->results->path.empty()) files.push_back(m_state->results->path);
     const auto* joined = dynamic_cast<const JoinedTrace*>(m_state->trace.get());
     for (const auto& part : joined != nullptr ? joined->parts() : std::vector{m_state->trace})
         if (const auto* reader = dynamic_cast<const TraceReader*>(part.get()))
@@ -1008,8 +997,8 @@ JobId Workspace::saveTraceAs(const QString& file, bool replace) {
         [this, what, file, trace, document](Outcome<std::monostate> outcome) {
             use(what, outcome, [&](std::monostate) {
                 if (document == m_private->document) {
-                    m_private->traceFile = file;
-                    m_private->fileTrace = trace;
+                    m_private->files.traceFile = file;
+                    m_private->files.fileTrace = trace;
                     forEachSource(trace, [&](const auto& part) { m_private->safe.insert(part); });
                     updateFlags();
                 }
@@ -1086,50 +1075,42 @@ JobId Workspace::saveTeleport(std::int64_t id, const QString& file, bool replace
         });
 }
 
-/// How the results of a document were made, as rheo analyze records it.
-static Records recordsOfDocument(const TraceView& view, const DocumentState& state) {
-    AnalysisOptions options;
-    options.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
-    options.get<Density>().emplace();
-    Records records = recordsOf(view, options);
-    if (state.basisIsStale())  // not what analyze would compute of these rows
-        records["pca"].options = "{\"pca\":\"fitted on other rows than these\"}";
-    return records;
-}
-
-JobId Workspace::saveResults(const QString& file, bool replace) {
+JobId Workspace::saveResults(const QString& file, bool replace, const QString& statistic) {
     const QString what = tr("Save the results");
     if (refuse(what, Feature::SaveResults)) return {};
     const auto state = m_state;
     const quint64 document = m_private->document;
-    const QString source = m_private->fileTrace == state->trace ? m_private->traceFile : QString();
+    const QString source =
+        m_private->files.fileTrace == state->trace ? m_private->files.traceFile : QString();
     return m_jobs.submit(
         {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
         [state, path = toPath(file), source = source.toStdString(), replace,
-         inputs = inputFiles()](Progress& progress) {
+         statistic = statistic.toStdString(), inputs = inputFiles()](Progress& progress) {
             requireOutput(path, ifExists(replace), inputs);
             progress.setStage("writing " + path.filename().string());
-            const TraceView view{.trace = state->trace};
-            ResultsWriter writer =
-                ResultsWriter::create(path, makeResultsSource(view, source), ifExists(replace));
-            Statistics statistics;
-            PcaResult& pca = statistics.get<Pca>().emplace();
-            pca.basis = *state->basis;
-            pca.scores = *state->scores;
-            if (state->pointExplained) pca.perPointExplained = *state->pointExplained;
-            if (state->density && !state->densityIsStale()) statistics.get<Density>() = *state->density;
-            writer.write(statistics, {}, recordsOfDocument(view, *state), false);
+            const ResultsToSave saved = resultsToSave(*state, source, statistic);
+            ResultsWriter writer = ResultsWriter::create(path, saved.results.source, ifExists(replace));
+            writer.write(saved.results, false);
             progress.check();
             writer.commit();
+            return saved.left;
         },
         this,
-        [this, what, file, state, document](Outcome<std::monostate> outcome) {
-            use(what, outcome, [&](std::monostate) {
+        [this, what, file, state, document](Outcome<std::vector<std::string>> outcome) {
+            use(what, outcome, [&](const std::vector<std::string>& left) {
                 if (document == m_private->document) {
-                    m_private->resultsFile = file;
-                    m_private->resultsBasis = state->basis;
+                    if (std::find(left.begin(), left.end(), Pca::info.name) == left.end()) {
+                        m_private->files.resultsFile = file;
+                        m_private->files.resultsBasis = state->basis;
+                    }
+                    if (state->results && state->results->path.empty())
+                        m_private->savedResults.insert(state->results);
+                    updateFlags();
                 }
                 Q_EMIT saved(file);
+                if (!left.empty())
+                    Q_EMIT noted(tr("Not in %1, as they are of other rows or points: %2")
+                                     .arg(QFileInfo(file).fileName(), joined(left)));
             });
         });
 }
@@ -1154,8 +1135,19 @@ std::int64_t Workspace::unsavedTeleports() const {
     });
 }
 
+/// Statistics that were computed here, and that no file holds.
+std::int64_t Workspace::unsavedResults() const {
+    const auto& results = m_state->results;
+    if (!results || !results->path.empty() || m_private->savedResults.contains(results)) return 0;
+    std::set<std::string> names;
+    for (const auto& choice : results->made)
+        for (const auto& name : choice.statistics)
+            if (holds(results->results, name)) names.insert(name);
+    return static_cast<std::int64_t>(names.size());
+}
+
 bool Workspace::hasUnsaved() const {
-    return unsavedRows() > 0 || unsavedTeleports() > 0;
+    return unsavedRows() > 0 || unsavedTeleports() > 0 || unsavedResults() > 0;
 }
 
 QString Workspace::unsavedSummary() const {
@@ -1164,83 +1156,38 @@ QString Workspace::unsavedSummary() const {
         parts << (rows == 1 ? tr("1 captured row") : tr("%1 captured rows").arg(rows));
     if (const auto teleports = static_cast<int>(unsavedTeleports()); teleports > 0)
         parts << (teleports == 1 ? tr("1 teleport") : tr("%1 teleports").arg(teleports));
+    if (const auto results = static_cast<int>(unsavedResults()); results > 0)
+        parts << (results == 1 ? tr("1 computed statistic") : tr("%1 computed statistics").arg(results));
+    if (parts.size() > 2) parts = {parts.mid(0, parts.size() - 1).join(", "), parts.back()};
     return parts.join(tr(" and "));
-}
-
-/// The results that hold the basis, and the lines that make them where no file does.
-std::pair<QString, QStringList> Workspace::resultsCommands() const {
-    const Private& d = *m_private;
-    if (basisIsOfResults(*m_state)) return {QString::fromStdString(m_state->results->path.string()), {}};
-    if (d.resultsBasis == m_state->basis) return {d.resultsFile, {}};
-    QStringList lines;
-    QString trace = d.traceFile;
-    if (m_state->basisTrace != d.fileTrace) {
-        trace = QStringLiteral("trace.rheo.h5");
-        QStringList words{"rheo", "capture"};
-        words << modelWords(*m_model) << "--prompts" << d.promptsFile;
-        if (d.limit > 0) words << "--limit" << QString::number(d.limit);
-        lines << shellLine(words << "--out" << trace);
-    }
-    QString results = trace;
-    for (const char* ending : {".h5", ".rheo"})
-        if (results.endsWith(QLatin1String(ending))) results.chop(static_cast<int>(qstrlen(ending)));
-    results += QStringLiteral(".results.h5");
-    lines << shellLine({"rheo", "analyze", trace, "--stat", m_state->density ? "pca,density" : "pca",
-                        "--components", QString::number(m_state->basis->components.rows()), "--out",
-                        results});
-    return {results, lines};
-}
-
-/// The line that makes a teleport again in the basis of `results`.
-QString Workspace::teleportCommand(const TeleportRecord& record, const QString& results) const {
-    const TeleportRequest& request = record.result.request;
-    QStringList words{"rheo", "teleport"};
-    words << modelWords(*m_model);
-    const bool asText = m_model->tokenizer && !record.sample.text.empty() &&
-                        m_model->tokenizer->encode(record.sample.text) == record.sample.tokenIds;
-    if (asText) {
-        words << "--text=" + QString::fromStdString(record.sample.text);
-    } else {
-        QStringList ids;
-        for (const auto id : record.sample.tokenIds) ids << QString::number(id);
-        words << "--ids" << ids.join(QLatin1Char(','));
-    }
-    QStringList target;
-    for (const double z : record.target) target << number(z);
-    words << "--point"
-          << QString::fromStdString(
-                 pointName(m_model->model->points()[static_cast<std::size_t>(request.point.value())]))
-          << "--token" << QString::number(request.token) << "--basis" << results
-          << "--to=" + target.join(QLatin1Char(',')) << "--mode"
-          << QString::fromUtf8(teleportModeName(request.mode).data()) << "--components"
-          << QString::number(record.target.size()) << "--controls" << QString::number(request.controls)
-          << "--seed" << QString::number(request.seed) << "--out"
-          << "teleport.h5";
-    return shellLine(words);
 }
 
 QString Workspace::copyAsCommand(std::int64_t teleport) const {
     if (!whyNot(Feature::CopyCommand).isEmpty()) return {};
-    auto [results, lines] = resultsCommands();
-    if (teleport == 0) {
-        lines << shellLine(
-            {"rheo", "figure", results, "--view", "trajectories", "--out", "trajectories.svg"});
-        return lines.join(QLatin1String(" &&\n"));
-    }
-    const auto& records = m_state->teleports;
-    const auto place = std::find_if(records.begin(), records.end(),
-                                    [&](const auto& record) { return record->id == teleport; });
-    if (place == records.end() || !m_model) return {};
-    return (lines << teleportCommand(**place, results)).join(QLatin1String(" &&\n"));
+    return commandOfDocument(m_private->files, *m_state, m_model.get(), teleport);
 }
 
-/// Where nothing else is missing: why no line of `rheo` makes what is shown.
-QString Workspace::whyNoCommand() const {
-    const Private& d = *m_private;
-    if (basisIsOfResults(*m_state) || d.resultsBasis == m_state->basis || m_state->basisTrace == d.fileTrace)
-        return {};
-    if (m_model && d.promptsTrace && m_state->basisTrace == d.promptsTrace) return {};
-    return tr("No file holds the rows that the PCA was fitted on: save the trace, or the results, first.");
+QString Workspace::copyAsCommand(const FigureView& view, std::int64_t teleport) const {
+    const HeldResults held = resultsShown(view);
+    if (!held.opened) return copyAsCommand(teleport);
+    return commandOfResults(m_private->files, held, m_model.get(), textOf(view.name));
+}
+
+QString Workspace::analyzeCommand(const AnalysisChoice& choice) const {
+    return commandOfAnalysis(m_private->files, m_state->trace, m_model.get(), choice);
+}
+
+QString Workspace::whyNoCommand(const FigureView& view) const {
+    const HeldResults held = resultsShown(view);
+    return held.opened ? whyNoCommandOfResults(m_private->files, held, m_model != nullptr)
+                       : whyNot(Feature::CopyCommand);
+}
+
+/// The results that a view shows; none where it shows the PCA or the density of the rows that are open.
+HeldResults Workspace::resultsShown(const FigureView& view) const {
+    const bool own = (view.statistic == Pca::info.name && m_state->basis && !basisIsOfResults(*m_state)) ||
+                     (view.statistic == Density::info.name && m_state->density);
+    return own ? HeldResults{} : resultsWith(*m_state, view.statistic);
 }
 
 QString Workspace::whyNot(Feature feature) const {
@@ -1250,7 +1197,9 @@ QString Workspace::whyNot(Feature feature) const {
             if (const QString why = missing != nullptr ? missing(*this) : QString(); !why.isEmpty())
                 return why;
     }
-    return feature == Feature::CopyCommand ? whyNoCommand() : QString();
+    return feature == Feature::CopyCommand
+               ? whyNoCommandOfDocument(m_private->files, *m_state, m_model != nullptr)
+               : QString();
 }
 
 }  // namespace rheo

@@ -13,10 +13,13 @@
 #include <vector>
 
 #include "core/session/document.h"
+#include "core/session/recipe_figure.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/loaded_model.h"
 
 namespace rheo {
+
+struct AnalysisChoice;
 
 enum class PromptStatus {
     Queued,   ///< waits for the model
@@ -46,7 +49,7 @@ enum class Feature {
     Density,
     Teleport,
     NextTokens,  ///< probabilities of what comes next
-    TokenText,   ///< the text of single tokens
+    TokenTexts,  ///< the text of single tokens
     SaveTrace,
     SaveResults,
     AttachModel,
@@ -168,10 +171,11 @@ public:
     JobId saveTraceAs(const QString& file, bool replace);
     /// Writes a teleport as `rheo teleport --out` does, with controls (computed now if need be).
     JobId saveTeleport(std::int64_t id, const QString& file, bool replace);
-    /// Writes basis and scores as `rheo analyze --stat pca --out` does.
-    JobId saveResults(const QString& file, bool replace);
+    /// Writes the results as `rheo analyze --out` does: all that are of the same rows as those of `statistic`
+    /// (empty: as the newest), with the PCA and density of the document. noted() names those of other rows.
+    JobId saveResults(const QString& file, bool replace, const QString& statistic = {});
 
-    /// Captures or teleports that closing would lose.
+    /// Captures, teleports or computed results that closing would lose.
     bool hasUnsaved() const;
     /// What they are, for the question when closing: "3 captured rows and 1 teleport".
     QString unsavedSummary() const;
@@ -179,6 +183,12 @@ public:
     /// The lines of `rheo` that make what is shown: capture if no file holds the rows, analyze, and the
     /// teleport `id` if it is not 0. Empty where whyNot(CopyCommand) says why.
     QString copyAsCommand(std::int64_t teleport = 0) const;
+    /// Of what a view shows: the results that it draws, else as above. Empty where whyNoCommand() says why.
+    QString copyAsCommand(const FigureView& view, std::int64_t teleport) const;
+    QString whyNoCommand(const FigureView& view) const;
+    /// One analysis of the rows that are open, after the line that captures them where no file holds them. Of
+    /// rows that can only be saved, the trace stands as `trace.rheo.h5`.
+    QString analyzeCommand(const AnalysisChoice& choice) const;
 
     /// Why something cannot be done now, as a sentence; empty if it can.
     QString whyNot(Feature feature) const;
@@ -233,14 +243,13 @@ private:
                          std::shared_ptr<const MatrixD> pointExplained);
     JobId fit(bool opening);
     JobId density(bool opening);
-    std::pair<QString, QStringList> resultsCommands() const;
-    QString teleportCommand(const TeleportRecord& record, const QString& results) const;
-    QString whyNoCommand() const;
+    HeldResults resultsShown(const FigureView& view) const;
     void stopDocumentJobs();
     JobId remember(JobId id);
     void setModel(std::shared_ptr<const LoadedModel> model);
     std::int64_t unsavedRows() const;
     std::int64_t unsavedTeleports() const;
+    std::int64_t unsavedResults() const;
     void updateFlags();
 
     JobRunner& m_jobs;

@@ -5,7 +5,6 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QPushButton>
 #include <QVBoxLayout>
 
 #include "core/base/error.h"
@@ -13,6 +12,7 @@
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "core/statistics/density.h"
+#include "widgets/viewmodels/analyses.h"
 #include "widgets/views/missing_page.h"
 
 namespace rheo {
@@ -26,7 +26,6 @@ DensityView::DensityView(const FigureView& figure, Workspace& workspace, Selecti
       m_measure(new QComboBox),
       m_map(new QComboBox),
       m_sorted(new QCheckBox(tr("&Sorted by the last depth"))),
-      m_compute(new QPushButton(tr("&Compute"))),
       m_computeAction(new QAction(tr("Compute &density"), this)),
       m_theme(lightTheme()) {
     m_measure->addItem(tr("Mean"), int(DensityMeasure::Mean));
@@ -38,7 +37,6 @@ DensityView::DensityView(const FigureView& figure, Workspace& workspace, Selecti
     m_map->setToolTip(
         tr("Colours of measures that are never negative. The mean has its own, from blue below zero to red "
            "above."));
-    m_compute->setToolTip(tr("Compute the density of the rows that are open"));
     m_sorted->setChecked(true);
     m_figure->setAccessibleName(tr("Density heatmap"));
 
@@ -49,7 +47,6 @@ DensityView::DensityView(const FigureView& figure, Workspace& workspace, Selecti
     bar->addWidget(m_measure);
     bar->addWidget(m_map);
     bar->addWidget(m_sorted);
-    bar->addWidget(m_compute);
     bar->addStretch();
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(6, 6, 6, 6);
@@ -59,7 +56,6 @@ DensityView::DensityView(const FigureView& figure, Workspace& workspace, Selecti
     connect(m_measure, &QComboBox::currentIndexChanged, this, &DensityView::rebuild);
     connect(m_map, &QComboBox::currentIndexChanged, this, &DensityView::rebuild);
     connect(m_sorted, &QCheckBox::toggled, this, &DensityView::rebuild);
-    connect(m_compute, &QPushButton::clicked, this, [this] { m_workspace.computeDensity(); });
     connect(m_computeAction, &QAction::triggered, this, [this] { m_workspace.computeDensity(); });
     connect(m_figure, &FigureWidget::hovered, this, &View::hovered);
     connect(m_figure, &FigureWidget::cellClicked, this, [this](qint64 row, qint64 column) {
@@ -91,8 +87,9 @@ Recipe DensityView::recipe() const {
     recipe.view = id().toStdString();
     recipe.options = recipeOptions(options());
     if (hasFigure()) recipe.ranges = rangesShown(*m_figure->figure(), m_figure->shown());
-    if (!m_state->density && m_state->results)
-        recipe.sources = {{"results", m_state->results->path.string(), ""}};
+    const auto results = resultsWith(*m_state, figureView().statistic).opened;
+    if (!m_state->density && results && !results->path.empty())
+        recipe.sources = {{"results", results->path.string(), ""}};
     return recipe;
 }
 
@@ -118,21 +115,19 @@ DensityOptions DensityView::options() const {
 QString DensityView::emptyText() const {
     if (m_state->rows() > 0)
         return tr(
-            "The activity of every unit at every depth.\nPress Compute to make it from the rows that are "
-            "open.");
+            "The activity of every unit at every depth.\nPress Compute above to make it from the rows that "
+            "are open.");
     if (m_state->results)
         return tr("%1 does not hold the density. This command computes it:\n\n%2\n\nThen open the results "
                   "again.")
-            .arg(QString::fromStdString(m_state->results->path.filename().string()),
-                 analyzeCommand(figureView(), *m_state));
+            .arg(Analyses::nameOf(*m_state->results), analyzeCommand(figureView(), *m_state));
     return m_workspace.whyNot(Feature::Density);
 }
 
 void DensityView::rebuild() {
     m_map->setEnabled(DensityMeasure(m_measure->currentData().toInt()) != DensityMeasure::Mean);
-    m_compute->setVisible(m_state->rows() > 0 && (!m_state->density || m_state->densityIsStale()));
-    const DensityResult* ofResults = m_state->results ? densityOf(*m_state->results) : nullptr;
-    m_compute->setText(m_state->density || ofResults != nullptr ? tr("&Compute again") : tr("&Compute"));
+    const auto results = resultsWith(*m_state, figureView().statistic).opened;
+    const DensityResult* ofResults = results ? densityOf(*results) : nullptr;
     m_unitOfRow.clear();
     if (!m_state->density && ofResults == nullptr) {
         m_figure->setFigure(nullptr);
@@ -140,8 +135,8 @@ void DensityView::rebuild() {
         return;
     }
     DensityOptions how = options();
-    if (!m_state->density) how.scaling = scalingOf(m_state->results->results, "density");
-    m_points = m_state->density ? m_workspace.points() : m_state->results->results.source.info.points;
+    if (!m_state->density) how.scaling = scalingOf(results->results, "density");
+    m_points = m_state->density ? m_workspace.points() : results->results.source.info.points;
     try {
         DensityFigure made = densityFigure(m_state->density ? *m_state->density : *ofResults, m_points, how);
         m_unitOfRow = std::move(made.unitOfRow);

@@ -11,7 +11,6 @@
 
 class QComboBox;
 class QCheckBox;
-class QPushButton;
 
 namespace rheo {
 
@@ -24,6 +23,7 @@ public:
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;
+    bool showsRows() const override { return m_state->density != nullptr; }
     bool hasFigure() const override { return m_figure->figure() != nullptr; }
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
@@ -45,7 +45,6 @@ private:
     QComboBox* m_measure;
     QComboBox* m_map;
     QCheckBox* m_sorted;
-    QPushButton* m_compute;
     QAction* m_computeAction;
     Theme m_theme;
     std::vector<std::int64_t> m_unitOfRow;

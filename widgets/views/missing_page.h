@@ -9,29 +9,42 @@ class QPushButton;
 
 namespace rheo {
 
+class Analyses;
 struct DocumentState;
 
-/// In the place of a figure that is not there: what it shows, what it needs, and the `rheo analyze` command
-/// that makes it.
+/// In the place of a figure that is not there: what it shows, what it needs, what that costs, a button that
+/// computes it with the options of the form, and the `rheo analyze` command that does the same.
 class MissingPage : public QWidget {
     Q_OBJECT
 public:
-    explicit MissingPage(const FigureView& figure);
+    MissingPage(const FigureView& figure, Analyses& analyses);
 
     /// `trouble`: why the figure cannot be drawn although its statistic is there; or empty.
     void explain(const DocumentState& state, const QString& trouble);
     const QString& reason() const { return m_reason; }
     const QString& command() const { return m_command; }
+    QPushButton* computeButton() const { return m_compute; }
+
+Q_SIGNALS:
+    void optionsRequested();
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    void fit();
+    void offer(const DocumentState& state);
+    void press();
+
     FigureView m_figure;
+    Analyses& m_analyses;
     QString m_reason, m_command;
-    QLabel *m_text, *m_commandText, *m_after;
-    QPushButton* m_copy;
+    QLabel *m_text, *m_cost, *m_before, *m_commandText, *m_after;
+    QPushButton *m_compute, *m_options, *m_copy;
 };
 
-/// The command that computes what `figure` needs: of the trace that is open, added to the results that are
-/// open. Names of files that are not known stand as `trace.rheo.h5` and `results.h5`.
+/// The command that computes what `figure` needs: of the trace that is open, added to the results file that
+/// is open. Names of files that are not known stand as `trace.rheo.h5` and `results.h5`.
 QString analyzeCommand(const FigureView& figure, const DocumentState& state);
 
 }  // namespace rheo

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/figure/ranges.h"
+#include "widgets/viewmodels/analyses.h"
 
 namespace rheo {
 
@@ -17,22 +18,32 @@ QString text(std::string_view words) {
 
 }  // namespace
 
-ResultsView::ResultsView(const FigureView& figure)
+ResultsView::ResultsView(const FigureView& figure, Analyses& analyses)
     : View(figure),
+      m_analyses(analyses),
       m_state(std::make_shared<const DocumentState>()),
       m_theme(lightTheme()),
       m_pages(new QStackedLayout(this)),
       m_widget(new FigureWidget),
-      m_missing(new MissingPage(figure)) {
+      m_missing(new MissingPage(figure, analyses)) {
     m_pages->addWidget(m_missing);
     m_pages->addWidget(m_widget);
     m_widget->setAccessibleName(text(figure.title));
     connect(m_widget, &FigureWidget::hovered, this, &View::hovered);
+    connect(m_missing, &MissingPage::optionsRequested, this, &View::optionsRequested);
+    // What is missing is explained anew; figures change with the document alone.
+    connect(&m_analyses, &Analyses::changed, this, [this] {
+        if (m_built && m_widget->figure() == nullptr) invalidate();
+    });
+    connect(&m_analyses, &Analyses::choiceChanged, this, [this] {
+        if (m_built && m_widget->figure() == nullptr) invalidate();
+    });
 }
 
 void ResultsView::setDocument(std::shared_ptr<const DocumentState> state) {
-    const bool sameResults = m_state->results == state->results;
     m_state = std::move(state);
+    const auto results = resultsWith(*m_state, figureView().statistic).opened;
+    const bool sameResults = std::exchange(m_results, results) == results;
     // Rows that come and go leave results as they are.
     if (!sameResults || !hasFigure()) invalidate();
 }
@@ -43,8 +54,8 @@ void ResultsView::setTheme(const Theme& theme) {
 }
 
 bool ResultsView::hasFigure() const {
-    if (!m_state->results) return false;
-    const auto there = viewsOf(m_state->results->results);
+    if (!m_results) return false;
+    const auto there = viewsOf(m_results->results);
     return std::any_of(there.begin(), there.end(),
                        [&](const auto& view) { return view.name == figureView().name; });
 }
@@ -63,9 +74,8 @@ void ResultsView::build() {
     if (std::exchange(m_built, true)) return;
     std::shared_ptr<const Figure> made;
     QString trouble;
-    if (m_state->results) try {
-            made =
-                std::make_shared<const Figure>(figureOfResults(m_state->results->results, defaultRecipe()));
+    if (m_results) try {
+            made = std::make_shared<const Figure>(figureOfResults(m_results->results, defaultRecipe()));
         } catch (const Error& error) {
             trouble = QString::fromUtf8(error.what());
         }
@@ -77,7 +87,7 @@ void ResultsView::build() {
 std::shared_ptr<const Figure> ResultsView::figure() const {
     if (!hasFigure()) return nullptr;
     if (m_built && m_widget->figure() != nullptr) return std::make_shared<const Figure>(m_widget->shown());
-    return std::make_shared<const Figure>(figureOfResults(m_state->results->results, defaultRecipe()));
+    return std::make_shared<const Figure>(figureOfResults(m_results->results, defaultRecipe()));
 }
 
 Recipe ResultsView::defaultRecipe() const {
@@ -86,7 +96,7 @@ Recipe ResultsView::defaultRecipe() const {
     recipe.theme = m_theme.dark ? "dark" : "light";
     recipe.widthMm = figureView().widthMm;
     recipe.heightMm = figureView().heightMm;
-    if (m_state->results) recipe.sources = {{"results", m_state->results->path.string(), ""}};
+    if (m_results && !m_results->path.empty()) recipe.sources = {{"results", m_results->path.string(), ""}};
     return recipe;
 }
 

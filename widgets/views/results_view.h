@@ -10,16 +10,17 @@ class QStackedLayout;
 
 namespace rheo {
 
-/// Any figure of results, as `rheo figure` and the report draw it. Without it a page says what it needs and
-/// the command that makes it. The figure is made when it is first looked at.
+/// Any figure of results, as `rheo figure` and the report draw it. Without it a page says what it needs, what
+/// that costs, and computes it. The figure is made when it is first looked at.
 class ResultsView : public View {
     Q_OBJECT
 public:
-    explicit ResultsView(const FigureView& figure);
+    ResultsView(const FigureView& figure, Analyses& analyses);
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;
     bool hasFigure() const override;
+    bool explainsItself() const override { return m_widget->figure() == nullptr; }
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
 
@@ -34,7 +35,9 @@ private:
     void build();
     Recipe defaultRecipe() const;
 
+    Analyses& m_analyses;
     std::shared_ptr<const DocumentState> m_state;
+    std::shared_ptr<const OpenedResults> m_results;  ///< that hold the statistic; null: none do
     Theme m_theme;
     QStackedLayout* m_pages;
     FigureWidget* m_widget;

@@ -16,6 +16,7 @@
 
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/analyses.h"
 
 namespace rheo {
 
@@ -192,11 +193,12 @@ QString SourcePanel::describeResults() const {
     QStringList figures;
     for (const auto& view : viewsOf(opened.results))
         figures << QString::fromUtf8(view.label.data(), static_cast<qsizetype>(view.label.size())).toLower();
-    QString line = tr("<b>Results</b> %1, of %2 rows, %3 points: %4")
-                       .arg(QString::fromStdString(opened.path.filename().string()).toHtmlEscaped())
-                       .arg(info.rows.size())
-                       .arg(info.points.size())
-                       .arg(figures.isEmpty() ? tr("no figure") : figures.join(", "));
+    QString line =
+        tr("<b>Results</b> %1, of %2 rows, %3 points: %4")
+            .arg(opened.path.empty() ? tr("computed here") : Analyses::nameOf(opened).toHtmlEscaped())
+            .arg(info.rows.size())
+            .arg(info.points.size())
+            .arg(figures.isEmpty() ? tr("no figure") : figures.join(", "));
     if (!state->trace) line += tr("; their trace is not open");
     return line + tr(" (<a href='close'>close</a>)");
 }

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/session/opened_results.h"
+#include "widgets/viewmodels/analyses.h"
 #include "widgets/views/missing_page.h"
 
 namespace rheo {
@@ -101,9 +102,10 @@ void TrajectoryView::setTheme(const Theme& theme) {
 TrajectoryView::Paths TrajectoryView::paths() const {
     if (m_state->scores && m_state->basis && m_state->scores->n2 >= 3)
         return {m_state->basis.get(), m_state->scores.get(), &m_state->trace->info(), true};
-    const PcaResult* pca = m_state->results && !m_state->basis ? drawnPca(*m_state->results) : nullptr;
+    const auto results = resultsWith(*m_state, figureView().statistic).opened;
+    const PcaResult* pca = results && !m_state->basis ? drawnPca(*results) : nullptr;
     if (pca == nullptr) return {};
-    return {&pca->basis, &pca->scores, &m_state->results->results.source.info, false};
+    return {&pca->basis, &pca->scores, &results->results.source.info, false};
 }
 
 void TrajectoryView::select(qint64 row, int point, Qt::KeyboardModifiers modifiers) {
@@ -139,11 +141,10 @@ QString TrajectoryView::hint() const {
         return m_state->rows() > 0 ? tr("Fit a PCA (Analysis menu) to see the trajectories")
                : m_state->results
                    ? tr("%1 holds no PCA of all points with three components. This command computes it: %2")
-                         .arg(QString::fromStdString(m_state->results->path.filename().string()),
-                              analyzeCommand(figureView(), *m_state))
+                         .arg(Analyses::nameOf(*m_state->results), analyzeCommand(figureView(), *m_state))
                    : QString();
     if (!m_state->results) return {};
-    const QString file = QString::fromStdString(m_state->results->path.filename().string());
+    const QString file = Analyses::nameOf(*m_state->results);
     if (!shown.live)
         return m_state->rows() > 0
                    ? tr("From %1. To teleport, fit a PCA to the rows that are open (Ctrl+R)").arg(file)
@@ -239,9 +240,10 @@ Recipe TrajectoryView::recipe() const {
     recipe.view = id().toStdString();
     recipe.options = recipeOptions(options(), overlay());
     recipe.camera = m_canvas->camera();
-    const PcaResult* pca = m_state->results ? drawnPca(*m_state->results) : nullptr;
+    const auto results = resultsWith(*m_state, figureView().statistic).opened;
+    const PcaResult* pca = results && !results->path.empty() ? drawnPca(*results) : nullptr;
     if (pca != nullptr && paths().scores == &pca->scores)
-        recipe.sources = {{"results", m_state->results->path.string(), ""}};
+        recipe.sources = {{"results", results->path.string(), ""}};
     return recipe;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/teleport_model.h"
@@ -22,6 +23,7 @@ public:
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;
+    bool showsRows() const override { return paths().live && !basisIsOfResults(*m_state); }
     bool hasFigure() const override { return m_canvas->figure() != nullptr; }
     /// With the teleport drawn in.
     std::shared_ptr<const Figure> figure() const override;

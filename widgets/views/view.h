@@ -26,7 +26,6 @@ public:
     /// Its row in the table of figures.
     const FigureView& figureView() const { return m_figure; }
     /// As a recipe names the figure ("motion").
-
     const QString& id() const { return m_id; }
     /// For its tab.
     const QString& title() const { return m_title; }
@@ -37,6 +36,10 @@ public:
 
     /// Whether there is something to show; if not, the view itself says what it needs. Cheap.
     virtual bool hasFigure() const = 0;
+    /// Whether it shows what was computed of the rows that are open, beside any results.
+    virtual bool showsRows() const { return false; }
+    /// Whether it says itself, in place of a figure, what it needs and how to compute it.
+    virtual bool explainsItself() const { return false; }
     /// What is shown, as it is turned and zoomed: what an export paints. Null without a figure. Throws Error
     /// where the results do not fit together.
     virtual std::shared_ptr<const Figure> figure() const = 0;
@@ -49,6 +52,8 @@ public:
 Q_SIGNALS:
     /// What is under the mouse, as a line; empty: nothing.
     void hovered(const QString& description);
+    /// A person wants to choose how its statistic is computed.
+    void optionsRequested();
 
 private:
     FigureView m_figure;

@@ -29,8 +29,8 @@ constexpr std::array ownWidgets{
               }},
 };
 
-View* makeResultsView(const ViewEntry& entry, const ViewContext&) {
-    return new ResultsView(entry.figure);
+View* makeResultsView(const ViewEntry& entry, const ViewContext& c) {
+    return new ResultsView(entry.figure, c.analyses);
 }
 
 /// Place among the widgets of their own; their count for all others.

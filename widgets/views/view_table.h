@@ -7,6 +7,7 @@
 
 namespace rheo {
 
+class Analyses;
 class Selection;
 class TeleportModel;
 class View;
@@ -17,6 +18,7 @@ struct ViewContext {
     Workspace& workspace;
     Selection& selection;
     TeleportModel& teleport;
+    Analyses& analyses;
 };
 
 /// A view of the window.

@@ -136,7 +136,7 @@ void TestViewmodelsWorkspace::demo() {
     QCOMPARE(workspace.promptAt(0).text, QString::fromUtf8(file.readLine()).chopped(1));
     QCOMPARE(workspace.promptAt(0).status, PromptStatus::Ready);
     for (const Feature feature : {Feature::AddPrompt, Feature::Teleport, Feature::FitBasis,
-                                  Feature::TokenText, Feature::SaveTrace, Feature::CopyCommand})
+                                  Feature::TokenTexts, Feature::SaveTrace, Feature::CopyCommand})
         QCOMPARE(workspace.whyNot(feature), QString());
 
     // Each row is the last token's: the same as the model gives for that prompt alone, in a batch of its own

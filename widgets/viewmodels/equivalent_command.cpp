@@ -1,0 +1,190 @@
+#include "widgets/viewmodels/equivalent_command.h"
+
+#include <QCoreApplication>
+#include <algorithm>
+#include <utility>
+
+#include "widgets/viewmodels/shell_line.h"
+
+namespace rheo {
+
+namespace {
+
+QString tr(const char* text) {
+    return QCoreApplication::translate("rheo::Workspace", text);
+}
+
+QString number(double value) {
+    return QString::number(value, 'g', 17);
+}
+
+QStringList modelWords(const LoadedModel& model) {
+    QStringList words;
+    for (const auto& word : modelWordsOf(model)) words << QString::fromStdString(word);
+    return words;
+}
+
+/// Where results of a trace go: beside it.
+QString resultsBeside(QString trace) {
+    for (const char* ending : {".h5", ".rheo"})
+        if (trace.endsWith(QLatin1String(ending))) trace.chop(static_cast<int>(qstrlen(ending)));
+    return trace + QStringLiteral(".results.h5");
+}
+
+/// A file, and the lines that make it where it is not there.
+struct Lines {
+    QString file;
+    QStringList lines;
+};
+
+bool isOfPrompts(const DocumentFiles& files, const std::shared_ptr<const Trace>& trace) {
+    return files.promptsTrace && trace == files.promptsTrace;
+}
+
+/// `trace` is what a file holds, or what prompts give.
+Lines traceLines(const DocumentFiles& files, const std::shared_ptr<const Trace>& trace,
+                 const LoadedModel* model) {
+    if (trace == files.fileTrace || model == nullptr) return {files.traceFile, {}};
+    const QString file = QStringLiteral("trace.rheo.h5");
+    QStringList words{"rheo", "capture"};
+    words << modelWords(*model) << "--prompts" << files.promptsFile;
+    if (files.limit > 0) words << "--limit" << QString::number(files.limit);
+    return {file, {shellLine(words << "--out" << file)}};
+}
+
+/// Results that a file holds, or the analyses that make them.
+Lines resultsLines(const DocumentFiles& files, const HeldResults& held, const LoadedModel* model) {
+    const OpenedResults& opened = *held.opened;
+    if (!opened.path.empty()) return {QString::fromStdString(opened.path.string()), {}};
+    auto [trace, lines] = traceLines(files, held.trace, model);
+    const QString out = resultsBeside(trace);
+    if (!opened.base.empty()) lines << shellLine({"cp", QString::fromStdString(opened.base.string()), out});
+    bool add = !opened.base.empty();
+    for (const auto& choice : opened.made) {
+        QString line = analyzeLine(trace, choice, model, add, out);
+        if (!opened.base.empty()) line += QStringLiteral(" --force");  // it may hold others of the same name
+        lines << line;
+        add = true;
+    }
+    return {out, lines};
+}
+
+/// The PCA of the document.
+Lines basisLines(const DocumentFiles& files, const DocumentState& state, const LoadedModel* model) {
+    if (basisIsOfResults(state)) return resultsLines(files, {state.results, state.resultsTrace}, model);
+    if (files.resultsBasis == state.basis) return {files.resultsFile, {}};
+    auto [trace, lines] = traceLines(files, state.basisTrace, model);
+    const QString results = resultsBeside(trace);
+    lines << shellLine({"rheo", "analyze", trace, "--stat", state.density ? "pca,density" : "pca",
+                        "--components", QString::number(state.basis->components.rows()), "--out", results});
+    return {results, lines};
+}
+
+/// The line that makes a teleport again in the basis of `results`.
+QString teleportLine(const TeleportRecord& record, const LoadedModel& model, const QString& results) {
+    const TeleportRequest& request = record.result.request;
+    QStringList words{"rheo", "teleport"};
+    words << modelWords(model);
+    const bool asText = model.tokenizer && !record.sample.text.empty() &&
+                        model.tokenizer->encode(record.sample.text) == record.sample.tokenIds;
+    if (asText) {
+        words << "--text=" + QString::fromStdString(record.sample.text);
+    } else {
+        QStringList ids;
+        for (const auto id : record.sample.tokenIds) ids << QString::number(id);
+        words << "--ids" << ids.join(QLatin1Char(','));
+    }
+    QStringList target;
+    for (const double z : record.target) target << number(z);
+    words << "--point"
+          << QString::fromStdString(
+                 pointName(model.model->points()[static_cast<std::size_t>(request.point.value())]))
+          << "--token" << QString::number(request.token) << "--basis" << results
+          << "--to=" + target.join(QLatin1Char(',')) << "--mode"
+          << QString::fromUtf8(teleportModeName(request.mode).data()) << "--components"
+          << QString::number(record.target.size()) << "--controls" << QString::number(request.controls)
+          << "--seed" << QString::number(request.seed) << "--out"
+          << "teleport.h5";
+    return shellLine(words);
+}
+
+QString figureLine(const QString& results, const QString& view) {
+    return shellLine({"rheo", "figure", results, "--view", view, "--out", view + ".svg"});
+}
+
+const QString between = QStringLiteral(" &&\n");
+
+}  // namespace
+
+std::vector<std::string> modelWordsOf(const LoadedModel& model) {
+    const ModelOptions& options = model.model->options();
+    std::vector<std::string> words{"--model", model.checkpoint->folder().string()};
+    const auto add = [&](const char* option, std::string value) {
+        words.insert(words.end(), {option, std::move(value)});
+    };
+    if (options.untrainedSeed) add("--untrained", std::to_string(*options.untrainedSeed));
+    std::string keys;
+    for (const std::string& key : model.checkpoint->config().acceptedKeys)
+        keys += (keys.empty() ? "" : ",") + key;
+    if (!keys.empty()) add("--accept-unknown-config", keys);
+    if (options.device != "cpu") add("--device", options.device);
+    if (options.dtype != DType::Float32) add("--dtype", std::string(dtypeName(options.dtype)));
+    if (options.threads > 0) add("--threads", std::to_string(options.threads));
+    return words;
+}
+
+QString commandOfDocument(const DocumentFiles& files, const DocumentState& state, const LoadedModel* model,
+                          std::int64_t teleport) {
+    auto [results, lines] = basisLines(files, state, model);
+    if (teleport == 0) return (lines << figureLine(results, "trajectories")).join(between);
+    const auto record = std::find_if(state.teleports.begin(), state.teleports.end(),
+                                     [&](const auto& one) { return one->id == teleport; });
+    if (record == state.teleports.end() || model == nullptr) return {};
+    return (lines << teleportLine(**record, *model, results)).join(between);
+}
+
+QString whyNoCommandOfDocument(const DocumentFiles& files, const DocumentState& state, bool hasModel) {
+    if (basisIsOfResults(state))
+        return whyNoCommandOfResults(files, {state.results, state.resultsTrace}, hasModel);
+    if (files.resultsBasis == state.basis || state.basisTrace == files.fileTrace) return {};
+    if (hasModel && isOfPrompts(files, state.basisTrace)) return {};
+    return tr("No file holds the rows that the PCA was fitted on: save the trace, or the results, first.");
+}
+
+QString commandOfResults(const DocumentFiles& files, const HeldResults& held, const LoadedModel* model,
+                         const QString& view) {
+    if (!whyNoCommandOfResults(files, held, model != nullptr).isEmpty()) return {};
+    auto [results, lines] = resultsLines(files, held, model);
+    return (lines << figureLine(results, view)).join(between);
+}
+
+QString whyNoCommandOfResults(const DocumentFiles& files, const HeldResults& held, bool hasModel) {
+    const OpenedResults& opened = *held.opened;
+    if (!opened.path.empty()) return {};
+    const bool needs = std::any_of(opened.made.begin(), opened.made.end(), needsModel);
+    if (needs && !hasModel)
+        return tr("The model that these results were computed with is not open any more: attach it first.");
+    if (held.trace && held.trace == files.fileTrace) return {};
+    if (hasModel && isOfPrompts(files, held.trace)) return {};
+    return tr("No file holds the rows that these results are of: save the trace first.");
+}
+
+QString commandOfAnalysis(const DocumentFiles& files, const std::shared_ptr<const Trace>& trace,
+                          const LoadedModel* model, const AnalysisChoice& choice) {
+    Lines lines{QStringLiteral("trace.rheo.h5"), {}};
+    if (trace && (trace == files.fileTrace || (model != nullptr && isOfPrompts(files, trace))))
+        lines = traceLines(files, trace, model);
+    return (lines.lines << analyzeLine(lines.file, choice, model, false, resultsBeside(lines.file)))
+        .join(between);
+}
+
+QString analyzeLine(const QString& trace, const AnalysisChoice& choice, const LoadedModel* model, bool add,
+                    const QString& out) {
+    const auto known = model != nullptr ? modelWordsOf(*model) : std::vector<std::string>{"--model", "MODEL"};
+    QStringList words{"rheo", "analyze", trace};
+    for (const auto& word : wordsOf(choice, known)) words << QString::fromStdString(word);
+    if (add) words << "--add";
+    return shellLine(words << "--out" << out);
+}
+
+}  // namespace rheo
