@@ -257,6 +257,9 @@ void MainWindow::buildViews() {
         connect(view, &View::optionsRequested, this, [this, view] { showOptions(view); });
     }
     m_viewBar->setIconSize({10, 10});
+    QFont font = m_viewBar->font();  // all of them fit into 1280 pixels
+    font.setPointSizeF(font.pointSizeF() * 0.92);
+    m_viewBar->setFont(font);
     m_resultBar = new ResultBar(m_analyses);
     m_resultBar->showView(m_views.front());
     connect(m_resultBar, &ResultBar::optionsRequested, this, [this] { showOptions(currentView()); });

@@ -21,7 +21,7 @@
 
 #include "app/main_window.h"
 #include "app/resource_paths.h"
-#include "core/analysis/surrogates.h"
+#include "core/analysis/null_table.h"
 #include "core/statistics/table.h"
 #include "core/trace/hdf5_file.h"
 #include "keep_picture.h"

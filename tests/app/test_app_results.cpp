@@ -348,6 +348,7 @@ void TestAppResults::theMouseIsToldWhatIsUnderIt() {
     open(path("all.h5"));
     auto* motion = view<ResultsView>("motion");
     m_window->showView(motion);
+    QTest::qWait(200);  // until the window has its final layout
     auto* widget = motion->figureWidget();
     QTRY_VERIFY(widget->painter().plotRect(0).width() > 60);
     const auto& plot = std::get<CurvePlot>(widget->figure()->panels[0].plot);

@@ -17,7 +17,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "core/analysis/surrogates.h"
+#include "core/analysis/null.h"
+#include "core/analysis/null_table.h"
 #include "widgets/viewmodels/workspace.h"
 
 namespace rheo {
@@ -244,6 +245,7 @@ QWidget* AnalysisDialog::makeNulls() {
     for (const auto name : names) {
         auto* check = new QCheckBox(text(name));
         check->setObjectName(text(name));
+        if (const NullSpec* null = findNull(name)) check->setToolTip(text(null->shows));
         const int place = static_cast<int>(m_nulls.size());
         grid->addWidget(check, place / 2, place % 2);
         m_nulls.emplace_back(std::string(name), check);

@@ -100,6 +100,9 @@ void ResultBar::refresh() {
     m_mark->setPixmap(mark);
     m_mark->setVisible(!mark.isNull());
     m_text->setToolTip(m_line);
+    // So that the view below has its place at once.
+    if (parentWidget() != nullptr && parentWidget()->layout() != nullptr)
+        parentWidget()->layout()->activate();
     fitText();
 }
 
