@@ -307,15 +307,75 @@ DocumentState withComputed(const DocumentState& state, ComputedResults computed)
     return withBasisOf(std::move(next), opened, computed.trace == state.trace ? computed.scores : nullptr);
 }
 
+namespace {
+
+/// All results that a document keeps, those in front first.
+std::vector<std::shared_ptr<const OpenedResults>> allResultsOf(const DocumentState& state) {
+    std::vector<std::shared_ptr<const OpenedResults>> all;
+    if (state.results) all.push_back(state.results);
+    for (const auto& one : state.earlier)
+        if (one.opened) all.push_back(one.opened);
+    return all;
+}
+
+/// PCA and density that were computed of the rows that are open, outside of any results.
+struct OwnStatistics {
+    bool pca, density;
+    bool has(std::string_view statistic) const {
+        return (pca && statistic == Pca::info.name) || (density && statistic == Density::info.name);
+    }
+};
+
+/// The results that are saved for `statistic` (empty: those in front); none where it is one of the own.
+HeldResults heldFor(const DocumentState& state, const OwnStatistics& own, std::string_view statistic) {
+    if (own.has(statistic)) return {};
+    if (statistic.empty() && state.results) return {state.results, {}};
+    return resultsWith(state, statistic);
+}
+
+/// Puts the own statistics of `view` into results of the same rows, with the records that `rheo analyze`
+/// would give them.
+void addOwn(const DocumentState& state, const OwnStatistics& own, const TraceView& view, Results& out) {
+    AnalysisOptions how;
+    if (own.pca) {
+        PcaResult& pca = out.statistics.get<Pca>().emplace();
+        pca.basis = *state.basis;
+        pca.scores = *state.scores;
+        if (state.pointExplained) pca.perPointExplained = *state.pointExplained;
+        how.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
+        out.perPointPca.reset();
+    }
+    if (own.density) {
+        out.statistics.get<Density>() = *state.density;
+        how.get<Density>().emplace();
+    }
+    for (auto& [name, record] : recordsOf(view, how)) {
+        std::erase_if(out.nulls, [&](const CurveNull& null) { return null.statistic == name; });
+        if (name == Pca::info.name && state.basisIsStale())  // not what analyze would compute of these rows
+            record.options = "{\"pca\":\"fitted on other rows than these\"}";
+        out.records[name] = record;
+    }
+}
+
+/// Statistics that one of `all` holds and `out` does not.
+std::vector<std::string> leftBehind(const std::vector<std::shared_ptr<const OpenedResults>>& all,
+                                    const Results& out) {
+    std::vector<std::string> left;
+    for (const auto& known : choosableStatistics()) {
+        const auto has = [&](const auto& one) { return holds(one->results, known.name); };
+        if (!holds(out, known.name) && std::any_of(all.begin(), all.end(), has))
+            left.emplace_back(known.name);
+    }
+    return left;
+}
+
+}  // namespace
+
 ResultsToSave resultsToSave(const DocumentState& state, const std::string& traceFile,
                             std::string_view statistic) {
-    const bool ownPca = state.basis && state.scores && !basisIsOfResults(state),
-               ownDensity = state.density && !state.densityIsStale();
-    const bool wantsOwn =
-        (ownPca && statistic == Pca::info.name) || (ownDensity && statistic == Density::info.name);
-    const HeldResults held = wantsOwn                             ? HeldResults{}
-                             : statistic.empty() && state.results ? HeldResults{state.results, {}}
-                                                                  : resultsWith(state, statistic);
+    const OwnStatistics own{state.basis && state.scores && !basisIsOfResults(state),
+                            state.density && !state.densityIsStale()};
+    const HeldResults held = heldFor(state, own, statistic);
     ResultsToSave saved;
     Results& out = saved.results;
     TraceView view;
@@ -324,45 +384,21 @@ ResultsToSave resultsToSave(const DocumentState& state, const std::string& trace
         out.source = makeResultsSource(view, traceFile);
     }
     const ResultsSource ofRows = out.source;
-    std::vector<std::shared_ptr<const OpenedResults>> all{state.results};
-    for (const auto& one : state.earlier) all.push_back(one.opened);
+    const auto all = allResultsOf(state);
     const ResultsSource& wanted = held.opened ? held.opened->results.source : ofRows;
-    for (const auto& one : all)
-        if (one && isSameSource(one->results.source, wanted)) {
-            out = one->results;
-            break;
-        }
+    const auto same = std::find_if(
+        all.begin(), all.end(), [&](const auto& one) { return isSameSource(one->results.source, wanted); });
+    if (same != all.end()) out = (*same)->results;
     const bool ofTheseRows = state.trace && isSameSource(out.source, ofRows);
-    if (ofTheseRows && !traceFile.empty()) out.source.path = traceFile;
-    AnalysisOptions how;
-    if (ownPca && ofTheseRows) {
-        PcaResult& pca = out.statistics.get<Pca>().emplace();
-        pca.basis = *state.basis;
-        pca.scores = *state.scores;
-        if (state.pointExplained) pca.perPointExplained = *state.pointExplained;
-        how.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
+    if (ofTheseRows) {
+        if (!traceFile.empty()) out.source.path = traceFile;
+        addOwn(state, own, view, out);
     }
-    if (ownDensity && ofTheseRows) {
-        out.statistics.get<Density>() = *state.density;
-        how.get<Density>().emplace();
-    }
-    for (auto& [name, record] : recordsOf(view, how)) {
-        std::erase_if(out.nulls, [&](const CurveNull& null) { return null.statistic == name; });
-        if (name == Pca::info.name && state.basisIsStale())  // not what analyze would compute of these rows
-            record.options = "{\"pca\":\"fitted on other rows than these\"}";
-        if (name == Pca::info.name) out.perPointPca.reset();
-        out.records[name] = record;
-    }
-    const auto leave = [&](std::string_view name) {
-        const std::string one(name);
-        if (!holds(out, name) && std::find(saved.left.begin(), saved.left.end(), one) == saved.left.end())
-            saved.left.push_back(one);
-    };
-    for (const auto& known : choosableStatistics()) {
-        for (const auto& one : all)
-            if (one && holds(one->results, known.name)) leave(known.name);
-    }
-    if (ownPca && !ofTheseRows) leave(Pca::info.name);
+    saved.left = leftBehind(all, out);
+    const std::string pca(Pca::info.name);
+    if (own.pca && !ofTheseRows && !holds(out, pca) &&
+        std::find(saved.left.begin(), saved.left.end(), pca) == saved.left.end())
+        saved.left.push_back(pca);
     return saved;
 }
 
