@@ -225,6 +225,21 @@ void TestAppAnalyses::oneButtonComputesAView() {
     QVERIFY2(costs.contains("24 rows") && costs.contains("second"),
              "it says what it is of, and what it costs");
     keepPicture(*m_window, "analyses missing");
+    // The command beside the button has the options of the form, and makes the same file.
+    AnalysisChoice choice = analyses().choice();
+    choice.nulls = {"sign_flip"};
+    choice.repeats = 3;
+    choice.select = "sample<21";
+    analyses().setChoice(choice);
+    const QString command = motion->missingPage()->command();
+    QVERIFY2(command.contains("--stat motion --null sign_flip --repeats 3 --select 'sample<21'"),
+             qPrintable(command));
+    QCOMPARE(runShell(command, m_dir.path()), QString());
+    const Results selected = readResults(path("results.h5").toStdString());
+    QVERIFY(selected.source.info.rows.size() == 21 && selected.nulls.front().summary.repeats == 3);
+    choice.nulls.clear();
+    choice.select.clear();
+    analyses().setChoice(choice);
     auto* button = motion->missingPage()->computeButton();
     QTest::mouseClick(button, Qt::LeftButton, {}, button->rect().center());
     QTRY_VERIFY_WITH_TIMEOUT(motion->hasFigure() && settled(), wait);

@@ -44,20 +44,19 @@ QStringList sameRowsAndPoints(const DocumentState& state) {
 
 }  // namespace
 
-QString analyzeCommand(const FigureView& figure, const DocumentState& state) {
+QString analyzeCommand(const FigureView& figure, const DocumentState& state, AnalysisChoice choice) {
     const std::string known = traceFileOf(state);
-    const QString trace = known.empty() ? QStringLiteral("trace.rheo.h5") : QString::fromStdString(known);
-    QStringList words{"rheo", "analyze", trace, "--stat", text(figure.statistic)};
-    if (figure.needsModel)
-        words << "--model"
-              << "MODEL";
-    if (state.results && !state.results->path.empty()) {
+    QStringList words{"rheo", "analyze",
+                      known.empty() ? QStringLiteral("trace.rheo.h5") : QString::fromStdString(known)};
+    choice.statistics = {std::string(figure.statistic)};
+    for (const auto& word : wordsOf(choice, {"--model", "MODEL"})) words << QString::fromStdString(word);
+    const bool asMade = choice.select.empty() && choice.points == AnalysisChoice().points;
+    if (asMade && state.results && !state.results->path.empty())
         words << sameRowsAndPoints(state) << "--add"
               << "--out" << QString::fromStdString(state.results->path.string());
-    } else {
+    else
         words << "--out"
               << "results.h5";
-    }
     return shellLine(words);
 }
 
@@ -113,7 +112,7 @@ void MissingPage::explain(const DocumentState& state, const QString& trouble) {
     else
         m_reason = tr("No results are open that hold it.");
     const bool named = !traceFileOf(state).empty();
-    m_command = analyzeCommand(m_figure, state);
+    m_command = analyzeCommand(m_figure, state, m_analyses.choiceOf(statistic));
     QString needs = tr("It needs the statistic <b>%1</b>").arg(statistic);
     needs += m_figure.needsModel ? tr(", computed with the model that made the trace.") : QStringLiteral(".");
     m_text->setText(QStringLiteral("<h3>%1</h3><p>%2</p><p>%3 %4</p>")

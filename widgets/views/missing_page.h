@@ -2,6 +2,7 @@
 
 #include <QWidget>
 
+#include "core/session/analysis_choice.h"
 #include "core/session/recipe_figure.h"
 
 class QLabel;
@@ -43,8 +44,9 @@ private:
     QPushButton *m_compute, *m_options, *m_copy;
 };
 
-/// The command that computes what `figure` needs: of the trace that is open, added to the results file that
-/// is open. Names of files that are not known stand as `trace.rheo.h5` and `results.h5`.
-QString analyzeCommand(const FigureView& figure, const DocumentState& state);
+/// The command that computes what `figure` needs, with the options of `choice`: of the trace that is open,
+/// added to the results file that is open unless other rows or points are chosen. Names of files that are not
+/// known stand as `trace.rheo.h5` and `results.h5`, that of a model as `MODEL`.
+QString analyzeCommand(const FigureView& figure, const DocumentState& state, AnalysisChoice choice = {});
 
 }  // namespace rheo
