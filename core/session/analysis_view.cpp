@@ -21,9 +21,10 @@ T parseNumber(const std::string& word, const std::string& mask) {
     const char* const end = word.data() + word.size();
     const auto [stop, error] = std::from_chars(word.data(), end, value);
     if (word.empty() || error != std::errc{} || stop != end)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("--mask-units {}: \"{}\" is not a number; write units like 3,17, or z:6",
-                                mask, word));
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("units to mask, \"{}\": \"{}\" is not a number; write units like 3,17, or z:6", mask,
+                        word));
     return value;
 }
 
