@@ -498,9 +498,10 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
         };
         for (const auto& batch : batches) {
             const std::size_t count = batch.surrogates.size();
-            progress.setStage(
-                count == 0 ? std::string("statistics")
-                           : fmt::format("surrogates {} to {} of {}", first, first + count - 1, surrogates));
+            progress.setStage(count == 0   ? std::string("statistics")
+                              : count == 1 ? fmt::format("surrogate {} of {}", first, surrogates)
+                                           : fmt::format("surrogates {} to {} of {}", first,
+                                                         first + count - 1, surrogates));
             first += count;
             Bundle observed(source, batch.observed, true);
             const bool withObserved = !asksForNone(batch.observed);
