@@ -293,7 +293,9 @@ void TestAppWindow::densityIsComputedOnRequest() {
     QTest::keyClick(m_window.get(), Qt::Key_2, Qt::ControlModifier);
     auto* figure = density()->figureWidget();
     QTRY_VERIFY(figure->isVisible() && figure->figure() != nullptr);
-    QTest::qWait(100);
+    // The line of the job goes and the line of the result comes: what is under the mouse moves until then.
+    QTRY_VERIFY(m_window->workspace().jobs().isIdle());
+    for (QSize before; before != figure->size(); QTest::qWait(400)) before = figure->size();
     QSignalSpy hovered(figure, &FigureWidget::cellHovered);
     const QRectF plot = figure->painter().plotRect(0);
     QVERIFY(plot.width() > 100);
