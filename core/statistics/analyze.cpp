@@ -425,6 +425,13 @@ struct CurveCollector : DatasetVisitor {
     }
 };
 
+/// What is being computed: `count` surrogates from number `first` (from 1) of all, or none.
+std::string stageOf(std::size_t first, std::size_t count, std::size_t surrogates) {
+    if (count == 0) return "statistics";
+    if (count == 1) return fmt::format("surrogate {} of {}", first, surrogates);
+    return fmt::format("surrogates {} to {} of {}", first, first + count - 1, surrogates);
+}
+
 }  // namespace
 
 std::vector<StatisticCurve> allCurvesOf(const Statistics& statistics) {
@@ -498,10 +505,7 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
         };
         for (const auto& batch : batches) {
             const std::size_t count = batch.surrogates.size();
-            progress.setStage(count == 0   ? std::string("statistics")
-                              : count == 1 ? fmt::format("surrogate {} of {}", first, surrogates)
-                                           : fmt::format("surrogates {} to {} of {}", first,
-                                                         first + count - 1, surrogates));
+            progress.setStage(stageOf(first, count, surrogates));
             first += count;
             Bundle observed(source, batch.observed, true);
             const bool withObserved = !asksForNone(batch.observed);
