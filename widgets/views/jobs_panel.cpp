@@ -53,8 +53,7 @@ protected:
 private:
     void fitText() {
         layout()->activate();
-        m_text->setText(
-            m_text->fontMetrics().elidedText(m_text->toolTip(), Qt::ElideRight, m_text->width()));
+        m_text->setText(m_text->fontMetrics().elidedText(m_text->toolTip(), Qt::ElideRight, m_text->width()));
     }
 
     QLabel* m_text;
