@@ -25,8 +25,8 @@ struct StatisticList {};
 
 /// All statistics of a trace: a new one has its row here, and nothing else names it. In the order in which
 /// results and curves are listed.
-using AllStatistics = StatisticList<Density, Correlation, Motion, Divergence, Dimension, LinearStep,
-                                    Rotation, MutualInformation, Pca, AutoencoderFit>;
+using AllStatistics = StatisticList<Density, Correlation, Motion, Divergence, Dimension, LinearStep, Rotation,
+                                    MutualInformation, Pca, AutoencoderFit>;
 
 /// Computed by a sweep that others share.
 template <class S>
