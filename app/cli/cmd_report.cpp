@@ -12,7 +12,6 @@
 #include "core/capture/capture.h"
 #include "core/session/report_run.h"
 #include "core/session/verdict_text.h"
-#include "core/trace/trace_reader.h"
 #include "widgets/paint/export_figure.h"
 
 namespace rheo::cli {
@@ -24,8 +23,7 @@ namespace {
 struct Options {
     std::string trace;
     ModelOption model;
-    std::string prompts, rows = "last";
-    std::int64_t limit = 0;
+    CaptureRequest capture;  ///< of the prompts, without --trace
     std::string out;
     bool force = false, resume = false;
     std::string points = "all", scaling = "raw", maskUnits;
@@ -34,29 +32,6 @@ struct Options {
     std::optional<int> repeats;
     VerdictOptions verdicts;
 };
-
-/// Captures the prompts into the folder of the report.
-void capture(const Options& options, const fs::path& trace, Common& common) {
-    std::vector<std::string> arguments{"capture",    "--model",       options.model.name,
-                                       "--prompts",  options.prompts, "--rows",
-                                       options.rows, "--out",         trace.string()};
-    if (options.limit > 0) arguments.insert(arguments.end(), {"--limit", std::to_string(options.limit)});
-    if (options.model.untrained)
-        arguments.insert(arguments.end(), {"--untrained", std::to_string(*options.model.untrained)});
-    if (!options.model.acceptedKeys.empty())
-        arguments.insert(arguments.end(), {"--accept-unknown-config",
-                                           fmt::format("{}", fmt::join(options.model.acceptedKeys, ","))});
-    if (options.model.literal) arguments.emplace_back("--literal");
-    if (options.force) arguments.emplace_back("--force");
-    if (options.resume && fs::exists(trace)) arguments.emplace_back("--resume");
-    common.console.say(commandLine(arguments));
-    Common inner = common;
-    inner.console.silent = true;
-    const int status = dispatch(arguments, inner);
-    if (status == 130) throw Cancelled{};
-    if (status != 0)
-        throw Error(ErrorCode::Internal, fmt::format("rheo capture ended with status {}", status));
-}
 
 /// The call as a person would type it again.
 std::string callOf(const CLI::App& command) {
@@ -77,9 +52,12 @@ std::string callOf(const CLI::App& command) {
 ReportRequest makeRequest(const Options& options, const CLI::App& command, const Common& common) {
     ReportRequest request;
     request.folder = fs::absolute(options.out);
-    request.trace = options.trace.empty() ? traceInFolder(request.folder) : fs::path(options.trace);
     request.modelName = options.model.name;
-    request.inputs = {options.trace, options.model.name, options.prompts};
+    request.inputs = {options.trace, options.model.name, options.capture.prompts};
+    if (options.trace.empty())
+        request.capture = options.capture;
+    else
+        request.trace = options.trace;
     request.replace = options.force;
     request.resume = options.resume;
     request.points = options.points;
@@ -88,6 +66,8 @@ ReportRequest makeRequest(const Options& options, const CLI::App& command, const
     request.select = options.select.conditions;
     request.finalNorm = options.scaling == "final_norm";
     request.view.scaling = options.scaling == "rms" ? Scaling::Rms : Scaling::Raw;
+    request.view.mask = parseUnitMask(options.maskUnits);
+    request.view.selection = options.select.parse();
     request.view.leaveOutFirstTokens = true;
     request.view.threads = common.threads;
     request.command = callOf(command);
@@ -101,20 +81,11 @@ ReportRequest makeRequest(const Options& options, const CLI::App& command, const
     return request;
 }
 
-/// What of the view is known once there is a trace.
-void chooseView(const Options& options, ReportRequest& request) {
-    const auto trace = TraceReader::open(request.trace);
-    const auto points = parsePoints(trace->info().points, options.points);
-    if (static_cast<std::int64_t>(points.size()) < trace->points()) request.view.points = points;
-    request.view.mask = parseUnitMask(options.maskUnits);
-    request.view.selection = options.select.parse();
-}
-
 ReportTools makeTools(const Options& options, Common& common) {
     ReportTools tools;
     tools.openModel = [&](Progress& progress) {
         OpenModel open = openModel(options.model, common, progress);
-        return ReportModel{open.model, tokenTexts(open.tokenizer)};
+        return PromptModel{open.model, open.tokenizer, open.tokenizerNotes};
     };
     tools.draw = [](const Figure& figure, const Recipe& recipe) {
         startPainting();
@@ -122,15 +93,15 @@ ReportTools makeTools(const Options& options, Common& common) {
         return encodeFigure(figure, ExportFormat::Svg, how).toStdString();
     };
     tools.commandLine = commandLine;
-    tools.warn = [&](const std::string& sentence) { common.console.warn(sentence); };
+    tools.messages = captureMessages(common.console);
     tools.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
     return tools;
 }
 
 void rejectContradictions(const Options& options) {
-    if (options.trace.empty() == options.prompts.empty())
+    if (options.trace.empty() == options.capture.prompts.empty())
         throw UsageError("a report is of a trace, or of --model with --prompts");
-    if (options.model.name.empty() && !options.prompts.empty())
+    if (options.model.name.empty() && !options.capture.prompts.empty())
         throw UsageError("--prompts needs the model that reads them: --model");
     if (options.model.name.empty() && options.model.untrained)
         throw UsageError("--untrained needs the model whose weights it replaces: --model");
@@ -138,17 +109,14 @@ void rejectContradictions(const Options& options) {
 
 int run(const Options& options, const CLI::App& command, Common& common) {
     rejectContradictions(options);
-    ReportRequest request = makeRequest(options, command, common);
-    prepareReportFolder(request, options.trace.empty());
-    if (options.trace.empty()) capture(options, request.trace, common);
-    chooseView(options, request);
+    const ReportRequest request = makeRequest(options, command, common);
     Progress progress = common.console.progress();
     const ReportOutcome made = runReport(request, makeTools(options, common), progress);
     if (made.stopped) {
         common.console.warn(
             fmt::format("interrupted: {} holds what is finished; the same call with --resume "
                         "goes on",
-                        (request.folder / "results.h5").string()));
+                        request.folder.string()));
         return 130;
     }
     for (const auto& verdict : made.verdicts)
@@ -174,16 +142,16 @@ void addReport(CLI::App& app, Command& chosen) {
     options->model.addTo(*command, false);
     options->model.addLiteralTo(*command);
     auto* prompts = command
-                        ->add_option("--prompts", options->prompts,
+                        ->add_option("--prompts", options->capture.prompts,
                                      "prompts as rheo capture takes them; - is standard input")
                         ->type_name("F");
     command
-        ->add_option("--rows", options->rows,
+        ->add_option("--rows", options->capture.rows,
                      "which tokens of the prompts become rows: last, all or stride:K")
         ->check(readBy(parseRowChoice))
         ->needs(prompts)
         ->type_name("ROWS");
-    command->add_option("--limit", options->limit, "only the first N prompts")
+    command->add_option("--limit", options->capture.prompt.limit, "only the first N prompts")
         ->check(wholeNumber(1))
         ->default_str("")
         ->needs(prompts)

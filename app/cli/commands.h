@@ -16,6 +16,7 @@
 #include "core/checkpoint/dtype.h"
 #include "core/model/model.h"
 #include "core/session/analysis_view.h"
+#include "core/session/capture_run.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/trace/row_selection.h"
 #include "core/trace/trace.h"
@@ -140,8 +141,8 @@ struct SelectOption {
     void addTo(CLI::App& command);
     RowSelection parse() const { return parseSelection(conditions); }
 };
-/// What gives tokens their texts; empty without a tokenizer.
-TokenText tokenTexts(std::shared_ptr<const Tokenizer> tokenizer);
+/// What a capture says, on the console.
+CaptureMessages captureMessages(Console& console);
 
 /// The line a person would type in a shell to run `rheo` with these arguments.
 std::string commandLine(const std::vector<std::string>& arguments);

@@ -259,11 +259,6 @@ void SelectOption::addTo(CLI::App& command) {
         ->type_name("CONDITIONS");
 }
 
-TokenText tokenTexts(std::shared_ptr<const Tokenizer> tokenizer) {
-    if (tokenizer == nullptr) return {};
-    return [tokenizer = std::move(tokenizer)](std::int32_t id) { return tokenizer->pieceBytes(id); };
-}
-
 std::string commandLine(const std::vector<std::string>& arguments) {
     std::string line = "rheo";
     for (const auto& argument : arguments) {

@@ -38,7 +38,8 @@ constexpr std::array outputs{
     "results.h5", "results-without-outliers.h5", "verdicts.json", "curves.csv", "curves.json", "index.html"};
 
 /// Shares of the whole that the stages take, by what they take on a model of 135 million parameters.
-constexpr double lookingShare = 0.03, pushingShare = 0.12, fittingShare = 0.15, drawingShare = 0.02;
+constexpr double loadingShare = 0.01, capturingShare = 0.1, lookingShare = 0.03, pushingShare = 0.12,
+                 fittingShare = 0.15, drawingShare = 0.02;
 
 /// What a report looks at.
 struct Looked {
@@ -51,9 +52,10 @@ struct Looked {
 /// A results file that is gone on with, where it is there and that was asked for.
 class StoredResults {
 public:
-    StoredResults(const ReportRequest& request, const TraceView& view, fs::path path, Records records)
+    StoredResults(const ReportRequest& request, const fs::path& trace, const TraceView& view, fs::path path,
+                  Records records)
         : m_path(std::move(path)), m_records(std::move(records)), m_replace(request.replace) {
-        m_source = makeResultsSource(view, request.trace.string());
+        m_source = makeResultsSource(view, trace.string());
         m_source.selection = request.select;
         const bool goesOn = request.resume && fs::exists(m_path);
         if (goesOn) there = readMatching(m_path, m_source, m_records);
@@ -130,6 +132,7 @@ class ReportRun {
 public:
     ReportRun(const ReportRequest& request, const ReportTools& tools, Progress& progress)
         : m_request(request), m_tools(tools), m_progress(progress) {
+        m_trace = request.trace.empty() ? request.folder / "trace.rheo.h5" : request.trace;
         m_autoencoder.seed = request.verdicts.seed;
         m_autoencoder.threads = request.verdicts.threads;
         m_autoencoder.memoryBytes = request.verdicts.memoryBytes;
@@ -137,12 +140,17 @@ public:
 
     ReportOutcome run() {
         const auto started = std::chrono::steady_clock::now();
+        prepareFolder();
+        if (!capture()) {
+            m_outcome.stopped = true;
+            return m_outcome;
+        }
         look();
         const TraceView& view = m_looked.rows.view;
         m_outcome.rows = view.rowCount();
         m_outcome.repeatedRows = m_looked.rows.repeated;
         m_outcome.samples = m_looked.samples;
-        StoredResults stored(m_request, view, m_request.folder / "results.h5", recordsFor(view));
+        StoredResults stored(m_request, m_trace, view, m_request.folder / "results.h5", recordsFor(view));
         const Judged judged = m_looked.untestable.empty() ? judge(stored) : describeOnly(stored);
         noteWhatCame(judged);
         m_outcome.stopped = judged.stopped;
@@ -168,24 +176,63 @@ private:
     }
     void note(const std::string& sentence) {
         m_report.notes.push_back(sentence);
-        m_tools.warn(sentence);
+        m_tools.messages.warn(sentence);
     }
-    const ReportModel& model(Progress& progress) {
+    const PromptModel& model(Progress& progress) {
         if (!m_model) m_model = m_tools.openModel(progress);
         return *m_model;
+    }
+
+    /// Makes the folder, and checks that nothing in it would be lost.
+    void prepareFolder() const {
+        const fs::path& folder = m_request.folder;
+        std::error_code failed;
+        fs::create_directories(folder, failed);
+        if (failed)
+            throw Error(ErrorCode::Io,
+                        fmt::format("cannot make the folder {}: {}", folder.string(), failed.message()),
+                        folder.string());
+        if (m_request.trace.empty()) checkOutput(m_trace);  // one that is given is only read
+        for (const char* name : outputs) checkOutput(folder / name);
+    }
+
+    void checkOutput(const fs::path& path) const {
+        requireOutput(path, IfExists::Replace, m_request.inputs);
+        if (ifExists() == IfExists::Replace || !fs::exists(path)) return;
+        throw Error(ErrorCode::AlreadyExists,
+                    fmt::format("{} is already there; choose another folder, or say --force, or --resume to "
+                                "go on",
+                                path.string()),
+                    path.string());
+    }
+
+    /// The trace, where none was given. False if it was stopped.
+    bool capture() {
+        if (!m_request.trace.empty()) return true;
+        CaptureRequest request = m_request.capture;
+        request.modelName = m_request.modelName;
+        request.out = m_trace;
+        request.ifExists = m_request.replace ? IfExists::Replace : IfExists::Refuse;
+        request.resume = m_request.resume && fs::exists(m_trace);
+        checkCapture(request, m_tools.messages.warn);
+        Progress loading = next(loadingShare), capturing = next(capturingShare);
+        return !runCapture(request, model(loading), m_tools.messages, capturing).stopped;
     }
 
     void look() {
         Progress progress = next(lookingShare);
         progress.setStage("reading the trace");
-        const auto trace = TraceReader::open(m_request.trace);
+        const auto trace = TraceReader::open(m_trace);
         if (m_request.finalNorm && m_request.modelName.empty())
             throw Error(ErrorCode::InvalidArgument,
                         "--scaling final_norm needs the model of the trace; name it with --model");
         TokenText textOf;
         if (m_request.view.selection.usesTokens() && !m_request.modelName.empty())
-            textOf = model(progress).textOf;
-        m_looked.rows = makeAnalysisView(trace, m_request.view, textOf, progress);
+            textOf = tokenTexts(model(progress).tokenizer);
+        ViewRequest asked = m_request.view;
+        const auto points = parsePoints(trace->info().points, m_request.points);
+        if (static_cast<std::int64_t>(points.size()) < trace->points()) asked.points = points;
+        m_looked.rows = makeAnalysisView(trace, asked, textOf, progress);
         TraceView& view = m_looked.rows.view;
         m_looked.raw = view;
         m_looked.raw.scaling = Scaling::Raw;
@@ -202,7 +249,7 @@ private:
             m_report.notes.begin(),
             fmt::format("No finding can be tested: {}. Statistics are shown without surrogates",
                         m_looked.untestable));
-        m_tools.warn(m_report.notes.front());
+        m_tools.messages.warn(m_report.notes.front());
     }
 
     LensOptions lensOptions() const {
@@ -246,7 +293,7 @@ private:
         const auto network = model(progress).model;
         const std::string remark = checkAttachment(m_looked.raw.trace->info(), network->identity(),
                                                    network->points(), m_request.modelName);
-        if (!remark.empty() && !m_warnedOfModel) m_tools.warn(remark);
+        if (!remark.empty() && !m_warnedOfModel) m_tools.messages.warn(remark);
         m_warnedOfModel = true;
         return network;
     }
@@ -260,7 +307,7 @@ private:
         request.options.threads = m_request.verdicts.threads;
         request.options.memoryBytes = m_request.verdicts.memoryBytes;
         request.modelName = m_request.modelName;
-        request.traceName = m_request.trace.string();
+        request.traceName = m_trace.string();
         if (!m_request.modelName.empty()) request.lens = lensOptions();
         const ModelOfTrace network = [&](std::optional<std::uint64_t>, Progress& loading) {
             return checkedModel(loading);
@@ -286,8 +333,9 @@ private:
         EvidenceStore store;
         store.load = [&](const TraceView& asked) {
             if (!saved) return known;
-            without = std::make_unique<StoredResults>(
-                m_request, asked, m_request.folder / "results-without-outliers.h5", recordsFor(asked));
+            without = std::make_unique<StoredResults>(m_request, m_trace, asked,
+                                                      m_request.folder / "results-without-outliers.h5",
+                                                      recordsFor(asked));
             return without->takeEvidence();
         };
         store.save = [&](const TraceView&, const Evidence& evidence) {
@@ -402,7 +450,7 @@ private:
         const VerdictOptions& how = m_request.verdicts;
         return {
             {"Model", m_request.modelName.empty() ? what : fmt::format("{} ({})", m_request.modelName, what)},
-            {"Trace", m_request.trace.string()},
+            {"Trace", m_trace.string()},
             {"Rows", fmt::format("{} of {} distinct samples; the trace has {} of {}", view.rowCount(),
                                  m_looked.samples, view.trace->rows(), info.samples.size())},
             {"Points",
@@ -434,7 +482,7 @@ private:
         const TraceInfo& info = view.trace->info();
         const VerdictOptions& how = m_request.verdicts;
         Json recipe;
-        recipe["trace"] = {{"path", m_request.trace.string()}, {"hash", view.trace->sourceHash()}};
+        recipe["trace"] = {{"path", m_trace.string()}, {"hash", view.trace->sourceHash()}};
         if (info.model)
             recipe["model"] = {{"architecture", info.model->architecture},
                                {"weights_sha256", info.model->weightsSha256},
@@ -470,10 +518,11 @@ private:
 
     const ReportRequest& m_request;
     const ReportTools& m_tools;
+    fs::path m_trace;  ///< given, or captured
     Progress& m_progress;
     double m_done = 0;  ///< of the progress that was handed out
     AutoencoderOptions m_autoencoder;
-    std::optional<ReportModel> m_model;
+    std::optional<PromptModel> m_model;
     bool m_warnedOfModel = false;
     Looked m_looked;
     Report m_report;
@@ -481,32 +530,6 @@ private:
 };
 
 }  // namespace
-
-fs::path traceInFolder(const fs::path& folder) {
-    return folder / "trace.rheo.h5";
-}
-
-void prepareReportFolder(const ReportRequest& request, bool withTrace) {
-    const fs::path& folder = request.folder;
-    std::error_code failed;
-    fs::create_directories(folder, failed);
-    if (failed)
-        throw Error(ErrorCode::Io,
-                    fmt::format("cannot make the folder {}: {}", folder.string(), failed.message()),
-                    folder.string());
-    const auto check = [&](const fs::path& path) {
-        requireOutput(path, IfExists::Replace, request.inputs);
-        if (!request.replace && !request.resume && fs::exists(path))
-            throw Error(
-                ErrorCode::AlreadyExists,
-                fmt::format(
-                    "{} is already there; choose another folder, or say --force, or --resume to go on",
-                    path.string()),
-                path.string());
-    };
-    if (withTrace) check(traceInFolder(folder));  // one that is given is only read
-    for (const char* name : outputs) check(folder / name);
-}
 
 ReportOutcome runReport(const ReportRequest& request, const ReportTools& tools, Progress& progress) {
     return ReportRun(request, tools, progress).run();

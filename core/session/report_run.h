@@ -11,20 +11,23 @@
 #include "core/findings/verdicts.h"
 #include "core/results/results_file.h"
 #include "core/session/analysis_view.h"
+#include "core/session/capture_run.h"
 #include "core/session/recipe.h"
 #include "core/statistics/analyze.h"
 #include "core/trace/row_selection.h"
 
 namespace rheo {
 
-class Model;
 struct Figure;
 
 /// What a report is made of, and how. Texts are as a person wrote them: they stand on the page and in
 /// records.
 struct ReportRequest {
-    std::filesystem::path folder;                    ///< absolute, of all that is written
-    std::filesystem::path trace;                     ///< a trace file
+    std::filesystem::path folder;      ///< absolute, of all that is written
+    std::filesystem::path trace = {};  ///< a trace file; empty: one is captured
+    /// Prompts to capture into the folder first, where no trace is given. Its model, file and way of going on
+    /// are those of the report.
+    CaptureRequest capture = {};
     std::string modelName = {};                      ///< empty: without a model
     std::vector<std::filesystem::path> inputs = {};  ///< that must not be written over
     bool replace = false;                            ///< what is in the folder
@@ -38,21 +41,15 @@ struct ReportRequest {
     std::string command = {};      ///< that makes this report
 };
 
-/// The model that made a trace, and the texts of its tokens.
-struct ReportModel {
-    std::shared_ptr<const Model> model;
-    TokenText textOf;
-};
-
 /// What a report needs from outside of core.
 struct ReportTools {
     /// Opens the model of the request. Called where it is needed, at most once.
-    std::function<ReportModel(Progress&)> openModel;
+    std::function<PromptModel(Progress&)> openModel;
     /// Draws a figure as SVG, with the recipe in it.
     std::function<std::string(const Figure&, const Recipe&)> draw;
     /// A line for a shell that runs `rheo` with these arguments.
     std::function<std::string(const std::vector<std::string>&)> commandLine;
-    std::function<void(const std::string&)> warn;
+    CaptureMessages messages;
     std::map<std::string, std::string> versions;  ///< of the program and what it draws with
 };
 
@@ -63,20 +60,16 @@ struct ReportOutcome {
     std::int64_t samples = 0;            ///< distinct ones
     std::filesystem::path page = {};
     double seconds = 0;
-    bool stopped = false;  ///< results.h5 in the folder holds what is finished; `resume` goes on
+    bool stopped = false;  ///< the folder holds what is finished; `resume` goes on
 };
 
-/// Makes the folder, and checks that nothing in it would be lost. `withTrace`: a trace is going to be
-/// captured into it (traceInFolder). Throws Error(AlreadyExists) unless `replace` or `resume`, Error(Io), and
-/// as requireOutput.
-void prepareReportFolder(const ReportRequest& request, bool withTrace);
-std::filesystem::path traceInFolder(const std::filesystem::path& folder);
-
-/// All analyses of a trace on one page: statistics with their nulls, pushes and lens (with a model), the
-/// autoencoder, the verdicts, figures. Writes results.h5, results-without-outliers.h5 (where there are
-/// outliers), verdicts.json, curves.csv, curves.json and index.html into the folder, and resumes from what
-/// the first two hold. Where there are too few samples or points no finding is tested, and statistics have no
-/// surrogates. Each stage reports progress. A stop keeps what is finished.
+/// All analyses of a trace, or of prompts that are captured first, on one page: statistics with their nulls,
+/// pushes and lens (with a model), the autoencoder, the verdicts, figures. Writes results.h5,
+/// results-without-outliers.h5 (where there are outliers), verdicts.json, curves.csv, curves.json and
+/// index.html into the folder, and resumes from what the first two hold. Where there are too few samples or
+/// points no finding is tested, and statistics have no surrogates. Each stage reports progress. A stop keeps
+/// what is finished. Before anything is computed it makes the folder and throws Error(AlreadyExists) unless
+/// `replace` or `resume`, Error(Io), and as requireOutput.
 ReportOutcome runReport(const ReportRequest& request, const ReportTools& tools, Progress& progress);
 
 }  // namespace rheo
