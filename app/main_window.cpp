@@ -34,6 +34,12 @@
 #include "core/session/recipe.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/figure_painter.h"
+#include "widgets/viewmodels/equivalent_command.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/open_document.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/analysis_dialog.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/depth_bar.h"
@@ -208,21 +214,16 @@ void MainWindow::connectWorkspace() {
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateViews);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updatePage);
     connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
-    connect(&m_workspace, &Workspace::unsavedChanged, this, &MainWindow::updateTitle);
+    connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, &MainWindow::updateTitle);
     connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
         m_recent.add(path);
         if (m_banner->isError()) m_banner->hide();
         showSomething();
     });
-    connect(&m_workspace, &Workspace::saved, this, [this](const QString& path) {
+    connect(&m_workspace.files(), &FileKeeper::saved, this, [this](const QString& path) {
         statusBar()->showMessage(tr("Saved %1").arg(path), 8000);
         if (path.endsWith(".rheo.h5")) m_recent.add(path);
     });
-    connect(&m_workspace, &Workspace::inspected, this,
-            [this](const QString&, std::shared_ptr<const Checkpoint> checkpoint) {
-                OpenModelDialog dialog(m_jobs, std::move(checkpoint), this);
-                openChosen(dialog, false);
-            });
     connect(&m_workspace, &Workspace::documentReplaced, this, [this] {
         if (m_workspace.state()->rows() > 0) {
             m_selection.selectRow(RowIndex{0});
@@ -265,7 +266,7 @@ void MainWindow::buildViews() {
     connect(m_resultBar, &ResultBar::optionsRequested, this, [this] { showOptions(currentView()); });
     m_analysisDialog = new AnalysisDialog(m_analyses, m_workspace, this);
     connect(m_analysisDialog, &AnalysisDialog::commandRequested, this,
-            [this](const AnalysisChoice& choice) { copyText(m_workspace.analyzeCommand(choice)); });
+            [this](const AnalysisChoice& choice) { copyText(commandOf(m_workspace, choice)); });
     connect(&m_analyses, &Analyses::changed, this, &MainWindow::updateTabs);
     connect(m_viewBar, &QTabBar::currentChanged, this, [this](int tab) {
         m_viewStack->setCurrentWidget(m_views[static_cast<std::size_t>(tab)]);
@@ -333,7 +334,7 @@ void MainWindow::buildFileMenu() {
     });
     m_recentMenu = file->addMenu(tr("Open &recent"));
     add(file, tr("&Attach a model to this trace…"), {}, this, [this] {
-        if (const QString why = m_workspace.whyNot(Feature::AttachModel); !why.isEmpty())
+        if (const QString why = whyNot(m_workspace, Feature::AttachModel); !why.isEmpty())
             m_banner->showError(why);
         else
             askOpenModel(true);
@@ -341,7 +342,7 @@ void MainWindow::buildFileMenu() {
     add(file, tr("Add prompts from a &file…"), {}, this, [this] {
         const QString path = QFileDialog::getOpenFileName(this, tr("Add prompts, one a line"), {},
                                                           tr("Text (*.txt *.jsonl);;All files (*)"));
-        if (!path.isEmpty()) m_workspace.addPromptsFromFile(path, 1000);
+        if (!path.isEmpty()) m_workspace.prompts().addFromFile(path, 1000);
     });
     m_closeResults = add(file, tr("&Close the results"), {}, &m_files, [this] { m_files.closeResults(); });
     m_closeResults->setEnabled(false);
@@ -430,8 +431,8 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
 
 void MainWindow::openDemo(int limit) {
     try {
-        m_workspace.openDemo(QString::fromStdString(demoModelFolder().string()),
-                             QString::fromStdString(demoPromptsFile().string()), limit);
+        rheo::openDemo(m_workspace, QString::fromStdString(demoModelFolder().string()),
+                       QString::fromStdString(demoPromptsFile().string()), limit);
     } catch (const Error& e) {
         m_banner->showError(QString::fromUtf8(e.what()));
     }
@@ -439,7 +440,10 @@ void MainWindow::openDemo(int limit) {
 
 void MainWindow::openPath(const QString& path) {
     if (kindOfPath(path) == PathKind::Model) {
-        m_workspace.inspectModel(path);  // inspected() asks how it is to be opened
+        inspectModel(m_workspace, path, [this](std::shared_ptr<const Checkpoint> checkpoint) {
+            OpenModelDialog dialog(m_jobs, std::move(checkpoint), this);
+            openChosen(dialog, false);
+        });
         return;
     }
     m_files.open(path);
@@ -460,14 +464,14 @@ void MainWindow::openChosen(OpenModelDialog& dialog, bool attach) {
     if (dialog.exec() != QDialog::Accepted) return;
     const QString folder = QString::fromStdString(dialog.checkpoint()->folder().string());
     if (attach)
-        m_workspace.attachModel(folder, dialog.options());
+        attachModel(m_workspace, folder, dialog.options());
     else if (confirmLosing(tr("Open another model")))
-        m_workspace.openModel(folder, dialog.options());
+        openModel(m_workspace, folder, dialog.options());
 }
 
 void MainWindow::updatePage() {
     const bool open = m_workspace.state()->rows() > 0 || m_workspace.state()->results ||
-                      m_workspace.model() || m_workspace.promptCount() > 0;
+                      m_workspace.model() || m_workspace.prompts().count() > 0;
     m_pages->setCurrentIndex(open ? 1 : 0);
     m_viewTools->setVisible(open);
     updateTitle();
@@ -477,14 +481,14 @@ void MainWindow::updateTitle() {
     const QString title = m_workspace.title();
     setWindowTitle(title.isEmpty() ? QStringLiteral("Rheograph")
                                    : QStringLiteral("%1[*] – Rheograph").arg(title));
-    setWindowModified(m_workspace.hasUnsaved() && !title.isEmpty());
+    setWindowModified(m_workspace.files().hasUnsaved() && !title.isEmpty());
 }
 
 void MainWindow::updateBanner() {
     if (m_workspace.state()->basisIsStale())
         m_banner->showNews(tr("The rows have changed since the PCA was fitted: new ones are projected on the "
                               "old components."),
-                           tr("Fit again"), [this] { m_workspace.refitBasis(); });
+                           tr("Fit again"), [this] { fitBasis(m_workspace); });
     else if (!m_banner->isError())
         m_banner->hide();
 }
@@ -516,13 +520,14 @@ bool MainWindow::confirm(const QString& doing, const QString& question) {
 }
 
 bool MainWindow::confirmLosing(const QString& doing) {
-    return !m_workspace.hasUnsaved() ||
-           confirm(doing, tr("%1 would be lost. Go on?").arg(m_workspace.unsavedSummary()));
+    return !m_workspace.files().hasUnsaved() ||
+           confirm(doing, tr("%1 would be lost. Go on?").arg(m_workspace.files().unsavedSummary()));
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
     QStringList reasons;
-    if (m_workspace.hasUnsaved()) reasons << tr("%1 are not saved.").arg(m_workspace.unsavedSummary());
+    if (m_workspace.files().hasUnsaved())
+        reasons << tr("%1 are not saved.").arg(m_workspace.files().unsavedSummary());
     if (const auto jobs = m_jobs.jobs(); !jobs.isEmpty())
         reasons << tr("%n jobs are running.", nullptr, static_cast<int>(jobs.size()));
     if (!reasons.isEmpty() &&
@@ -551,38 +556,38 @@ void MainWindow::dropEvent(QDropEvent* event) {
 }
 
 void MainWindow::askSaveTrace() {
-    if (const QString why = m_workspace.whyNot(Feature::SaveTrace); !why.isEmpty())
+    if (const QString why = whyNot(m_workspace, Feature::SaveTrace); !why.isEmpty())
         return m_banner->showError(why);
     QString file =
         QFileDialog::getSaveFileName(this, tr("Save the trace"), "trace.rheo.h5", tr("Traces (*.rheo.h5)"));
     if (file.isEmpty()) return;
     if (!file.endsWith(".h5")) file += ".rheo.h5";
-    m_workspace.saveTraceAs(file, true);  // the dialog asked
+    m_workspace.files().saveTrace(file, true);  // the dialog asked
 }
 
 void MainWindow::askSaveResults() {
-    if (const QString why = m_workspace.whyNot(Feature::SaveResults); !why.isEmpty())
+    if (const QString why = whyNot(m_workspace, Feature::SaveResults); !why.isEmpty())
         return m_banner->showError(why);
     QString file =
         QFileDialog::getSaveFileName(this, tr("Save the results"), "results.h5", tr("Results (*.h5)"));
     if (file.isEmpty()) return;
     if (!file.endsWith(".h5")) file += ".h5";
-    m_workspace.saveResults(file, true);  // the dialog asked
+    m_workspace.files().saveResults(file, true);  // the dialog asked
 }
 
 void MainWindow::saveTeleport(qint64 id) {
-    if (const QString why = m_workspace.whyNot(Feature::Teleport); !why.isEmpty())
+    if (const QString why = whyNot(m_workspace, Feature::Teleport); !why.isEmpty())
         return m_banner->showError(why);
     if (id == 0) return m_banner->showNews(tr("Choose a teleport in the list on the right first."));
     const QString file =
         QFileDialog::getSaveFileName(this, tr("Save the teleport"), "teleport.h5", tr("HDF5 (*.h5)"));
-    if (!file.isEmpty()) m_workspace.saveTeleport(id, file, true);
+    if (!file.isEmpty()) m_workspace.files().saveTeleport(id, file, true);
 }
 
 void MainWindow::copyCommand(qint64 id) {
     const FigureView& view = currentView()->figureView();
-    const QString command = m_workspace.copyAsCommand(view, id);
-    if (command.isEmpty()) return m_banner->showNews(m_workspace.whyNoCommand(view));
+    const QString command = commandOf(m_workspace, view, id);
+    if (command.isEmpty()) return m_banner->showNews(whyNoCommand(m_workspace, view));
     copyText(command);
 }
 
@@ -671,12 +676,12 @@ bool MainWindow::exportView(const QString& file, double widthMm, double heightMm
         recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
         recipe.time = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
         requireOutput(file.toStdString(), replace ? IfExists::Replace : IfExists::Refuse,
-                      m_workspace.inputFiles());
+                      m_workspace.files().inputs());
         exportFigure(*figure, {file.toStdString(), widthMm, heightMm, dpi, recipeToJson(recipe),
                                replace ? IfExists::Replace : IfExists::Refuse});
         if (savesResults) {
             const auto statistic = currentView()->figureView().statistic;
-            m_workspace.saveResults(
+            m_workspace.files().saveResults(
                 results, replace,
                 QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())));
         }

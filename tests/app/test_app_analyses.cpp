@@ -25,6 +25,8 @@
 #include "core/statistics/table.h"
 #include "core/trace/hdf5_file.h"
 #include "keep_picture.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/analysis_dialog.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/jobs_panel.h"
@@ -123,8 +125,8 @@ private:
         QTRY_VERIFY_WITH_TIMEOUT(settled() && state().rows() > 0, 60000);
     }
     void save(const QString& file) {
-        QSignalSpy saved(&m_window->workspace(), &Workspace::saved);
-        m_window->workspace().saveResults(file, true);
+        QSignalSpy saved(&m_window->workspace().files(), &FileKeeper::saved);
+        m_window->workspace().files().saveResults(file, true);
         QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 1, 60000);
     }
     /// Copies the view in front as a command, by its key.
@@ -246,7 +248,7 @@ void TestAppAnalyses::oneButtonComputesAView() {
     QVERIFY(motion->figureWidget()->isVisible());
     QCOMPARE(analyses().stateOf("motion").status, ResultStatus::Done);
     QVERIFY(m_window->resultBar()->isVisible() && m_window->resultBar()->text().contains("24 rows"));
-    QVERIFY(m_window->workspace().hasUnsaved());
+    QVERIFY(m_window->workspace().files().hasUnsaved());
     QTest::qWait(50);
     keepPicture(*m_window, "analyses done");
     m_window->workspace().undoStack()->undo();
@@ -254,7 +256,7 @@ void TestAppAnalyses::oneButtonComputesAView() {
     m_window->workspace().undoStack()->redo();
     QVERIFY(motion->hasFigure());
     save(path("saved.h5"));
-    QVERIFY(!m_window->workspace().hasUnsaved());
+    QVERIFY(!m_window->workspace().files().hasUnsaved());
     // Another statistic joins it, and the file holds both.
     QVERIFY(analyses().compute("correlation") > 0);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
@@ -346,7 +348,7 @@ void TestAppAnalyses::resultsOfChangedRowsAreOutOfDate() {
     analyses().compute("correlation");
     QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
     QCOMPARE(analyses().stateOf("motion").status, ResultStatus::Done);
-    m_window->workspace().removePrompts({state().prompts[0], state().prompts[5], state().prompts[9]});
+    m_window->workspace().prompts().remove({state().prompts[0], state().prompts[5], state().prompts[9]});
     QCOMPARE(analyses().stateOf("motion").status, ResultStatus::Stale);
     QVERIFY2(m_window->resultBar()->text().contains("3 rows were removed since"),
              qPrintable(m_window->resultBar()->text()));

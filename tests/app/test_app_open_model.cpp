@@ -19,6 +19,7 @@
 #include "keep_picture.h"
 #include "model_cache_of.h"
 #include "widgets/viewmodels/cached_model_list.h"
+#include "widgets/viewmodels/open_document.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
 
@@ -316,7 +317,7 @@ void TestAppOpenModel::postNormAndParallelBlocksAreShown() {
     window.show();
     QVERIFY(QTest::qWaitForWindowExposed(&window));
     const auto shownOf = [&](const char* fixture) {
-        window.workspace().openModel(fixtures + fixture + "/model", {});
+        openModel(window.workspace(), fixtures + fixture + "/model", {});
         if (!QTest::qWaitFor([&] { return window.workspace().jobs().isIdle(); }, 60000)) return QString();
         QStringList texts;
         for (const auto* label : window.sourcePanel()->findChildren<QLabel*>()) texts << label->text();

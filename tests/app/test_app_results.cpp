@@ -32,6 +32,7 @@
 #include "core/session/recipe_figure.h"
 #include "core/statistics/table.h"
 #include "keep_picture.h"
+#include "widgets/viewmodels/file_keeper.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/density_view.h"
 #include "widgets/views/depth_bar.h"
@@ -203,7 +204,7 @@ void TestAppResults::aResultsFileOpensWithItsTrace() {
     QVERIFY2(!m_window->banner()->isError(), qPrintable(m_window->banner()->text()));
     QVERIFY(state().results && state().trace);
     QCOMPARE(state().rows(), 30);
-    QCOMPARE(QFileInfo(m_window->workspace().traceFile()).fileName(), QString("t.rheo.h5"));
+    QCOMPARE(QFileInfo(m_window->workspace().files().known().traceFile).fileName(), QString("t.rheo.h5"));
     // The scores are the file's own, so that what is seen is what was computed.
     QVERIFY(basisIsOfResults(state()));
     QVERIFY(state().scores.get() == &drawnPca(*state().results)->scores);

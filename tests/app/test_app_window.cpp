@@ -23,6 +23,10 @@
 #include "app/main_window.h"
 #include "app/resource_paths.h"
 #include "keep_picture.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/open_document.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/density_view.h"
 #include "widgets/views/depth_bar.h"
@@ -270,7 +274,7 @@ void TestAppWindow::typedCoordinatesTeleport() {
 
 void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
     const auto before = m_window->workspace().state();
-    QVERIFY(m_window->workspace().addPrompt("It was the best of times, it was the worst of").value() > 0);
+    QVERIFY(m_window->workspace().prompts().add("It was the best of times, it was the worst of").value() > 0);
     QTRY_COMPARE_WITH_TIMEOUT(m_window->workspace().state()->rows(), before->rows() + 1, 30000);
     const auto after = m_window->workspace().state();
     QVERIFY2(after->basis == before->basis, "the basis stays");
@@ -278,7 +282,7 @@ void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
     QTRY_VERIFY(m_window->banner()->isVisible() && !m_window->banner()->isError());
     QTRY_VERIFY(after->scores->n0 == before->rows() + 1);
     keepPicture(*m_window, "prompt added");
-    m_window->workspace().refitBasis();
+    fitBasis(m_window->workspace());
     QTRY_VERIFY_WITH_TIMEOUT(!m_window->workspace().state()->basisIsStale(), 30000);
     QVERIFY(m_window->workspace().state()->basis != before->basis);
     m_window->workspace().undoStack()->undo();
@@ -288,7 +292,7 @@ void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
 }
 
 void TestAppWindow::densityIsComputedOnRequest() {
-    m_window->workspace().computeDensity();
+    computeDensity(m_window->workspace());
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().state()->density != nullptr, 60000);
     QTest::keyClick(m_window.get(), Qt::Key_2, Qt::ControlModifier);
     auto* figure = density()->figureWidget();
@@ -452,13 +456,13 @@ void TestAppWindow::errorsKeepWhatWasOpen() {
     QVERIFY(file.open(QIODevice::WriteOnly));
     file.write("\x89HDF\r\n\x1a\nnot really");
     file.close();
-    m_window->workspace().openTrace(broken);
+    openTrace(m_window->workspace(), broken);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->banner()->text().contains("broken.rheo.h5"), 10000);
     QVERIFY(m_window->banner()->isVisible() && m_window->banner()->isError());
     keepPicture(*m_window, "error");
     QCOMPARE(m_window->workspace().state()->rows(), rows);
     QDir().mkpath(m_dir.filePath("empty"));
-    m_window->workspace().openModel(m_dir.filePath("empty"), {});
+    openModel(m_window->workspace(), m_dir.filePath("empty"), {});
     QTRY_VERIFY_WITH_TIMEOUT(m_window->banner()->text().contains("empty"), 10000);
     QCOMPARE(m_window->workspace().state()->rows(), rows);
     QVERIFY(m_window->workspace().model() != nullptr);
@@ -466,9 +470,9 @@ void TestAppWindow::errorsKeepWhatWasOpen() {
 
 void TestAppWindow::closingAsksWhenSomethingWouldBeLost() {
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
-    if (!m_window->workspace().hasUnsaved()) {
-        m_window->workspace().addPrompt("One more thing to lose, said the");
-        QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().hasUnsaved(), 30000);
+    if (!m_window->workspace().files().hasUnsaved()) {
+        m_window->workspace().prompts().add("One more thing to lose, said the");
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().files().hasUnsaved(), 30000);
         QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
     }
     QString asked;

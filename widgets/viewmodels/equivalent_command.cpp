@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/shell_line.h"
+#include "widgets/viewmodels/workspace.h"
 
 namespace rheo {
 
@@ -185,6 +188,41 @@ QString analyzeLine(const QString& trace, const AnalysisChoice& choice, const Lo
     for (const auto& word : wordsOf(choice, known)) words << QString::fromStdString(word);
     if (add) words << "--add";
     return shellLine(words << "--out" << out);
+}
+
+namespace {
+
+/// The results that a view shows; none where it shows the PCA or the density of the rows that are open.
+HeldResults resultsShown(const DocumentState& state, const FigureView& view) {
+    const bool own = (view.statistic == Pca::info.name && state.basis && !basisIsOfResults(state)) ||
+                     (view.statistic == Density::info.name && state.density);
+    return own ? HeldResults{} : resultsWith(state, view.statistic);
+}
+
+}  // namespace
+
+QString commandOf(const Workspace& workspace, std::int64_t teleport) {
+    if (!whyNot(workspace, Feature::CopyCommand).isEmpty()) return {};
+    return commandOfDocument(workspace.files().known(), *workspace.state(), workspace.model().get(),
+                             teleport);
+}
+
+QString commandOf(const Workspace& workspace, const FigureView& view, std::int64_t teleport) {
+    const HeldResults held = resultsShown(*workspace.state(), view);
+    if (!held.opened) return commandOf(workspace, teleport);
+    return commandOfResults(workspace.files().known(), held, workspace.model().get(),
+                            QString::fromUtf8(view.name.data(), static_cast<qsizetype>(view.name.size())));
+}
+
+QString whyNoCommand(const Workspace& workspace, const FigureView& view) {
+    const HeldResults held = resultsShown(*workspace.state(), view);
+    return held.opened ? whyNoCommandOfResults(workspace.files().known(), held, workspace.model() != nullptr)
+                       : whyNot(workspace, Feature::CopyCommand);
+}
+
+QString commandOf(const Workspace& workspace, const AnalysisChoice& choice) {
+    return commandOfAnalysis(workspace.files().known(), workspace.state()->trace, workspace.model().get(),
+                             choice);
 }
 
 }  // namespace rheo

@@ -12,6 +12,9 @@
 
 namespace rheo {
 
+class Workspace;
+struct FigureView;
+
 /// Which files hold what a document is made of. A plain value.
 struct DocumentFiles {
     QString traceFile;                             ///< opened or saved; empty: neither
@@ -49,5 +52,15 @@ QString commandOfAnalysis(const DocumentFiles& files, const std::shared_ptr<cons
 /// One analysis of `trace`, to `out`: `rheo analyze TRACE --stat ... --out F`.
 QString analyzeLine(const QString& trace, const AnalysisChoice& choice, const LoadedModel* model, bool add,
                     const QString& out);
+
+// Of what is open in a window.
+
+/// The PCA, trajectories and teleport that are shown. Empty where whyNot(Feature::CopyCommand) says why.
+QString commandOf(const Workspace& workspace, std::int64_t teleport = 0);
+/// What a view shows: the results that it draws, else as above. Empty where whyNoCommand() says why.
+QString commandOf(const Workspace& workspace, const FigureView& view, std::int64_t teleport);
+QString whyNoCommand(const Workspace& workspace, const FigureView& view);
+/// One analysis of the rows that are open, after the line that captures them where no file holds them.
+QString commandOf(const Workspace& workspace, const AnalysisChoice& choice);
 
 }  // namespace rheo

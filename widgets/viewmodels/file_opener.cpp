@@ -8,6 +8,9 @@
 #include "core/session/describe_file.h"
 #include "core/session/opened_results.h"
 #include "core/trace/trace_reader.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/workspace.h"
 
 namespace rheo {
@@ -106,7 +109,8 @@ FileOpener::FileOpener(Workspace& workspace, QObject* parent) : QObject(parent),
 
 JobId FileOpener::open(const QString& path) {
     const auto state = m_workspace.state();
-    Open now{state->trace, m_workspace.traceFile().toStdString(), state->trace ? nullptr : state->results};
+    Open now{state->trace, m_workspace.files().known().traceFile.toStdString(),
+             state->trace ? nullptr : state->results};
     return m_workspace.jobs().submit(
         {Lane::Io, tr("Opening %1").arg(QFileInfo(path).fileName())},
         [path = fs::path(path.toStdString()), now = std::move(now)](Progress& progress) {
@@ -134,16 +138,16 @@ bool FileOpener::confirm(const QString& doing, const QString& question) const {
 }
 
 void FileOpener::useTrace(const QString& path) {
-    const bool lost = m_workspace.hasUnsaved();
-    if (!lost ||
-        confirm(tr("Open another trace"), tr("%1 would be lost. Go on?").arg(m_workspace.unsavedSummary())))
-        m_workspace.openTrace(path);
+    const bool lost = m_workspace.files().hasUnsaved();
+    if (!lost || confirm(tr("Open another trace"),
+                         tr("%1 would be lost. Go on?").arg(m_workspace.files().unsavedSummary())))
+        openTrace(m_workspace, path);
 }
 
 /// Whether the rows that are open may give way to those of the results, or to none.
 bool FileOpener::mayReplace(const QString& path, const FileContents& read) {
     const auto state = m_workspace.state();
-    if (state->rows() == 0 && !m_workspace.hasUnsaved()) return true;
+    if (state->rows() == 0 && !m_workspace.files().hasUnsaved()) return true;
     const QString file = QFileInfo(path).fileName();
     QString question;
     if (state->rows() > 0)
@@ -154,9 +158,9 @@ bool FileOpener::mayReplace(const QString& path, const FileContents& read) {
                        : tr("%1 was made from another trace than the one that is open. %2 Close the trace, "
                             "and show the results alone?")
                              .arg(file, QString::fromStdString(read.traceMissing));
-    if (m_workspace.hasUnsaved())
-        question +=
-            (question.isEmpty() ? "" : "\n\n") + tr("%1 would be lost.").arg(m_workspace.unsavedSummary());
+    if (m_workspace.files().hasUnsaved())
+        question += (question.isEmpty() ? "" : "\n\n") +
+                    tr("%1 would be lost.").arg(m_workspace.files().unsavedSummary());
     return confirm(tr("Open the results of another trace"), question);
 }
 
@@ -173,9 +177,9 @@ void FileOpener::useResults(const QString& path, const FileContents& read) {
         Q_EMIT m_workspace.noted(
             tr("Results without their trace. %1").arg(QString::fromStdString(read.traceMissing)));
     // As when the trace is opened by itself.
-    if (!m_workspace.isSmall()) return;
-    if (drawnPca(*read.results) == nullptr && !m_workspace.state()->basis) m_workspace.fitBasis();
-    if (densityOf(*read.results) == nullptr && !m_workspace.state()->density) m_workspace.computeDensity();
+    if (!isSmall(m_workspace)) return;
+    if (drawnPca(*read.results) == nullptr && !m_workspace.state()->basis) fitBasis(m_workspace);
+    if (densityOf(*read.results) == nullptr && !m_workspace.state()->density) computeDensity(m_workspace);
 }
 
 void FileOpener::closeResults() {

@@ -1,4 +1,5 @@
 #include "widgets/viewmodels/prompt_list_model.h"
+#include "widgets/viewmodels/prompt_queue.h"
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ QString promptStatusName(PromptStatus status) {
 PromptListModel::PromptListModel(Workspace& workspace, QObject* parent)
     : QAbstractListModel(parent), m_workspace(workspace) {
     connect(&workspace, &Workspace::stateChanged, this, &PromptListModel::update);
-    connect(&workspace, &Workspace::pendingChanged, this, &PromptListModel::update);
+    connect(&workspace.prompts(), &PromptQueue::changed, this, &PromptListModel::update);
     connect(&workspace, &Workspace::modelChanged, this, &PromptListModel::update);
     update();
 }
@@ -31,11 +32,11 @@ QVariant PromptListModel::data(const QModelIndex& index, int role) const {
     const PromptId id = m_ids[index.row()];
     if (role == IdRole) return static_cast<qlonglong>(id.value());
     PromptItem item;
-    if (index.row() < m_workspace.promptCount()) item = m_workspace.promptAt(index.row());
+    if (index.row() < m_workspace.prompts().count()) item = m_workspace.prompts().at(index.row());
     if (item.id != id) {  // the list is a signal behind the workspace
-        const int place = m_workspace.promptIndex(id);
+        const int place = m_workspace.prompts().indexOf(id);
         if (place < 0) return {};
-        item = m_workspace.promptAt(place);
+        item = m_workspace.prompts().at(place);
     }
     switch (role) {
         case Qt::DisplayRole:
@@ -83,10 +84,10 @@ QModelIndex PromptListModel::indexOf(PromptId id) const {
 void PromptListModel::update() {
     QList<PromptId> now;
     const auto state = m_workspace.state();
-    const auto count = m_workspace.promptCount();
+    const auto count = m_workspace.prompts().count();
     now.reserve(count);
     for (const PromptId id : state->prompts) now.append(id);
-    for (int i = static_cast<int>(now.size()); i < count; ++i) now.append(m_workspace.promptAt(i).id);
+    for (int i = static_cast<int>(now.size()); i < count; ++i) now.append(m_workspace.prompts().at(i).id);
 
     const auto shorter = std::min(m_ids.size(), now.size());
     qsizetype front = 0;

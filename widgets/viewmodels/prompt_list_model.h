@@ -3,6 +3,7 @@
 #include <QAbstractListModel>
 #include <QList>
 
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/viewmodels/workspace.h"
 
 namespace rheo {

@@ -1,4 +1,6 @@
 #include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/prompt_queue.h"
 
 #include <algorithm>
 #include <map>
@@ -68,7 +70,7 @@ void Selection::selectPrompt(PromptId prompt) {
         selectRow(*row);
         return;
     }
-    const auto tokens = static_cast<int>(m_workspace.sampleOfPrompt(prompt).tokenIds.size());
+    const auto tokens = static_cast<int>(m_workspace.prompts().sampleOf(prompt).tokenIds.size());
     set(prompt, tokens - 1, std::nullopt, {});
 }
 
@@ -76,8 +78,8 @@ void Selection::selectToken(int position) {
     if (m_prompt == PromptId{} || position < 0) return;
     const auto row = findRow(*m_seen, m_prompt, position);
     set(m_prompt, position, row, row ? QList<qint64>{row->value()} : QList<qint64>{});
-    if (!row && m_workspace.whyNot(Feature::CaptureToken).isEmpty())
-        m_workspace.captureToken(m_prompt, position);
+    if (!row && whyNot(m_workspace, Feature::CaptureToken).isEmpty())
+        m_workspace.prompts().captureToken(m_prompt, position);
 }
 
 void Selection::selectPoint(PointIndex point) {
@@ -100,7 +102,7 @@ void Selection::follow() {
     const auto before = std::exchange(m_seen, m_workspace.state());
     if (before->trace == m_seen->trace) return;
     selectPoint(m_point);
-    if (m_workspace.promptIndex(m_prompt) < 0) {
+    if (m_workspace.prompts().indexOf(m_prompt) < 0) {
         set({}, -1, std::nullopt, {});
         return;
     }

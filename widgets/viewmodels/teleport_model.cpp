@@ -8,6 +8,8 @@
 
 #include "core/base/error.h"
 #include "widgets/jobs/latest_wins.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/prompt_queue.h"
 
 namespace rheo {
 
@@ -177,10 +179,9 @@ void TeleportModel::setActive(bool active) {
 
 QString TeleportModel::reasonIdle() const {
     if (!m_active) return tr("Off.");
-    const QString whyNot = m_workspace.whyNot(Feature::Teleport);
-    if (!whyNot.isEmpty()) return whyNot;
+    if (const QString why = whyNot(m_workspace, Feature::Teleport); !why.isEmpty()) return why;
     if (m_selection.prompt() == PromptId{}) return tr("Select a trajectory: click a curve, or a prompt.");
-    const Sample sample = m_workspace.sampleOfPrompt(m_selection.prompt());
+    const Sample sample = m_workspace.prompts().sampleOf(m_selection.prompt());
     if (sample.tokenIds.empty())
         return tr("This row does not say which tokens it came from, so the model cannot run it.");
     if (m_selection.token() < 0 || static_cast<std::size_t>(m_selection.token()) >= sample.tokenIds.size())
@@ -227,7 +228,7 @@ void TeleportModel::refresh() {
     wanted.loaded = m_workspace.model();
     wanted.basis = m_workspace.state()->basis;
     wanted.prompt = m_selection.prompt();
-    wanted.sample = m_workspace.sampleOfPrompt(wanted.prompt);
+    wanted.sample = m_workspace.prompts().sampleOf(wanted.prompt);
     wanted.point = m_selection.point();
     wanted.modelPoint = *m_workspace.modelPoint(wanted.point);
     wanted.token = m_selection.token();
@@ -459,7 +460,7 @@ void TeleportModel::showTeleport(std::int64_t id) {
         if (record->id != id) continue;
         if (m_state == State::Dragging) cancelDrag();
         const auto first = m_workspace.modelPoint(PointIndex{0});
-        if (m_workspace.promptIndex(record->prompt) < 0 || !first) return;
+        if (m_workspace.prompts().indexOf(record->prompt) < 0 || !first) return;
         m_private->showNext = id;
         const std::int64_t point = record->result.request.point.value() - first->value();
         if (m_selection.prompt() != record->prompt) m_selection.selectPrompt(record->prompt);

@@ -1,4 +1,5 @@
 #include "widgets/viewmodels/token_strip_model.h"
+#include "widgets/viewmodels/prompt_queue.h"
 
 namespace rheo {
 
@@ -7,7 +8,7 @@ TokenStripModel::TokenStripModel(Workspace& workspace, Selection& selection, QOb
     connect(&selection, &Selection::promptChanged, this, &TokenStripModel::refresh);
     connect(&selection, &Selection::tokenChanged, this, &TokenStripModel::refresh);
     connect(&workspace, &Workspace::stateChanged, this, &TokenStripModel::refresh);
-    connect(&workspace, &Workspace::pendingChanged, this, &TokenStripModel::refresh);
+    connect(&workspace.prompts(), &PromptQueue::changed, this, &TokenStripModel::refresh);
     connect(&workspace, &Workspace::modelChanged, this, &TokenStripModel::rebuild);
     rebuild();
 }
@@ -30,7 +31,7 @@ QVariant TokenStripModel::data(const QModelIndex& index, int role) const {
         case CapturedRole: return token.captured;
         case SelectedRole: return m_selection.prompt() == m_prompt && m_selection.token() == index.row();
         case SpecialRole: return token.special;
-        case CapturingRole: return m_workspace.isCapturing(m_prompt, index.row());
+        case CapturingRole: return m_workspace.prompts().isCapturing(m_prompt, index.row());
         default: return {};
     }
 }
@@ -49,7 +50,7 @@ QHash<int, QByteArray> TokenStripModel::roleNames() const {
 void TokenStripModel::rebuild() {
     beginResetModel();
     m_prompt = m_selection.prompt();
-    m_ids = m_workspace.sampleOfPrompt(m_prompt).tokenIds;
+    m_ids = m_workspace.prompts().sampleOf(m_prompt).tokenIds;
     m_tokens.clear();
     const auto model = m_workspace.model();
     for (const std::int32_t id : m_ids) {
@@ -68,7 +69,7 @@ void TokenStripModel::rebuild() {
 }
 
 void TokenStripModel::refresh() {
-    if (m_prompt != m_selection.prompt() || m_ids != m_workspace.sampleOfPrompt(m_prompt).tokenIds) {
+    if (m_prompt != m_selection.prompt() || m_ids != m_workspace.prompts().sampleOf(m_prompt).tokenIds) {
         rebuild();
         return;
     }

@@ -13,6 +13,8 @@
 #include "core/session/recipe_figure.h"
 #include "core/statistics/density.h"
 #include "widgets/viewmodels/analyses.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/fit_rows.h"
 #include "widgets/views/missing_page.h"
 
 namespace rheo {
@@ -56,7 +58,7 @@ DensityView::DensityView(const FigureView& figure, Workspace& workspace, Selecti
     connect(m_measure, &QComboBox::currentIndexChanged, this, &DensityView::rebuild);
     connect(m_map, &QComboBox::currentIndexChanged, this, &DensityView::rebuild);
     connect(m_sorted, &QCheckBox::toggled, this, &DensityView::rebuild);
-    connect(m_computeAction, &QAction::triggered, this, [this] { m_workspace.computeDensity(); });
+    connect(m_computeAction, &QAction::triggered, this, [this] { computeDensity(m_workspace); });
     connect(m_figure, &FigureWidget::hovered, this, &View::hovered);
     connect(m_figure, &FigureWidget::cellClicked, this, [this](qint64 row, qint64 column) {
         if (row < 0 || static_cast<std::size_t>(row) >= m_unitOfRow.size()) return;
@@ -121,7 +123,7 @@ QString DensityView::emptyText() const {
         return tr("%1 does not hold the density. This command computes it:\n\n%2\n\nThen open the results "
                   "again.")
             .arg(Analyses::nameOf(*m_state->results), analyzeCommand(figureView(), *m_state));
-    return m_workspace.whyNot(Feature::Density);
+    return whyNot(m_workspace, Feature::Density);
 }
 
 void DensityView::rebuild() {

@@ -17,6 +17,8 @@
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/analyses.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/prompt_queue.h"
 
 namespace rheo {
 
@@ -241,7 +243,7 @@ void SourcePanel::describeSource() {
 }
 
 void SourcePanel::updateButtons() {
-    const QString why = m_workspace.whyNot(Feature::AddPrompt);
+    const QString why = whyNot(m_workspace, Feature::AddPrompt);
     m_add->setEnabled(why.isEmpty());
     if (!why.isEmpty()) m_add->setToolTip(why);
     const auto ids = chosen();
@@ -271,23 +273,23 @@ void SourcePanel::addPrompt() {
     const QString text = QInputDialog::getMultiLineText(
         this, tr("Add a prompt"), tr("The model runs this text; its last token becomes a trajectory."), {},
         &ok);
-    if (ok && !text.isEmpty()) m_workspace.addPrompt(text);
+    if (ok && !text.isEmpty()) m_workspace.prompts().add(text);
 }
 
 void SourcePanel::editPrompt() {
     const auto ids = chosen();
     if (ids.size() != 1 || !m_edit->isEnabled()) return;
     bool ok = false;
-    const QString before = QString::fromStdString(m_workspace.sampleOfPrompt(ids.front()).text);
+    const QString before = QString::fromStdString(m_workspace.prompts().sampleOf(ids.front()).text);
     const QString text = QInputDialog::getMultiLineText(
         this, tr("Edit the prompt"),
         tr("The model runs the new text; until it has, the old trajectory stays."), before, &ok);
-    if (ok && !text.isEmpty() && text != before) m_workspace.editPrompt(ids.front(), text);
+    if (ok && !text.isEmpty() && text != before) m_workspace.prompts().edit(ids.front(), text);
 }
 
 void SourcePanel::removePrompts() {
     const auto ids = chosen();
-    if (!ids.isEmpty()) m_workspace.removePrompts(ids);
+    if (!ids.isEmpty()) m_workspace.prompts().remove(ids);
 }
 
 }  // namespace rheo

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/session/opened_results.h"
 #include "widgets/viewmodels/analyses.h"
+#include "widgets/viewmodels/fit_rows.h"
 #include "widgets/views/missing_page.h"
 
 namespace rheo {
@@ -26,7 +27,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
       m_state(workspace.state()),
       m_theme(lightTheme()) {
     m_fit->setShortcut(QKeySequence("Ctrl+R"));
-    connect(m_fit, &QAction::triggered, this, [this] { m_workspace.fitBasis(); });
+    connect(m_fit, &QAction::triggered, this, [this] { fitBasis(m_workspace); });
     auto* bar = new QToolBar;
     bar->setToolButtonStyle(Qt::ToolButtonTextOnly);
     const auto preset = [&](const QString& text, const QKeySequence& key, auto act) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 
+#include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/workspace.h"
 
 namespace rheo::test {
@@ -18,7 +19,7 @@ inline const QString demoPrompts = QStringLiteral(RHEO_RESOURCES "/prompts/novel
 /// Opens `prompts` rows of the demo and waits for them; false if it failed.
 inline bool openDemo(Workspace& workspace, int prompts) {
     QSignalSpy replaced(&workspace, &Workspace::documentReplaced);
-    workspace.openDemo(demoModel, demoPrompts, prompts);
+    openDemo(workspace, demoModel, demoPrompts, prompts);
     return QTest::qWaitFor([&] { return !replaced.isEmpty(); }, 60000);
 }
 

@@ -7,6 +7,7 @@
 #include "open_demo.h"
 #include "widgets/viewmodels/job_list_model.h"
 #include "widgets/viewmodels/prompt_list_model.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/teleport_history.h"
 #include "widgets/viewmodels/teleport_model.h"
@@ -46,12 +47,12 @@ void TestViewmodelsLists::prompts() {
     QCOMPARE(model.rowCount(), 0);
     QVERIFY(openDemo(workspace, 10));
     QCOMPARE(model.rowCount(), 10);
-    QCOMPARE(model.index(0).data().toString(), workspace.promptAt(0).text.simplified());
+    QCOMPARE(model.index(0).data().toString(), workspace.prompts().at(0).text.simplified());
     QCOMPARE(model.index(0).data(PromptListModel::StatusRole).toInt(), int(PromptStatus::Ready));
     QCOMPARE(model.index(0).data(PromptListModel::RowsRole).toInt(), 1);
     QVERIFY(model.index(0).data(PromptListModel::TokensRole).toInt() > 3);
 
-    const PromptId id = workspace.addPrompt("A quokka\nsmiled");
+    const PromptId id = workspace.prompts().add("A quokka\nsmiled");
     QCOMPARE(model.rowCount(), 11);
     QCOMPARE(model.idAt(10), id);
     QCOMPARE(model.indexOf(id).row(), 10);
@@ -63,12 +64,12 @@ void TestViewmodelsLists::prompts() {
     QCOMPARE(search.rowCount(), 1);
     QCOMPARE(search.index(0, 0).data(PromptListModel::IdRole).toLongLong(), id.value());
 
-    const PromptId bad = workspace.addPrompt(QString("word ").repeated(1000));
+    const PromptId bad = workspace.prompts().add(QString("word ").repeated(1000));
     QTRY_COMPARE_WITH_TIMEOUT(model.indexOf(bad).data(PromptListModel::StatusRole).toInt(),
                               int(PromptStatus::Failed), wait);
     QVERIFY(model.indexOf(bad).data(PromptListModel::ReasonRole).toString().contains("512"));
     QVERIFY(model.indexOf(bad).data(Qt::ToolTipRole).toString().contains("512"));
-    workspace.removePrompts({bad});
+    workspace.prompts().remove({bad});
     QCOMPARE(model.rowCount(), 11);
     workspace.clear();
     QCOMPARE(model.rowCount(), 0);
@@ -87,13 +88,13 @@ void TestViewmodelsLists::promptsKeepTheirPlaces() {
     const QPersistentModelIndex kept = model.index(6);
     QSignalSpy reset(&model, &QAbstractItemModel::modelReset);
     QSignalSpy removed(&model, &QAbstractItemModel::rowsRemoved);
-    workspace.removePrompts({ids[2]});
+    workspace.prompts().remove({ids[2]});
     QCOMPARE(kept.row(), 5);
     QCOMPARE(kept.data(PromptListModel::IdRole).toLongLong(), ids[6].value());
     QCOMPARE(removed.size(), 1);
     workspace.undoStack()->undo();
     QCOMPARE(kept.row(), 6);
-    workspace.removePrompts({ids[1], ids[8]});
+    workspace.prompts().remove({ids[1], ids[8]});
     QCOMPARE(model.rowCount(), 8);
     workspace.undoStack()->undo();
     QCOMPARE(model.rowCount(), 10);
@@ -110,7 +111,7 @@ void TestViewmodelsLists::tokens() {
     QCOMPARE(model.rowCount(), 0);
     QVERIFY(openDemo(workspace, 5));
     selection.selectPrompt(workspace.state()->prompts[1]);
-    const Sample sample = workspace.sampleOfPrompt(selection.prompt());
+    const Sample sample = workspace.prompts().sampleOf(selection.prompt());
     const int count = static_cast<int>(sample.tokenIds.size());
     QCOMPARE(model.rowCount(), count);
     // Together the tokens are the text.
@@ -137,7 +138,7 @@ void TestViewmodelsLists::tokens() {
     QVERIFY(!model.index(1).data(TokenStripModel::CapturingRole).toBool());
     selection.selectPrompt(workspace.state()->prompts[0]);
     QCOMPARE(model.rowCount(),
-             static_cast<int>(workspace.sampleOfPrompt(workspace.state()->prompts[0]).tokenIds.size()));
+             static_cast<int>(workspace.prompts().sampleOf(workspace.state()->prompts[0]).tokenIds.size()));
     workspace.clear();
     QCOMPARE(model.rowCount(), 0);
 }
@@ -244,26 +245,26 @@ void TestViewmodelsLists::linkedSelection() {
 
     // Rows before it go: it is the same trajectory all the same.
     const PromptId kept = selection.prompt();
-    workspace.removePrompts({workspace.state()->prompts[0], workspace.state()->prompts[2]});
+    workspace.prompts().remove({workspace.state()->prompts[0], workspace.state()->prompts[2]});
     QCOMPARE(selection.prompt(), kept);
     QCOMPARE(selection.row()->value(), std::int64_t{3});
     QCOMPARE(selection.rows(), QList<qint64>{3});
     workspace.undoStack()->undo();
     QCOMPARE(selection.row()->value(), std::int64_t{5});
-    workspace.removePrompts({kept});
+    workspace.prompts().remove({kept});
     QVERIFY(!selection.row());
     QCOMPARE(selection.prompt(), PromptId{});
     selection.selectPrompt(workspace.state()->prompts[1]);
     QCOMPARE(selection.row()->value(), std::int64_t{1});
 
     // An edited prompt stays selected, at its new last token.
-    QSignalSpy captured(&workspace, &Workspace::promptCaptured);
-    workspace.editPrompt(selection.prompt(), "Short");
+    QSignalSpy captured(&workspace.prompts(), &PromptQueue::captured);
+    workspace.prompts().edit(selection.prompt(), "Short");
     QTRY_COMPARE_WITH_TIMEOUT(captured.size(), 1, wait);
     QCOMPARE(selection.row()->value(), std::int64_t{1});
     QCOMPARE(selection.token(), workspace.state()->trace->info().rows[1].position);
     // One that waits can be selected, and has its row once it is run.
-    const PromptId waiting = workspace.addPrompt("Something that waits");
+    const PromptId waiting = workspace.prompts().add("Something that waits");
     selection.selectPrompt(waiting);
     QCOMPARE(selection.prompt(), waiting);
     QVERIFY(!selection.row());
@@ -282,7 +283,7 @@ void TestViewmodelsLists::selectionOfManyRows() {
     QCOMPARE(selection.row()->value(), std::int64_t{3});  // stays where it was
     selection.selectRows({7, 5});
     QCOMPARE(selection.row()->value(), std::int64_t{5});
-    workspace.removePrompts({workspace.state()->prompts[0]});
+    workspace.prompts().remove({workspace.state()->prompts[0]});
     QCOMPARE(selection.rows(), (QList<qint64>{4, 6}));
     selection.selectRows({});
     QVERIFY(!selection.row());

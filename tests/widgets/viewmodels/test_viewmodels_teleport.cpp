@@ -9,6 +9,10 @@
 #include "core/base/error.h"
 #include "core/results/teleport_file.h"
 #include "open_demo.h"
+#include "widgets/viewmodels/equivalent_command.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/viewmodels/teleport_model.h"
 
 using namespace rheo;
@@ -403,7 +407,7 @@ void TestViewmodelsTeleport::historyIsShownAgain() {
     m_model->showTeleport(id);  // without anything to prepare
     QCOMPARE(m_model->shownId(), id);
     // Another edit of the document does not take it away.
-    m_workspace->removePrompts({m_workspace->state()->prompts[9]});
+    m_workspace->prompts().remove({m_workspace->state()->prompts[9]});
     QCOMPARE(m_model->shownId(), id);
 }
 
@@ -529,9 +533,9 @@ void TestViewmodelsTeleport::controlsStandBesideIt() {
 
 void TestViewmodelsTeleport::basisRefittedUnderATeleport() {
     QVERIFY(drag(*m_model, 1));
-    m_workspace->removePrompts({m_workspace->state()->prompts[20], m_workspace->state()->prompts[21]});
+    m_workspace->prompts().remove({m_workspace->state()->prompts[20], m_workspace->state()->prompts[21]});
     const auto old = m_workspace->state()->basis;
-    m_workspace->refitBasis();
+    fitBasis(*m_workspace);
     QTRY_VERIFY_WITH_TIMEOUT(m_workspace->state()->basis != old, wait);
     QVERIFY(isReady(*m_model));
     // The same state, in other coordinates.
@@ -546,12 +550,12 @@ void TestViewmodelsTeleport::savedAsTheCommandLineDoes() {
     m_model->setControls(5);
     QVERIFY(drag(*m_model, 1));
     const auto id = m_model->shownId();
-    QVERIFY(m_workspace->hasUnsaved());
+    QVERIFY(m_workspace->files().hasUnsaved());
     const QString file = m_folder.filePath("teleport.h5");
-    QSignalSpy saved(m_workspace.get(), &Workspace::saved);
-    m_workspace->saveTeleport(id, file, false);
+    QSignalSpy saved(&m_workspace->files(), &FileKeeper::saved);
+    m_workspace->files().saveTeleport(id, file, false);
     QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 1, wait);
-    QVERIFY(!m_workspace->hasUnsaved());
+    QVERIFY(!m_workspace->files().hasUnsaved());
     const TeleportFile stored = readTeleportFile(file.toStdString());
     const auto full = m_model->result();
     QCOMPARE(stored.result.teleported.states.data, full->teleported.states.data);
@@ -561,16 +565,16 @@ void TestViewmodelsTeleport::savedAsTheCommandLineDoes() {
     QVERIFY(!stored.shownTexts.empty());
 
     QSignalSpy failed(m_workspace.get(), &Workspace::failed);
-    m_workspace->saveTeleport(id, file, false);  // it is there
+    m_workspace->files().saveTeleport(id, file, false);  // it is there
     QTRY_COMPARE_WITH_TIMEOUT(failed.size(), 1, wait);
-    m_workspace->saveTeleport(999, file, true);
+    m_workspace->files().saveTeleport(999, file, true);
     QCOMPARE(failed.size(), 2);
 }
 
 void TestViewmodelsTeleport::commandOfATeleport() {
     QVERIFY(drag(*m_model, 1));
     const TeleportRecord& record = *m_workspace->state()->teleports.back();
-    const QString command = m_workspace->copyAsCommand(record.id);
+    const QString command = commandOf(*m_workspace, record.id);
     const QString line = command.section('\n', -1);
     QVERIFY2(line.startsWith("rheo teleport --model " + demoModel), qPrintable(line));
     QVERIFY(line.contains(" --point L10.attn_in "));
@@ -580,7 +584,7 @@ void TestViewmodelsTeleport::commandOfATeleport() {
     const QStringList parts = numbers.split(',');
     QCOMPARE(parts.size(), 3);
     for (int k = 0; k < 3; ++k) QCOMPARE(parts[k].toDouble(), record.target[k]);
-    QCOMPARE(m_workspace->copyAsCommand(12345), QString());
+    QCOMPARE(commandOf(*m_workspace, 12345), QString());
 }
 
 void TestViewmodelsTeleport::stopTakesEffect() {

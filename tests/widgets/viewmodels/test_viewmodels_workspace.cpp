@@ -18,6 +18,12 @@
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "open_demo.h"
+#include "widgets/viewmodels/equivalent_command.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/open_document.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/viewmodels/selection.h"
 
 using namespace rheo;
@@ -57,8 +63,8 @@ std::vector<float> rowOf(const DocumentState& state, RowIndex row) {
 }
 
 bool addAndWait(Workspace& workspace, const QString& text) {
-    QSignalSpy captured(&workspace, &Workspace::promptCaptured);
-    if (workspace.addPrompt(text) == PromptId{}) return false;
+    QSignalSpy captured(&workspace.prompts(), &PromptQueue::captured);
+    if (workspace.prompts().add(text) == PromptId{}) return false;
     return QTest::qWaitFor([&] { return !captured.isEmpty(); }, wait);
 }
 
@@ -100,21 +106,21 @@ void TestViewmodelsWorkspace::nothingOpen() {
     Workspace workspace(jobs);
     QVERIFY(workspace.state());
     QVERIFY(!workspace.model());
-    QCOMPARE(workspace.promptCount(), 0);
+    QCOMPARE(workspace.prompts().count(), 0);
     QVERIFY(workspace.points().empty());
-    QVERIFY(!workspace.hasUnsaved());
+    QVERIFY(!workspace.files().hasUnsaved());
     Failures failures(workspace);
-    QCOMPARE(workspace.addPrompt("x"), PromptId{});
-    QCOMPARE(workspace.fitBasis(), JobId{});
-    QCOMPARE(workspace.saveTraceAs(m_folder.filePath("none.rheo.h5"), false), JobId{});
+    QCOMPARE(workspace.prompts().add("x"), PromptId{});
+    QCOMPARE(fitBasis(workspace), JobId{});
+    QCOMPARE(workspace.files().saveTrace(m_folder.filePath("none.rheo.h5"), false), JobId{});
     QCOMPARE(failures.count, 3);
     for (const Feature feature : {Feature::AddPrompt, Feature::Teleport, Feature::FitBasis, Feature::Density,
                                   Feature::SaveTrace, Feature::AttachModel, Feature::CopyCommand})
-        QVERIFY(workspace.whyNot(feature).endsWith('.'));
-    QVERIFY(workspace.copyAsCommand().isEmpty());
-    workspace.removePrompts({PromptId{3}});
-    workspace.captureToken(PromptId{3}, 0);
-    QVERIFY(!workspace.editPrompt(PromptId{3}, "x"));
+        QVERIFY(whyNot(workspace, feature).endsWith('.'));
+    QVERIFY(commandOf(workspace).isEmpty());
+    workspace.prompts().remove({PromptId{3}});
+    workspace.prompts().captureToken(PromptId{3}, 0);
+    QVERIFY(!workspace.prompts().edit(PromptId{3}, "x"));
 }
 
 void TestViewmodelsWorkspace::demo() {
@@ -128,16 +134,16 @@ void TestViewmodelsWorkspace::demo() {
     QCOMPARE(state->scores->n1, std::int64_t{65});
     QCOMPARE(state->density->mean.rows(), Eigen::Index{65});
     QVERIFY(!state->basisIsStale());
-    QVERIFY(!workspace.hasUnsaved());
+    QVERIFY(!workspace.files().hasUnsaved());
     QCOMPARE(workspace.undoStack()->count(), 0);
-    QCOMPARE(workspace.promptCount(), 20);
+    QCOMPARE(workspace.prompts().count(), 20);
     QFile file(demoPrompts);
     QVERIFY(file.open(QIODevice::ReadOnly));
-    QCOMPARE(workspace.promptAt(0).text, QString::fromUtf8(file.readLine()).chopped(1));
-    QCOMPARE(workspace.promptAt(0).status, PromptStatus::Ready);
+    QCOMPARE(workspace.prompts().at(0).text, QString::fromUtf8(file.readLine()).chopped(1));
+    QCOMPARE(workspace.prompts().at(0).status, PromptStatus::Ready);
     for (const Feature feature : {Feature::AddPrompt, Feature::Teleport, Feature::FitBasis,
                                   Feature::TokenTexts, Feature::SaveTrace, Feature::CopyCommand})
-        QCOMPARE(workspace.whyNot(feature), QString());
+        QCOMPARE(whyNot(workspace, feature), QString());
 
     // Each row is the last token's: the same as the model gives for that prompt alone, in a batch of its own
     // (3e-5 of the RMS at the point, as everywhere).
@@ -171,10 +177,10 @@ void TestViewmodelsWorkspace::openingKeepsWhatWasThereWhenItFails() {
     const auto model = workspace.model();
     Failures failures(workspace);
 
-    workspace.openModel(m_folder.filePath("no-such-folder"), {});
+    openModel(workspace, m_folder.filePath("no-such-folder"), {});
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 1, wait);
     QVERIFY(failures.last.message.contains("no-such-folder"));
-    workspace.openTrace(demoPrompts);
+    openTrace(workspace, demoPrompts);
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 2, wait);
     QVERIFY(failures.last.message.contains("novels.txt"));
 
@@ -187,7 +193,7 @@ void TestViewmodelsWorkspace::openingKeepsWhatWasThereWhenItFails() {
     QVERIFY(whole.open(QIODevice::ReadOnly) && part.open(QIODevice::WriteOnly));
     part.write(whole.read(whole.size() / 2));
     part.close();
-    workspace.openModel(cut, {});
+    openModel(workspace, cut, {});
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 3, wait);
     QVERIFY2(failures.last.message.contains("model.safetensors"), qPrintable(failures.last.message));
 
@@ -199,11 +205,11 @@ void TestViewmodelsWorkspace::openingKeepsWhatWasThereWhenItFails() {
     QVERIFY(config.open(QIODevice::WriteOnly));
     config.write(text);
     config.close();
-    workspace.openModel(cut, {});
+    openModel(workspace, cut, {});
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 4, wait);
     QVERIFY2(failures.last.message.contains("zebra"), qPrintable(failures.last.message));
 
-    workspace.openDemo(demoModel, m_folder.filePath("no-prompts.txt"), 4);
+    openDemo(workspace, demoModel, m_folder.filePath("no-prompts.txt"), 4);
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 5, wait);
     QVERIFY(identical(*workspace.state(), before));
     QCOMPARE(workspace.model(), model);
@@ -215,15 +221,15 @@ void TestViewmodelsWorkspace::promptAddedInTheBackground() {
     QVERIFY(openDemo(workspace, 6));
     const auto before = workspace.state();
     HeldLane lane(jobs, Lane::Model);
-    const PromptId id = workspace.addPrompt(aPrompt);
+    const PromptId id = workspace.prompts().add(aPrompt);
     QVERIFY(id != PromptId{});
-    QCOMPARE(workspace.promptCount(), 7);
-    QCOMPARE(workspace.promptIndex(id), 6);
-    QCOMPARE(workspace.promptAt(6).status, PromptStatus::Queued);
-    QCOMPARE(workspace.promptAt(6).text, aPrompt);
+    QCOMPARE(workspace.prompts().count(), 7);
+    QCOMPARE(workspace.prompts().indexOf(id), 6);
+    QCOMPARE(workspace.prompts().at(6).status, PromptStatus::Queued);
+    QCOMPARE(workspace.prompts().at(6).text, aPrompt);
     QVERIFY(identical(*workspace.state(), *before));  // nothing waits for it
 
-    QSignalSpy captured(&workspace, &Workspace::promptCaptured);
+    QSignalSpy captured(&workspace.prompts(), &PromptQueue::captured);
     QSignalSpy stale(&workspace, &Workspace::basisStaleChanged);
     lane.letGo();
     QTRY_COMPARE_WITH_TIMEOUT(captured.size(), 1, wait);
@@ -232,11 +238,11 @@ void TestViewmodelsWorkspace::promptAddedInTheBackground() {
     QCOMPARE(after->basis, before->basis);
     QVERIFY(after->basisIsStale());
     QCOMPARE(stale.size(), 1);
-    QCOMPARE(workspace.promptAt(6).status, PromptStatus::Ready);
-    QCOMPARE(workspace.promptAt(6).rows, 1);
-    QCOMPARE(workspace.promptAt(6).tokens, int(after->trace->info().samples[6].tokenIds.size()));
+    QCOMPARE(workspace.prompts().at(6).status, PromptStatus::Ready);
+    QCOMPARE(workspace.prompts().at(6).rows, 1);
+    QCOMPARE(workspace.prompts().at(6).tokens, int(after->trace->info().samples[6].tokenIds.size()));
     QCOMPARE(workspace.undoStack()->count(), 1);
-    QVERIFY(workspace.hasUnsaved());
+    QVERIFY(workspace.files().hasUnsaved());
 
     // Its scores are those of its states in the basis that stayed.
     MatrixF states(65, 128);
@@ -257,14 +263,14 @@ void TestViewmodelsWorkspace::promptEdited() {
     const PromptId second = before->prompts[1];
     {
         HeldLane lane(jobs, Lane::Model);
-        QVERIFY(workspace.editPrompt(second, "Something else"));
-        QVERIFY(workspace.editPrompt(second, aPrompt));  // thought again before it was run
-        QCOMPARE(workspace.promptCount(), 5);
-        QCOMPARE(workspace.promptAt(1).text, aPrompt);
-        QCOMPARE(workspace.promptAt(1).status, PromptStatus::Queued);
+        QVERIFY(workspace.prompts().edit(second, "Something else"));
+        QVERIFY(workspace.prompts().edit(second, aPrompt));  // thought again before it was run
+        QCOMPARE(workspace.prompts().count(), 5);
+        QCOMPARE(workspace.prompts().at(1).text, aPrompt);
+        QCOMPARE(workspace.prompts().at(1).status, PromptStatus::Queued);
         QVERIFY(identical(*workspace.state(), *before));
     }
-    QSignalSpy captured(&workspace, &Workspace::promptCaptured);
+    QSignalSpy captured(&workspace.prompts(), &PromptQueue::captured);
     QTRY_COMPARE_WITH_TIMEOUT(captured.size(), 1, wait);
     QTRY_VERIFY(jobs.isIdle());
     QCOMPARE(captured.size(), 1);
@@ -280,12 +286,12 @@ void TestViewmodelsWorkspace::promptEdited() {
 
     // Removed while it is run: what comes is not wanted any more.
     HeldLane lane(jobs, Lane::Model);
-    QVERIFY(workspace.editPrompt(second, aPrompt));
-    workspace.removePrompts({second});
+    QVERIFY(workspace.prompts().edit(second, aPrompt));
+    workspace.prompts().remove({second});
     lane.letGo();
     QTRY_VERIFY_WITH_TIMEOUT(jobs.isIdle(), wait);
-    QCOMPARE(workspace.promptCount(), 4);
-    QCOMPARE(workspace.promptIndex(second), -1);
+    QCOMPARE(workspace.prompts().count(), 4);
+    QCOMPARE(workspace.prompts().indexOf(second), -1);
 }
 
 void TestViewmodelsWorkspace::promptsRemoved() {
@@ -294,15 +300,15 @@ void TestViewmodelsWorkspace::promptsRemoved() {
     QVERIFY(openDemo(workspace, 5));
     const auto before = workspace.state();
     const auto ids = before->prompts;
-    workspace.removePrompts({ids[0], ids[3]});
+    workspace.prompts().remove({ids[0], ids[3]});
     QCOMPARE(workspace.state()->prompts, (std::vector<PromptId>{ids[1], ids[2], ids[4]}));
     QCOMPARE(workspace.state()->rows(), std::int64_t{3});
     QCOMPARE(rowOf(*workspace.state(), RowIndex{2}), rowOf(*before, RowIndex{4}));
     QVERIFY(workspace.state()->basisIsStale());
-    QVERIFY(!workspace.hasUnsaved());  // nothing was captured
+    QVERIFY(!workspace.files().hasUnsaved());  // nothing was captured
     workspace.undoStack()->undo();
     QVERIFY(identical(*workspace.state(), *before));
-    workspace.removePrompts(QList<PromptId>(ids.begin(), ids.end()));
+    workspace.prompts().remove(QList<PromptId>(ids.begin(), ids.end()));
     QCOMPARE(workspace.state()->rows(), std::int64_t{0});
     QVERIFY(!workspace.state()->trace);
     QVERIFY(addAndWait(workspace, aPrompt));
@@ -315,25 +321,25 @@ void TestViewmodelsWorkspace::promptsThatCannotBeRun() {
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 3));
     const auto before = workspace.state();
-    const PromptId tooLong = workspace.addPrompt(QString("word and ").repeated(400));
-    QTRY_COMPARE_WITH_TIMEOUT(workspace.promptAt(3).status, PromptStatus::Failed, wait);
-    QVERIFY2(workspace.promptAt(3).reason.contains("512"), qPrintable(workspace.promptAt(3).reason));
+    const PromptId tooLong = workspace.prompts().add(QString("word and ").repeated(400));
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.prompts().at(3).status, PromptStatus::Failed, wait);
+    QVERIFY2(workspace.prompts().at(3).reason.contains("512"), qPrintable(workspace.prompts().at(3).reason));
     QVERIFY(identical(*workspace.state(), *before));
     QCOMPARE(workspace.undoStack()->count(), 0);
 
     // It can be mended; past the length the model was trained on (128) a note says so.
     QSignalSpy noted(&workspace, &Workspace::noted);
-    QVERIFY(workspace.editPrompt(tooLong, QString("word and ").repeated(100)));
-    QTRY_COMPARE_WITH_TIMEOUT(workspace.promptAt(3).status, PromptStatus::Ready, wait);
-    QCOMPARE(workspace.promptAt(3).id, tooLong);
-    QVERIFY2(workspace.promptAt(3).note.contains("128"), qPrintable(workspace.promptAt(3).note));
+    QVERIFY(workspace.prompts().edit(tooLong, QString("word and ").repeated(100)));
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.prompts().at(3).status, PromptStatus::Ready, wait);
+    QCOMPARE(workspace.prompts().at(3).id, tooLong);
+    QVERIFY2(workspace.prompts().at(3).note.contains("128"), qPrintable(workspace.prompts().at(3).note));
     QCOMPARE(noted.size(), 1);
     QCOMPARE(workspace.undoStack()->count(), 1);
 
-    const PromptId another = workspace.addPrompt(QString("word and ").repeated(400));
-    QTRY_COMPARE_WITH_TIMEOUT(workspace.promptAt(4).status, PromptStatus::Failed, wait);
-    workspace.removePrompts({another});
-    QCOMPARE(workspace.promptCount(), 4);
+    const PromptId another = workspace.prompts().add(QString("word and ").repeated(400));
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.prompts().at(4).status, PromptStatus::Failed, wait);
+    workspace.prompts().remove({another});
+    QCOMPARE(workspace.prompts().count(), 4);
 }
 
 void TestViewmodelsWorkspace::promptStoppedWhileItWaits() {
@@ -341,20 +347,20 @@ void TestViewmodelsWorkspace::promptStoppedWhileItWaits() {
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 3));
     HeldLane lane(jobs, Lane::Model);
-    const PromptId kept = workspace.addPrompt(aPrompt);
-    const PromptId gone = workspace.addPrompt("never run");
-    workspace.removePrompts({gone});
-    QCOMPARE(workspace.promptCount(), 4);
+    const PromptId kept = workspace.prompts().add(aPrompt);
+    const PromptId gone = workspace.prompts().add("never run");
+    workspace.prompts().remove({gone});
+    QCOMPARE(workspace.prompts().count(), 4);
     JobId job;
     for (const JobInfo& info : jobs.jobs())
         if (info.listed && !info.stopping) job = info.id;
     jobs.cancel(job);
-    QTRY_COMPARE(workspace.promptAt(3).status, PromptStatus::Failed);
-    QVERIFY(!workspace.promptAt(3).reason.isEmpty());
+    QTRY_COMPARE(workspace.prompts().at(3).status, PromptStatus::Failed);
+    QVERIFY(!workspace.prompts().at(3).reason.isEmpty());
     lane.letGo();
     QTRY_VERIFY(jobs.isIdle());
     QCOMPARE(workspace.state()->rows(), std::int64_t{3});
-    QVERIFY(workspace.editPrompt(kept, aPrompt));
+    QVERIFY(workspace.prompts().edit(kept, aPrompt));
     QTRY_COMPARE_WITH_TIMEOUT(workspace.state()->rows(), std::int64_t{4}, wait);
 }
 
@@ -362,7 +368,7 @@ void TestViewmodelsWorkspace::promptsFromAFile() {
     JobRunner jobs;
     Workspace workspace(jobs);
     QSignalSpy changed(&workspace, &Workspace::modelChanged);
-    workspace.openModel(demoModel, {});
+    openModel(workspace, demoModel, {});
     QTRY_COMPARE_WITH_TIMEOUT(changed.size(), 1, wait);
     QCOMPARE(workspace.points().size(), std::size_t{65});
     QSignalSpy noted(&workspace, &Workspace::noted);
@@ -371,16 +377,16 @@ void TestViewmodelsWorkspace::promptsFromAFile() {
     QVERIFY(out.open(QIODevice::WriteOnly));
     out.write("One prompt\n\nAnother, longer than the first of them\nThird\n");
     out.close();
-    workspace.addPromptsFromFile(file, 0);
+    workspace.prompts().addFromFile(file, 0);
     QTRY_COMPARE_WITH_TIMEOUT(workspace.state()->rows(), std::int64_t{3}, wait);
-    QCOMPARE(workspace.promptAt(1).text, QString("Another, longer than the first of them"));
+    QCOMPARE(workspace.prompts().at(1).text, QString("Another, longer than the first of them"));
     QCOMPARE(noted.size(), 1);
     QCOMPARE(workspace.undoStack()->count(), 1);
-    QVERIFY(workspace.hasUnsaved());
+    QVERIFY(workspace.files().hasUnsaved());
     QVERIFY(!workspace.state()->basis);  // nothing heavy starts by itself
-    QVERIFY(workspace.fitBasis() != JobId{});
+    QVERIFY(fitBasis(workspace) != JobId{});
     QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis, wait);
-    QVERIFY(workspace.copyAsCommand().startsWith("rheo capture --model "));
+    QVERIFY(commandOf(workspace).startsWith("rheo capture --model "));
 }
 
 void TestViewmodelsWorkspace::tokenCapturedOnDemand() {
@@ -392,14 +398,14 @@ void TestViewmodelsWorkspace::tokenCapturedOnDemand() {
     selection.selectPrompt(before->prompts[2]);
     QCOMPARE(selection.row()->value(), std::int64_t{2});
     const auto ids = before->trace->info().samples[2].tokenIds;
-    QSignalSpy captured(&workspace, &Workspace::tokenCaptured);
+    QSignalSpy captured(&workspace.prompts(), &PromptQueue::tokenCaptured);
     selection.selectToken(5);
     QCOMPARE(selection.token(), 5);
     QVERIFY(!selection.row());
-    QVERIFY(workspace.isCapturing(before->prompts[2], 5));
+    QVERIFY(workspace.prompts().isCapturing(before->prompts[2], 5));
     selection.selectToken(5);  // an impatient second click
     QTRY_COMPARE_WITH_TIMEOUT(captured.size(), 1, wait);
-    QVERIFY(!workspace.isCapturing(before->prompts[2], 5));
+    QVERIFY(!workspace.prompts().isCapturing(before->prompts[2], 5));
     const auto after = workspace.state();
     QCOMPARE(after->rows(), std::int64_t{5});
     QCOMPARE(selection.row()->value(), std::int64_t{3});  // it follows the prompt's own row
@@ -440,7 +446,7 @@ void TestViewmodelsWorkspace::basisStaysAndIsRefittedOnRequest() {
     QVERIFY(addAndWait(workspace, aPrompt));
     const auto stale = workspace.state();
     QVERIFY(stale->basisIsStale() && stale->densityIsStale());
-    workspace.refitBasis();
+    fitBasis(workspace);
     QTRY_VERIFY_WITH_TIMEOUT(!workspace.state()->basisIsStale(), wait);
     const auto fitted = workspace.state();
     QVERIFY(fitted->basis != stale->basis);
@@ -451,7 +457,7 @@ void TestViewmodelsWorkspace::basisStaysAndIsRefittedOnRequest() {
     QCOMPARE(fitted->basis->components, direct.basis.components);
     QCOMPARE(fitted->scores->data, direct.scores.data);
 
-    workspace.computeDensity();
+    computeDensity(workspace);
     QTRY_VERIFY_WITH_TIMEOUT(!workspace.state()->densityIsStale(), wait);
     workspace.undoStack()->undo();
     workspace.undoStack()->undo();
@@ -466,7 +472,7 @@ void TestViewmodelsWorkspace::rowsThatComeWhileTheBasisIsFitted() {
     QVERIFY(openDemo(workspace, 6));
     const auto opened = workspace.state()->trace;
     HeldLane lane(jobs, Lane::Analysis);
-    workspace.fitBasis();
+    fitBasis(workspace);
     QVERIFY(addAndWait(workspace, aPrompt));
     const auto before = workspace.state();
     lane.letGo();
@@ -488,16 +494,16 @@ void TestViewmodelsWorkspace::undoAndRedoAreExact() {
     const auto keep = [&] { states.push_back(*workspace.state()); };
     QVERIFY(addAndWait(workspace, aPrompt));
     keep();
-    workspace.removePrompts({states[0].prompts[0]});
+    workspace.prompts().remove({states[0].prompts[0]});
     keep();
-    workspace.refitBasis();
+    fitBasis(workspace);
     QTRY_VERIFY_WITH_TIMEOUT(!workspace.state()->basisIsStale(), wait);
     keep();
-    QSignalSpy captured(&workspace, &Workspace::tokenCaptured);
-    workspace.captureToken(states[0].prompts[3], 2);
+    QSignalSpy captured(&workspace.prompts(), &PromptQueue::tokenCaptured);
+    workspace.prompts().captureToken(states[0].prompts[3], 2);
     QTRY_COMPARE_WITH_TIMEOUT(captured.size(), 1, wait);
     keep();
-    workspace.editPrompt(states[0].prompts[4], "Quite another beginning");
+    workspace.prompts().edit(states[0].prompts[4], "Quite another beginning");
     QTRY_COMPARE_WITH_TIMEOUT(workspace.undoStack()->count(), 5, wait);
     keep();
 
@@ -514,7 +520,7 @@ void TestViewmodelsWorkspace::undoAndRedoAreExact() {
     // Another edit after undo: what was undone is gone, the rest stays exact.
     workspace.undoStack()->undo();
     workspace.undoStack()->undo();
-    workspace.removePrompts({states[0].prompts[5]});
+    workspace.prompts().remove({states[0].prompts[5]});
     workspace.undoStack()->undo();
     QVERIFY(identical(*workspace.state(), states[3]));
 }
@@ -524,25 +530,25 @@ void TestViewmodelsWorkspace::traceSavedAndOpened() {
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 6));
     QVERIFY(addAndWait(workspace, aPrompt));
-    workspace.removePrompts({workspace.state()->prompts[0]});
+    workspace.prompts().remove({workspace.state()->prompts[0]});
     const auto state = workspace.state();
-    QVERIFY(workspace.hasUnsaved());
-    QCOMPARE(workspace.unsavedSummary(), QString("1 captured row"));
+    QVERIFY(workspace.files().hasUnsaved());
+    QCOMPARE(workspace.files().unsavedSummary(), QString("1 captured row"));
 
     const QString file = m_folder.filePath("saved.rheo.h5");
-    QSignalSpy saved(&workspace, &Workspace::saved);
-    workspace.saveTraceAs(file, false);
+    QSignalSpy saved(&workspace.files(), &FileKeeper::saved);
+    workspace.files().saveTrace(file, false);
     QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 1, wait);
-    QVERIFY(!workspace.hasUnsaved());
+    QVERIFY(!workspace.files().hasUnsaved());
     QCOMPARE(workspace.title(), QString("saved.rheo.h5"));
 
     Failures failures(workspace);
-    workspace.saveTraceAs(file, false);  // it is there
+    workspace.files().saveTrace(file, false);  // it is there
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 1, wait);
     QCOMPARE(failures.last.code, ErrorCode::AlreadyExists);
-    workspace.saveTraceAs(file, true);
+    workspace.files().saveTrace(file, true);
     QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 2, wait);
-    workspace.saveTraceAs(m_folder.filePath("no/such/folder.rheo.h5"), true);
+    workspace.files().saveTrace(m_folder.filePath("no/such/folder.rheo.h5"), true);
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 2, wait);
 
     const auto reader = TraceReader::open(file.toStdString());
@@ -555,21 +561,21 @@ void TestViewmodelsWorkspace::traceSavedAndOpened() {
     Workspace other(otherJobs);
     QSignalSpy replaced(&other, &Workspace::documentReplaced);
     QSignalSpy opened(&other, &Workspace::opened);
-    other.openPath(file, {});
+    openPath(other, file, {});
     QTRY_COMPARE_WITH_TIMEOUT(replaced.size(), 1, wait);
     QCOMPARE(opened[0][0].toString(), file);
     // Small enough to be fitted when it is opened, and that is no edit.
     QTRY_VERIFY_WITH_TIMEOUT(other.state()->basis && other.state()->density, wait);
     QCOMPARE(other.undoStack()->count(), 0);
-    QVERIFY(!other.hasUnsaved());
+    QVERIFY(!other.files().hasUnsaved());
     for (std::int64_t n = 0; n < 6; ++n)
         QCOMPARE(rowOf(*other.state(), RowIndex{n}), rowOf(*state, RowIndex{n}));
     // Without a model it shows what it can, and says why it cannot do the rest.
-    QVERIFY(other.whyNot(Feature::AddPrompt).contains("attach", Qt::CaseInsensitive));
-    QVERIFY(other.whyNot(Feature::Teleport).contains("attach", Qt::CaseInsensitive));
-    QCOMPARE(other.whyNot(Feature::FitBasis), QString());
-    QCOMPARE(other.whyNot(Feature::RemovePrompt), QString());
-    QCOMPARE(other.addPrompt("x"), PromptId{});
+    QVERIFY(whyNot(other, Feature::AddPrompt).contains("attach", Qt::CaseInsensitive));
+    QVERIFY(whyNot(other, Feature::Teleport).contains("attach", Qt::CaseInsensitive));
+    QCOMPARE(whyNot(other, Feature::FitBasis), QString());
+    QCOMPARE(whyNot(other, Feature::RemovePrompt), QString());
+    QCOMPARE(other.prompts().add("x"), PromptId{});
 }
 
 void TestViewmodelsWorkspace::traceFromElsewhere() {
@@ -588,16 +594,16 @@ void TestViewmodelsWorkspace::traceFromElsewhere() {
     Workspace workspace(jobs);
     Selection selection(workspace);
     Failures failures(workspace);
-    workspace.openTrace(QString::fromStdString(path));
+    openTrace(workspace, QString::fromStdString(path));
     QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis, wait);
-    QCOMPARE(workspace.promptCount(), 9);
+    QCOMPARE(workspace.prompts().count(), 9);
     selection.selectRow(RowIndex{4});
     QCOMPARE(selection.prompt(), workspace.state()->prompts[4]);
-    workspace.removePrompts({workspace.state()->prompts[0]});
+    workspace.prompts().remove({workspace.state()->prompts[0]});
     QCOMPARE(workspace.state()->rows(), std::int64_t{8});
     QCOMPARE(selection.row()->value(), std::int64_t{3});
     // A model of another width did not make it.
-    workspace.attachModel(demoModel, {});
+    attachModel(workspace, demoModel, {});
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 1, wait);
     QVERIFY2(failures.last.message.contains("7 units") && failures.last.message.contains("128"),
              qPrintable(failures.last.message));
@@ -623,13 +629,13 @@ void TestViewmodelsWorkspace::traceOfSomePoints() {
         writer.close();
     }
     QSignalSpy replaced(&workspace, &Workspace::documentReplaced);
-    workspace.openTrace(QString::fromStdString(path));
+    openTrace(workspace, QString::fromStdString(path));
     QTRY_COMPARE_WITH_TIMEOUT(replaced.size(), 1, wait);
     QVERIFY(workspace.model());  // it made the trace: it stays
     QCOMPARE(workspace.points().size(), std::size_t{6});
     QCOMPARE(workspace.modelPoint(PointIndex{2})->value(), std::int64_t{6});
     QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis, wait);
-    const QString first = workspace.promptAt(0).text;
+    const QString first = workspace.prompts().at(0).text;
     QVERIFY(addAndWait(workspace, first));
     QCOMPARE(workspace.state()->rows(), std::int64_t{5});
     // The same prompt has the same path.
@@ -645,22 +651,22 @@ void TestViewmodelsWorkspace::modelAttached() {
         JobRunner jobs;
         Workspace workspace(jobs);
         QVERIFY(openDemo(workspace, 4));
-        QSignalSpy saved(&workspace, &Workspace::saved);
-        workspace.saveTraceAs(file, false);
+        QSignalSpy saved(&workspace.files(), &FileKeeper::saved);
+        workspace.files().saveTrace(file, false);
         QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 1, wait);
     }
     JobRunner jobs;
     Workspace workspace(jobs);
-    workspace.openTrace(file);
+    openTrace(workspace, file);
     QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis, wait);
     const auto before = workspace.state()->trace;
-    workspace.attachModel(demoModel, {});
+    attachModel(workspace, demoModel, {});
     QTRY_VERIFY_WITH_TIMEOUT(workspace.model(), wait);
     QCOMPARE(workspace.state()->trace, before);
-    QCOMPARE(workspace.whyNot(Feature::Teleport), QString());
+    QCOMPARE(whyNot(workspace, Feature::Teleport), QString());
     QVERIFY(addAndWait(workspace, aPrompt));
     QCOMPARE(workspace.state()->rows(), std::int64_t{5});
-    QVERIFY(workspace.hasUnsaved());
+    QVERIFY(workspace.files().hasUnsaved());
     workspace.closeModel();
     QVERIFY(!workspace.model());
     QCOMPARE(workspace.state()->rows(), std::int64_t{5});
@@ -671,16 +677,16 @@ void TestViewmodelsWorkspace::attachingAnotherModelIsRefused() {
     JobRunner jobs;
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 3));
-    QSignalSpy saved(&workspace, &Workspace::saved);
-    workspace.saveTraceAs(file, false);
+    QSignalSpy saved(&workspace.files(), &FileKeeper::saved);
+    workspace.files().saveTrace(file, false);
     QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 1, wait);
     workspace.clear();
     QVERIFY(!workspace.model());
-    workspace.openTrace(file);
+    openTrace(workspace, file);
     QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis, wait);
 
     Failures failures(workspace);
-    workspace.attachModel(RHEO_FIXTURES "/models/llama-3-style/model", {});
+    attachModel(workspace, RHEO_FIXTURES "/models/llama-3-style/model", {});
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 1, wait);
     QCOMPARE(failures.last.code, ErrorCode::Mismatch);
     QVERIFY2(failures.last.message.contains("number of blocks (32 in the trace"),
@@ -688,7 +694,7 @@ void TestViewmodelsWorkspace::attachingAnotherModelIsRefused() {
     // The same shape with other weights: told by their digest.
     ModelOptions untrained;
     untrained.untrainedSeed = 1;
-    workspace.attachModel(demoModel, untrained);
+    attachModel(workspace, demoModel, untrained);
     QTRY_COMPARE_WITH_TIMEOUT(failures.count, 2, wait);
     QVERIFY2(failures.last.message.contains("untrained with seed 1"), qPrintable(failures.last.message));
     QVERIFY(!workspace.model());
@@ -707,21 +713,21 @@ void TestViewmodelsWorkspace::unsaved() {
     JobRunner jobs;
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 4));
-    QSignalSpy changed(&workspace, &Workspace::unsavedChanged);
+    QSignalSpy changed(&workspace.files(), &FileKeeper::unsavedChanged);
     QVERIFY(addAndWait(workspace, aPrompt));
     QCOMPARE(changed.size(), 1);
     workspace.undoStack()->undo();
-    QVERIFY(!workspace.hasUnsaved());
+    QVERIFY(!workspace.files().hasUnsaved());
     QCOMPARE(changed.size(), 2);
     workspace.undoStack()->redo();
     TeleportRecord record;
     record.prompt = workspace.state()->prompts[0];
     workspace.addTeleport(record);
     workspace.addTeleport(record);
-    QCOMPARE(workspace.unsavedSummary(), QString("1 captured row and 2 teleports"));
+    QCOMPARE(workspace.files().unsavedSummary(), QString("1 captured row and 2 teleports"));
     QCOMPARE(workspace.state()->teleports[1]->id, std::int64_t{2});
     workspace.removeTeleport(1);
-    QCOMPARE(workspace.unsavedSummary(), QString("1 captured row and 1 teleport"));
+    QCOMPARE(workspace.files().unsavedSummary(), QString("1 captured row and 1 teleport"));
     workspace.undoStack()->undo();
     QCOMPARE(workspace.state()->teleports.size(), std::size_t{2});
 }
@@ -731,7 +737,7 @@ void TestViewmodelsWorkspace::cancelTakesEffect() {
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 3));
     const auto before = workspace.state();
-    const JobId job = workspace.addPromptsFromFile(demoPrompts, 1000);
+    const JobId job = workspace.prompts().addFromFile(demoPrompts, 1000);
     QVERIFY(QTest::qWaitFor(
         [&] {
             for (const JobInfo& info : jobs.jobs())
@@ -752,9 +758,9 @@ void TestViewmodelsWorkspace::resultsSaved() {
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 5));
     const QString file = m_folder.filePath("demo.results.h5");
-    QSignalSpy saved(&workspace, &Workspace::saved);
+    QSignalSpy saved(&workspace.files(), &FileKeeper::saved);
     Failures failures(workspace);
-    workspace.saveResults(file, false);
+    workspace.files().saveResults(file, false);
     QTRY_VERIFY2_WITH_TIMEOUT(saved.size() == 1 || failures.count > 0, "saved or failed", wait);
     QVERIFY2(failures.count == 0, qPrintable(failures.last.message));
     const Statistics results = readResults(file.toStdString()).statistics;
@@ -776,28 +782,28 @@ void TestViewmodelsWorkspace::commandThatDoesTheSame() {
     JobRunner jobs;
     Workspace workspace(jobs);
     QVERIFY(openDemo(workspace, 5));
-    const QString command = workspace.copyAsCommand();
+    const QString command = commandOf(workspace);
     QVERIFY2(command.startsWith("rheo capture --model " + demoModel + " --prompts " + demoPrompts +
                                 " --limit 5 --out trace.rheo.h5 &&\nrheo analyze trace.rheo.h5 --stat "
                                 "pca,density --components 10 --out trace.results.h5"),
              qPrintable(command));
     // With rows that no file holds, and a basis fitted on them, there is no such line.
     QVERIFY(addAndWait(workspace, aPrompt));
-    QVERIFY(!workspace.copyAsCommand().isEmpty());  // the basis is still that of the file's prompts
-    workspace.refitBasis();
+    QVERIFY(!commandOf(workspace).isEmpty());  // the basis is still that of the file's prompts
+    fitBasis(workspace);
     QTRY_VERIFY_WITH_TIMEOUT(!workspace.state()->basisIsStale(), wait);
-    QVERIFY(workspace.copyAsCommand().isEmpty());
-    QVERIFY(workspace.whyNot(Feature::CopyCommand).contains("save"));
-    QSignalSpy saved(&workspace, &Workspace::saved);
+    QVERIFY(commandOf(workspace).isEmpty());
+    QVERIFY(whyNot(workspace, Feature::CopyCommand).contains("save"));
+    QSignalSpy saved(&workspace.files(), &FileKeeper::saved);
     const QString file = m_folder.filePath("command.rheo.h5");
-    workspace.saveTraceAs(file, true);
+    workspace.files().saveTrace(file, true);
     QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 1, wait);
-    QVERIFY(workspace.copyAsCommand().startsWith("rheo analyze " + file));
+    QVERIFY(commandOf(workspace).startsWith("rheo analyze " + file));
     const QString results = m_folder.filePath("it's.h5");
-    workspace.saveResults(results, true);
+    workspace.files().saveResults(results, true);
     QTRY_COMPARE_WITH_TIMEOUT(saved.size(), 2, wait);
-    QVERIFY2(workspace.copyAsCommand().startsWith("rheo figure '"), qPrintable(workspace.copyAsCommand()));
-    QVERIFY(workspace.copyAsCommand().contains("it'\\''s.h5"));
+    QVERIFY2(commandOf(workspace).startsWith("rheo figure '"), qPrintable(commandOf(workspace)));
+    QVERIFY(commandOf(workspace).contains("it'\\''s.h5"));
 }
 
 void TestViewmodelsWorkspace::kindsOfPath() {

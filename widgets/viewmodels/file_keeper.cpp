@@ -1,0 +1,289 @@
+#include "widgets/viewmodels/file_keeper.h"
+
+#include <QFileInfo>
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/dynamics/teleport.h"
+#include "core/results/results_file.h"
+#include "core/results/teleport_file.h"
+#include "core/session/opened_results.h"
+#include "core/trace/joined_trace.h"
+#include "core/trace/trace_reader.h"
+#include "core/trace/trace_writer.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/workspace.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Rows written to a trace file at a time.
+constexpr std::int64_t writeBytes = std::int64_t{32} << 20;
+constexpr int shownTokens = 6;
+
+fs::path toPath(const QString& path) {
+    return fs::path(path.toStdString());
+}
+
+QString joined(const std::vector<std::string>& words) {
+    QStringList list;
+    for (const auto& word : words) list << QString::fromStdString(word);
+    return list.join(", ");
+}
+
+/// Calls `see(part)` for the trace that really holds each row.
+template <class See>
+void forEachSource(const std::shared_ptr<const Trace>& trace, See see) {
+    if (!trace) return;
+    if (const auto* joined = dynamic_cast<const JoinedTrace*>(trace.get())) {
+        for (const PickedRow& row : joined->picked())
+            see(joined->parts()[static_cast<std::size_t>(row.part)]);
+        return;
+    }
+    for (std::int64_t n = 0; n < trace->rows(); ++n) see(trace);
+}
+
+IfExists ifExists(bool replace) {
+    return replace ? IfExists::Replace : IfExists::Refuse;
+}
+
+void writeTrace(const Trace& trace, const fs::path& path, IfExists exists, Progress& progress) {
+    progress.setStage("writing " + path.filename().string());
+    OutputFile output(path, exists);
+    TraceWriter writer = TraceWriter::createIn(output, trace.info());
+    const std::int64_t perRow = trace.points() * trace.units();
+    const std::int64_t atOnce =
+        std::clamp<std::int64_t>(writeBytes / (perRow * static_cast<std::int64_t>(sizeof(float))), 1,
+                                 std::max<std::int64_t>(1, trace.rows()));
+    std::vector<float> states(static_cast<std::size_t>(atOnce * perRow));
+    for (std::int64_t first = 0; first < trace.rows(); first += atOnce) {
+        progress.check();
+        const std::int64_t count = std::min(atOnce, trace.rows() - first);
+        trace.readRows(RowIndex{first}, count, states.data());
+        writer.writeRows(RowIndex{first}, count, states.data());
+        progress.report(static_cast<double>(first + count), static_cast<double>(trace.rows()));
+    }
+    writer.close();
+    output.commit();
+}
+
+}  // namespace
+
+FileKeeper::FileKeeper(Workspace& workspace) : m_workspace(workspace) {
+    connect(&workspace, &Workspace::stateChanged, this, &FileKeeper::updateUnsaved);
+}
+
+void FileKeeper::restart(const std::shared_ptr<const Trace>& trace, DocumentFiles known) {
+    m_known = std::move(known);
+    m_savedTeleports.clear();
+    m_savedResults.clear();
+    m_safe.clear();
+    forEachSource(trace, [&](const auto& part) { m_safe.insert(part); });
+}
+
+void FileKeeper::setPrompts(const QString& file, int limit, std::shared_ptr<const Trace> trace) {
+    m_known.promptsFile = file;
+    m_known.limit = limit;
+    m_known.promptsTrace = std::move(trace);
+}
+
+void FileKeeper::updateUnsaved() {
+    const bool unsaved = hasUnsaved();
+    if (std::exchange(m_unsaved, unsaved) != unsaved) Q_EMIT unsavedChanged(unsaved);
+}
+
+std::vector<fs::path> FileKeeper::inputs() const {
+    std::vector<fs::path> files;
+    if (m_workspace.model()) files.push_back(m_workspace.model()->checkpoint->folder());
+    if (m_workspace.state()->results && !m_workspace.state()->results->path.empty())
+        files.push_back(m_workspace.state()->results->path);
+    const auto* joined = dynamic_cast<const JoinedTrace*>(m_workspace.state()->trace.get());
+    for (const auto& part : joined != nullptr ? joined->parts() : std::vector{m_workspace.state()->trace})
+        if (const auto* reader = dynamic_cast<const TraceReader*>(part.get()))
+            files.push_back(reader->path());
+    return files;
+}
+
+JobId FileKeeper::saveTrace(const QString& file, bool replace) {
+    const QString what = tr("Save the trace");
+    if (m_workspace.refuse(what, Feature::SaveTrace)) return {};
+    const auto trace = m_workspace.state()->trace;
+    const quint64 document = m_workspace.documentNumber();
+    return m_workspace.jobs().submit(
+        {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
+        [trace, path = toPath(file), replace, inputs = inputs()](Progress& progress) {
+            requireOutput(path, ifExists(replace), inputs);
+            writeTrace(*trace, path, ifExists(replace), progress);
+        },
+        this,
+        [this, what, file, trace, document](Outcome<std::monostate> outcome) {
+            m_workspace.use(what, outcome, [&](std::monostate) {
+                if (document == m_workspace.documentNumber()) {
+                    m_known.traceFile = file;
+                    m_known.fileTrace = trace;
+                    forEachSource(trace, [&](const auto& part) { m_safe.insert(part); });
+                    updateUnsaved();
+                }
+                Q_EMIT saved(file);
+            });
+        });
+}
+
+JobId FileKeeper::saveTeleport(std::int64_t id, const QString& file, bool replace) {
+    const QString what = tr("Save the teleport");
+    const auto& records = m_workspace.state()->teleports;
+    const auto place =
+        std::find_if(records.begin(), records.end(), [&](const auto& record) { return record->id == id; });
+    if (place == records.end()) {
+        m_workspace.fail(what,
+                         {ErrorCode::NotFound, tr("This teleport is not in the document any more."), {}});
+        return {};
+    }
+    const auto record = *place;
+    const quint64 document = m_workspace.documentNumber();
+    const auto write = [this, what, file, replace, record, document](
+                           const std::shared_ptr<const LoadedModel>& loaded,
+                           const std::shared_ptr<const TeleportResult>& result) {
+        return m_workspace.jobs().submit(
+            {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
+            [loaded, result, record, path = toPath(file), replace, inputs = inputs()](Progress&) {
+                requireOutput(path, ifExists(replace), inputs);
+                TeleportFile out;
+                out.points = loaded->model->points();
+                out.text = record->sample.text;
+                out.tokenIds = record->sample.tokenIds;
+                out.model = loaded->model->identity();
+                out.result = *result;
+                for (const auto* side : {&result->natural, &result->teleported})
+                    for (const auto& token : topTokens(side->logits, shownTokens)) {
+                        if (std::find(out.shownIds.begin(), out.shownIds.end(), token.id) !=
+                            out.shownIds.end())
+                            continue;
+                        out.shownIds.push_back(token.id);
+                        out.shownTexts.push_back(loaded->tokenizer ? loaded->tokenizer->pieceText(token.id)
+                                                                   : std::to_string(token.id));
+                    }
+                writeTeleportFile(path, out, ifExists(replace));
+            },
+            this,
+            [this, what, file, record, document](Outcome<std::monostate> outcome) {
+                m_workspace.use(what, outcome, [&](std::monostate) {
+                    if (document == m_workspace.documentNumber()) {
+                        m_savedTeleports.insert(record->id);
+                        updateUnsaved();
+                    }
+                    Q_EMIT saved(file);
+                });
+            });
+    };
+    if (!m_workspace.model()) {
+        m_workspace.refuse(what, Feature::Teleport);
+        return {};
+    }
+    if (const auto full = m_workspace.fullTeleport(id)) return write(m_workspace.model(), full);
+    using Full = std::shared_ptr<const TeleportResult>;
+    return m_workspace.jobs().submit(
+        {Lane::Model, tr("Random directions for the teleport")},
+        [loaded = m_workspace.model(), record](Progress& progress) {
+            const auto context = loaded->model->prepare(record->sample.tokenIds, progress);
+            return Full(std::make_shared<const TeleportResult>(
+                teleport(*loaded->model, *context, record->result.request, record->basis.get(), progress)));
+        },
+        this,
+        [this, what, write, loaded = m_workspace.model(), id, document](Outcome<Full> outcome) {
+            m_workspace.use(what, outcome, [&](const Full& full) {
+                if (document == m_workspace.documentNumber()) m_workspace.keepFullTeleport(id, full);
+                write(loaded, full);
+            });
+        });
+}
+
+JobId FileKeeper::saveResults(const QString& file, bool replace, const QString& statistic) {
+    const QString what = tr("Save the results");
+    if (m_workspace.refuse(what, Feature::SaveResults)) return {};
+    const auto state = m_workspace.state();
+    const quint64 document = m_workspace.documentNumber();
+    const QString source = m_known.fileTrace == state->trace ? m_known.traceFile : QString();
+    return m_workspace.jobs().submit(
+        {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
+        [state, path = toPath(file), source = source.toStdString(), replace,
+         statistic = statistic.toStdString(), inputs = inputs()](Progress& progress) {
+            requireOutput(path, ifExists(replace), inputs);
+            progress.setStage("writing " + path.filename().string());
+            const ResultsToSave saved = resultsToSave(*state, source, statistic);
+            ResultsWriter writer = ResultsWriter::create(path, saved.results.source, ifExists(replace));
+            writer.write(saved.results, false);
+            progress.check();
+            writer.commit();
+            return saved.left;
+        },
+        this,
+        [this, what, file, state, document](Outcome<std::vector<std::string>> outcome) {
+            m_workspace.use(what, outcome, [&](const std::vector<std::string>& left) {
+                if (document == m_workspace.documentNumber()) {
+                    if (std::find(left.begin(), left.end(), Pca::info.name) == left.end()) {
+                        m_known.resultsFile = file;
+                        m_known.resultsBasis = state->basis;
+                    }
+                    if (state->results && state->results->path.empty()) m_savedResults.insert(state->results);
+                    updateUnsaved();
+                }
+                Q_EMIT saved(file);
+                if (!left.empty())
+                    Q_EMIT m_workspace.noted(tr("Not in %1, as they are of other rows or points: %2")
+                                                 .arg(QFileInfo(file).fileName(), joined(left)));
+            });
+        });
+}
+
+std::int64_t FileKeeper::unsavedRows() const {
+    std::int64_t rows = 0;
+    std::shared_ptr<const Trace> last;
+    bool lost = false;
+    forEachSource(m_workspace.state()->trace, [&](const std::shared_ptr<const Trace>& part) {
+        if (part != last) {
+            last = part;
+            lost = dynamic_cast<const MemoryTrace*>(part.get()) != nullptr && !m_safe.contains(part);
+        }
+        rows += lost ? 1 : 0;
+    });
+    return rows;
+}
+
+std::int64_t FileKeeper::unsavedTeleports() const {
+    return std::count_if(m_workspace.state()->teleports.begin(), m_workspace.state()->teleports.end(),
+                         [this](const auto& record) { return !m_savedTeleports.contains(record->id); });
+}
+
+/// Statistics that were computed here, and that no file holds.
+std::int64_t FileKeeper::unsavedResults() const {
+    const auto& results = m_workspace.state()->results;
+    if (!results || !results->path.empty() || m_savedResults.contains(results)) return 0;
+    std::set<std::string> names;
+    for (const auto& choice : results->made)
+        for (const auto& name : choice.statistics)
+            if (holds(results->results, name)) names.insert(name);
+    return static_cast<std::int64_t>(names.size());
+}
+
+bool FileKeeper::hasUnsaved() const {
+    return unsavedRows() > 0 || unsavedTeleports() > 0 || unsavedResults() > 0;
+}
+
+QString FileKeeper::unsavedSummary() const {
+    QStringList parts;
+    if (const auto rows = static_cast<int>(unsavedRows()); rows > 0)
+        parts << (rows == 1 ? tr("1 captured row") : tr("%1 captured rows").arg(rows));
+    if (const auto teleports = static_cast<int>(unsavedTeleports()); teleports > 0)
+        parts << (teleports == 1 ? tr("1 teleport") : tr("%1 teleports").arg(teleports));
+    if (const auto results = static_cast<int>(unsavedResults()); results > 0)
+        parts << (results == 1 ? tr("1 computed statistic") : tr("%1 computed statistics").arg(results));
+    if (parts.size() > 2) parts = {parts.mid(0, parts.size() - 1).join(", "), parts.back()};
+    return parts.join(tr(" and "));
+}
+
+}  // namespace rheo

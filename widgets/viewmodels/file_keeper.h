@@ -1,0 +1,67 @@
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "core/session/document.h"
+#include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/equivalent_command.h"
+
+namespace rheo {
+
+class Workspace;
+
+/// Which files hold the rows, teleports and results of the document; writes them, and knows what would be
+/// lost. Workspace::failed() says what was refused or failed.
+class FileKeeper : public QObject {
+    Q_OBJECT
+public:
+    explicit FileKeeper(Workspace& workspace);
+
+    const DocumentFiles& known() const { return m_known; }
+    /// The document is another one: its rows are in `known.traceFile`, or come from `known.promptsFile`.
+    void restart(const std::shared_ptr<const Trace>& trace, DocumentFiles known);
+    /// `trace` is what capturing `limit` prompts of a file gives.
+    void setPrompts(const QString& file, int limit, std::shared_ptr<const Trace> trace);
+
+    /// Files that the document is made of: none of them may be an output.
+    std::vector<std::filesystem::path> inputs() const;
+    /// Writes all rows as a trace file. With `replace`, over a file that is there: asking first is up to the
+    /// caller.
+    JobId saveTrace(const QString& file, bool replace);
+    /// Writes a teleport as `rheo teleport --out` does, with controls (computed now if need be).
+    JobId saveTeleport(std::int64_t id, const QString& file, bool replace);
+    /// Writes the results as `rheo analyze --out` does: all that are of the same rows as those of `statistic`
+    /// (empty: as the newest), with the PCA and density of the document. noted() names those of other rows.
+    JobId saveResults(const QString& file, bool replace, const QString& statistic = {});
+
+    /// Captures, teleports or computed results that closing would lose.
+    bool hasUnsaved() const;
+    /// What they are, for the question when closing: "3 captured rows and 1 teleport".
+    QString unsavedSummary() const;
+
+Q_SIGNALS:
+    void saved(const QString& path);
+    void unsavedChanged(bool unsaved);
+
+private:
+    std::int64_t unsavedRows() const;
+    std::int64_t unsavedTeleports() const;
+    std::int64_t unsavedResults() const;
+    void updateUnsaved();
+
+    Workspace& m_workspace;
+    DocumentFiles m_known;
+    std::set<std::int64_t> m_savedTeleports;
+    /// Traces in memory that closing does not lose: saved, or made by the demo.
+    std::set<std::weak_ptr<const Trace>, std::owner_less<>> m_safe;
+    /// Computed results that a file holds.
+    std::set<std::weak_ptr<const OpenedResults>, std::owner_less<>> m_savedResults;
+    bool m_unsaved = false;
+};
+
+}  // namespace rheo

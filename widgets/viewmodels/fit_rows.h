@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+
+#include "core/session/document.h"
+#include "widgets/jobs/job_runner.h"
+
+namespace rheo {
+
+class Workspace;
+struct DensityResult;
+
+// The PCA and the density of the rows that are open: what the window draws without being asked. They follow
+// the rows (new ones are projected), which results of an analysis do not; Analyses computes everything else.
+
+/// Traces up to this size are fitted when they are opened; nothing heavy starts by itself.
+inline constexpr std::int64_t autoFitBytes = std::int64_t{256} << 20;
+/// Whether the rows that are open are few enough to be analysed without being asked.
+bool isSmall(const Workspace& workspace);
+
+enum class FitStep {
+    Undoable,  ///< a step of its own
+    Opening,   ///< a part of opening the rows: no step, as long as none was made
+};
+/// Starts the PCA of the rows that are open. Rows that come meanwhile are projected on it.
+JobId fitBasis(Workspace& workspace, FitStep step = FitStep::Undoable);
+/// Starts the density of the rows that are open.
+JobId computeDensity(Workspace& workspace, FitStep step = FitStep::Undoable);
+
+/// `state` with PCA and density of its rows `trace`. For a job: no thread of the window is needed.
+DocumentState withPcaAndDensity(const DocumentState& state, const std::shared_ptr<const Trace>& trace,
+                                Progress& progress);
+
+}  // namespace rheo

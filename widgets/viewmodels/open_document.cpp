@@ -1,0 +1,160 @@
+#include "widgets/viewmodels/open_document.h"
+
+#include <QFile>
+#include <QFileInfo>
+#include <filesystem>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/capture/prompts.h"
+#include "core/checkpoint/model_cache.h"
+#include "core/session/attach_model.h"
+#include "core/session/opened_results.h"
+#include "core/trace/trace_reader.h"
+#include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/model_jobs.h"
+#include "widgets/viewmodels/workspace.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path toPath(const QString& path) {
+    return fs::path(path.toStdString());
+}
+
+}  // namespace
+
+PathKind kindOfPath(const QString& path) {
+    if (QFile file(path); QFileInfo(path).isFile() && file.open(QIODevice::ReadOnly))
+        return isHdf5File(path.toStdString()) ? PathKind::Trace : PathKind::Nothing;
+    try {
+        const fs::path folder = locateModel(path.toStdString());
+        if (fs::is_regular_file(folder / "config.json")) return PathKind::Model;
+        return resultsFileIn(folder).empty() ? PathKind::Nothing : PathKind::Results;
+    } catch (const std::exception&) {
+        return PathKind::Nothing;
+    }
+}
+
+QString titleOfPath(const QString& path) {
+    const fs::path folder = toPath(path);
+    return fetchCommand(folder).empty() ? path : QString::fromStdString(modelTitle(folder));
+}
+
+JobId openModel(Workspace& workspace, const QString& folder, const ModelOptions& options) {
+    const QString what = Workspace::tr("Open the model");
+    return workspace.jobs().submit(
+        {Lane::Model, Workspace::tr("Opening %1").arg(QString::fromStdString(modelTitle(toPath(folder))))},
+        [path = toPath(folder), options](Progress& progress) { return loadModel(path, options, progress); },
+        &workspace,
+        [&workspace, what, folder](Outcome<std::shared_ptr<const LoadedModel>> outcome) {
+            workspace.use(what, outcome, [&](std::shared_ptr<const LoadedModel> model) {
+                OpenedDocument next;
+                next.model = std::move(model);
+                workspace.replace(std::move(next));
+                Q_EMIT workspace.opened(folder);
+            });
+        });
+}
+
+JobId openTrace(Workspace& workspace, const QString& file) {
+    const QString what = Workspace::tr("Open the trace");
+    return workspace.jobs().submit(
+        {Lane::Io, Workspace::tr("Opening %1").arg(QFileInfo(file).fileName())},
+        [path = toPath(file)](Progress&) { return openDocument(TraceReader::open(path), PromptId{1}); },
+        &workspace,
+        [&workspace, what, file](Outcome<DocumentState> outcome) {
+            workspace.use(what, outcome, [&](DocumentState state) {
+                workspace.openRows(std::move(state), file);
+                Q_EMIT workspace.opened(file);
+                if (isSmall(workspace)) {
+                    fitBasis(workspace, FitStep::Opening);
+                    computeDensity(workspace, FitStep::Opening);
+                }
+            });
+        });
+}
+
+JobId openDemo(Workspace& workspace, const QString& modelFolder, const QString& promptsFile, int limit,
+               const ModelOptions& options) {
+    return workspace.jobs().submit(
+        {Lane::Model, Workspace::tr("Opening the demo")},
+        [folder = toPath(modelFolder), prompts = toPath(promptsFile), promptsFile, limit,
+         options](Progress& progress) {
+            OpenedDocument next;
+            Progress loading = progress.part(0, 0.05);
+            next.model = loadModel(folder, options, loading);
+            const Model& model = *next.model->model;
+            Progress reading = progress.part(0.05, 0.1);
+            PromptOptions choice;
+            if (limit > 0) choice.limit = limit;
+            auto list = readPrompts(prompts, next.model->tokenizer.get(), model.config(), choice, reading);
+            Progress capturing = progress.part(0.1, 0.8);
+            capturing.setStage("capturing");
+            const auto last = PointIndex{static_cast<std::int64_t>(model.points().size()) - 1};
+            const auto trace =
+                captureLastTokens(model, std::move(list.samples), PointIndex{0}, last, capturing);
+            Progress fitting = progress.part(0.8, 1);
+            next.state = withPcaAndDensity(openDocument(trace, PromptId{1}), trace, fitting);
+            next.promptsFile = promptsFile;
+            next.limit = limit;
+            return next;
+        },
+        &workspace,
+        [&workspace](Outcome<OpenedDocument> outcome) {
+            workspace.use(Workspace::tr("Open the demo"), outcome,
+                          [&](OpenedDocument next) { workspace.replace(std::move(next)); });
+        });
+}
+
+JobId attachModel(Workspace& workspace, const QString& folder, const ModelOptions& options) {
+    const QString what = Workspace::tr("Attach the model");
+    if (workspace.refuse(what, Feature::AttachModel)) return {};
+    using Attached = std::pair<std::shared_ptr<const LoadedModel>, std::string>;
+    const auto trace = workspace.state()->trace;
+    const quint64 document = workspace.documentNumber();
+    return workspace.remember(workspace.jobs().submit(
+        {Lane::Model, Workspace::tr("Attaching %1").arg(QString::fromStdString(modelTitle(toPath(folder))))},
+        [path = toPath(folder), options, trace](Progress& progress) {
+            // Who it is can be told before gigabytes are read.
+            const auto checkpoint = Checkpoint::open(path, AcceptedKeys(options.acceptedKeys));
+            const auto points = residualPoints(static_cast<int>(checkpoint->config().layers),
+                                               checkpoint->config().parallelBlocks);
+            std::string note =
+                checkAttachment(trace->info(), checkpoint->identity(options.dtype, options.untrainedSeed),
+                                points, path.string());
+            return Attached(loadModel(path, options, progress), std::move(note));
+        },
+        &workspace,
+        [&workspace, what, folder, document](Outcome<Attached> outcome) {
+            if (document != workspace.documentNumber()) return;
+            workspace.use(what, outcome, [&](Attached attached) {
+                workspace.setModel(std::move(attached.first));
+                Q_EMIT workspace.opened(folder);
+                if (!attached.second.empty())
+                    Q_EMIT workspace.noted(
+                        Workspace::tr("%1: %2").arg(folder, QString::fromStdString(attached.second)));
+            });
+        }));
+}
+
+JobId openPath(Workspace& workspace, const QString& path, const ModelOptions& options) {
+    if (QFileInfo(path).isDir() || kindOfPath(path) == PathKind::Model)
+        return openModel(workspace, path, options);
+    return openTrace(workspace, path);
+}
+
+JobId inspectModel(Workspace& workspace, const QString& folder, Inspected inspected) {
+    return workspace.jobs().submit(
+        {Lane::Analysis, Workspace::tr("Reading %1").arg(folder), false},
+        [path = toPath(folder)](Progress&) { return openForReview(path).checkpoint; }, &workspace,
+        [&workspace, folder,
+         inspected = std::move(inspected)](Outcome<std::shared_ptr<const Checkpoint>> outcome) {
+            workspace.use(Workspace::tr("Read the model %1").arg(folder), outcome, inspected);
+        });
+}
+
+}  // namespace rheo

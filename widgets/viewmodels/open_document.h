@@ -1,0 +1,47 @@
+#pragma once
+
+#include <QString>
+#include <functional>
+#include <memory>
+
+#include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/loaded_model.h"
+
+namespace rheo {
+
+class Workspace;
+
+/// A model, a trace, or neither (by what is there, not by its name alone).
+enum class PathKind {
+    Model,
+    Trace,    ///< an HDF5 file: a trace or results; reading it tells which (FileOpener)
+    Results,  ///< a folder of rheo report or rheo demo
+    Nothing,
+};
+/// Looks at the folder, the first bytes of the file, or for ORG/NAME in the Hugging Face cache. Never throws.
+PathKind kindOfPath(const QString& path);
+/// For a list of what was opened: the path, but ORG/NAME for a model of the cache.
+QString titleOfPath(const QString& path);
+
+// Each starts a job that opens something, and returns the job's id. What fails is said by
+// Workspace::failed(), and the document stays what it was; Workspace::opened() names what was opened.
+
+/// Replaces the document by an empty one with this model.
+JobId openModel(Workspace& workspace, const QString& folder, const ModelOptions& options);
+/// Replaces the document by the rows of a trace file. A model that is attached stays if it made the trace.
+/// Fits the PCA and counts the density at once where the trace is small (isSmall()).
+JobId openTrace(Workspace& workspace, const QString& file);
+/// Model, prompts, states, PCA and density of the built-in demo; `limit` prompts at most.
+JobId openDemo(Workspace& workspace, const QString& modelFolder, const QString& promptsFile, int limit,
+               const ModelOptions& options = {});
+/// Loads a model beside the rows that are open. Refused, naming what differs, if it did not make them;
+/// JobId{} where there are no rows.
+JobId attachModel(Workspace& workspace, const QString& folder, const ModelOptions& options);
+/// A folder as a model, a file as a trace.
+JobId openPath(Workspace& workspace, const QString& path, const ModelOptions& options);
+
+using Inspected = std::function<void(std::shared_ptr<const Checkpoint>)>;
+/// Reads config and headers only, for the dialog that offers device, dtype and threads.
+JobId inspectModel(Workspace& workspace, const QString& folder, Inspected inspected);
+
+}  // namespace rheo
