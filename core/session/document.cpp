@@ -113,6 +113,11 @@ std::optional<std::int64_t> sampleOf(const DocumentState& state, PromptId prompt
     return place - state.prompts.begin();
 }
 
+PromptId promptOf(const DocumentState& state, RowIndex row) {
+    const TraceRow& at = state.trace->info().rows[static_cast<std::size_t>(row.value())];
+    return state.prompts[static_cast<std::size_t>(at.sample)];
+}
+
 std::optional<RowIndex> findRow(const DocumentState& state, PromptId prompt, std::int32_t position) {
     const auto sample = sampleOf(state, prompt);
     if (!sample || !state.trace) return std::nullopt;
@@ -240,7 +245,7 @@ DocumentState removePrompts(const DocumentState& state, const std::vector<Prompt
 
 DocumentState withBasis(const DocumentState& state, std::shared_ptr<const PcaBasis> basis,
                         std::shared_ptr<const Trace> fittedOn, std::shared_ptr<const Array3F> scores,
-                        std::shared_ptr<const MatrixD> pointExplained) {
+                        std::shared_ptr<const MatrixD> pointExplained, std::vector<std::int64_t> rows) {
     if (!state.trace || scores->n0 != state.rows() || scores->n1 != state.trace->points() ||
         scores->n2 != basis->components.rows())
         throw Error(ErrorCode::Mismatch,
@@ -249,6 +254,7 @@ DocumentState withBasis(const DocumentState& state, std::shared_ptr<const PcaBas
     DocumentState next = state;
     next.basis = std::move(basis);
     next.basisTrace = std::move(fittedOn);
+    next.basisRows = std::move(rows);
     next.scores = std::move(scores);
     next.pointExplained = std::move(pointExplained);
     return next;

@@ -44,9 +44,10 @@ struct DocumentState {
     std::shared_ptr<const Trace> trace;
     std::vector<PromptId> prompts;  ///< [sample]
 
-    std::shared_ptr<const PcaBasis> basis;          ///< null: not fitted
-    std::shared_ptr<const Trace> basisTrace;        ///< the rows it was fitted on
-    std::shared_ptr<const Array3F> scores;          ///< [row, point, k] of `trace` in `basis`
+    std::shared_ptr<const PcaBasis> basis;     ///< null: not fitted
+    std::shared_ptr<const Trace> basisTrace;   ///< the rows it was fitted on
+    std::vector<std::int64_t> basisRows = {};  ///< of basisTrace, ascending: chosen for the fit; empty: all
+    std::shared_ptr<const Array3F> scores;     ///< [row, point, k] of `trace` in `basis`
     std::shared_ptr<const MatrixD> pointExplained;  ///< [point, 3], of the rows the basis was fitted on
 
     std::shared_ptr<const DensityResult> density;  ///< null: not computed
@@ -62,14 +63,17 @@ struct DocumentState {
 
     std::vector<std::shared_ptr<const TeleportRecord>> teleports;  ///< in the order they were made
 
-    /// Rows were added or removed since the basis was fitted.
-    bool basisIsStale() const { return basis && trace && basisTrace != trace; }
+    /// Rows were added or removed since the basis was fitted on all of them. One that was fitted on chosen
+    /// rows stays what it is.
+    bool basisIsStale() const { return basis && trace && basisTrace != trace && basisRows.empty(); }
     bool densityIsStale() const { return density && trace && densityTrace != trace; }
     std::int64_t rows() const { return trace ? trace->rows() : 0; }
 };
 
 /// Place of a prompt in `state.prompts` (the sample number of its rows). Linear.
 std::optional<std::int64_t> sampleOf(const DocumentState& state, PromptId prompt);
+/// The prompt that a row of the document belongs to.
+PromptId promptOf(const DocumentState& state, RowIndex row);
 /// The row of a prompt's token, if it was captured. Linear in the rows.
 std::optional<RowIndex> findRow(const DocumentState& state, PromptId prompt, std::int32_t position);
 /// The captured row of a prompt whose token is furthest back. Linear in the rows.
@@ -100,10 +104,11 @@ DocumentState replacePrompt(const DocumentState& state, PromptId id, const Captu
 DocumentState addToken(const DocumentState& state, PromptId id, const CapturedRows& captured);
 /// `state` without these prompts and their rows; teleports stay. Ids it does not have are passed over.
 DocumentState removePrompts(const DocumentState& state, const std::vector<PromptId>& ids);
-/// `state` with a basis and the scores of its rows in it. Throws Error(Mismatch) if the scores are not
+/// `state` with a basis and the scores of its rows in it; `rows`: those of `fittedOn` that it was fitted on,
+/// ascending, empty for all. Throws Error(Mismatch) if the scores are not
 /// those of its rows and points.
 DocumentState withBasis(const DocumentState& state, std::shared_ptr<const PcaBasis> basis,
                         std::shared_ptr<const Trace> fittedOn, std::shared_ptr<const Array3F> scores,
-                        std::shared_ptr<const MatrixD> pointExplained);
+                        std::shared_ptr<const MatrixD> pointExplained, std::vector<std::int64_t> rows = {});
 
 }  // namespace rheo

@@ -104,6 +104,7 @@ DocumentState withBasisOf(DocumentState next, const std::shared_ptr<const Opened
     if (pca == nullptr) return next;
     next.basis = nullptr;
     next.basisTrace = nullptr;
+    next.basisRows.clear();
     next.scores = nullptr;
     next.pointExplained = nullptr;
     if (scores)
@@ -336,24 +337,37 @@ HeldResults heldFor(const DocumentState& state, const OwnStatistics& own, std::s
 /// Puts the own statistics of `view` into results of the same rows, with the records that `rheo analyze`
 /// would give them.
 void addOwn(const DocumentState& state, const OwnStatistics& own, const TraceView& view, Results& out) {
-    AnalysisOptions how;
+    const auto keepRecords = [&](const AnalysisRequest& request, Scaling scaling) {
+        TraceView scaled = view;
+        scaled.scaling = scaling;
+        for (auto& [name, record] : recordsOf(scaled, request)) {
+            std::erase_if(out.nulls, [&](const CurveNull& null) { return null.statistic == name; });
+            out.scalings[name] = record.scaling;
+            out.records[name] = record;
+        }
+    };
     if (own.pca) {
         PcaResult& pca = out.statistics.get<Pca>().emplace();
         pca.basis = *state.basis;
         pca.scores = *state.scores;
         if (state.pointExplained) pca.perPointExplained = *state.pointExplained;
-        how.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
         out.perPointPca.reset();
+        AnalysisRequest request;
+        request.options.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
+        if (!state.basisRows.empty())
+            request.otherBasis =
+                OtherBasis{.fitRows = state.basisRows,
+                           .fitRowsText = fmt::format("{}", fmt::join(state.basisRows, ","))};
+        keepRecords(request, state.basis->scaling);
+        if (state.basisTrace != state.trace)  // not what analyze would compute of these rows
+            out.records[std::string(Pca::info.name)].options =
+                "{\"pca\":\"fitted on other rows than these\"}";
     }
     if (own.density) {
         out.statistics.get<Density>() = *state.density;
-        how.get<Density>().emplace();
-    }
-    for (auto& [name, record] : recordsOf(view, how)) {
-        std::erase_if(out.nulls, [&](const CurveNull& null) { return null.statistic == name; });
-        if (name == Pca::info.name && state.basisIsStale())  // not what analyze would compute of these rows
-            record.options = "{\"pca\":\"fitted on other rows than these\"}";
-        out.records[name] = record;
+        AnalysisRequest request;
+        request.options.get<Density>().emplace();
+        keepRecords(request, Scaling::Raw);
     }
 }
 

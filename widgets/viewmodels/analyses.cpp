@@ -1,5 +1,6 @@
 #include "widgets/viewmodels/analyses.h"
 
+#include <QLocale>
 #include <QSettings>
 #include <algorithm>
 #include <chrono>
@@ -401,6 +402,10 @@ ResultState Analyses::stateOf(const QString& statistic, bool ofRows) const {
                 m_undefined.contains(statistic)
                     ? tr("It cannot be computed of these rows: %1").arg(m_undefined.value(statistic))
                     : QString()};
+    const bool chosen = ofRows && statistic == text(Pca::info.name) && !state->basisRows.empty();
+    if (chosen)
+        return {ResultStatus::Done,
+                tr("Fitted on %1 chosen rows").arg(QLocale().toString(qlonglong(state->basisRows.size())))};
     if (const std::string change = changeSince(held, *state); !change.empty())
         return {ResultStatus::Stale, tr("Out of date: %1").arg(QString::fromStdString(change))};
     if (ofRows) return {ResultStatus::Done, tr("Of the %1 rows that are open").arg(state->rows())};

@@ -78,8 +78,21 @@ Lines basisLines(const DocumentFiles& files, const DocumentState& state, const L
     if (files.resultsBasis == state.basis) return {files.resultsFile, {}};
     auto [trace, lines] = traceLines(files, state.basisTrace, model);
     const QString results = resultsBeside(trace);
-    lines << shellLine({"rheo", "analyze", trace, "--stat", state.density ? "pca,density" : "pca",
-                        "--components", QString::number(state.basis->components.rows()), "--out", results});
+    const bool scaled = state.basis->scaling != Scaling::Raw;
+    QStringList words{"rheo",
+                      "analyze",
+                      trace,
+                      "--stat",
+                      state.density && !scaled ? "pca,density" : "pca",
+                      "--components",
+                      QString::number(state.basis->components.rows())};
+    if (scaled) words << "--scaling" << QString::fromUtf8(scalingName(state.basis->scaling).data());
+    if (!state.basisRows.empty()) {
+        QStringList rows;
+        for (const std::int64_t row : state.basisRows) rows << QString::number(row);
+        words << "--fit-rows" << rows.join(QLatin1Char(','));
+    }
+    lines << shellLine(words << "--out" << results);
     return {results, lines};
 }
 

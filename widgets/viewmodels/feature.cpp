@@ -44,9 +44,13 @@ QString noRowsForModel(const Workspace& w) {
 }
 
 QString noBasisToMoveIn(const Workspace& w) {
-    return w.state()->basis
-               ? QString()
-               : Workspace::tr("A state is moved along principal components: fit the PCA first.");
+    const auto basis = w.state()->basis;
+    if (!basis) return Workspace::tr("A state is moved along principal components: fit the PCA first.");
+    if (basis->scaling != Scaling::Raw)
+        return Workspace::tr(
+            "The PCA is of states scaled by their RMS. To teleport, fit it to the states as they are "
+            "(Ctrl+R).");
+    return {};
 }
 
 QString noResults(const Workspace& w) {

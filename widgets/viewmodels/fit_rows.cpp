@@ -22,17 +22,37 @@ int componentsFor(const Trace& trace) {
     return each * 10 <= scoreBytes ? 10 : 3;
 }
 
-PcaResult fitOn(const std::shared_ptr<const Trace>& trace, Progress& progress) {
+PcaResult fitOn(const std::shared_ptr<const Trace>& trace, const FitChoice& choice, Progress& progress) {
     PcaOptions options;
     options.components = componentsFor(*trace);
-    return pca(TraceView{.trace = trace}, options, progress);
+    const TraceView view{.trace = trace, .scaling = choice.scaling};
+    return choice.rows.empty() ? pca(view, options, progress)
+                               : pcaFittedOn(view, choice.rows, options, progress);
 }
 
-DocumentState withFit(const DocumentState& state, const std::shared_ptr<const Trace>& trace,
-                      PcaResult result) {
-    return withBasis(state, std::make_shared<const PcaBasis>(std::move(result.basis)), trace,
-                     std::make_shared<const Array3F>(std::move(result.scores)),
-                     std::make_shared<const MatrixD>(std::move(result.perPointExplained)));
+/// A basis, and the rows that it was fitted on.
+struct FittedBasis {
+    std::shared_ptr<const PcaBasis> basis;
+    std::shared_ptr<const MatrixD> pointExplained;
+    std::shared_ptr<const Trace> trace;
+    std::vector<std::int64_t> rows;  ///< of the trace; empty: all
+};
+
+FittedBasis takeBasis(PcaResult& result, std::shared_ptr<const Trace> trace, std::vector<std::int64_t> rows) {
+    return {std::make_shared<const PcaBasis>(std::move(result.basis)),
+            std::make_shared<const MatrixD>(std::move(result.perPointExplained)), std::move(trace),
+            std::move(rows)};
+}
+
+DocumentState withFit(const DocumentState& state, const FittedBasis& fit, Array3F scores) {
+    return withBasis(state, fit.basis, fit.trace, std::make_shared<const Array3F>(std::move(scores)),
+                     fit.pointExplained, fit.rows);
+}
+
+QString nameOfFit(const FittedBasis& fit) {
+    return fit.rows.empty()
+               ? Workspace::tr("Fit the PCA")
+               : Workspace::tr("Fit the PCA on %1 of %2 rows").arg(fit.rows.size()).arg(fit.trace->rows());
 }
 
 DocumentState withDensity(DocumentState state, const std::shared_ptr<const Trace>& trace,
@@ -51,24 +71,23 @@ void become(Workspace& workspace, FitStep step, const QString& text, DocumentSta
 }
 
 /// Rows came or went while the basis was fitted: those there are now are projected on it.
-JobId projectAndPush(Workspace& workspace, const QString& text, std::shared_ptr<const PcaBasis> basis,
-                     std::shared_ptr<const Trace> fittedOn, std::shared_ptr<const MatrixD> pointExplained) {
+JobId projectAndPush(Workspace& workspace, const FittedBasis& fit) {
     const auto trace = workspace.state()->trace;
     if (!trace) return {};
     const quint64 document = workspace.documentNumber();
     return workspace.remember(workspace.jobs().submit(
         {Lane::Analysis, Workspace::tr("Projecting")},
-        [trace, basis](Progress& progress) { return project(*basis, TraceView{.trace = trace}, progress); },
+        [trace, basis = fit.basis](Progress& progress) {
+            return project(*basis, TraceView{.trace = trace, .scaling = basis->scaling}, progress);
+        },
         &workspace,
-        [&workspace, text, trace, basis, fittedOn, pointExplained, document](Outcome<Array3F> outcome) {
+        [&workspace, fit, trace, document](Outcome<Array3F> outcome) {
             if (document != workspace.documentNumber()) return;
-            workspace.use(text, outcome, [&](Array3F scores) {
+            workspace.use(nameOfFit(fit), outcome, [&](Array3F scores) {
                 if (workspace.state()->trace != trace)
-                    projectAndPush(workspace, text, basis, fittedOn, pointExplained);
+                    projectAndPush(workspace, fit);
                 else
-                    workspace.change(
-                        text, withBasis(*workspace.state(), basis, fittedOn,
-                                        std::make_shared<const Array3F>(std::move(scores)), pointExplained));
+                    workspace.change(nameOfFit(fit), withFit(*workspace.state(), fit, std::move(scores)));
             });
         }));
 }
@@ -80,28 +99,29 @@ bool isSmall(const Workspace& workspace) {
 }
 
 JobId fitBasis(Workspace& workspace, FitStep step) {
+    return fitBasisOn(workspace, {}, step);
+}
+
+JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step) {
     if (workspace.refuse(Workspace::tr("Fit the PCA"), Feature::FitBasis)) return {};
     const auto trace = workspace.state()->trace;
     const quint64 document = workspace.documentNumber();
     return workspace.remember(workspace.jobs().submit(
         {Lane::Analysis, Workspace::tr("Fitting the PCA")},
-        [trace](Progress& progress) { return fitOn(trace, progress); }, &workspace,
-        [&workspace, trace, document, step](Outcome<PcaResult> outcome) {
+        [trace, choice](Progress& progress) { return fitOn(trace, choice, progress); }, &workspace,
+        [&workspace, trace, document, step, rows = choice.rows](Outcome<PcaResult> outcome) {
             if (document != workspace.documentNumber()) return;
             workspace.use(Workspace::tr("Fit the PCA"), outcome, [&](PcaResult result) {
                 if (result.excludedRows > 0)
                     Q_EMIT workspace.noted(
                         Workspace::tr("%n row(s) hold values that are not finite, and are left out.", nullptr,
                                       static_cast<int>(result.excludedRows)));
-                const QString text = Workspace::tr("Fit the PCA");
-                if (workspace.state()->trace != trace) {
-                    projectAndPush(workspace, text, std::make_shared<const PcaBasis>(std::move(result.basis)),
-                                   trace,
-                                   std::make_shared<const MatrixD>(std::move(result.perPointExplained)));
-                    return;
-                }
-                DocumentState next = withFit(*workspace.state(), trace, std::move(result));
-                become(workspace, step, text, std::move(next));
+                const FittedBasis fit = takeBasis(result, trace, rows);
+                if (workspace.state()->trace == trace)
+                    become(workspace, step, nameOfFit(fit),
+                           withFit(*workspace.state(), fit, std::move(result.scores)));
+                else
+                    projectAndPush(workspace, fit);
             });
         }));
 }
@@ -126,7 +146,9 @@ JobId computeDensity(Workspace& workspace, FitStep step) {
 DocumentState withPcaAndDensity(const DocumentState& state, const std::shared_ptr<const Trace>& trace,
                                 Progress& progress) {
     Progress fitting = progress.part(0, 0.75);
-    DocumentState fitted = withFit(state, trace, fitOn(trace, fitting));
+    PcaResult result = fitOn(trace, {}, fitting);
+    const FittedBasis fit = takeBasis(result, trace, {});
+    DocumentState fitted = withFit(state, fit, std::move(result.scores));
     Progress counting = progress.part(0.75, 1);
     return withDensity(std::move(fitted), trace, density(TraceView{.trace = trace}, {}, counting));
 }

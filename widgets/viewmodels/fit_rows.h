@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "core/session/document.h"
 #include "widgets/jobs/job_runner.h"
@@ -24,6 +25,13 @@ enum class FitStep {
 };
 /// Starts the PCA of the rows that are open. Rows that come meanwhile are projected on it.
 JobId fitBasis(Workspace& workspace, FitStep step = FitStep::Undoable);
+/// What a PCA is fitted on.
+struct FitChoice {
+    std::vector<std::int64_t> rows = {};  ///< of the document, ascending; empty: all
+    Scaling scaling = Scaling::Raw;       ///< a state can be teleported only in a basis of raw states
+};
+/// Starts the PCA of some of the rows that are open; all rows are projected on it (undoable).
+JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step = FitStep::Undoable);
 /// Starts the density of the rows that are open.
 JobId computeDensity(Workspace& workspace, FitStep step = FitStep::Undoable);
 
