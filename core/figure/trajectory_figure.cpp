@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
@@ -107,6 +108,7 @@ void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) 
                           scores.n0 - 1));
     };
     for (const auto row : options.rows) checkRow(row);
+    for (const auto row : options.strong) checkRow(row);
     if (options.selected) checkRow(*options.selected);
     if (options.highlighted)
         check(options.highlighted->value() >= 0 && options.highlighted->value() < scores.n1,
@@ -160,16 +162,16 @@ struct RowPaths {
     LineSet3 lines;
     MarkerSet3 section;       ///< their places at the highlighted point
     std::vector<double> sum;  ///< of their places, three a point
-    std::int64_t count() const { return static_cast<std::int64_t>(lines.tags.size()); }
+    std::int64_t count = 0;
 };
 
+/// Paths in the colours of the options; the width and the opacity are for the caller to set.
 RowPaths pathsOf(const std::vector<RowIndex>& rows, const TrajectoryInput& input,
                  const TrajectoryOptions& options) {
     const auto points = static_cast<std::size_t>(input.scores.n1);
     const auto ramp = depths(0, input.scores.n1);
-    RowPaths paths{emptyLines({}), {}, std::vector<double>(points * 3, 0.0)};
+    RowPaths paths{emptyLines({}), {}, std::vector<double>(points * 3, 0.0), 0};
     LineSet3& lines = paths.lines;
-    lines.style = rowStyle(rows.size());
     if (!options.colorByDepth) lines.style.color = options.theme.muted;
     lines.xyz.reserve(rows.size() * points * 3);
     for (const auto row : rows) {
@@ -183,8 +185,28 @@ RowPaths pathsOf(const std::vector<RowIndex>& rows, const TrajectoryInput& input
             paths.section.tags.push_back(options.highlighted->value());
         }
         closeLine(lines, row.value());
+        ++paths.count;
     }
     return paths;
+}
+
+void setWeight(LineSet3& lines, const LineStyle& style) {
+    lines.style.width = style.width;
+    lines.style.opacity = style.opacity;
+}
+
+/// Grey, and so pale that what is in front stands out.
+void makeFaint(LineSet3& lines, const Theme& theme) {
+    lines.values.clear();
+    lines.style.color = theme.muted;
+    lines.style.opacity *= 0.35;
+}
+
+void makeStrong(LineSet3& lines, const Theme& theme) {
+    if (lines.style.color) lines.style.color = theme.foreground;
+    lines.style.width = 2.2;
+    lines.style.opacity = 1;
+    lines.layer = 1;
 }
 
 void addSection(Plot3D& plot, MarkerSet3 section, const ResidualPoint& point, const Theme& theme) {
@@ -196,16 +218,65 @@ void addSection(Plot3D& plot, MarkerSet3 section, const ResidualPoint& point, co
     plot.markers.push_back(std::move(section));
 }
 
-void addMean(Plot3D& plot, const std::vector<double>& sum, std::int64_t rows, const Theme& theme) {
+/// `what` the rows are: "rows", "selected".
+LineSet3 meanPath(const std::vector<double>& sum, std::int64_t rows, const char* what, const Theme& theme) {
     const auto count = static_cast<double>(rows);
-    LineSet3 mean = emptyLines(fmt::format("mean of {} rows", formatNumber(count)));
+    LineSet3 mean = emptyLines(fmt::format("mean of {} {}", formatNumber(count), what));
     for (const double s : sum) mean.xyz.push_back(static_cast<float>(s / count));
     closeLine(mean, -1);
     mean.style.color = theme.mean;
     mean.style.width = 2.2;
     mean.pickable = false;
     mean.layer = 1;
-    plot.lines.push_back(std::move(mean));
+    return mean;
+}
+
+/// Takes the strong rows out of `rows`.
+std::vector<RowIndex> takeStrong(std::vector<RowIndex>& rows, const TrajectoryOptions& options) {
+    const std::set<RowIndex> wanted(options.strong.begin(), options.strong.end());
+    const auto first =
+        std::stable_partition(rows.begin(), rows.end(), [&](RowIndex row) { return !wanted.contains(row); });
+    std::vector<RowIndex> strong(first, rows.end());
+    rows.erase(first, rows.end());
+    return strong;
+}
+
+void addMarks(MarkerSet3& to, const MarkerSet3& from) {
+    to.xyz.insert(to.xyz.end(), from.xyz.begin(), from.xyz.end());
+    to.tags.insert(to.tags.end(), from.tags.begin(), from.tags.end());
+}
+
+/// The rows shown: the strong ones, and those behind them.
+struct DrawnRows {
+    RowPaths behind, strong;
+    std::int64_t count() const { return behind.count + strong.count; }
+};
+
+DrawnRows drawnRows(std::vector<RowIndex> rows, const TrajectoryInput& input,
+                    const TrajectoryOptions& options) {
+    const LineStyle weight = rowStyle(rows.size());
+    const std::vector<RowIndex> strong = takeStrong(rows, options);
+    DrawnRows drawn{pathsOf(rows, input, options), pathsOf(strong, input, options)};
+    setWeight(drawn.behind.lines, weight);
+    if (strong.empty()) return drawn;
+    makeFaint(drawn.behind.lines, options.theme);
+    makeStrong(drawn.strong.lines, options.theme);
+    addMarks(drawn.behind.section, drawn.strong.section);
+    return drawn;
+}
+
+/// The mean of all rows, and the dashed one of the strong rows.
+void addMeans(Plot3D& plot, const DrawnRows& drawn, const TrajectoryOptions& options) {
+    if (options.mean && drawn.count() > 1) {
+        std::vector<double> sum = drawn.behind.sum;
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += drawn.strong.sum[i];
+        plot.lines.push_back(meanPath(sum, drawn.count(), "rows", options.theme));
+    }
+    if (options.strongMean && drawn.strong.count > 0) {
+        LineSet3 mean = meanPath(drawn.strong.sum, drawn.strong.count, "selected", options.theme);
+        mean.style.dash = Dash::Dashed;
+        plot.lines.push_back(std::move(mean));
+    }
 }
 
 /// The path of the selected row; none where no row is selected, or its states are not finite.
@@ -256,20 +327,22 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     checkInput(input, options);
     const Theme& theme = options.theme;
     const std::vector<RowIndex> rows = rowsToDraw(input, options);
-    RowPaths paths = pathsOf(rows, input, options);
-    const std::int64_t shown = paths.count();
+    DrawnRows drawn = drawnRows(rows, input, options);
+    const std::int64_t shown = drawn.count();
     auto selected = selectedPath(input, options);
     Extent extent;
-    include(extent, paths.lines.xyz);
+    include(extent, drawn.behind.lines.xyz);
+    include(extent, drawn.strong.lines.xyz);
     if (selected) include(extent, selected->xyz);
 
     Plot3D plot;
     nameAxes(plot, input, options.components);
-    plot.lines.push_back(std::move(paths.lines));
-    if (!paths.section.tags.empty())
-        addSection(plot, std::move(paths.section),
+    plot.lines.push_back(std::move(drawn.behind.lines));
+    if (drawn.strong.count > 0) plot.lines.push_back(std::move(drawn.strong.lines));
+    if (!drawn.behind.section.tags.empty())
+        addSection(plot, std::move(drawn.behind.section),
                    input.points[static_cast<std::size_t>(options.highlighted->value())], theme);
-    if (options.mean && shown > 1) addMean(plot, paths.sum, shown, theme);
+    addMeans(plot, drawn, options);
     if (selected) addSelected(plot, std::move(*selected), options);
     setRanges(plot, extent);
     if (options.colorByDepth) plot.colorScale = depthScale(input, options);

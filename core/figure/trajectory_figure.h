@@ -25,9 +25,13 @@ struct TrajectoryOptions {
     std::array<int, 3> components{0, 1, 2};  ///< which scores are the axes
     std::vector<RowIndex> rows;              ///< shown, in this order; empty: all
     std::optional<RowIndex> selected;        ///< drawn heavier, with its points as markers
-    std::optional<PointIndex> highlighted;   ///< every row marked at this point
-    bool mean = true;                        ///< also the mean path of the rows shown
-    bool colorByDepth = true;                ///< else the rows are in one muted colour
+    /// Drawn heavier, in front of the other rows, which are faint and grey; of them, only those that are
+    /// shown. Empty: all rows alike.
+    std::vector<RowIndex> strong;
+    bool strongMean = false;                ///< also the mean path of the strong rows
+    std::optional<PointIndex> highlighted;  ///< every row marked at this point
+    bool mean = true;                       ///< also the mean path of the rows shown
+    bool colorByDepth = true;               ///< else the rows are in one muted colour
     ColorMap map = ColorMap::Viridis;
     std::optional<Camera> camera;  ///< none: the default direction, the whole box in view
 };

@@ -57,7 +57,13 @@ ColorMap mapNamed(const std::string& name) {
 
 Json parseTrajectoryOptions(const Recipe& recipe) {
     return parseOptions(recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by_depth",
-                                 "map", "teleport"});
+                                 "map", "strong", "strong_mean", "teleport"});
+}
+
+Json jsonOf(const std::vector<RowIndex>& rows) {
+    Json numbers = Json::array();
+    for (const auto row : rows) numbers.push_back(row.value());
+    return numbers;
 }
 
 Json jsonOf(const MatrixD& matrix) {
@@ -380,11 +386,12 @@ Theme themeNamed(const std::string& name) {
 std::string recipeOptions(const TrajectoryOptions& o, const std::optional<TeleportOverlay>& teleport) {
     Json options;
     options["components"] = o.components;
-    if (!o.rows.empty()) {
-        auto& rows = options["rows"] = Json::array();
-        for (const auto row : o.rows) rows.push_back(row.value());
-    }
+    if (!o.rows.empty()) options["rows"] = jsonOf(o.rows);
     if (o.selected) options["selected"] = o.selected->value();
+    if (!o.strong.empty()) {
+        options["strong"] = jsonOf(o.strong);
+        options["strong_mean"] = o.strongMean;
+    }
     if (o.highlighted) options["highlighted"] = o.highlighted->value();
     options["mean"] = o.mean;
     options["color_by_depth"] = o.colorByDepth;
@@ -404,6 +411,8 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     o.camera = recipe.camera;
     o.components = option(options, "components", o.components);
     for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
+    for (const auto row : option(options, "strong", std::vector<std::int64_t>{})) o.strong.emplace_back(row);
+    o.strongMean = option(options, "strong_mean", o.strongMean);
     if (options.contains("selected")) o.selected = RowIndex{option<std::int64_t>(options, "selected", 0)};
     if (options.contains("highlighted"))
         o.highlighted = PointIndex{option<std::int64_t>(options, "highlighted", 0)};

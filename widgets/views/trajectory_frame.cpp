@@ -23,8 +23,9 @@ const TextMetrics& metrics() {
     return instance;
 }
 
+/// Lines whose colour changes along them are the scene's: the painter takes a stroke for each segment.
 bool isPainted(const LineSet3& set) {
-    return set.layer > 0 && set.xyz.size() <= mostPainted;
+    return set.layer > 0 && set.style.color && set.xyz.size() <= mostPainted;
 }
 
 /// What the legend needs of a set whose lines the scene draws.

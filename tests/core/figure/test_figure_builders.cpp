@@ -51,6 +51,7 @@ private Q_SLOTS:
     void trajectoriesHoldEveryRow();
     void trajectoriesOfChosenRowsAndComponents();
     void trajectoriesMarkSelectionAndPoint();
+    void strongRowsStandInFrontOfFaintOnes();
     void trajectoriesLeaveOutWhatIsNotFinite();
     void trajectoriesRefuseWhatIsNotThere();
     void trajectoriesOfOneStillRow();
@@ -158,6 +159,38 @@ void TestFigureBuilders::trajectoriesMarkSelectionAndPoint() {
     QCOMPARE(points->tags, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
     QCOMPARE(ring->xyz, (std::vector<float>{23, 123, 223}));
     QCOMPARE(ring->tags, (std::vector<std::int64_t>{3}));
+}
+
+void TestFigureBuilders::strongRowsStandInFrontOfFaintOnes() {
+    const auto scores = exampleScores();
+    const TrajectoryInput input{scores, {}, residualPoints(4, false), {}};
+    TrajectoryOptions options;
+    options.rows = {RowIndex(0), RowIndex(1), RowIndex(3), RowIndex(4)};
+    options.strong = {RowIndex(3), RowIndex(1), RowIndex(2)};  // 2 is not shown
+    options.strongMean = true;
+    const auto figure = trajectoryFigure(input, options);
+    const auto& plot = plotOf(figure);
+    const LineSet3 &faint = plot.lines[0], &strong = plot.lines[1];
+    QCOMPARE(faint.tags, (std::vector<std::int64_t>{0, 4}));
+    QCOMPARE(strong.tags, (std::vector<std::int64_t>{1, 3}));
+    QVERIFY(strong.layer > faint.layer && strong.style.width > faint.style.width);
+    QVERIFY(strong.style.opacity > 2 * faint.style.opacity);
+    QVERIFY2(faint.style.color && faint.values.empty(), "grey");
+    QVERIFY2(!strong.style.color && strong.values.size() == 2 * 9, "in the colours of depth");
+    QVERIFY(faint.pickable && strong.pickable);
+    // Scores are 10 row + point + 100 component: the mean of rows 1 and 3 is row 2, that of all shown as
+    // well.
+    const auto* mean = lineNamed(plot, "mean of 2 selected");
+    QVERIFY(mean != nullptr && mean->style.dash == Dash::Dashed && !mean->pickable);
+    QCOMPARE(mean->xyz[0], 20.0f);
+    QCOMPARE(mean->xyz[3 * 8 + 2], 228.0f);
+    const auto* all = lineNamed(plot, "mean of 4 rows");
+    QVERIFY(all != nullptr);
+    QCOMPARE(all->xyz[0], 20.0f);
+    options.strongMean = false;
+    QVERIFY(lineNamed(plotOf(trajectoryFigure(input, options)), "mean of 2 selected") == nullptr);
+    options.strong = {RowIndex(5)};
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] { trajectoryFigure(input, options); }));
 }
 
 void TestFigureBuilders::trajectoriesLeaveOutWhatIsNotFinite() {
