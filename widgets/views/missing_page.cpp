@@ -139,6 +139,10 @@ void MissingPage::fit() {
     layout()->activate();
 }
 
+QSize MissingPage::minimumSizeHint() const {
+    return {leastWidth + 2 * margin, QWidget::minimumSizeHint().height()};
+}
+
 void MissingPage::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
     fit();

@@ -25,6 +25,8 @@ public:
     const QString& reason() const { return m_reason; }
     const QString& command() const { return m_command; }
     QPushButton* computeButton() const { return m_compute; }
+    /// Whatever width its texts are wrapped at now.
+    QSize minimumSizeHint() const override;
 
 Q_SIGNALS:
     void optionsRequested();
