@@ -1,10 +1,14 @@
 // The window as a person uses it: the demo opens, the handle is dragged with the mouse, the path and the
 // tokens change, undo brings the natural path back, and the view is exported. Real model, real events, a real
 // (virtual) display.
+#include <QAction>
 #include <QApplication>
 #include <QDir>
 #include <QDoubleSpinBox>
 #include <QFile>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListView>
 #include <QMessageBox>
 #include <QProcess>
 #include <QPushButton>
@@ -23,6 +27,7 @@
 #include "app/main_window.h"
 #include "app/resource_paths.h"
 #include "keep_picture.h"
+#include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/fit_rows.h"
 #include "widgets/viewmodels/open_document.h"
@@ -44,6 +49,11 @@ private Q_SLOTS:
     void theDemoIsThere();
     void drawsOnlyWhenAsked();
     void clickSelectsTheTrajectoryUnderTheMouse();
+    void severalRowsAreSelectedAndDrawnStrong();
+    void selectedRowsAreHiddenIsolatedAndFramed();
+    void thePcaIsFittedOnSelectedRows();
+    void promptsOfTheListSelectTheirRows();
+    void aSearchLeavesTheSelectionAlone();
     void survivesResizing();
     void depthSliderMovesTheHandle();
     void dragChangesPathAndTokens();
@@ -71,6 +81,29 @@ private:
     TrajectoryView* trajectories() const { return view<TrajectoryView>(); }
     DensityView* density() const { return view<DensityView>(); }
     TrajectoryCanvas* canvas() const { return trajectories()->canvas(); }
+    QPoint placeOf(std::int64_t row, std::int64_t point) const {
+        const auto z = m_window->workspace().state()->scores->line(row, point);
+        return canvas()->placeOf({z[0], z[1], z[2]}).toPoint();
+    }
+    const Plot3D& plot() const { return std::get<Plot3D>(canvas()->figure()->panels[0].plot); }
+    /// The tags of the lines that are drawn in layer 1 and can be picked: the strong rows.
+    std::vector<std::int64_t> strongRows() const {
+        for (const auto& set : plot().lines)
+            if (set.layer == 1 && set.pickable) return set.tags;
+        return {};
+    }
+    QAction* action(const QString& text) const {
+        for (QAction* action : trajectories()->actions())
+            if (action->text().startsWith(text)) return action;
+        return nullptr;
+    }
+    QString selectionCount() const { return trajectories()->findChild<QLabel*>("selectionCount")->text(); }
+    void clickPrompt(int row, Qt::KeyboardModifiers modifiers) {
+        auto* list = m_window->sourcePanel()->promptView();
+        const QModelIndex index = list->model()->index(row, 0);
+        list->scrollTo(index);
+        QTest::mouseClick(list->viewport(), Qt::LeftButton, modifiers, list->visualRect(index).center());
+    }
     bool settled() const { return m_window->workspace().jobs().isIdle(); }
     void dragHandle(const QPoint& by) {
         const QPoint from = canvas()->placeOf(*canvas()->handle()).toPoint();
@@ -140,6 +173,193 @@ void TestAppWindow::clickSelectsTheTrajectoryUnderTheMouse() {
     QVERIFY(m_window->selection().row().has_value());
     QCOMPARE(m_window->selection().row()->value(), clicked[0][0].toLongLong());
     m_window->selection().selectRow(RowIndex{3});
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+}
+
+void TestAppWindow::severalRowsAreSelectedAndDrawnStrong() {
+    auto& selection = m_window->selection();
+    selection.selectRow(RowIndex{3});
+    QCOMPARE(selectionCount(), QString("1 selected"));
+    QVERIFY(strongRows().empty());
+    const auto depth = selection.point();
+    // Two more with Ctrl, each at a vertex where the mouse finds it.
+    QList<qint64> wanted{3};
+    for (std::int64_t row = 20; row < 60 && wanted.size() < 3; ++row) {
+        QSignalSpy clicked(canvas(), &TrajectoryCanvas::rowClicked);
+        QTest::mouseClick(canvas(), Qt::LeftButton, Qt::ControlModifier, placeOf(row, 64));
+        if (clicked.isEmpty()) continue;
+        const qint64 hit = clicked[0][0].toLongLong();
+        if (!wanted.removeOne(hit)) wanted << hit;
+    }
+    std::sort(wanted.begin(), wanted.end());
+    QCOMPARE(wanted.size(), 3);
+    QCOMPARE(selection.rows(), wanted);
+    QCOMPARE(selection.row()->value(), std::int64_t{3});
+    QCOMPARE(selection.point(), depth);
+    QCOMPARE(selectionCount(), QString("3 selected"));
+    QCOMPARE(strongRows(), std::vector<std::int64_t>(wanted.begin(), wanted.end()));
+    QCOMPARE(plot().lines.front().tags.size(), std::size_t(57));
+    QVERIFY2(plot().lines.front().style.color.has_value(), "the others are grey");
+    canvas()->setFocus();
+    QTest::keyClick(canvas(), Qt::Key_M);
+    QVERIFY(std::any_of(plot().lines.begin(), plot().lines.end(),
+                        [](const LineSet3& set) { return set.name == "mean of 3 selected"; }));
+    QTest::qWait(200);
+    keepPicture(*m_window, "three selected");
+    m_window->setThemeChoice(ThemeChoice::Dark);
+    QTest::qWait(200);
+    keepPicture(*m_window, "three selected, dark");
+    m_window->setThemeChoice(ThemeChoice::Light);
+    QTest::keyClick(canvas(), Qt::Key_M);
+    // The same again takes one out.
+    action("Clear")->trigger();
+    QCOMPARE(selection.rows(), QList<qint64>{3});
+    // A box with Ctrl adds, whatever the camera and the handle would do with the mouse.
+    const Camera before = canvas()->camera();
+    const QPoint corner(2, 60), opposite(canvas()->width() - 2, canvas()->height() - 2);
+    QTest::mousePress(canvas(), Qt::LeftButton, Qt::ControlModifier, corner);
+    QTest::mouseMove(canvas(), corner + QPoint(60, 60));
+    QTest::mouseRelease(canvas(), Qt::LeftButton, Qt::ControlModifier, opposite);
+    QCOMPARE(canvas()->camera().azimuth, before.azimuth);
+    QCOMPARE(selection.rows().size(), 60);
+    QCOMPARE(selection.row()->value(), std::int64_t{3});
+    QCOMPARE(selectionCount(), QString("60 selected"));
+    QVERIFY2(!action("Hide")->isEnabled(), "something is always drawn");
+    action("Clear")->trigger();
+    QCOMPARE(selectionCount(), QString("1 selected"));
+}
+
+void TestAppWindow::selectedRowsAreHiddenIsolatedAndFramed() {
+    auto& selection = m_window->selection();
+    canvas()->fitToData();
+    const double whole = canvas()->camera().halfHeight;
+    selection.selectRows({5, 9, 11});
+    QTest::keyClick(canvas(), Qt::Key_F);
+    // The box of the three rows fills what it can: it lies inside the view, and touches near two edges.
+    QVERIFY(canvas()->camera().halfHeight < whole);
+    QRectF seen;
+    const auto scores = m_window->workspace().state()->scores;
+    for (const std::int64_t row : {5, 9, 11})
+        for (std::int64_t p = 0; p < scores->n1; ++p) {
+            const QPointF at = placeOf(row, p);
+            QVERIFY2(canvas()->rect().contains(at.toPoint()), "all of them are in view");
+            seen = seen.united(QRectF(at - QPointF(1, 1), QSizeF(2, 2)));
+        }
+    QVERIFY2(seen.width() > canvas()->width() * 0.5 || seen.height() > canvas()->height() * 0.5,
+             qPrintable(QString("%1 x %2").arg(seen.width()).arg(seen.height())));
+    QTest::keyClick(canvas(), Qt::Key_H);
+    QCOMPARE(selection.hiddenRows(), (QList<qint64>{5, 9, 11}));
+    QCOMPARE(plot().lines.front().tags.size(), std::size_t(57));
+    QVERIFY(std::find(plot().lines.front().tags.begin(), plot().lines.front().tags.end(), 9) ==
+            plot().lines.front().tags.end());
+    QVERIFY(action("Show all (3 hidden)") != nullptr);
+    QCOMPARE(selectionCount(), QString("1 selected"));
+    QTest::keyClick(canvas(), Qt::Key_H, Qt::ShiftModifier);
+    QVERIFY(selection.hiddenRows().isEmpty());
+    selection.selectRows({5, 9, 11});
+    QTest::keyClick(canvas(), Qt::Key_I);
+    QCOMPARE(selection.hiddenRows().size(), 57);
+    QCOMPARE(strongRows(), (std::vector<std::int64_t>{5, 9, 11}));
+    QTest::qWait(200);
+    keepPicture(*m_window, "isolated");
+    // What is exported is what is seen.
+    QCOMPARE(trajectories()->options().rows.size(), std::size_t(3));
+    action("Show all")->trigger();
+    selection.clearRows();
+    QTest::keyClick(canvas(), Qt::Key_F);
+    QVERIFY(canvas()->showsWhole());
+    selection.selectRow(RowIndex{3});
+}
+
+void TestAppWindow::thePcaIsFittedOnSelectedRows() {
+    auto& workspace = m_window->workspace();
+    const auto before = workspace.state();
+    m_window->selection().selectRows({3, 5, 9, 11, 20, 33});
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+    action("Fit on these")->trigger();
+    QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis != before->basis, 30000);
+    const auto fitted = workspace.state();
+    QCOMPARE(fitted->basisRows, (std::vector<std::int64_t>{3, 5, 9, 11, 20, 33}));
+    QVERIFY(!fitted->basisIsStale());
+    QCOMPARE(fitted->scores->n0, before->rows());
+    // Scores of the rows that it was fitted on have mean zero; those of all rows have not.
+    double chosen = 0, all = 0, size = 0;
+    for (std::int64_t n = 0; n < before->rows(); ++n)
+        for (std::int64_t p = 0; p < fitted->scores->n1; ++p) {
+            const double z = fitted->scores->at(n, p)[0];
+            all += z;
+            size = std::max(size, std::abs(z));
+            if (std::count(fitted->basisRows.begin(), fitted->basisRows.end(), n) > 0) chosen += z;
+        }
+    // Six rows of 65 points, each score within float32 of what it should be.
+    QVERIFY2(std::abs(chosen) < 390 * size * 1e-6, qPrintable(QString::number(chosen)));
+    QVERIFY(std::abs(all) > 1e3 * std::abs(chosen));
+    QVERIFY(commandOf(workspace).contains("--fit-rows 3,5,9,11,20,33"));
+    QCOMPARE(m_window->selection().rows().size(), 6);
+    workspace.undoStack()->undo();
+    QVERIFY(workspace.state()->basis == before->basis && workspace.state()->basisRows.empty());
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+}
+
+void TestAppWindow::promptsOfTheListSelectTheirRows() {
+    auto& selection = m_window->selection();
+    auto* list = m_window->sourcePanel()->promptView();
+    clickPrompt(2, {});
+    QCOMPARE(selection.rows(), QList<qint64>{2});
+    for (const int row : {4, 5, 7, 8, 10}) clickPrompt(row, Qt::ControlModifier);
+    QCOMPARE(selection.rows(), (QList<qint64>{2, 4, 5, 7, 8, 10}));
+    QCOMPARE(selectionCount(), QString("6 selected"));
+    QCOMPARE(strongRows().size(), std::size_t(6));
+    QCOMPARE(selection.row()->value(), std::int64_t{2});
+    keepPicture(*m_window, "six of the list");
+    clickPrompt(7, Qt::ControlModifier);
+    QCOMPARE(selection.rows(), (QList<qint64>{2, 4, 5, 8, 10}));
+    clickPrompt(4, {});
+    QCOMPARE(selection.rows(), QList<qint64>{4});
+    clickPrompt(8, Qt::ShiftModifier);
+    QCOMPARE(selection.rows(), (QList<qint64>{4, 5, 6, 7, 8}));
+    clickPrompt(6, Qt::ShiftModifier);
+    QCOMPARE(selection.rows(), (QList<qint64>{4, 5, 6}));
+    // What is selected in the view is marked in the list.
+    selection.selectRows({1, 12});
+    QCOMPARE(list->selectionModel()->selectedIndexes().size(), 2);
+    QVERIFY(list->selectionModel()->isSelected(list->model()->index(12, 0)));
+}
+
+void TestAppWindow::aSearchLeavesTheSelectionAlone() {
+    auto& selection = m_window->selection();
+    auto* panel = m_window->sourcePanel();
+    auto* list = panel->promptView();
+    selection.selectRows({3, 5, 9});
+    QSignalSpy rows(&selection, &Selection::rowsChanged), row(&selection, &Selection::rowChanged);
+    QSignalSpy points(&selection, &Selection::pointChanged), prompts(&selection, &Selection::promptChanged);
+    panel->searchField()->setFocus();
+    QTest::keyClicks(panel->searchField(), "zzqx");
+    QCOMPARE(panel->matches()->text(), QString("no match"));
+    QCOMPARE(list->model()->rowCount(), 0);
+    QTest::keyClick(panel->searchField(), Qt::Key_Escape);
+    QVERIFY(panel->searchField()->text().isEmpty() && panel->matches()->text().isEmpty());
+    QCOMPARE(list->model()->rowCount(), 60);
+    QCOMPARE(list->selectionModel()->selectedIndexes().size(), 3);
+    // A word of the tenth prompt: the others go from the list, not from the selection.
+    const QString text = m_window->workspace().prompts().at(9).text;
+    QTest::keyClicks(panel->searchField(), text.left(30));
+    QCOMPARE(panel->matches()->text(), QString("%1 of 60").arg(list->model()->rowCount()));
+    QVERIFY(list->model()->rowCount() >= 1 && list->model()->rowCount() < 10);
+    keepPicture(*m_window, "search");
+    QTest::keyClick(panel->searchField(), Qt::Key_Escape);
+    QCOMPARE(rows.size() + row.size() + points.size() + prompts.size(), 0);
+    QCOMPARE(selection.rows(), (QList<qint64>{3, 5, 9}));
+    // With Ctrl, what is chosen under a filter joins what it does not show.
+    QTest::keyClicks(panel->searchField(), m_window->workspace().prompts().at(20).text.left(40));
+    QCOMPARE(list->model()->rowCount(), 1);
+    clickPrompt(0, Qt::ControlModifier);
+    QCOMPARE(selection.rows(), (QList<qint64>{3, 5, 9, 20}));
+    clickPrompt(0, Qt::ControlModifier);
+    QCOMPARE(selection.rows(), (QList<qint64>{3, 5, 9}));
+    QTest::keyClick(panel->searchField(), Qt::Key_Escape);
+    selection.selectRow(RowIndex{3});
+    selection.selectPoint(PointIndex{16});
     QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
 }
 

@@ -11,6 +11,9 @@ namespace rheo {
 Selection::Selection(Workspace& workspace, QObject* parent)
     : QObject(parent), m_workspace(workspace), m_seen(workspace.state()) {
     connect(&workspace, &Workspace::documentReplaced, this, [this] {
+        m_hiddenPlaces.clear();
+        m_showsMean = false;
+        updateHidden();
         set({}, -1, std::nullopt, {});
         selectPoint(PointIndex{0});
         selectUnit(UnitIndex{0});
@@ -46,7 +49,19 @@ void Selection::selectRow(RowIndex row) {
     set(m_seen->prompts[static_cast<std::size_t>(at.sample)], at.position, row, {row.value()});
 }
 
-void Selection::selectRows(QList<qint64> rows) {
+Selection::Place Selection::placeOf(const DocumentState& state, qint64 row) const {
+    return {promptOf(state, RowIndex{row}), state.trace->info().rows[static_cast<std::size_t>(row)].position};
+}
+
+/// Rows of the document at these places, ascending. One pass over all rows.
+QList<qint64> Selection::rowsAt(const std::set<Place>& places) const {
+    QList<qint64> rows;
+    for (std::int64_t n = 0; n < m_seen->rows() && !places.empty(); ++n)
+        if (places.contains(placeOf(*m_seen, n))) rows.append(n);
+    return rows;
+}
+
+void Selection::selectRows(QList<qint64> rows, std::optional<qint64> followed) {
     std::sort(rows.begin(), rows.end());
     rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
     rows.removeIf([this](qint64 row) { return row < 0 || row >= m_seen->rows(); });
@@ -54,24 +69,123 @@ void Selection::selectRows(QList<qint64> rows) {
         clearRows();
         return;
     }
-    const bool keeps = m_row && rows.contains(m_row->value());
-    const RowIndex row = keeps ? *m_row : RowIndex{rows.first()};
-    const TraceRow& at = m_seen->trace->info().rows[static_cast<std::size_t>(row.value())];
-    set(m_seen->prompts[static_cast<std::size_t>(at.sample)], at.position, row, std::move(rows));
+    const auto among = [&](qint64 row) { return std::binary_search(rows.begin(), rows.end(), row); };
+    qint64 row = rows.first();
+    if (followed && among(*followed))
+        row = *followed;
+    else if (m_row && among(m_row->value()))
+        row = m_row->value();
+    const Place at = placeOf(*m_seen, row);
+    set(at.first, at.second, RowIndex{row}, std::move(rows));
+}
+
+void Selection::toggleRow(RowIndex row) {
+    QList<qint64> rows = m_rows;
+    if (rows.removeOne(row.value())) return selectRows(std::move(rows));
+    addRows({row.value()});
+}
+
+void Selection::addRows(const QList<qint64>& rows) {
+    if (!rows.isEmpty()) selectRows(m_rows + rows);
 }
 
 void Selection::clearRows() {
     set(m_prompt, m_token, std::nullopt, {});
 }
 
+void Selection::keepFollowed() {
+    set(m_prompt, m_token, m_row, m_row ? QList<qint64>{m_row->value()} : QList<qint64>{});
+}
+
+// ---- what is shown ----------------------------------------------------------------------------------------
+
+bool Selection::isHidden(qint64 row) const {
+    return std::binary_search(m_hidden.begin(), m_hidden.end(), row);
+}
+
+void Selection::updateHidden() {
+    QList<qint64> hidden = rowsAt(m_hiddenPlaces);
+    if (hidden.size() == m_seen->rows()) hidden.clear();  // prompts went, and nothing would be left
+    if (std::exchange(m_hidden, hidden) != hidden) Q_EMIT shownChanged();
+}
+
+void Selection::hideRows(const QList<qint64>& rows) {
+    for (const qint64 row : rows)
+        if (row >= 0 && row < m_seen->rows()) m_hiddenPlaces.insert(placeOf(*m_seen, row));
+    updateHidden();
+    QList<qint64> selected = m_rows;
+    selected.removeIf([this](qint64 row) { return isHidden(row); });
+    if (selected == m_rows) return;
+    if (selected.isEmpty())  // the first row that is shown takes their place
+        for (std::int64_t n = 0; n < m_seen->rows() && selected.isEmpty(); ++n)
+            if (!isHidden(n)) selected.append(n);
+    selectRows(std::move(selected));
+}
+
+void Selection::hideSelected() {
+    if (m_rows.size() + m_hidden.size() < m_seen->rows()) hideRows(m_rows);
+}
+
+void Selection::isolateSelected() {
+    if (m_rows.isEmpty()) return;
+    QList<qint64> others;
+    for (std::int64_t n = 0; n < m_seen->rows(); ++n)
+        if (!std::binary_search(m_rows.begin(), m_rows.end(), n)) others.append(n);
+    hideRows(others);
+}
+
+void Selection::showAllRows() {
+    m_hiddenPlaces.clear();
+    updateHidden();
+}
+
+void Selection::setShowsMean(bool on) {
+    if (std::exchange(m_showsMean, on) != on) Q_EMIT shownChanged();
+}
+
+// ---- prompts, tokens, points ------------------------------------------------------------------------------
+
 void Selection::selectPrompt(PromptId prompt) {
-    if (prompt == m_prompt && m_row) return;
+    if (prompt == m_prompt && m_row) return keepFollowed();
     if (const auto row = lastRowOf(*m_seen, prompt)) {
         selectRow(*row);
         return;
     }
     const auto tokens = static_cast<int>(m_workspace.prompts().sampleOf(prompt).tokenIds.size());
     set(prompt, tokens - 1, std::nullopt, {});
+}
+
+/// The rows that stand for prompts. One pass over all rows.
+QList<qint64> Selection::lastRowsOf(const QList<PromptId>& prompts) const {
+    const std::set<PromptId> wanted(prompts.begin(), prompts.end());
+    std::map<PromptId, std::pair<std::int32_t, qint64>> last;
+    for (std::int64_t n = 0; n < m_seen->rows(); ++n) {
+        const auto [prompt, position] = placeOf(*m_seen, n);
+        if (!wanted.contains(prompt)) continue;
+        const auto [place, isNew] = last.try_emplace(prompt, position, n);
+        if (!isNew && position > place->second.first) place->second = {position, n};
+    }
+    QList<qint64> rows;
+    for (const auto& [prompt, row] : last) rows << row.second;
+    return rows;
+}
+
+void Selection::selectPrompts(const QList<PromptId>& prompts) {
+    if (const auto rows = lastRowsOf(prompts); !rows.isEmpty()) selectRows(rows);
+}
+
+void Selection::changePrompts(const QList<PromptId>& added, const QList<PromptId>& removed) {
+    const std::set<PromptId> gone(removed.begin(), removed.end());
+    QList<qint64> rows = m_rows;
+    rows.removeIf([&](qint64 row) { return gone.contains(placeOf(*m_seen, row).first); });
+    rows += lastRowsOf(added);
+    if (!rows.isEmpty()) selectRows(rows);
+}
+
+std::set<PromptId> Selection::prompts() const {
+    std::set<PromptId> found{m_prompt};
+    for (const qint64 row : m_rows) found.insert(placeOf(*m_seen, row).first);
+    return found;
 }
 
 void Selection::selectToken(int position) {
@@ -102,24 +216,15 @@ void Selection::follow() {
     const auto before = std::exchange(m_seen, m_workspace.state());
     if (before->trace == m_seen->trace) return;
     selectPoint(m_point);
+    updateHidden();
+    std::set<Place> places;
+    if (before->trace)
+        for (const qint64 row : m_rows) places.insert(placeOf(*before, row));
+    QList<qint64> rows = rowsAt(places);
     if (m_workspace.prompts().indexOf(m_prompt) < 0) {
         set({}, -1, std::nullopt, {});
+        if (!rows.isEmpty()) selectRows(std::move(rows));
         return;
-    }
-    QList<qint64> rows;
-    if (before->trace && m_seen->trace && !m_rows.isEmpty()) {
-        // Many rows may be picked: one pass over all of them instead of a search for each.
-        std::map<std::pair<PromptId, std::int32_t>, qint64> now;
-        const auto& after = m_seen->trace->info().rows;
-        for (std::size_t n = 0; n < after.size(); ++n)
-            now.emplace(
-                std::pair(m_seen->prompts[static_cast<std::size_t>(after[n].sample)], after[n].position),
-                static_cast<qint64>(n));
-        for (const qint64 picked : m_rows) {
-            const TraceRow& at = before->trace->info().rows[static_cast<std::size_t>(picked)];
-            const auto place = now.find({before->prompts[static_cast<std::size_t>(at.sample)], at.position});
-            if (place != now.end()) rows.append(place->second);
-        }
     }
     auto row = findRow(*m_seen, m_prompt, m_token);
     int token = m_token;

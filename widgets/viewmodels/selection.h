@@ -3,6 +3,8 @@
 #include <QList>
 #include <QObject>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "core/base/index.h"
 #include "core/session/document.h"
@@ -10,8 +12,9 @@
 
 namespace rheo {
 
-/// What is looked at, shared by all views: a prompt and one of its tokens, the rows picked, a point, a
-/// unit. Follows the document: when prompts come and go, the row of the selected token stays selected.
+/// What is looked at, shared by all views: a prompt and one of its tokens, the selected rows, the hidden
+/// rows, a point, a unit. Follows the document: when prompts come and go, the same tokens stay selected and
+/// hidden.
 class Selection : public QObject {
     Q_OBJECT
 public:
@@ -19,8 +22,15 @@ public:
 
     /// The selected row of the document; none where the selected token was not captured.
     std::optional<RowIndex> row() const { return m_row; }
-    /// All picked rows, ascending; row() is among them if there is one.
+    /// All selected rows, ascending; row() is among them if there is one.
     const QList<qint64>& rows() const { return m_rows; }
+    /// Rows that no view draws, ascending. Some rows are always shown.
+    const QList<qint64>& hiddenRows() const { return m_hidden; }
+    bool isHidden(qint64 row) const;
+    /// Whether the mean of the selected rows is drawn.
+    bool showsMean() const { return m_showsMean; }
+    /// The prompts of all selected rows, and prompt().
+    std::set<PromptId> prompts() const;
     PromptId prompt() const { return m_prompt; }  ///< PromptId{}: none
     int token() const { return m_token; }         ///< position in the prompt; -1: none
     PointIndex point() const { return m_point; }  ///< of the trace's points
@@ -29,11 +39,29 @@ public:
 
     /// The row a click chose; its prompt and token with it.
     void selectRow(RowIndex row);
-    /// Rows a box chose; the first of them becomes row() unless row() is among them.
-    void selectRows(QList<qint64> rows);
+    /// Several rows; `followed` becomes row() if it is among them, else row() stays if it is, else it is the
+    /// first.
+    void selectRows(QList<qint64> rows, std::optional<qint64> followed = std::nullopt);
+    /// Adds a row to the selected ones, or takes it out.
+    void toggleRow(RowIndex row);
+    /// Adds rows to the selected ones.
+    void addRows(const QList<qint64>& rows);
     void clearRows();
+    /// Only row() stays selected.
+    void keepFollowed();
+    /// Hides the selected rows, which are not selected any more. Nothing where no row would be left.
+    void hideSelected();
+    /// Hides every row but the selected ones.
+    void isolateSelected();
+    void hideRows(const QList<qint64>& rows);
+    void showAllRows();
+    void setShowsMean(bool on);
     /// A prompt of the list; its last token.
     void selectPrompt(PromptId prompt);
+    /// Several prompts: the last captured row of each. Nothing where none of them has a row.
+    void selectPrompts(const QList<PromptId>& prompts);
+    /// The last captured rows of `added` join the selected ones, all rows of `removed` leave.
+    void changePrompts(const QList<PromptId>& added, const QList<PromptId>& removed);
     /// A token of the selected prompt; captured if it is no row yet and a model is there.
     void selectToken(int position);
     /// Clamped to what there is.
@@ -43,19 +71,31 @@ public:
 Q_SIGNALS:
     void rowChanged();
     void rowsChanged();
+    /// Other rows are hidden, or the mean of the selected ones came or went.
+    void shownChanged();
     void promptChanged();
     void tokenChanged();
     void pointChanged();
     void unitChanged();
 
 private:
+    /// A token of a prompt: what a row is, whatever its number.
+    using Place = std::pair<PromptId, std::int32_t>;
+
     void follow();
+    void updateHidden();
+    Place placeOf(const DocumentState& state, qint64 row) const;
+    QList<qint64> lastRowsOf(const QList<PromptId>& prompts) const;
+    QList<qint64> rowsAt(const std::set<Place>& places) const;
     void set(PromptId prompt, int token, std::optional<RowIndex> row, QList<qint64> rows);
 
     Workspace& m_workspace;
     std::shared_ptr<const DocumentState> m_seen;
     std::optional<RowIndex> m_row;
     QList<qint64> m_rows;
+    std::set<Place> m_hiddenPlaces;  ///< stay while their rows are gone: undo brings them back hidden
+    QList<qint64> m_hidden;          ///< of the rows there are
+    bool m_showsMean = false;
     PromptId m_prompt;
     int m_token = -1;
     PointIndex m_point{0};

@@ -1,6 +1,7 @@
 #include "widgets/views/source_panel.h"
 
 #include <QFontDatabase>
+#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QInputDialog>
 #include <QKeyEvent>
@@ -13,6 +14,8 @@
 #include <QSortFilterProxyModel>
 #include <QStyledItemDelegate>
 #include <QVBoxLayout>
+#include <algorithm>
+#include <set>
 
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
@@ -100,6 +103,11 @@ private:
     static QString label(const QModelIndex& index) { return index.data(Qt::DisplayRole).toString(); }
 };
 
+QModelIndexList sorted(QModelIndexList indexes) {
+    std::sort(indexes.begin(), indexes.end());
+    return indexes;
+}
+
 }  // namespace
 
 SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* parent)
@@ -108,6 +116,7 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
       m_selection(selection),
       m_source(new QLabel),
       m_search(new QLineEdit),
+      m_matches(new QLabel),
       m_prompts(new QListView),
       m_tokens(new QListView),
       m_add(new QPushButton(tr("&Add…"))),
@@ -125,7 +134,15 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     m_filtered->setSourceModel(m_promptModel);
     m_filtered->setFilterRole(PromptListModel::TextRole);
     m_filtered->setFilterCaseSensitivity(Qt::CaseInsensitive);
+    // Before the list is: where rows come or go, what Qt does to its selection is not a choice of the user.
+    for (auto signal :
+         {&QAbstractItemModel::rowsAboutToBeRemoved, &QAbstractItemModel::rowsAboutToBeInserted})
+        connect(m_filtered, signal, this, [this] { m_showing = true; });
     m_prompts->setModel(m_filtered);
+    connect(m_filtered, &QAbstractItemModel::rowsRemoved, this, &SourcePanel::showSelection);
+    connect(m_filtered, &QAbstractItemModel::rowsInserted, this, &SourcePanel::showSelection);
+    for (auto signal : {&QAbstractItemModel::rowsRemoved, &QAbstractItemModel::rowsInserted})
+        connect(m_promptModel, signal, this, &SourcePanel::countMatches);
     m_prompts->setItemDelegate(new PromptDelegate(m_prompts));
     m_prompts->setSelectionMode(QAbstractItemView::ExtendedSelection);
     m_prompts->setEditTriggers(QAbstractItemView::NoEditTriggers);
@@ -153,13 +170,23 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
     layout->addWidget(m_source);
-    layout->addWidget(m_search);
+    auto* searchLine = new QHBoxLayout;
+    searchLine->addWidget(m_search, 1);
+    searchLine->addWidget(m_matches);
+    layout->addLayout(searchLine);
     layout->addWidget(m_prompts, 3);
     layout->addLayout(buttons);
     layout->addWidget(tokensTitle);
     layout->addWidget(m_tokens, 1);
 
-    connect(m_search, &QLineEdit::textChanged, m_filtered, &QSortFilterProxyModel::setFilterFixedString);
+    connectLists();
+    describeSource();
+}
+
+void SourcePanel::connectLists() {
+    connect(m_search, &QLineEdit::textChanged, this, &SourcePanel::setFilter);
+    connect(new QShortcut(Qt::Key_Escape, m_search, nullptr, nullptr, Qt::WidgetShortcut),
+            &QShortcut::activated, m_search, &QLineEdit::clear);
     connect(m_add, &QPushButton::clicked, this, &SourcePanel::addPrompt);
     connect(m_edit, &QPushButton::clicked, this, &SourcePanel::editPrompt);
     connect(m_remove, &QPushButton::clicked, this, &SourcePanel::removePrompts);
@@ -170,22 +197,17 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     connect(new QShortcut(Qt::Key_Delete, m_prompts, nullptr, nullptr, Qt::WidgetShortcut),
             &QShortcut::activated, this, &SourcePanel::removePrompts);
     connect(m_prompts, &QListView::doubleClicked, this, &SourcePanel::editPrompt);
-    connect(m_prompts->selectionModel(), &QItemSelectionModel::currentChanged, this,
-            [this](const QModelIndex& now) {
-                if (now.isValid() && !m_showing)
-                    m_selection.selectPrompt(m_promptModel->idAt(m_filtered->mapToSource(now).row()));
-            });
     connect(m_prompts->selectionModel(), &QItemSelectionModel::selectionChanged, this,
-            &SourcePanel::updateButtons);
+            &SourcePanel::selectChosen);
     const auto choose = [this](const QModelIndex& index) {
         m_selection.selectToken(index.data(TokenStripModel::PositionRole).toInt());
     };
     connect(m_tokens, &QListView::clicked, this, choose);
     connect(m_tokens, &QListView::activated, this, choose);
     connect(&m_selection, &Selection::promptChanged, this, &SourcePanel::showSelection);
+    connect(&m_selection, &Selection::rowsChanged, this, &SourcePanel::showSelection);
     connect(&m_workspace, &Workspace::stateChanged, this, &SourcePanel::describeSource);
     connect(&m_workspace, &Workspace::modelChanged, this, &SourcePanel::describeSource);
-    describeSource();
 }
 
 QString SourcePanel::describeResults() const {
@@ -251,19 +273,65 @@ void SourcePanel::updateButtons() {
     m_remove->setEnabled(!ids.isEmpty());
 }
 
-QList<PromptId> SourcePanel::chosen() const {
+QList<PromptId> SourcePanel::promptsOf(const QModelIndexList& indexes) const {
     QList<PromptId> ids;
-    for (const auto& index : m_prompts->selectionModel()->selectedIndexes())
-        ids << m_promptModel->idAt(m_filtered->mapToSource(index).row());
+    for (const auto& index : indexes) ids << m_promptModel->idAt(m_filtered->mapToSource(index).row());
     return ids;
 }
 
+QList<PromptId> SourcePanel::chosen() const {
+    return promptsOf(m_prompts->selectionModel()->selectedIndexes());
+}
+
+void SourcePanel::setFilter(const QString& text) {
+    m_filtered->setFilterFixedString(text);
+    countMatches();
+}
+
+void SourcePanel::countMatches() {
+    const int found = m_filtered->rowCount();
+    m_matches->setText(m_search->text().isEmpty() ? QString()
+                       : found == 0               ? tr("no match")
+                                                  : tr("%1 of %2").arg(found).arg(m_promptModel->rowCount()));
+}
+
+/// The user chose prompts. With Ctrl the others stay selected, also those that the filter does not show.
+void SourcePanel::selectChosen(const QItemSelection& added, const QItemSelection& removed) {
+    updateButtons();
+    if (m_showing) return;
+    if (QGuiApplication::keyboardModifiers() & Qt::ControlModifier)
+        m_selection.changePrompts(promptsOf(added.indexes()), promptsOf(removed.indexes()));
+    else if (const auto ids = chosen(); ids.size() == 1)
+        m_selection.selectPrompt(ids.front());
+    else
+        m_selection.selectPrompts(ids);
+    showSelection();  // where the choice was none
+}
+
+/// Marks the prompts of the selected rows, as far as the filter shows them.
 void SourcePanel::showSelection() {
-    const auto index = m_filtered->mapFromSource(m_promptModel->indexOf(m_selection.prompt()));
-    if (!index.isValid() || index == m_prompts->currentIndex()) return;
+    const std::set<PromptId> ids = m_selection.prompts();
+    QItemSelection marked;
+    int first = -1;
+    for (int n = 0; n <= m_filtered->rowCount(); ++n) {
+        const bool isMarked =
+            n < m_filtered->rowCount() &&
+            ids.contains(m_promptModel->idAt(m_filtered->mapToSource(m_filtered->index(n, 0)).row()));
+        if (isMarked && first < 0) first = n;
+        if (isMarked || first < 0) continue;
+        marked.select(m_filtered->index(first, 0), m_filtered->index(n - 1, 0));
+        first = -1;
+    }
     m_showing = true;
-    m_prompts->setCurrentIndex(index);
-    m_prompts->scrollTo(index);
+    auto* model = m_prompts->selectionModel();
+    // What is marked already is left alone: the user may be extending it.
+    if (promptsOf(marked.indexes()) != promptsOf(sorted(model->selectedIndexes())))
+        model->select(marked, QItemSelectionModel::ClearAndSelect);
+    const auto index = m_filtered->mapFromSource(m_promptModel->indexOf(m_selection.prompt()));
+    if (index.isValid() && index != m_prompts->currentIndex()) {
+        model->setCurrentIndex(index, QItemSelectionModel::NoUpdate);
+        m_prompts->scrollTo(index);
+    }
     m_showing = false;
 }
 

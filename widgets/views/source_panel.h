@@ -7,6 +7,7 @@
 #include "widgets/viewmodels/token_strip_model.h"
 #include "widgets/viewmodels/workspace.h"
 
+class QItemSelection;
 class QLabel;
 class QLineEdit;
 class QListView;
@@ -25,6 +26,7 @@ public:
     QListView* promptView() const { return m_prompts; }
     QListView* tokenView() const { return m_tokens; }
     QLineEdit* searchField() const { return m_search; }
+    QLabel* matches() const { return m_matches; }
 
 public Q_SLOTS:
     /// Asks for a text and adds it.
@@ -43,13 +45,19 @@ private:
     QString describeResults() const;
     void describeSource();
     void updateButtons();
+    void connectLists();
+    void setFilter(const QString& text);
+    void countMatches();
     void showSelection();
+    void selectChosen(const QItemSelection& added, const QItemSelection& removed);
+    QList<PromptId> promptsOf(const QModelIndexList& indexes) const;
     QList<PromptId> chosen() const;
 
     Workspace& m_workspace;
     Selection& m_selection;
     QLabel* m_source;
     QLineEdit* m_search;
+    QLabel* m_matches;
     QListView* m_prompts;
     QListView* m_tokens;
     QPushButton *m_add, *m_edit, *m_remove;

@@ -216,6 +216,16 @@ void TrajectoryCanvas::fitToData() {
         apply(rheo::setCamera(m_view, *camera, true));
 }
 
+void TrajectoryCanvas::frameBox(const Eigen::Vector3d& low, const Eigen::Vector3d& high) {
+    if (plot() == nullptr) return;
+    // What hardly moves is not blown up without end.
+    const double least = 1e-3 * boxOf(*plot()).diagonal().norm();
+    const Eigen::Vector3d grow = ((least - (high - low).array()) / 2).max(0).matrix();
+    const QRectF area = m_frame.plotArea();
+    const double aspect = area.width() / std::max(area.height(), 1.0);
+    apply(rheo::setCamera(m_view, fitted(m_view.camera, low - grow, high + grow, aspect), false));
+}
+
 void TrajectoryCanvas::zoom(double factor, const QPointF& about) {
     if (plot() == nullptr) return;
     const double size = boxOf(*plot()).diagonal().norm();
@@ -269,8 +279,8 @@ void TrajectoryCanvas::mousePressEvent(QMouseEvent* event) {
     m_pressed = at;
     if (const auto part = handlePart(at); left && part)
         apply(grabHandle(m_handle, *part, toVector(at), m_view.camera, m_frame.viewArea()));
-    else if (left && m_boxSelecting)
-        beginBox(at);
+    else if (const bool adds = event->modifiers() & Qt::ControlModifier; left && (m_boxSelecting || adds))
+        beginBox(at, adds);
     else
         pressCamera(m_view, toVector(at), !left || event->modifiers() & Qt::ShiftModifier);
     updateCursor();
@@ -305,7 +315,7 @@ void TrajectoryCanvas::mouseReleaseEvent(QMouseEvent* event) {
         for (const auto row :
              projected().inside({box.left(), height() - box.bottom(), box.width(), box.height()}))
             rows << row;
-        Q_EMIT rowsBoxed(rows);
+        Q_EMIT rowsBoxed(rows, m_boxAdds);
     } else if (boxed || effect == CameraEffect::Clicked) {
         click(event->position(), event->modifiers());
     }
@@ -322,8 +332,9 @@ void TrajectoryCanvas::mouseDoubleClickEvent(QMouseEvent* event) {
     if (event->button() == Qt::LeftButton && !handlePart(event->position())) fitToData();
 }
 
-void TrajectoryCanvas::beginBox(const QPointF& at) {
+void TrajectoryCanvas::beginBox(const QPointF& at, bool adds) {
     m_boxing = true;
+    m_boxAdds = adds;
     if (m_band == nullptr) m_band = new QRubberBand(QRubberBand::Rectangle, this);
     m_band->setGeometry(QRect(at.toPoint(), QSize()));
     m_band->show();

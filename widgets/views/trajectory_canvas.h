@@ -21,12 +21,12 @@ namespace rheo {
 /// the mouse and the keys; answers what is under the mouse; lets a handle be dragged. Translates the events
 /// of Qt into those of CameraControl and HandleControl, and their effects into signals.
 ///
-/// Left drag turns (on the handle: drags it), middle or Shift+left drag moves, the wheel or a pinch zooms
-/// about the mouse, a double click shows the whole. The handle is dragged in the plane of the screen through
-/// it; by one of its arrows, or with X, Y or Z held, along that axis. The arrow keys move it in the plane of
-/// the screen (Shift: further, Ctrl: finer, Page Up and Down: toward the eye and away; X, Y or Z: that axis
-/// only), Enter lets go, Esc takes it back. Where there is no handle, and with Alt, the arrow keys turn the
-/// view.
+/// Left drag turns (on the handle: drags it), middle or Shift+left drag moves, Ctrl+left drag selects by a
+/// box, the wheel or a pinch zooms about the mouse, a double click shows the whole. The handle is dragged in
+/// the plane of the screen through it; by one of its arrows, or with X, Y or Z held, along that axis. The
+/// arrow keys move it in the plane of the screen (Shift: further, Ctrl: finer, Page Up and Down: toward the
+/// eye and away; X, Y or Z: that axis only), Enter lets go, Esc takes it back. Where there is no handle, and
+/// with Alt, the arrow keys turn the view.
 class TrajectoryCanvas : public VtkViewport {
     Q_OBJECT
 public:
@@ -47,6 +47,8 @@ public:
     /// The same direction, with the whole box and its labels in view, and kept so when the size or the data
     /// change until somebody moves or zooms.
     void fitToData();
+    /// The same direction, with the part of the data from `low` to `high` as large as it fits.
+    void frameBox(const Eigen::Vector3d& low, const Eigen::Vector3d& high);
 
     /// Where the handle is, data units; none: there is nothing to take hold of. While it is held the hand
     /// decides where it is, and none takes it out of the hand (handleCancelled).
@@ -66,7 +68,8 @@ Q_SIGNALS:
     void cameraChanged();
     void hovered(qint64 row, int point);  ///< row -1: nothing is under the mouse
     void rowClicked(qint64 row, int point, Qt::KeyboardModifiers modifiers);
-    void rowsBoxed(const QList<qint64>& rows);
+    /// `add`: to those that are selected, instead of them.
+    void rowsBoxed(const QList<qint64>& rows, bool add);
     void handleGrabbed();
     void handleMoved(double x, double y, double z);
     void handleReleased();
@@ -106,7 +109,7 @@ private:
     void updateCursor();
 
     bool mouseHolds() const;  ///< a button that went down here decides what the mouse does
-    void beginBox(const QPointF& at);
+    void beginBox(const QPointF& at, bool adds);
     void endBox();
     void click(const QPointF& at, Qt::KeyboardModifiers modifiers);
 
@@ -129,6 +132,7 @@ private:
     QPointF m_pressed;
     bool m_boxSelecting = false;
     bool m_boxing = false;
+    bool m_boxAdds = false;
     std::optional<Picked> m_hovered;
     QRubberBand* m_band = nullptr;
     Overlay* m_painted = nullptr;

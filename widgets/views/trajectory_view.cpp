@@ -1,7 +1,9 @@
 #include "widgets/views/trajectory_view.h"
 
+#include <Eigen/Geometry>
 #include <QAction>
 #include <QLabel>
+#include <QLocale>
 #include <QToolBar>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -12,8 +14,42 @@
 #include "widgets/viewmodels/analyses.h"
 #include "widgets/viewmodels/fit_rows.h"
 #include "widgets/views/missing_page.h"
+#include "widgets/views/selection_bar.h"
 
 namespace rheo {
+
+namespace {
+
+/// The rows that the scores have. The selection is a signal ahead of what is drawn.
+std::vector<RowIndex> rowsOf(const QList<qint64>& rows, const Array3F& scores) {
+    std::vector<RowIndex> found;
+    for (const qint64 row : rows)
+        if (row < scores.n0) found.emplace_back(row);
+    return found;
+}
+
+/// All rows but the hidden ones (ascending); empty where all are shown.
+std::vector<RowIndex> shownRows(const QList<qint64>& hidden, const Array3F& scores) {
+    std::vector<RowIndex> shown;
+    if (hidden.isEmpty()) return shown;
+    for (std::int64_t n = 0; n < scores.n0; ++n)
+        if (!std::binary_search(hidden.begin(), hidden.end(), n)) shown.emplace_back(n);
+    return shown;
+}
+
+/// What rows occupy in the first three components. Empty where none of them is finite.
+Eigen::AlignedBox3d boxOfRows(const std::vector<RowIndex>& rows, const Array3F& scores) {
+    Eigen::AlignedBox3d box;
+    for (const RowIndex row : rows)
+        for (std::int64_t p = 0; p < scores.n1; ++p) {
+            const float* z = scores.at(row.value(), p);
+            const Eigen::Vector3d at(z[0], z[1], z[2]);
+            if (at.allFinite()) box.extend(at);
+        }
+    return box;
+}
+
+}  // namespace
 
 TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, Selection& selection,
                                TeleportModel& teleport)
@@ -56,11 +92,13 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
     layout->addWidget(bar);
+    layout->addWidget(makeSelectionBar(m_workspace, m_selection, this, [this] { frameSelection(); }));
     layout->addWidget(m_hint);
     layout->addWidget(m_canvas, 1);
 
     connect(&m_selection, &Selection::rowChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::rowsChanged, this, &TrajectoryView::rebuild);
+    connect(&m_selection, &Selection::shownChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::pointChanged, this, &TrajectoryView::rebuild);
     for (auto signal :
          {&TeleportModel::naturalChanged, &TeleportModel::handleMoved, &TeleportModel::resultChanged})
@@ -71,8 +109,10 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     connect(&m_teleport, &TeleportModel::stateChanged, this, [this] { updateHandle(); });
 
     connect(m_canvas, &TrajectoryCanvas::rowClicked, this, &TrajectoryView::select);
-    connect(m_canvas, &TrajectoryCanvas::rowsBoxed, this, [this](const QList<qint64>& rows) {
-        if (paths().live) m_selection.selectRows(rows);
+    connect(m_canvas, &TrajectoryCanvas::rowsBoxed, this, [this](const QList<qint64>& rows, bool add) {
+        if (!paths().live) return;
+        if (add) return m_selection.addRows(rows);
+        rows.isEmpty() ? m_selection.keepFollowed() : m_selection.selectRows(rows);
     });
     connect(m_canvas, &TrajectoryCanvas::hovered, this,
             [this](qint64 row, int point) { Q_EMIT hovered(row < 0 ? QString() : describe(row, point)); });
@@ -114,14 +154,8 @@ void TrajectoryView::select(qint64 row, int point, Qt::KeyboardModifiers modifie
         m_resultsRow = RowIndex{row};
         return rebuild();
     }
-    if (modifiers & Qt::ControlModifier) {
-        auto rows = m_selection.rows();
-        if (!rows.removeOne(row)) rows << row;
-        std::sort(rows.begin(), rows.end());
-        m_selection.selectRows(rows);
-    } else {
-        m_selection.selectRow(RowIndex{row});
-    }
+    if (modifiers & Qt::ControlModifier) return m_selection.toggleRow(RowIndex{row});
+    m_selection.selectRow(RowIndex{row});
     m_selection.selectPoint(PointIndex{point});
 }
 
@@ -133,6 +167,13 @@ TrajectoryOptions TrajectoryView::options() const {
     options.selected = shown.basis != nullptr && !shown.live ? m_resultsRow : m_selection.row();
     if (options.selected && shown.scores != nullptr && options.selected->value() >= shown.scores->n0)
         options.selected.reset();
+    if (!shown.live) return options;
+    options.rows = shownRows(m_selection.hiddenRows(), *shown.scores);
+    if (options.selected && m_selection.isHidden(options.selected->value())) options.selected.reset();
+    if (m_selection.rows().size() > 1) {
+        options.strong = rowsOf(m_selection.rows(), *shown.scores);
+        options.strongMean = m_selection.showsMean();
+    }
     return options;
 }
 
@@ -144,6 +185,10 @@ QString TrajectoryView::hint() const {
                    ? tr("%1 holds no PCA of all points with three components. This command computes it: %2")
                          .arg(Analyses::nameOf(*m_state->results), analyzeCommand(figureView(), *m_state))
                    : QString();
+    if (shown.live && !m_state->basisRows.empty())
+        return tr("PCA fitted on %1 chosen rows of %2")
+            .arg(QLocale().toString(qlonglong(m_state->basisRows.size())))
+            .arg(QLocale().toString(qlonglong(m_state->basisTrace->rows())));
     if (!m_state->results) return {};
     const QString file = Analyses::nameOf(*m_state->results);
     if (!shown.live)
@@ -279,6 +324,13 @@ void TrajectoryView::lookFrom(double azimuth, double elevation) {
 void TrajectoryView::resetCamera() {
     const Camera fresh;
     lookFrom(fresh.azimuth, fresh.elevation);
+}
+
+void TrajectoryView::frameSelection() {
+    const Paths shown = paths();
+    if (!shown.live) return m_canvas->fitToData();
+    const Eigen::AlignedBox3d box = boxOfRows(rowsOf(m_selection.rows(), *shown.scores), *shown.scores);
+    box.isEmpty() ? m_canvas->fitToData() : m_canvas->frameBox(box.min(), box.max());
 }
 
 void TrajectoryView::setPerspective(bool on) {

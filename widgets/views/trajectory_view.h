@@ -39,6 +39,8 @@ public Q_SLOTS:
     void lookFrom(double azimuth, double elevation);
     void resetCamera();
     void setPerspective(bool on);
+    /// Shows the selected rows as large as they fit; all rows if none is selected.
+    void frameSelection();
 
 private:
     void rebuild();

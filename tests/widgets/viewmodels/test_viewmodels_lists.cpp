@@ -31,6 +31,8 @@ private Q_SLOTS:
     void teleports();
     void linkedSelection();
     void selectionOfManyRows();
+    void selectionOfPrompts();
+    void hiddenRowsStayHidden();
     void timeLeftInWords();
 };
 
@@ -288,6 +290,75 @@ void TestViewmodelsLists::selectionOfManyRows() {
     selection.selectRows({});
     QVERIFY(!selection.row());
     QVERIFY(selection.rows().isEmpty());
+}
+
+void TestViewmodelsLists::selectionOfPrompts() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    Selection selection(workspace);
+    QVERIFY(openDemo(workspace, 8));
+    const auto ids = workspace.state()->prompts;
+    selection.selectPrompts({ids[5], ids[2], ids[3]});
+    QCOMPARE(selection.rows(), (QList<qint64>{2, 3, 5}));
+    QCOMPARE(selection.prompts(), (std::set{ids[2], ids[3], ids[5]}));
+    selection.changePrompts({ids[7]}, {ids[3]});
+    QCOMPARE(selection.rows(), (QList<qint64>{2, 5, 7}));
+    QCOMPARE(selection.row()->value(), std::int64_t{2});
+    selection.changePrompts({}, {ids[2], ids[5], ids[7]});  // something stays selected
+    QCOMPARE(selection.rows().size(), 3);
+    selection.toggleRow(RowIndex{2});
+    QCOMPARE(selection.rows(), (QList<qint64>{5, 7}));
+    QCOMPARE(selection.prompt(), ids[5]);
+    selection.selectRows({1, 5, 6}, 6);
+    QCOMPARE(selection.row()->value(), std::int64_t{6});
+    selection.addRows({0});
+    QCOMPARE(selection.rows(), (QList<qint64>{0, 1, 5, 6}));
+    QCOMPARE(selection.row()->value(), std::int64_t{6});
+    // The prompt of the followed row goes: the others stay selected, and one of them is followed.
+    workspace.prompts().remove({ids[6]});
+    QCOMPARE(selection.rows(), (QList<qint64>{0, 1, 5}));
+    QCOMPARE(selection.prompt(), ids[0]);
+    // A click on a prompt of several selects it alone.
+    selection.selectPrompt(ids[0]);
+    QCOMPARE(selection.rows(), QList<qint64>{0});
+    selection.selectRows({0, 1});
+    selection.keepFollowed();
+    QCOMPARE(selection.rows(), QList<qint64>{0});
+}
+
+void TestViewmodelsLists::hiddenRowsStayHidden() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    Selection selection(workspace);
+    QVERIFY(openDemo(workspace, 8));
+    const auto ids = workspace.state()->prompts;
+    QSignalSpy shown(&selection, &Selection::shownChanged);
+    selection.selectRows({2, 5});
+    selection.hideSelected();
+    QCOMPARE(selection.hiddenRows(), (QList<qint64>{2, 5}));
+    QVERIFY(selection.isHidden(5) && !selection.isHidden(4));
+    QCOMPARE(selection.rows(), QList<qint64>{0});  // what is hidden is not selected
+    QCOMPARE(shown.size(), 1);
+    // The same tokens stay hidden while rows come and go.
+    workspace.prompts().remove({ids[0], ids[2]});
+    QCOMPARE(selection.hiddenRows(), QList<qint64>{3});
+    workspace.undoStack()->undo();
+    QCOMPARE(selection.hiddenRows(), (QList<qint64>{2, 5}));
+    selection.selectRows({1, 3});
+    selection.isolateSelected();
+    QCOMPARE(selection.hiddenRows(), (QList<qint64>{0, 2, 4, 5, 6, 7}));
+    QCOMPARE(selection.rows(), (QList<qint64>{1, 3}));
+    selection.hideSelected();  // nothing would be left
+    QCOMPARE(selection.hiddenRows().size(), 6);
+    workspace.prompts().remove({ids[1], ids[3]});  // those that were left go: the others are drawn
+    QVERIFY(selection.hiddenRows().isEmpty());
+    workspace.undoStack()->undo();
+    selection.showAllRows();
+    QVERIFY(selection.hiddenRows().isEmpty());
+    selection.hideRows({1});
+    selection.setShowsMean(true);
+    QVERIFY(openDemo(workspace, 8));
+    QVERIFY2(selection.hiddenRows().isEmpty() && !selection.showsMean(), "another document");
 }
 
 void TestViewmodelsLists::timeLeftInWords() {
