@@ -132,7 +132,6 @@ MainWindow::MainWindow(QWidget* parent)
       m_files(m_workspace),
       m_selection(m_workspace),
       m_teleport(m_workspace, m_selection),
-      m_banner(new Banner),
       m_pages(new QStackedWidget),
       m_viewStack(new QStackedWidget),
       m_source(new SourcePanel(m_workspace, m_selection)),
@@ -157,10 +156,10 @@ MainWindow::MainWindow(QWidget* parent)
     auto* layout = new QVBoxLayout(centre);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
-    layout->addWidget(m_banner);
     layout->addWidget(m_pages, 1);
     layout->addWidget(m_depth);
     layout->addWidget(new JobsPanel(m_jobs, m_analyses));
+    m_banner = new Banner(m_pages);
     setCentralWidget(centre);
 
     const auto dock = [&](QWidget* widget, const QString& title, const char* name, Qt::DockWidgetArea area) {
@@ -488,7 +487,7 @@ void MainWindow::updateBanner() {
     if (m_workspace.state()->basisIsStale())
         m_banner->showNews(tr("The rows have changed since the PCA was fitted: new ones are projected on the "
                               "old components."),
-                           tr("Fit again"), [this] { fitBasis(m_workspace); });
+                           {{tr("Fit again"), [this] { fitBasis(m_workspace); }}});
     else if (!m_banner->isError())
         m_banner->hide();
 }
@@ -703,7 +702,8 @@ void MainWindow::showShortcuts() {
         "<tr><td>Drag</td><td>turn; middle or Shift+drag: move; wheel, + and −: zoom</td></tr>"
         "<tr><td>Click, Ctrl+click</td><td>select a trajectory, one more</td></tr>"
         "<tr><td>Ctrl+drag</td><td>select more by a box; B: each drag is a box</td></tr>"
-        "<tr><td>H, Shift+H, I</td><td>hide the selected rows, show all, show only the selected rows</td></tr>"
+        "<tr><td>H, Shift+H, I</td><td>hide the selected rows, show all, show only the selected "
+        "rows</td></tr>"
         "<tr><td>F, M, Ctrl+A</td><td>frame the selected rows, draw their mean, select all</td></tr>"
         "<tr><td>1, 2, 3, 0</td><td>front, side, top, reset; 5: perspective</td></tr>"
         "<tr><td colspan=2><b>Teleport</b></td></tr>"

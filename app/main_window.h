@@ -113,7 +113,7 @@ private:
     TeleportModel m_teleport;
     ThemeSource m_theme;
     RecentFiles m_recent;
-    Banner* m_banner;
+    Banner* m_banner = nullptr;
     QStackedWidget* m_pages;
     QToolBar* m_viewTools = nullptr;
     QTabBar* m_viewBar = nullptr;

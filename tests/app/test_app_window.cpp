@@ -52,6 +52,7 @@ private Q_SLOTS:
     void severalRowsAreSelectedAndDrawnStrong();
     void selectedRowsAreHiddenIsolatedAndFramed();
     void thePcaIsFittedOnSelectedRows();
+    void aRowFarOutIsNamedWithWhatCanBeDone();
     void promptsOfTheListSelectTheirRows();
     void aSearchLeavesTheSelectionAlone();
     void survivesResizing();
@@ -299,6 +300,67 @@ void TestAppWindow::thePcaIsFittedOnSelectedRows() {
     workspace.undoStack()->undo();
     QVERIFY(workspace.state()->basis == before->basis && workspace.state()->basisRows.empty());
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+}
+
+void TestAppWindow::aRowFarOutIsNamedWithWhatCanBeDone() {
+    auto& workspace = m_window->workspace();
+    auto& selection = m_window->selection();
+    Banner* notice = trajectories()->notice();
+    selection.selectRow(RowIndex{3});
+    canvas()->fitToData();
+    QVERIFY2(!notice->isVisible(), "the demo has none");
+    const auto press = [&](const QString& text) {
+        for (auto* button : notice->findChildren<QPushButton*>())
+            if (button->text() == text && button->isVisible()) {
+                QTest::mouseClick(button, Qt::LeftButton);
+                return true;
+            }
+        return false;
+    };
+    // Row 7 as an attention sink would be: ten times as far out as its own path goes.
+    const auto before = workspace.state();
+    auto scores = std::make_shared<Array3F>(*before->scores);
+    for (std::int64_t p = 5; p < scores->n1; ++p)
+        for (int c = 0; c < 3; ++c) scores->at(7, p)[c] *= 30;
+    const QRect place = canvas()->geometry();
+    workspace.change("far",
+                     withBasis(*before, before->basis, before->basisTrace, scores, before->pointExplained));
+    QTRY_VERIFY(notice->isVisible());
+    QCOMPARE(canvas()->geometry(), place);
+    QVERIFY2(notice->text().startsWith("1 row lies "), qPrintable(notice->text()));
+    QTest::qWait(200);
+    keepPicture(*m_window, "far row");
+    const double wide = canvas()->camera().halfHeight;
+    QVERIFY(press("Frame the rest"));
+    QVERIFY(canvas()->camera().halfHeight < wide / 3);
+    QVERIFY(!notice->isVisible());
+    QTest::qWait(200);
+    keepPicture(*m_window, "far row, the rest framed");
+    workspace.undoStack()->undo();
+    workspace.undoStack()->redo();
+    QTRY_VERIFY(notice->isVisible());
+    QVERIFY(press("Hide"));
+    QCOMPARE(selection.hiddenRows(), QList<qint64>{7});
+    QVERIFY(!notice->isVisible());
+    selection.showAllRows();
+    QTRY_VERIFY(notice->isVisible());
+    QVERIFY(press("Leave out of the fit"));
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.state()->basisRows.size(), std::size_t(59), 30000);
+    QVERIFY(std::count(workspace.state()->basisRows.begin(), workspace.state()->basisRows.end(), 7) == 0);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    workspace.undoStack()->undo();
+    QTRY_VERIFY(notice->isVisible());
+    QVERIFY(press("Scale by RMS"));
+    QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis->scaling == Scaling::Rms, 30000);
+    QVERIFY(commandOf(workspace).contains("--scaling rms"));
+    QCOMPARE(m_window->teleport().state(), TeleportModel::State::Idle);
+    QVERIFY2(m_window->teleport().status().contains("RMS"), qPrintable(m_window->teleport().status()));
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    workspace.undoStack()->undo();
+    workspace.undoStack()->undo();
+    QVERIFY(workspace.state()->basis == before->basis && !notice->isVisible());
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    canvas()->fitToData();
 }
 
 void TestAppWindow::promptsOfTheListSelectTheirRows() {

@@ -2,18 +2,24 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QPainter>
 #include <QPushButton>
 #include <algorithm>
 
 namespace rheo {
 
-Banner::Banner(QWidget* parent)
-    : QWidget(parent),
+namespace {
+constexpr int margin = 8, mostWidth = 1000;
+}
+
+Banner::Banner(QWidget* area, std::optional<int> below)
+    : QWidget(area->parentWidget()),
+      m_area(area),
+      m_below(below),
+      m_layout(new QHBoxLayout(this)),
       m_text(new QLabel),
-      m_action(new QPushButton),
       m_copy(new QPushButton(tr("Copy"))),
       m_close(new QPushButton(tr("Dismiss"))) {
     setAutoFillBackground(true);
@@ -21,56 +27,82 @@ Banner::Banner(QWidget* parent)
     m_text->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_text->setTextFormat(Qt::PlainText);
     m_text->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    auto* layout = new QHBoxLayout(this);
-    layout->setContentsMargins(12, 6, 8, 6);
-    layout->addWidget(m_text, 1);
-    layout->addWidget(m_action);
-    layout->addWidget(m_copy);
-    layout->addWidget(m_close);
-    connect(m_close, &QPushButton::clicked, this, &QWidget::hide);
-    connect(m_copy, &QPushButton::clicked, this, [this] { QApplication::clipboard()->setText(m_message); });
-    connect(m_action, &QPushButton::clicked, this, [this] {
+    m_layout->setContentsMargins(12, 6, 8, 6);
+    m_layout->addWidget(m_text, 1);
+    m_layout->addWidget(m_copy);
+    m_layout->addWidget(m_close);
+    connect(m_close, &QPushButton::clicked, this, [this] {
         hide();
-        if (m_act) m_act();
+        Q_EMIT dismissed();
     });
+    connect(m_copy, &QPushButton::clicked, this, [this] { QApplication::clipboard()->setText(m_message); });
+    area->installEventFilter(this);
     hide();
 }
 
-/// All of the text is to be seen, whatever it takes.
-void Banner::fitText() {
-    layout()->activate();
-    m_text->setMinimumHeight(std::max(0, m_text->heightForWidth(m_text->width())));
+/// Over the edge of the area. All of the text is to be seen, whatever height it takes.
+void Banner::place() {
+    const QRect area = m_area->geometry();
+    const int wide = std::min(area.width() - 2 * margin, mostWidth);
+    if (wide <= 0) return;
+    m_layout->activate();
+    int buttons = 0;
+    for (const QPushButton* button : m_actions + QList{m_copy, m_close})
+        if (!button->isHidden()) buttons += button->sizeHint().width() + m_layout->spacing();
+    const QMargins around = m_layout->contentsMargins();
+    const int text = std::max(80, wide - buttons - around.left() - around.right());
+    const int high =
+        std::max(m_text->heightForWidth(text), m_close->sizeHint().height()) + around.top() + around.bottom();
+    const int top = m_below ? area.top() + *m_below : area.bottom() - margin - high;
+    setGeometry(area.center().x() - wide / 2, top, wide, high);
+    raise();
 }
 
-void Banner::resizeEvent(QResizeEvent*) {
-    fitText();
+bool Banner::eventFilter(QObject* watched, QEvent* event) {
+    if (isVisible() && (event->type() == QEvent::Resize || event->type() == QEvent::Move)) place();
+    return QWidget::eventFilter(watched, event);
 }
 
-void Banner::show(const QString& text, bool error) {
+void Banner::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::ApplicationPaletteChange) tint();
+}
+
+void Banner::tint() {
+    QPalette colors = QApplication::palette();
+    const bool dark = colors.color(QPalette::Window).lightness() < 128;
+    colors.setColor(QPalette::Window, m_error ? (dark ? QColor(0x5a, 0x1f, 0x1a) : QColor(0xfb, 0xe3, 0xdf))
+                                              : (dark ? QColor(0x1e, 0x3a, 0x50) : QColor(0xdd, 0xec, 0xf7)));
+    setPalette(colors);
+}
+
+void Banner::show(const QString& text, bool error, const QList<BannerAction>& actions) {
     m_error = error;
     m_message = text;
     m_text->setText(QString(text).replace('/', QStringLiteral("/\u200b")));  // a long path may be broken
     m_copy->setVisible(error);
-    const bool dark = palette().color(QPalette::Window).lightness() < 128;
-    QPalette colors = QApplication::palette();
-    colors.setColor(QPalette::Window, error ? (dark ? QColor(0x5a, 0x1f, 0x1a) : QColor(0xfb, 0xe3, 0xdf))
-                                            : (dark ? QColor(0x1e, 0x3a, 0x50) : QColor(0xdd, 0xec, 0xf7)));
-    setPalette(colors);
+    for (QPushButton* button : m_actions) button->deleteLater();
+    m_actions.clear();
+    for (const BannerAction& action : actions) {
+        auto* button = new QPushButton(action.text);
+        m_layout->insertWidget(1 + static_cast<int>(m_actions.size()), button);
+        m_actions << button;
+        connect(button, &QPushButton::clicked, this, [this, act = action.act] {
+            hide();
+            if (act) act();
+        });
+    }
+    tint();
     QWidget::show();
-    fitText();
+    place();
 }
 
 void Banner::showError(const QString& text) {
-    m_action->hide();
-    m_act = {};
-    show(text, true);
+    show(text, true, {});
 }
 
-void Banner::showNews(const QString& text, const QString& action, std::function<void()> act) {
-    m_action->setVisible(!action.isEmpty());
-    m_action->setText(action);
-    m_act = std::move(act);
-    show(text, false);
+void Banner::showNews(const QString& text, const QList<BannerAction>& actions) {
+    show(text, false, actions);
 }
 
 }  // namespace rheo

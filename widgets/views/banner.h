@@ -1,35 +1,55 @@
 #pragma once
 
+#include <QList>
 #include <QWidget>
 #include <functional>
+#include <optional>
 
+class QHBoxLayout;
 class QLabel;
 class QPushButton;
 
 namespace rheo {
 
-/// A line across the top of the window that does not stand in the way: an error with its cause, or news with
-/// something to do about it.
+/// A button of a message.
+struct BannerAction {
+    QString text;
+    std::function<void()> act;  ///< the message is hidden before
+};
+
+/// A message over the edge of a widget: an error with its cause, or news with something to do about it. It
+/// lies over what is there, so that nothing moves when it comes or goes.
 class Banner : public QWidget {
     Q_OBJECT
 public:
-    explicit Banner(QWidget* parent = nullptr);
+    /// Lies over the lower edge of `area`, both children of the same widget; or this many pixels below its
+    /// upper edge.
+    explicit Banner(QWidget* area, std::optional<int> below = std::nullopt);
 
     void showError(const QString& text);
-    void showNews(const QString& text, const QString& action = {}, std::function<void()> act = {});
+    void showNews(const QString& text, const QList<BannerAction>& actions = {});
     const QString& text() const { return m_message; }
     bool isError() const { return m_error; }
 
+Q_SIGNALS:
+    /// A person closed it.
+    void dismissed();
+
 protected:
-    void resizeEvent(QResizeEvent* event) override;
+    void changeEvent(QEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
-    void fitText();
-    void show(const QString& text, bool error);
+    void place();
+    void tint();
+    void show(const QString& text, bool error, const QList<BannerAction>& actions);
 
+    QWidget* m_area;
+    std::optional<int> m_below;
+    QHBoxLayout* m_layout;
     QLabel* m_text;
-    QPushButton *m_action, *m_copy, *m_close;
-    std::function<void()> m_act;
+    QList<QPushButton*> m_actions;
+    QPushButton *m_copy, *m_close;
     QString m_message;
     bool m_error = false;
 };

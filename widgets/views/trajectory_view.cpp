@@ -12,7 +12,9 @@
 #include "core/base/error.h"
 #include "core/session/opened_results.h"
 #include "widgets/viewmodels/analyses.h"
+#include "widgets/viewmodels/far_rows.h"
 #include "widgets/viewmodels/fit_rows.h"
+#include "widgets/views/banner.h"
 #include "widgets/views/missing_page.h"
 #include "widgets/views/selection_bar.h"
 
@@ -96,6 +98,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     layout->addWidget(m_hint);
     layout->addWidget(m_canvas, 1);
 
+    m_notice = new Banner(m_canvas, 26);  // below the legend
     connect(&m_selection, &Selection::rowChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::rowsChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::shownChanged, this, &TrajectoryView::rebuild);
@@ -214,6 +217,7 @@ void TrajectoryView::rebuild() {
     const Paths shown = paths();
     if (shown.basis == nullptr) {
         m_canvas->setFigure(nullptr);
+        lookForFarRows();
         updateOverlay();
         return;
     }
@@ -227,6 +231,7 @@ void TrajectoryView::rebuild() {
     }
     // In another space the old place means nothing.
     if (std::exchange(m_basis, shown.basis) != shown.basis) m_canvas->fitToData();
+    lookForFarRows();
     updateHandle();
     updateOverlay();
 }
@@ -326,11 +331,62 @@ void TrajectoryView::resetCamera() {
     lookFrom(fresh.azimuth, fresh.elevation);
 }
 
-void TrajectoryView::frameSelection() {
+void TrajectoryView::frameRows(const std::vector<RowIndex>& rows) {
     const Paths shown = paths();
     if (!shown.live) return m_canvas->fitToData();
-    const Eigen::AlignedBox3d box = boxOfRows(rowsOf(m_selection.rows(), *shown.scores), *shown.scores);
+    const Eigen::AlignedBox3d box = boxOfRows(rows, *shown.scores);
     box.isEmpty() ? m_canvas->fitToData() : m_canvas->frameBox(box.min(), box.max());
+}
+
+void TrajectoryView::frameSelection() {
+    if (paths().live) return frameRows(rowsOf(m_selection.rows(), *paths().scores));
+    m_canvas->fitToData();
+}
+
+void TrajectoryView::frameAllBut(const QList<qint64>& rows) {
+    QList<qint64> others = m_selection.hiddenRows() + rows;
+    std::sort(others.begin(), others.end());
+    frameRows(shownRows(others, *m_state->scores));
+}
+
+/// Fits the PCA on all rows it is fitted on now, without these.
+void TrajectoryView::leaveOut(const QList<qint64>& rows) {
+    FitChoice choice;
+    const bool chosen = !m_state->basisRows.empty() && m_state->basisTrace == m_state->trace;
+    for (std::int64_t n = 0; n < m_state->rows(); ++n)
+        if (!rows.contains(n) &&
+            (!chosen || std::binary_search(m_state->basisRows.begin(), m_state->basisRows.end(), n)))
+            choice.rows.push_back(n);
+    fitBasisOn(m_workspace, choice);
+}
+
+/// Says which rows lie so far out that the others shrink, and what can be done about it.
+void TrajectoryView::lookForFarRows() {
+    const auto scores = paths().live ? m_state->scores : nullptr;
+    const QList<qint64> hidden = m_selection.hiddenRows();
+    if (m_searched == scores && m_searchedHidden == hidden) return;
+    m_searched = scores;
+    m_searchedHidden = hidden;
+    const FarRows far = scores ? findFarRows(*scores, hidden) : FarRows{};
+    if (far.rows.isEmpty() || far.rows == m_dismissedRows) return m_notice->hide();
+    const bool isFitted = std::any_of(far.rows.begin(), far.rows.end(), [&](qint64 row) {
+        return m_state->basisRows.empty() || m_state->basisTrace != m_state->trace ||
+               std::binary_search(m_state->basisRows.begin(), m_state->basisRows.end(), row);
+    });
+    const QString times = QLocale().toString(far.ratio, 'g', far.ratio < 100 ? 2 : 3);
+    QList<BannerAction> actions;
+    if (isFitted) actions << BannerAction{tr("Leave out of the fit"), [this, far] { leaveOut(far.rows); }};
+    actions << BannerAction{tr("Hide"), [this, far] { m_selection.hideRows(far.rows); }};
+    if (m_state->basis->scaling == Scaling::Raw)
+        actions << BannerAction{tr("Scale by RMS"),
+                                [this] { fitBasisOn(m_workspace, {.scaling = Scaling::Rms}); }};
+    actions << BannerAction{tr("Frame the rest"), [this, far] { frameAllBut(far.rows); }};
+    m_notice->showNews(far.rows.size() == 1 ? tr("1 row lies %1 times farther out than the rest.").arg(times)
+                                            : tr("%1 rows lie up to %2 times farther out than the rest.")
+                                                  .arg(QLocale().toString(far.rows.size()), times),
+                       actions);
+    disconnect(m_notice, &Banner::dismissed, this, nullptr);
+    connect(m_notice, &Banner::dismissed, this, [this, far] { m_dismissedRows = far.rows; });
 }
 
 void TrajectoryView::setPerspective(bool on) {

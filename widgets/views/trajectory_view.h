@@ -13,6 +13,8 @@ class QLabel;
 
 namespace rheo {
 
+class Banner;
+
 /// The 3D view: the trajectories of the rows that are open, the selection, and the handle of the teleport.
 /// Where no PCA of these rows is there, the trajectories that the results hold.
 class TrajectoryView : public View {
@@ -31,6 +33,8 @@ public:
     QList<QAction*> analyses() const override { return {m_fit}; }
 
     TrajectoryCanvas* canvas() const { return m_canvas; }
+    /// What is said of the rows that are drawn.
+    Banner* notice() const { return m_notice; }
     TrajectoryOptions options() const;
     /// The teleport that is shown, if one is.
     std::optional<TeleportOverlay> overlay() const;
@@ -47,6 +51,10 @@ private:
     void updateHandle();
     void updateOverlay();
     void select(qint64 row, int point, Qt::KeyboardModifiers modifiers);
+    void lookForFarRows();
+    void leaveOut(const QList<qint64>& rows);
+    void frameRows(const std::vector<RowIndex>& rows);
+    void frameAllBut(const QList<qint64>& rows);
     QString hint() const;
     QString describe(std::int64_t row, std::int32_t point) const;
 
@@ -67,6 +75,10 @@ private:
     QAction* m_perspective;
     QAction* m_fit;
     QLabel* m_hint;
+    Banner* m_notice;
+    std::shared_ptr<const Array3F> m_searched;  ///< where far rows were looked for last
+    QList<qint64> m_searchedHidden;
+    QList<qint64> m_dismissedRows;  ///< far rows that a person does not want to hear of again
     std::shared_ptr<const DocumentState> m_state;
     const PcaBasis* m_basis = nullptr;     ///< of what was shown last; to be compared only
     std::optional<RowIndex> m_resultsRow;  ///< chosen among paths that are not live

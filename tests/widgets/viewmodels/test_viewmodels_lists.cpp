@@ -5,6 +5,7 @@
 #include <QtTest>
 
 #include "open_demo.h"
+#include "widgets/viewmodels/far_rows.h"
 #include "widgets/viewmodels/job_list_model.h"
 #include "widgets/viewmodels/prompt_list_model.h"
 #include "widgets/viewmodels/prompt_queue.h"
@@ -33,6 +34,9 @@ private Q_SLOTS:
     void selectionOfManyRows();
     void selectionOfPrompts();
     void hiddenRowsStayHidden();
+    void farRows_data();
+    void farRows();
+    void theDemoHasNoFarRows();
     void timeLeftInWords();
 };
 
@@ -359,6 +363,56 @@ void TestViewmodelsLists::hiddenRowsStayHidden() {
     selection.setShowsMean(true);
     QVERIFY(openDemo(workspace, 8));
     QVERIFY2(selection.hiddenRows().isEmpty() && !selection.showsMean(), "another document");
+}
+
+void TestViewmodelsLists::farRows_data() {
+    QTest::addColumn<double>("factor");
+    QTest::addColumn<int>("from");  // the point from which the rows are far out
+    QTest::addColumn<QList<qint64>>("made");
+    QTest::addColumn<QList<qint64>>("hidden");
+    QTest::addColumn<QList<qint64>>("found");
+    const QList<qint64> none, one{7}, some{0, 7, 99};
+    QTest::newRow("none") << 1.0 << 0 << none << none << none;
+    QTest::newRow("one row, everywhere") << 40.0 << 0 << one << none << one;
+    QTest::newRow("one row, at the last point") << 40.0 << 9 << one << none << one;
+    QTest::newRow("three rows") << 40.0 << 3 << some << none << some;
+    QTest::newRow("one of them hidden") << 40.0 << 3 << some << one << QList<qint64>{0, 99};
+    QTest::newRow("not far enough") << 5.0 << 0 << one << none << none;
+}
+
+void TestViewmodelsLists::farRows() {
+    QFETCH(double, factor);
+    QFETCH(int, from);
+    QFETCH(QList<qint64>, made);
+    QFETCH(QList<qint64>, hidden);
+    QFETCH(QList<qint64>, found);
+    // 100 rows at distance 1 to 2 of a path that moves much farther; the far ones at `factor` times 1.5.
+    Array3F scores(100, 10, 4);
+    for (int n = 0; n < 100; ++n)
+        for (int p = 0; p < 10; ++p) {
+            const bool far = made.contains(n) && p >= from;
+            const double distance = far ? factor * 1.5 : 1 + n / 100.0, turn = 2.4 * n;
+            float* z = scores.at(n, p);
+            z[0] = static_cast<float>(1000 * p + distance * std::cos(turn));
+            z[1] = static_cast<float>(distance * std::sin(turn));
+            z[2] = 0;
+            z[3] = 1e6f * static_cast<float>(n % 2);  // not drawn
+        }
+    scores.at(50, 3)[0] = std::nanf("");
+    const FarRows far = findFarRows(scores, hidden);
+    QCOMPARE(far.rows, found);
+    // The median distance is 1.5 within the 0.05 that the median path may be off the middle, of 100 rows.
+    if (!found.isEmpty())
+        QVERIFY2(std::abs(far.ratio / factor - 1) < 0.1, qPrintable(QString::number(far.ratio)));
+    QVERIFY(findFarRows(Array3F(0, 0, 0)).rows.isEmpty());
+    QVERIFY2(findFarRows(Array3F(100, 4, 3)).rows.isEmpty(), "rows that are all the same");
+}
+
+void TestViewmodelsLists::theDemoHasNoFarRows() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    QVERIFY(openDemo(workspace, 200));
+    QVERIFY(findFarRows(*workspace.state()->scores).rows.isEmpty());
 }
 
 void TestViewmodelsLists::timeLeftInWords() {
