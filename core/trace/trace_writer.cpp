@@ -117,10 +117,17 @@ void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
 
 namespace {
 
-ResidualPieces piecesOf(const TraceInfo& info) {
-    const auto points = static_cast<std::int64_t>(info.points.size());
-    const auto chunk = traceChunk(static_cast<std::int64_t>(info.rows.size()), points, info.units);
-    return {chunk[1], chunk[2], points, info.units};
+/// As the chunks of the file divide a row: an earlier version may have begun it.
+ResidualPieces piecesOf(const Hdf5File& file) {
+    const Hdf5Info info = file.info(tf::residual);
+    if (info.chunk.size() != 3) return {};
+    return {info.chunk[1], info.chunk[2], info.shape[1], info.shape[2]};
+}
+
+/// As few parts as have at most `most` each, evenly filled: the size of the largest.
+std::int64_t evenPart(std::int64_t count, std::int64_t most) {
+    const std::int64_t parts = std::max<std::int64_t>(1, (count + most - 1) / most);
+    return std::max<std::int64_t>(1, (count + parts - 1) / parts);
 }
 
 void layOut(Hdf5File& file, const TraceInfo& info) {
@@ -135,7 +142,7 @@ void layOut(Hdf5File& file, const TraceInfo& info) {
         file.createDataset<float>(tf::residual, shape, layout);
     file.setAttribute(tf::residual, "encoding", std::string(info.bfloat16 ? "bfloat16" : "float32"));
     // Written while rows are: nothing of the file may be moved or made anew for them. Fresh space reads as 0.
-    const ResidualPieces pieces = piecesOf(info);
+    const ResidualPieces pieces = piecesOf(file);
     file.createDataset<std::uint64_t>(tf::residualDigests, {rows, pieces.pointGroups(), pieces.unitGroups()},
                                       {{}, true, true});
     file.createDataset<std::uint8_t>(tf::rowComplete, {rows}, {{}, true, true});
@@ -150,15 +157,14 @@ void requireRowsAndPoints(const fs::path& path, const TraceInfo& info) {
 }  // namespace
 
 std::vector<std::int64_t> traceChunk(std::int64_t rows, std::int64_t points, std::int64_t units) {
-    return {std::min<std::int64_t>(rows, 16), std::min<std::int64_t>(points, 8),
-            std::min<std::int64_t>(units, 512)};
+    return {evenPart(rows, 16), evenPart(points, 8), evenPart(units, 512)};
 }
 
 TraceWriter::TraceWriter(Hdf5File file, const TraceInfo& info)
     : m_file(std::move(file)),
       m_points(static_cast<std::int64_t>(info.points.size())),
       m_units(info.units),
-      m_pieces(piecesOf(info)),
+      m_pieces(piecesOf(m_file)),
       m_hasDigests(m_file.exists(tf::residualDigests)),
       m_bfloat16(info.bfloat16),
       m_complete(m_file.read<std::uint8_t>(tf::rowComplete)) {}

@@ -55,7 +55,8 @@ private:
 /// Writes all of a trace but /residual, which may be a view of other files, and /rows/complete.
 void writeTraceHeader(Hdf5File& file, const TraceInfo& info);
 
-/// The chunk of /residual for a trace of this shape. See the body for how it was chosen.
+/// The chunk of /residual for a trace of this shape: as few as hold at most 16 rows, 8 points and 512 units,
+/// evenly divided, as the last chunk along each axis takes the space of a whole one.
 std::vector<std::int64_t> traceChunk(std::int64_t rows, std::int64_t points, std::int64_t units);
 
 }  // namespace rheo

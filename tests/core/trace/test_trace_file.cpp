@@ -440,12 +440,13 @@ void TestTraceFile::longStringsAreNotPadded() {
 }
 
 void TestTraceFile::digestsAreTheDocumentedOnes() {
-    // Row 20 of 37, points 8 to 15 and units 512 to 699: piece (20, 1, 1).
+    // 19 points in three chunks and 700 units in two: points 7 to 13 and units 350 to 699 of row 20 are piece
+    // (20, 1, 1).
     const auto info = planted::info(37, 9, 700);
     writePlanted(path("t.rheo.h5"), info);
     Sha256 hash;
-    for (std::int64_t p = 8; p < 16; ++p)
-        for (std::int64_t u = 512; u < 700; ++u) {
+    for (std::int64_t p = 7; p < 14; ++p)
+        for (std::int64_t u = 350; u < 700; ++u) {
             const float value = planted::value(20, p, u);
             hash.update(std::as_bytes(std::span(&value, 1)));
         }
@@ -573,6 +574,7 @@ void TestTraceFile::theSizeIsForecast_data() {
     QTest::addColumn<bool>("bfloat16");
     QTest::newRow("few points beyond a chunk") << 640 << 65 << 128 << 40 << false;
     QTest::newRow("bfloat16") << 100 << 61 << 576 << 200 << true;
+    QTest::newRow("a chunk and a little more") << 17 << 17 << 576 << 40 << false;
     QTest::newRow("narrow") << 5000 << 9 << 24 << 40 << false;
     QTest::newRow("long texts") << 200 << 5 << 64 << 20000 << false;
 }
@@ -597,6 +599,10 @@ void TestTraceFile::theSizeIsForecast() {
     const auto forecast = static_cast<double>(traceFileBytes(info));
     QVERIFY2(std::abs(forecast - size) < 0.05 * size,
              qPrintable(QString("%1 for %2").arg(forecast).arg(size)));
+    // Chunks are evenly filled: at most one row, point and unit in eight is empty, as in 17 of 18.
+    const double states = static_cast<double>(rows) * points * units * (bfloat16 ? 2 : 4);
+    const double rest = 98.0 * rows * points * units / (16 * 8 * 64) + rows * (100.0 + letters) + (1 << 15);
+    QVERIFY2(size < 1.2 * states + rest, qPrintable(QString("%1 for %2").arg(size).arg(states)));
 }
 
 void TestTraceFile::aFileThatChangesIsAnError_data() {
