@@ -56,8 +56,6 @@ struct NullSpec {
     std::string_view shows;    ///< how a surrogate is made, in one line
     std::string_view inWords;  ///< what a surrogate is, inside a sentence: "a random walk with the same .."
     int series = -1;           ///< its colour in figures, of Theme::series; -1: that of all other nulls
-    int leastRepeats = 20;     ///< from this many on it has a band: quantiles at 2.5 and 97.5 % say nothing
-                               ///< of fewer
     std::int64_t leastPoints = 2, leastRows = 1;
 
     StepMomentKind moments = StepMomentKind::None;  ///< anything else costs a pass over the trace

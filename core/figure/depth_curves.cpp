@@ -67,8 +67,8 @@ std::string nullLabel(std::string_view null) {
 }
 
 bool hasBand(const CurveNull& null) {
-    const NullSpec* spec = findNull(null.null);
-    return null.summary.repeats >= (spec == nullptr ? NullSpec{}.leastRepeats : spec->leastRepeats);
+    constexpr int leastRepeats = 20;  // quantiles at 2.5 and 97.5 % say nothing of fewer
+    return null.summary.repeats >= leastRepeats;
 }
 
 std::string nullNote(const std::vector<CurveNull>& nulls) {

@@ -58,7 +58,7 @@ void useFisherScale(CurvePlot& plot);
 Color nullColor(const Theme& theme, std::string_view null);
 /// "sign_flip" as a person reads it: "sign flip".
 std::string nullLabel(std::string_view null);
-/// Whether it has so many repeats that a band can be drawn (NullSpec::leastRepeats).
+/// Whether it has so many repeats that a band can be drawn (20).
 bool hasBand(const CurveNull& null);
 /// What the lines and bands of nulls mean, for the small print: "Nulls: ..."; empty where there are none.
 std::string nullNote(const std::vector<CurveNull>& nulls);
