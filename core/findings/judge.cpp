@@ -27,6 +27,30 @@ constexpr std::array<std::pair<VerdictKind, std::string_view>, 7> names{{
     {VerdictKind::NotTested, "not_tested"},
 }};
 
+/// Of the values that are defined; no SD with fewer than two.
+struct Spread {
+    double count = 0, sd = nan;
+};
+Spread spreadOf(std::span<const double> values) {
+    std::vector<double> defined;
+    std::copy_if(values.begin(), values.end(), std::back_inserter(defined),
+                 [](double x) { return !std::isnan(x); });
+    Spread spread{static_cast<double>(defined.size())};
+    if (defined.size() < 2) return spread;
+    const double mean = std::accumulate(defined.begin(), defined.end(), 0.0) / spread.count;
+    double squares = 0;
+    for (const double x : defined) squares += (x - mean) * (x - mean);
+    spread.sd = std::sqrt(squares / (spread.count - 1));
+    return spread;
+}
+
+/// 95 %, by Student's t.
+Interval aroundValue(double observed, double error, double degrees) {
+    if (std::isnan(error)) return {nan, nan};
+    const double width = studentQuantile(0.025, degrees) * error;
+    return {observed - width, observed + width};
+}
+
 }  // namespace
 
 std::string_view verdictName(VerdictKind kind) {
@@ -84,26 +108,17 @@ std::vector<double> holmAdjusted(std::span<const double> p) {
     return adjusted;
 }
 
-double halvesError(std::span<const double> halves, std::int64_t samples) {
-    std::vector<double> defined;
-    std::copy_if(halves.begin(), halves.end(), std::back_inserter(defined),
-                 [](double x) { return !std::isnan(x); });
-    if (defined.size() < 2 || samples < 2) return nan;
-    const auto count = static_cast<double>(defined.size());
-    const double mean = std::accumulate(defined.begin(), defined.end(), 0.0) / count;
-    double squares = 0;
-    for (const double x : defined) squares += (x - mean) * (x - mean);
+Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples) {
     const auto n = static_cast<double>(samples), m = static_cast<double>(samples / 2);
-    return std::sqrt(squares / (count - 1) * m / (n - m));
+    if (samples < 2) return {nan, nan};
+    const Spread spread = spreadOf(halves);
+    const auto degrees = std::min(n, spread.count) - 1;
+    return aroundValue(observed, spread.sd * std::sqrt(m / (n - m)), degrees);
 }
 
-Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples) {
-    const double error = halvesError(halves, samples);
-    if (std::isnan(error)) return {nan, nan};
-    const auto defined = std::count_if(halves.begin(), halves.end(), [](double x) { return !std::isnan(x); });
-    const auto degrees = static_cast<double>(std::min<std::int64_t>(samples, defined) - 1);
-    const double width = studentQuantile(0.025, degrees) * error;
-    return {observed - width, observed + width};
+Interval splitsInterval(double observed, std::span<const double> splits, double trainShare) {
+    const Spread spread = spreadOf(splits);
+    return aroundValue(observed, spread.sd / std::sqrt(trainShare), spread.count - 1);
 }
 
 SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t seed) {

@@ -65,8 +65,15 @@ std::vector<double> holmAdjusted(std::span<const double> p);
 /// resampling with replacement gives for explained variance or nearest neighbours, never occur, and the
 /// interval always holds the value. NaN with fewer than two halves or samples; NaN halves are left out.
 Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples);
-/// The standard error in it: SD sqrt(m / (n - m)).
-double halvesError(std::span<const double> halves, std::int64_t samples);
+
+/// 95 % interval of a number that a model fitted to `trainShare` of the samples has on the others, from what
+/// it is for `splits` other random splits (and first weights): observed -+ t SD / sqrt(trainShare), t with
+/// one degree of freedom less than there are splits. Splits share most of their training samples, so that
+/// the variance is 1 + (1 - trainShare) / trainShare = 1 / trainShare times that over splits (Nadeau and
+/// Bengio 2003, for one split). Every fit has as many samples as the observed one: fits on half of them would
+/// be worse, and vary less where they fail. Always holds the value. NaN with fewer than two splits; NaN are
+/// left out.
+Interval splitsInterval(double observed, std::span<const double> splits, double trainShare);
 
 /// Share of sign flips of `differences` (10,000 by seed) whose mean is at least or at most the observed one:
 /// (1 + count) / 10,001.

@@ -11,7 +11,6 @@
 
 #include "core/analysis/covariance.h"
 #include "core/analysis/row_source.h"
-#include "core/analysis/sampling_units.h"
 #include "core/analysis/surrogates.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
@@ -94,9 +93,10 @@ private:
     TraceInfo m_info;
 };
 
-/// How well paths are reconstructed from two numbers: the autoencoder on their own first components.
-AutoencoderResult reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat,
-                              const ReconstructionOptions& options, const Progress& progress) {
+/// How much better late points of paths are reconstructed from two numbers than early ones: the autoencoder
+/// on their own first components. `seed` draws the samples it is trained on, and its first weights.
+double reconstruct(const RowSource& source, const PathMaker& maker, std::int64_t repeat, std::uint64_t seed,
+                   const ReconstructionOptions& options, const Progress& progress) {
     TraceView made;
     made.trace = std::make_shared<MadeTrace>(source, maker, repeat, progress);
     Progress silent(progress.stopToken());
@@ -110,31 +110,16 @@ AutoencoderResult reconstruct(const RowSource& source, const PathMaker& maker, s
     TraceView scores;
     scores.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(components.scores));
     AutoencoderOptions how;
-    how.seed = options.seed;
+    how.seed = seed;
     how.threads = 1;
     AutoencoderResult fit = fitAutoencoder(scores, how, silent);
     if (fit.stopped) progress.check();
-    return fit;
+    return lateLessEarlyShare(fit.r2);
 }
 
-/// From halves of the sampling units, an autoencoder fitted anew on each: what a fit makes of other data
-/// varies more than what one fit says of other rows.
-Interval intervalOf(const TraceView& view, double observed, const ReconstructionOptions& options,
-                    const Progress& progress) {
-    const SamplingUnits units = samplingUnits(view);
-    std::vector<double> halves;
-    for (int b = 0; b < options.halves; ++b) {
-        const auto drawn = drawHalf(units.count(), options.seed, static_cast<std::uint64_t>(b));
-        std::vector<std::int64_t> rows;
-        for (std::int64_t n = 0; n < view.rowCount(); ++n)
-            if (drawn[static_cast<std::size_t>(units.ofRow[static_cast<std::size_t>(n)])] != 0)
-                rows.push_back(n);
-        Progress silent(progress.stopToken());
-        const RowSource half(withRows(view, rows), options.memoryBytes / 4, silent);
-        const PathMaker observedPaths(half);
-        halves.push_back(lateLessEarlyShare(reconstruct(half, observedPaths, 0, options, progress).r2));
-    }
-    return halvesInterval(observed, halves, units.count());
+/// The seed of another split of the samples, `split` counted from 0.
+std::uint64_t seedOfSplit(std::uint64_t seed, std::int64_t split) {
+    return RandomStream(seed, static_cast<std::uint64_t>(split) + 2)();
 }
 
 /// Makes room for all fits, and keeps those that are there.
@@ -160,7 +145,10 @@ void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions&
     std::vector<std::int64_t> missing;
     for (Eigen::Index i = 0; i < differences.size(); ++i)
         if (std::isnan(differences[i])) missing.push_back(i);
-    if (missing.empty()) return;
+    std::vector<double> splits(reconstruction.interval.size() == 2 ? 0 : options.splits);
+    const auto first = static_cast<std::int64_t>(splits.size());
+    const std::int64_t fits = first + static_cast<std::int64_t>(missing.size());
+    if (fits == 0) return;
     Progress scan = progress.part(0, 0.02), work = progress.part(0.02, 1);
     const RowSource source(someSamples(view, reconstructedSamples, options.seed), options.memoryBytes / 4,
                            scan);
@@ -168,25 +156,27 @@ void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions&
     makers.emplace_back(source);
     for (const auto null : reconstructionNulls)
         makers.emplace_back(source, null, options.seed, options.threads, scan);
-    const auto fits = static_cast<std::int64_t>(missing.size());
     std::int64_t done = 0;
     std::mutex reporting;
     const SerialBlas serial;
     parallelFor(fits, 1, options.threads, progress, [&](std::int64_t fit, std::int64_t) {
-        const std::int64_t i = missing[static_cast<std::size_t>(fit)];
-        const std::int64_t maker = i == 0 ? 0 : 1 + (i - 1) / refits;
-        const AutoencoderResult made = reconstruct(source, makers[static_cast<std::size_t>(maker)],
-                                                   i == 0 ? 0 : (i - 1) % refits, options, progress);
-        if (i == 0) {
-            const Interval interval =
-                intervalOf(source.view(), lateLessEarlyShare(made.r2), options, progress);
-            reconstruction.interval.resize(2);
-            reconstruction.interval << interval.low, interval.high;
+        if (fit < first) {
+            splits[static_cast<std::size_t>(fit)] =
+                reconstruct(source, makers[0], 0, seedOfSplit(options.seed, fit), options, progress);
+        } else {
+            const std::int64_t i = missing[static_cast<std::size_t>(fit - first)];
+            const std::int64_t maker = i == 0 ? 0 : 1 + (i - 1) / refits,
+                               repeat = i == 0 ? 0 : (i - 1) % refits;
+            differences[i] = reconstruct(source, makers[static_cast<std::size_t>(maker)], repeat,
+                                         options.seed, options, progress);
         }
-        differences[i] = lateLessEarlyShare(made.r2);
         const std::lock_guard lock(reporting);
         work.report(static_cast<double>(++done), static_cast<double>(fits));
     });
+    if (splits.empty()) return;
+    const Interval interval = splitsInterval(differences[0], splits, AutoencoderOptions{}.trainShare);
+    reconstruction.interval.resize(2);
+    reconstruction.interval << interval.low, interval.high;
 }
 
 }  // namespace rheo

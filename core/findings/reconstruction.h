@@ -17,7 +17,7 @@ constexpr std::array<NullKind, 3> reconstructionNulls{NullKind::SignFlip, NullKi
 
 struct ReconstructionOptions {
     int refits = 20;  ///< of each null
-    int halves = 20;  ///< of the samples, each with a fit of its own, for the interval
+    int splits = 20;  ///< into training and validation samples, each with a fit of its own, for the interval
     std::uint64_t seed = 0;
     int threads = 0;
     std::size_t memoryBytes = std::size_t{1} << 30;
@@ -30,12 +30,11 @@ struct Reconstruction {
     /// [1 + nulls * refits]: as it is, then of each surrogate of each null. NaN where a fit was
     /// not made yet.
     VectorD differences;
-    VectorD interval;  ///< [2], of the first, from fits on halves of the samples
+    VectorD interval;  ///< [2], of the first, from fits on other splits of the samples
 };
 
-/// Computes what `reconstruction` lacks: 1 + nulls * refits fits, in parallel, and `halves`
-/// on half of the samples. What is there is
-/// kept, also where a stop throws Cancelled.
+/// Computes what `reconstruction` lacks: 1 + nulls * refits fits, and `splits` for the interval
+/// (splitsInterval), in parallel. What is there is kept, also where a stop throws Cancelled.
 void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions& options,
                              Reconstruction& reconstruction, Progress progress);
 

@@ -161,7 +161,7 @@ void gather(const TraceView& view, const VerdictOptions& options, const StepKind
     }
     if (options.refits > 0)
         reconstructLateAndEarly(
-            view, {options.refits, options.fittedHalves, options.seed, options.threads, options.memoryBytes},
+            view, {options.refits, options.splits, options.seed, options.threads, options.memoryBytes},
             evidence.reconstruction, progress.part(0.75, 0.93));
     if (evidence.resamples.rows() != options.resamples)
         resampleAll(view, options, steps, evidence, progress.part(0.93, 1));

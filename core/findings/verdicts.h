@@ -58,7 +58,7 @@ struct VerdictOptions {
     int refits = 20;         ///< of the autoencoder on surrogates of each null; 0: its finding is not tested
     int resamples = 400;     ///< halves of the samples, for intervals
     int halves = 100;        ///< the same for mutual information
-    int fittedHalves = 20;   ///< the same for the autoencoder
+    int splits = 20;         ///< into training and validation samples, for the interval of the autoencoder's
     int mutualUnits = 256;   ///< for mutual information, at most, drawn by seed; 0: not tested
     int components = 10;     ///< of the PCA that is handed out
     std::uint64_t seed = 0;

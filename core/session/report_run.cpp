@@ -265,7 +265,7 @@ private:
         records["autoencoder"] = recordOf(view, m_autoencoder);
         records["lens"] = recordOf(lensOptions(), m_request.modelName);
         records["verdicts"] = {
-            Json{{"definition", 3}, {"mutual_units", how.mutualUnits}, {"model", m_request.modelName}}.dump(),
+            Json{{"definition", 4}, {"mutual_units", how.mutualUnits}, {"model", m_request.modelName}}.dump(),
             how.seed, view.scaling, view.maskedUnits};
         return records;
     }
@@ -493,6 +493,7 @@ private:
                              {"refits", how.refits},
                              {"resamples", how.resamples},
                              {"halves", how.halves},
+                             {"splits", how.splits},
                              {"mutual_units", how.mutualUnits},
                              {"points", m_request.points},
                              {"scaling", m_request.scaling},

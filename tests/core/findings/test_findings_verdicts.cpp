@@ -4,6 +4,7 @@
 
 #include "core/analysis/student_t.h"
 #include "core/base/error.h"
+#include "core/base/random.h"
 #include "core/findings/final_verdicts.h"
 #include "core/findings/findings.h"
 #include "core/findings/verdicts.h"
@@ -94,6 +95,34 @@ private Q_SLOTS:
         QCOMPARE(p(0, {above, below}), 1.0);
         QCOMPARE(p(0, {null(0.001, 1, 0.98), null(1, 0.002, 1.01)}), 0.004);
         QCOMPARE(p(0, {null(0.001, 1, 0.98), null(1, 0.002, 1.5)}), 1.0);
+    }
+
+    /// A share measured on the validation samples of one split: the interval holds the average of other data
+    /// as often as it says, where that share is a mean over the validation samples. 500 sets of data: 95 %
+    /// and three standard errors are 92.1 to 97.9.
+    void splitsHoldTheAverage() {
+        constexpr int sets = 500, samples = 100, validation = 20, splits = 20;
+        int held = 0;
+        for (std::uint64_t set = 1; set <= sets; ++set) {
+            RandomStream random(set, 3);
+            std::vector<double> values;
+            for (int n = 0; n < samples; ++n) values.push_back(random.normal());
+            const auto draw = [&] {
+                const auto order = random.permutation(samples);
+                double mean = 0;
+                for (int i = 0; i < validation; ++i)
+                    mean += values[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] / validation;
+                return mean;
+            };
+            const double observed = draw();
+            std::vector<double> others;
+            for (int i = 0; i < splits; ++i) others.push_back(draw());
+            const Interval interval = splitsInterval(observed, others, 0.8);
+            QVERIFY(interval.low <= observed && observed <= interval.high);
+            held += interval.low <= 0 && 0 <= interval.high ? 1 : 0;
+        }
+        QVERIFY2(held >= 460 && held <= 490, qPrintable(QString::number(held)));
+        QVERIFY(std::isnan(splitsInterval(1, std::vector{1.0, std::nan("")}, 0.8).low));
     }
 
     void holmByHand() {
