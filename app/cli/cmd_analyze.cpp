@@ -391,13 +391,19 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     ResultsWriter writer = adds ? ResultsWriter::add(options.out.path, source)
                                 : ResultsWriter::create(options.out.path, source, options.out.ifExists());
     if (!options.out.force) writer.throwIfRecordsDiffer(records);
+    std::shared_ptr<const Model> opened;
     const ModelOfTrace model = [&](std::optional<std::uint64_t> untrainedSeed, Progress& loading) {
-        if (!untrainedSeed) return openModelOf(options, view.trace->info(), common, loading).model;
+        if (!untrainedSeed && !opened)
+            opened = openModelOf(options, view.trace->info(), common, loading).model;
+        if (!untrainedSeed) return opened;
         ModelOption drawn = options.model;
         drawn.untrained = untrainedSeed;
-        return openModel(drawn, common, loading).model;
+        return std::shared_ptr<const Model>(openModel(drawn, common, loading).model);
     };
-    const AnalysisOutcome outcome = runAnalysis(view, request, model, source, std::move(known), working,
+    Progress measuring = working.part(0, 0.02), computing = working.part(0.02, 1);
+    common.console.say(
+        costText(costOf(view, request, known, measureRates(view, request, known, model, {}, measuring))));
+    const AnalysisOutcome outcome = runAnalysis(view, request, model, source, std::move(known), computing,
                                                 [&](const std::string& words) { common.console.say(words); });
     progress.setStage("writing " + options.out.path);
     writer.write(outcome.results, options.out.force);

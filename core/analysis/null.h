@@ -56,6 +56,8 @@ struct NullSpec {
     std::string_view shows;    ///< how a surrogate is made, in one line
     std::string_view inWords;  ///< what a surrogate is, inside a sentence: "a random walk with the same .."
     int series = -1;           ///< its colour in figures, of Theme::series; -1: that of all other nulls
+    /// About what one core of a machine of 2024 takes to make a value, at some hundred units.
+    double nanoseconds = 1;
     std::int64_t leastPoints = 2, leastRows = 1;
 
     StepMomentKind moments = StepMomentKind::None;  ///< anything else costs a pass over the trace

@@ -23,6 +23,7 @@ constinit const NullSpec null_specs::GaussianWalk{
     .shows = "normal steps of mean 0, and of the variance over rows of each step and unit",
     .inWords = "a random walk with the same step sizes",
     .series = 4,
+    .nanoseconds = 3.5,
     .leastRows = 2,
     .moments = StepMomentKind::Spread,
     .makeTile = walk,

@@ -29,6 +29,7 @@ constinit const NullSpec null_specs::IncrementShuffle{
     .shows = "a permutation of the steps of each row, shared by its units",
     .inWords = "the same steps in random order",
     .series = 3,
+    .nanoseconds = 0.5,
     .makeTile = shuffleSteps,
 };
 

@@ -66,6 +66,7 @@ constinit const NullSpec null_specs::PhaseShuffle{
     .shows =
         "random phases of the Fourier transform over depth of the steps of each row, shared by its units",
     .inWords = "paths whose steps have the spectrum over depth and the correlations across units of the data",
+    .nanoseconds = 2,
     .leastPoints = 3,
     .makeTile = shufflePhases,
 };

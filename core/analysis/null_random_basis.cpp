@@ -38,6 +38,7 @@ constinit const NullSpec null_specs::RandomBasis{
     .name = "random_basis",
     .shows = "a control: states times a random orthogonal matrix (of the units not masked)",
     .inWords = "the same paths in a random basis",
+    .nanoseconds = 45,
     .leastPoints = 1,
     .makeBlock = rotate,
 };

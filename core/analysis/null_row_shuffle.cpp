@@ -37,6 +37,7 @@ constinit const NullSpec null_specs::RowShuffle{
     .shows = "a permutation of the rows for each step, shared by all units",
     .inWords = "paths whose steps each come from another row",
     .series = 5,
+    .nanoseconds = 3,
     .leastRows = 2,
     .makeBlock = takeSteps,
     .drawOrigins = drawRows,

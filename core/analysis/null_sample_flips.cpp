@@ -23,6 +23,7 @@ constinit const NullSpec null_specs::StepSignFlip{
     .name = "step_sign_flip",
     .shows = "a random sign for each sample and step, shared by the units",
     .inWords = "a random walk whose steps are correlated across units as in the data",
+    .nanoseconds = 0.3,
     .usesSamples = true,
     .makeTile = flipSteps,
 };
@@ -31,6 +32,7 @@ constinit const NullSpec null_specs::PersistentFlip{
     .name = "persistent_flip",
     .shows = "a random sign for each sample and step, shared by the units, of what is new in the step",
     .inWords = "a random walk whose steps are correlated across units and over depth as in the data",
+    .nanoseconds = 3,
     .moments = StepMomentKind::PersistenceAboutZero,
     .usesSamples = true,
     .makeTile = flipShared,
@@ -40,6 +42,7 @@ constinit const NullSpec null_specs::PersistentUnitFlip{
     .name = "persistent_unit_flip",
     .shows = "a random sign for each sample, step and unit, of what is new in the step",
     .inWords = "a random walk whose steps are correlated over depth as in the data",
+    .nanoseconds = 6,
     .moments = StepMomentKind::PersistenceAboutZero,
     .usesSamples = true,
     .makeTile = flipByUnit,

@@ -19,6 +19,7 @@ constinit const NullSpec null_specs::SignFlip{
     .shows = "a random sign for each row, step and unit",
     .inWords = "a random walk with the same step sizes",
     .series = 2,
+    .nanoseconds = 0.3,
     .makeTile = flipEach,
 };
 

@@ -15,19 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int mostPlanned = 1000;       // repeats of a null in a forecast
-constexpr double secondsPerRow = 1e-9;  ///< so that no forecast is nothing
-
-/// Seconds a value, on one core of a machine of 2024, where nothing was measured yet.
-double roughRate(CostClass cost) {
-    switch (cost) {
-        case CostClass::Quick: return 8e-9;
-        case CostClass::Spectra: return 4e-8;
-        case CostClass::Slow: return 2e-6;
-    }
-    return 0;
-}
-
 bool contains(const std::vector<std::string>& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -53,19 +40,6 @@ std::vector<std::int64_t> pointsOf(const AnalysisChoice& choice, const TraceInfo
 
 Scaling scalingOf(const AnalysisChoice& choice) {
     return choice.scaling == "rms" ? Scaling::Rms : Scaling::Raw;
-}
-
-/// The view without looking at its states: rows with the same states are counted, and no unit stands out.
-TraceView roughView(const AnalysisChoice& choice, const std::shared_ptr<const Trace>& trace,
-                    const TokenText& textOf) {
-    TraceView view{.trace = trace};
-    view.points = pointsOf(choice, trace->info());
-    view.scaling = scalingOf(choice);
-    view.maskedUnits = parseUnitMask(choice.maskUnits).units;
-    const RowSelection selection = parseSelection(choice.select);
-    if (!selection.conditions.empty()) view.rows = selectedRows(trace->info(), selection, textOf);
-    checkView(view);
-    return seenThrough(std::move(view));
 }
 
 /// Words for the options of a statistic that are not the defaults.
@@ -345,73 +319,21 @@ std::vector<ChoiceProblem> problemsOf(const AnalysisChoice& choice, const std::s
     return problems;
 }
 
-AnalysisCost costOf(const AnalysisChoice& choice, const std::shared_ptr<const Trace>& trace,
-                    const TokenText& textOf, const Results& known, const Rates& rates) {
-    AnalysisCost cost;
-    const TraceView view = roughView(choice, trace, textOf);
-    const AnalysisRequest request = requestOf(choice);
-    const Results there = resultsMatching(known, recordsOf(view, request));
-    cost.rows = view.rowCount();
-    cost.undefined = undefinedOf(view, request.options);
-    AnalysisOptions defined = withoutUndefined(request.options, cost.undefined);
-    bool sweeps = false;
-    forEachSwept([&]<class S>() { sweeps = sweeps || defined.get<S>(); });
-    if (sweeps) {
-        // Of very many repeats a part is planned, and the rest read in proportion.
-        const double more = std::max(1.0, static_cast<double>(choice.repeats) / mostPlanned);
-        defined.repeats = std::min(choice.repeats, mostPlanned);
-        const ReadForecast reads = forecastReads(view, defined, {there.statistics, there.nulls});
-        const double whole = reads.passes > 0 ? static_cast<double>(reads.bytes) / reads.passes : 0;
-        const double rest = std::max(0.0, static_cast<double>(reads.bytes) - whole);
-        cost.readBytes = reads.bytes + static_cast<std::int64_t>(rest * (more - 1));
-        cost.memoryBytes = reads.memoryBytes;
-    }
-    const auto values = static_cast<double>(view.rowCount() * view.pointCount() * view.unitCount());
-    cost.measured = true;
-    for (const auto& statistic : choosableStatistics()) {
-        const std::string name(statistic.name);
-        if (!contains(choice.statistics, name)) continue;
-        double times = 0;
-        forEachStatistic([&]<class S>() {
-            if (S::info.name != name) return;
-            if (!there.statistics.get<S>()) times += 1;
-        });
-        if (name == lensName && !there.lens) times += 1;
-        if (statistic.hasNulls)
-            for (const auto null : defined.nulls) {
-                std::int64_t made = 0;
-                for (const auto& curve : there.nulls)
-                    if (curve.statistic == name && curve.null == nullName(null))
-                        made = std::max<std::int64_t>(made, curve.samples.rows());
-                times += static_cast<double>(std::max<std::int64_t>(0, choice.repeats - made));
-            }
-        if (times == 0) continue;
-        const auto rate = rates.find(name);
-        cost.measured = cost.measured && rate != rates.end();
-        cost.seconds += values * times * (rate != rates.end() ? rate->second : roughRate(statistic.cost)) +
-                        static_cast<double>(cost.rows) * secondsPerRow;
-        // What no sweep computes reads the trace once and keeps it, within what may be held.
-        if (!statistic.hasNulls) {
-            const auto whole = static_cast<std::int64_t>(values * sizeof(float));
-            cost.readBytes += whole;
-            cost.memoryBytes =
-                std::max(cost.memoryBytes,
-                         std::min<std::int64_t>(whole, static_cast<std::int64_t>(choice.memoryBytes)));
-        }
-    }
-    return cost;
+TraceView roughViewOf(const AnalysisChoice& choice, const std::shared_ptr<const Trace>& trace,
+                      const TokenText& textOf) {
+    TraceView view{.trace = trace};
+    view.points = pointsOf(choice, trace->info());
+    view.scaling = scalingOf(choice);
+    view.maskedUnits = parseUnitMask(choice.maskUnits).units;
+    const RowSelection selection = parseSelection(choice.select);
+    if (!selection.conditions.empty()) view.rows = selectedRows(trace->info(), selection, textOf);
+    checkView(view);
+    return seenThrough(std::move(view));
 }
 
-void learnRates(Rates& rates, const AnalysisChoice& choice, const AnalysisCost& cost, double seconds) {
-    if (!(cost.seconds > 0) || !(seconds > 0)) return;
-    const double factor = seconds / cost.seconds;
-    for (const auto& statistic : choosableStatistics()) {
-        const std::string name(statistic.name);
-        if (!contains(choice.statistics, name)) continue;
-        const auto rate = rates.find(name);
-        rates[name] = std::clamp((rate != rates.end() ? rate->second : roughRate(statistic.cost)) * factor,
-                                 1e-13, 1e-1);
-    }
+AnalysisCost costOf(const AnalysisChoice& choice, const std::shared_ptr<const Trace>& trace,
+                    const TokenText& textOf, const Results& known, const Rates& rates) {
+    return costOf(roughViewOf(choice, trace, textOf), requestOf(choice), known, rates);
 }
 
 std::vector<std::string> wordsOf(const AnalysisChoice& choice, const std::vector<std::string>& modelWords) {

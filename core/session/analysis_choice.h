@@ -10,6 +10,7 @@
 #include "core/base/final_norm.h"
 #include "core/session/analysis_run.h"
 #include "core/session/analysis_view.h"
+#include "core/session/forecast.h"
 
 namespace rheo {
 
@@ -82,24 +83,14 @@ struct ChoiceProblem {
 std::vector<ChoiceProblem> problemsOf(const AnalysisChoice& choice, const std::shared_ptr<const Trace>& trace,
                                       bool hasModel, const TokenText& textOf);
 
-/// What the computation of a choice costs.
-struct AnalysisCost {
-    std::int64_t rows = 0;         ///< that are used
-    std::int64_t readBytes = 0;    ///< of the trace, all passes together
-    std::int64_t memoryBytes = 0;  ///< held at once, beside the results
-    /// [s] from the seconds a value takes (Rates); 0 where all of it is known.
-    double seconds = 0;
-    bool measured = false;  ///< all rates were measured on this machine; else some are rough
-    /// What is not defined for these rows and points, and why.
-    std::vector<Undefined> undefined = {};
-};
-/// Seconds that a statistic takes for one value of the trace, observed or of a surrogate, by its name.
-using Rates = std::map<std::string, double>;
-/// Reads no state. `known`: results that need not be computed again. Throws as requestOf.
+/// What the computation of a choice costs (forecast.h). Reads no state. `known`: results that need not be
+/// computed again. Throws as requestOf.
 AnalysisCost costOf(const AnalysisChoice& choice, const std::shared_ptr<const Trace>& trace,
                     const TokenText& textOf, const Results& known, const Rates& rates);
-/// Rates after a run that took `seconds` where `cost` was foreseen: those of its statistics are scaled alike.
-void learnRates(Rates& rates, const AnalysisChoice& choice, const AnalysisCost& cost, double seconds);
+/// The view of a choice without looking at its states: rows with the same states are counted, and no unit
+/// stands out. What costOf takes.
+TraceView roughViewOf(const AnalysisChoice& choice, const std::shared_ptr<const Trace>& trace,
+                      const TokenText& textOf);
 
 /// The words of `rheo analyze` behind its trace that ask for the same; no output. `modelWords` name the model
 /// where it takes one. Defaults are left out.

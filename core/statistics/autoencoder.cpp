@@ -723,4 +723,11 @@ MatrixF decode(const Autoencoder& model, const MatrixF& latent) {
     return states.cast<float>();
 }
 
+double AutoencoderFit::nanoseconds(const AutoencoderOptions& options, const Sizes& sizes, bool) {
+    const double first = std::min(sizes.unitCount(), static_cast<double>(widest));
+    const double weights = 2 * (sizes.unitCount() * first + first * 256 + 256 * 64 + 64 * 2);
+    const int epochs = std::min(options.epochs, expectedEpochs);
+    return sizes.states() * (epochs * (0.1 * weights + 200) + 0.05 * sizes.unitCount() * sizes.unitCount());
+}
+
 }  // namespace rheo

@@ -24,6 +24,9 @@ struct AutoencoderOptions {
     std::size_t memoryBytes = std::size_t{1} << 30;  ///< bound on what training holds, network and states
 };
 
+/// Epochs that a forecast counts on: training ends by itself, mostly after 20 to 40.
+constexpr int expectedEpochs = 30;
+
 /// A trained autoencoder: plain numbers, which any trace of the same width can be put through. Layers from
 /// the units to 2 and back; between them the exact GELU, x times the normal distribution function of x, but
 /// none behind the latent layer (the middle one) and the last.
@@ -106,6 +109,8 @@ struct AutoencoderFit {
     using Options = AutoencoderOptions;
     using Result = AutoencoderResult;
 
+    /// With `expectedEpochs` epochs, or fewer where the options allow fewer.
+    static double nanoseconds(const AutoencoderOptions& options, const Sizes& sizes, bool observed);
     static void visitOptions(auto& visitor, auto& options) {
         visitor.whole("epochs", options.epochs, 1, 1000000, "at most, of the autoencoder");
         visitor.recorded("patience", options.patience);

@@ -78,6 +78,9 @@ struct Correlation {
     using Options = CorrelationParameters;
     using Result = CorrelationResult;
 
+    static double nanoseconds(const CorrelationParameters& options, const Sizes& sizes, bool observed) {
+        return sizes.values() * (1.2 + (observed && options.matrix ? 0.025 * sizes.pointCount() : 0));
+    }
     static void visitOptions(auto&, auto&) {}
     static void curvesOnly(CorrelationParameters& options) { options.matrix = false; }
     static void visit(auto& io, auto& r) {

@@ -41,6 +41,9 @@ struct Dimension {
     using Options = DimensionOptions;
     using Result = DimensionResult;
 
+    static double nanoseconds(const DimensionOptions&, const Sizes& sizes, bool) {
+        return sizes.values() * 4 + nanosecondsOfAllPairs(sizes);
+    }
     static void visitOptions(auto&, auto&) {}
     static void visit(auto& io, auto& r) {
         io.curve("two_nn", r.twoNn, Along::Points);

@@ -44,6 +44,11 @@ struct Divergence {
     using Options = DivergenceOptions;
     using Result = DivergenceResult;
 
+    static double nanoseconds(const DivergenceOptions&, const Sizes& sizes, bool) {
+        const bool all = sizes.rows <= mostRowsInAllPairs;
+        const double ofDrawn = static_cast<double>(drawnPairs) * sizes.pointCount() * sizes.unitCount();
+        return sizes.values() * 4 + (all ? nanosecondsOfAllPairs(sizes) : ofDrawn);
+    }
     static void visitOptions(auto&, auto&) {}
     static void visit(auto& io, auto& r) {
         io.curve("mean_distance", r.meanDistance, Along::Points);

@@ -361,6 +361,16 @@ std::string LinearStep::whyUndefined(const TraceView& view, const LinearStepOpti
         maps / (1 << 20));
 }
 
+double LinearStep::nanoseconds(const LinearStepOptions&, const Sizes& sizes, bool) {
+    const Sides sides = sidesOf(sizes.rows, sizes.points, sizes.units);
+    const auto maps = [](std::int64_t side) {
+        const auto n = static_cast<double>(side);
+        return n * n * (8 * n + 760);
+    };
+    return sizes.values() * (4 + 0.1 * static_cast<double>(sides.oneMap)) +
+           (sizes.pointCount() - 1) * maps(sides.step) + maps(sides.oneMap);
+}
+
 LinearStep::Accumulator::Accumulator(const LinearStepOptions& options, const Computation& all)
     : m_all(all),
       m_seed(options.seed),

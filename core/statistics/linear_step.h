@@ -55,6 +55,7 @@ struct LinearStep {
     using Options = LinearStepOptions;
     using Result = LinearStepResult;
 
+    static double nanoseconds(const LinearStepOptions&, const Sizes& sizes, bool observed);
     static void visitOptions(auto&, auto&) {}
     static void visit(auto& io, auto& r) {
         io.curve("r2", r.r2, Along::Steps);

@@ -100,6 +100,9 @@ struct Motion {
     using Options = MotionParameters;
     using Result = MotionResult;
 
+    static double nanoseconds(const MotionParameters&, const Sizes& sizes, bool observed) {
+        return sizes.values() * 2 + (observed ? 200 * sizes.states() : 0);
+    }
     static void visitOptions(auto&, auto&) {}
     static void visit(auto& io, auto& r) {
         const auto curve = [&](const std::string& name, auto& values, Along axis) {

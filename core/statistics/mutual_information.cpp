@@ -333,6 +333,12 @@ MutualInformationResult mutualInformation(const TraceView& view, const MutualInf
     return statistic.result();
 }
 
+double MutualInformation::nanoseconds(const MutualInformationOptions& options, const Sizes& sizes, bool) {
+    const double share =
+        options.units.empty() ? 1 : static_cast<double>(options.units.size()) / sizes.unitCount();
+    return sizes.values() * (1 + 35 * share);
+}
+
 std::string MutualInformation::whyUndefined(const TraceView& view, const MutualInformationOptions&,
                                             std::size_t memoryBytes) {
     constexpr double leastForUnit = 1 << 26;  // so much may be held whatever the bound

@@ -135,6 +135,7 @@ struct MutualInformation {
     using Options = MutualInformationOptions;
     using Result = MutualInformationResult;
 
+    static double nanoseconds(const MutualInformationOptions& options, const Sizes& sizes, bool observed);
     static void visitOptions(auto& visitor, auto& options) {
         visitor.choice("mi", options.estimator,
                        {{"ksg", MutualInformationEstimator::Ksg}, {"bins", MutualInformationEstimator::Bins}},

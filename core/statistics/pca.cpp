@@ -206,6 +206,17 @@ MatrixD project(const PcaBasis& basis, const MatrixF& states) {
     return (states.cast<double>().rowwise() - basis.mean.transpose()) * basis.components.transpose();
 }
 
+double Pca::nanoseconds(const PcaOptions& options, const Sizes& sizes, bool observed) {
+    const double states = sizes.states(), units = sizes.unitCount(), least = std::min(states, units);
+    const double spectrum = sizes.values() * (6 + 0.018 * least) + 0.15 * least * least * least;
+    if (!observed) return spectrum;
+    const double side = std::min(sizes.rowCount(), units);
+    const double ofPoints = options.perPointExplained ? sizes.values() * (4 + 0.025 * side) +
+                                                            sizes.pointCount() * 0.15 * side * side * side
+                                                      : 0;
+    return 1.5 * spectrum + sizes.values() * 0.1 * options.components + ofPoints;
+}
+
 Pca::Accumulator::Accumulator(const PcaOptions& options, const Computation& all)
     : m_all(all),
       m_options(options),

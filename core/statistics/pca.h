@@ -91,6 +91,7 @@ struct Pca {
     using Options = PcaOptions;
     using Result = PcaResult;
 
+    static double nanoseconds(const PcaOptions& options, const Sizes& sizes, bool observed);
     static void visitOptions(auto& visitor, auto& options) {
         visitor.whole("components", options.components, 1, 65536, "of the PCA");
         visitor.defined("pca", "pooled");

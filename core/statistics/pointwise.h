@@ -8,6 +8,11 @@
 
 namespace rheo {
 
+/// About what a core takes to compare all rows of each point, two by two (see statistic.h).
+inline double nanosecondsOfAllPairs(const Sizes& sizes) {
+    return sizes.values() * sizes.rowCount() * (0.05 + 1.6 / sizes.unitCount());
+}
+
 /// What accumulators share that look at one point at a time, all rows together. They hold the states of as
 /// many points as an eighth of the memory does, and go over the rows again for the others.
 class PointwiseAccumulator {

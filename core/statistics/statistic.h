@@ -20,6 +20,9 @@
 /// - `S::visitOptions(visitor, options)`: each option a person may set, with its range and a sentence;
 /// - `S::visit(visitor, result)`: each dataset of the result, in the order of the definitions. Curves are
 ///   named as such: they have nulls, and can be drawn along their axis;
+/// - `S::nanoseconds(options, sizes, observed)`: about how long one core of a machine of 2024 takes, of the
+///   observed paths or of a surrogate. It must grow with the sizes as the computation does: a forecast
+///   measures how fast this machine is on a few rows, and goes from there to all (core/session/forecast.h);
 /// - one of two ways to compute it: `S::Accumulator`, fed by a sweep over the trace that many statistics and
 ///   surrogates share, or `S::compute(view, options, progress)`.
 ///
@@ -65,6 +68,12 @@ enum class Along {
 /// Sizes of what was analysed.
 struct Sizes {
     std::int64_t rows = 0, points = 0, units = 0;
+
+    double rowCount() const { return static_cast<double>(rows); }
+    double pointCount() const { return static_cast<double>(points); }
+    double unitCount() const { return static_cast<double>(units); }
+    double states() const { return rowCount() * pointCount(); }
+    double values() const { return states() * unitCount(); }
 };
 constexpr std::int64_t anySize = -1;       ///< and it may be absent
 constexpr std::int64_t asLongAsAxis = -2;  ///< of a curve: lengthAlong() of its axis

@@ -18,7 +18,7 @@ namespace rheo {
 namespace {
 
 const QString choiceKey = QStringLiteral("analysis/choice");
-const QString ratesKey = QStringLiteral("analysis/seconds_a_value");
+const QString ratesKey = QStringLiteral("analysis/rates");
 constexpr qsizetype mostNamed = 3;
 
 QString text(std::string_view words) {
@@ -266,7 +266,7 @@ void Analyses::startNext() {
             source.selection = task.choice.select;
             Results known = knownOf(task, source, recordsOf(view.view, request));
             Made made;
-            made.cost = rheo::costOf(task.choice, task.trace, task.textOf, known, task.rates);
+            made.cost = rheo::costOf(view.view, request, known, task.rates);
             made.computed.outcome =
                 runAnalysis(view.view, request, modelOf(task.model), source, std::move(known), working);
             made.computed.choice = task.choice;
@@ -309,7 +309,7 @@ void Analyses::use(const QueuedAnalysis& item, Made made) {
     if (outcome.excludedRows > 0)
         notes << tr("%1 rows were left out: they hold values that are not finite").arg(outcome.excludedRows);
     if (!outcome.stopped) {
-        learnRates(m_rates, item.choice, made.cost, made.seconds);
+        learnRates(m_rates, requestOf(item.choice), made.cost, made.seconds);
         QVariantMap rates;
         for (const auto& [name, seconds] : m_rates) rates[QString::fromStdString(name)] = seconds;
         QSettings().setValue(ratesKey, rates);

@@ -1,0 +1,368 @@
+#include "core/session/forecast.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "core/analysis/lanes.h"
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "core/base/printable.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr int mostPlanned = 1000;       ///< repeats of a null in a forecast of reads
+constexpr double worthMeasuring = 0.2;  ///< [s] of the whole
+constexpr double leastShare = 0.02;     ///< of the whole that a part must take to be measured
+constexpr double shareOfProbe = 0.02, leastProbe = 0.005, mostProbe = 0.1;  ///< [s], of a part, twice
+constexpr std::int64_t leastProbeRows = 8;
+constexpr double nanosecondsOfByte = 1.5;      ///< to read a trace, and to check it
+constexpr double nanosecondsOfProduct = 0.05;  ///< a multiplication in a product of matrices of float32
+
+Sizes sizesOf(const TraceView& view) {
+    return {view.rowCount(), view.pointCount(), view.unitCount()};
+}
+
+/// What a part takes on one core of the table's machine, and how often.
+struct Part {
+    std::string name;
+    double nanoseconds = 0;
+    double times = 1;
+    double all() const { return nanoseconds * times; }
+};
+
+double rateOf(const Rates& rates, const std::string& name, int threads) {
+    const auto rate = rates.find(name);
+    return rate != rates.end() ? rate->second : 1.0 / resolveThreads(threads);
+}
+
+/// Repeats of a null that are known of a statistic.
+std::int64_t repeatsThere(const std::vector<CurveNull>& nulls, std::string_view null,
+                          std::string_view statistic) {
+    std::int64_t repeats = 0;
+    for (const auto& curve : nulls)
+        if (curve.statistic == statistic && curve.null == null)
+            repeats = std::max<std::int64_t>(repeats, curve.samples.rows());
+    return repeats;
+}
+
+/// What takes the surrogates of one null that are not known, on average.
+Part partOfNull(std::string_view null, double nanosecondsOfValue, std::int64_t repeats,
+                const AnalysisOptions& options, const Sizes& sizes, const std::vector<CurveNull>& known) {
+    Part part{std::string(null)};
+    double statistics = 0;
+    part.times = 0;
+    forEachSwept([&]<class S>() {
+        const auto& asked = options.get<S>();
+        if (!asked) return;
+        const auto left =
+            static_cast<double>(std::max<std::int64_t>(0, repeats - repeatsThere(known, null, S::info.name)));
+        statistics += left * S::nanoseconds(*asked, sizes, false);
+        part.times = std::max(part.times, left);
+    });
+    if (part.times > 0) part.nanoseconds = sizes.values() * nanosecondsOfValue + statistics / part.times;
+    return part;
+}
+
+/// The units of a lens or a network that a trace tells of.
+double vocabularyOf(const TraceInfo& info) {
+    return info.model && info.model->vocabulary > 0 ? static_cast<double>(info.model->vocabulary) : 50000;
+}
+
+/// A forward pass of the prompts through a network of the same shape, and drawing its weights: 12 d^2 weights
+/// a block, as most have about.
+double nanosecondsOfCapture(const TraceInfo& info, bool drawn) {
+    double tokens = 0;
+    for (const auto& sample : info.samples) tokens += static_cast<double>(sample.tokenIds.size());
+    const double layers = info.model ? static_cast<double>(info.model->layers) : 12,
+                 units = static_cast<double>(info.units), weights = 12 * layers * units * units,
+                 embedding = vocabularyOf(info) * units;
+    return tokens * weights * nanosecondsOfProduct + (drawn ? 10 * (weights + embedding) : 0);
+}
+
+/// What is left to compute, statistics first.
+std::vector<Part> partsOf(const Sizes& sizes, const TraceInfo& info, const AnalysisRequest& request,
+                          const AnalysisOptions& defined, const Results& known) {
+    std::vector<Part> parts;
+    AnalysisOptions ofSurrogates = defined;
+    if (request.otherBasis) ofSurrogates.get<Pca>().reset();
+    forEachStatistic([&]<class S>() {
+        auto asked = defined.get<S>();
+        if (!asked || known.statistics.get<S>()) return;
+        if constexpr (requires { asked->epochs; })
+            if (request.trained) asked->epochs = 1;
+        parts.push_back({std::string(S::info.name), S::nanoseconds(*asked, sizes, true)});
+    });
+    if (request.lens && !known.lens)
+        parts.push_back({"lens", sizes.values() * vocabularyOf(info) * nanosecondsOfProduct});
+    for (const NullKind null : defined.nulls)
+        parts.push_back(partOfNull(nullName(null), nullSpec(null).nanoseconds, defined.repeats, ofSurrogates,
+                                   sizes, known.nulls));
+    if (request.untrained) {
+        Part part = partOfNull(untrainedNull, 0, request.untrainedRepeats, ofSurrogates, sizes, known.nulls);
+        part.nanoseconds += nanosecondsOfCapture(info, true);
+        parts.push_back(part);
+    }
+    std::erase_if(parts, [](const Part& part) { return part.all() == 0; });
+    return parts;
+}
+
+bool sweepsAny(const AnalysisOptions& options) {
+    bool any = false;
+    forEachSwept([&]<class S>() { any = any || options.get<S>(); });
+    return any;
+}
+
+/// Some rows of a view, evenly spread, in memory.
+TraceView someRows(const TraceView& view, std::int64_t count) {
+    std::vector<std::int64_t> rows;
+    for (std::int64_t i = 0; i < count; ++i) rows.push_back(i * view.rowCount() / count);
+    const TraceView some = withRows(view, rows);
+    TraceInfo info = view.trace->info();
+    const TraceInfo& whole = view.trace->info();
+    info.rows.clear();
+    info.points.clear();
+    for (std::int64_t n = 0; n < count; ++n)
+        info.rows.push_back(whole.rows[static_cast<std::size_t>(some.traceRow(n))]);
+    for (std::int64_t p = 0; p < view.pointCount(); ++p)
+        info.points.push_back(whole.points[static_cast<std::size_t>(view.tracePoint(p))]);
+    Array3F states(count, view.pointCount(), view.unitCount());
+    readView(some, 0, count, states.data.data());
+    TraceView held;
+    held.trace = std::make_shared<MemoryTrace>(std::move(info), std::move(states));
+    held.scaling = view.scaling;
+    held.maskedUnits = view.maskedUnits;
+    return held;
+}
+
+double secondsOf(const std::function<void()>& compute) {
+    const auto started = std::chrono::steady_clock::now();
+    compute();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+/// Measures parts of one request on a few rows.
+class Probe {
+public:
+    Probe(const TraceView& view, const AnalysisRequest& request, const AnalysisOptions& defined,
+          const ModelOfTrace& model, double seconds, Progress& progress)
+        : m_nanoseconds(1e9 * std::clamp(shareOfProbe * seconds, leastProbe, mostProbe)),
+          m_view(view),
+          m_request(request),
+          m_defined(defined),
+          m_model(model),
+          m_silent(progress.stopToken()) {}
+
+    /// The rate of a part; none where it cannot be measured.
+    std::optional<double> rateOf(const Part& part) {
+        if (part.name == untrainedNull) return std::nullopt;
+        try {
+            return part.name == "lens"    ? rateOfLens()
+                   : parseNull(part.name) ? rateOfNull(part.name)
+                                          : rateOfStatistic(part.name);
+        } catch (const Error&) {
+            return std::nullopt;
+        }
+    }
+
+private:
+    /// As few rows as take long enough to be measured, by the table.
+    template <class Cost>
+    std::int64_t rowsFor(Cost nanoseconds) const {
+        Sizes sizes = sizesOf(m_view);
+        const std::int64_t all = sizes.rows;
+        for (sizes.rows = std::min(all, leastProbeRows); sizes.rows < all; sizes.rows *= 2)
+            if (nanoseconds(sizes) > m_nanoseconds / 2) break;
+        return std::min(all, sizes.rows);
+    }
+
+    /// The faster of two.
+    double measure(const std::function<void()>& compute, double nanoseconds) const {
+        const double first = secondsOf(compute);
+        m_silent.check();
+        return std::min(first, secondsOf(compute)) / (1e-9 * nanoseconds);
+    }
+
+    std::optional<double> rateOfStatistic(const std::string& name) {
+        std::optional<double> rate;
+        forEachStatistic([&]<class S>() {
+            if (name != S::info.name) return;
+            auto asked = *m_defined.get<S>();
+            if constexpr (requires { asked.epochs; }) asked.epochs = std::min(asked.epochs, 2);
+            const auto cost = [&](const Sizes& sizes) { return S::nanoseconds(asked, sizes, true); };
+            const TraceView some = someRows(m_view, rowsFor(cost));
+            AnalysisOptions alone;
+            alone.threads = m_defined.threads;
+            alone.memoryBytes = m_defined.memoryBytes;
+            alone.get<S>() = asked;
+            rate = measure(
+                [&] {
+                    if constexpr (Swept<S>) {
+                        analyze(some, alone, m_silent);
+                    } else {
+                        asked.threads = m_defined.threads;
+                        asked.memoryBytes = m_defined.memoryBytes;
+                        S::compute(some, asked, m_silent);
+                    }
+                },
+                cost(sizesOf(some)));
+        });
+        return rate;
+    }
+
+    std::optional<double> rateOfNull(const std::string& name) {
+        AnalysisOptions options = m_defined;
+        // As many as keep the threads busy: of more rows each, as those of few stay in the caches.
+        const std::int64_t atOnce = std::clamp<std::int64_t>(
+            2 * resolveThreads(options.threads) / tileCount(m_view.unitCount()), 2, 16);
+        options.repeats = static_cast<int>(std::min<std::int64_t>(options.repeats, atOnce));
+        options.nulls = {*parseNull(name)};
+        const auto cost = [&](const Sizes& sizes) {
+            return partOfNull(name, nullSpec(options.nulls.front()).nanoseconds, options.repeats, options,
+                              sizes, {})
+                .all();
+        };
+        const std::int64_t rows = rowsFor(cost);
+        if (!m_some || m_some->rowCount() != rows) {
+            m_some = someRows(m_view, rows);
+            AnalysisOptions observed = options;
+            observed.nulls.clear();
+            m_observed = analyze(*m_some, observed, m_silent);
+        }
+        return measure([&] { analyze(*m_some, options, m_silent, m_observed); }, cost(sizesOf(*m_some)));
+    }
+
+    std::optional<double> rateOfLens() {
+        AnalysisRequest alone;
+        alone.lens = m_request.lens;
+        alone.modelName = m_request.modelName;
+        const double vocabulary = vocabularyOf(m_view.trace->info());
+        const auto cost = [&](const Sizes& sizes) {
+            return sizes.values() * vocabulary * nanosecondsOfProduct;
+        };
+        const TraceView some = someRows(m_view, rowsFor(cost));
+        const auto model = m_model({}, m_silent);  // not counted
+        const ModelOfTrace opened = [&](std::optional<std::uint64_t>, Progress&) { return model; };
+        return measure([&] { runAnalysis(some, alone, opened, {}, {}, m_silent); }, cost(sizesOf(some)));
+    }
+
+    double m_nanoseconds;  ///< of a part
+    const TraceView& m_view;
+    const AnalysisRequest& m_request;
+    const AnalysisOptions& m_defined;
+    const ModelOfTrace& m_model;
+    Progress m_silent;
+    std::optional<TraceView> m_some;  ///< of the last null, and what was observed there
+    Analysis m_observed;
+};
+
+/// The rates of parts that take much of `nanoseconds`, added to `rates`.
+void measureParts(Probe& probe, const std::vector<Part>& parts, double nanoseconds, Rates& rates) {
+    for (const Part& part : parts) {
+        if (part.all() < leastShare * nanoseconds || rates.contains(part.name)) continue;
+        if (const auto rate = probe.rateOf(part)) rates[part.name] = *rate;
+    }
+}
+
+double sumOf(const std::vector<Part>& parts) {
+    double nanoseconds = 0;
+    for (const Part& part : parts) nanoseconds += part.all();
+    return nanoseconds;
+}
+
+std::vector<Part> partsOf(const TraceView& view, const AnalysisRequest& request, const Results& known,
+                          const AnalysisOptions& defined) {
+    return partsOf(sizesOf(view), view.trace->info(), request, defined, known);
+}
+
+}  // namespace
+
+AnalysisCost costOf(const TraceView& view, const AnalysisRequest& request, const Results& known,
+                    const Rates& rates) {
+    AnalysisCost cost;
+    const Results there = resultsMatching(known, recordsOf(view, request));
+    cost.rows = view.rowCount();
+    cost.undefined = undefinedOf(view, request.options);
+    AnalysisOptions defined = withoutUndefined(request.options, cost.undefined);
+    const int threads = request.options.threads;
+    const auto parts = partsOf(view, request, there, defined);
+    for (const Part& part : parts) {
+        cost.seconds += 1e-9 * part.all() * rateOf(rates, part.name, threads);
+        const bool small = part.all() < leastShare * sumOf(parts);
+        cost.measured = cost.measured && (small || rates.contains(part.name));
+        cost.endsByItself = cost.endsByItself || part.name == AutoencoderFit::info.name;
+        // What no sweep computes reads the trace once and keeps it, within what may be held.
+        if (part.name != AutoencoderFit::info.name && part.name != "lens") continue;
+        const auto whole = static_cast<std::int64_t>(sizesOf(view).values() * sizeof(float));
+        cost.readBytes += whole;
+        cost.memoryBytes =
+            std::max(cost.memoryBytes,
+                     std::min<std::int64_t>(whole, static_cast<std::int64_t>(request.options.memoryBytes)));
+    }
+    if (sweepsAny(defined)) {
+        // Of very many repeats a part is planned, and the rest read in proportion.
+        const double more = std::max(1.0, static_cast<double>(defined.repeats) / mostPlanned);
+        defined.repeats = std::min(defined.repeats, mostPlanned);
+        const ReadForecast reads = forecastReads(view, defined, {there.statistics, there.nulls});
+        const double whole = reads.passes > 0 ? static_cast<double>(reads.bytes) / reads.passes : 0;
+        const double rest = std::max(0.0, static_cast<double>(reads.bytes) - whole);
+        cost.readBytes += reads.bytes + static_cast<std::int64_t>(rest * (more - 1));
+        cost.memoryBytes = std::max(cost.memoryBytes, reads.memoryBytes);
+    }
+    cost.seconds += 1e-9 * nanosecondsOfByte * static_cast<double>(cost.readBytes);
+    return cost;
+}
+
+Rates measureRates(const TraceView& view, const AnalysisRequest& request, const Results& known,
+                   const ModelOfTrace& model, const Rates& rates, Progress& progress) {
+    progress.setStage("measuring how fast this machine is");
+    Rates all = rates;
+    const Results there = resultsMatching(known, recordsOf(view, request));
+    const AnalysisOptions defined = withoutUndefined(request.options, undefinedOf(view, request.options));
+    const auto parts = partsOf(view, request, there, defined);
+    const double nanoseconds = sumOf(parts);
+    const double seconds = 1e-9 * nanoseconds / resolveThreads(defined.threads);
+    if (seconds < worthMeasuring) return all;
+    Probe probe(view, request, defined, model, seconds, progress);
+    measureParts(probe, parts, nanoseconds, all);
+    return all;
+}
+
+void learnRates(Rates& rates, const AnalysisRequest& request, const AnalysisCost& cost, double seconds) {
+    if (!(cost.seconds > 0) || !(seconds > 0)) return;
+    const double factor = seconds / cost.seconds;
+    const auto learn = [&](std::string_view name) {
+        const std::string key(name);
+        rates[key] = std::clamp(rateOf(rates, key, request.options.threads) * factor, 1e-4, 1e4);
+    };
+    forEachStatistic([&]<class S>() {
+        if (request.options.get<S>()) learn(S::info.name);
+    });
+    if (request.lens) learn("lens");
+    for (const NullKind null : request.options.nulls) learn(nullName(null));
+    if (request.untrained) learn(untrainedNull);
+}
+
+std::string timeText(double seconds) {
+    if (seconds < 0.1) return "less than 0.1 s";
+    if (seconds < 10) return fmt::format("about {:.1f} s", seconds);
+    if (seconds < 90) return fmt::format("about {:.0f} s", seconds);
+    if (seconds < 5400) return fmt::format("about {:.0f} min", seconds / 60);
+    return fmt::format("about {:.1f} h", seconds / 3600);
+}
+
+std::string costText(const AnalysisCost& cost) {
+    if (cost.seconds == 0 && cost.readBytes == 0) return "nothing is left to compute";
+    return fmt::format(
+        "{}, {} read, {} of memory{}", timeText(cost.seconds),
+        formatBytes(static_cast<double>(cost.readBytes)), formatBytes(static_cast<double>(cost.memoryBytes)),
+        cost.endsByItself
+            ? fmt::format("; the autoencoder counted with {} epochs, which end by themselves", expectedEpochs)
+            : "");
+}
+
+}  // namespace rheo
