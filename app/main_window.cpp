@@ -707,7 +707,7 @@ void MainWindow::showShortcuts() {
         "<tr><td>F, M, Ctrl+A</td><td>frame the selected rows, draw their mean, select all</td></tr>"
         "<tr><td>1, 2, 3, 0</td><td>front, side, top, reset; 5: perspective</td></tr>"
         "<tr><td colspan=2><b>Teleport</b></td></tr>"
-        "<tr><td>Drag the ring</td><td>in the plane of the screen; hold X, Y or Z: along that axis</td></tr>"
+        "<tr><td>Drag the ring</td><td>in the plane of the screen; X, Y or Z: along that axis, until pressed again</td></tr>"
         "<tr><td>Arrows, Page Up/Down</td><td>move the ring; Shift: further, Ctrl: finer</td></tr>"
         "<tr><td>Enter, Esc</td><td>let go, take it back</td></tr>"
         "<tr><td>Ctrl+Z, Ctrl+Shift+Z</td><td>undo, redo</td></tr>"

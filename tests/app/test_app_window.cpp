@@ -61,6 +61,7 @@ private Q_SLOTS:
     void undoAndRedoBringBackTheNaturalPathAndTheTeleport();
     void escapeTakesADragBack();
     void arrowKeysMoveTheHandle();
+    void anAxisKeyLocksTheHandle();
     void typedCoordinatesTeleport();
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
@@ -538,6 +539,38 @@ void TestAppWindow::arrowKeysMoveTheHandle() {
              "ten pixels a key, to the right on the screen");
     QTest::keyClick(canvas(), Qt::Key_Return);
     QTRY_COMPARE_WITH_TIMEOUT(m_window->workspace().state()->teleports.size(), made + 1, 20000);
+}
+
+void TestAppWindow::anAxisKeyLocksTheHandle() {
+    auto& teleport = m_window->teleport();
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    canvas()->setFocus();
+    const Eigen::Vector3d before = *canvas()->handle();
+    const QPoint from = canvas()->placeOf(before).toPoint();
+    QTest::mousePress(canvas(), Qt::LeftButton, {}, from);
+    QTest::keyPress(canvas(), Qt::Key_X);
+    QCOMPARE(canvas()->lockedAxis(), 0);
+    // As X11 repeats a key: pairs of release and press.
+    for (int i = 0; i < 3; ++i) {
+        QTest::keyRelease(canvas(), Qt::Key_X);
+        QTest::keyPress(canvas(), Qt::Key_X);
+    }
+    QCOMPARE(canvas()->lockedAxis(), 0);
+    QTest::mouseMove(canvas(), from + QPoint(60, 30));
+    QTRY_VERIFY((*canvas()->handle() - before).norm() > 1e-3);
+    const Eigen::Vector3d moved = *canvas()->handle();
+    QVERIFY((moved - before).tail<2>().norm() < 1e-9);
+    QTest::keyRelease(canvas(), Qt::Key_X);  // before the button: the handle stays
+    QCOMPARE(*canvas()->handle(), moved);
+    keepPicture(*m_window, "axis locked");
+    QTest::mouseRelease(canvas(), Qt::LeftButton, {}, from + QPoint(60, 30));
+    QCOMPARE(*canvas()->handle(), moved);
+    QCOMPARE(canvas()->lockedAxis(), 0);
+    QTest::qWait(100);
+    QTest::keyClick(canvas(), Qt::Key_X);
+    QCOMPARE(canvas()->lockedAxis(), screenPlane);
+    QTRY_VERIFY_WITH_TIMEOUT(teleport.result() != nullptr, 30000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
 }
 
 void TestAppWindow::typedCoordinatesTeleport() {

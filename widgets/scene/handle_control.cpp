@@ -31,8 +31,8 @@ HandleEffects moveHandle(HandleControl& handle, const Eigen::Vector3d& place) {
 
 void hold(HandleControl& handle, HandleControl::Hold by, int axis) {
     handle.hold = by;
-    handle.before = *handle.place;
-    handle.axis = axis;
+    handle.before = handle.anchor = *handle.place;
+    handle.axis = axis == screenPlane ? handle.lock : axis;
 }
 
 }  // namespace
@@ -86,8 +86,8 @@ HandleEffects dragHandle(HandleControl& handle, const Eigen::Vector2d& at, const
     const Eigen::Vector2d screen = toScreen(area, at + handle.grabOffset);
     return moveHandle(handle,
                       handle.axis == screenPlane
-                          ? unprojectToPlane(camera, screen.x(), screen.y(), handle.before)
-                          : unprojectToAxis(camera, screen.x(), screen.y(), handle.before, handle.axis));
+                          ? unprojectToPlane(camera, screen.x(), screen.y(), handle.anchor)
+                          : unprojectToAxis(camera, screen.x(), screen.y(), handle.anchor, handle.axis));
 }
 
 HandleEffects nudgeHandle(HandleControl& handle, const Eigen::Vector3d& direction, double step,
@@ -109,17 +109,33 @@ HandleEffects nudgeHandle(HandleControl& handle, const Eigen::Vector3d& directio
     return effects;
 }
 
-HandleEffects pressAxisKey(HandleControl& handle, int axis, const Camera& camera, const ViewArea& area) {
+HandleEffects toggleAxisLock(HandleControl& handle, int axis, const Camera& camera, const ViewArea& area) {
+    if (!handle.place) return {};
+    const int now = handle.isHeld() ? handle.axis : handle.lock;
+    handle.lock = now == axis ? screenPlane : axis;
     if (!handle.isHeld()) return {};
-    const bool again = handle.hold == HandleControl::Hold::Keys && handle.axis == axis;
-    handle.axis = again ? screenPlane : axis;
+    handle.axis = handle.lock;
+    if (handle.hold != HandleControl::Hold::Mouse) return {};
+    if (handle.lock == screenPlane) {
+        handle.anchor = *handle.place;
+        handle.grabOffset = placeOf(camera, area, *handle.place) - handle.mouse;
+        return {};
+    }
+    handle.anchor = handle.before;
     return dragHandle(handle, handle.mouse, camera, area);
 }
 
-HandleEffects releaseAxisKey(HandleControl& handle, int axis, const Camera& camera, const ViewArea& area) {
-    if (handle.hold != HandleControl::Hold::Mouse || handle.axis != axis) return {};
-    handle.axis = screenPlane;
-    return dragHandle(handle, handle.mouse, camera, area);
+bool pressAxisKey(AxisKeys& keys, int axis, double time) {
+    const auto i = static_cast<std::size_t>(axis);
+    const bool isNew = !keys.down[i] && time - keys.released[i] >= shortestRelease;
+    keys.down[i] = true;
+    return isNew;
+}
+
+void releaseAxisKey(AxisKeys& keys, int axis, double time) {
+    const auto i = static_cast<std::size_t>(axis);
+    keys.down[i] = false;
+    keys.released[i] = time;
 }
 
 HandleEffects releaseHandle(HandleControl& handle, HandleControl::Hold by) {

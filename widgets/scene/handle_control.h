@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -32,8 +33,10 @@ struct HandleControl {
     std::optional<Eigen::Vector3d> place;  ///< data units; none: there is no handle
     std::optional<int> hovered;  ///< part under the mouse: screenPlane (the ring) or an arrow's axis
     Hold hold = Hold::Free;
-    int axis = screenPlane;                                ///< what the handle is kept on while it is held
-    Eigen::Vector3d before = Eigen::Vector3d::Zero();      ///< where it was when it was grabbed
+    int axis = screenPlane;                            ///< what the handle is kept on while it is held
+    int lock = screenPlane;                            ///< what it is kept on when it is grabbed by the ring
+    Eigen::Vector3d before = Eigen::Vector3d::Zero();  ///< where it was when it was grabbed
+    Eigen::Vector3d anchor = Eigen::Vector3d::Zero();  ///< of the plane or line that it is kept on
     Eigen::Vector2d grabOffset = Eigen::Vector2d::Zero();  ///< from the mouse to the handle
     Eigen::Vector2d mouse = Eigen::Vector2d::Zero();       ///< where the mouse was last
 
@@ -61,14 +64,23 @@ HandleEffects dragHandle(HandleControl& handle, const Eigen::Vector2d& at, const
 /// On an axis, by one step in the sense that is nearer to `direction`. There must be a handle.
 HandleEffects nudgeHandle(HandleControl& handle, const Eigen::Vector3d& direction, double step,
                           const Camera& camera);
-/// The key of an axis goes down. While the mouse holds the handle it stays on the axis until the key comes
-/// up; while the keys hold it, until the key goes down again.
-HandleEffects pressAxisKey(HandleControl& handle, int axis, const Camera& camera, const ViewArea& area);
-/// The key of an axis comes up.
-HandleEffects releaseAxisKey(HandleControl& handle, int axis, const Camera& camera, const ViewArea& area);
+/// Keeps the handle on the line along `axis` through where it was grabbed, from now on, held or not; the same
+/// axis again frees it. A handle that is freed stays where it is, and follows the mouse from there.
+HandleEffects toggleAxisLock(HandleControl& handle, int axis, const Camera& camera, const ViewArea& area);
 /// The mouse, or the keys, let go. Nothing where the handle is held by the other, or not at all.
 HandleEffects releaseHandle(HandleControl& handle, HandleControl::Hold by);
 /// Back to where it was grabbed.
 HandleEffects cancelHandle(HandleControl& handle);
+
+/// The keys of the axes as they go down and up, milliseconds of any clock. X11 reports a key that is held as
+/// many presses and releases.
+struct AxisKeys {
+    std::array<bool, 3> down{};
+    std::array<double, 3> released{-1e9, -1e9, -1e9};
+};
+constexpr double shortestRelease = 80;  ///< a shorter one is a repeat
+/// Whether the key goes down anew.
+bool pressAxisKey(AxisKeys& keys, int axis, double time);
+void releaseAxisKey(AxisKeys& keys, int axis, double time);
 
 }  // namespace rheo

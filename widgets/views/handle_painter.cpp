@@ -1,6 +1,7 @@
 #include "widgets/views/handle_painter.h"
 
 #include <QFontMetricsF>
+#include <QObject>
 #include <QPainter>
 #include <cmath>
 
@@ -33,12 +34,15 @@ public:
           m_ground(toQColor(look.theme.background, 0.85)) {}
 
     void paint() {
-        if (m_handle.isHeld() && m_handle.axis != screenPlane) paintAxis();
+        if (axis() != screenPlane) paintAxis();
         for (const HandleArrow& arrow : handleArrows(m_camera, m_area, *m_handle.place)) paintArrow(arrow);
         paintRing();
+        if (m_handle.lock != screenPlane) paintLock();
     }
 
 private:
+    /// That the handle is kept on.
+    int axis() const { return m_handle.isHeld() ? m_handle.axis : m_handle.lock; }
     bool isHot() const { return m_handle.isHeld() || m_handle.hovered == screenPlane; }
     bool isArrowHovered() const { return m_handle.hovered.value_or(screenPlane) != screenPlane; }
     QPointF placeOf(const Eigen::Vector3d& point) const {
@@ -46,13 +50,13 @@ private:
     }
 
     void paintAxis() {
-        const Eigen::Vector3d along = Eigen::Vector3d::Unit(m_handle.axis) * m_camera.halfHeight * 4;
+        const Eigen::Vector3d along = Eigen::Vector3d::Unit(axis()) * m_camera.halfHeight * 4;
         m_painter.setPen(QPen(toQColor(m_look.theme.foreground, 0.6), 1, Qt::DashLine));
         m_painter.drawLine(placeOf(*m_handle.place - along), placeOf(*m_handle.place + along));
     }
 
     void paintArrow(const HandleArrow& arrow) {
-        const bool lit = m_handle.isHeld() ? m_handle.axis == arrow.axis : m_handle.hovered == arrow.axis;
+        const bool lit = axis() == arrow.axis || (!m_handle.isHeld() && m_handle.hovered == arrow.axis);
         const bool near = isHot() || isArrowHovered();
         const QColor ink = lit ? m_accent : toQColor(m_look.theme.foreground, near ? 0.9 : 0.55);
         const QPointF from = toPoint(arrow.from), to = toPoint(arrow.to);
@@ -87,6 +91,14 @@ private:
             QRectF(middle.x() - half - 2, middle.y() - height / 2 - 3, 2 * half + 4, height + 6), 3, 3);
         m_painter.setPen(ink);
         m_painter.drawText(QPointF(middle.x() - half, middle.y() + height / 2), name);
+    }
+
+    /// Below the ring: which axis is locked, and the key that frees it.
+    void paintLock() {
+        const QString name = QObject::tr("%1 only (%2)")
+                                 .arg(m_look.axisNames[static_cast<std::size_t>(m_handle.lock)])
+                                 .arg(QChar('X' + m_handle.lock));
+        paintName(name, placeOf(*m_handle.place) + QPointF(0, handleRadius + 26), {0, 1}, m_accent, true);
     }
 
     void paintRing() {

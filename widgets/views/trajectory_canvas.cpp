@@ -104,6 +104,7 @@ private:
 };
 
 TrajectoryCanvas::TrajectoryCanvas(QWidget* parent) : VtkViewport(parent), m_painted(new Overlay(this)) {
+    m_clock.start();
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
     setMinimumSize(240, 180);
@@ -402,8 +403,9 @@ void TrajectoryCanvas::showToolTip(const QPoint& at, const QPoint& global) {
     QString text;
     if (const auto part = handlePart(at); part == screenPlane)
         text =
-            tr("Drag to put this state elsewhere, in the plane of the screen. Hold X, Y or Z to "
-               "stay on that axis. Arrow keys move it too (Shift: further, Ctrl: finer, Page "
+            tr("Drag to put this state elsewhere, in the plane of the screen. X, Y or Z keeps it on "
+               "that axis until the key is pressed again. Arrow keys move it too (Shift: further, Ctrl: "
+               "finer, Page "
                "Up and Down: nearer and farther); Enter lets go, Esc takes it back.");
     else if (part)
         text = tr("Drag along %1 alone").arg(shortTitle(plot()->axes[static_cast<std::size_t>(*part)]));
@@ -423,7 +425,7 @@ struct TrajectoryCanvas::KeyRow {
 const std::vector<TrajectoryCanvas::KeyRow>& TrajectoryCanvas::keys() {
     using Canvas = TrajectoryCanvas;
     const auto axis = [](int i) {
-        return [i](Canvas& canvas, const QKeyEvent& event) { return canvas.keepOnAxis(event, i); };
+        return [i](Canvas& canvas, const QKeyEvent& event) { return canvas.lockAxis(event, i); };
     };
     const auto step = [](double right, double up, double toEye) {
         return [=](Canvas& canvas, const QKeyEvent& event) { return canvas.step(event, {right, up, toEye}); };
@@ -460,15 +462,18 @@ void TrajectoryCanvas::keyPressEvent(QKeyEvent* event) {
 }
 
 void TrajectoryCanvas::keyReleaseEvent(QKeyEvent* event) {
-    const auto axis = axisOfKey(event->key());
-    if (isDragging() && !event->isAutoRepeat() && axis && *axis == m_handle.axis)
-        return apply(releaseAxisKey(m_handle, *axis, m_view.camera, m_frame.viewArea()));
+    if (const auto axis = axisOfKey(event->key())) {
+        if (!event->isAutoRepeat()) releaseAxisKey(m_axisKeys, *axis, static_cast<double>(m_clock.elapsed()));
+        return;
+    }
     VtkViewport::keyReleaseEvent(event);
 }
 
-bool TrajectoryCanvas::keepOnAxis(const QKeyEvent& event, int axis) {
-    if (!m_handle.isHeld()) return false;
-    if (!event.isAutoRepeat()) apply(pressAxisKey(m_handle, axis, m_view.camera, m_frame.viewArea()));
+bool TrajectoryCanvas::lockAxis(const QKeyEvent& event, int axis) {
+    if (!m_handle.place || event.modifiers() & ~Qt::ShiftModifier) return false;
+    if (event.isAutoRepeat() || !pressAxisKey(m_axisKeys, axis, static_cast<double>(m_clock.elapsed())))
+        return true;
+    apply(toggleAxisLock(m_handle, axis, m_view.camera, m_frame.viewArea()));
     return true;
 }
 
@@ -523,6 +528,7 @@ void TrajectoryCanvas::focusInEvent(QFocusEvent* event) {
 
 void TrajectoryCanvas::focusOutEvent(QFocusEvent* event) {
     VtkViewport::focusOutEvent(event);
+    m_axisKeys.down = {};
     // The keys go elsewhere: nobody could let go any more.
     if (event->reason() != Qt::ActiveWindowFocusReason && event->reason() != Qt::PopupFocusReason) letGo();
     m_painted->update();

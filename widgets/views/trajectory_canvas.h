@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QElapsedTimer>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,10 +24,10 @@ namespace rheo {
 ///
 /// Left drag turns (on the handle: drags it), middle or Shift+left drag moves, Ctrl+left drag selects by a
 /// box, the wheel or a pinch zooms about the mouse, a double click shows the whole. The handle is dragged in
-/// the plane of the screen through it; by one of its arrows, or with X, Y or Z held, along that axis. The
-/// arrow keys move it in the plane of the screen (Shift: further, Ctrl: finer, Page Up and Down: toward the
-/// eye and away; X, Y or Z: that axis only), Enter lets go, Esc takes it back. Where there is no handle, and
-/// with Alt, the arrow keys turn the view.
+/// the plane of the screen through it, or by one of its arrows along that axis. X, Y and Z lock that axis
+/// until the key is pressed again. The arrow keys move the handle in the plane of the screen (Shift: further,
+/// Ctrl: finer, Page Up and Down: toward the eye and away), Enter lets go, Esc takes it back. Where there is
+/// no handle, and with Alt, the arrow keys turn the view.
 class TrajectoryCanvas : public VtkViewport {
     Q_OBJECT
 public:
@@ -54,6 +55,8 @@ public:
     /// decides where it is, and none takes it out of the hand (handleCancelled).
     void setHandle(std::optional<Eigen::Vector3d> place);
     std::optional<Eigen::Vector3d> handle() const { return m_handle.place; }
+    /// 0 to 2: the handle is kept on this axis; screenPlane: on none.
+    int lockedAxis() const { return m_handle.lock; }
     bool isDragging() const { return m_handle.hold == HandleControl::Hold::Mouse; }
     /// Where a point of the data is on the widget, in its own coordinates.
     QPointF placeOf(const Eigen::Vector3d& point) const;
@@ -114,7 +117,7 @@ private:
     void click(const QPointF& at, Qt::KeyboardModifiers modifiers);
 
     void zoom(double factor, const QPointF& about);
-    bool keepOnAxis(const QKeyEvent& event, int axis);
+    bool lockAxis(const QKeyEvent& event, int axis);
     bool takeBack();
     bool letGo();
     bool step(const QKeyEvent& event, const Eigen::Vector3d& direction);
@@ -124,6 +127,8 @@ private:
     TrajectoryFrame m_frame;
     CameraControl m_view;
     HandleControl m_handle;
+    AxisKeys m_axisKeys;
+    QElapsedTimer m_clock;
     mutable std::optional<Projected3> m_projected;
     bool m_sceneStale = true;
     double m_scenePixelsPerPoint = 0;

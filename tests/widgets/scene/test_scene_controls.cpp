@@ -69,8 +69,7 @@ const HandleEvent drag = [](HandleControl& h) {
     return dragHandle(h, area.center + Vector2d(20, -40), front(), area);
 };
 const HandleEvent nudge = [](HandleControl& h) { return nudgeHandle(h, {0, 1, 0}, 0.1, front()); };
-const HandleEvent pressX = [](HandleControl& h) { return pressAxisKey(h, 0, front(), area); };
-const HandleEvent releaseX = [](HandleControl& h) { return releaseAxisKey(h, 0, front(), area); };
+const HandleEvent pressX = [](HandleControl& h) { return toggleAxisLock(h, 0, front(), area); };
 const HandleEvent mouseUp = [](HandleControl& h) { return releaseHandle(h, Hold::Mouse); };
 const HandleEvent enter = [](HandleControl& h) { return releaseHandle(h, Hold::Keys); };
 const HandleEvent escape = [](HandleControl& h) { return cancelHandle(h); };
@@ -107,9 +106,8 @@ const std::vector<HandleRow>& handleRows() {
 
         {"mouse, drag", handleThat(Hold::Mouse), drag, Hold::Mouse, plane, dragged, {Moved}},
         {"mouse, X", handleThat(Hold::Mouse), pressX, Hold::Mouse, 0, origin, {Moved}},
-        {"mouse, X again", handleThat(Hold::Mouse, 0), pressX, Hold::Mouse, 0, origin, {Moved}},
-        {"mouse on X, X up", handleThat(Hold::Mouse, 0), releaseX, Hold::Mouse, plane, origin, {Moved}},
-        {"mouse on Z, X up", handleThat(Hold::Mouse, 2), releaseX, Hold::Mouse, 2, origin, {}},
+        {"mouse on X, X", handleThat(Hold::Mouse, 0), pressX, Hold::Mouse, plane, origin, {}},
+        {"mouse on Z, X", handleThat(Hold::Mouse, 2), pressX, Hold::Mouse, 0, origin, {Moved}},
         {"mouse on X, drag", handleThat(Hold::Mouse, 0), drag, Hold::Mouse, 0, Vector3d(0.1, 0, 0), {Moved}},
         {"mouse, mouse up", handleThat(Hold::Mouse, 0), mouseUp, Hold::Free, plane, origin, {Released}},
         {"mouse, enter", handleThat(Hold::Mouse), enter, Hold::Mouse, plane, origin, {}},
@@ -123,7 +121,6 @@ const std::vector<HandleRow>& handleRows() {
         {"keys, X", handleThat(Hold::Keys), pressX, Hold::Keys, 0, origin, {}},
         {"keys on X, X", handleThat(Hold::Keys, 0), pressX, Hold::Keys, plane, origin, {}},
         {"keys on Z, X", handleThat(Hold::Keys, 2), pressX, Hold::Keys, 0, origin, {}},
-        {"keys on X, X up", handleThat(Hold::Keys, 0), releaseX, Hold::Keys, 0, origin, {}},
         {"keys, mouse up", handleThat(Hold::Keys), mouseUp, Hold::Keys, plane, origin, {}},
         {"keys, enter", handleThat(Hold::Keys, 0), enter, Hold::Free, plane, origin, {Released}},
         {"keys, escape", handleThat(Hold::Keys), escape, Hold::Free, plane, origin, {Cancelled}},
@@ -199,6 +196,9 @@ private Q_SLOTS:
     void theHandleFollowsTheMouse_data();
     void theHandleFollowsTheMouse();
     void escapeGoesBackToWhereItWasGrabbed();
+    void aLockedAxisStaysUntilItIsFreed();
+    void axisKeysThatRepeat_data();
+    void axisKeysThatRepeat();
     void partsAreFoundWhereTheyAreDrawn();
     void camera_data();
     void camera();
@@ -244,12 +244,69 @@ void TestSceneControls::theHandleFollowsTheMouse() {
     QVERIFY(near(placeOf(camera, *handle.place), at + by));
     QVERIFY(std::abs((*handle.place - start).dot(cameraFrame(camera).toEye)) < 1e-9);
     for (int axis = 0; axis < 3; ++axis) {
-        pressAxisKey(handle, axis, camera, area);
+        toggleAxisLock(handle, axis, camera, area);
         Vector3d along = *handle.place - start;
         QVERIFY(std::abs(along[axis]) > 1e-3);
         along[axis] = 0;
         QVERIFY(near(along, Vector3d::Zero()));
     }
+}
+
+void TestSceneControls::aLockedAxisStaysUntilItIsFreed() {
+    HandleControl handle;
+    placeHandle(handle, origin);
+    pressX(handle);
+    QCOMPARE(handle.lock, 0);
+    grabRing(handle);
+    drag(handle);
+    QVERIFY(near(*handle.place, Vector3d(0.1, 0, 0)));
+    mouseUp(handle);  // the lock outlives the drag
+    QVERIFY(near(*handle.place, Vector3d(0.1, 0, 0)));
+    QCOMPARE(handle.lock, 0);
+    placeHandle(handle, origin);
+    grabRing(handle);
+    drag(handle);
+    // Freed in the middle of a drag it stays where it is, and goes on with the mouse from there.
+    QVERIFY(pressX(handle).empty());
+    QVERIFY(near(*handle.place, Vector3d(0.1, 0, 0)));
+    dragHandle(handle, area.center + Vector2d(20, -60), front(), area);
+    QVERIFY(near(*handle.place, Vector3d(0.1, 0, 0.1)));
+    // Locked again it is on the line through where it was grabbed; escape is back there.
+    pressX(handle);
+    QVERIFY(near(*handle.place, Vector3d((*handle.place)[0], 0, 0)));
+    escape(handle);
+    QVERIFY(near(*handle.place, origin));
+    // An arrow is its axis, whatever is locked.
+    const Vector2d at = area.center + Vector2d(0, -20);
+    grabHandle(handle, 2, at, front(), area);
+    dragHandle(handle, at + Vector2d(20, -40), front(), area);
+    QVERIFY(near(*handle.place, Vector3d(0, 0, 0.2)));
+}
+
+void TestSceneControls::axisKeysThatRepeat_data() {
+    QTest::addColumn<QList<int>>("times");  // +: down, -: up, milliseconds
+    QTest::addColumn<int>("presses");
+    QTest::newRow("once") << QList<int>{100, -150} << 1;
+    QTest::newRow("twice") << QList<int>{100, -150, 400, -450} << 2;
+    QTest::newRow("held, with repeats as presses") << QList<int>{100, 600, 630, 660, -700} << 1;
+    QTest::newRow("held, with repeats as releases and presses")
+        << QList<int>{100, -600, 601, -630, 631, -660, 739, -800} << 1;
+    QTest::newRow("again after 80 ms") << QList<int>{100, -600, 601, -700, 780} << 2;
+}
+
+void TestSceneControls::axisKeysThatRepeat() {
+    QFETCH(QList<int>, times);
+    QFETCH(int, presses);
+    AxisKeys keys;
+    int counted = 0;
+    for (const int time : times) {
+        if (time < 0)
+            releaseAxisKey(keys, 1, -time);
+        else
+            counted += pressAxisKey(keys, 1, time);
+    }
+    QCOMPARE(counted, presses);
+    QVERIFY2(pressAxisKey(keys, 2, 900), "another key");
 }
 
 void TestSceneControls::escapeGoesBackToWhereItWasGrabbed() {
