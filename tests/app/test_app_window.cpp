@@ -3,6 +3,7 @@
 // (virtual) display.
 #include <QAction>
 #include <QApplication>
+#include <QComboBox>
 #include <QDir>
 #include <QDoubleSpinBox>
 #include <QFile>
@@ -63,6 +64,8 @@ private Q_SLOTS:
     void arrowKeysMoveTheHandle();
     void anAxisKeyLocksTheHandle();
     void typedCoordinatesTeleport();
+    void controlsSayWhatIsShown();
+    void theLastPointShowsNextTokensInsteadOfCurves();
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
     void exportsAreVectors();
@@ -585,6 +588,64 @@ void TestAppWindow::typedCoordinatesTeleport() {
     QTest::keyClick(box, Qt::Key_Return);
     QTRY_COMPARE_WITH_TIMEOUT(m_window->workspace().state()->teleports.size(), made + 1, 20000);
     QVERIFY(std::abs(teleport.target()[0] - goal) < 1e-9);
+}
+
+void TestAppWindow::controlsSayWhatIsShown() {
+    auto& teleport = m_window->teleport();
+    auto* panel = m_window->teleportPanel();
+    const auto teleports = [&]() -> const auto& {
+        return m_window->workspace().state()->teleports;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    QVERIFY(teleport.isMoved());
+    const auto before = teleports().size();
+    QCOMPARE(panel->modeBox()->currentData().toInt(), int(TeleportMode::Shift));
+    panel->modeBox()->setFocus();
+    QTest::keyClick(panel->modeBox(), Qt::Key_Down);  // Project
+    QTRY_COMPARE_WITH_TIMEOUT(teleports().size(), before + 1, 20000);
+    QCOMPARE(teleports().back()->result.request.mode, TeleportMode::Project);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    teleport.showTeleport(teleports()[before - 1]->id);
+    QCOMPARE(panel->modeBox()->currentData().toInt(), int(TeleportMode::Shift));
+    teleport.showTeleport(teleports().back()->id);
+    QCOMPARE(panel->modeBox()->currentData().toInt(), int(TeleportMode::Project));
+    m_window->workspace().undoStack()->undo();
+    QCOMPARE(panel->modeBox()->currentData().toInt(), int(TeleportMode::Shift));
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    // A typed coordinate that is undone is not shown any more, although its box has the focus.
+    auto* box = panel->coordinate(1);
+    const VectorD shown = teleport.target();
+    box->setFocus();
+    QTest::keyClick(box, Qt::Key_A, Qt::ControlModifier);
+    QTest::keyClicks(box, QLocale().toString(123.0, 'f', 3));
+    QTest::keyClick(box, Qt::Key_Return);
+    QTRY_COMPARE_WITH_TIMEOUT(teleports().size(), before + 1, 20000);
+    QCOMPARE(teleport.target()[0], shown[0]);  // the others keep all their digits
+    QVERIFY(box->hasFocus());
+    m_window->workspace().undoStack()->undo();
+    QTRY_VERIFY(std::abs(box->value() - shown[1]) < 1e-3);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+}
+
+void TestAppWindow::theLastPointShowsNextTokensInsteadOfCurves() {
+    auto& teleport = m_window->teleport();
+    auto* panel = m_window->teleportPanel();
+    const auto depth = m_window->selection().point();
+    m_window->selection().selectPoint(PointIndex{64});
+    QTRY_VERIFY_WITH_TIMEOUT(teleport.isAtLastPoint() && teleport.state() == TeleportModel::State::Ready,
+                             20000);
+    VectorD target = teleport.naturalScores();
+    target[0] += 30;
+    teleport.setCoordinates(target);
+    QTRY_VERIFY_WITH_TIMEOUT(teleport.result() != nullptr, 20000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    QVERIFY2(panel->curves()->figure() == nullptr, "no empty axes");
+    QVERIFY(panel->tokens()->figure() != nullptr);
+    QVERIFY(panel->nextOfBox()->currentText().contains(QString("token %1").arg(teleport.token())));
+    keepPicture(*m_window, "last point");
+    m_window->workspace().undoStack()->undo();
+    m_window->selection().selectPoint(depth);
+    QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 20000);
 }
 
 void TestAppWindow::aPromptIsAddedAndTheBasisStays() {

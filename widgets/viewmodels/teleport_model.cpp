@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/figure/teleport_figure.h"
 #include "widgets/jobs/latest_wins.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/prompt_queue.h"
@@ -23,6 +24,24 @@ constexpr int keyPause = 600;  ///< milliseconds without a key after which a nud
 MatrixD pathScores(const PcaBasis& basis, const TeleportPath& path, int k) {
     const MatrixF states = Eigen::Map<const MatrixF>(path.states.data.data(), path.states.n1, path.states.n2);
     return project(basis, states).leftCols(k);
+}
+
+/// How likely tokens are next, [vocabulary].
+struct NextProbabilities {
+    VectorD ofPrompt;  ///< after its last token
+    VectorD ofToken;   ///< after the first token of the path
+};
+
+NextProbabilities nextProbabilities(const Model& model, const TeleportPath& path, Progress& progress) {
+    NextProbabilities next;
+    next.ofPrompt = softmax(path.logits);
+    if (path.states.n0 == 1) {  // the path's first token is the prompt's last
+        next.ofToken = next.ofPrompt;
+        return next;
+    }
+    const MatrixF last = Eigen::Map<const MatrixF>(path.states.at(0, path.states.n1 - 1), 1, path.states.n2);
+    next.ofToken = softmax(model.unembed(last, progress).row(0).transpose());
+    return next;
 }
 
 }  // namespace
@@ -42,7 +61,7 @@ struct TeleportModel::Held {
     std::shared_ptr<const TeleportPath> natural;  ///< same call shapes as what is compared with it
     MatrixD path;                                 ///< [Q, k]
     VectorD scores;                               ///< [k]
-    VectorD probabilities;                        ///< [vocabulary]
+    NextProbabilities next;
 
     bool isSame(const Held& other) const {
         return loaded == other.loaded && basis == other.basis && prompt == other.prompt &&
@@ -57,8 +76,8 @@ struct TeleportModel::Live {
     VectorF state;  ///< h', [unit]
     std::shared_ptr<const TeleportPath> path;
     TeleportMeasures measures;
-    MatrixD scores;         ///< [Q, k]
-    VectorD probabilities;  ///< [vocabulary]
+    MatrixD scores;  ///< [Q, k]
+    NextProbabilities next;
 };
 
 struct TeleportModel::Private {
@@ -80,7 +99,7 @@ struct TeleportModel::Private {
                       network, *made.context, made.modelPoint, made.token, made.state, true, progress));
                   made.path = pathScores(*made.basis, *made.natural, made.k);
                   made.scores = scoresOf(*made.basis, made.state, made.k);
-                  made.probabilities = softmax(made.natural->logits);
+                  made.next = nextProbabilities(network, *made.natural, progress);
                   return made;
               },
               [model](quint64, const Held&, Outcome<Held> outcome) {
@@ -105,7 +124,7 @@ struct TeleportModel::Private {
                                    made.state, true, progress));
                   made.measures = measureTeleport(*from.natural, *made.path, from.basis.get(), from.k);
                   made.scores = pathScores(*from.basis, *made.path, from.k);
-                  made.probabilities = softmax(made.path->logits);
+                  made.next = nextProbabilities(*from.loaded->model, *made.path, progress);
                   return made;
               },
               [model](quint64, const LiveRequest&, Outcome<Live> outcome) {
@@ -331,13 +350,31 @@ int TeleportModel::tokenCount() const {
     return m_private->held ? static_cast<int>(m_private->held->sample.tokenIds.size()) : 0;
 }
 
+QString TeleportModel::tokenText() const {
+    if (!m_private->held || m_token < 0) return {};
+    const std::int32_t id = m_private->held->sample.tokenIds[static_cast<std::size_t>(m_token)];
+    const auto& tokenizer = m_private->held->loaded->tokenizer;
+    return tokenizer ? QString::fromStdString(visibleToken(tokenizer->pieceText(id))) : QString::number(id);
+}
+
 // ---- the handle -------------------------------------------------------------------------------------------
 
 void TeleportModel::setMode(TeleportMode mode) {
     if (mode == m_mode || mode == TeleportMode::State) return;
     m_mode = mode;
-    if (m_state == State::Dragging) post();
     Q_EMIT modeChanged();
+    if (m_state == State::Dragging || m_private->awaitsPath)
+        post();
+    else if (isMoved() && beginDrag())
+        settle();
+}
+
+void TeleportModel::setFollowsToken(bool on) {
+    if (std::exchange(m_followsToken, on) != on) Q_EMIT pathChanged();
+}
+
+bool TeleportModel::isAtLastPoint() const {
+    return m_private->held && m_private->held->natural->states.n1 == 1;
 }
 
 void TeleportModel::setControls(int count) {
@@ -398,6 +435,12 @@ void TeleportModel::endDrag() {
         showNatural();
         return;
     }
+    settle();
+}
+
+/// Let go: waits for the exact path of where the handle is, which becomes a command.
+void TeleportModel::settle() {
+    Private& d = *m_private;
     d.awaitsPath = true;
     enter(State::Settling);
     if (d.answer && d.answer->target == m_target && d.answer->mode == m_mode)
@@ -517,12 +560,18 @@ void TeleportModel::showRecord(const TeleportRecord& record) {
     live->path = std::make_shared<const TeleportPath>(record.result.teleported);
     live->measures = measureTeleport(record.result.natural, *live->path, held.basis.get(), held.k);
     live->scores = pathScores(*held.basis, *live->path, held.k);
-    live->probabilities = softmax(live->path->logits);
+    const bool isKnown = d.answer && d.answer->state == live->state;
+    if (isKnown)
+        live->next = d.answer->next;
+    else
+        live->next.ofPrompt = softmax(live->path->logits);
     d.answer = live;
     m_target = live->target;
     m_pathTarget = live->target;
     m_teleportedPath = live->scores;
     m_shown = record.id;
+    if (std::exchange(m_mode, live->mode) != live->mode) Q_EMIT modeChanged();
+    if (!isKnown) computeNextOfToken();
     d.result = m_workspace.fullTeleport(record.id);
     if (!d.result) {
         d.result = std::make_shared<const TeleportResult>(record.result);
@@ -534,6 +583,23 @@ void TeleportModel::showRecord(const TeleportRecord& record) {
     Q_EMIT pathChanged();
     Q_EMIT resultChanged();
     Q_EMIT statusChanged();
+}
+
+/// The document keeps what follows the end of the prompt; what follows the token needs the model.
+void TeleportModel::computeNextOfToken() {
+    m_workspace.remember(m_workspace.jobs().submit(
+        {Lane::Model, tr("Next tokens of the followed token"), false},
+        [loaded = m_private->held->loaded, path = m_private->answer->path](Progress& progress) {
+            return nextProbabilities(*loaded->model, *path, progress);
+        },
+        this,
+        [this, shown = m_private->answer](Outcome<NextProbabilities> outcome) {
+            if (outcome.result() == nullptr || m_private->answer != shown) return;
+            auto complete = std::make_shared<Live>(*shown);
+            complete->next = std::move(*outcome.result());
+            m_private->answer = std::move(complete);
+            Q_EMIT pathChanged();
+        }));
 }
 
 /// The exact path of where it was let go is there: one command.
@@ -624,9 +690,10 @@ std::vector<NextToken> TeleportModel::nextTokens(int count) const {
     const Private& d = *m_private;
     std::vector<NextToken> tokens;
     if (!d.held || count <= 0) return tokens;
-    const VectorD& natural = d.held->probabilities;
+    const auto wanted = m_followsToken ? &NextProbabilities::ofToken : &NextProbabilities::ofPrompt;
+    const VectorD& natural = d.held->next.*wanted;
     const VectorD* moved =
-        d.answer && d.answer->probabilities.size() == natural.size() ? &d.answer->probabilities : nullptr;
+        d.answer && (d.answer->next.*wanted).size() == natural.size() ? &(d.answer->next.*wanted) : nullptr;
     const auto likeliest = [&](Eigen::Index id) {
         return moved != nullptr ? std::max(natural[id], (*moved)[id]) : natural[id];
     };

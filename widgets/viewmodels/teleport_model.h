@@ -48,7 +48,8 @@ public:
     void setActive(bool active);
 
     TeleportMode mode() const { return m_mode; }
-    void setMode(TeleportMode mode);  ///< Shift or Project
+    /// Shift or Project. What is moved is moved in the new way, to the same place.
+    void setMode(TeleportMode mode);
     int controls() const { return m_controls; }
     void setControls(int count);  ///< random directions of each kind, 0 to 4096
     void setSeed(quint64 seed);
@@ -60,6 +61,7 @@ public:
     PointIndex modelPoint() const { return m_modelPoint; }
     int token() const { return m_token; }
     int tokenCount() const;
+    QString tokenText() const;  ///< of the token that is held, spaces visible; its id without a tokenizer
     const VectorD& naturalScores() const { return m_naturalScores; }  ///< [k] where the handle starts
     const MatrixD& naturalPath() const { return m_naturalPath; }      ///< [Q, k] the ghost
 
@@ -101,9 +103,15 @@ public:
     static constexpr double farOutsideSds = 4;
     bool isFarOutside() const;  ///< moved, and outlyingness() above farOutsideSds
 
-    /// Most likely next tokens of either path, at most `count`, the likeliest of the two first. The
-    /// prompt's last token decides what is next, whichever token was moved.
+    /// Most likely next tokens of either path, at most `count`, the likeliest of the two first: those that
+    /// follow the end of the prompt, or the token that is held.
     std::vector<NextToken> nextTokens(int count = 10) const;
+    /// Whether nextTokens() are those after the token that is held.
+    bool followsToken() const { return m_followsToken; }
+    void setFollowsToken(bool on);
+    bool isLastToken() const { return m_token == tokenCount() - 1; }
+    /// No block follows the point of the handle: the state goes straight to the unembedding.
+    bool isAtLastPoint() const;
     /// Measures of teleportedPath(); null where it is empty.
     const TeleportMeasures* measures() const;
     /// The released teleport, with controls once they were computed (matrices empty until then); null
@@ -137,8 +145,10 @@ private:
     void forget();
     void showLatest(std::int64_t wanted);
     void showRecord(const TeleportRecord& record);
+    void computeNextOfToken();
     void clearPath();
     void post();
+    void settle();
     void commit();
     void startControls();
     void stopControls();
@@ -153,6 +163,7 @@ private:
     quint64 m_seed = 0;
     PointIndex m_point{0}, m_modelPoint{0};
     int m_token = -1;
+    bool m_followsToken = false;
     VectorD m_naturalScores, m_target, m_pathTarget, m_spread, m_mean;
     MatrixD m_naturalPath, m_teleportedPath;
     std::int64_t m_shown = 0;

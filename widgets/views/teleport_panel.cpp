@@ -5,6 +5,7 @@
 #include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QLineEdit>
 #include <QListView>
 #include <QPushButton>
 #include <QVBoxLayout>
@@ -24,6 +25,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
       m_displacement(new QLabel),
       m_natural(new QPushButton(tr("&Natural path"))),
       m_curves(new FigureWidget),
+      m_nextOf(new QComboBox),
       m_tokens(new FigureWidget),
       m_history(new QListView),
       m_historyModel(new TeleportHistory(workspace, this)),
@@ -36,9 +38,12 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     m_mode->addItem(tr("Project: drop what is outside"), int(TeleportMode::Project));
     m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_mode->setAccessibleName(tr("Mode"));
-    m_curves->setMinimumHeight(130);
+    m_nextOf->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    m_nextOf->setAccessibleName(tr("Whose next tokens are shown"));
+    m_nextOf->addItems({QString(), QString()});
+    m_curves->setMinimumHeight(116);
     m_curves->setAccessibleName(tr("Distance and retention by depth"));
-    m_tokens->setMinimumHeight(130);
+    m_tokens->setMinimumHeight(112);
     m_tokens->setAccessibleName(tr("Next tokens before and after"));
     m_history->setModel(m_historyModel);
     m_history->setMaximumHeight(76);
@@ -60,11 +65,12 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
         grid->addWidget(label, 0, c);
         grid->addWidget(box, 1, c);
         m_coordinates[static_cast<std::size_t>(c)] = box;
-        connect(box, &QDoubleSpinBox::valueChanged, this, [this] {
+        connect(box, &QDoubleSpinBox::valueChanged, this, [this, c, box](double value) {
             if (m_updating) return;
-            VectorD target(m_teleport.components());
-            for (int i = 0; i < target.size(); ++i)
-                target[i] = m_coordinates[static_cast<std::size_t>(i)]->value();
+            box->findChild<QLineEdit*>()->setModified(false);
+            VectorD target = m_teleport.target();  // the others are known to more digits than they are shown
+            if (c >= target.size()) return;
+            target[c] = value;
             m_teleport.setCoordinates(target);
         });
     }
@@ -76,6 +82,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     layout->addWidget(m_displacement);
     layout->addWidget(m_status);
     layout->addWidget(m_curves, 5);
+    layout->addWidget(m_nextOf);
     layout->addWidget(m_tokens, 4);
     auto* made = new QLabel(tr("Teleports made"));
     layout->addWidget(made);
@@ -90,6 +97,8 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
             [this] { m_teleport.setMode(TeleportMode(m_mode->currentData().toInt())); });
     connect(&m_teleport, &TeleportModel::modeChanged, this,
             [this] { m_mode->setCurrentIndex(m_mode->findData(int(m_teleport.mode()))); });
+    connect(m_nextOf, &QComboBox::activated, this,
+            [this](int choice) { m_teleport.setFollowsToken(choice == 1); });
     connect(m_natural, &QPushButton::clicked, &m_teleport, &TeleportModel::showNatural);
     connect(m_save, &QPushButton::clicked, this, [this] { Q_EMIT saveRequested(chosen()); });
     connect(m_copy, &QPushButton::clicked, this, [this] { Q_EMIT copyRequested(chosen()); });
@@ -130,9 +139,7 @@ void TeleportPanel::updateStatus() {
     m_natural->setEnabled(ready && m_teleport.isMoved());
     for (int c = 0; c < 3; ++c)
         m_coordinates[static_cast<std::size_t>(c)]->setEnabled(ready && c < m_teleport.components());
-    m_curves->setEmptyText(ready ? tr("Drag the handle of the selected trajectory, type coordinates, or use "
-                                      "the arrow keys in the view.")
-                                 : QString());
+    m_curves->setEmptyText(ready ? noCurves() : QString());
     const bool some = m_historyModel->rowCount() > 0;
     m_save->setEnabled(some);
     m_copy->setEnabled(some);
@@ -151,7 +158,8 @@ void TeleportPanel::updateCoordinates() {
     m_updating = true;
     for (int c = 0; c < 3; ++c) {
         auto* box = m_coordinates[static_cast<std::size_t>(c)];
-        if (c < target.size() && !box->hasFocus()) box->setValue(target[c]);
+        const bool isTyped = box->hasFocus() && box->findChild<QLineEdit*>()->isModified();
+        if (c < target.size() && !isTyped) box->setValue(target[c]);
         if (c < m_teleport.spread().size() && std::isfinite(m_teleport.spread()[c]) &&
             m_teleport.spread()[c] > 0)
             box->setSingleStep(m_teleport.spread()[c] / 10);
@@ -175,17 +183,46 @@ void TeleportPanel::updateCoordinates() {
     updateStatus();
 }
 
+/// What stands in the place of the curves.
+QString TeleportPanel::noCurves() const {
+    if (!m_teleport.isAtLastPoint())
+        return tr(
+            "Drag the handle of the selected trajectory, type coordinates, or use the arrow keys in the "
+            "view.");
+    const QString line = tr("No block follows the last point: what changes here are the next tokens.");
+    return m_teleport.isLastToken() || m_teleport.followsToken()
+               ? line
+               : line + QLatin1Char(' ') +
+                     tr("Those at the end of the prompt stay, as this is not its last token; choose the "
+                        "followed token below.");
+}
+
+/// The next tokens, and whose they are.
+void TeleportPanel::updateTokens() {
+    const QString token = tr("token %1 “%2”").arg(m_teleport.token()).arg(m_teleport.tokenText());
+    const bool isLast = m_teleport.isLastToken();
+    m_nextOf->setItemText(0, isLast ? tr("Next token after %1, the end of the prompt").arg(token)
+                                    : tr("Next token after the end of the prompt"));
+    m_nextOf->setItemText(1, tr("Next token after %1").arg(token));
+    m_nextOf->setCurrentIndex(m_teleport.followsToken() && !isLast ? 1 : 0);
+    m_nextOf->setEnabled(!isLast);
+    m_nextOf->setVisible(m_teleport.tokenCount() > 0);
+    std::vector<TokenChange> tokens;
+    for (const auto& next : m_teleport.nextTokens(8))
+        tokens.push_back({next.text.toStdString(), next.natural, next.teleported});
+    if (tokens.empty()) return m_tokens->setFigure(nullptr);
+    Figure figure = nextTokenFigure(tokens, m_dark ? darkTheme() : lightTheme());
+    figure.panels.front().title = m_nextOf->currentText().toStdString();
+    m_tokens->setFigure(std::make_shared<const Figure>(std::move(figure)));
+}
+
 void TeleportPanel::updatePath() {
     updateStatus();
+    updateTokens();
     const Theme theme = m_dark ? darkTheme() : lightTheme();
-    std::vector<TokenChange> tokens;
-    for (const auto& token : m_teleport.nextTokens(8))
-        tokens.push_back({token.text.toStdString(), token.natural, token.teleported});
-    m_tokens->setFigure(tokens.empty() ? nullptr
-                                       : std::make_shared<const Figure>(nextTokenFigure(tokens, theme)));
     const auto* measures = m_teleport.measures();
     const auto model = m_workspace.model();
-    if (measures == nullptr || !model) return m_curves->setFigure(nullptr);
+    if (measures == nullptr || !model || m_teleport.isAtLastPoint()) return m_curves->setFigure(nullptr);
     TeleportCurves curves;
     curves.points = model->model->points();
     curves.first = static_cast<int>(m_teleport.modelPoint().value());

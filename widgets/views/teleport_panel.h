@@ -26,6 +26,9 @@ public:
     void setDark(bool dark);
     FigureWidget* curves() const { return m_curves; }
     FigureWidget* tokens() const { return m_tokens; }
+    QComboBox* modeBox() const { return m_mode; }
+    /// Whose next tokens are shown.
+    QComboBox* nextOfBox() const { return m_nextOf; }
     QDoubleSpinBox* coordinate(int component) const {
         return m_coordinates[static_cast<std::size_t>(component)];
     }
@@ -37,6 +40,8 @@ Q_SIGNALS:
 private:
     void updateStatus();
     void updateCoordinates();
+    void updateTokens();
+    QString noCurves() const;
     void updatePath();
     std::int64_t chosen() const;
 
@@ -48,7 +53,9 @@ private:
     std::array<QDoubleSpinBox*, 3> m_coordinates{};
     QLabel* m_displacement;
     QPushButton* m_natural;
-    FigureWidget *m_curves, *m_tokens;
+    FigureWidget* m_curves;
+    QComboBox* m_nextOf;
+    FigureWidget* m_tokens;
     QListView* m_history;
     TeleportHistory* m_historyModel;
     QPushButton *m_save, *m_copy;

@@ -42,6 +42,9 @@ private Q_SLOTS:
     void takenAgainBeforeItSettled();
     void selectionMovesBeforeItSettled();
     void projectDropsTheRest();
+    void theModeIsThatOfWhatIsShown();
+    void nextTokensOfTheFollowedToken();
+    void atTheLastPointTheNextTokensChange();
     void undoShowsTheNaturalPath();
     void undoInTheMiddleOfADrag();
     void historyIsShownAgain();
@@ -353,6 +356,86 @@ void TestViewmodelsTeleport::projectDropsTheRest() {
     QVERIFY((shifted - request.state).norm() > 1e-3f);
     m_model->setMode(TeleportMode::State);  // not one that can be dragged
     QCOMPARE(m_model->mode(), TeleportMode::Project);
+}
+
+void TestViewmodelsTeleport::theModeIsThatOfWhatIsShown() {
+    const auto& teleports = [&]() -> const auto& {
+        return m_workspace->state()->teleports;
+    };
+    QVERIFY(drag(*m_model, 1));
+    const VectorD target = m_model->target();
+    const MatrixD shifted = m_model->teleportedPath();
+    QSignalSpy modes(m_model.get(), &TeleportModel::modeChanged);
+    // What is moved is moved in the other way, to the same place: another teleport.
+    m_model->setMode(TeleportMode::Project);
+    QTRY_COMPARE_WITH_TIMEOUT(teleports().size(), std::size_t(2), wait);
+    QVERIFY(isReady(*m_model));
+    QCOMPARE(teleports()[1]->result.request.mode, TeleportMode::Project);
+    QCOMPARE(m_model->target(), target);
+    QVERIFY((m_model->teleportedPath() - shifted).norm() > 1e-3);
+    // An old one that is chosen says its own mode, and so does what undo brings back.
+    m_model->showTeleport(teleports()[0]->id);
+    QCOMPARE(m_model->mode(), TeleportMode::Shift);
+    QCOMPARE(m_model->teleportedPath(), shifted);
+    m_model->showTeleport(teleports()[1]->id);
+    QCOMPARE(m_model->mode(), TeleportMode::Project);
+    QVERIFY(isReady(*m_model));
+    m_workspace->undoStack()->undo();
+    QCOMPARE(m_model->mode(), TeleportMode::Shift);
+    QCOMPARE(modes.size(), 4);
+    QVERIFY(isReady(*m_model));
+    // Changed while the exact path is awaited: the newest mode is kept.
+    m_model->beginDrag();
+    m_model->moveTo(pushed(*m_model, 1));
+    m_model->endDrag();
+    m_model->setMode(TeleportMode::Project);
+    QTRY_COMPARE_WITH_TIMEOUT(m_workspace->state()->teleports.size(), std::size_t(2), wait);
+    QVERIFY(isReady(*m_model));
+    QCOMPARE(m_workspace->state()->teleports[1]->result.request.mode, m_model->mode());
+}
+
+void TestViewmodelsTeleport::nextTokensOfTheFollowedToken() {
+    const auto prompt = m_workspace->state()->prompts[1];
+    const Sample sample = m_workspace->prompts().sampleOf(prompt);
+    const int token = static_cast<int>(sample.tokenIds.size()) / 2;
+    m_selection->selectPrompt(prompt);
+    m_selection->selectToken(token);
+    QTRY_VERIFY_WITH_TIMEOUT(m_model->token() == token && m_model->state() == State::Ready, wait);
+    QVERIFY(!m_model->isLastToken());
+    // The prompt cut off behind the token: its end is the token.
+    const Model& model = *m_workspace->model()->model;
+    Progress progress;
+    const std::vector<std::int32_t> cut(sample.tokenIds.begin(), sample.tokenIds.begin() + token + 1);
+    const auto expected = topTokens(model.logits(cut, progress).bottomRows(1).transpose(), 1).front();
+    m_model->setFollowsToken(true);
+    const NextToken likeliest = m_model->nextTokens(1).front();
+    QCOMPARE(likeliest.id, expected.id);
+    // Float32 states computed in batches of other shapes.
+    QVERIFY(std::abs(likeliest.natural - expected.probability) < 1e-4);
+    m_model->setFollowsToken(false);
+    const auto end = topTokens(model.logits(sample.tokenIds, progress).bottomRows(1).transpose(), 1).front();
+    QCOMPARE(m_model->nextTokens(1).front().id, end.id);
+    // Moved, both change; chosen again from the history, both are there again.
+    QVERIFY(drag(*m_model, 2));
+    const double ofPrompt = m_model->nextTokens(1).front().teleported;
+    m_model->setFollowsToken(true);
+    const double ofToken = m_model->nextTokens(1).front().teleported;
+    QVERIFY(std::isfinite(ofPrompt) && std::isfinite(ofToken) && ofPrompt != ofToken);
+    m_model->showNatural();
+    m_model->showTeleport(m_workspace->state()->teleports.back()->id);
+    QTRY_COMPARE_WITH_TIMEOUT(m_model->nextTokens(1).front().teleported, ofToken, wait);
+    m_model->setFollowsToken(false);
+    QCOMPARE(m_model->nextTokens(1).front().teleported, ofPrompt);
+}
+
+void TestViewmodelsTeleport::atTheLastPointTheNextTokensChange() {
+    QVERIFY(!m_model->isAtLastPoint());
+    m_selection->selectPoint(PointIndex{m_selection->pointCount() - 1});
+    QTRY_VERIFY_WITH_TIMEOUT(m_model->isAtLastPoint() && m_model->state() == State::Ready, wait);
+    QVERIFY(drag(*m_model, 2));
+    QCOMPARE(m_model->teleportedPath().rows(), Eigen::Index(1));
+    const NextToken next = m_model->nextTokens(1).front();
+    QVERIFY(std::abs(next.natural - next.teleported) > 1e-6);
 }
 
 void TestViewmodelsTeleport::undoShowsTheNaturalPath() {
