@@ -292,6 +292,27 @@ std::optional<LineSet3> selectedPath(const TrajectoryInput& input, const Traject
     return path;
 }
 
+/// A path that is no row, drawn like the selected one but dashed. It does not grow the axes: to look at it
+/// moves nothing.
+std::optional<LineSet3> followedPath(const TrajectoryInput& input, const TrajectoryOptions& options) {
+    const MatrixD& path = options.followed;
+    if (path.size() == 0) return std::nullopt;
+    check(path.rows() == input.scores.n1 && path.cols() == input.scores.n2, ErrorCode::Mismatch,
+          fmt::format("The path that is followed has shape [{}, {}], and the rows have [{}, {}].",
+                      path.rows(), path.cols(), input.scores.n1, input.scores.n2));
+    if (!path.allFinite()) return std::nullopt;
+    LineSet3 line = emptyLines(options.followedName);
+    for (Eigen::Index p = 0; p < path.rows(); ++p)
+        for (const int c : options.components) line.xyz.push_back(static_cast<float>(path(p, c)));
+    closeLine(line, -1);
+    line.style.color = options.theme.selected;
+    line.style.width = 1.6;
+    line.style.dash = Dash::Dashed;
+    line.pickable = false;
+    line.layer = 2;
+    return line;
+}
+
 /// The path with a dot at each point, and a ring at the highlighted one.
 void addSelected(Plot3D& plot, LineSet3 path, const TrajectoryOptions& options) {
     MarkerSet3 dots;
@@ -344,6 +365,7 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
                    input.points[static_cast<std::size_t>(options.highlighted->value())], theme);
     addMeans(plot, drawn, options);
     if (selected) addSelected(plot, std::move(*selected), options);
+    if (auto followed = followedPath(input, options)) addSelected(plot, std::move(*followed), options);
     setRanges(plot, extent);
     if (options.colorByDepth) plot.colorScale = depthScale(input, options);
     setCamera(plot, options.camera);

@@ -29,6 +29,8 @@ struct TrajectoryOptions {
     /// shown. Empty: all rows alike.
     std::vector<RowIndex> strong;
     bool strongMean = false;                ///< also the mean path of the strong rows
+    MatrixD followed;                       ///< [point, k] scores of a path that is no row, dashed; or empty
+    std::string followedName;               ///< for the legend
     std::optional<PointIndex> highlighted;  ///< every row marked at this point
     bool mean = true;                       ///< also the mean path of the rows shown
     bool colorByDepth = true;               ///< else the rows are in one muted colour

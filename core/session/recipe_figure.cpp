@@ -57,7 +57,7 @@ ColorMap mapNamed(const std::string& name) {
 
 Json parseTrajectoryOptions(const Recipe& recipe) {
     return parseOptions(recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by_depth",
-                                 "map", "strong", "strong_mean", "teleport"});
+                                 "map", "strong", "strong_mean", "followed", "teleport"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {
@@ -392,6 +392,7 @@ std::string recipeOptions(const TrajectoryOptions& o, const std::optional<Telepo
         options["strong"] = jsonOf(o.strong);
         options["strong_mean"] = o.strongMean;
     }
+    if (o.followed.size() > 0) options["followed"] = {{"name", o.followedName}, {"path", jsonOf(o.followed)}};
     if (o.highlighted) options["highlighted"] = o.highlighted->value();
     options["mean"] = o.mean;
     options["color_by_depth"] = o.colorByDepth;
@@ -413,6 +414,10 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
     for (const auto row : option(options, "strong", std::vector<std::int64_t>{})) o.strong.emplace_back(row);
     o.strongMean = option(options, "strong_mean", o.strongMean);
+    if (const auto followed = options.find("followed"); followed != options.end() && followed->is_object()) {
+        o.followed = matrixOf(*followed, "path");
+        o.followedName = option(*followed, "name", std::string());
+    }
     if (options.contains("selected")) o.selected = RowIndex{option<std::int64_t>(options, "selected", 0)};
     if (options.contains("highlighted"))
         o.highlighted = PointIndex{option<std::int64_t>(options, "highlighted", 0)};

@@ -56,6 +56,7 @@ private Q_SLOTS:
     void aRowFarOutIsNamedWithWhatCanBeDone();
     void promptsOfTheListSelectTheirRows();
     void aSearchLeavesTheSelectionAlone();
+    void aTokenIsLookedAtUntilItIsPinned();
     void survivesResizing();
     void depthSliderMovesTheHandle();
     void dragChangesPathAndTokens();
@@ -427,6 +428,42 @@ void TestAppWindow::aSearchLeavesTheSelectionAlone() {
     selection.selectRow(RowIndex{3});
     selection.selectPoint(PointIndex{16});
     QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+}
+
+void TestAppWindow::aTokenIsLookedAtUntilItIsPinned() {
+    auto& workspace = m_window->workspace();
+    auto* panel = m_window->sourcePanel();
+    auto* strip = panel->tokenView();
+    m_window->selection().selectRow(RowIndex{3});
+    const auto before = workspace.state();
+    const QRect place = canvas()->geometry();
+    const Camera camera = canvas()->camera();
+    const QModelIndex token = strip->model()->index(5, 0);
+    QVERIFY(!panel->pinButton()->isEnabled());
+    QTest::mouseClick(strip->viewport(), Qt::LeftButton, {}, strip->visualRect(token).center());
+    const auto isDrawn = [&] {
+        return std::any_of(plot().lines.begin(), plot().lines.end(),
+                           [](const LineSet3& set) { return set.name == "token 5, followed"; });
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(isDrawn(), 20000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    // Nothing is edited, and nothing moves.
+    QVERIFY(workspace.state() == before);
+    QVERIFY(!m_window->isWindowModified());
+    QCOMPARE(canvas()->geometry(), place);
+    QCOMPARE(canvas()->camera().halfHeight, camera.halfHeight);
+    keepPicture(*m_window, "token looked at");
+    QTest::mouseClick(panel->pinButton(), Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.state()->rows(), before->rows() + 1, 20000);
+    QVERIFY(!isDrawn() && !panel->pinButton()->isEnabled());
+    // The message that the rows have changed lies over what is there.
+    QTRY_VERIFY(m_window->banner()->isVisible());
+    QTRY_COMPARE(canvas()->geometry(), place);  // the line of the job goes
+    keepPicture(*m_window, "token pinned");
+    workspace.undoStack()->undo();
+    QVERIFY(workspace.state() == before);
+    m_window->selection().selectRow(RowIndex{3});
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
 }
 
 void TestAppWindow::survivesResizing() {

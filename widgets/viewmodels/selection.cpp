@@ -36,6 +36,7 @@ void Selection::set(PromptId prompt, int token, std::optional<RowIndex> row, QLi
     m_token = token;
     m_row = row;
     m_rows = std::move(rows);
+    if (newToken || m_row) setLooked(nullptr);
     // All of it is there before the first of the signals.
     if (newPrompt) Q_EMIT promptChanged();
     if (newToken) Q_EMIT tokenChanged();
@@ -192,8 +193,36 @@ void Selection::selectToken(int position) {
     if (m_prompt == PromptId{} || position < 0) return;
     const auto row = findRow(*m_seen, m_prompt, position);
     set(m_prompt, position, row, row ? QList<qint64>{row->value()} : QList<qint64>{});
-    if (!row && whyNot(m_workspace, Feature::CaptureToken).isEmpty())
-        m_workspace.prompts().captureToken(m_prompt, position);
+    look();
+}
+
+/// Asks for the path of the selected token, if it is no row and is not there yet.
+void Selection::look() {
+    const auto& tokens = m_workspace.prompts().sampleOf(m_prompt).tokenIds;
+    const bool isThere = m_looked && m_looked->prompt == m_prompt && m_looked->position == m_token;
+    if (m_row || isThere || m_lookJob || m_token < 0 || static_cast<std::size_t>(m_token) >= tokens.size() ||
+        !whyNot(m_workspace, Feature::CaptureToken).isEmpty())
+        return;
+    m_lookJob = lookAt(m_workspace, m_prompt, m_token, this,
+                       [this, prompt = m_prompt, token = m_token](std::shared_ptr<const LookedPath> path) {
+                           if (prompt != m_prompt || token != m_token || m_row) return;
+                           m_lookJob.reset();
+                           if (path && path->basis != m_seen->basis) path = inBasis(*path, m_seen->basis);
+                           m_looked = std::move(path);
+                           Q_EMIT lookedChanged();
+                       });
+    Q_EMIT lookedChanged();
+}
+
+void Selection::setLooked(std::shared_ptr<const LookedPath> path) {
+    const bool wasBusy = m_lookJob.has_value();
+    if (!path && m_lookJob) m_workspace.jobs().cancel(*std::exchange(m_lookJob, std::nullopt));
+    if (std::exchange(m_looked, std::move(path)) != m_looked || wasBusy) Q_EMIT lookedChanged();
+}
+
+void Selection::pin() {
+    if (!m_row && m_prompt != PromptId{} && m_token >= 0)
+        m_workspace.prompts().captureToken(m_prompt, m_token);
 }
 
 void Selection::selectPoint(PointIndex point) {
@@ -214,6 +243,7 @@ void Selection::selectUnit(UnitIndex unit) {
 /// Rows have other numbers now: finds those of the prompts and tokens that were selected.
 void Selection::follow() {
     const auto before = std::exchange(m_seen, m_workspace.state());
+    if (m_looked && m_looked->basis != m_seen->basis) setLooked(inBasis(*m_looked, m_seen->basis));
     if (before->trace == m_seen->trace) return;
     selectPoint(m_point);
     updateHidden();

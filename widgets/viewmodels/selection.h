@@ -8,6 +8,7 @@
 
 #include "core/base/index.h"
 #include "core/session/document.h"
+#include "widgets/viewmodels/looked_path.h"
 #include "widgets/viewmodels/workspace.h"
 
 namespace rheo {
@@ -62,8 +63,15 @@ public:
     void selectPrompts(const QList<PromptId>& prompts);
     /// The last captured rows of `added` join the selected ones, all rows of `removed` leave.
     void changePrompts(const QList<PromptId>& added, const QList<PromptId>& removed);
-    /// A token of the selected prompt; captured if it is no row yet and a model is there.
+    /// A token of the selected prompt. If it is no row, the model gives its path, which is looked at:
+    /// looked() has it when it is there, and the document is not changed.
     void selectToken(int position);
+    /// The path of the selected token where that is no row; null: none, or not yet.
+    std::shared_ptr<const LookedPath> looked() const { return m_looked; }
+    /// The model is computing the path of this token of the selected prompt, to be looked at.
+    bool isLooking(int position) const { return m_lookJob && position == m_token; }
+    /// Makes the selected token's path a row (undoable). Nothing where it is one.
+    void pin();
     /// Clamped to what there is.
     void selectPoint(PointIndex point);
     void selectUnit(UnitIndex unit);
@@ -77,12 +85,16 @@ Q_SIGNALS:
     void tokenChanged();
     void pointChanged();
     void unitChanged();
+    /// looked() is another.
+    void lookedChanged();
 
 private:
     /// A token of a prompt: what a row is, whatever its number.
     using Place = std::pair<PromptId, std::int32_t>;
 
     void follow();
+    void look();
+    void setLooked(std::shared_ptr<const LookedPath> path);
     void updateHidden();
     Place placeOf(const DocumentState& state, qint64 row) const;
     QList<qint64> lastRowsOf(const QList<PromptId>& prompts) const;
@@ -96,6 +108,8 @@ private:
     std::set<Place> m_hiddenPlaces;  ///< stay while their rows are gone: undo brings them back hidden
     QList<qint64> m_hidden;          ///< of the rows there are
     bool m_showsMean = false;
+    std::shared_ptr<const LookedPath> m_looked;
+    std::optional<JobId> m_lookJob;
     PromptId m_prompt;
     int m_token = -1;
     PointIndex m_point{0};

@@ -7,6 +7,7 @@ TokenStripModel::TokenStripModel(Workspace& workspace, Selection& selection, QOb
     : QAbstractListModel(parent), m_workspace(workspace), m_selection(selection) {
     connect(&selection, &Selection::promptChanged, this, &TokenStripModel::refresh);
     connect(&selection, &Selection::tokenChanged, this, &TokenStripModel::refresh);
+    connect(&selection, &Selection::lookedChanged, this, &TokenStripModel::refresh);
     connect(&workspace, &Workspace::stateChanged, this, &TokenStripModel::refresh);
     connect(&workspace.prompts(), &PromptQueue::changed, this, &TokenStripModel::refresh);
     connect(&workspace, &Workspace::modelChanged, this, &TokenStripModel::rebuild);
@@ -23,15 +24,18 @@ QVariant TokenStripModel::data(const QModelIndex& index, int role) const {
     switch (role) {
         case Qt::DisplayRole: return token.text;
         case Qt::ToolTipRole:
-            return token.captured
-                       ? tr("Token %1, id %2").arg(index.row()).arg(token.id)
-                       : tr("Token %1, id %2: click to capture its path").arg(index.row()).arg(token.id);
+            return token.captured ? tr("Token %1, id %2").arg(index.row()).arg(token.id)
+                                  : tr("Token %1, id %2: click to follow it; Pin makes its path a row")
+                                        .arg(index.row())
+                                        .arg(token.id);
         case TokenIdRole: return token.id;
         case PositionRole: return index.row();
         case CapturedRole: return token.captured;
         case SelectedRole: return m_selection.prompt() == m_prompt && m_selection.token() == index.row();
         case SpecialRole: return token.special;
-        case CapturingRole: return m_workspace.prompts().isCapturing(m_prompt, index.row());
+        case CapturingRole:
+            return m_workspace.prompts().isCapturing(m_prompt, index.row()) ||
+                   m_selection.isLooking(index.row());
         default: return {};
     }
 }

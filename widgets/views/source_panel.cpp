@@ -122,6 +122,7 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
       m_add(new QPushButton(tr("&Add…"))),
       m_edit(new QPushButton(tr("E&dit…"))),
       m_remove(new QPushButton(tr("&Remove"))),
+      m_pin(new QPushButton(tr("P&in"))),
       m_promptModel(new PromptListModel(workspace, this)),
       m_tokenModel(new TokenStripModel(workspace, selection, this)),
       m_filtered(new QSortFilterProxyModel(this)) {
@@ -166,7 +167,10 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     buttons->addWidget(m_add);
     buttons->addWidget(m_edit);
     buttons->addWidget(m_remove);
-    auto* tokensTitle = new QLabel(tr("Tokens: choose the one to follow"));
+    auto* tokensTitle = new QHBoxLayout;
+    tokensTitle->addWidget(new QLabel(tr("Tokens: follow one")), 1);
+    tokensTitle->addWidget(m_pin);
+    m_pin->setToolTip(tr("Make the path of the followed token a row, part of mean and fit"));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
     layout->addWidget(m_source);
@@ -176,7 +180,7 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     layout->addLayout(searchLine);
     layout->addWidget(m_prompts, 3);
     layout->addLayout(buttons);
-    layout->addWidget(tokensTitle);
+    layout->addLayout(tokensTitle);
     layout->addWidget(m_tokens, 1);
 
     connectLists();
@@ -185,7 +189,7 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
 
 void SourcePanel::connectLists() {
     connect(m_search, &QLineEdit::textChanged, this, &SourcePanel::setFilter);
-    connect(new QShortcut(Qt::Key_Escape, m_search, nullptr, nullptr, Qt::WidgetShortcut),
+    connect(new QShortcut(Qt::Key_Escape, this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
             &QShortcut::activated, m_search, &QLineEdit::clear);
     connect(m_add, &QPushButton::clicked, this, &SourcePanel::addPrompt);
     connect(m_edit, &QPushButton::clicked, this, &SourcePanel::editPrompt);
@@ -204,6 +208,9 @@ void SourcePanel::connectLists() {
     };
     connect(m_tokens, &QListView::clicked, this, choose);
     connect(m_tokens, &QListView::activated, this, choose);
+    connect(m_pin, &QPushButton::clicked, &m_selection, &Selection::pin);
+    for (auto signal : {&Selection::lookedChanged, &Selection::rowChanged, &Selection::tokenChanged})
+        connect(&m_selection, signal, this, &SourcePanel::updateButtons);
     connect(&m_selection, &Selection::promptChanged, this, &SourcePanel::showSelection);
     connect(&m_selection, &Selection::rowsChanged, this, &SourcePanel::showSelection);
     connect(&m_workspace, &Workspace::stateChanged, this, &SourcePanel::describeSource);
@@ -271,6 +278,7 @@ void SourcePanel::updateButtons() {
     const auto ids = chosen();
     m_edit->setEnabled(ids.size() == 1 && why.isEmpty());
     m_remove->setEnabled(!ids.isEmpty());
+    m_pin->setEnabled(m_selection.looked() != nullptr);
 }
 
 QList<PromptId> SourcePanel::promptsOf(const QModelIndexList& indexes) const {

@@ -25,6 +25,7 @@ public:
 
     QListView* promptView() const { return m_prompts; }
     QListView* tokenView() const { return m_tokens; }
+    QPushButton* pinButton() const { return m_pin; }
     QLineEdit* searchField() const { return m_search; }
     QLabel* matches() const { return m_matches; }
 
@@ -60,7 +61,7 @@ private:
     QLabel* m_matches;
     QListView* m_prompts;
     QListView* m_tokens;
-    QPushButton *m_add, *m_edit, *m_remove;
+    QPushButton *m_add, *m_edit, *m_remove, *m_pin;
     PromptListModel* m_promptModel;
     TokenStripModel* m_tokenModel;
     QSortFilterProxyModel* m_filtered;

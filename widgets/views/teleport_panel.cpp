@@ -201,8 +201,9 @@ QString TeleportPanel::noCurves() const {
 void TeleportPanel::updateTokens() {
     const QString token = tr("token %1 “%2”").arg(m_teleport.token()).arg(m_teleport.tokenText());
     const bool isLast = m_teleport.isLastToken();
-    m_nextOf->setItemText(0, isLast ? tr("Next token after %1, the end of the prompt").arg(token)
-                                    : tr("Next token after the end of the prompt"));
+    m_nextOf->setItemText(
+        0, isLast ? tr("Next token at the end of the prompt (token %1)").arg(m_teleport.token())
+                  : tr("Next token at the end of the prompt"));
     m_nextOf->setItemText(1, tr("Next token after %1").arg(token));
     m_nextOf->setCurrentIndex(m_teleport.followsToken() && !isLast ? 1 : 0);
     m_nextOf->setEnabled(!isLast);

@@ -102,6 +102,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     connect(&m_selection, &Selection::rowChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::rowsChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::shownChanged, this, &TrajectoryView::rebuild);
+    connect(&m_selection, &Selection::lookedChanged, this, &TrajectoryView::rebuild);
     connect(&m_selection, &Selection::pointChanged, this, &TrajectoryView::rebuild);
     for (auto signal :
          {&TeleportModel::naturalChanged, &TeleportModel::handleMoved, &TeleportModel::resultChanged})
@@ -172,6 +173,11 @@ TrajectoryOptions TrajectoryView::options() const {
         options.selected.reset();
     if (!shown.live) return options;
     options.rows = shownRows(m_selection.hiddenRows(), *shown.scores);
+    if (const auto looked = m_selection.looked();
+        looked && looked->basis.get() == shown.basis && looked->scores.rows() == shown.scores->n1) {
+        options.followed = looked->scores;
+        options.followedName = tr("token %1, followed").arg(looked->position).toStdString();
+    }
     if (options.selected && m_selection.isHidden(options.selected->value())) options.selected.reset();
     if (m_selection.rows().size() > 1) {
         options.strong = rowsOf(m_selection.rows(), *shown.scores);
@@ -188,10 +194,6 @@ QString TrajectoryView::hint() const {
                    ? tr("%1 holds no PCA of all points with three components. This command computes it: %2")
                          .arg(Analyses::nameOf(*m_state->results), analyzeCommand(figureView(), *m_state))
                    : QString();
-    if (shown.live && !m_state->basisRows.empty())
-        return tr("PCA fitted on %1 chosen rows of %2")
-            .arg(QLocale().toString(qlonglong(m_state->basisRows.size())))
-            .arg(QLocale().toString(qlonglong(m_state->basisTrace->rows())));
     if (!m_state->results) return {};
     const QString file = Analyses::nameOf(*m_state->results);
     if (!shown.live)

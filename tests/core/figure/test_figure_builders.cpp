@@ -187,6 +187,15 @@ void TestFigureBuilders::strongRowsStandInFrontOfFaintOnes() {
     const auto* all = lineNamed(plot, "mean of 4 rows");
     QVERIFY(all != nullptr);
     QCOMPARE(all->xyz[0], 20.0f);
+    options.followed = MatrixD::Constant(9, 4, 1e4);
+    options.followedName = "token 3, followed";
+    const auto looked = trajectoryFigure(input, options);
+    const auto* path = lineNamed(plotOf(looked), "token 3, followed");
+    QVERIFY(path != nullptr && path->style.dash == Dash::Dashed && !path->pickable);
+    QVERIFY2(plotOf(looked).axes[0].high < 1e3, "to look at a path moves nothing");
+    options.followed = MatrixD::Zero(3, 4);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { trajectoryFigure(input, options); }));
+    options.followed = {};
     options.strongMean = false;
     QVERIFY(lineNamed(plotOf(trajectoryFigure(input, options)), "mean of 2 selected") == nullptr);
     options.strong = {RowIndex(5)};

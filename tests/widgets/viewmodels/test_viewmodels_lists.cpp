@@ -133,6 +133,11 @@ void TestViewmodelsLists::tokens() {
     selection.selectToken(2);
     QVERIFY(model.index(2).data(TokenStripModel::SelectedRole).toBool());
     QVERIFY(model.index(2).data(TokenStripModel::CapturingRole).toBool());
+    QTRY_VERIFY_WITH_TIMEOUT(selection.looked() != nullptr, wait);
+    QVERIFY(!model.index(2).data(TokenStripModel::CapturingRole).toBool());
+    QVERIFY(!model.index(2).data(TokenStripModel::CapturedRole).toBool());
+    selection.pin();
+    QVERIFY(model.index(2).data(TokenStripModel::CapturingRole).toBool());
     QTRY_VERIFY_WITH_TIMEOUT(model.index(2).data(TokenStripModel::CapturedRole).toBool(), wait);
     QVERIFY(!model.index(2).data(TokenStripModel::CapturingRole).toBool());
     QCOMPARE(model.index(2).data(TokenStripModel::TokenIdRole).toInt(), sample.tokenIds[2]);

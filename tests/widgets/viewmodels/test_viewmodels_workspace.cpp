@@ -402,9 +402,23 @@ void TestViewmodelsWorkspace::tokenCapturedOnDemand() {
     selection.selectToken(5);
     QCOMPARE(selection.token(), 5);
     QVERIFY(!selection.row());
-    QVERIFY(workspace.prompts().isCapturing(before->prompts[2], 5));
+    QVERIFY(selection.isLooking(5));
     selection.selectToken(5);  // an impatient second click
+    // Looked at: its path is there, and the document is what it was.
+    QTRY_VERIFY_WITH_TIMEOUT(selection.looked() != nullptr, wait);
+    QVERIFY(!selection.isLooking(5));
+    QVERIFY(workspace.state() == before);
+    QCOMPARE(workspace.undoStack()->count(), 0);
+    QVERIFY(!workspace.files().hasUnsaved());
+    const MatrixD looked = selection.looked()->scores;
+    QCOMPARE(looked.rows(), Eigen::Index(65));
+    selection.pin();
+    QVERIFY(workspace.prompts().isCapturing(before->prompts[2], 5));
     QTRY_COMPARE_WITH_TIMEOUT(captured.size(), 1, wait);
+    QVERIFY2(!selection.looked(), "it is a row now");
+    // The same path, computed twice in the same way.
+    for (Eigen::Index p = 0; p < looked.rows(); ++p)
+        QCOMPARE(static_cast<float>(looked(p, 0)), workspace.state()->scores->at(3, p)[0]);
     QVERIFY(!workspace.prompts().isCapturing(before->prompts[2], 5));
     const auto after = workspace.state();
     QCOMPARE(after->rows(), std::int64_t{5});
@@ -437,6 +451,16 @@ void TestViewmodelsWorkspace::tokenCapturedOnDemand() {
     QCOMPARE(selection.token(), 5);
     workspace.undoStack()->redo();
     QCOMPARE(selection.row()->value(), std::int64_t{3});
+
+    // What is looked at follows the basis, and goes when something else is selected.
+    selection.selectToken(2);
+    QTRY_VERIFY_WITH_TIMEOUT(selection.looked() != nullptr, wait);
+    const MatrixD inOld = selection.looked()->scores;
+    fitBasisOn(workspace, {{0, 1, 2}});
+    QTRY_VERIFY_WITH_TIMEOUT(selection.looked()->basis != before->basis, wait);
+    QVERIFY((selection.looked()->scores - inOld).norm() > 1e-3);
+    selection.selectRow(RowIndex{0});
+    QVERIFY(!selection.looked());
 }
 
 void TestViewmodelsWorkspace::basisStaysAndIsRefittedOnRequest() {
