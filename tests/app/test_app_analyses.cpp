@@ -26,6 +26,7 @@
 #include "core/trace/hdf5_file.h"
 #include "keep_picture.h"
 #include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/analysis_dialog.h"
 #include "widgets/views/banner.h"
@@ -65,14 +66,19 @@ std::string difference(const QString& first, const QString& second, const std::s
         return paths;
     };
     const auto paths = below(a);
-    if (paths != below(b)) return group + ": other datasets";
+    const auto others = below(b);
+    for (const auto& [some, all, file] : {std::tuple(&paths, &others, &first), {&others, &paths, &second}})
+        for (const auto& path : *some)
+            if (std::find(all->begin(), all->end(), path) == all->end())
+                return path + " is in " + file->toStdString() + " alone";
     for (const auto& path : paths) {
         const auto x = a.read<double>(path), y = b.read<double>(path);
         if (a.info(path).shape != b.info(path).shape) return path + ": another shape";
         for (std::size_t i = 0; i < x.size(); ++i)
             if (std::bit_cast<std::uint64_t>(x[i]) != std::bit_cast<std::uint64_t>(y[i]) &&
                 !(x[i] != x[i] && y[i] != y[i]))
-                return path + ": value " + std::to_string(i);
+                return path + ": value " + std::to_string(i) + ", " + std::to_string(x[i]) + " and " +
+                       std::to_string(y[i]);
         ++compared;
     }
     return "";
@@ -147,6 +153,11 @@ void TestAppAnalyses::initTestCase() {
                           "' --limit 24 --out t.rheo.h5",
                       m_dir.path()),
              QString());
+    QCOMPARE(runShell("rheo capture --model '" + QString::fromStdString(demoModelFolder().string()) +
+                          "' --prompts '" + QString::fromStdString(demoPromptsFile().string()) +
+                          "' --limit 8 --rows all --out tokens.rheo.h5",
+                      m_dir.path()),
+             QString());
 }
 
 void TestAppAnalyses::init() {
@@ -167,11 +178,14 @@ void TestAppAnalyses::numbersAreThoseOfTheCommandLine_data() {
     QTest::addColumn<QString>("how");
     QTest::addRow("every statistic") << "every";
     QTest::addRow("chosen rows, points, units and options") << "chosen";
+    QTest::addRow("the lens, and untrained networks") << "lens";
+    QTest::addRow("states after the final norm, rows chosen by their tokens") << "tokens";
 }
 
 void TestAppAnalyses::numbersAreThoseOfTheCommandLine() {
     QFETCH(QString, how);
-    open(path("t.rheo.h5"));
+    const QString trace = how == "tokens" ? "tokens" : "t";
+    open(path(trace + ".rheo.h5"));
     AnalysisChoice choice;
     choice.statistics = everyStatistic();
     choice.nulls = {"sign_flip"};
@@ -187,6 +201,19 @@ void TestAppAnalyses::numbersAreThoseOfTheCommandLine() {
         choice.nulls = {"increment_shuffle", "depth_shuffle"};
         choice.options.get<Density>()->epsilon = 0.25;
         choice.options.get<Pca>()->components = 4;
+    } else if (how == "lens") {
+        choice.statistics = {"motion", "density", "pca", "lens"};
+        choice.nulls = {"untrained", "sign_flip"};
+        choice.untrainedRepeats = choice.repeats;  // as the form and --repeats mean it
+        choice.top = 3;
+    } else if (how == "tokens") {
+        choice.statistics = {"motion", "pca"};
+        choice.scaling = "final_norm";
+        choice.select = "token=\" the\"";
+    }
+    if (needsModel(choice)) {
+        attachModel(m_window->workspace(), QString::fromStdString(demoModelFolder().string()), {});
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() != nullptr, 60000);
     }
     QVERIFY(analyses().run(choice) > 0);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
@@ -196,17 +223,20 @@ void TestAppAnalyses::numbersAreThoseOfTheCommandLine() {
     m_window->showView(view("motion"));
     const QString command = copiedCommand();
     QVERIFY2(command.startsWith("rheo analyze "), qPrintable(command));
-    for (const char* file : {"t.results.h5", "motion.svg"}) QFile::remove(path(file));
+    const QString made = path(trace + ".results.h5");
+    for (const QString& file : {made, path("motion.svg")}) QFile::remove(file);
     QCOMPARE(runShell(command, m_dir.path()), QString());
     QVERIFY(QFile::exists(path("motion.svg")));
     const auto window = Hdf5File::openForReading(path("window.h5").toStdString());
-    const auto line = Hdf5File::openForReading(path("t.results.h5").toStdString());
+    const auto line = Hdf5File::openForReading(made.toStdString());
     int datasets = 0;
-    QCOMPARE(difference(path("window.h5"), path("t.results.h5"), "/", datasets), std::string());
-    QVERIFY2(datasets > 30, "it compared what there is");
+    const std::string differs = difference(path("window.h5"), made, "/", datasets);
+    QVERIFY2(differs.empty(), differs.c_str());
+    QVERIFY2(datasets > (how == "tokens" ? 10 : 30), "it compared what there is");
     for (const auto& name : choice.statistics)
         for (const char* attribute : {"options", "scaling", "points", "source_hash"})
             QCOMPARE(window.textAttribute("/" + name, attribute), line.textAttribute("/" + name, attribute));
+    if (needsModel(choice)) return;
     // And so the command line takes it as its own: there is nothing to compute again.
     QCOMPARE(runShell("rheo analyze t.rheo.h5 --stat motion --seed 7 --scaling rms --points paper --select "
                       "'sample>=4' --mask-units 3,17 --add --out window.h5",
