@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/results/results_datasets.h"
+#include "core/results/verdict_json.h"
 #include "core/trace/file_parts.h"
 #include "core/trace/hdf5_file.h"
 
@@ -296,6 +297,19 @@ std::string groupOf(std::string_view statistic) {
     return fmt::format("/{}", statistic);
 }
 
+constexpr const char* verdictList = "/verdicts/list";
+
+std::vector<Verdict> readVerdicts(const Hdf5File& file) {
+    std::vector<Verdict> verdicts;
+    if (!file.exists(verdictList)) return verdicts;
+    for (const auto& json : file.readStrings(verdictList)) try {
+            verdicts.push_back(verdictFromJson(json));
+        } catch (const Error& error) {
+            refuse(file, verdictList, error.what());
+        }
+    return verdicts;
+}
+
 /// The groups of which `wanted(group)` is true.
 template <class Wanted>
 Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
@@ -329,6 +343,7 @@ Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
     if (use("/verdicts")) {
         GroupReader reader(file, "/verdicts", sizes);
         visitEvidence(reader, results.evidence.emplace());
+        results.verdicts = readVerdicts(file);
         keepRecord("verdicts");
     }
     results.nulls = readNulls(file, results.statistics, withSamples);
@@ -532,6 +547,7 @@ void ResultsWriter::write(const Results& results, bool replace) {
     if (results.perPointPca) write(*results.perPointPca, recordOf("pca"), replace);
     if (results.lens) write(*results.lens, recordOf("lens"), replace);
     if (results.evidence) write(*results.evidence, recordOf("verdicts"));
+    if (results.evidence && !results.verdicts.empty()) write(results.verdicts);
 }
 
 void ResultsWriter::write(const LensResult& lens, const StatisticRecord& record, bool replace) {
@@ -555,6 +571,14 @@ void ResultsWriter::write(const Evidence& evidence, const StatisticRecord& recor
     GroupWriter writer(file, "/verdicts", sizesOf(m_state->source.info));
     visitEvidence(writer, evidence);
     writeRecord(file, "/verdicts", m_state->source, record);
+}
+
+void ResultsWriter::write(const std::vector<Verdict>& verdicts) {
+    Hdf5File& file = *m_state->file;
+    if (file.exists(verdictList)) file.remove(verdictList);
+    std::vector<std::string> list;
+    for (const auto& verdict : verdicts) list.push_back(verdictToJson(verdict));
+    file.writeStrings(verdictList, list);
 }
 
 void ResultsWriter::commit() {

@@ -27,6 +27,9 @@ struct ResultsSource {
 /// Source of a view of a trace: only the rows, points and samples it uses.
 ResultsSource makeResultsSource(const TraceView& view, const std::string& path);
 
+/// The group of the verdicts and their evidence, which only a report computes.
+constexpr const char* verdictsGroup = "verdicts";
+
 /// How a statistic was made.
 struct StatisticRecord {
     std::string options = "{}";  ///< a JSON object
@@ -57,6 +60,7 @@ struct Results {
     std::optional<LensResult> lens = {};
     std::optional<PerPointPca> perPointPca = {};  ///< in place of a pooled one
     std::optional<Evidence> evidence = {};        ///< without its analysis and reasons
+    std::vector<Verdict> verdicts = {};           ///< of a report; empty: none was made
     Records records = {};                         ///< how they were made
 };
 
@@ -98,6 +102,8 @@ public:
     void write(const PerPointPca& pca, const StatisticRecord& record, bool replace);
     /// What verdicts rest on beside statistics and nulls (`/verdicts`); replaces what there is of it.
     void write(const Evidence& evidence, const StatisticRecord& record);
+    /// What they came to (`/verdicts/list`), beside the evidence, which must be there.
+    void write(const std::vector<Verdict>& verdicts);
     void commit();
 
 private:

@@ -418,6 +418,7 @@ ResultsToSave resultsToSave(const DocumentState& state, const std::string& trace
 
 bool holds(const Results& results, std::string_view statistic) {
     if (statistic == lensName) return results.lens.has_value();
+    if (statistic == verdictsGroup) return !results.verdicts.empty();
     if (statistic == Pca::info.name && results.perPointPca) return true;
     bool held = false;
     forEachStatistic([&]<class S>() {

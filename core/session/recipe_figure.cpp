@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -15,6 +16,8 @@
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
 #include "core/figure/rotation_figure.h"
+#include "core/figure/verdicts_figure.h"
+#include "core/session/verdict_text.h"
 
 namespace rheo {
 
@@ -241,6 +244,32 @@ Figure lensOf(const Results& results, const Recipe& recipe) {
                       themeNamed(recipe.theme));
 }
 
+Figure verdictsOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    if (results.verdicts.empty())
+        throw Error(ErrorCode::NotFound, "these results hold no verdicts; test the findings with rheo report",
+                    results.source.path);
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    std::vector<VerdictMark> marks;
+    for (const Verdict& v : results.verdicts) {
+        VerdictMark mark{nameInWords(v.key),
+                         verdictInWords(v.verdict),
+                         v.observed,
+                         v.interval.low,
+                         v.interval.high,
+                         nan,
+                         nan,
+                         nan};
+        if (!v.nulls.empty()) {
+            mark.nullMean = v.nulls.front().mean;
+            mark.nullLow = v.nulls.front().low;
+            mark.nullHigh = v.nulls.front().high;
+        }
+        marks.push_back(std::move(mark));
+    }
+    return verdictsFigure(marks, themeNamed(recipe.theme));
+}
+
 /// A view, where it comes from and whether it is there.
 struct ResultsView {
     FigureView view;
@@ -337,6 +366,13 @@ constexpr std::array resultsViews{
                  160, 120, true},
                 [](const Results& r) { return r.lens.has_value(); },
                 lensOf},
+    ResultsView{
+        {"verdicts", "Verdicts", "The published findings, tested", verdictsGroup,
+         "Each published finding beside the null that comes closest to it: what lies outside the band "
+         "is more than the null explains.",
+         190, 110},
+        [](const Results& r) { return !r.verdicts.empty(); },
+        verdictsOf},
 };
 constexpr FigureView teleportView{
     "teleport", "Teleport", "Teleport", "",

@@ -8,6 +8,7 @@
 
 #include "core/base/printable.h"
 #include "core/figure/interval_drawing.h"
+#include "core/results/verdict_json.h"
 #include "core/session/page_template.h"
 #include "core/session/verdict_text.h"
 
@@ -68,11 +69,6 @@ std::string inlineSvg(std::string svg) {
     return svg;
 }
 
-nlohmann::ordered_json orNull(double x) {
-    if (std::isfinite(x)) return x;
-    return nullptr;
-}
-
 }  // namespace
 
 std::string reportPage(const Report& report) {
@@ -99,66 +95,28 @@ std::string reportPage(const Report& report) {
 
 namespace {
 
-nlohmann::ordered_json jsonOf(const NullComparison& null) {
-    return {{"null", null.null},
-            {"mean", orNull(null.mean)},
-            {"low", orNull(null.low)},
-            {"high", orNull(null.high)},
-            {"p_upper", orNull(null.upper.p)},
-            {"p_upper_method", pMethodName(null.upper.method)},
-            {"p_lower", orNull(null.lower.p)},
-            {"p_lower_method", pMethodName(null.lower.method)},
-            {"null_share", orNull(null.share)},
-            {"repeats", null.repeats}};
-}
-
-nlohmann::ordered_json jsonOf(const PushResponse& response) {
-    return {{"size", response.size},
-            {"mean", orNull(response.mean)},
-            {"interval_low", orNull(response.low)},
-            {"interval_high", orNull(response.high)},
-            {"p", orNull(response.p)}};
-}
-
+/// A verdict with its texts, and the null that decides in fields of its own.
 nlohmann::ordered_json jsonOf(const Verdict& v) {
+    const auto fields = nlohmann::ordered_json::parse(verdictToJson(v));
     nlohmann::ordered_json item;
     item["key"] = v.key;
     item["finding"] = findingText(v.key).finding;
     item["statistic"] = findingText(v.key).statistic;
-    item["observed"] = orNull(v.observed);
-    item["interval_low"] = orNull(v.interval.low);
-    item["interval_high"] = orNull(v.interval.high);
-    const double nan = std::nan("");
-    const NullComparison none{"", nan, nan, nan, {nan, PMethod::None}, {nan, PMethod::None}, nan, 0};
-    const NullComparison& null = v.nulls.empty() ? none : v.nulls.front();
-    item["null"] = v.nulls.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(null.null);
-    item["null_mean"] = orNull(null.mean);
-    item["null_low"] = orNull(null.low);
-    item["null_high"] = orNull(null.high);
-    item["null_share"] = orNull(null.share);
-    item["nulls"] = nlohmann::ordered_json::array();
-    for (const auto& each : v.nulls) item["nulls"].push_back(jsonOf(each));
-    item["p"] = orNull(v.p);
-    item["p_adjusted"] = orNull(v.pAdjusted);
-    item["p_method"] = pMethodName(v.pMethod);
-    item["p_away"] = orNull(v.pAway);
-    item["p_away_adjusted"] = orNull(v.pAwayAdjusted);
-    item["repeats"] = null.repeats;
-    item["n_samples"] = v.samples;
-    item["n_rows"] = v.rows;
-    item["depth_shuffle_mean"] = orNull(v.depthShuffleMean);
-    item["depth_shuffle_p"] = orNull(v.depthShuffleP);
-    item["responses"] = nlohmann::ordered_json::array();
-    for (const auto& response : v.responses) item["responses"].push_back(jsonOf(response));
-    item["verdict"] = verdictName(v.verdict);
-    if (v.verdict == VerdictKind::RestsOnOutliers) {
-        item["verdict_with_all"] = verdictName(v.withAll);
-        item["verdict_without_outliers"] = verdictName(v.withoutOutliers);
-        item["observed_without_outliers"] = orNull(v.observedWithoutOutliers);
-        item["null_mean_without_outliers"] = orNull(v.nullWithoutOutliers);
-        item["outliers"] = v.outliers;
+    const auto ofNull = [&](const char* name) {
+        return v.nulls.empty() ? nlohmann::ordered_json(nullptr) : fields["nulls"][0][name];
+    };
+    for (const auto& [name, value] : fields.items()) {
+        const bool ofOutliers =
+            name == "outliers" || name.ends_with("_without_outliers") || name == "verdict_with_all";
+        if (ofOutliers && v.verdict != VerdictKind::RestsOnOutliers) continue;
+        if (name == "nulls") {
+            item["null"] = ofNull("null");
+            for (const char* part : {"mean", "low", "high"}) item[std::string("null_") + part] = ofNull(part);
+            item["null_share"] = ofNull("null_share");
+        }
+        if (name == "n_samples") item["repeats"] = v.nulls.empty() ? 0 : v.nulls.front().repeats;
+        item[name] = value;
     }
-    item["reason"] = v.reason;
     item["sentence"] = sentenceOf(v);
     return item;
 }

@@ -156,6 +156,7 @@ public:
         m_outcome.stopped = judged.stopped;
         if (judged.stopped) return m_outcome;
         m_outcome.verdicts = judged.verdicts.list;
+        if (m_looked.untestable.empty()) keepVerdicts(stored.source());
         const Results all = writeResults();
         m_report.figures = drawAll(all);
         const auto elapsed = std::chrono::steady_clock::now() - started;
@@ -395,6 +396,13 @@ private:
         }
         for (const auto& [name, reason] : judged.undefined)
             note(fmt::format("{} was not computed: {}", name, reason));
+    }
+
+    /// Beside their evidence in the results, where the window and rheo figure find them.
+    void keepVerdicts(const ResultsSource& source) const {
+        ResultsWriter writer = ResultsWriter::add(m_request.folder / "results.h5", source);
+        writer.write(m_outcome.verdicts);
+        writer.commit();
     }
 
     Results writeResults() const {

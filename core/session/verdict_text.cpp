@@ -22,52 +22,55 @@ constexpr double leastP = 1.01e-6;
 constexpr std::array<FindingText, 12> texts{{
     {"density_rises", "Activity becomes denser with depth.",
      "mean Treves-Rolls density over the last quarter of points, minus that over the first quarter",
-     "Activity becomes denser with depth", "Activity becomes sparser with depth"},
+     "Activity becomes denser with depth", "Activity becomes sparser with depth", "sparsity"},
     {"correlation_high", "Each unit is highly correlated from one point to the next.",
      "correlation over rows of a unit with itself at the next point, mean over units and steps",
-     "Units are correlated from point to point", "Units are anticorrelated from point to point"},
+     "Units are correlated from point to point", "Units are anticorrelated from point to point",
+     "correlation"},
     {"inside_exceeds_across", "Correlation is higher inside a block than from one block to the next.",
      "mean correlation from attention to MLP of a block, minus that from the MLP to the next block",
      "Correlation is higher inside a block than across blocks",
-     "Correlation is lower inside a block than across blocks"},
+     "Correlation is lower inside a block than across blocks", "correlation"},
     {"cosine_rises", "Successive states point in more and more similar directions with depth.",
      "mean cosine of successive states over the last quarter of steps, minus that over the first quarter",
-     "The cosine of successive states rises with depth", "The cosine of successive states falls with depth"},
+     "The cosine of successive states rises with depth", "The cosine of successive states falls with depth",
+     "motion"},
     {"accelerates", "The state moves faster with depth.",
      "least-squares slope of mean speed over steps (with separate intercepts for attention and MLP steps), "
      "times "
      "the number of steps, divided by mean speed",
-     "The state moves faster with depth", "The state moves slower with depth"},
+     "The state moves faster with depth", "The state moves slower with depth", "motion"},
     {"mi_drops_then_climbs", "The information a unit carries to the next point drops, then climbs.",
      "mutual information in nats: the smaller of its fall from the first step to the minimum between the "
      "ends and "
      "its climb from there to the last step; below zero where it is lowest at an end",
      "Mutual information drops, then climbs again",
-     "Mutual information does not drop and climb again: it is lowest at an end"},
+     "Mutual information does not drop and climb again: it is lowest at an end", "mutual_information"},
     {"nonlinear_early", "Early layers hold most of the nonlinear information.",
      "mutual information beyond that of jointly Gaussian data of the same correlation (nats): mean over the "
      "first "
      "quarter of steps, minus that over the rest",
-     "Nonlinear information is higher in early steps", "Nonlinear information is lower in early steps"},
+     "Nonlinear information is higher in early steps", "Nonlinear information is lower in early steps",
+     "mutual_information"},
     {"rotation", "Units rotate in the plane of their value and its gradient.",
      "number of turns of a unit's path, averaged over rows; mean over units of its absolute value",
-     "Units turn more", "Units turn less"},
+     "Units turn more", "Units turn less", "rotation"},
     {"rotation_coherent", "The mean paths of units wind around a centre.",
      "number of turns of a unit's mean path around its centre; mean over units of its absolute value",
-     "The mean paths of units wind around their centres", ""},
+     "The mean paths of units wind around their centres", "", "orbits"},
     {"late_easier_to_reconstruct", "Late points are easier to reconstruct from two numbers.",
      "mean r2 of the autoencoder over the last quarter of points, minus that over the first quarter "
      "(r2 below 0 counts as 0; on the first 50 principal components of at most 200 samples)",
      "Late points are easier to reconstruct from two numbers",
-     "Late points are harder to reconstruct from two numbers"},
+     "Late points are harder to reconstruct from two numbers", "reconstruction"},
     {"path_low_dimensional", "A few components hold the path.",
      "share of the variance in the first three principal components, pooled over rows and points",
-     "Three components hold much of the variance", ""},
+     "Three components hold much of the variance", "", "pca"},
     {"early_attractor", "Pushed early, the state returns to its path.",
      "log of the share of a push along PC1 to PC3 in block 1 that is left after a step, minus that of random "
      "pushes of the same norm; mean over the first quarter of steps (states scaled to unit RMS)",
      "Pushes along the first components shrink more slowly than random pushes of the same norm",
-     "Pushes along the first components shrink faster than random pushes of the same norm"},
+     "Pushes along the first components shrink faster than random pushes of the same norm", "trajectories"},
 }};
 
 std::string valueOf(const Verdict& v) {
@@ -218,10 +221,14 @@ std::string nullInWords(std::string_view null) {
     return std::string(null);
 }
 
-std::string verdictInWords(VerdictKind kind) {
-    std::string words(verdictName(kind));
+std::string nameInWords(std::string_view key) {
+    std::string words(key);
     std::replace(words.begin(), words.end(), '_', ' ');
     return words;
+}
+
+std::string verdictInWords(VerdictKind kind) {
+    return nameInWords(verdictName(kind));
 }
 
 std::string numberInWords(double x) {

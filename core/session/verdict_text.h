@@ -14,9 +14,13 @@ struct FindingText {
     const char* statistic;  ///< the number that stands for it
     const char* above;      ///< what is seen where the number lies above zero, or above the null
     const char* below;      ///< the same below; empty where it cannot
+    const char* view;       ///< of the figure that shows what it is about (figureViews)
 };
 /// Throws Error(Internal) for a key that is none.
 const FindingText& findingText(std::string_view key);
+
+/// "density rises" for "density_rises".
+std::string nameInWords(std::string_view key);
 
 /// "a random walk with the same step sizes" for "gaussian_walk"; the name itself where there are no words.
 std::string nullInWords(std::string_view null);

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "core/findings/verdicts.h"
+
+namespace rheo {
+
+/// The numbers of a verdict as a JSON object, named as verdicts.json names them; NaN is null. Sentences are
+/// left to who writes for a person.
+std::string verdictToJson(const Verdict& verdict);
+/// The same back. Throws Error(Format) that names the field for text that is not such an object.
+Verdict verdictFromJson(const std::string& json);
+
+}  // namespace rheo
