@@ -255,6 +255,11 @@ void MainWindow::buildViews() {
         m_viewBar->setTabToolTip(m_viewBar->addTab(entry.title), entry.shows);
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
         connect(view, &View::optionsRequested, this, [this, view] { showOptions(view); });
+        connect(view, &View::openRequested, &m_files, &FileOpener::open);
+        connect(view, &View::viewRequested, this, [this](const QString& id) {
+            for (View* other : m_views)
+                if (other->id() == id) showView(other);
+        });
     }
     m_viewBar->setIconSize({10, 10});
     QFont font = m_viewBar->font();  // all of them fit into 1280 pixels

@@ -85,9 +85,9 @@ Figure verdictsFigure(const std::vector<VerdictMark>& marks, const Theme& theme)
     for (std::size_t i = 0; i < marks.size(); ++i) {
         const VerdictMark& mark = marks[i];
         const bool placed = std::isfinite(distanceOf(mark, mark.observed));
-        plot.y.ticks.push_back({rows - 1 - static_cast<double>(i),
-                                mark.finding + ": " + mark.verdict +
-                                    (placed || std::isnan(mark.observed) ? "" : " (no null)")});
+        plot.y.ticks.push_back(
+            {rows - 1 - static_cast<double>(i),
+             mark.finding + ": " + mark.verdict + (placed || std::isnan(mark.observed) ? "" : " (no null)")});
         if (std::find(verdicts.begin(), verdicts.end(), mark.verdict) == verdicts.end())
             verdicts.push_back(mark.verdict);
         for (const double value : {mark.observed, mark.low, mark.high}) {

@@ -10,8 +10,8 @@ namespace rheo {
 /// A finding that was tested, beside the null that comes closest; all numbers in the finding's own unit, NaN
 /// where there are none.
 struct VerdictMark {
-    std::string finding;  ///< "density rises"
-    std::string verdict;  ///< "supported"; marks of one verdict share a colour
+    std::string finding;                 ///< "density rises"
+    std::string verdict;                 ///< "supported"; marks of one verdict share a colour
     double observed, low, high;          ///< value and 95 % interval
     double nullMean, nullLow, nullHigh;  ///< of the null: mean, 2.5 and 97.5 %
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -9,6 +10,7 @@
 #include <type_traits>
 
 #include "core/base/error.h"
+#include "core/findings/findings.h"
 
 namespace rheo {
 
@@ -44,7 +46,6 @@ void visitResponse(Visitor& visit, Response& response) {
 template <class Visitor, class V>
 void visitVerdict(Visitor& visit, V& v) {
     visit("key", v.key);
-    visit("direction", v.direction);
     visit("observed", v.observed);
     visit("interval_low", v.interval.low);
     visit("interval_high", v.interval.high);
@@ -189,6 +190,18 @@ Verdict verdictFromJson(const std::string& json) {
     FieldReader reader(object);
     Verdict verdict;
     visitVerdict(reader, verdict);
+    const auto all = findings();
+    const auto finding =
+        std::find_if(all.begin(), all.end(), [&](const Finding& f) { return f.key == verdict.key; });
+    if (finding == all.end())
+        throw Error(
+            ErrorCode::Unsupported,
+            fmt::format("a verdict is on the finding '{}', which this version does not know", verdict.key),
+            verdict.key);
+    verdict.direction = finding->direction;
+    const bool needsNull = verdict.direction == 0 || verdict.verdict == VerdictKind::MostlyNull;
+    if (verdict.verdict != VerdictKind::NotTested && needsNull && verdict.nulls.empty())
+        throw Error(ErrorCode::Format, fmt::format("the verdict on {} names no null", verdict.key), "nulls");
     return verdict;
 }
 

@@ -332,7 +332,7 @@ constexpr std::array resultsViews{
         [](const Results& r) { return r.statistics.get<LinearStep>().has_value(); },
         linearStepOf},
     ResultsView{
-        {"mutual_information", "Mutual information", "Mutual information by depth", "mutual_information",
+        {"mutual_information", "Information", "Mutual information by depth", "mutual_information",
          "What a unit at one point says about itself at the next, in nats, and how much of it is not "
          "linear."},
         [](const Results& r) { return r.statistics.get<MutualInformation>().has_value(); },

@@ -12,10 +12,15 @@
 #include <QPushButton>
 #include <QSettings>
 #include <QSignalSpy>
+#include <QSpinBox>
 #include <QStandardPaths>
+#include <QStatusBar>
 #include <QStyleFactory>
 #include <QTabBar>
 #include <QTemporaryDir>
+#include <QTextBrowser>
+#include <QTimer>
+#include <QTreeWidget>
 #include <QtTest>
 #include <bit>
 
@@ -31,8 +36,10 @@
 #include "widgets/views/analysis_dialog.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/jobs_panel.h"
+#include "widgets/views/report_dialog.h"
 #include "widgets/views/result_bar.h"
 #include "widgets/views/results_view.h"
+#include "widgets/views/verdicts_view.h"
 #include "widgets/views/vtk_viewport.h"
 
 using namespace rheo;
@@ -72,6 +79,11 @@ std::string difference(const QString& first, const QString& second, const std::s
             if (std::find(all->begin(), all->end(), path) == all->end())
                 return path + " is in " + file->toStdString() + " alone";
     for (const auto& path : paths) {
+        if (a.info(path).typeName == "text") {
+            if (a.readStrings(path) != b.readStrings(path)) return path + ": another text";
+            ++compared;
+            continue;
+        }
         const auto x = a.read<double>(path), y = b.read<double>(path);
         if (a.info(path).shape != b.info(path).shape) return path + ": another shape";
         for (std::size_t i = 0; i < x.size(); ++i)
@@ -82,6 +94,11 @@ std::string difference(const QString& first, const QString& second, const std::s
         ++compared;
     }
     return "";
+}
+
+QByteArray contentsOf(const QString& file) {
+    QFile opened(file);
+    return opened.open(QIODevice::ReadOnly) ? opened.readAll() : QByteArray("cannot be read");
 }
 
 std::vector<std::string> everyStatistic() {
@@ -106,6 +123,8 @@ private Q_SLOTS:
     void resultsOfChangedRowsAreOutOfDate();
     void resultsOfAFileAreAddedTo();
     void whatCannotBeComputedSaysWhy();
+    void findingsAreTestedInTheWindow();
+    void aStoppedReportGoesOn();
     void theFormOffersEveryRowOfTheTables();
     void theFormIsFilledByKeys();
     void presetsFillTheForm();
@@ -120,6 +139,11 @@ private:
     ResultsView* view(const QString& id) const {
         for (View* view : m_window->views())
             if (view->id() == id) return qobject_cast<ResultsView*>(view);
+        return nullptr;
+    }
+    VerdictsView* findings() const {
+        for (View* view : m_window->views())
+            if (auto* verdicts = qobject_cast<VerdictsView*>(view)) return verdicts;
         return nullptr;
     }
     int tabOf(const View* view) const {
@@ -444,6 +468,72 @@ void TestAppAnalyses::whatCannotBeComputedSaysWhy() {
     choice.select = "sample>=1000";
     QCOMPARE(analyses().run(choice), 0);
     QVERIFY(m_window->banner()->isError());
+}
+
+/// verdicts.json of a report, and of the same report by its command.
+void TestAppAnalyses::findingsAreTestedInTheWindow() {
+    open(path("t.rheo.h5"));
+    auto* verdicts = findings();
+    m_window->showView(verdicts);
+    QTRY_VERIFY(verdicts->testButton()->isVisible());
+    QString command;
+    QTimer asked;
+    connect(&asked, &QTimer::timeout, this, [&] {
+        auto* dialog = qobject_cast<ReportDialog*>(QApplication::activeModalWidget());
+        if (dialog == nullptr) return;
+        asked.stop();
+        auto* folder = dialog->findChild<QLineEdit*>("folder");
+        folder->selectAll();
+        QTest::keyClicks(folder, path("window"));
+        dialog->findChild<QSpinBox*>()->setValue(20);
+        for (const auto* label : dialog->findChildren<QLabel*>())
+            if (label->text().startsWith("rheo report")) command = label->text();
+        keepPicture(*dialog, "test the findings");
+        QTest::keyClick(folder, Qt::Key_Return);
+    });
+    asked.start(50);
+    QTest::mouseClick(verdicts->testButton(), Qt::LeftButton);
+    QVERIFY2(command.contains("--repeats 20"), qPrintable(command));
+    QTRY_VERIFY_WITH_TIMEOUT(verdicts->hasFigure() && settled(), wait);
+    QVERIFY2(!m_window->banner()->isError(), qPrintable(m_window->banner()->text()));
+    QCOMPARE(verdicts->table()->topLevelItemCount(), 12);
+    QCOMPARE(runShell(command.replace(path("window"), path("line")), m_dir.path()), QString());
+    QCOMPARE(contentsOf(path("window/verdicts.json")), contentsOf(path("line/verdicts.json")));
+    int datasets = 0;
+    const std::string differs = difference(path("window/results.h5"), path("line/results.h5"), "/", datasets);
+    QVERIFY2(differs.empty(), differs.c_str());
+    QVERIFY(QFile::exists(path("window/index.html")));
+    // All of its results are open, and a finding leads to what it is about.
+    QVERIFY(view("motion")->hasFigure() && state().rows() == 24);
+    QTest::keyClick(verdicts->table(), Qt::Key_Down);
+    QTest::keyClick(verdicts->table(), Qt::Key_Down);
+    QTest::keyClick(verdicts->table(), Qt::Key_Down);
+    QVERIFY2(verdicts->sentence()->toPlainText().contains("Successive states"),
+             qPrintable(verdicts->sentence()->toPlainText()));
+    keepPicture(*m_window, "findings");
+    QTest::keyClick(verdicts->table(), Qt::Key_Return);
+    QCOMPARE(m_window->currentView()->id(), QString("motion"));
+}
+
+void TestAppAnalyses::aStoppedReportGoesOn() {
+    open(path("t.rheo.h5"));
+    auto* verdicts = findings();
+    auto& jobs = m_window->workspace().jobs();
+    const auto far = [&] {
+        const auto all = jobs.jobs();
+        return std::any_of(all.begin(), all.end(),
+                           [](const JobInfo& job) { return job.fraction.value_or(0) > 0.3; });
+    };
+    verdicts->makeReport(path("stopped"), 20, false);
+    QTRY_VERIFY_WITH_TIMEOUT(far(), wait);
+    QTest::keyClick(m_window.get(), Qt::Key_Period, Qt::ControlModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
+    QVERIFY(!verdicts->hasFigure());
+    QVERIFY2(m_window->statusBar()->currentMessage().contains("Stopped"),
+             qPrintable(m_window->statusBar()->currentMessage()));
+    verdicts->makeReport(path("stopped"), 20, false);
+    QTRY_VERIFY_WITH_TIMEOUT(verdicts->hasFigure() && settled(), wait);
+    QCOMPARE(contentsOf(path("stopped/verdicts.json")), contentsOf(path("window/verdicts.json")));
 }
 
 void TestAppAnalyses::theFormOffersEveryRowOfTheTables() {

@@ -28,6 +28,8 @@
 
 #include "app/main_window.h"
 #include "app/resource_paths.h"
+#include "core/findings/findings.h"
+#include "core/results/results_file.h"
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "core/statistics/table.h"
@@ -71,6 +73,27 @@ QString everyStatistic() {
     for (const auto& info : statisticInfos())
         names << QString::fromLatin1(info.name.data(), static_cast<qsizetype>(info.name.size()));
     return (names << "lens").join(',');
+}
+
+/// Verdicts as a report keeps them, of every kind; test_app_analyses makes real ones.
+void addVerdicts(const QString& file) {
+    std::vector<Verdict> verdicts;
+    for (const Finding& finding : findings()) {
+        Verdict v;
+        v.key = finding.key;
+        v.direction = finding.direction;
+        v.verdict = static_cast<VerdictKind>(verdicts.size() % 7);
+        v.observed = 0.1 * static_cast<double>(verdicts.size());
+        v.interval = {v.observed - 0.05, v.observed + 0.05};
+        v.nulls = {
+            {"gaussian_walk", 0.5, 0.4, 0.6, {0.01, PMethod::Empirical}, {0.99, PMethod::Empirical}, 1, 99}};
+        verdicts.push_back(v);
+    }
+    const Results results = readResults(file.toStdString());
+    ResultsWriter writer = ResultsWriter::add(file.toStdString(), results.source);
+    writer.write(Evidence{}, {});
+    writer.write(verdicts);
+    writer.commit();
 }
 
 class TestAppResults : public QObject {
@@ -150,6 +173,7 @@ void TestAppResults::initTestCase() {
     QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", everyStatistic(), "--model", model, "--null",
                       "sign_flip", "--repeats", "20", "--epochs", "2", "--out", path("all.h5")}),
              QString());
+    addVerdicts(path("all.h5"));
     QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", "motion", "--out", path("motion.h5")}),
              QString());
     QCOMPARE(runRheo({"analyze", path("t.rheo.h5"), "--stat", "pca,density", "--scaling", "rms", "--out",

@@ -81,6 +81,7 @@ constexpr std::array needs{
     Need{Feature::NextTokens, {noModel}},
     Need{Feature::FitBasis, {noRows}},
     Need{Feature::Density, {noRows}},
+    Need{Feature::Report, {noRows}},
     Need{Feature::SaveTrace, {noRows}},
     Need{Feature::Teleport, {noModel, noRows, noBasisToMoveIn}},
     Need{Feature::SaveResults, {noRows, noResults}},

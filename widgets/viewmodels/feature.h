@@ -14,6 +14,7 @@ enum class Feature {
     CaptureToken,  ///< the path of a token that is no row yet
     FitBasis,
     Density,
+    Report,  ///< test the published findings
     Teleport,
     NextTokens,  ///< probabilities of what comes next
     TokenTexts,  ///< the text of single tokens

@@ -51,6 +51,8 @@ IfExists ifExists(bool replace) {
     return replace ? IfExists::Replace : IfExists::Refuse;
 }
 
+}  // namespace
+
 void writeTrace(const Trace& trace, const fs::path& path, IfExists exists, Progress& progress) {
     progress.setStage("writing " + path.filename().string());
     OutputFile output(path, exists);
@@ -71,8 +73,6 @@ void writeTrace(const Trace& trace, const fs::path& path, IfExists exists, Progr
     output.commit();
 }
 
-}  // namespace
-
 FileKeeper::FileKeeper(Workspace& workspace) : m_workspace(workspace) {
     connect(&workspace, &Workspace::stateChanged, this, &FileKeeper::updateUnsaved);
 }
@@ -83,6 +83,13 @@ void FileKeeper::restart(const std::shared_ptr<const Trace>& trace, DocumentFile
     m_savedResults.clear();
     m_safe.clear();
     forEachSource(trace, [&](const auto& part) { m_safe.insert(part); });
+}
+
+void FileKeeper::setTraceFile(const QString& file, std::shared_ptr<const Trace> trace) {
+    forEachSource(trace, [&](const auto& part) { m_safe.insert(part); });
+    m_known.traceFile = file;
+    m_known.fileTrace = std::move(trace);
+    updateUnsaved();
 }
 
 void FileKeeper::setPrompts(const QString& file, int limit, std::shared_ptr<const Trace> trace) {
@@ -123,10 +130,7 @@ JobId FileKeeper::saveTrace(const QString& file, bool replace) {
         [this, what, file, trace, document](Outcome<std::monostate> outcome) {
             m_workspace.use(what, outcome, [&](std::monostate) {
                 if (document == m_workspace.documentNumber()) {
-                    m_known.traceFile = file;
-                    m_known.fileTrace = trace;
-                    forEachSource(trace, [&](const auto& part) { m_safe.insert(part); });
-                    updateUnsaved();
+                    setTraceFile(file, trace);
                 }
                 Q_EMIT saved(file);
             });

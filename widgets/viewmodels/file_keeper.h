@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "core/base/output_file.h"
 #include "core/session/document.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/equivalent_command.h"
@@ -14,6 +15,9 @@
 namespace rheo {
 
 class Workspace;
+
+/// Writes all rows of a trace, a few at a time. Throws as OutputFile and the reader of `trace`. For a job.
+void writeTrace(const Trace& trace, const std::filesystem::path& path, IfExists exists, Progress& progress);
 
 /// Which files hold the rows, teleports and results of the document; writes them, and knows what would be
 /// lost. Workspace::failed() says what was refused or failed.
@@ -25,6 +29,8 @@ public:
     const DocumentFiles& known() const { return m_known; }
     /// The document is another one: its rows are in `known.traceFile`, or come from `known.promptsFile`.
     void restart(const std::shared_ptr<const Trace>& trace, DocumentFiles known);
+    /// `file` holds `trace` from now on.
+    void setTraceFile(const QString& file, std::shared_ptr<const Trace> trace);
     /// `trace` is what capturing `limit` prompts of a file gives.
     void setPrompts(const QString& file, int limit, std::shared_ptr<const Trace> trace);
 

@@ -54,6 +54,10 @@ Q_SIGNALS:
     void hovered(const QString& description);
     /// A person wants to choose how its statistic is computed.
     void optionsRequested();
+    /// A person wants to see another view: as its recipe names it.
+    void viewRequested(const QString& id);
+    /// It made a file or folder that is to be opened.
+    void openRequested(const QString& path);
 
 private:
     FigureView m_figure;

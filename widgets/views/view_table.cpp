@@ -6,6 +6,7 @@
 #include "widgets/views/density_view.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/trajectory_view.h"
+#include "widgets/views/verdicts_view.h"
 
 namespace rheo {
 
@@ -26,6 +27,10 @@ constexpr std::array ownWidgets{
     OwnWidget{"density",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
                   return new DensityView(entry.figure, c.workspace, c.selection);
+              }},
+    OwnWidget{"verdicts",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new VerdictsView(entry.figure, c.workspace);
               }},
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/findings/findings.h"
+#include "core/results/verdict_json.h"
 #include "core/session/page_template.h"
 #include "core/session/report.h"
 #include "core/session/verdict_text.h"
@@ -50,6 +51,55 @@ private Q_SLOTS:
             QVERIFY(std::string(text.finding).size() > 10 && std::string(text.statistic).size() > 10);
             for (const auto null : finding.nulls)
                 QVERIFY2(nullInWords(nullName(null)) != nullName(null), nullName(null).data());
+        }
+    }
+
+    // A results file keeps verdicts as JSON: what is read is what was written, and reads like it.
+    void jsonKeepsEveryNumber() {
+        Verdict v = turns();
+        v.nulls.push_back(
+            {"persistent_flip", 9, 8, 10, {0.5, PMethod::Empirical}, {0.25, PMethod::StudentT}, 1, 39});
+        v.responses = {{0.25, 1, 2, 3, 0.5}, {4, -1, std::nan(""), 5, 1e-6}};
+        v.verdict = VerdictKind::RestsOnOutliers;
+        v.withAll = VerdictKind::Opposite;
+        v.withoutOutliers = VerdictKind::NotSeen;
+        v.observedWithoutOutliers = 0.1 + 0.2;
+        v.outliers = "unit 3 (\"5 %\")";
+        const std::string json = verdictToJson(v);
+        const Verdict back = verdictFromJson(json);
+        QCOMPARE(verdictToJson(back), json);
+        QCOMPARE(sentenceOf(back), sentenceOf(v));
+        QCOMPARE(back.observed, v.observed);
+        QVERIFY(std::isnan(back.responses[1].low) && std::isnan(back.depthShuffleMean));
+        QCOMPARE(back.nulls[1].lower.method, PMethod::StudentT);
+    }
+
+    // Files come from strangers.
+    void jsonThatIsNoVerdictIsRefused_data() {
+        QTest::addColumn<QByteArray>("json");
+        QTest::addColumn<QByteArray>("names");
+        QTest::addRow("no JSON") << QByteArray("{") << QByteArray("JSON object");
+        QTest::addRow("a list") << QByteArray("[]") << QByteArray("JSON object");
+        QTest::addRow("another finding") << QByteArray(R"({"key": "fractal"})") << QByteArray("fractal");
+        QTest::addRow("a number as text")
+            << QByteArray(R"({"key": "rotation", "observed": "ten"})") << QByteArray("observed");
+        QTest::addRow("a verdict that is none")
+            << QByteArray(R"({"key": "rotation", "verdict": "sure"})") << QByteArray("verdict");
+        QTest::addRow("nulls that are no list")
+            << QByteArray(R"({"key": "rotation", "nulls": 3})") << QByteArray("nulls");
+        QTest::addRow("a null that is none")
+            << QByteArray(R"({"key": "rotation", "nulls": [1]})") << QByteArray("JSON object");
+        QTest::addRow("beyond no null")
+            << QByteArray(R"({"key": "rotation", "verdict": "mostly_null"})") << QByteArray("no null");
+    }
+    void jsonThatIsNoVerdictIsRefused() {
+        QFETCH(QByteArray, json);
+        QFETCH(QByteArray, names);
+        try {
+            verdictFromJson(json.toStdString());
+            QFAIL("it was read");
+        } catch (const Error& error) {
+            QVERIFY2(QByteArray(error.what()).contains(names), error.what());
         }
     }
 

@@ -1,0 +1,111 @@
+#include "widgets/viewmodels/report_job.h"
+
+#include <QDir>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "core/session/report_run.h"
+#include "widgets/viewmodels/equivalent_command.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/shell_line.h"
+#include "widgets/viewmodels/workspace.h"
+
+namespace rheo {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The file that holds the rows that are open, and only those; empty: none does.
+QString fileOfRows(const Workspace& workspace) {
+    const DocumentFiles& known = workspace.files().known();
+    return known.fileTrace == workspace.state()->trace ? known.traceFile : QString();
+}
+
+QString traceIn(const QString& folder) {
+    return QDir(folder).filePath("trace.rheo.h5");
+}
+
+ReportRequest requestOf(const Workspace& workspace, const ReportChoice& choice) {
+    ReportRequest request;
+    request.folder = fs::absolute(choice.folder.toStdString());
+    const QString file = fileOfRows(workspace);
+    request.trace = (file.isEmpty() ? traceIn(choice.folder) : file).toStdString();
+    request.modelName = workspace.modelFolder().toStdString();
+    request.inputs = workspace.files().inputs();
+    request.replace = choice.replace;
+    request.resume = !choice.replace;
+    request.view.leaveOutFirstTokens = true;
+    VerdictOptions& how = request.verdicts;
+    if (choice.repeats > 0) how.repeats = how.mostRepeats = choice.repeats;
+    how.refits = std::min(how.refits, how.repeats);
+    how.keepFinished = true;
+    request.command = reportCommand(workspace, choice).toStdString();
+    return request;
+}
+
+ReportTools toolsOf(const std::shared_ptr<const LoadedModel>& loaded, DrawFigure draw) {
+    ReportTools tools;
+    tools.openModel = [loaded](Progress&) { return PromptModel{loaded->model, loaded->tokenizer, {}}; };
+    tools.draw = std::move(draw);
+    tools.commandLine = [](const std::vector<std::string>& words) {
+        QStringList line{"rheo"};
+        for (const auto& word : words) line << QString::fromStdString(word);
+        return shellLine(line).toStdString();
+    };
+    // What it warns of stands on the page.
+    tools.messages = {[](const std::string&) {}, [](const std::string&) {}, [](double) {}};
+    tools.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
+    return tools;
+}
+
+}  // namespace
+
+JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure draw,
+                 std::function<void(const QString& folder)> made) {
+    const QString what = Workspace::tr("Test the findings");
+    if (workspace.refuse(what, Feature::Report)) return {};
+    const auto trace = workspace.state()->trace;
+    const auto loaded = workspace.model();
+    const quint64 document = workspace.documentNumber();
+    const bool writesRows = fileOfRows(workspace).isEmpty();
+    return workspace.remember(workspace.jobs().submit(
+        {loaded ? Lane::Model : Lane::Analysis, Workspace::tr("Testing the findings")},
+        [request = requestOf(workspace, choice), tools = toolsOf(loaded, std::move(draw)), trace,
+         writesRows](Progress& progress) {
+            Progress writing = progress.part(0, 0.02), testing = progress.part(0.02, 1);
+            if (writesRows && (request.replace || !fs::exists(request.trace))) {
+                fs::create_directories(request.folder);
+                writeTrace(*trace, request.trace, IfExists::Replace, writing);
+            }
+            return runReport(request, tools, testing);
+        },
+        &workspace,
+        [&workspace, what, choice, trace, document, writesRows,
+         made = std::move(made)](Outcome<ReportOutcome> outcome) {
+            workspace.use(what, outcome, [&](const ReportOutcome& report) {
+                if (document == workspace.documentNumber() && writesRows)
+                    workspace.files().setTraceFile(traceIn(choice.folder), trace);
+                if (report.stopped)
+                    Q_EMIT workspace.noted(
+                        Workspace::tr("Stopped. %1 holds what is finished; the same folder goes on with it.")
+                            .arg(choice.folder));
+                else if (document == workspace.documentNumber())
+                    made(choice.folder);
+            });
+        }));
+}
+
+QString reportCommand(const Workspace& workspace, const ReportChoice& choice) {
+    const QString file = fileOfRows(workspace);
+    QStringList words{"rheo", "report", file.isEmpty() ? traceIn(choice.folder) : file};
+    if (workspace.model())
+        for (const auto& word : modelWordsOf(*workspace.model())) words << QString::fromStdString(word);
+    if (choice.repeats > 0) words << "--repeats" << QString::number(choice.repeats);
+    words << "--out" << choice.folder << (choice.replace ? "--force" : "--resume");
+    return shellLine(words);
+}
+
+}  // namespace rheo

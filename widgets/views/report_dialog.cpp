@@ -1,0 +1,117 @@
+#include "widgets/views/report_dialog.h"
+
+#include <QCheckBox>
+#include <QDialogButtonBox>
+#include <QDir>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QFontDatabase>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QStandardPaths>
+#include <QVBoxLayout>
+
+#include "core/findings/verdicts.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/report_job.h"
+#include "widgets/viewmodels/workspace.h"
+
+namespace rheo {
+
+namespace {
+
+/// Beside the trace, named after it; else among the documents.
+QString usualFolder(const Workspace& workspace) {
+    const QString trace = workspace.files().known().traceFile;
+    if (!trace.isEmpty()) {
+        const QFileInfo file(trace);
+        return file.dir().absoluteFilePath(file.fileName().section('.', 0, 0) + "-report");
+    }
+    return QDir(QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation))
+        .absoluteFilePath("rheograph-report");
+}
+
+}  // namespace
+
+ReportDialog::ReportDialog(Workspace& workspace, QWidget* parent)
+    : QDialog(parent),
+      m_workspace(workspace),
+      m_folder(new QLineEdit(usualFolder(workspace))),
+      m_repeats(new QSpinBox),
+      m_replace(new QCheckBox(tr("&Start afresh, and replace what is there"))),
+      m_state(new QLabel),
+      m_command(new QLabel) {
+    setWindowTitle(tr("Test the published findings"));
+    const int usual = VerdictOptions{}.repeats;
+    m_folder->setObjectName("folder");
+    m_repeats->setRange(20, 100000);
+    m_repeats->setValue(usual);
+    m_repeats->setToolTip(
+        tr("Surrogates of each null. More give smaller p; below 39 no p can be below 0.05."));
+    auto* browse = new QPushButton(tr("&Browse…"));
+    browse->setAutoDefault(false);  // Enter in the field starts the test
+    auto* folderRow = new QHBoxLayout;
+    folderRow->addWidget(m_folder, 1);
+    folderRow->addWidget(browse);
+    m_command->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
+    m_command->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    for (QLabel* label : {m_state, m_command}) label->setWordWrap(true);
+    m_state->setMinimumHeight(fontMetrics().height() * 2);
+
+    auto* form = new QFormLayout;
+    auto* folderLabel = new QLabel(tr("&Folder:"));
+    folderLabel->setBuddy(m_folder);
+    form->addRow(folderLabel, folderRow);
+    form->addRow(tr("Surrogates of each &null:"), m_repeats);
+    form->addRow(QString(), m_replace);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel);
+    m_start = buttons->addButton(tr("&Test"), QDialogButtonBox::AcceptRole);
+    auto* layout = new QVBoxLayout(this);
+    layout->addLayout(form);
+    layout->addWidget(m_state);
+    layout->addWidget(m_command);
+    layout->addWidget(buttons);
+    setMinimumWidth(620);
+    m_start->setDefault(true);  // once it is part of the dialog, whose first button Cancel is
+
+    connect(browse, &QPushButton::clicked, this, [this] {
+        const QString chosen = QFileDialog::getExistingDirectory(this, tr("Folder of the report"),
+                                                                 QFileInfo(m_folder->text()).path());
+        if (!chosen.isEmpty()) m_folder->setText(chosen);
+    });
+    connect(m_folder, &QLineEdit::textChanged, this, &ReportDialog::refresh);
+    connect(m_repeats, qOverload<int>(&QSpinBox::valueChanged), this, &ReportDialog::refresh);
+    connect(m_replace, &QCheckBox::toggled, this, &ReportDialog::refresh);
+    connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
+    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+    refresh();
+}
+
+QString ReportDialog::folder() const {
+    return QDir::cleanPath(m_folder->text().trimmed());
+}
+
+int ReportDialog::repeats() const {
+    return m_repeats->value() == VerdictOptions{}.repeats ? 0 : m_repeats->value();
+}
+
+bool ReportDialog::replaces() const {
+    return m_replace->isEnabled() && m_replace->isChecked();
+}
+
+void ReportDialog::refresh() {
+    const bool there = QFileInfo::exists(QDir(folder()).filePath("results.h5"));
+    m_replace->setEnabled(there);
+    m_start->setEnabled(!m_folder->text().trimmed().isEmpty());
+    m_state->setText(!there       ? tr("The folder will hold results, figures and a page for a browser.")
+                     : replaces() ? tr("The report in this folder will be replaced.")
+                                  : tr("There is a report in this folder: what it holds is not computed "
+                                       "again. It must be of the same rows."));
+    m_command->setText(reportCommand(m_workspace, {folder(), repeats(), replaces()}));
+}
+
+}  // namespace rheo

@@ -1,0 +1,266 @@
+#include "widgets/views/verdicts_view.h"
+
+#include <QAction>
+#include <QDesktopServices>
+#include <QDir>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QSplitter>
+#include <QStackedLayout>
+#include <QTextBrowser>
+#include <QTreeWidget>
+#include <QUrl>
+#include <QVBoxLayout>
+#include <array>
+#include <utility>
+
+#include "core/figure/ranges.h"
+#include "core/session/opened_results.h"
+#include "core/session/verdict_text.h"
+#include "widgets/paint/export_figure.h"
+#include "widgets/viewmodels/feature.h"
+#include "widgets/viewmodels/report_job.h"
+#include "widgets/viewmodels/workspace.h"
+#include "widgets/views/report_dialog.h"
+
+namespace rheo {
+
+namespace {
+
+QString text(std::string_view words) {
+    return QString::fromUtf8(words.data(), static_cast<qsizetype>(words.size()));
+}
+
+QString number(double x) {
+    return QString::fromStdString(formatNumber(x));
+}
+
+QString range(double low, double high) {
+    return VerdictsView::tr("%1 to %2").arg(number(low), number(high));
+}
+
+/// A column of the table. Empty where there is no such number.
+struct Column {
+    const char* title;
+    QString (*cell)(const Verdict&);
+};
+constexpr std::array columns{
+    Column{QT_TRANSLATE_NOOP("rheo::VerdictsView", "Finding"),
+           [](const Verdict& v) { return text(nameInWords(v.key)); }},
+    Column{QT_TRANSLATE_NOOP("rheo::VerdictsView", "Verdict"),
+           [](const Verdict& v) { return text(verdictInWords(v.verdict)); }},
+    Column{QT_TRANSLATE_NOOP("rheo::VerdictsView", "Value"),
+           [](const Verdict& v) { return std::isnan(v.observed) ? QString() : number(v.observed); }},
+    Column{QT_TRANSLATE_NOOP("rheo::VerdictsView", "95 % interval"),
+           [](const Verdict& v) {
+               return std::isnan(v.interval.low) ? QString() : range(v.interval.low, v.interval.high);
+           }},
+    Column{QT_TRANSLATE_NOOP("rheo::VerdictsView", "Null, 95 %"),
+           [](const Verdict& v) {
+               return v.nulls.empty() ? QString() : range(v.nulls.front().low, v.nulls.front().high);
+           }},
+    Column{QT_TRANSLATE_NOOP("rheo::VerdictsView", "p, adjusted"),
+           [](const Verdict& v) {
+               const double p = v.verdict == VerdictKind::Opposite ? v.pAwayAdjusted : v.pAdjusted;
+               return std::isnan(p) ? QString() : text(probabilityInWords(p));
+           }},
+};
+
+/// The same as `rheo report` draws.
+std::string drawForPage(const Figure& figure, const Recipe& recipe) {
+    const ExportOptions how{"", recipe.widthMm, recipe.heightMm, 300, recipeToJson(recipe)};
+    return encodeFigure(figure, ExportFormat::Svg, how).toStdString();
+}
+
+/// The page of the report beside these results; empty: there is none.
+QString pageOf(const OpenedResults& results) {
+    const QString page =
+        QFileInfo(QString::fromStdString(results.path.string())).dir().filePath("index.html");
+    return !results.path.empty() && QFileInfo::exists(page) ? page : QString();
+}
+
+}  // namespace
+
+VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
+    : View(figure),
+      m_workspace(workspace),
+      m_theme(lightTheme()),
+      m_pages(new QStackedLayout(this)),
+      m_missing(new QLabel),
+      m_figureWidget(new FigureWidget),
+      m_table(new QTreeWidget),
+      m_sentence(new QTextBrowser),
+      m_button(new QPushButton(tr("&Test the findings…"))),
+      m_show(new QPushButton(tr("&Show it"))),
+      m_page(new QPushButton(tr("Open the &page"))),
+      m_again(new QPushButton(tr("Test &again…"))),
+      m_test(new QAction(tr("Test the published &findings…"), this)) {
+    m_missing->setWordWrap(true);
+    m_missing->setFixedWidth(560);
+    m_button->setMinimumSize(200, 34);
+    auto* missing = new QWidget;
+    auto* middle = new QVBoxLayout(missing);
+    middle->addStretch(2);
+    middle->addWidget(m_missing, 0, Qt::AlignHCenter);
+    middle->addSpacing(10);
+    middle->addWidget(m_button, 0, Qt::AlignHCenter);
+    middle->addStretch(3);
+
+    QStringList titles;
+    for (const Column& column : columns) titles << tr(column.title);
+    m_table->setHeaderLabels(titles);
+    m_table->setRootIsDecorated(false);
+    m_table->setUniformRowHeights(true);
+    m_table->setAlternatingRowColors(true);
+    m_table->setAllColumnsShowFocus(true);
+    m_table->setAccessibleName(tr("Findings"));
+    m_table->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    m_sentence->setFrameShape(QFrame::NoFrame);
+    m_sentence->setFixedHeight(fontMetrics().height() * 7);
+    m_sentence->setAccessibleName(tr("The finding that is chosen"));
+    m_show->setToolTip(tr("The view that shows what this finding is about (also by double click)"));
+    m_page->setToolTip(tr("All findings and figures of this report, in a browser"));
+    auto* buttons = new QHBoxLayout;
+    buttons->setContentsMargins(8, 2, 8, 6);
+    for (auto* button : {m_show, m_page, m_again}) buttons->addWidget(button);
+    buttons->addStretch();
+    auto* numbers = new QWidget;
+    auto* below = new QVBoxLayout(numbers);
+    below->setContentsMargins(0, 0, 0, 0);
+    below->addWidget(m_table, 1);
+    below->addWidget(m_sentence);
+    below->addLayout(buttons);
+    auto* split = new QSplitter(Qt::Vertical);
+    split->addWidget(m_figureWidget);
+    split->addWidget(numbers);
+    split->setStretchFactor(0, 1);
+    split->setStretchFactor(1, 1);
+    m_pages->addWidget(missing);
+    m_pages->addWidget(split);
+
+    connect(m_figureWidget, &FigureWidget::hovered, this, &View::hovered);
+    connect(m_table, &QTreeWidget::currentItemChanged, this, &VerdictsView::describe);
+    connect(m_table, &QTreeWidget::itemActivated, m_show, &QPushButton::click);
+    connect(m_show, &QPushButton::clicked, this, [this] {
+        if (const auto* item = m_table->currentItem())
+            Q_EMIT viewRequested(
+                text(findingText(item->data(0, Qt::UserRole).toString().toStdString()).view));
+    });
+    connect(m_page, &QPushButton::clicked, this,
+            [this] { QDesktopServices::openUrl(QUrl::fromLocalFile(pageOf(*m_results))); });
+    for (auto* button : {m_button, m_again})
+        connect(button, &QPushButton::clicked, this, &VerdictsView::askForReport);
+    connect(m_test, &QAction::triggered, this, &VerdictsView::askForReport);
+    connect(&m_workspace, &Workspace::modelChanged, this, &VerdictsView::explain);
+    explain();
+}
+
+void VerdictsView::setDocument(std::shared_ptr<const DocumentState> state) {
+    const auto results = resultsWith(*state, figureView().statistic).opened;
+    explain();
+    if (std::exchange(m_results, results) != results) fill();
+}
+
+void VerdictsView::setTheme(const Theme& theme) {
+    m_theme = theme;
+    fill();
+}
+
+bool VerdictsView::hasFigure() const {
+    return m_results != nullptr;
+}
+
+void VerdictsView::explain() {
+    const QString why = whyNot(m_workspace, Feature::Report);
+    QString words =
+        tr("<h3>The published findings, tested</h3>"
+           "<p>Twelve statements about the residual stream were published of Llama 3.1 8B. Each is "
+           "tested on the rows that are open, beside the nulls that could explain it, and gets a "
+           "verdict with its interval and p.</p>");
+    if (!why.isEmpty())
+        words += QStringLiteral("<p>%1</p>").arg(why.toHtmlEscaped());
+    else
+        words +=
+            tr("<p>This computes every statistic and its nulls, and takes minutes. Results, figures and a "
+               "page for a browser are written to a folder; a report that was cancelled goes on from "
+               "there.%1</p>")
+                .arg(m_workspace.model() ? QString()
+                                         : tr(" Without a model the finding on attractors is not tested."));
+    m_missing->setText(words);
+    m_missing->setFixedHeight(m_missing->heightForWidth(m_missing->width()));
+    m_button->setEnabled(why.isEmpty());
+    m_test->setEnabled(why.isEmpty());
+}
+
+void VerdictsView::fill() {
+    const QString chosen = m_table->currentItem() != nullptr
+                               ? m_table->currentItem()->data(0, Qt::UserRole).toString()
+                               : QString();
+    m_table->clear();
+    m_pages->setCurrentIndex(hasFigure() ? 1 : 0);
+    if (!hasFigure()) {
+        m_figureWidget->setFigure(nullptr);
+        return;
+    }
+    m_figureWidget->setFigure(
+        std::make_shared<const Figure>(figureOfResults(m_results->results, defaultRecipe())));
+    for (const Verdict& verdict : m_results->results.verdicts) {
+        auto* item = new QTreeWidgetItem(m_table);
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            item->setText(static_cast<int>(i), columns[i].cell(verdict));
+        item->setToolTip(0, text(findingText(verdict.key).finding));
+        item->setData(0, Qt::UserRole, text(verdict.key));
+        if (text(verdict.key) == chosen) m_table->setCurrentItem(item);
+    }
+    if (m_table->currentItem() == nullptr) m_table->setCurrentItem(m_table->topLevelItem(0));
+    m_page->setEnabled(!pageOf(*m_results).isEmpty());
+    describe();
+}
+
+void VerdictsView::describe() {
+    const int row = m_table->indexOfTopLevelItem(m_table->currentItem());
+    m_show->setEnabled(row >= 0);
+    if (row < 0 || !m_results) return m_sentence->clear();
+    const Verdict& verdict = m_results->results.verdicts[static_cast<std::size_t>(row)];
+    const FindingText& about = findingText(verdict.key);
+    m_sentence->setHtml(tr("<b>%1</b> <small>(%2)</small><br>%3")
+                            .arg(text(about.finding).toHtmlEscaped(), text(about.statistic).toHtmlEscaped(),
+                                 text(sentenceOf(verdict)).toHtmlEscaped()));
+}
+
+void VerdictsView::askForReport() {
+    if (m_workspace.refuse(tr("Test the findings"), Feature::Report)) return;
+    ReportDialog dialog(m_workspace, window());
+    if (dialog.exec() == QDialog::Accepted) makeReport(dialog.folder(), dialog.repeats(), dialog.replaces());
+}
+
+void VerdictsView::makeReport(const QString& folder, int repeats, bool replace) {
+    rheo::makeReport(m_workspace, {folder, repeats, replace}, drawForPage,
+                     [this](const QString& made) { Q_EMIT openRequested(made); });
+}
+
+std::shared_ptr<const Figure> VerdictsView::figure() const {
+    return hasFigure() ? std::make_shared<const Figure>(m_figureWidget->shown()) : nullptr;
+}
+
+Recipe VerdictsView::defaultRecipe() const {
+    Recipe recipe;
+    recipe.view = figureView().name;
+    recipe.theme = m_theme.dark ? "dark" : "light";
+    recipe.widthMm = figureView().widthMm;
+    recipe.heightMm = figureView().heightMm;
+    if (m_results && !m_results->path.empty()) recipe.sources = {{"results", m_results->path.string(), ""}};
+    return recipe;
+}
+
+Recipe VerdictsView::recipe() const {
+    Recipe recipe = defaultRecipe();
+    if (m_figureWidget->figure() != nullptr)
+        recipe.ranges = rangesShown(*m_figureWidget->figure(), m_figureWidget->shown());
+    return recipe;
+}
+
+}  // namespace rheo

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "widgets/views/figure_widget.h"
+#include "widgets/views/view.h"
+
+class QLabel;
+class QPushButton;
+class QStackedLayout;
+class QTextBrowser;
+class QTreeWidget;
+
+namespace rheo {
+
+class Workspace;
+struct OpenedResults;
+
+/// The published findings, tested: all of them in one figure, a table of their numbers, and the sentence of
+/// the one that is chosen, with the view that shows it. Without verdicts a page says what they are and makes
+/// them.
+class VerdictsView : public View {
+    Q_OBJECT
+public:
+    VerdictsView(const FigureView& figure, Workspace& workspace);
+
+    void setDocument(std::shared_ptr<const DocumentState> state) override;
+    void setTheme(const Theme& theme) override;
+    bool hasFigure() const override;
+    bool explainsItself() const override { return true; }
+    std::shared_ptr<const Figure> figure() const override;
+    Recipe recipe() const override;
+    QList<QAction*> analyses() const override { return {m_test}; }
+
+    QTreeWidget* table() const { return m_table; }
+    /// The finding that is chosen, as a person reads it.
+    QTextBrowser* sentence() const { return m_sentence; }
+    QPushButton* testButton() const { return m_button; }
+
+    /// Makes the report in this folder, and opens it.
+    void makeReport(const QString& folder, int repeats, bool replace);
+
+private:
+    void askForReport();
+    void explain();
+    void fill();
+    void describe();
+    Recipe defaultRecipe() const;
+
+    Workspace& m_workspace;
+    std::shared_ptr<const OpenedResults> m_results;  ///< that hold verdicts; null: none do
+    Theme m_theme;
+    QStackedLayout* m_pages;
+    QLabel* m_missing;
+    FigureWidget* m_figureWidget;
+    QTreeWidget* m_table;
+    QTextBrowser* m_sentence;
+    QPushButton *m_button, *m_show, *m_page, *m_again;
+    QAction* m_test;
+};
+
+}  // namespace rheo
