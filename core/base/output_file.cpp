@@ -134,6 +134,11 @@ void requireOutput(const fs::path& path, IfExists ifExists, const std::vector<fs
         throw Error(ErrorCode::NotFound,
                     "cannot write " + path.string() + ": there is no folder " + folderOf(target).string(),
                     path.string());
+    if (::access(folderOf(target).c_str(), W_OK) != 0)
+        throw Error(ErrorCode::Io,
+                    "cannot write " + path.string() + ": nothing can be written into the folder " +
+                        folderOf(target).string() + " (" + std::strerror(errno) + ")",
+                    path.string());
     if (!there) return;
     if (const fs::path input = inputThatIs(status, inputs); !input.empty())
         throw Error(ErrorCode::InvalidArgument,
