@@ -14,6 +14,16 @@
 int main(int argc, char** argv) {
     rheo::VtkViewport::setDefaultSurfaceFormat();
     QApplication app(argc, argv);
+    // The picture of the trajectories needs OpenGL, which these platforms do not have.
+    if (const QString platform = QApplication::platformName();
+        platform == "offscreen" || platform == "minimal") {
+        std::fprintf(
+            stderr,
+            "rheograph: the window needs a display with OpenGL, and the platform \"%s\" has none; use "
+            "xvfb-run rheograph, or rheo figure, which draws without a display\n",
+            qPrintable(platform));
+        return 1;
+    }
     QApplication::setApplicationName("Rheograph");
     QApplication::setOrganizationName("Rheograph");
     QApplication::setApplicationVersion(RHEO_VERSION);
