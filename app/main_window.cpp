@@ -25,6 +25,8 @@
 #include <QStatusBar>
 #include <QStyleFactory>
 #include <QTabBar>
+#include <QTextBrowser>
+#include <QTimer>
 #include <QToolBar>
 #include <QVBoxLayout>
 
@@ -123,6 +125,33 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
     return page;
 }
 
+/// What to do with a model that has read nothing yet.
+QWidget* modelPage(const std::function<void()>& prompt, const std::function<void()>& file,
+                   const std::function<void()>& shipped) {
+    auto* page = new QWidget;
+    auto* layout = new QVBoxLayout(page);
+    auto* text = new QLabel(QObject::tr(
+        "<h2>The model is open</h2>Give it something to read: the last token of each prompt becomes "
+        "a trajectory, and the first picture follows by itself."));
+    text->setWordWrap(true);
+    text->setFixedWidth(400);
+    text->setMinimumHeight(text->heightForWidth(400));
+    layout->addStretch(2);
+    layout->addWidget(text, 0, Qt::AlignHCenter);
+    layout->addSpacing(14);
+    const auto button = [&](const QString& label, const std::function<void()>& act) {
+        auto* b = new QPushButton(label);
+        b->setMinimumSize(320, 40);
+        QObject::connect(b, &QPushButton::clicked, page, act);
+        layout->addWidget(b, 0, Qt::AlignHCenter);
+    };
+    button(QObject::tr("Type a prompt… (Ctrl+N)"), prompt);
+    button(QObject::tr("Load prompts from a file…"), file);
+    button(QObject::tr("Use 200 of the shipped passages"), shipped);
+    layout->addStretch(3);
+    return page;
+}
+
 }  // namespace
 
 MainWindow::MainWindow(QWidget* parent)
@@ -151,6 +180,8 @@ MainWindow::MainWindow(QWidget* parent)
     viewLayout->addWidget(m_resultBar);
     viewLayout->addWidget(m_viewStack, 1);
     m_pages->addWidget(viewPage);
+    m_pages->addWidget(modelPage([this] { m_source->addPrompt(); }, [this] { askPromptsFile(); },
+                                 [this] { addShippedPrompts(); }));
 
     auto* centre = new QWidget;
     auto* layout = new QVBoxLayout(centre);
@@ -182,6 +213,7 @@ MainWindow::MainWindow(QWidget* parent)
     buildHelpMenu();
 
     connectWorkspace();
+    updateActions();
     connect(m_source, &SourcePanel::closeResultsRequested, &m_files, &FileOpener::closeResults);
     connect(m_teleportPanel, &TeleportPanel::saveRequested, this, &MainWindow::saveTeleport);
     connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
@@ -212,8 +244,16 @@ void MainWindow::connectWorkspace() {
     connect(&m_workspace, &Workspace::basisStaleChanged, this, &MainWindow::updateBanner);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateViews);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updatePage);
+    connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateActions);
+    connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updateActions);
+    // Once the step is on the undo stack.
+    connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::fitFirst, Qt::QueuedConnection);
     connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
-    connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, &MainWindow::updateTitle);
+    connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, [this](bool unsaved) {
+        updateTitle();
+        if (!unsaved && std::exchange(m_closeWhenSaved, false))
+            QTimer::singleShot(0, this, [this] { close(); });
+    });
     connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
         m_recent.add(path);
         if (m_banner->isError()) m_banner->hide();
@@ -337,23 +377,26 @@ void MainWindow::buildFileMenu() {
         if (confirmLosing(tr("Open the demo"))) openDemo();
     });
     m_recentMenu = file->addMenu(tr("Open &recent"));
-    add(file, tr("&Attach a model to this trace…"), {}, this, [this] {
+    auto* attach = add(file, tr("&Attach a model to this trace…"), {}, this, [this] {
         if (const QString why = whyNot(m_workspace, Feature::AttachModel); !why.isEmpty())
             m_banner->showError(why);
         else
             askOpenModel(true);
     });
-    add(file, tr("Add prompts from a &file…"), {}, this, [this] {
-        const QString path = QFileDialog::getOpenFileName(this, tr("Add prompts, one a line"), {},
-                                                          tr("Text (*.txt *.jsonl);;All files (*)"));
-        if (!path.isEmpty()) m_workspace.prompts().addFromFile(path, 1000);
-    });
+    auto* prompts = add(file, tr("Add prompts from a &file…"), {}, this, [this] { askPromptsFile(); });
     m_closeResults = add(file, tr("&Close the results"), {}, &m_files, [this] { m_files.closeResults(); });
     m_closeResults->setEnabled(false);
     file->addSeparator();
-    add(file, tr("&Save trace as…"), QKeySequence::SaveAs, this, [this] { askSaveTrace(); });
-    add(file, tr("Save &results as…"), {}, this, [this] { askSaveResults(); });
-    add(file, tr("Save &teleport…"), {}, this, [this] { saveTeleport(m_teleport.shownId()); });
+    auto* trace =
+        add(file, tr("&Save trace as…"), QKeySequence("Ctrl+Shift+S"), this, [this] { askSaveTrace(); });
+    auto* results = add(file, tr("Save &results as…"), {}, this, [this] { askSaveResults(); });
+    auto* teleport =
+        add(file, tr("Save &teleport…"), {}, this, [this] { saveTeleport(m_teleport.shownId()); });
+    m_actions = {{attach, Feature::AttachModel},
+                 {prompts, Feature::AddPrompt},
+                 {trace, Feature::SaveTrace},
+                 {results, Feature::SaveResults},
+                 {teleport, Feature::Teleport}};
     add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
     file->addSeparator();
     add(file, tr("&Quit"), QKeySequence::Quit, this, [this] { close(); });
@@ -368,7 +411,9 @@ void MainWindow::buildEditMenu() {
     redo->setShortcuts({QKeySequence::Redo, QKeySequence("Ctrl+Y")});
     edit->addAction(redo);
     edit->addSeparator();
-    add(edit, tr("Add a &prompt…"), QKeySequence("Ctrl+N"), m_source, [this] { m_source->addPrompt(); });
+    m_actions.push_back(
+        {add(edit, tr("Add a &prompt…"), QKeySequence("Ctrl+N"), m_source, [this] { m_source->addPrompt(); }),
+         Feature::AddPrompt});
     add(edit, tr("Copy as &command"), QKeySequence("Ctrl+Shift+C"), this,
         [this] { copyCommand(m_teleport.shownId()); });
     add(edit, tr("Copy &picture"), QKeySequence("Ctrl+Alt+C"), this, [this] { copyPicture(); });
@@ -434,9 +479,12 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
 }
 
 void MainWindow::openDemo(int limit) {
+    const auto running = m_jobs.jobs();
+    if (std::any_of(running.begin(), running.end(), [&](const JobInfo& job) { return job.id == m_demo; }))
+        return;  // it is on its way
     try {
-        rheo::openDemo(m_workspace, QString::fromStdString(demoModelFolder().string()),
-                       QString::fromStdString(demoPromptsFile().string()), limit);
+        m_demo = rheo::openDemo(m_workspace, QString::fromStdString(demoModelFolder().string()),
+                                QString::fromStdString(demoPromptsFile().string()), limit);
     } catch (const Error& e) {
         m_banner->showError(QString::fromUtf8(e.what()));
     }
@@ -476,9 +524,33 @@ void MainWindow::openChosen(OpenModelDialog& dialog, bool attach) {
 void MainWindow::updatePage() {
     const bool open = m_workspace.state()->rows() > 0 || m_workspace.state()->results ||
                       m_workspace.model() || m_workspace.prompts().count() > 0;
-    m_pages->setCurrentIndex(open ? 1 : 0);
+    const bool onlyModel =
+        m_workspace.model() && !m_workspace.state()->results && m_workspace.state()->rows() == 0;
+    m_pages->setCurrentIndex(onlyModel ? 2 : open ? 1 : 0);
     m_viewTools->setVisible(open);
     updateTitle();
+}
+
+/// Rows that were just captured are to be seen without a menu. What undo took back stays so.
+void MainWindow::fitFirst() {
+    const auto state = m_workspace.state();
+    const auto* undo = m_workspace.undoStack();
+    if (state->basis || state->results || undo->count() == 0 || undo->canRedo() || !isSmall(m_workspace))
+        return;
+    const auto running = m_jobs.jobs();
+    if (std::none_of(running.begin(), running.end(),
+                     [&](const JobInfo& job) { return job.id == m_firstFit; }))
+        m_firstFit = fitBasis(m_workspace);
+}
+
+/// What cannot be done now is greyed, and says why.
+void MainWindow::updateActions() {
+    for (const auto& [action, feature] : m_actions) {
+        const QString why = whyNot(m_workspace, feature);
+        action->setEnabled(why.isEmpty());
+        action->setStatusTip(why);
+        action->setToolTip(why.isEmpty() ? action->text().remove('&') : why);
+    }
 }
 
 void MainWindow::updateTitle() {
@@ -528,16 +600,37 @@ bool MainWindow::confirmLosing(const QString& doing) {
            confirm(doing, tr("%1 would be lost. Go on?").arg(m_workspace.files().unsavedSummary()));
 }
 
-void MainWindow::closeEvent(QCloseEvent* event) {
+/// Asks about what closing would lose. Where it is saved first, the window closes when that is done.
+bool MainWindow::mayClose() {
     QStringList reasons;
-    if (m_workspace.files().hasUnsaved())
-        reasons << tr("%1 are not saved.").arg(m_workspace.files().unsavedSummary());
-    if (const auto jobs = m_jobs.jobs(); !jobs.isEmpty())
-        reasons << tr("%n jobs are running.", nullptr, static_cast<int>(jobs.size()));
-    if (!reasons.isEmpty() &&
-        QMessageBox::question(this, tr("Close Rheograph"), reasons.join(' ') + tr(" Close all the same?"),
-                              QMessageBox::Discard | QMessageBox::Cancel,
-                              QMessageBox::Cancel) != QMessageBox::Discard) {
+    const bool unsaved = m_workspace.files().hasUnsaved();
+    if (unsaved) reasons << tr("Not saved: %1.").arg(m_workspace.files().unsavedSummary());
+    if (const auto jobs = static_cast<int>(m_jobs.jobs().size()); jobs > 0)
+        reasons << (jobs == 1 ? tr("One job is running.") : tr("%1 jobs are running.").arg(jobs));
+    if (reasons.isEmpty()) return true;
+    QMessageBox box(QMessageBox::Question, tr("Close Rheograph"), reasons.join(' '),
+                    QMessageBox::Discard | QMessageBox::Cancel, this);
+    box.setInformativeText(unsaved ? tr("Save before closing?") : tr("Close all the same?"));
+    if (unsaved) box.addButton(QMessageBox::Save);
+    box.setDefaultButton(unsaved ? QMessageBox::Save : QMessageBox::Cancel);
+    const int answer = box.exec();
+    if (answer == QMessageBox::Save) {
+        m_closeWhenSaved = true;
+        saveAll();
+    }
+    return answer == QMessageBox::Discard;
+}
+
+/// Asks for a file for each thing that no file holds.
+void MainWindow::saveAll() {
+    const FileKeeper& files = m_workspace.files();
+    if (files.unsavedRows() > 0) askSaveTrace();
+    if (files.unsavedResults() > 0) askSaveResults();
+    for (const qint64 id : files.unsavedTeleports()) saveTeleport(id);
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    if (!mayClose()) {
         event->ignore();
         return;
     }
@@ -557,6 +650,21 @@ void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
 void MainWindow::dropEvent(QDropEvent* event) {
     event->acceptProposedAction();
     openPath(event->mimeData()->urls().front().toLocalFile());
+}
+
+void MainWindow::askPromptsFile() {
+    const QString path = QFileDialog::getOpenFileName(this, tr("Add prompts, one a line"), {},
+                                                      tr("Text (*.txt *.jsonl);;All files (*)"));
+    if (!path.isEmpty()) m_workspace.prompts().addFromFile(path, 1000);
+}
+
+/// The passages that the demo reads, run by the model that is open.
+void MainWindow::addShippedPrompts() {
+    try {
+        m_workspace.prompts().addFromFile(QString::fromStdString(demoPromptsFile().string()), 200);
+    } catch (const Error& e) {
+        m_banner->showError(QString::fromUtf8(e.what()));
+    }
 }
 
 void MainWindow::askSaveTrace() {
@@ -697,41 +805,70 @@ bool MainWindow::exportView(const QString& file, double widthMm, double heightMm
     }
 }
 
+namespace {
+
+QString heading(const QString& title) {
+    return QStringLiteral("<tr><td colspan=2><b>%1</b></td></tr>").arg(title.toHtmlEscaped());
+}
+
+QString line(const QString& keys, const QString& does) {
+    return QStringLiteral("<tr><td>%1&nbsp;&nbsp;</td><td>%2</td></tr>")
+        .arg(keys.toHtmlEscaped(), does.toHtmlEscaped());
+}
+
+/// The actions of a menu and its submenus that have keys.
+QString linesOf(const QMenu* menu) {
+    QString lines;
+    for (const QAction* action : menu->actions()) {
+        if (action->menu() != nullptr) lines += linesOf(action->menu());
+        QStringList keys;
+        for (const auto& key : action->shortcuts()) keys << key.toString(QKeySequence::NativeText);
+        if (!keys.isEmpty())
+            lines +=
+                line(keys.join(MainWindow::tr(" or ")), action->text().remove('&').remove(QChar(0x2026)));
+    }
+    return lines;
+}
+
+/// What the mouse and keys do inside a view, which no menu says.
+QString linesOfViews() {
+    const auto tr = [](const char* text) { return MainWindow::tr(text); };
+    return line(tr("Drag"), tr("turn; middle button or Shift: move")) +
+           line(tr("Wheel, + and -"), tr("zoom; Home or double click: the whole plot")) +
+           line(tr("Click, Ctrl+click"), tr("select a trajectory; one more")) +
+           line(tr("Ctrl+drag"), tr("select more by a box; B: each drag is a box")) +
+           line(tr("H, Shift+H, I"), tr("hide the selected rows; show all; show only the selected rows")) +
+           line(tr("F, M, Ctrl+A"), tr("frame the selected rows; draw their mean; select all")) +
+           line(tr("1, 2, 3, 0, 5"), tr("front; side; top; reset; perspective")) +
+           line(tr("Drag the ring"), tr("move the state in the plane of the screen; X, Y or Z: along that "
+                                        "axis, until it is pressed again")) +
+           line(tr("Arrows, Page Up/Down"), tr("move the ring; Shift: further, Ctrl: finer")) +
+           line(tr("Enter, Esc"), tr("keep the new state; put the ring back")) +
+           line(tr("Space, [ and ]"), tr("play or pause depth; one point back or on")) +
+           line(tr("Ins, F2, Del"), tr("add, edit, remove a prompt")) +
+           line(tr("Ctrl+Enter"), tr("run the prompt that is being typed")) + line(tr("?"), tr("this list"));
+}
+
+}  // namespace
+
+/// Made from the menus, so that no key is forgotten.
 void MainWindow::showShortcuts() {
-    QMessageBox box(this);
-    box.setWindowTitle(tr("Keys and mouse"));
-    box.setTextFormat(Qt::RichText);
-    box.setText(tr(
-        "<table cellspacing=4>"
-        "<tr><td colspan=2><b>Trajectories</b></td></tr>"
-        "<tr><td>Drag</td><td>turn; middle or Shift+drag: move; wheel, + and −: zoom</td></tr>"
-        "<tr><td>Click, Ctrl+click</td><td>select a trajectory, one more</td></tr>"
-        "<tr><td>Ctrl+drag</td><td>select more by a box; B: each drag is a box</td></tr>"
-        "<tr><td>H, Shift+H, I</td><td>hide the selected rows, show all, show only the selected "
-        "rows</td></tr>"
-        "<tr><td>F, M, Ctrl+A</td><td>frame the selected rows, draw their mean, select all</td></tr>"
-        "<tr><td>1, 2, 3, 0</td><td>front, side, top, reset; 5: perspective</td></tr>"
-        "<tr><td colspan=2><b>Teleport</b></td></tr>"
-        "<tr><td>Drag the ring</td><td>in the plane of the screen; X, Y or Z: along that axis, until pressed again</td></tr>"
-        "<tr><td>Arrows, Page Up/Down</td><td>move the ring; Shift: further, Ctrl: finer</td></tr>"
-        "<tr><td>Enter, Esc</td><td>let go, take it back</td></tr>"
-        "<tr><td>Ctrl+Z, Ctrl+Shift+Z</td><td>undo, redo</td></tr>"
-        "<tr><td colspan=2><b>Depth</b></td></tr>"
-        "<tr><td>Space</td><td>play or pause; [ and ]: one point back or on</td></tr>"
-        "<tr><td colspan=2><b>Prompts</b></td></tr>"
-        "<tr><td>Ins, F2, Del</td><td>add, edit, remove</td></tr>"
-        "<tr><td colspan=2><b>Views</b></td></tr>"
-        "<tr><td>Ctrl+1 to Ctrl+9</td><td>one of the first nine; Ctrl+Page Down/Up: next, previous</td></tr>"
-        "<tr><td>Wheel, + and −</td><td>zoom a plot; drag or arrows: move; Home or double click: "
-        "all</td></tr>"
-        "<tr><td colspan=2><b>Analyses</b></td></tr>"
-        "<tr><td>Ctrl+T, Ctrl+.</td><td>compute statistics, cancel all jobs</td></tr>"
-        "<tr><td colspan=2><b>Files</b></td></tr>"
-        "<tr><td>Ctrl+O, Ctrl+M, Ctrl+D</td><td>open a trace or results, a model, the demo</td></tr>"
-        "<tr><td>Ctrl+Shift+S, Ctrl+E</td><td>save the trace, export the view</td></tr>"
-        "<tr><td>Ctrl+Shift+C</td><td>copy the rheo line that does the same</td></tr>"
-        "</table>"));
-    box.exec();
+    QString lines = heading(tr("In the views")) + linesOfViews();
+    for (const QAction* menu : menuBar()->actions())
+        if (const QString own = menu->menu() != nullptr ? linesOf(menu->menu()) : QString(); !own.isEmpty())
+            lines += heading(menu->text().remove('&')) + own;
+    QDialog dialog(this);
+    dialog.setWindowTitle(tr("Keys and mouse"));
+    auto* text = new QTextBrowser;
+    text->setHtml("<table>" + lines + "</table>");
+    text->setFrameShape(QFrame::NoFrame);
+    auto* close = new QDialogButtonBox(QDialogButtonBox::Close);
+    auto* layout = new QVBoxLayout(&dialog);
+    layout->addWidget(text);
+    layout->addWidget(close);
+    connect(close, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
+    dialog.resize(620, 640);
+    dialog.exec();
 }
 
 void MainWindow::showAbout() {

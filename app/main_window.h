@@ -87,12 +87,18 @@ private:
     void updateTitle();
     void updateBanner();
     void updatePage();
+    void updateActions();
+    void fitFirst();
     void applyTheme(bool dark);
     void rebuildRecent();
     void askOpenFile();
     void askOpenModel(bool attach);
     void openChosen(OpenModelDialog& dialog, bool attach);
     void askExport();
+    void askPromptsFile();
+    void addShippedPrompts();
+    bool mayClose();
+    void saveAll();
     void askSaveTrace();
     void askSaveResults();
     void saveTeleport(qint64 id);
@@ -127,6 +133,9 @@ private:
     QMenu* m_recentMenu = nullptr;
     QMenu* m_viewMenu = nullptr;
     QAction* m_closeResults = nullptr;
+    std::vector<std::pair<QAction*, Feature>> m_actions;  ///< that are not always possible
+    JobId m_demo, m_firstFit;
+    bool m_closeWhenSaved = false;
 };
 
 }  // namespace rheo

@@ -140,7 +140,7 @@ void OpenModelDialog::build() {
     weights->addStretch();
     auto* form = new QFormLayout;
     form->addRow(tr("&Device"), m_device);
-    form->addRow(tr("&Number type"), m_dtype);
+    form->addRow(tr("&Precision"), m_dtype);
     form->addRow(tr("&Threads"), m_threads);
     form->addRow(tr("Weights"), weights);
 
@@ -299,7 +299,7 @@ QString OpenModelDialog::describeChoice() const {
         if (!m_checkpoint->tokenizerPath()) detail += tr("; no tokenizer: prompts as token ids only");
         if (c.parallelBlocks)
             detail += tr("; attention and MLP in parallel, so there is no point between them");
-        if (c.attnPostNorm || c.mlpPostNorm) detail += tr("; each increment is normed before it is added");
+        if (c.attnPostNorm || c.mlpPostNorm) detail += tr("; what each block adds is normalised first");
         for (const std::string& note : c.notes)
             if (!asksFirst(*m_checkpoint)) detail += "<br>" + QString::fromStdString(note).toHtmlEscaped();
     }

@@ -99,7 +99,7 @@ int infoOfModel(const Options& options, Common& common) {
         fmt::format("positions    {}{}", config.maxPositions,
                     config.trainedPositions ? fmt::format(", trained on {}", *config.trainedPositions) : ""));
     const char* increments =
-        config.attnPostNorm || config.mlpPostNorm ? "; each increment is normed before it is added" : "";
+        config.attnPostNorm || config.mlpPostNorm ? "; what each block adds is normalised first" : "";
     if (config.parallelBlocks)
         console.say(
             fmt::format("points       {}: {} to final; attention and MLP read the same state, so there is "

@@ -194,7 +194,8 @@ Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
     figure.panels.push_back(
         {"Distance",
          drawing.plot(same, 0, curves.rms ? "Units of the RMS" : "Residual units", true, std::nullopt)});
-    figure.panels.push_back({"Retention", drawing.plot(retained, 0, "Share of the push left", false, 1.0)});
+    figure.panels.push_back(
+        {"Retention", drawing.plot(retained, 0, "Distance, in units of the push", false, 1.0)});
     if (steps > 1)
         figure.panels.push_back(
             {"Contraction", drawing.plot(contracted, 0.5, "ln growth per step", false, 0.0)});

@@ -131,8 +131,8 @@ void TestAppCli::infoSaysWhatThePointsAre() {
     QVERIFY(info("gptj").contains("none between them"));
     QVERIFY(info("gpt_neox-sequential").contains("points       9: L00.attn_in to final\n"));
     for (const char* fixture : {"gemma2", "gemma3_text", "olmo2"})
-        QVERIFY2(info(fixture).contains("normed before it is added"), fixture);
-    QVERIFY(!info("llama-3-style").contains("normed before"));
+        QVERIFY2(info(fixture).contains("normalised first"), fixture);
+    QVERIFY(!info("llama-3-style").contains("normalised first"));
 }
 
 void TestAppCli::infoOfATrace() {

@@ -3,14 +3,19 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QFile>
+#include <QFileDialog>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSettings>
 #include <QStandardPaths>
 #include <QStyleFactory>
 #include <QTemporaryDir>
+#include <QTextBrowser>
 #include <QTimer>
 #include <QtTest>
 
@@ -19,9 +24,12 @@
 #include "keep_picture.h"
 #include "model_cache_of.h"
 #include "widgets/viewmodels/cached_model_list.h"
+#include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/open_document.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
+#include "widgets/views/view.h"
 
 using namespace rheo;
 
@@ -49,6 +57,9 @@ private Q_SLOTS:
     void windowOpensAModelOfTheCache();
     void windowOpensByName();
     void postNormAndParallelBlocksAreShown();
+    void fromAModelToAPictureWithoutAMenu();
+    void closingSavesFirst();
+    void keysAreListedFromTheMenus();
 
 private:
     /// The dialog, shown, its list complete.
@@ -73,6 +84,36 @@ private:
         QVERIFY2(at.x() > 0, qPrintable(name));
         QTest::mouseClick(dialog.list()->viewport(), Qt::LeftButton, {}, at);
     }
+    /// A window with the demo model, that has read nothing.
+    std::unique_ptr<MainWindow> windowWithModel() {
+        auto window = std::make_unique<MainWindow>();
+        window->show();
+        [&] {
+            QVERIFY(QTest::qWaitForWindowExposed(window.get()));
+            QApplication::setActiveWindow(window.get());
+            openModel(window->workspace(), demo, {});
+            QTRY_VERIFY_WITH_TIMEOUT(window->workspace().model() != nullptr, 30000);
+        }();
+        return window;
+    }
+    /// Waits for a dialog of this class, and calls `use` with it.
+    template <class Dialog>
+    static void whenShown(const std::function<void(Dialog&)>& use) {
+        auto* timer = new QTimer(qApp);
+        QObject::connect(timer, &QTimer::timeout, timer, [timer, use] {
+            auto* dialog = qobject_cast<Dialog*>(QApplication::activeModalWidget());
+            if (dialog == nullptr) return;
+            timer->deleteLater();
+            use(*dialog);
+        });
+        timer->start(20);
+    }
+    static QPushButton* buttonWith(QWidget& in, const QString& words) {
+        for (auto* button : in.findChildren<QPushButton*>())
+            if (button->text().remove('&').contains(words)) return button;
+        return nullptr;
+    }
+
     /// Waits until a dialog stands over the window, and calls `use` with it.
     static void whenAsked(const std::function<void(OpenModelDialog&)>& use) {
         auto* timer = new QTimer(qApp);
@@ -311,8 +352,7 @@ void TestAppOpenModel::postNormAndParallelBlocksAreShown() {
     click(*dialog, "org/neox");
     QVERIFY2(dialog->detail()->text().contains("no point between"), qPrintable(dialog->detail()->text()));
     click(*dialog, "org/olmo2");
-    QVERIFY2(dialog->detail()->text().contains("normed before it is added"),
-             qPrintable(dialog->detail()->text()));
+    QVERIFY2(dialog->detail()->text().contains("normalised first"), qPrintable(dialog->detail()->text()));
     MainWindow window;
     window.show();
     QVERIFY(QTest::qWaitForWindowExposed(&window));
@@ -325,8 +365,97 @@ void TestAppOpenModel::postNormAndParallelBlocksAreShown() {
     };
     QVERIFY(shownOf("gpt_neox-parallel").contains("no point between"));
     QVERIFY(!shownOf("gpt_neox-sequential").contains("no point between"));
-    QVERIFY(shownOf("gemma2").contains("normed before it is added"));
+    QVERIFY(shownOf("gemma2").contains("normalised first"));
     window.workspace().clear();
+}
+
+void TestAppOpenModel::fromAModelToAPictureWithoutAMenu() {
+    const auto window = windowWithModel();
+    keepPicture(*window, "a model that has read nothing");
+    for (const char* offer : {"Load prompts", "shipped passages"}) {
+        auto* button = buttonWith(*window, offer);
+        QVERIFY2(button != nullptr && button->isVisible(), offer);
+    }
+    auto* type = buttonWith(*window, "Type a prompt");
+    QVERIFY(type != nullptr && type->isVisible());
+    QString typed;
+    whenShown<QDialog>([&](QDialog& dialog) {
+        QApplication::setActiveWindow(&dialog);
+        auto* edit = dialog.findChild<QPlainTextEdit*>();
+        QTest::keyClicks(edit, "It is a truth universally acknowledged");
+        QTest::keyClick(edit, Qt::Key_Tab);
+        typed = edit->toPlainText();
+        QTest::keyClick(edit, Qt::Key_Return, Qt::ControlModifier);
+        if (dialog.isVisible()) dialog.reject();
+    });
+    QTest::mouseClick(type, Qt::LeftButton);
+    QCOMPARE(typed, QString("It is a truth universally acknowledged"));  // Tab moved on to the buttons
+    const Workspace& workspace = window->workspace();
+    QTRY_VERIFY_WITH_TIMEOUT(workspace.state()->basis && workspace.jobs().isIdle(), 30000);
+    QCOMPARE(workspace.state()->rows(), 1);
+    QVERIFY(window->currentView()->hasFigure() && window->currentView()->isVisible());
+    QCOMPARE(window->selection().prompt(), workspace.state()->prompts.front());
+    // What undo takes back is not made again.
+    window->workspace().undoStack()->undo();
+    QTest::qWait(200);
+    QVERIFY(!workspace.state()->basis && workspace.jobs().isIdle());
+    // Two clicks on the demo read its passages once.
+    window->openDemo(10);
+    window->openDemo(10);
+    QCOMPARE(workspace.jobs().jobs().size(), 1);
+    QTRY_VERIFY_WITH_TIMEOUT(workspace.jobs().isIdle(), 60000);
+}
+
+void TestAppOpenModel::closingSavesFirst() {
+    QApplication::setAttribute(Qt::AA_DontUseNativeDialogs);
+    const auto window = windowWithModel();
+    window->workspace().prompts().add("Something to keep");
+    QTRY_VERIFY_WITH_TIMEOUT(window->workspace().files().hasUnsaved(), 30000);
+    QTRY_VERIFY_WITH_TIMEOUT(window->workspace().jobs().isIdle(), 30000);
+    const QString file = m_dir.filePath("kept.rheo.h5");
+    QString asked;
+    whenShown<QMessageBox>([&](QMessageBox& box) {
+        asked = box.text();
+        whenShown<QFileDialog>([&](QFileDialog& dialog) {
+            auto* name = dialog.findChild<QLineEdit*>("fileNameEdit");
+            name->setText(file);
+            QTest::keyClick(name, Qt::Key_Return);
+        });
+        QTest::mouseClick(box.button(QMessageBox::Save), Qt::LeftButton);
+    });
+    window->close();
+    QCOMPARE(asked, QString("Not saved: 1 captured row."));
+    QTRY_VERIFY_WITH_TIMEOUT(!window->isVisible(), 30000);
+    QVERIFY(QFile::exists(file));
+}
+
+void TestAppOpenModel::keysAreListedFromTheMenus() {
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    QApplication::setActiveWindow(&window);
+    QString shown;
+    whenShown<QDialog>([&](QDialog& dialog) {
+        shown = dialog.findChild<QTextBrowser*>()->toPlainText();
+        keepPicture(dialog, "keys");
+        dialog.reject();
+    });
+    QTest::keyClick(&window, Qt::Key_F1);
+    int keys = 0;
+    for (const QMenu* menu : window.menuBar()->findChildren<QMenu*>())
+        for (const QAction* action : menu->actions())
+            for (const auto& key : action->shortcuts()) {
+                QVERIFY2(shown.contains(key.toString(QKeySequence::NativeText)), qPrintable(key.toString()));
+                ++keys;
+            }
+    QVERIFY2(keys > 20, qPrintable(QString::number(keys)));
+    QVERIFY(shown.contains("Ctrl+Shift+S"));
+    // With nothing open what cannot be done is greyed.
+    for (const QAction* action : window.findChildren<QAction*>())
+        if (action->shortcut() == QKeySequence("Ctrl+Shift+S") ||
+            action->shortcut() == QKeySequence("Ctrl+N"))
+            QVERIFY2(!action->isEnabled() && action->statusTip().contains("open"),
+                     qPrintable(action->text()));
 }
 
 int main(int argc, char** argv) {

@@ -258,9 +258,11 @@ std::int64_t FileKeeper::unsavedRows() const {
     return rows;
 }
 
-std::int64_t FileKeeper::unsavedTeleports() const {
-    return std::count_if(m_workspace.state()->teleports.begin(), m_workspace.state()->teleports.end(),
-                         [this](const auto& record) { return !m_savedTeleports.contains(record->id); });
+std::vector<std::int64_t> FileKeeper::unsavedTeleports() const {
+    std::vector<std::int64_t> ids;
+    for (const auto& record : m_workspace.state()->teleports)
+        if (!m_savedTeleports.contains(record->id)) ids.push_back(record->id);
+    return ids;
 }
 
 /// Statistics that were computed here, and that no file holds.
@@ -275,14 +277,14 @@ std::int64_t FileKeeper::unsavedResults() const {
 }
 
 bool FileKeeper::hasUnsaved() const {
-    return unsavedRows() > 0 || unsavedTeleports() > 0 || unsavedResults() > 0;
+    return unsavedRows() > 0 || !unsavedTeleports().empty() || unsavedResults() > 0;
 }
 
 QString FileKeeper::unsavedSummary() const {
     QStringList parts;
     if (const auto rows = static_cast<int>(unsavedRows()); rows > 0)
         parts << (rows == 1 ? tr("1 captured row") : tr("%1 captured rows").arg(rows));
-    if (const auto teleports = static_cast<int>(unsavedTeleports()); teleports > 0)
+    if (const auto teleports = static_cast<int>(unsavedTeleports().size()); teleports > 0)
         parts << (teleports == 1 ? tr("1 teleport") : tr("%1 teleports").arg(teleports));
     if (const auto results = static_cast<int>(unsavedResults()); results > 0)
         parts << (results == 1 ? tr("1 computed statistic") : tr("%1 computed statistics").arg(results));

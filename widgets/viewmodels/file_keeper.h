@@ -47,6 +47,9 @@ public:
 
     /// Captures, teleports or computed results that closing would lose.
     bool hasUnsaved() const;
+    std::int64_t unsavedRows() const;
+    std::int64_t unsavedResults() const;                 ///< statistics that were computed here
+    std::vector<std::int64_t> unsavedTeleports() const;  ///< by id
     /// What they are, for the question when closing: "3 captured rows and 1 teleport".
     QString unsavedSummary() const;
 
@@ -55,9 +58,6 @@ Q_SIGNALS:
     void unsavedChanged(bool unsaved);
 
 private:
-    std::int64_t unsavedRows() const;
-    std::int64_t unsavedTeleports() const;
-    std::int64_t unsavedResults() const;
     void updateUnsaved();
 
     Workspace& m_workspace;

@@ -114,8 +114,10 @@ JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step) {
             workspace.use(Workspace::tr("Fit the PCA"), outcome, [&](PcaResult result) {
                 if (result.excludedRows > 0)
                     Q_EMIT workspace.noted(
-                        Workspace::tr("%n row(s) hold values that are not finite, and are left out.", nullptr,
-                                      static_cast<int>(result.excludedRows)));
+                        result.excludedRows == 1
+                            ? Workspace::tr("1 row holds values that are not finite, and is left out.")
+                            : Workspace::tr("%1 rows hold values that are not finite, and are left out.")
+                                  .arg(result.excludedRows));
                 const FittedBasis fit = takeBasis(result, trace, rows);
                 if (workspace.state()->trace == trace)
                     become(workspace, step, nameOfFit(fit),

@@ -252,13 +252,15 @@ JobId PromptQueue::addFromFile(const QString& file, int limit) {
                 std::vector<PromptId> ids;
                 for (std::size_t i = 0; i < read.rows.trace->info().samples.size(); ++i)
                     ids.emplace_back(m_nextPrompt++);
-                m_workspace.change(tr("Add %n prompt(s)", nullptr, static_cast<int>(ids.size())),
-                                   addPrompts(*state(), ids, read.rows));
+                m_workspace.change(
+                    ids.size() == 1 ? tr("Add 1 prompt") : tr("Add %1 prompts").arg(ids.size()),
+                    addPrompts(*state(), ids, read.rows));
                 if (intoNothing && static_cast<std::size_t>(state()->rows()) == ids.size())
                     m_workspace.files().setPrompts(file, limit, state()->trace);
                 if (read.blank > 0)
-                    Q_EMIT m_workspace.noted(
-                        tr("%n blank line(s) were skipped.", nullptr, static_cast<int>(read.blank)));
+                    Q_EMIT m_workspace.noted(read.blank == 1
+                                                 ? tr("1 blank line was skipped.")
+                                                 : tr("%1 blank lines were skipped.").arg(read.blank));
             });
         }));
 }
@@ -280,7 +282,7 @@ void PromptQueue::remove(const QList<PromptId>& ids) {
         const QString text =
             ready.size() == 1
                 ? tr("Remove \"%1\"").arg(shortened(QString::fromStdString(sampleOf(ready[0]).text)))
-                : tr("Remove %n prompt(s)", nullptr, static_cast<int>(ready.size()));
+                : tr("Remove %1 prompts").arg(ready.size());
         m_workspace.change(text, removePrompts(*state(), ready));
     }
     if (anyPending) Q_EMIT changed();

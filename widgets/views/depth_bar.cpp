@@ -1,13 +1,35 @@
 #include "widgets/views/depth_bar.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QPainter>
 #include <QSignalBlocker>
 #include <QSlider>
-#include <QStyle>
 #include <QToolButton>
 
 namespace rheo {
+
+namespace {
+
+/// In the colour of the text, which a standard icon does not follow.
+QIcon playIcon(bool playing, const QPalette& palette) {
+    QPixmap picture(48, 48);
+    picture.fill(Qt::transparent);
+    QPainter painter(&picture);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(palette.color(QPalette::ButtonText));
+    if (playing) {
+        painter.drawRect(11, 8, 9, 32);
+        painter.drawRect(28, 8, 9, 32);
+    } else {
+        painter.drawPolygon(QPolygon({{12, 6}, {12, 42}, {40, 24}}));
+    }
+    return QIcon(picture);
+}
+
+}  // namespace
 
 DepthBar::DepthBar(Workspace& workspace, Selection& selection, QWidget* parent)
     : QWidget(parent),
@@ -17,7 +39,7 @@ DepthBar::DepthBar(Workspace& workspace, Selection& selection, QWidget* parent)
       m_play(new QToolButton),
       m_slider(new QSlider(Qt::Horizontal)),
       m_name(new QLabel) {
-    m_play->setIcon(style()->standardIcon(QStyle::SP_MediaPlay));
+    m_play->setIcon(playIcon(false, palette()));
     m_play->setToolTip(tr("Play depth (Space)"));
     m_play->setAccessibleName(tr("Play depth"));
     m_slider->setAccessibleName(tr("Depth"));
@@ -30,15 +52,19 @@ DepthBar::DepthBar(Workspace& workspace, Selection& selection, QWidget* parent)
     layout->addWidget(m_slider, 1);
     layout->addWidget(m_name);
     connect(m_play, &QToolButton::clicked, &m_player, &DepthPlayer::toggle);
-    connect(&m_player, &DepthPlayer::playingChanged, this, [this](bool playing) {
-        m_play->setIcon(style()->standardIcon(playing ? QStyle::SP_MediaPause : QStyle::SP_MediaPlay));
-    });
+    connect(&m_player, &DepthPlayer::playingChanged, this,
+            [this](bool playing) { m_play->setIcon(playIcon(playing, palette())); });
     connect(m_slider, &QSlider::valueChanged, this,
             [this](int value) { m_selection.selectPoint(PointIndex{value}); });
     connect(&m_selection, &Selection::pointChanged, this, &DepthBar::update);
     connect(&m_workspace, &Workspace::stateChanged, this, &DepthBar::update);
     connect(&m_workspace, &Workspace::modelChanged, this, &DepthBar::update);
     update();
+}
+
+void DepthBar::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange) m_play->setIcon(playIcon(m_player.isPlaying(), palette()));
 }
 
 void DepthBar::update() {

@@ -20,6 +20,9 @@ public:
     QSlider* slider() const { return m_slider; }
     DepthPlayer& player() { return m_player; }
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     void update();
 

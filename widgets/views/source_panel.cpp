@@ -3,7 +3,6 @@
 #include <QFontDatabase>
 #include <QGuiApplication>
 #include <QHBoxLayout>
-#include <QInputDialog>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
@@ -22,6 +21,7 @@
 #include "widgets/viewmodels/analyses.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/prompt_queue.h"
+#include "widgets/views/prompt_dialog.h"
 
 namespace rheo {
 
@@ -59,7 +59,7 @@ public:
             if (!chosen) faint = QColor(0xd5, 0x5e, 0x00);
         } else {
             const int tokens = index.data(PromptListModel::TokensRole).toInt();
-            if (tokens >= 0) line = tr("%n tokens", nullptr, tokens);
+            if (tokens >= 0) line = tokens == 1 ? tr("1 token") : tr("%1 tokens").arg(tokens);
             if (status != PromptStatus::Ready)
                 line += (line.isEmpty() ? "" : ", ") + promptStatusName(status);
             const QString note = index.data(PromptListModel::NoteRole).toString();
@@ -192,6 +192,7 @@ void SourcePanel::connectLists() {
     connect(new QShortcut(Qt::Key_Escape, this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
             &QShortcut::activated, m_search, &QLineEdit::clear);
     connect(m_add, &QPushButton::clicked, this, &SourcePanel::addPrompt);
+    connect(&m_workspace.prompts(), &PromptQueue::captured, this, &SourcePanel::showAdded);
     connect(m_edit, &QPushButton::clicked, this, &SourcePanel::editPrompt);
     connect(m_remove, &QPushButton::clicked, this, &SourcePanel::removePrompts);
     connect(new QShortcut(Qt::Key_Insert, this, nullptr, nullptr, Qt::WidgetWithChildrenShortcut),
@@ -251,7 +252,7 @@ void SourcePanel::describeSource() {
                            .arg(c.dModel);
         if (c.parallelBlocks)
             line += tr("; attention and MLP in parallel, so there is no point between them");
-        if (c.attnPostNorm || c.mlpPostNorm) line += tr("; each increment is normed before it is added");
+        if (c.attnPostNorm || c.mlpPostNorm) line += tr("; what each block adds is normalised first");
         for (const std::string& note : c.notes)
             line += tr("<br>Note: %1").arg(QString::fromStdString(note).toHtmlEscaped());
         lines << line;
@@ -345,22 +346,28 @@ void SourcePanel::showSelection() {
 
 void SourcePanel::addPrompt() {
     if (!m_add->isEnabled()) return;
-    bool ok = false;
-    const QString text = QInputDialog::getMultiLineText(
-        this, tr("Add a prompt"), tr("The model runs this text; its last token becomes a trajectory."), {},
-        &ok);
-    if (ok && !text.isEmpty()) m_workspace.prompts().add(text);
+    const QString text = askForPrompt(this, tr("Add a prompt"),
+                                      tr("The model runs this text; its last token becomes a trajectory."));
+    if (!text.isEmpty()) m_added = m_workspace.prompts().add(text);
+}
+
+/// What was just added is chosen, and seen, as soon as it has a row.
+void SourcePanel::showAdded(PromptId id) {
+    if (id != m_added) return;
+    m_added = {};
+    m_search->clear();
+    m_selection.selectPrompt(id);
+    m_prompts->scrollTo(m_filtered->mapFromSource(m_promptModel->indexOf(id)));
 }
 
 void SourcePanel::editPrompt() {
     const auto ids = chosen();
     if (ids.size() != 1 || !m_edit->isEnabled()) return;
-    bool ok = false;
     const QString before = QString::fromStdString(m_workspace.prompts().sampleOf(ids.front()).text);
-    const QString text = QInputDialog::getMultiLineText(
-        this, tr("Edit the prompt"),
-        tr("The model runs the new text; until it has, the old trajectory stays."), before, &ok);
-    if (ok && !text.isEmpty() && text != before) m_workspace.prompts().edit(ids.front(), text);
+    const QString text =
+        askForPrompt(this, tr("Edit the prompt"),
+                     tr("The model runs the new text; until it has, the old trajectory stays."), before);
+    if (!text.isEmpty() && text != before) m_workspace.prompts().edit(ids.front(), text);
 }
 
 void SourcePanel::removePrompts() {

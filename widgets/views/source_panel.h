@@ -45,6 +45,7 @@ protected:
 private:
     QString describeResults() const;
     void describeSource();
+    void showAdded(PromptId id);
     void updateButtons();
     void connectLists();
     void setFilter(const QString& text);
@@ -62,6 +63,7 @@ private:
     QListView* m_prompts;
     QListView* m_tokens;
     QPushButton *m_add, *m_edit, *m_remove, *m_pin;
+    PromptId m_added;  ///< chosen when it has a row
     PromptListModel* m_promptModel;
     TokenStripModel* m_tokenModel;
     QSortFilterProxyModel* m_filtered;

@@ -99,7 +99,7 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
       m_again(new QPushButton(tr("Test &again…"))),
       m_test(new QAction(tr("Test the published &findings…"), this)) {
     m_missing->setWordWrap(true);
-    m_missing->setFixedWidth(560);
+    m_missing->setFixedWidth(400);
     m_button->setMinimumSize(200, 34);
     auto* missing = new QWidget;
     auto* middle = new QVBoxLayout(missing);
