@@ -24,12 +24,11 @@ namespace rheo {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr int reconstructedComponents = 50;
-constexpr std::size_t reconstructedSamples = 200;
 constexpr auto nullCount = static_cast<std::int64_t>(reconstructionNulls.size());
 
 /// Rows of at most so many samples, by seed.
-TraceView someSamples(const TraceView& view, std::size_t most, std::uint64_t seed) {
+TraceView someSamples(const TraceView& view, std::int64_t count, std::uint64_t seed) {
+    const auto most = static_cast<std::size_t>(count);
     std::set<std::int32_t> all;
     const auto sampleOf = [&](std::int64_t n) {
         return view.trace->info().rows[static_cast<std::size_t>(view.traceRow(n))].sample;

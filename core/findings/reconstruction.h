@@ -15,6 +15,10 @@ namespace rheo {
 constexpr std::array<NullKind, 3> reconstructionNulls{NullKind::SignFlip, NullKind::PersistentFlip,
                                                       NullKind::DepthShuffle};
 
+/// Pooled components that are reconstructed, and samples they are taken of, at most.
+constexpr int reconstructedComponents = 50;
+constexpr std::int64_t reconstructedSamples = 200;
+
 struct ReconstructionOptions {
     int refits = 20;  ///< of each null
     int splits = 20;  ///< into training and validation samples, each with a fit of its own, for the interval

@@ -139,21 +139,17 @@ int repeatsOfSweep(const TraceView& view, const std::set<std::string_view>& stat
 /// All that the verdicts need and `evidence` lacks.
 void gather(const TraceView& view, const VerdictOptions& options, const StepKinds& steps, Evidence& evidence,
             Progress& progress) {
-    const AnalysisOptions all = statisticsOf(view, options);
     Progress swept = progress.part(0, 0.3);
-    const auto groups = statisticsByNulls(FindingSource::Sweep);
+    const auto sweeps = sweepsOf(view, options, FindingSource::Sweep);
     double before = 0;
-    for (const auto& [nulls, statistics] : groups) {
-        const double after = before + 1 / static_cast<double>(groups.size());
-        AnalysisOptions part = only(all, statistics, nulls);
-        part.repeats = repeatsOfSweep(view, statistics, nulls.size(), options);
+    for (const auto& part : sweeps) {
+        const double after = before + 1 / static_cast<double>(sweeps.size());
         runPart(view, part, evidence.analysis, swept.part(before, after));
         before = after;
     }
-    if (all.get<MutualInformation>()) {
-        for (const auto& [nulls, statistics] : statisticsByNulls(FindingSource::Information))
-            runPart(view, only(all, statistics, nulls), evidence.analysis, progress.part(0.3, 0.7));
-        MutualInformationOptions ofHalf = *all.get<MutualInformation>();
+    for (const auto& part : sweepsOf(view, options, FindingSource::Information)) {
+        runPart(view, part, evidence.analysis, progress.part(0.3, 0.7));
+        MutualInformationOptions ofHalf = *part.get<MutualInformation>();
         ofHalf.threads = options.threads;
         ofHalf.memoryBytes = options.memoryBytes;
         if (options.halves > 1)
@@ -397,6 +393,21 @@ AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& option
     all.memoryBytes = options.memoryBytes;
     all.keepFinished = options.keepFinished;
     return all;
+}
+
+std::vector<AnalysisOptions> sweepsOf(const TraceView& view, const VerdictOptions& options,
+                                      FindingSource source) {
+    const AnalysisOptions all = statisticsOf(view, options);
+    std::vector<AnalysisOptions> sweeps;
+    for (const auto& [nulls, statistics] : statisticsByNulls(source)) {
+        AnalysisOptions part = only(all, statistics, nulls);
+        if (source == FindingSource::Sweep)
+            part.repeats = repeatsOfSweep(view, statistics, nulls.size(), options);
+        else if (!part.get<MutualInformation>())
+            continue;  // it was left out
+        sweeps.push_back(std::move(part));
+    }
+    return sweeps;
 }
 
 Verdicts verdicts(const TraceView& asked, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,

@@ -9,6 +9,7 @@
 #include "core/analysis/trace_view.h"
 #include "core/base/array.h"
 #include "core/base/progress.h"
+#include "core/findings/findings.h"
 #include "core/findings/judge.h"
 #include "core/findings/reconstruction.h"
 #include "core/statistics/analyze.h"
@@ -100,6 +101,10 @@ Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const Ea
 
 /// The statistics that verdicts rest on, as they compute them; the nulls differ from one to the other.
 AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options);
+/// The analyses that the findings from one source (Sweep or Information) rest on: statistics that need the
+/// same nulls together.
+std::vector<AnalysisOptions> sweepsOf(const TraceView& view, const VerdictOptions& options,
+                                      FindingSource source);
 
 /// The first list, with RestsOnOutliers wherever the verdict of `without` is another one: the verdicts of the
 /// same view without its outlying units and rows, in the same order. Those that cannot be tested without them

@@ -10,6 +10,8 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/printable.h"
+#include "core/dynamics/early_attractor.h"
+#include "core/findings/reconstruction.h"
 
 namespace rheo {
 
@@ -18,7 +20,7 @@ namespace {
 constexpr int mostPlanned = 1000;       ///< repeats of a null in a forecast of reads
 constexpr double worthMeasuring = 0.2;  ///< [s] of the whole
 constexpr double leastShare = 0.02;     ///< of the whole that a part must take to be measured
-constexpr double shareOfProbe = 0.02, leastProbe = 0.005, mostProbe = 0.1;  ///< [s], of a part, twice
+constexpr double shareOfProbe = 0.02, leastProbe = 0.005, mostProbe = 0.2;  ///< [s], of a part, twice
 constexpr std::int64_t leastProbeRows = 8;
 constexpr double nanosecondsOfByte = 1.5;      ///< to read a trace, and to check it
 constexpr double nanosecondsOfProduct = 0.05;  ///< a multiplication in a product of matrices of float32
@@ -139,6 +141,14 @@ TraceView someRows(const TraceView& view, std::int64_t count) {
     return held;
 }
 
+/// "1.2 s", "80 s", "10 min", "2.5 h".
+std::string durationText(double seconds) {
+    if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+    if (seconds < 90) return fmt::format("{:.0f} s", seconds);
+    if (seconds < 5400) return fmt::format("{:.0f} min", seconds / 60);
+    return fmt::format("{:.1f} h", seconds / 3600);
+}
+
 double secondsOf(const std::function<void()>& compute) {
     const auto started = std::chrono::steady_clock::now();
     compute();
@@ -176,7 +186,7 @@ private:
         Sizes sizes = sizesOf(m_view);
         const std::int64_t all = sizes.rows;
         for (sizes.rows = std::min(all, leastProbeRows); sizes.rows < all; sizes.rows *= 2)
-            if (nanoseconds(sizes) > m_nanoseconds / 2) break;
+            if (nanoseconds(sizes) > m_nanoseconds) break;
         return std::min(all, sizes.rows);
     }
 
@@ -348,11 +358,7 @@ void learnRates(Rates& rates, const AnalysisRequest& request, const AnalysisCost
 }
 
 std::string timeText(double seconds) {
-    if (seconds < 0.1) return "less than 0.1 s";
-    if (seconds < 10) return fmt::format("about {:.1f} s", seconds);
-    if (seconds < 90) return fmt::format("about {:.0f} s", seconds);
-    if (seconds < 5400) return fmt::format("about {:.0f} min", seconds / 60);
-    return fmt::format("about {:.1f} h", seconds / 3600);
+    return seconds < 0.1 ? "less than 0.1 s" : "about " + durationText(seconds);
 }
 
 std::string costText(const AnalysisCost& cost) {
@@ -363,6 +369,107 @@ std::string costText(const AnalysisCost& cost) {
         cost.endsByItself
             ? fmt::format("; the autoencoder counted with {} epochs, which end by themselves", expectedEpochs)
             : "");
+}
+
+namespace {
+
+/// Reads, and what is measured on the way, of one of the analyses that verdicts rest on.
+double secondsOfSweep(const TraceView& view, const AnalysisOptions& options, Rates& rates,
+                      Progress& progress) {
+    AnalysisRequest request;
+    request.options = withoutUndefined(options, undefinedOf(view, options));
+    for (const NullKind null : options.nulls)
+        rates.erase(std::string(nullName(null)));  // of other statistics
+    rates = measureRates(view, request, {}, {}, rates, progress);
+    return costOf(view, request, {}, rates).seconds;
+}
+
+/// Mutual information of halves of the samples, each estimated anew.
+double nanosecondsOfHalves(const Sizes& sizes, const AnalysisOptions& sweep, int halves) {
+    Sizes half = sizes;
+    half.rows /= 2;
+    return halves * MutualInformation::nanoseconds(*sweep.get<MutualInformation>(), half, true);
+}
+
+/// The fits of reconstructLateAndEarly: each of a surrogate, its components, and an autoencoder on them.
+double nanosecondsOfRefits(const TraceView& view, const VerdictOptions& options) {
+    Sizes sizes = sizesOf(view);
+    sizes.rows =
+        std::min<std::int64_t>(sizes.rows, reconstructedSamples * sizes.rows /
+                                               std::max<std::int64_t>(1, samplingUnits(view).count()));
+    Sizes narrow = sizes;
+    narrow.units = std::min<std::int64_t>(sizes.units, reconstructedComponents);
+    const double fits = 1 + options.splits + options.refits * static_cast<double>(reconstructionNulls.size());
+    return fits * (Pca::nanoseconds({}, sizes, false) + AutoencoderFit::nanoseconds({}, narrow, true));
+}
+
+/// The halves of the samples that intervals come from (resample.h).
+double nanosecondsOfResampling(const Sizes& sizes, int resamples) {
+    return 3 * resamples * sizes.values() * nanosecondsOfProduct + Pca::nanoseconds({}, sizes, true);
+}
+
+/// Pushes: the prompts, and the last token of each again and again.
+double nanosecondsOfPushes(const TraceInfo& info) {
+    const EarlyAttractorOptions how;
+    const double samples = std::min<double>(how.samples, static_cast<double>(info.samples.size())),
+                 prompts = std::max<double>(1, static_cast<double>(info.samples.size())),
+                 continuations = static_cast<double>(how.sizes.size()) * (6 + how.controls),
+                 token = 12 * static_cast<double>(info.model ? info.model->layers : 12) *
+                         static_cast<double>(info.units) * static_cast<double>(info.units) *
+                         nanosecondsOfProduct;
+    return samples * (nanosecondsOfCapture(info, false) / prompts + continuations * token);
+}
+
+}  // namespace
+
+std::vector<ReportPart> reportParts(const TraceView& view, const VerdictOptions& options,
+                                    const ModelOfTrace& model, bool outliers, Progress& progress) {
+    const Sizes sizes = sizesOf(view);
+    const double unmeasured = 1e-9 / resolveThreads(options.threads);
+    std::vector<ReportPart> parts;
+    if (model) parts.push_back({"pushes", unmeasured * nanosecondsOfPushes(view.trace->info())});
+    Rates rates;
+    const auto add = [&](const char* name, const AnalysisRequest& request) {
+        rates = measureRates(view, request, {}, model, rates, progress);
+        parts.push_back({name, costOf(view, request, {}, rates).seconds});
+    };
+    AnalysisRequest request;
+    request.options.threads = options.threads;
+    request.options.memoryBytes = options.memoryBytes;
+    if (model) {
+        AnalysisRequest lens = request;
+        lens.lens = LensOptions{};
+        add("lens", lens);
+    }
+    request.options.get<AutoencoderFit>().emplace();
+    add("autoencoder", request);
+
+    const double times = outliers ? 2 : 1;
+    double swept = 0;
+    for (const auto& sweep : sweepsOf(view, options, FindingSource::Sweep))
+        swept += secondsOfSweep(view, sweep, rates, progress);
+    parts.push_back({"statistics beside surrogates", times * swept});
+    for (const auto& sweep : sweepsOf(view, options, FindingSource::Information)) {
+        const double seconds = secondsOfSweep(view, sweep, rates, progress);
+        const double halves = nanosecondsOfHalves(sizes, sweep, options.halves) * 1e-9 *
+                              rateOf(rates, std::string(MutualInformation::info.name), options.threads);
+        parts.push_back({"mutual information beside surrogates", times * (seconds + halves)});
+    }
+    if (options.refits > 0)
+        parts.push_back(
+            {"autoencoder on surrogates", times * unmeasured * nanosecondsOfRefits(view, options)});
+    parts.push_back({"intervals", times * unmeasured * nanosecondsOfResampling(sizes, options.resamples)});
+    return parts;
+}
+
+std::string partsText(const std::vector<ReportPart>& parts) {
+    double seconds = 0;
+    std::vector<std::string> words;
+    for (const auto& part : parts) {
+        seconds += part.seconds;
+        words.push_back(fmt::format("{} {}", part.name, durationText(part.seconds)));
+    }
+    return fmt::format("{}: {}", timeText(seconds), fmt::join(words, ", "));
 }
 
 }  // namespace rheo

@@ -7,6 +7,7 @@
 
 #include "core/analysis/trace_view.h"
 #include "core/base/progress.h"
+#include "core/findings/verdicts.h"
 #include "core/session/analysis_run.h"
 #include "core/statistics/analyze.h"
 
@@ -34,9 +35,9 @@ AnalysisCost costOf(const TraceView& view, const AnalysisRequest& request, const
                     const Rates& rates);
 
 /// Measures the rates of a request on a few rows of the view: each statistic, and a few surrogates of each
-/// null, for 5 to 50 ms each; what takes little of the whole, or is in `rates`, is left out. Measures nothing
-/// where the whole takes less than 0.2 s by the table. `model` as for runAnalysis; untrained
-/// networks are not measured. What fails is left out.
+/// null, for 5 to 200 ms each, twice; what takes little of the whole, or is in `rates`, is left out. Measures
+/// nothing where the whole takes less than 0.2 s by the table. `model` as for runAnalysis; untrained networks
+/// are not measured. What fails is left out.
 Rates measureRates(const TraceView& view, const AnalysisRequest& request, const Results& known,
                    const ModelOfTrace& model, const Rates& rates, Progress& progress);
 
@@ -47,5 +48,18 @@ void learnRates(Rates& rates, const AnalysisRequest& request, const AnalysisCost
 std::string costText(const AnalysisCost& cost);
 /// "about 2 min", "about 0.7 s".
 std::string timeText(double seconds);
+
+/// A part of a report, and what it takes.
+struct ReportPart {
+    std::string name;  ///< "mutual information beside its surrogates"
+    double seconds = 0;
+};
+/// The parts of a report on `view` (distinct rows): with a `model`, the pushes and the lens; the autoencoder;
+/// and what the verdicts rest on, twice with `outliers`. Rates are measured as by measureRates, which takes a
+/// second or two.
+std::vector<ReportPart> reportParts(const TraceView& view, const VerdictOptions& options,
+                                    const ModelOfTrace& model, bool outliers, Progress& progress);
+/// "about 12 min: lens 20 s, autoencoder 3 min, ...".
+std::string partsText(const std::vector<ReportPart>& parts);
 
 }  // namespace rheo

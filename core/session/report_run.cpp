@@ -20,6 +20,7 @@
 #include "core/results/curves_file.h"
 #include "core/session/analysis_run.h"
 #include "core/session/attach_model.h"
+#include "core/session/forecast.h"
 #include "core/session/recipe_figure.h"
 #include "core/session/report.h"
 #include "core/session/verdict_text.h"
@@ -38,8 +39,8 @@ constexpr std::array outputs{
     "results.h5", "results-without-outliers.h5", "verdicts.json", "curves.csv", "curves.json", "index.html"};
 
 /// Shares of the whole that the stages take, by what they take on a model of 135 million parameters.
-constexpr double loadingShare = 0.01, capturingShare = 0.1, lookingShare = 0.03, pushingShare = 0.12,
-                 fittingShare = 0.15, drawingShare = 0.02;
+constexpr double loadingShare = 0.01, capturingShare = 0.1, lookingShare = 0.02, foreseeingShare = 0.01,
+                 pushingShare = 0.12, fittingShare = 0.15, drawingShare = 0.02;
 
 /// What a report looks at.
 struct Looked {
@@ -150,6 +151,7 @@ public:
         m_outcome.rows = view.rowCount();
         m_outcome.repeatedRows = m_looked.rows.repeated;
         m_outcome.samples = m_looked.samples;
+        foresee();
         StoredResults stored(m_request, m_trace, view, m_request.folder / "results.h5", recordsFor(view));
         const Judged judged = m_looked.untestable.empty() ? judge(stored) : describeOnly(stored);
         noteWhatCame(judged);
@@ -251,6 +253,20 @@ private:
             fmt::format("No finding can be tested: {}. Statistics are shown without surrogates",
                         m_looked.untestable));
         m_tools.messages.warn(m_report.notes.front());
+    }
+
+    /// Says what each part will take, from the beginning.
+    void foresee() {
+        if (!m_looked.untestable.empty()) return;
+        Progress progress = next(foreseeingShare);
+        const TraceView& view = m_looked.rows.view;
+        const ModelOfTrace network = [&](std::optional<std::uint64_t>, Progress& loading) {
+            return checkedModel(loading);
+        };
+        const bool outliers = !findOutliers(view, {}, progress).none();
+        m_tools.messages.say(partsText(reportParts(view, m_request.verdicts,
+                                                   m_request.modelName.empty() ? ModelOfTrace{} : network,
+                                                   outliers, progress)));
     }
 
     LensOptions lensOptions() const {

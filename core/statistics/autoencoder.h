@@ -24,8 +24,8 @@ struct AutoencoderOptions {
     std::size_t memoryBytes = std::size_t{1} << 30;  ///< bound on what training holds, network and states
 };
 
-/// Epochs that a forecast counts on: training ends by itself, mostly after 20 to 40.
-constexpr int expectedEpochs = 30;
+/// Epochs that a forecast counts on: training ends by itself, mostly after 15 to 30.
+constexpr int expectedEpochs = 25;
 
 /// A trained autoencoder: plain numbers, which any trace of the same width can be put through. Layers from
 /// the units to 2 and back; between them the exact GELU, x times the normal distribution function of x, but

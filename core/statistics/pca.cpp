@@ -207,14 +207,15 @@ MatrixD project(const PcaBasis& basis, const MatrixF& states) {
 }
 
 double Pca::nanoseconds(const PcaOptions& options, const Sizes& sizes, bool observed) {
-    const double states = sizes.states(), units = sizes.unitCount(), least = std::min(states, units);
-    const double spectrum = sizes.values() * (6 + 0.018 * least) + 0.15 * least * least * least;
-    if (!observed) return spectrum;
+    const double states = sizes.states(), units = sizes.unitCount(), least = std::min(states, units),
+                 cube = least * least * least, products = sizes.values() * (6 + 0.018 * least);
+    if (!observed) return products + 0.15 * cube;
     const double side = std::min(sizes.rowCount(), units);
     const double ofPoints = options.perPointExplained ? sizes.values() * (4 + 0.025 * side) +
                                                             sizes.pointCount() * 0.15 * side * side * side
                                                       : 0;
-    return 1.5 * spectrum + sizes.values() * 0.1 * options.components + ofPoints;
+    // With the directions of the components, and the scores.
+    return products + 0.33 * cube + sizes.values() * 0.1 * options.components + ofPoints;
 }
 
 Pca::Accumulator::Accumulator(const PcaOptions& options, const Computation& all)

@@ -104,6 +104,31 @@ private Q_SLOTS:
         });
     }
 
+    /// Each part of a report once, all of them positive, and what the verdicts rest on twice where there are
+    /// outliers.
+    void aReportHasItsParts() {
+        const TraceView view = planted::walk({40, 4, 16}, 1);
+        VerdictOptions options;
+        options.repeats = options.mostRepeats = 5;
+        options.mutualUnits = 4;
+        Progress progress;
+        const auto parts = reportParts(view, options, {}, false, progress),
+                   twice = reportParts(view, options, {}, true, progress);
+        QStringList names;
+        for (const auto& part : parts) {
+            names << QString::fromStdString(part.name);
+            QVERIFY2(part.seconds > 0, part.name.c_str());
+        }
+        QCOMPARE(names.join("; "),
+                 QString("autoencoder; statistics beside surrogates; mutual information beside surrogates; "
+                         "autoencoder on surrogates; intervals"));
+        QVERIFY(same(twice.back().seconds, 2 * parts.back().seconds));
+        QCOMPARE(partsText({{"lens", 30}, {"intervals", 70}}),
+                 std::string("about 2 min: lens 30 s, intervals 70 s"));
+        options.mutualUnits = options.refits = 0;
+        QCOMPARE(reportParts(view, options, {}, false, progress).size(), std::size_t{3});
+    }
+
     void timesInWords() {
         QCOMPARE(timeText(0.04), std::string("less than 0.1 s"));
         QCOMPARE(timeText(1.23), std::string("about 1.2 s"));
