@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/base/array.h"
@@ -29,6 +30,7 @@ struct TeleportRecord {
     VectorD target;                         ///< [k] scores the state was moved to
     /// Exact paths and measures; no controls (they are computed for what is looked at).
     TeleportResult result;
+    std::string name = {};  ///< that a person gave it; empty: none
 };
 
 /// Results, and the rows of the document that they are of.

@@ -66,6 +66,7 @@ private Q_SLOTS:
     void anAxisKeyLocksTheHandle();
     void typedCoordinatesTeleport();
     void controlsSayWhatIsShown();
+    void theHistoryRevealsRenamesAndRemoves();
     void theLastPointShowsNextTokensInsteadOfCurves();
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
@@ -661,6 +662,43 @@ void TestAppWindow::controlsSayWhatIsShown() {
     QVERIFY(box->hasFocus());
     m_window->workspace().undoStack()->undo();
     QTRY_VERIFY(std::abs(box->value() - shown[1]) < 1e-3);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+}
+
+void TestAppWindow::theHistoryRevealsRenamesAndRemoves() {
+    auto& teleport = m_window->teleport();
+    auto* list = m_window->teleportPanel()->history();
+    const auto teleports = [&]() -> const auto& {
+        return m_window->workspace().state()->teleports;
+    };
+    const auto before = teleports().size();
+    for (int i = 0; i < 4; ++i) {
+        VectorD target = teleport.target();
+        target[i % 3] += 3;
+        teleport.setCoordinates(target);
+        QTRY_COMPARE_WITH_TIMEOUT(teleports().size(), before + static_cast<std::size_t>(i) + 1, 20000);
+        // The newest is selected and in view.
+        const QModelIndex newest = list->model()->index(list->model()->rowCount() - 1, 0);
+        QTRY_COMPARE(list->currentIndex(), newest);
+        QVERIFY(list->selectionModel()->isSelected(newest));
+        QVERIFY(list->viewport()->rect().contains(list->visualRect(newest).center()));
+    }
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+    keepPicture(*m_window, "history");
+    list->setFocus();
+    QTest::keyClick(list, Qt::Key_F2);
+    auto* editor = list->findChild<QLineEdit*>();
+    QVERIFY(editor != nullptr);
+    QTest::keyClicks(editor, "far right");
+    QTest::keyClick(editor, Qt::Key_Return);
+    QTRY_COMPARE(QString::fromStdString(teleports().back()->name), QString("far right"));
+    QVERIFY(list->currentIndex().data().toString().startsWith("far right"));
+    list->setFocus();
+    QTest::keyClick(list, Qt::Key_Delete);
+    QCOMPARE(teleports().size(), before + 3);
+    for (int i = 0; i < 5; ++i) m_window->workspace().undoStack()->undo();
+    QCOMPARE(teleports().size(), before + 1);
+    m_window->workspace().undoStack()->undo();
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
 }
 

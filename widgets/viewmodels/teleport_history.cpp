@@ -1,5 +1,9 @@
 #include "widgets/viewmodels/teleport_history.h"
 
+#include <QLocale>
+
+#include "core/figure/teleport_figure.h"
+
 namespace rheo {
 
 TeleportHistory::TeleportHistory(Workspace& workspace, QObject* parent)
@@ -13,40 +17,75 @@ int TeleportHistory::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(m_records.size());
 }
 
+QString TeleportHistory::pointOf(const TeleportRecord& record) const {
+    const auto model = m_workspace.model();
+    const std::int64_t point = record.result.request.point.value();
+    return model && point < static_cast<std::int64_t>(model->model->points().size())
+               ? QString::fromStdString(pointName(model->model->points()[static_cast<std::size_t>(point)]))
+               : tr("point %1").arg(point);
+}
+
+/// "token 44 “␣else” at L08.attn_in, shift to 87.7, 51.1, 25.3"
+QString TeleportHistory::describe(const TeleportRecord& record) const {
+    const TeleportRequest& request = record.result.request;
+    const auto model = m_workspace.model();
+    const auto token = static_cast<std::size_t>(request.token);
+    QString text = tr("token %1").arg(request.token);
+    if (model && model->tokenizer && token < record.sample.tokenIds.size())
+        text += QStringLiteral(" “%1”").arg(
+            QString::fromStdString(visibleToken(model->tokenizer->pieceText(record.sample.tokenIds[token]))));
+    QStringList target;
+    for (const double z : record.target) target << QLocale().toString(z, 'g', 3);
+    return tr("%1 at %2, %3 to %4")
+        .arg(text, pointOf(record), QString::fromUtf8(teleportModeName(request.mode).data()),
+             target.join(QStringLiteral(", ")));
+}
+
 QVariant TeleportHistory::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
     const TeleportRecord& record = *m_records[index.row()];
     const TeleportRequest& request = record.result.request;
     const TeleportMeasures& measures = record.result.measures;
-    const auto point = [&] {
-        const auto model = m_workspace.model();
-        const auto p = static_cast<std::size_t>(request.point.value());
-        return model && p < model->model->points().size()
-                   ? QString::fromStdString(pointName(model->model->points()[p]))
-                   : tr("point %1").arg(request.point.value());
-    };
+    const QString prompt = QString::fromStdString(record.sample.text),
+                  name = QString::fromStdString(record.name);
+    const auto last = measures.distance.size() - 1;
     switch (role) {
-        case Qt::DisplayRole: {
-            const auto last = measures.distance.size() - 1;
-            return last < 0 ? tr("%1, token %2").arg(point()).arg(request.token)
-                            : tr("%1, token %2: pushed by %3, %4 at the end")
-                                  .arg(point())
-                                  .arg(request.token)
-                                  .arg(measures.distance[0], 0, 'g', 3)
-                                  .arg(measures.distance[last], 0, 'g', 3);
-        }
+        case Qt::DisplayRole:
+            return (name.isEmpty() ? describe(record) : name) + '\n' + prompt.simplified().left(80);
+        case Qt::EditRole: return name;
         case Qt::ToolTipRole:
-        case PromptRole: return QString::fromStdString(record.sample.text);
+            return last < 0 ? describe(record)
+                            : tr("%1\nMoved by %2 in the residual stream, %3 apart at the last point\n\n%4")
+                                  .arg(describe(record))
+                                  .arg(measures.distance[0], 0, 'g', 3)
+                                  .arg(measures.distance[last], 0, 'g', 3)
+                                  .arg(prompt);
+        case PromptRole: return prompt;
         case IdRole: return static_cast<qlonglong>(record.id);
-        case PointRole: return point();
+        case PointRole: return pointOf(record);
         case TokenRole: return request.token;
         case ModeRole: return QString::fromUtf8(teleportModeName(request.mode).data());
-        case PushRole: return measures.distance.size() > 0 ? measures.distance[0] : 0.0;
-        case RetentionRole:
-            return measures.retention.size() > 0 ? measures.retention[measures.retention.size() - 1] : 0.0;
+        case PushRole: return last >= 0 ? measures.distance[0] : 0.0;
+        case RetentionRole: return last >= 0 ? measures.retention[last] : 0.0;
         case KlRole: return measures.kl;
         default: return {};
     }
+}
+
+Qt::ItemFlags TeleportHistory::flags(const QModelIndex& index) const {
+    return QAbstractListModel::flags(index) | Qt::ItemIsEditable;
+}
+
+bool TeleportHistory::setData(const QModelIndex& index, const QVariant& value, int role) {
+    if (role != Qt::EditRole || !checkIndex(index, CheckIndexOption::IndexIsValid)) return false;
+    m_workspace.renameTeleport(m_records[index.row()]->id, value.toString().simplified());
+    return true;
+}
+
+QModelIndex TeleportHistory::indexOf(std::int64_t id) const {
+    for (int row = 0; row < rowCount(); ++row)
+        if (m_records[row]->id == id) return index(row);
+    return {};
 }
 
 QHash<int, QByteArray> TeleportHistory::roleNames() const {
@@ -62,13 +101,15 @@ QHash<int, QByteArray> TeleportHistory::roleNames() const {
     return names;
 }
 
-/// Teleports come and go at the end, by undo: what stands before stays.
+/// Where ids are the same from the start, rows stay; a renamed one has another record.
 void TeleportHistory::update() {
     const auto& now = m_workspace.state()->teleports;
     qsizetype same = 0;
     while (same < m_records.size() && same < static_cast<qsizetype>(now.size()) &&
-           m_records[same] == now[static_cast<std::size_t>(same)])
+           m_records[same]->id == now[static_cast<std::size_t>(same)]->id) {
+        m_records[same] = now[static_cast<std::size_t>(same)];
         ++same;
+    }
     if (same < m_records.size()) {
         beginRemoveRows({}, static_cast<int>(same), rowCount() - 1);
         m_records.resize(same);

@@ -7,7 +7,8 @@
 
 namespace rheo {
 
-/// The teleports of the document, in the order they were made.
+/// The teleports of the document, in the order they were made. DisplayRole: its name, or token, point, mode
+/// and coordinates; below it the prompt. EditRole: the name, which can be set.
 class TeleportHistory : public QAbstractListModel {
     Q_OBJECT
 public:
@@ -26,10 +27,15 @@ public:
 
     int rowCount(const QModelIndex& parent = {}) const override;
     QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+    Qt::ItemFlags flags(const QModelIndex& index) const override;
+    bool setData(const QModelIndex& index, const QVariant& value, int role = Qt::EditRole) override;
     QHash<int, QByteArray> roleNames() const override;
+    QModelIndex indexOf(std::int64_t id) const;
 
 private:
     void update();
+    QString pointOf(const TeleportRecord& record) const;
+    QString describe(const TeleportRecord& record) const;
 
     Workspace& m_workspace;
     QList<std::shared_ptr<const TeleportRecord>> m_records;

@@ -172,7 +172,9 @@ TeleportModel::TeleportModel(Workspace& workspace, Selection& selection, QObject
         if (d.awaitsPath || !d.held) return;
         measureSpread();
         if (m_state != State::Ready && m_state != State::Settling) return;
-        if (d.seen != m_workspace.state()->teleports) showLatest(0);
+        // One that was made is shown; where others were removed or renamed, what is shown stays.
+        if (const auto& now = m_workspace.state()->teleports; d.seen != now)
+            showLatest(now.size() > d.seen.size() ? 0 : m_shown);
     });
     refresh();
 }

@@ -199,6 +199,17 @@ void Workspace::removeTeleport(std::int64_t id) {
         change(tr("Remove the teleport"), std::move(next));
 }
 
+void Workspace::renameTeleport(std::int64_t id, const QString& name) {
+    DocumentState next = *m_state;
+    for (auto& record : next.teleports) {
+        if (record->id != id || record->name == name.toStdString()) continue;
+        auto renamed = std::make_shared<TeleportRecord>(*record);
+        renamed->name = name.toStdString();
+        record = std::move(renamed);
+        return change(tr("Rename the teleport"), std::move(next));
+    }
+}
+
 std::shared_ptr<const TeleportResult> Workspace::fullTeleport(std::int64_t id) const {
     const auto found = m_fullTeleports.find(id);
     return found == m_fullTeleports.end() ? nullptr : found->second;

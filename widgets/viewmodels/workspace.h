@@ -83,6 +83,8 @@ public:
     /// Adds a teleport to the document (undoable); `record.id` is given here.
     void addTeleport(TeleportRecord record);
     void removeTeleport(std::int64_t id);
+    /// Gives a teleport a name (undoable); empty: its own description.
+    void renameTeleport(std::int64_t id, const QString& name);
     /// The teleport with its controls, if they were computed; null else.
     std::shared_ptr<const TeleportResult> fullTeleport(std::int64_t id) const;
     void keepFullTeleport(std::int64_t id, std::shared_ptr<const TeleportResult> result);

@@ -8,6 +8,7 @@
 #include <QLineEdit>
 #include <QListView>
 #include <QPushButton>
+#include <QShortcut>
 #include <QVBoxLayout>
 #include <cmath>
 
@@ -46,7 +47,9 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     m_tokens->setMinimumHeight(112);
     m_tokens->setAccessibleName(tr("Next tokens before and after"));
     m_history->setModel(m_historyModel);
-    m_history->setMaximumHeight(76);
+    m_history->setMaximumHeight(84);
+    m_history->setEditTriggers(QAbstractItemView::EditKeyPressed);
+    m_history->setToolTip(tr("Click to show, F2 to rename, Del to remove"));
     m_history->setUniformItemSizes(true);
     m_history->setAccessibleName(tr("Teleports made"));
     m_natural->setToolTip(tr("Show the path as the model makes it"));
@@ -102,9 +105,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     connect(m_natural, &QPushButton::clicked, &m_teleport, &TeleportModel::showNatural);
     connect(m_save, &QPushButton::clicked, this, [this] { Q_EMIT saveRequested(chosen()); });
     connect(m_copy, &QPushButton::clicked, this, [this] { Q_EMIT copyRequested(chosen()); });
-    connect(m_history, &QListView::clicked, this, [this](const QModelIndex& index) {
-        m_teleport.showTeleport(index.data(TeleportHistory::IdRole).toLongLong());
-    });
+    connectHistory();
     for (auto signal : {&TeleportModel::naturalChanged, &TeleportModel::handleMoved})
         connect(&m_teleport, signal, this, &TeleportPanel::updateCoordinates);
     for (auto signal :
@@ -118,6 +119,31 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     updateStatus();
     updateCoordinates();
     updatePath();
+}
+
+void TeleportPanel::connectHistory() {
+    const auto idOf = [](const QModelIndex& index) {
+        return index.data(TeleportHistory::IdRole).toLongLong();
+    };
+    const auto show = [this, idOf](const QModelIndex& index) { m_teleport.showTeleport(idOf(index)); };
+    connect(m_history, &QListView::clicked, this, show);
+    connect(m_history, &QListView::activated, this, show);
+    connect(new QShortcut(Qt::Key_Delete, m_history, nullptr, nullptr, Qt::WidgetShortcut),
+            &QShortcut::activated, this, [this, idOf] {
+                if (m_history->currentIndex().isValid())
+                    m_workspace.removeTeleport(idOf(m_history->currentIndex()));
+            });
+    connect(&m_teleport, &TeleportModel::resultChanged, this, &TeleportPanel::showInHistory);
+    connect(m_historyModel, &QAbstractItemModel::rowsInserted, this, &TeleportPanel::showInHistory);
+}
+
+/// Selects and reveals the teleport that is shown; none: nothing is selected.
+void TeleportPanel::showInHistory() {
+    const QModelIndex index = m_historyModel->indexOf(m_teleport.shownId());
+    if (!index.isValid()) return m_history->clearSelection();
+    if (m_history->selectionModel()->isSelected(index)) return;
+    m_history->setCurrentIndex(index);
+    m_history->scrollTo(index);
 }
 
 void TeleportPanel::setDark(bool dark) {

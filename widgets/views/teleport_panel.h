@@ -27,6 +27,7 @@ public:
     FigureWidget* curves() const { return m_curves; }
     FigureWidget* tokens() const { return m_tokens; }
     QComboBox* modeBox() const { return m_mode; }
+    QListView* history() const { return m_history; }
     /// Whose next tokens are shown.
     QComboBox* nextOfBox() const { return m_nextOf; }
     QDoubleSpinBox* coordinate(int component) const {
@@ -42,6 +43,8 @@ private:
     void updateCoordinates();
     void updateTokens();
     QString noCurves() const;
+    void connectHistory();
+    void showInHistory();
     void updatePath();
     std::int64_t chosen() const;
 

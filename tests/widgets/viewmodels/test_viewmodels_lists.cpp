@@ -216,7 +216,21 @@ void TestViewmodelsLists::teleports() {
     QCOMPARE(index.data(TeleportHistory::PushRole).toDouble(), record.result.measures.distance[0]);
     QCOMPARE(index.data(TeleportHistory::KlRole).toDouble(), record.result.measures.kl);
     QVERIFY(index.data(TeleportHistory::RetentionRole).toDouble() > 0);
-    QVERIFY(index.data().toString().contains("L05.attn_in"));
+    // An entry names token, point, mode, coordinates and prompt; or the name that it was given.
+    const QString entry = index.data().toString();
+    for (const QString& part :
+         {QString("L05.attn_in"), QString("shift"), QString("token %1").arg(record.result.request.token),
+          QLocale().toString(record.target[1], 'g', 3),
+          QString::fromStdString(record.sample.text).simplified().left(40)})
+        QVERIFY2(entry.contains(part), qPrintable(entry + " lacks " + part));
+    const QPersistentModelIndex kept = index;
+    const std::int64_t shown = teleport.shownId();
+    QVERIFY(model.setData(index, "  the second  "));
+    QVERIFY2(kept.isValid() && kept.data().toString().startsWith("the second\n"), "the row stays");
+    QCOMPARE(teleport.shownId(), shown);
+    QCOMPARE(model.indexOf(2).row(), 1);
+    workspace.undoStack()->undo();
+    QCOMPARE(index.data().toString(), entry);
     workspace.undoStack()->undo();
     QCOMPARE(model.rowCount(), 2);
     workspace.undoStack()->undo();
