@@ -233,6 +233,9 @@ MainWindow::MainWindow(QWidget* parent)
 
 MainWindow::~MainWindow() {
     m_jobs.shutdown();
+    // Widgets go before the document that they show: one that is being edited commits its text as it goes.
+    qDeleteAll(findChildren<QDockWidget*>(Qt::FindDirectChildrenOnly));
+    delete takeCentralWidget();
 }
 
 void MainWindow::connectWorkspace() {
@@ -295,6 +298,7 @@ void MainWindow::buildViews() {
         m_viewBar->setTabToolTip(m_viewBar->addTab(entry.title), entry.shows);
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
         connect(view, &View::optionsRequested, this, [this, view] { showOptions(view); });
+        connect(view, &View::statusChanged, this, &MainWindow::updateTabs);
         connect(view, &View::openRequested, &m_files, &FileOpener::open);
         connect(view, &View::viewRequested, this, [this](const QString& id) {
             for (View* other : m_views)
@@ -351,9 +355,9 @@ void MainWindow::updateTabs() {
             tab, palette.color(m_views[i]->hasFigure() ? QPalette::Active : QPalette::Disabled,
                                QPalette::WindowText));
         const std::string_view statistic = m_views[i]->figureView().statistic;
+        const QString name = QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size()));
         const ResultState state =
-            m_analyses.stateOf(QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())),
-                               m_views[i]->showsRows());
+            m_views[i]->status().value_or(m_analyses.stateOf(name, m_views[i]->showsRows()));
         const QPixmap mark = markOf(state.status, palette, devicePixelRatioF());
         m_viewBar->setTabIcon(tab, mark.isNull() ? QIcon() : QIcon(mark));
         const bool says = !mark.isNull() && !state.line.isEmpty();

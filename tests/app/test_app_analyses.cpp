@@ -525,12 +525,16 @@ void TestAppAnalyses::aStoppedReportGoesOn() {
                            [](const JobInfo& job) { return job.fraction.value_or(0) > 0.3; });
     };
     verdicts->makeReport(path("stopped"), 20, false);
+    QVERIFY(verdicts->status() && verdicts->status()->status == ResultStatus::Running);
+    QVERIFY(!m_window->viewBar()->tabIcon(tabOf(verdicts)).isNull());
     QTRY_VERIFY_WITH_TIMEOUT(far(), wait);
     QTest::keyClick(m_window.get(), Qt::Key_Period, Qt::ControlModifier);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
     QVERIFY(!verdicts->hasFigure());
     QVERIFY2(m_window->statusBar()->currentMessage().contains("Stopped"),
              qPrintable(m_window->statusBar()->currentMessage()));
+    QCOMPARE(verdicts->status()->status, ResultStatus::Stopped);
+    QVERIFY(verdicts->testButton()->text().contains("Go on"));
     verdicts->makeReport(path("stopped"), 20, false);
     QTRY_VERIFY_WITH_TIMEOUT(verdicts->hasFigure() && settled(), wait);
     QCOMPARE(contentsOf(path("stopped/verdicts.json")), contentsOf(path("window/verdicts.json")));

@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "core/analysis/outliers.h"
+#include "core/session/forecast.h"
 #include "core/session/report_run.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/feature.h"
@@ -64,7 +66,7 @@ ReportTools toolsOf(const std::shared_ptr<const LoadedModel>& loaded, DrawFigure
 }  // namespace
 
 JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure draw,
-                 std::function<void(const QString& folder)> made) {
+                 std::function<void(const QString& folder, bool stopped)> ended) {
     const QString what = Workspace::tr("Test the findings");
     if (workspace.refuse(what, Feature::Report)) return {};
     const auto trace = workspace.state()->trace;
@@ -84,7 +86,7 @@ JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure dr
         },
         &workspace,
         [&workspace, what, choice, trace, document, writesRows,
-         made = std::move(made)](Outcome<ReportOutcome> outcome) {
+         ended = std::move(ended)](Outcome<ReportOutcome> outcome) {
             workspace.use(what, outcome, [&](const ReportOutcome& report) {
                 if (document == workspace.documentNumber() && writesRows)
                     workspace.files().setTraceFile(traceIn(choice.folder), trace);
@@ -92,10 +94,33 @@ JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure dr
                     Q_EMIT workspace.noted(
                         Workspace::tr("Stopped. %1 holds what is finished; the same folder goes on with it.")
                             .arg(choice.folder));
-                else if (document == workspace.documentNumber())
-                    made(choice.folder);
+                if (document == workspace.documentNumber()) ended(choice.folder, report.stopped);
             });
         }));
+}
+
+JobId forecastReport(Workspace& workspace, const ReportChoice& choice, QObject* receiver,
+                     std::function<void(const QString& sentence)> told) {
+    if (!whyNot(workspace, Feature::Report).isEmpty()) return {};
+    ModelOfTrace model;
+    if (const auto loaded = workspace.model())
+        model = [loaded](std::optional<std::uint64_t>, Progress&) { return loaded->model; };
+    return workspace.jobs().submit(
+        {workspace.model() ? Lane::Model : Lane::Analysis,
+         Workspace::tr("Measuring what the report will take"), false},
+        [request = requestOf(workspace, choice), trace = workspace.state()->trace,
+         model](Progress& progress) {
+            Progress reading = progress.part(0, 0.3), looking = progress.part(0.3, 0.5),
+                     measuring = progress.part(0.5, 1);
+            const TraceView view = makeAnalysisView(trace, request.view, {}, reading).view;
+            const bool outliers = !findOutliers(view, {}, looking).none();
+            return QString::fromStdString(
+                partsText(reportParts(view, request.verdicts, model, outliers, measuring)));
+        },
+        receiver,
+        [told = std::move(told)](Outcome<QString> outcome) {
+            if (outcome.result() != nullptr) told(*outcome.result());
+        });
 }
 
 QString reportCommand(const Workspace& workspace, const ReportChoice& choice) {

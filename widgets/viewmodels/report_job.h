@@ -24,10 +24,15 @@ using DrawFigure = std::function<std::string(const Figure&, const Recipe&)>;
 
 /// Tests the published findings on the rows that are open, as `rheo report` does (runReport), with the model
 /// where one is attached: a job, with progress, that leaves results.h5, verdicts.json and index.html in the
-/// folder. Rows that no file holds are written there first. `made` gets the folder when it is whole; what
+/// folder. Rows that no file holds are written there first. `ended` is told whether it was stopped; what
 /// fails is said by Workspace::failed(), and a report that was cancelled is gone on with by the same call.
 JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure draw,
-                 std::function<void(const QString& folder)> made);
+                 std::function<void(const QString& folder, bool stopped)> ended);
+
+/// What the report will take, in a sentence with its parts, measured on a few of the rows (reportParts): a
+/// job of a second or two. `told` is called unless `receiver` is gone by then.
+JobId forecastReport(Workspace& workspace, const ReportChoice& choice, QObject* receiver,
+                     std::function<void(const QString& sentence)> told);
 
 /// The `rheo report` line that does the same.
 QString reportCommand(const Workspace& workspace, const ReportChoice& choice);

@@ -19,7 +19,7 @@ QIcon playIcon(bool playing, const QPalette& palette) {
     QPainter painter(&picture);
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(Qt::NoPen);
-    painter.setBrush(palette.color(QPalette::ButtonText));
+    painter.setBrush(palette.color(QPalette::Active, QPalette::ButtonText));
     if (playing) {
         painter.drawRect(11, 8, 9, 32);
         painter.drawRect(28, 8, 9, 32);

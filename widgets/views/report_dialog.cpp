@@ -37,13 +37,14 @@ QString usualFolder(const Workspace& workspace) {
 
 }  // namespace
 
-ReportDialog::ReportDialog(Workspace& workspace, QWidget* parent)
+ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget* parent)
     : QDialog(parent),
       m_workspace(workspace),
-      m_folder(new QLineEdit(usualFolder(workspace))),
+      m_folder(new QLineEdit(folder.isEmpty() ? usualFolder(workspace) : folder)),
       m_repeats(new QSpinBox),
       m_replace(new QCheckBox(tr("&Start afresh, and replace what is there"))),
       m_state(new QLabel),
+      m_cost(new QLabel),
       m_command(new QLabel) {
     setWindowTitle(tr("Test the published findings"));
     const int usual = VerdictOptions{}.repeats;
@@ -59,8 +60,10 @@ ReportDialog::ReportDialog(Workspace& workspace, QWidget* parent)
     folderRow->addWidget(browse);
     m_command->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     m_command->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-    for (QLabel* label : {m_state, m_command}) label->setWordWrap(true);
+    for (QLabel* label : {m_state, m_cost, m_command}) label->setWordWrap(true);
     m_state->setMinimumHeight(fontMetrics().height() * 2);
+    m_cost->setMinimumHeight(fontMetrics().height() * 3);
+    m_cost->setAlignment(Qt::AlignTop);
 
     auto* form = new QFormLayout;
     auto* folderLabel = new QLabel(tr("&Folder:"));
@@ -73,6 +76,7 @@ ReportDialog::ReportDialog(Workspace& workspace, QWidget* parent)
     auto* layout = new QVBoxLayout(this);
     layout->addLayout(form);
     layout->addWidget(m_state);
+    layout->addWidget(m_cost);
     layout->addWidget(m_command);
     layout->addWidget(buttons);
     setMinimumWidth(620);
@@ -85,10 +89,23 @@ ReportDialog::ReportDialog(Workspace& workspace, QWidget* parent)
     });
     connect(m_folder, &QLineEdit::textChanged, this, &ReportDialog::refresh);
     connect(m_repeats, qOverload<int>(&QSpinBox::valueChanged), this, &ReportDialog::refresh);
+    connect(m_repeats, &QSpinBox::editingFinished, this, &ReportDialog::forecast);
     connect(m_replace, &QCheckBox::toggled, this, &ReportDialog::refresh);
     connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     refresh();
+    forecast();
+}
+
+ReportDialog::~ReportDialog() {
+    m_workspace.jobs().cancel(m_forecast);
+}
+
+void ReportDialog::forecast() {
+    m_workspace.jobs().cancel(m_forecast);
+    m_cost->setText(tr("Measuring what it will take…"));
+    m_forecast = forecastReport(m_workspace, {folder(), repeats(), replaces()}, this,
+                                [this](const QString& sentence) { m_cost->setText(sentence); });
 }
 
 QString ReportDialog::folder() const {

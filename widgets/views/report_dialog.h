@@ -3,6 +3,8 @@
 #include <QDialog>
 #include <QString>
 
+#include "widgets/jobs/job_runner.h"
+
 class QCheckBox;
 class QLabel;
 class QLineEdit;
@@ -17,7 +19,9 @@ class Workspace;
 class ReportDialog : public QDialog {
     Q_OBJECT
 public:
-    explicit ReportDialog(Workspace& workspace, QWidget* parent = nullptr);
+    /// `folder`: of a report to go on with; empty: a usual one.
+    ReportDialog(Workspace& workspace, const QString& folder, QWidget* parent = nullptr);
+    ~ReportDialog() override;
 
     QString folder() const;
     int repeats() const;
@@ -26,12 +30,14 @@ public:
 
 private:
     void refresh();
+    void forecast();
 
     Workspace& m_workspace;
     QLineEdit* m_folder;
     QSpinBox* m_repeats;
     QCheckBox* m_replace;
-    QLabel *m_state, *m_command;
+    QLabel *m_state, *m_cost, *m_command;
+    JobId m_forecast;
     QPushButton* m_start;
 };
 

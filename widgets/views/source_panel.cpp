@@ -184,6 +184,7 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     layout->addWidget(m_tokens, 1);
 
     connectLists();
+    countMatches();
     describeSource();
 }
 
@@ -299,6 +300,7 @@ void SourcePanel::setFilter(const QString& text) {
 
 void SourcePanel::countMatches() {
     const int found = m_filtered->rowCount();
+    m_matches->setVisible(!m_search->text().isEmpty());
     m_matches->setText(m_search->text().isEmpty() ? QString()
                        : found == 0               ? tr("no match")
                                                   : tr("%1 of %2").arg(found).arg(m_promptModel->rowCount()));

@@ -155,6 +155,15 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
         connect(button, &QPushButton::clicked, this, &VerdictsView::askForReport);
     connect(m_test, &QAction::triggered, this, &VerdictsView::askForReport);
     connect(&m_workspace, &Workspace::modelChanged, this, &VerdictsView::explain);
+    connect(&m_workspace, &Workspace::documentReplaced, this, [this] {
+        m_stopped.clear();
+        updateStatus();
+    });
+    connect(&m_workspace.jobs(), &JobRunner::jobEnded, this, [this](const JobInfo& job) {
+        if (job.id != m_job) return;
+        m_job = {};
+        updateStatus();
+    });
     explain();
 }
 
@@ -191,8 +200,9 @@ void VerdictsView::explain() {
                                          : tr(" Without a model the finding on attractors is not tested."));
     m_missing->setText(words);
     m_missing->setFixedHeight(m_missing->heightForWidth(m_missing->width()));
-    m_button->setEnabled(why.isEmpty());
-    m_test->setEnabled(why.isEmpty());
+    const bool possible = why.isEmpty() && m_job == JobId{};
+    m_button->setEnabled(possible);
+    m_test->setEnabled(possible);
 }
 
 void VerdictsView::fill() {
@@ -233,13 +243,36 @@ void VerdictsView::describe() {
 
 void VerdictsView::askForReport() {
     if (m_workspace.refuse(tr("Test the findings"), Feature::Report)) return;
-    ReportDialog dialog(m_workspace, window());
+    ReportDialog dialog(m_workspace, m_stopped, window());
     if (dialog.exec() == QDialog::Accepted) makeReport(dialog.folder(), dialog.repeats(), dialog.replaces());
 }
 
 void VerdictsView::makeReport(const QString& folder, int repeats, bool replace) {
-    rheo::makeReport(m_workspace, {folder, repeats, replace}, drawForPage,
-                     [this](const QString& made) { Q_EMIT openRequested(made); });
+    m_job = rheo::makeReport(m_workspace, {folder, repeats, replace}, drawForPage,
+                             [this](const QString& made, bool stopped) {
+                                 m_stopped = stopped ? made : QString();
+                                 if (!stopped) Q_EMIT openRequested(made);
+                             });
+    updateStatus();
+}
+
+std::optional<ResultState> VerdictsView::status() const {
+    if (m_job != JobId{}) return ResultState{ResultStatus::Running, tr("The findings are being tested"), 0};
+    if (!m_stopped.isEmpty())
+        return ResultState{ResultStatus::Stopped,
+                           tr("Stopped: %1 holds what is finished, and can be gone on with").arg(m_stopped),
+                           0};
+    return std::nullopt;
+}
+
+void VerdictsView::updateStatus() {
+    const bool running = m_job != JobId{};
+    for (auto* button : {m_button, m_again}) button->setEnabled(!running);
+    m_button->setText(running               ? tr("Testing…")
+                      : m_stopped.isEmpty() ? tr("&Test the findings…")
+                                            : tr("&Go on…"));
+    explain();
+    Q_EMIT statusChanged();
 }
 
 std::shared_ptr<const Figure> VerdictsView::figure() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "widgets/jobs/job_runner.h"
 #include "widgets/views/figure_widget.h"
 #include "widgets/views/view.h"
 
@@ -28,6 +29,7 @@ public:
     bool explainsItself() const override { return true; }
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
+    std::optional<ResultState> status() const override;
     QList<QAction*> analyses() const override { return {m_test}; }
 
     QTreeWidget* table() const { return m_table; }
@@ -43,6 +45,7 @@ private:
     void explain();
     void fill();
     void describe();
+    void updateStatus();
     Recipe defaultRecipe() const;
 
     Workspace& m_workspace;
@@ -55,6 +58,8 @@ private:
     QTextBrowser* m_sentence;
     QPushButton *m_button, *m_show, *m_page, *m_again;
     QAction* m_test;
+    JobId m_job;        ///< that makes a report
+    QString m_stopped;  ///< the folder of a report that was stopped
 };
 
 }  // namespace rheo

@@ -4,10 +4,12 @@
 #include <QString>
 #include <QWidget>
 #include <memory>
+#include <optional>
 
 #include "core/figure/figure.h"
 #include "core/session/document.h"
 #include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/analyses.h"
 
 class QAction;
 
@@ -46,6 +48,8 @@ public:
     /// What makes figure() again: view, options, camera or ranges, and a size that suits it. Without sources
     /// where no file holds what it is made from; theme, versions and time are left to the window.
     virtual Recipe recipe() const = 0;
+    /// How it stands with what it computes by itself; none where the analyses know.
+    virtual std::optional<ResultState> status() const { return std::nullopt; }
     /// Computations whose outcome the view shows, for the menu of analyses.
     virtual QList<QAction*> analyses() const { return {}; }
 
@@ -56,6 +60,8 @@ Q_SIGNALS:
     void optionsRequested();
     /// A person wants to see another view: as its recipe names it.
     void viewRequested(const QString& id);
+    /// status() is another.
+    void statusChanged();
     /// It made a file or folder that is to be opened.
     void openRequested(const QString& path);
 
