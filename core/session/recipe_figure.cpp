@@ -16,6 +16,7 @@
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
 #include "core/figure/rotation_figure.h"
+#include "core/figure/unit_share_figure.h"
 #include "core/figure/verdicts_figure.h"
 #include "core/session/verdict_text.h"
 
@@ -145,6 +146,12 @@ Figure sparsityOf(const Results& results, const Recipe& recipe) {
     return densityCurvesFigure(require(results.statistics.get<Density>(), "density", results),
                                nullsOf(results, "density"), results.source.info.points,
                                themeNamed(recipe.theme));
+}
+
+Figure unitSharesOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    return unitShareFigure(require(results.statistics.get<Density>(), "density", results),
+                           results.source.info.points, themeNamed(recipe.theme));
 }
 
 Figure correlationOf(const Results& results, const Recipe& recipe) {
@@ -301,6 +308,12 @@ constexpr std::array resultsViews{
         [](const Results& r) { return r.statistics.get<Density>().has_value(); },
         sparsityOf},
     ResultsView{
+        {"units", "Units", "Massive units by depth", "density",
+         "The share of the squared norm that the greatest units hold at each point; in most language models "
+         "a few hold much of it."},
+        [](const Results& r) { return r.statistics.get<Density>().has_value(); },
+        unitSharesOf},
+    ResultsView{
         {"correlation", "Correlation", "Correlation between points", "correlation",
          "The correlation over rows of a unit at one point and at another, and from each point to the next.",
          190, 90},
@@ -331,12 +344,11 @@ constexpr std::array resultsViews{
          190, 90},
         [](const Results& r) { return r.statistics.get<LinearStep>().has_value(); },
         linearStepOf},
-    ResultsView{
-        {"mutual_information", "Information", "Mutual information by depth", "mutual_information",
-         "What a unit at one point says about itself at the next, in nats, and how much of it is not "
-         "linear."},
-        [](const Results& r) { return r.statistics.get<MutualInformation>().has_value(); },
-        mutualInformationOf},
+    ResultsView{{"mutual_information", "Information", "Mutual information by depth", "mutual_information",
+                 "What a unit at one point says about itself at the next, in nats, and how much of it is not "
+                 "linear."},
+                [](const Results& r) { return r.statistics.get<MutualInformation>().has_value(); },
+                mutualInformationOf},
     ResultsView{
         {"rotation", "Rotation", "Rotation of units", "rotation",
          "How often the path of a unit turns in the plane of its activation and gradient, beside its nulls.",
@@ -352,11 +364,11 @@ constexpr std::array resultsViews{
             return r.statistics.get<Rotation>() && r.statistics.get<Rotation>()->meanPath.size() > 0;
         },
         orbitsOf},
-    ResultsView{{"latent", "Latent map", "Latent map of the autoencoder", "autoencoder",
+    ResultsView{{"latent", "Latent", "Latent map of the autoencoder", "autoencoder",
                  "Every state in the two numbers of the autoencoder, coloured by depth."},
                 holdsEncoded,
                 latentOf},
-    ResultsView{{"reconstruction", "Reconstruction", "Reconstruction from two numbers", "autoencoder",
+    ResultsView{{"reconstruction", "Rebuilt", "Reconstruction from two numbers", "autoencoder",
                  "How well the autoencoder gives states back at each point, beside a PCA of two components."},
                 holdsEncoded,
                 reconstructionOf},
