@@ -118,8 +118,9 @@ void TestAppFigures::initTestCase() {
 
 void TestAppFigures::viewsAreThoseThatAreThere() {
     const Results all = readResults(path("all.h5").toStdString());
-    QCOMPARE(namesOf(viewsOf(all)), std::string("trajectories, pca, density, sparsity, correlation, motion, "
-                                                "mutual_information, rotation, orbits"));
+    QCOMPARE(namesOf(viewsOf(all)),
+             std::string("trajectories, pca, density, sparsity, units, correlation, motion, "
+                         "mutual_information, rotation, orbits"));
     for (const auto& view : viewsOf(all)) {
         const Figure figure = makeFigure(all, view.name, darkTheme());
         QVERIFY2(!figure.panels.empty() && figure.theme.dark, view.name.data());

@@ -21,6 +21,8 @@
 #include "core/figure/orbit_figure.h"
 #include "core/figure/ranges.h"
 #include "core/figure/rotation_figure.h"
+#include "core/figure/unit_share_figure.h"
+#include "core/figure/verdicts_figure.h"
 #include "tests/refused.h"
 
 using namespace rheo;
@@ -128,12 +130,59 @@ private Q_SLOTS:
     void dimensionsNeedTheirPoints();
     void linearStepsTellAttentionFromMlp();
     void intervalsAreDrawnWithZero();
+    void massiveUnitsAndTheirShares();
+    void verdictsBesideTheirNulls();
     void informationAndItsMap();
     void rotationOfRowsAndUnits();
     void orbitsAreThePaths();
     void orbitsOfTheUnitsUnlikeTheNull();
     void orbitsRefuseWhatIsNotThere();
 };
+
+// Four units: one holds half of the squared norm at the first point and all of it at the last.
+void TestFigureCurves::massiveUnitsAndTheirShares() {
+    DensityResult density;
+    density.rms = MatrixD::Ones(pointCount, 4);
+    density.rms.col(2).setConstant(std::sqrt(3.0));
+    density.rms.row(pointCount - 1) << 0, 0, 7, 0;
+    density.rms.row(1).setZero();  // states of zero norm have no shares
+    const auto plot = curvesIn(unitShareFigure(density, points, lightTheme(), 2), 0);
+    QCOMPARE(namesIn(plot),
+             (std::vector<std::string>{"unit 2", "unit 0", "greatest of all others", "an equal share"}));
+    const auto& massive = plot.curves[0].y;
+    QVERIFY(std::abs(massive.front() - 0.5) < 1e-15 && std::isnan(massive[1]));
+    QCOMPARE(massive.back(), 1.0);
+    QVERIFY(std::abs(plot.curves[2].y.front() - 1.0 / 6) < 1e-15);
+    QCOMPARE(plot.curves[3].y.front(), 0.25);
+    QVERIFY(plot.y.logarithmic && plot.y.low > 0);
+    QVERIFY(std::isnan(plot.curves[1].y.back()));  // nothing has no place on a logarithmic axis
+    density.rms.resize(2, 4);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { unitShareFigure(density, points, lightTheme()); }));
+}
+
+// In units of half the null's range: its ends are at -1 and 1, its mean at 0.
+void TestFigureCurves::verdictsBesideTheirNulls() {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<VerdictMark> marks{{"at the end", "supported", 5, 4, 6, 4, 3, 5},
+                                         {"without a null", "supported", 2, 1, 3, nan, nan, nan},
+                                         {"not tested", "not tested", nan, nan, nan, nan, nan, nan}};
+    const auto plot = curvesIn(verdictsFigure(marks, lightTheme()), 0);
+    QCOMPARE(plot.y.ticks.size(), std::size_t{3});
+    QCOMPARE(plot.y.ticks.back().label, std::string("at the end: supported"));  // the first at the top
+    QVERIFY(contains(plot.y.ticks[1].label, "(no null)") && !contains(plot.y.ticks[0].label, "no null"));
+    const auto dots =
+        std::find_if(plot.curves.begin(), plot.curves.end(), [](const Curve& c) { return c.markers; });
+    QVERIFY(dots != plot.curves.end());
+    QCOMPARE(dots->x.front(), std::asinh(1.0));
+    QCOMPARE(dots->y.front(), 2.0);
+    const Curve& interval = *(dots - 1);
+    QCOMPARE(interval.x[0], 0.0);
+    QCOMPARE(interval.x[1], std::asinh(2.0));
+    QVERIFY(std::isnan(interval.x[2]));
+    QCOMPARE(std::count_if(dots->x.begin(), dots->x.end(), [](double x) { return std::isfinite(x); }), 1);
+    for (const Tick& tick : plot.x.ticks)
+        QVERIFY2(std::abs(std::sinh(tick.value)) < 1e-12 || tick.label != "0", tick.label.c_str());
+}
 
 void TestFigureCurves::stepsAreToldApart() {
     using enum StepKind;
