@@ -180,11 +180,14 @@ public:
     }
 
 private:
-    /// As few rows as take long enough to be measured, by the table.
+    /// As few rows as take long enough to be measured, by the table; in a quarter of what may be held, as
+    /// half is for the analysis of them.
     template <class Cost>
     std::int64_t rowsFor(Cost nanoseconds) const {
         Sizes sizes = sizesOf(m_view);
-        const std::int64_t all = sizes.rows;
+        const double row = sizes.values() / static_cast<double>(sizes.rows) * sizeof(float);
+        const double fit = static_cast<double>(m_defined.memoryBytes) / 4 / row;
+        const auto all = std::clamp<std::int64_t>(static_cast<std::int64_t>(fit), 1, sizes.rows);
         for (sizes.rows = std::min(all, leastProbeRows); sizes.rows < all; sizes.rows *= 2)
             if (nanoseconds(sizes) > m_nanoseconds) break;
         return std::min(all, sizes.rows);
@@ -207,7 +210,7 @@ private:
             const TraceView some = someRows(m_view, rowsFor(cost));
             AnalysisOptions alone;
             alone.threads = m_defined.threads;
-            alone.memoryBytes = m_defined.memoryBytes;
+            alone.memoryBytes = m_defined.memoryBytes / 2;
             alone.get<S>() = asked;
             rate = measure(
                 [&] {
@@ -215,7 +218,7 @@ private:
                         analyze(some, alone, m_silent);
                     } else {
                         asked.threads = m_defined.threads;
-                        asked.memoryBytes = m_defined.memoryBytes;
+                        asked.memoryBytes = m_defined.memoryBytes / 2;
                         S::compute(some, asked, m_silent);
                     }
                 },
@@ -226,6 +229,7 @@ private:
 
     std::optional<double> rateOfNull(const std::string& name) {
         AnalysisOptions options = m_defined;
+        options.memoryBytes /= 2;
         // As many as keep the threads busy: of more rows each, as those of few stay in the caches.
         const std::int64_t atOnce = std::clamp<std::int64_t>(
             2 * resolveThreads(options.threads) / tileCount(m_view.unitCount()), 2, 16);
@@ -238,6 +242,8 @@ private:
         };
         const std::int64_t rows = rowsFor(cost);
         if (!m_some || m_some->rowCount() != rows) {
+            m_some.reset();
+            m_observed = {};
             m_some = someRows(m_view, rows);
             AnalysisOptions observed = options;
             observed.nulls.clear();
@@ -249,6 +255,7 @@ private:
     std::optional<double> rateOfLens() {
         AnalysisRequest alone;
         alone.lens = m_request.lens;
+        alone.lens->memoryBytes /= 2;
         alone.modelName = m_request.modelName;
         const double vocabulary = vocabularyOf(m_view.trace->info());
         const auto cost = [&](const Sizes& sizes) {
