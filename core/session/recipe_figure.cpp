@@ -368,7 +368,7 @@ constexpr std::array resultsViews{
                  "Every state in the two numbers of the autoencoder, coloured by depth."},
                 holdsEncoded,
                 latentOf},
-    ResultsView{{"reconstruction", "Rebuilt", "Reconstruction from two numbers", "autoencoder",
+    ResultsView{{"reconstruction", "Reconstruction", "Reconstruction from two numbers", "autoencoder",
                  "How well the autoencoder gives states back at each point, beside a PCA of two components."},
                 holdsEncoded,
                 reconstructionOf},
