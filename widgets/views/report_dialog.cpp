@@ -15,7 +15,9 @@
 #include <QStandardPaths>
 #include <QVBoxLayout>
 
+#include "core/base/printable.h"
 #include "core/findings/verdicts.h"
+#include "core/trace/trace.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/report_job.h"
 #include "widgets/viewmodels/workspace.h"
@@ -33,6 +35,14 @@ QString usualFolder(const Workspace& workspace) {
     }
     return QDir(QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation))
         .absoluteFilePath("rheograph-report");
+}
+
+QString whatIsHeld(const Workspace& workspace) {
+    const auto bytes = [](double count) { return QString::fromStdString(formatBytes(count)); };
+    const auto& trace = *workspace.state()->trace;
+    const double rows = static_cast<double>(trace.rows() * trace.points() * trace.units()) * sizeof(float);
+    return ReportDialog::tr("The rows (%1) are read several times; at most %2 is held beside the results.")
+        .arg(bytes(rows), bytes(static_cast<double>(VerdictOptions{}.memoryBytes)));
 }
 
 }  // namespace
@@ -62,7 +72,7 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
     m_command->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     for (QLabel* label : {m_state, m_cost, m_command}) label->setWordWrap(true);
     m_state->setMinimumHeight(fontMetrics().height() * 2);
-    m_cost->setMinimumHeight(fontMetrics().height() * 3);
+    m_cost->setMinimumHeight(fontMetrics().height() * 5);
     m_cost->setAlignment(Qt::AlignTop);
 
     auto* form = new QFormLayout;
@@ -104,8 +114,10 @@ ReportDialog::~ReportDialog() {
 void ReportDialog::forecast() {
     m_workspace.jobs().cancel(m_forecast);
     m_cost->setText(tr("Measuring what it will take…"));
-    m_forecast = forecastReport(m_workspace, {folder(), repeats(), replaces()}, this,
-                                [this](const QString& sentence) { m_cost->setText(sentence); });
+    m_forecast =
+        forecastReport(m_workspace, {folder(), repeats(), replaces()}, this, [this](const QString& sentence) {
+            m_cost->setText(tr("%1.\n%2").arg(sentence, whatIsHeld(m_workspace)));
+        });
 }
 
 QString ReportDialog::folder() const {
