@@ -73,7 +73,8 @@ QVariant TeleportHistory::data(const QModelIndex& index, int role) const {
 }
 
 Qt::ItemFlags TeleportHistory::flags(const QModelIndex& index) const {
-    return QAbstractListModel::flags(index) | Qt::ItemIsEditable;
+    const Qt::ItemFlags flags = QAbstractListModel::flags(index);
+    return index.isValid() ? flags | Qt::ItemIsEditable : flags;
 }
 
 bool TeleportHistory::setData(const QModelIndex& index, const QVariant& value, int role) {
