@@ -176,12 +176,13 @@ void mergeResults(Results made, Results& into) {
 std::vector<HeldResults> neededOf(const DocumentState& state, std::vector<HeldResults> earlier) {
     std::vector<const Results*> newer{&state.results->results};
     std::vector<HeldResults> needed;
+    std::vector<std::string_view> names{verdictsGroup};
+    for (const auto& statistic : choosableStatistics()) names.push_back(statistic.name);
     for (auto& held : earlier) {
-        const auto statistics = choosableStatistics();
-        const bool shown = std::any_of(statistics.begin(), statistics.end(), [&](const auto& statistic) {
-            return holds(held.opened->results, statistic.name) &&
+        const bool shown = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+            return holds(held.opened->results, name) &&
                    std::none_of(newer.begin(), newer.end(),
-                                [&](const Results* results) { return holds(*results, statistic.name); });
+                                [&](const Results* results) { return holds(*results, name); });
         });
         if (!shown) continue;
         newer.push_back(&held.opened->results);

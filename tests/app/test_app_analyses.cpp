@@ -538,6 +538,14 @@ void TestAppAnalyses::aStoppedReportGoesOn() {
     verdicts->makeReport(path("stopped"), 20, false);
     QTRY_VERIFY_WITH_TIMEOUT(verdicts->hasFigure() && settled(), wait);
     QCOMPARE(contentsOf(path("stopped/verdicts.json")), contentsOf(path("window/verdicts.json")));
+    // Verdicts stay when everything else in the report is computed of other rows.
+    AnalysisChoice choice;
+    choice.statistics = everyStatistic();
+    choice.options.get<AutoencoderFit>()->epochs = 1;
+    choice.select = "sample>=4";
+    QVERIFY(analyses().run(choice) > 0);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
+    QVERIFY(view("divergence")->hasFigure() && verdicts->hasFigure());
 }
 
 void TestAppAnalyses::theFormOffersEveryRowOfTheTables() {

@@ -75,11 +75,11 @@ std::string drawForPage(const Figure& figure, const Recipe& recipe) {
     return encodeFigure(figure, ExportFormat::Svg, how).toStdString();
 }
 
-/// The page of the report beside these results; empty: there is none.
+/// The page of the report that these results come from; empty: there is none.
 QString pageOf(const OpenedResults& results) {
-    const QString page =
-        QFileInfo(QString::fromStdString(results.path.string())).dir().filePath("index.html");
-    return !results.path.empty() && QFileInfo::exists(page) ? page : QString();
+    const auto& file = results.path.empty() ? results.base : results.path;
+    const QString page = QFileInfo(QString::fromStdString(file.string())).dir().filePath("index.html");
+    return !file.empty() && QFileInfo::exists(page) ? page : QString();
 }
 
 }  // namespace
