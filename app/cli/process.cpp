@@ -24,6 +24,8 @@ namespace rheo::cli {
 
 namespace {
 
+constexpr int interruptSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
 std::stop_source& interruptSource() {
     static std::stop_source source;
     return source;
@@ -67,9 +69,22 @@ void requireThread() {
     std::_Exit(1);
 }
 
+/// Blocks or unblocks what interrupts, in this thread and those that it starts.
+///
+/// Kernels of oneDNN (dnnl_sgemm with several threads) keep data in the stack pointer: a signal handler that
+/// runs on such a thread writes its frame into the heap. So signals are blocked in all threads but the one
+/// that waits for them.
+void maskInterrupts(int how) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : interruptSignals) sigaddset(&signals, signal);
+    ::pthread_sigmask(how, &signals, nullptr);
+}
+
 void settleBeforeLibraries(int, char**, char**) {
     std::set_terminate(endInOneLine);
     openStandardStreams();
+    maskInterrupts(SIG_BLOCK);  // libraries start threads when they are loaded
     requireThread();
 }
 
@@ -93,8 +108,10 @@ int signalPipe[2] = {-1, -1};
 
 void onSignal(int) {
     // All that may be done here: the thread at the other end does the rest.
+    const int before = errno;
     const char byte = 1;
     [[maybe_unused]] const auto written = ::write(signalPipe[1], &byte, 1);
+    errno = before;
 }
 
 }  // namespace
@@ -102,23 +119,25 @@ void onSignal(int) {
 void catchInterrupts() {
     if (::pipe2(signalPipe, O_CLOEXEC) != 0)
         throw std::system_error(errno, std::generic_category(), "cannot make a pipe");
-    // A handler, and not a blocked signal that one thread waits for: libraries start threads before main(),
-    // and the system may give the signal to any of them.
+    maskInterrupts(SIG_BLOCK);
+    // A handler, and not sigwait: a debugger or a sanitizer may have started threads that block nothing.
     struct sigaction action {};
     action.sa_handler = onSignal;
     action.sa_flags = SA_RESTART;
+    for (const int signal : interruptSignals) {
+        struct sigaction inherited {};
+        sigaction(signal, nullptr, &inherited);
+        // Who is started by nohup goes on when the terminal is closed.
+        if (signal != SIGHUP || inherited.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+    }
     std::thread waiting([] {
+        maskInterrupts(SIG_UNBLOCK);
         char byte = 0;
         if (::read(signalPipe[0], &byte, 1) != 1) return;
         interruptSource().request_stop();
         if (::read(signalPipe[0], &byte, 1) == 1) std::_Exit(130);
     });
     waiting.detach();
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-    struct sigaction inherited {};
-    sigaction(SIGHUP, nullptr, &inherited);
-    if (inherited.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // else nohup's wish
 }
 
 std::stop_token interruptToken() {

@@ -2,6 +2,7 @@
 // file, and the same call goes on from there to what one uninterrupted call gives.
 #include <signal.h>
 
+#include <QDir>
 #include <QFile>
 #include <QProcess>
 #include <QTemporaryDir>
@@ -66,6 +67,40 @@ private Q_SLOTS:
         const Ran ran = call({"capture", "--model", RHEO_RESOURCES "/demo-model", "--prompts",
                               RHEO_RESOURCES "/prompts/novels.txt", "--limit", "150", "--out", m_trace});
         QVERIFY2(ran.status == 0, qPrintable(ran.err));
+    }
+
+    // A handler may not run on a thread that computes: some kernels keep data in the stack pointer.
+    void oneThreadTakesTheSignals() {
+        if (!QFile::exists("/proc/self/task")) QSKIP("threads are read from /proc");
+        QProcess process;
+        process.setProcessChannelMode(QProcess::MergedChannels);
+        process.start(RHEO_BIN "/rheo", {"analyze", m_trace, "--stat", "autoencoder", "--threads", "2",
+                                         "--progress", "plain", "--out", path("signals.h5")});
+        QByteArray said;
+        while (!said.contains("epoch 1 gave") && process.waitForReadyRead(100000)) said += process.readAll();
+        const QString threads = QString("/proc/%1/task").arg(process.processId());
+        int blocking = 0;
+        QStringList taking;
+        for (const QString& id : QDir(threads).entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+            QFile file(threads + "/" + id + "/status");
+            const QByteArray status = file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+            const auto at = status.indexOf("SigBlk:");
+            if (at < 0) continue;  // it has ended
+            const quint64 mask = status.mid(at + 7, 17).trimmed().toULongLong(nullptr, 16);
+            const auto blocks = [&](int signal) { return (mask >> (signal - 1) & 1) != 0; };
+            if (blocks(SIGINT) && blocks(SIGTERM) && blocks(SIGHUP))
+                ++blocking;
+            else
+                taking << id;
+        }
+        ::kill(static_cast<pid_t>(process.processId()), SIGTERM);
+        QVERIFY(process.waitForFinished(100000));
+        QCOMPARE(process.exitCode(), 130);
+        QVERIFY2(blocking >= 2, qPrintable(QString::number(blocking)));
+        QVERIFY(!taking.contains(QString::number(process.processId())));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        QCOMPARE(taking.size(), 1);
+#endif
     }
 
     void analyzeGoesOn() {
@@ -205,7 +240,9 @@ private Q_SLOTS:
     }
 
 private:
-    QString path(const QString& name) const { return m_dir.filePath(name); }
+    QString path(const QString& name) const {
+        return m_dir.filePath(name);
+    }
     QTemporaryDir m_dir;
     QString m_trace = m_dir.filePath("t.rheo.h5");
 };
