@@ -10,6 +10,7 @@ namespace rheo {
 ErrorCode errorCodeOfErrno(int number) {
     switch (number) {
         case ENOSPC:
+        case EFBIG:
         case EDQUOT: return ErrorCode::DiskFull;
         case ENOMEM: return ErrorCode::OutOfMemory;
         case ENOENT: return ErrorCode::NotFound;

@@ -87,4 +87,12 @@ bool GuardedMapping::lost() const {
     return m_slot >= 0 && slots[static_cast<std::size_t>(m_slot)].lost.load();
 }
 
+void forgetPages(std::span<const std::byte> bytes) {
+    // Whole pages only: the bytes beside may be anybody's.
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto first = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+    const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / page * page;
+    if (end > first) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
 }  // namespace rheo

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 namespace rheo {
 
@@ -25,5 +26,10 @@ public:
 private:
     int m_slot = -1;
 };
+
+/// Tells the system that the mapped `bytes` are not needed for now, so that a file that was read through does
+/// not count as memory of the process; touched again, they are as they were. Only for bytes
+/// of a mapped file: others would be lost.
+void forgetPages(std::span<const std::byte> bytes);
 
 }  // namespace rheo

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/failure.h"
 
 namespace rheo {
 
@@ -29,10 +30,8 @@ namespace {
 }
 
 [[noreturn]] void throwSystem(const fs::path& path, int cause) {
-    const bool full = cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
-    throw Error(full ? ErrorCode::DiskFull : ErrorCode::Io,
-                "cannot write " + path.string() + ": " + std::strerror(cause) +
-                    (full ? "; make space, or choose another disk" : ""),
+    throw Error(errorCodeOfErrno(cause),
+                "cannot write " + path.string() + ": " + std::strerror(cause) + adviceOfErrno(cause),
                 path.string());
 }
 

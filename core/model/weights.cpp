@@ -9,6 +9,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/base/guarded_mapping.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 
@@ -65,6 +66,7 @@ public:
             m_progress.check();
             const auto part = stored->bytes.subspan(done, std::min(piece, stored->bytes.size() - done));
             std::memcpy(out + done, part.data(), part.size());
+            forgetPages(part);  // or the file counts as memory beside its copy
             advance(static_cast<double>(part.size()) / static_cast<double>(width));
         }
         return tensor;

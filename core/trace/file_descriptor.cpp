@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/base/failure.h"
 
 namespace rheo {
 
@@ -39,12 +40,11 @@ void FileDescriptor::writeExact(std::int64_t offset, std::span<const std::byte> 
     while (!bytes.empty()) {
         const ssize_t put = ::pwrite(m_number, bytes.data(), bytes.size(), offset);
         if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) {
-            const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-            throw Error(full ? ErrorCode::DiskFull : ErrorCode::Io,
-                        fmt::format("writing {} failed: {}", m_path.string(), std::strerror(errno)),
+        if (put <= 0)
+            throw Error(errorCodeOfErrno(errno),
+                        fmt::format("writing {} failed: {}{}", m_path.string(), std::strerror(errno),
+                                    adviceOfErrno(errno)),
                         m_path.string());
-        }
         bytes = bytes.subspan(static_cast<std::size_t>(put));
         offset += put;
     }

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/failure.h"
 
 namespace rheo {
 
@@ -78,21 +79,12 @@ MappedFile::MappedFile(const std::filesystem::path& folder, std::int64_t bytes) 
         throw Error(ErrorCode::Io, fmt::format("cannot make {}: {}", name, std::strerror(errno)),
                     folder.string());
     if (const int failed = bytes > 0 ? ::posix_fallocate(file.number, 0, bytes) : 0; failed != 0)
-        throw Error(
-            failed == ENOSPC || failed == EDQUOT || failed == EFBIG ? ErrorCode::DiskFull : ErrorCode::Io,
-            fmt::format("{} cannot have the {} bytes that unpacking needs: {}", name, bytes,
-                        std::strerror(failed)),
-            folder.string());
+        throw Error(errorCodeOfErrno(failed),
+                    fmt::format("{} cannot have the {} bytes that unpacking needs: {}{}", name, bytes,
+                                std::strerror(failed), adviceOfErrno(failed)),
+                    folder.string());
     m_size = static_cast<std::size_t>(bytes);
     m_data = map(file.number, m_size, PROT_READ | PROT_WRITE, name);
-}
-
-void forgetPages(std::span<const std::byte> bytes) {
-    // Whole pages only: the bytes beside may be anybody's.
-    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const auto first = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
-    const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / page * page;
-    if (end > first) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

@@ -38,9 +38,4 @@ private:
     GuardedMapping m_guard;
 };
 
-/// Tells the system that the mapped `bytes` are not needed for now, so that a file that was read through does
-/// not count as memory of the process; touched again, they are as they were. Not for bytes that are not of a
-/// file.
-void forgetPages(std::span<const std::byte> bytes);
-
 }  // namespace rheo

@@ -13,6 +13,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/failure.h"
 #include "core/trace/bfloat16.h"
 #include "core/trace/file_parts.h"
 #include "core/trace/stored_trace.h"
@@ -33,12 +34,12 @@ void requireSpace(const fs::path& path, std::int64_t bytes) {
     if (::statvfs(folder.c_str(), &disk) != 0) return;
     const double available = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
     if (static_cast<double>(bytes) > available)
-        throw Error(ErrorCode::DiskFull,
-                    fmt::format("{} needs {:.1f} MiB, and the disk has {:.1f} MiB left; choose another disk, "
-                                "fewer rows or points, or "
-                                "--store bfloat16",
-                                path.string(), static_cast<double>(bytes) / (1 << 20), available / (1 << 20)),
-                    path.string());
+        throw Error(
+            ErrorCode::DiskFull,
+            fmt::format("{} needs {:.1f} MiB, and the disk has {:.1f} MiB left; make space, or choose "
+                        "another disk",
+                        path.string(), static_cast<double>(bytes) / (1 << 20), available / (1 << 20)),
+            path.string());
 }
 
 /// Takes the file's whole extent from the disk now: laying out a dataset only sets its length.
@@ -48,10 +49,10 @@ void takeSpace(const fs::path& temporary, const fs::path& path) {
     const off_t size = ::lseek(file, 0, SEEK_END);
     const int failed = size > 0 ? ::posix_fallocate(file, 0, size) : 0;
     ::close(file);
-    if (failed == ENOSPC || failed == EDQUOT || failed == EFBIG)
+    if (errorCodeOfErrno(failed) == ErrorCode::DiskFull)
         throw Error(ErrorCode::DiskFull,
-                    fmt::format("the disk cannot hold the {} bytes of {}: {}", size, path.string(),
-                                std::strerror(failed)),
+                    fmt::format("the disk cannot hold the {} bytes of {}: {}{}", size, path.string(),
+                                std::strerror(failed), adviceOfErrno(failed)),
                     path.string());
 }
 
