@@ -110,17 +110,22 @@ int infoOfModel(const Options& options, Common& common) {
                                 increments));
     console.say(fmt::format("parameters   {}, stored as {}", forecast.parameters,
                             config.storedDType.empty() ? "the files say" : config.storedDType));
-    console.say(
-        fmt::format("memory       {} to load in {} on {}; {} to capture {} prompts of {} tokens at once",
-                    formatBytes(double(forecast.loadBytes)), common.dtype, common.device,
-                    formatBytes(double(forecast.captureBytes)), options.batch, tokens));
+    console.say(fmt::format(
+        "memory       {} of weights in {} on {}, {} while they are loaded; at most {} to capture {} "
+        "prompts of {} tokens at once; 160 MiB more for the program",
+        formatBytes(double(forecast.loadBytes)), common.dtype, common.device,
+        formatBytes(double(forecast.peakLoadBytes)), formatBytes(double(forecast.captureBytes)),
+        options.batch, tokens));
     if (const auto available = onProcessor ? availableMemory() : std::nullopt)
         console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
                                 *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
     for (const std::string& note : config.notes) console.say("note         " + note);
     for (const auto& note : tokenizerNotes) console.say("tokenizer    " + note);
-    for (const auto& reason : unsupported) console.say("unsupported  " + reason.get<std::string>());
-    return 0;
+    for (const auto& reason : unsupported)
+        if (reason != checkpoint->weightsMissing()) console.say("unsupported  " + reason.get<std::string>());
+    if (checkpoint->weightsMissing().empty()) return 0;
+    complain(checkpoint->weightsMissing());
+    return 1;
 }
 
 int infoOfTrace(const Options& options, Common& common) {
