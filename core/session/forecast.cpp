@@ -374,7 +374,8 @@ std::string costText(const AnalysisCost& cost) {
         "{}, {} read, {} of memory{}", timeText(cost.seconds),
         formatBytes(static_cast<double>(cost.readBytes)), formatBytes(static_cast<double>(cost.memoryBytes)),
         cost.endsByItself
-            ? fmt::format("; the autoencoder counted with {} epochs, which end by themselves", expectedEpochs)
+            ? fmt::format("; the autoencoder counted with {} epochs (it stops by itself, after 11 to 200)",
+                          expectedEpochs)
             : "");
 }
 

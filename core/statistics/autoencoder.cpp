@@ -593,6 +593,9 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
              ++epoch) {
             RandomStream random(options.seed, firstOrderStream + static_cast<std::uint64_t>(epoch));
             double error = 0, done = 0;
+            // Of epochs: what is likely, or what this training goes on for in any case.
+            const auto expected = std::min<std::int64_t>(
+                options.epochs, std::max<std::int64_t>(expectedEpochs, result.bestEpoch + options.patience));
             for (const auto block : random.permutation(static_cast<std::int32_t>(train.blocks()))) {
                 train.load(block, training);
                 const auto order =
@@ -611,7 +614,7 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
                             });
                         });
                     done += static_cast<double>(states);
-                    training.report(epoch - 1 + done / pairs, options.epochs);
+                    training.report(epoch - 1 + done / pairs, static_cast<double>(expected));
                 }
             }
             losses.emplace_back(error / (pairs * varying),
