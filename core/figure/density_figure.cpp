@@ -78,6 +78,7 @@ void setLimits(ColorScale& scale, const MatrixF& values, DensityMeasure measure,
 Axis unitAxis(Eigen::Index units, bool sorted) {
     Axis axis;
     axis.title = sorted ? "Unit (sorted by mean at the last point)" : "Unit";
+    axis.kind = AxisKind::Units;
     axis.low = -0.5;
     axis.high = static_cast<double>(units) - 0.5;
     if (units == 1) {
@@ -101,8 +102,8 @@ std::optional<DensityMeasure> parseDensityMeasure(std::string_view name) {
     return std::nullopt;
 }
 
-DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
-                            const std::vector<ResidualPoint>& points, const DensityOptions& options) {
+Figure densityFigure(const MatrixD& values, const MatrixD& mean, const std::vector<ResidualPoint>& points,
+                     const DensityOptions& options) {
     const auto units = values.cols();
     if (values.rows() != static_cast<Eigen::Index>(points.size()) || points.empty() || units == 0)
         throw Error(ErrorCode::Mismatch,
@@ -113,12 +114,11 @@ DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
                     fmt::format("The density has shape [{}, {}], but the mean that sorts it [{}, {}].",
                                 values.rows(), units, mean.rows(), mean.cols()));
 
-    DensityFigure result;
     std::vector<bool> masked(static_cast<std::size_t>(units), false);
     for (const auto unit : options.maskedUnits)
         if (unit >= 0 && unit < units) masked[static_cast<std::size_t>(unit)] = true;
-    result.unitOfRow.resize(static_cast<std::size_t>(units));
-    std::iota(result.unitOfRow.begin(), result.unitOfRow.end(), 0);
+    std::vector<std::int64_t> order(static_cast<std::size_t>(units));  // the unit of each row, from below
+    std::iota(order.begin(), order.end(), 0);
     if (options.sorted) {
         const auto last = mean.row(mean.rows() - 1);
         // A masked unit, or one whose mean is undefined, sorts below all others.
@@ -127,14 +127,14 @@ DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
                        ? -std::numeric_limits<double>::infinity()
                        : last[unit];
         };
-        std::stable_sort(result.unitOfRow.begin(), result.unitOfRow.end(),
+        std::stable_sort(order.begin(), order.end(),
                          [&](std::int64_t a, std::int64_t b) { return key(a) < key(b); });
     }
 
     HeatmapPlot plot;
     plot.values.resize(units, values.rows());
     for (Eigen::Index row = 0; row < units; ++row) {
-        const auto unit = result.unitOfRow[static_cast<std::size_t>(row)];
+        const auto unit = order[static_cast<std::size_t>(row)];
         if (masked[static_cast<std::size_t>(unit)])
             plot.values.row(row).setConstant(std::numeric_limits<float>::quiet_NaN());
         else
@@ -142,20 +142,22 @@ DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
     }
     plot.x = depthAxis(points);
     plot.y = unitAxis(units, options.sorted);
+    plot.y.units = std::move(order);
     plot.colorScale.map = options.measure == DensityMeasure::Mean ? ColorMap::Vik : options.map;
     plot.colorScale.title = text(options.measure).title;
     if (options.measure != DensityMeasure::ActiveFraction)
         plot.colorScale.title += fmt::format(" ({})", unitName(options.scaling));
     setLimits(plot.colorScale, plot.values, options.measure, options.limit);
 
-    result.figure.theme = options.theme;
-    result.figure.note = depthNote(points);
-    result.figure.panels.push_back({{}, std::move(plot)});
-    return result;
+    Figure figure;
+    figure.theme = options.theme;
+    figure.note = depthNote(points);
+    figure.panels.push_back({{}, std::move(plot)});
+    return figure;
 }
 
-DensityFigure densityFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
-                            const DensityOptions& options) {
+Figure densityFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
+                     const DensityOptions& options) {
     switch (options.measure) {
         case DensityMeasure::MeanAbs: return densityFigure(result.meanAbs, result.mean, points, options);
         case DensityMeasure::Rms: return densityFigure(result.rms, result.mean, points, options);

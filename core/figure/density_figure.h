@@ -28,21 +28,17 @@ struct DensityOptions {
     std::optional<double> limit;            ///< the colour scale ends here; none: where 99 % of the cells are
 };
 
-struct DensityFigure {
-    Figure figure;                        ///< one heatmap: unit (y) by depth (x)
-    std::vector<std::int64_t> unitOfRow;  ///< [unit], which unit each row of the heatmap shows, from below
-};
-
-/// Units by depth as a heatmap. `values` [point, unit] is the measure chosen; `mean` [point, unit] is the
-/// mean activation, which sorts the units (may be the same matrix; not read if they are not sorted). The mean
-/// has a diverging map centred on 0; cells beyond the limits are shown in the end colours, and the colour bar
-/// says so. Throws Error(Mismatch) for shapes that do not fit. Cost: one pass, and a sort of the units.
-DensityFigure densityFigure(const MatrixD& values, const MatrixD& mean,
-                            const std::vector<ResidualPoint>& points, const DensityOptions& options);
+/// Units (y) by depth (x) as a heatmap. `values` [point, unit] is the measure chosen; `mean` [point, unit] is
+/// the mean activation, which sorts the units (may be the same matrix; not read if they are not sorted). The
+/// mean has a diverging map centred on 0; cells beyond the limits are shown in the end colours, and the
+/// colour bar says so. Throws Error(Mismatch) for shapes that do not fit. Cost: one pass, and a sort of the
+/// units.
+Figure densityFigure(const MatrixD& values, const MatrixD& mean, const std::vector<ResidualPoint>& points,
+                     const DensityOptions& options);
 
 /// The measure that `options` chooses of a result.
-DensityFigure densityFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
-                            const DensityOptions& options);
+Figure densityFigure(const DensityResult& result, const std::vector<ResidualPoint>& points,
+                     const DensityOptions& options);
 
 /// The measures of density that have one number a point, a panel each, beside their nulls; what is empty is
 /// left out. Throws Error(Mismatch) for lengths that do not fit.

@@ -35,6 +35,7 @@ Axis depthAxisFrom(const std::vector<ResidualPoint>& points, int first) {
     Axis axis;
     axis.title = depthTitle(points);
     axis.named = true;
+    axis.kind = AxisKind::Points;
     axis.low = first - 0.5;
     axis.high = static_cast<double>(points.size()) - 0.5;
     for (std::size_t i = static_cast<std::size_t>(std::max(first, 0)); i < points.size(); ++i) {
@@ -52,6 +53,7 @@ Axis stepAxis(const std::vector<ResidualPoint>& points) {
     Axis axis = depthAxis(points);
     axis.low = -0.5;
     axis.high = static_cast<double>(points.size()) - 1.5;
+    axis.origin = -0.5;
     for (auto& tick : axis.ticks) tick.value -= 0.5;
     return axis;
 }

@@ -39,7 +39,7 @@ std::string nameOfPlace(const Axis& axis, double value) {
 
 std::string withTitle(const Axis& axis, double value) {
     const std::string name = nameOnAxis(axis, value);
-    return axis.title.empty() ? name : axis.title + ": " + name;
+    return axis.title.empty() || axis.kind == AxisKind::Units ? name : axis.title + ": " + name;
 }
 
 /// The curve's own name, or the one that the legend gives such a line in another panel.
@@ -102,7 +102,30 @@ std::string describeCell(const HeatmapPlot& plot, const FigurePlace& place) {
 
 }  // namespace
 
+std::optional<std::int64_t> idAt(const Axis& axis, double value) {
+    const double place = std::round(value - axis.origin);
+    if (axis.kind == AxisKind::Values || !(place >= 0) || value < axis.low || value > axis.high)
+        return std::nullopt;
+    if (axis.units.empty()) return static_cast<std::int64_t>(place);
+    if (place >= static_cast<double>(axis.units.size())) return std::nullopt;
+    return axis.units[static_cast<std::size_t>(place)];
+}
+
+std::optional<double> valueOf(const Axis& axis, AxisKind kind, std::int64_t id) {
+    if (axis.kind != kind || kind == AxisKind::Values) return std::nullopt;
+    auto place = static_cast<double>(id);
+    if (!axis.units.empty()) {
+        const auto found = std::find(axis.units.begin(), axis.units.end(), id);
+        if (found == axis.units.end()) return std::nullopt;
+        place = static_cast<double>(found - axis.units.begin());
+    }
+    const double value = axis.origin + place;
+    return value >= axis.low && value <= axis.high ? std::optional(value) : std::nullopt;
+}
+
 std::string nameOnAxis(const Axis& axis, double value) {
+    if (axis.kind == AxisKind::Units)
+        if (const auto unit = idAt(axis, value)) return fmt::format("unit {}", *unit);
     if (axis.fisher) return formatNumber(std::tanh(value), digits);
     return axis.named ? nameOfPlace(axis, value) : formatNumber(value, digits);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/figure/figure.h"
@@ -19,8 +21,14 @@ struct FigurePlace {
 /// zoomed. Empty where there is nothing. Cost: one pass over the panel's vertices.
 std::string describeAt(const Figure& whole, const Figure& shown, const FigurePlace& place);
 
-/// What an axis calls a value: "L05 mlp" on a tick of depth, "L05 mlp to L06" between two, "0.93" where it
-/// has numbers. Of an axis in Fisher's z the correlation.
+/// The point or unit that an axis (AxisKind) has at a value, rounded to the nearest; none outside of it.
+std::optional<std::int64_t> idAt(const Axis& axis, double value);
+/// Where an axis has this point or unit; none where it is of another kind, or shows it not. Linear in the
+/// units.
+std::optional<double> valueOf(const Axis& axis, AxisKind kind, std::int64_t id);
+
+/// What an axis calls a value: "L05 mlp" on a tick of depth, "L05 mlp to L06" between two, "unit 17" on an
+/// axis of units, "0.93" where it has numbers. Of an axis in Fisher's z the correlation.
 std::string nameOnAxis(const Axis& axis, double value);
 
 }  // namespace rheo

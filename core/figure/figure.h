@@ -21,6 +21,9 @@ struct Tick {
     int rank = 0;       ///< above 0: drawn shorter, and labelled only where every label has room
 };
 
+/// What the whole numbers along an axis stand for.
+enum class AxisKind { Values, Points, Units };
+
 struct Axis {
     std::string title;  ///< with its unit where it has one: "Distance (residual units)"
     double low = 0;     ///< low < high; what is drawn at the left or bottom end
@@ -29,6 +32,9 @@ struct Axis {
     bool logarithmic = false;  ///< base 10; low > 0
     bool named = false;        ///< ticks are names of places (depth), not round numbers: zooming keeps them
     bool fisher = false;       ///< values are atanh(r) of correlations r, which the ticks say
+    AxisKind kind = AxisKind::Values;
+    double origin = 0;                     ///< of Points and Units: where the first of them stands
+    std::vector<std::int64_t> units = {};  ///< of Units: which one stands at 0, 1, ...; empty: in order
 };
 
 /// How numbers become colours, and what the colour bar says. NaN is drawn in the theme's `missing`.

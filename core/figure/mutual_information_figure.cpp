@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
@@ -27,9 +28,9 @@ HeatmapPlot mapPlot(const MatrixD& mi, const std::vector<ResidualPoint>& points,
             defined.any() ? defined.select(column, 0).sum() / static_cast<double>(defined.count())
                           : -std::numeric_limits<double>::infinity();
     }
-    std::vector<Eigen::Index> order(static_cast<std::size_t>(units));
-    for (Eigen::Index u = 0; u < units; ++u) order[static_cast<std::size_t>(u)] = u;
-    std::stable_sort(order.begin(), order.end(), [&](Eigen::Index a, Eigen::Index b) {
+    std::vector<std::int64_t> order(static_cast<std::size_t>(units));
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
         return means[static_cast<std::size_t>(a)] < means[static_cast<std::size_t>(b)];
     });
 
@@ -44,9 +45,11 @@ HeatmapPlot mapPlot(const MatrixD& mi, const std::vector<ResidualPoint>& points,
         }
     plot.x = stepAxis(points);
     plot.y.title = "Unit (sorted by mean)";
+    plot.y.kind = AxisKind::Units;
     plot.y.low = -0.5;
     plot.y.high = static_cast<double>(units) - 0.5;
     plot.y.ticks = niceTicks(0, static_cast<double>(std::max<Eigen::Index>(units - 1, 1)), 5);
+    plot.y.units = std::move(order);
     auto& scale = plot.colorScale;
     scale.map = map;
     scale.title = "Mutual information (nats)";

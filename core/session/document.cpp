@@ -31,7 +31,7 @@ bool sameRows(const Trace& a, const Trace& b) {
 
 /// Where a state has rows already that are these, its own object is used, so that "stale" means what it says.
 std::shared_ptr<const Trace> known(const DocumentState& state, std::shared_ptr<const Trace> trace) {
-    std::vector others{state.trace, state.basisTrace, state.densityTrace, state.resultsTrace};
+    std::vector others{state.trace, state.basisTrace, state.resultsTrace};
     for (const HeldResults& held : state.earlier) others.push_back(held.trace);
     for (const auto& other : others)
         if (trace && other && sameRows(*trace, *other)) return other;

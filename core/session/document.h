@@ -15,7 +15,6 @@
 
 namespace rheo {
 
-struct DensityResult;
 struct OpenedResults;
 
 /// Names a prompt for as long as the document lives, wherever it stands in the list. Counted from 1.
@@ -52,9 +51,6 @@ struct DocumentState {
     std::shared_ptr<const Array3F> scores;     ///< [row, point, k] of `trace` in `basis`
     std::shared_ptr<const MatrixD> pointExplained;  ///< [point, 3], of the rows the basis was fitted on
 
-    std::shared_ptr<const DensityResult> density;  ///< null: not computed
-    std::shared_ptr<const Trace> densityTrace;     ///< the rows it is of
-
     /// What was computed here, or elsewhere and opened (opened_results.h); null: nothing. Of these rows or of
     /// others, and there may be no rows at all.
     std::shared_ptr<const OpenedResults> results;
@@ -68,7 +64,6 @@ struct DocumentState {
     /// Rows were added or removed since the basis was fitted on all of them. One that was fitted on chosen
     /// rows stays what it is.
     bool basisIsStale() const { return basis && trace && basisTrace != trace && basisRows.empty(); }
-    bool densityIsStale() const { return density && trace && densityTrace != trace; }
     std::int64_t rows() const { return trace ? trace->rows() : 0; }
 };
 

@@ -267,10 +267,6 @@ DocumentState withResults(const DocumentState& state, std::shared_ptr<const Open
     next.results = opened;
     next.resultsTrace = rowsInFile(state.trace, opened->results.source.hash);
     next.earlier.clear();
-    if (densityOf(*opened) != nullptr) {
-        next.density = nullptr;
-        next.densityTrace = nullptr;
-    }
     return withBasisOf(std::move(next), opened, nullptr);
 }
 
@@ -287,8 +283,7 @@ DocumentState withComputed(const DocumentState& state, ComputedResults computed)
         results->results.source = computed.outcome.results.source;
         if (state.results) next.earlier.insert(next.earlier.begin(), {state.results, state.resultsTrace});
     }
-    const bool gavePca = computed.outcome.results.statistics.get<Pca>().has_value(),
-               gaveDensity = computed.outcome.results.statistics.get<Density>().has_value();
+    const bool gavePca = computed.outcome.results.statistics.get<Pca>().has_value();
     forget(results->made, choice, [&](const std::string& name) {
         return madeAlike(results->results, computed.outcome.results, name);
     });
@@ -301,10 +296,6 @@ DocumentState withComputed(const DocumentState& state, ComputedResults computed)
     next.results = opened;
     next.resultsTrace = computed.trace;
     next.earlier = neededOf(next, std::move(next.earlier));
-    if (gaveDensity) {
-        next.density = nullptr;
-        next.densityTrace = nullptr;
-    }
     if (!gavePca) return next;
     return withBasisOf(std::move(next), opened, computed.trace == state.trace ? computed.scores : nullptr);
 }
@@ -320,56 +311,33 @@ std::vector<std::shared_ptr<const OpenedResults>> allResultsOf(const DocumentSta
     return all;
 }
 
-/// PCA and density that were computed of the rows that are open, outside of any results.
-struct OwnStatistics {
-    bool pca, density;
-    bool has(std::string_view statistic) const {
-        return (pca && statistic == Pca::info.name) || (density && statistic == Density::info.name);
-    }
-};
-
-/// The results that are saved for `statistic` (empty: those in front); none where it is one of the own.
-HeldResults heldFor(const DocumentState& state, const OwnStatistics& own, std::string_view statistic) {
-    if (own.has(statistic)) return {};
+/// The results that are saved for `statistic` (empty: those in front); none where that is the own PCA.
+HeldResults heldFor(const DocumentState& state, bool ownPca, std::string_view statistic) {
+    if (ownPca && statistic == Pca::info.name) return {};
     if (statistic.empty() && state.results) return {state.results, {}};
     return resultsWith(state, statistic);
 }
 
-/// Puts the own statistics of `view` into results of the same rows, with the records that `rheo analyze`
-/// would give them.
-void addOwn(const DocumentState& state, const OwnStatistics& own, const TraceView& view, Results& out) {
-    const auto keepRecords = [&](const AnalysisRequest& request, Scaling scaling) {
-        TraceView scaled = view;
-        scaled.scaling = scaling;
-        for (auto& [name, record] : recordsOf(scaled, request)) {
-            std::erase_if(out.nulls, [&](const CurveNull& null) { return null.statistic == name; });
-            out.scalings[name] = record.scaling;
-            out.records[name] = record;
-        }
-    };
-    if (own.pca) {
-        PcaResult& pca = out.statistics.get<Pca>().emplace();
-        pca.basis = *state.basis;
-        pca.scores = *state.scores;
-        if (state.pointExplained) pca.perPointExplained = *state.pointExplained;
-        out.perPointPca.reset();
-        AnalysisRequest request;
-        request.options.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
-        if (!state.basisRows.empty())
-            request.otherBasis =
-                OtherBasis{.fitRows = state.basisRows,
-                           .fitRowsText = fmt::format("{}", fmt::join(state.basisRows, ","))};
-        keepRecords(request, state.basis->scaling);
-        if (state.basisTrace != state.trace)  // not what analyze would compute of these rows
-            out.records[std::string(Pca::info.name)].options =
-                "{\"pca\":\"fitted on other rows than these\"}";
+/// Puts the document's PCA into results of the same rows, with the records that `rheo analyze` would give it.
+void addOwnPca(const DocumentState& state, TraceView view, Results& out) {
+    PcaResult& pca = out.statistics.get<Pca>().emplace();
+    pca.basis = *state.basis;
+    pca.scores = *state.scores;
+    if (state.pointExplained) pca.perPointExplained = *state.pointExplained;
+    out.perPointPca.reset();
+    AnalysisRequest request;
+    request.options.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
+    if (!state.basisRows.empty())
+        request.otherBasis = OtherBasis{.fitRows = state.basisRows,
+                                        .fitRowsText = fmt::format("{}", fmt::join(state.basisRows, ","))};
+    view.scaling = state.basis->scaling;
+    for (auto& [name, record] : recordsOf(view, request)) {
+        std::erase_if(out.nulls, [&](const CurveNull& null) { return null.statistic == name; });
+        out.scalings[name] = record.scaling;
+        out.records[name] = record;
     }
-    if (own.density) {
-        out.statistics.get<Density>() = *state.density;
-        AnalysisRequest request;
-        request.options.get<Density>().emplace();
-        keepRecords(request, Scaling::Raw);
-    }
+    if (state.basisTrace != state.trace)  // not what analyze would compute of these rows
+        out.records[std::string(Pca::info.name)].options = "{\"pca\":\"fitted on other rows than these\"}";
 }
 
 /// Statistics that one of `all` holds and `out` does not.
@@ -388,9 +356,8 @@ std::vector<std::string> leftBehind(const std::vector<std::shared_ptr<const Open
 
 ResultsToSave resultsToSave(const DocumentState& state, const std::string& traceFile,
                             std::string_view statistic) {
-    const OwnStatistics own{state.basis && state.scores && !basisIsOfResults(state),
-                            state.density && !state.densityIsStale()};
-    const HeldResults held = heldFor(state, own, statistic);
+    const bool ownPca = state.basis && state.scores && !basisIsOfResults(state);
+    const HeldResults held = heldFor(state, ownPca, statistic);
     ResultsToSave saved;
     Results& out = saved.results;
     TraceView view;
@@ -407,11 +374,11 @@ ResultsToSave resultsToSave(const DocumentState& state, const std::string& trace
     const bool ofTheseRows = state.trace && isSameSource(out.source, ofRows);
     if (ofTheseRows) {
         if (!traceFile.empty()) out.source.path = traceFile;
-        addOwn(state, own, view, out);
+        if (ownPca) addOwnPca(state, view, out);
     }
     saved.left = leftBehind(all, out);
     const std::string pca(Pca::info.name);
-    if (own.pca && !ofTheseRows && !holds(out, pca) &&
+    if (ownPca && !ofTheseRows && !holds(out, pca) &&
         std::find(saved.left.begin(), saved.left.end(), pca) == saved.left.end())
         saved.left.push_back(pca);
     return saved;
@@ -475,11 +442,6 @@ const PcaResult* drawnPca(const OpenedResults& opened) {
     const auto& pca = opened.results.statistics.get<Pca>();
     return pca && pca->basis.components.rows() >= static_cast<Eigen::Index>(drawnComponents) ? &*pca
                                                                                              : nullptr;
-}
-
-const DensityResult* densityOf(const OpenedResults& opened) {
-    const auto& density = opened.results.statistics.get<Density>();
-    return density ? &*density : nullptr;
 }
 
 std::string traceFileOf(const DocumentState& state) {

@@ -50,8 +50,8 @@ DocumentState openDocumentOf(const OpenedResults& opened, std::shared_ptr<const 
 
 /// `state` with these results in the place of those it has. Where they hold a PCA of exactly its rows and
 /// points, of raw states, that basis becomes the document's, so that a state can be teleported in it; a PCA
-/// of anything else takes the place of the document's basis, and is drawn as the file has it. A density in
-/// the results takes the place of the document's in the same way. Cost: a comparison of the rows.
+/// of anything else takes the place of the document's basis, and is drawn as the file has it.  Cost: a
+/// comparison of the rows.
 DocumentState withResults(const DocumentState& state, std::shared_ptr<const OpenedResults> opened);
 /// What an analysis of the document gave.
 struct ComputedResults {
@@ -64,7 +64,7 @@ struct ComputedResults {
 };
 /// `state` with what was computed among its results. Where those are of the same rows and points it joins
 /// them, in the place of the same statistics (nulls that were made in the same way stay); else they become
-/// `earlier`. PCA and density are taken as by withResults, where they were computed. Cost: a copy of the
+/// `earlier`. A PCA is taken as by withResults, where it was computed. Cost: a copy of the
 /// results.
 DocumentState withComputed(const DocumentState& state, ComputedResults computed);
 
@@ -74,7 +74,7 @@ struct ResultsToSave {
     std::vector<std::string> left;  ///< statistics that are of other rows or points, and so not in it
 };
 /// All results of the same rows and points as those that hold `statistic` (empty: the newest), and the PCA
-/// and density of the document where they are of those too. `traceFile` holds the rows; empty: none does.
+/// of the document where it is of those too. `traceFile` holds the rows; empty: none does.
 /// Cost: a copy of it all.
 ResultsToSave resultsToSave(const DocumentState& state, const std::string& traceFile,
                             std::string_view statistic);
@@ -101,8 +101,6 @@ DocumentState withoutResults(const DocumentState& state);
 
 /// The pooled PCA of the results, if it has the three components that are drawn; null else.
 const PcaResult* drawnPca(const OpenedResults& opened);
-/// Null if there is none.
-const DensityResult* densityOf(const OpenedResults& opened);
 /// The file of the trace that is open, or that the results name; empty where neither is known.
 std::string traceFileOf(const DocumentState& state);
 /// Whether the document's basis is the one that its results hold.

@@ -138,7 +138,7 @@ Figure densityOf(const Results& results, const Recipe& recipe) {
     const DensityResult& density = require(results.statistics.get<Density>(), "density", results);
     DensityOptions options = densityOptions(recipe);
     options.scaling = scalingOf(results, "density");
-    return densityFigure(density, results.source.info.points, options).figure;
+    return densityFigure(density, results.source.info.points, options);
 }
 
 Figure sparsityOf(const Results& results, const Recipe& recipe) {
@@ -277,6 +277,23 @@ Figure verdictsOf(const Results& results, const Recipe& recipe) {
     return verdictsFigure(marks, themeNamed(recipe.theme));
 }
 
+constexpr std::array measures{
+    FigureChoice{R"("mean")", "Mean"}, FigureChoice{R"("mean_abs")", "Mean magnitude"},
+    FigureChoice{R"("rms")", "RMS"}, FigureChoice{R"("active_fraction")", "Active fraction"}};
+constexpr std::array orders{FigureChoice{"true", "Sorted by the last depth"},
+                            FigureChoice{"false", "In order of number"}};
+constexpr std::array maps{FigureChoice{R"("viridis")", "Viridis"}, FigureChoice{R"("cividis")", "Cividis"},
+                          FigureChoice{R"("vik")", "Vik"}};
+constexpr FigureOption mapOption{
+    "map", "Colours",
+    "Colours of values that are never negative. Those of both signs are blue below zero "
+    "and red above.",
+    maps};
+constexpr std::array densityChoices{
+    FigureOption{"measure", "Measure", "What of each unit is shown, over all rows", measures},
+    FigureOption{"sorted", "Units", "The order of the units from below", orders}, mapOption};
+constexpr std::array mapChoices{mapOption};
+
 /// A view, where it comes from and whether it is there.
 struct ResultsView {
     FigureView view;
@@ -298,10 +315,11 @@ constexpr std::array resultsViews{
                  "random walk is low-dimensional too: what counts is what lies beyond the nulls."},
                 [](const Results& r) { return r.statistics.get<Pca>().has_value(); },
                 explainedOf},
-    ResultsView{{"density", "Density", "Density of units by depth", "density",
-                 "The activation of each unit at each point, over all rows."},
-                [](const Results& r) { return r.statistics.get<Density>().has_value(); },
-                densityOf},
+    ResultsView{
+        {"density", "Density", "Density of units by depth", "density",
+         "The activation of each unit at each point, over all rows.", 160, 120, false, densityChoices},
+        [](const Results& r) { return r.statistics.get<Density>().has_value(); },
+        densityOf},
     ResultsView{
         {"sparsity", "Sparsity", "Density and sparsity by depth", "density",
          "How many units carry the activation at each point, by several measures, beside their nulls."},
@@ -316,7 +334,7 @@ constexpr std::array resultsViews{
     ResultsView{
         {"correlation", "Correlation", "Correlation between points", "correlation",
          "The correlation over rows of a unit at one point and at another, and from each point to the next.",
-         190, 90},
+         190, 90, false, mapChoices},
         [](const Results& r) { return r.statistics.get<Correlation>().has_value(); },
         correlationOf},
     ResultsView{{"motion", "Motion", "Motion by depth", "motion",
@@ -346,7 +364,8 @@ constexpr std::array resultsViews{
         linearStepOf},
     ResultsView{{"mutual_information", "Information", "Mutual information by depth", "mutual_information",
                  "What a unit at one point says about itself at the next, in nats, and how much of it is not "
-                 "linear."},
+                 "linear.",
+                 160, 120, false, mapChoices},
                 [](const Results& r) { return r.statistics.get<MutualInformation>().has_value(); },
                 mutualInformationOf},
     ResultsView{
@@ -359,13 +378,14 @@ constexpr std::array resultsViews{
         {"orbits", "Orbits", "Orbits of units", "rotation",
          "The paths of single units in the plane of activation and gradient, those least like the null "
          "first.",
-         190, 110},
+         190, 110, false, mapChoices},
         [](const Results& r) {
             return r.statistics.get<Rotation>() && r.statistics.get<Rotation>()->meanPath.size() > 0;
         },
         orbitsOf},
     ResultsView{{"latent", "Latent", "Latent map of the autoencoder", "autoencoder",
-                 "Every state in the two numbers of the autoencoder, coloured by depth."},
+                 "Every state in the two numbers of the autoencoder, coloured by depth.", 160, 120, false,
+                 mapChoices},
                 holdsEncoded,
                 latentOf},
     ResultsView{{"reconstruction", "Reconstruction", "Reconstruction from two numbers", "autoencoder",
@@ -489,15 +509,6 @@ std::optional<TeleportOverlay> teleportOverlay(const Recipe& recipe) {
     return overlay;
 }
 
-std::string recipeOptions(const DensityOptions& o) {
-    Json options;
-    options["measure"] = densityMeasureName(o.measure);
-    options["sorted"] = o.sorted;
-    options["map"] = colorMapName(o.map);
-    if (o.limit) options["limit"] = *o.limit;
-    return options.dump();
-}
-
 DensityOptions densityOptions(const Recipe& recipe) {
     const Json options = parseOptions(recipe, {"measure", "sorted", "map", "limit"});
     DensityOptions o;
@@ -514,12 +525,6 @@ DensityOptions densityOptions(const Recipe& recipe) {
     o.map = mapNamed(option<std::string>(options, "map", "viridis"));
     if (options.contains("limit")) o.limit = option<double>(options, "limit", 0);
     return o;
-}
-
-std::string recipeOptions(const CorrelationOptions& o) {
-    Json options;
-    options["map"] = colorMapName(o.map);
-    return options.dump();
 }
 
 CorrelationOptions correlationOptions(const Recipe& recipe) {

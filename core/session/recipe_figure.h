@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,19 @@
 
 namespace rheo {
 
+/// One value of an option of a figure.
+struct FigureChoice {
+    std::string_view value;  ///< as a recipe keeps it, in JSON: "\"rms\"", "true"
+    std::string_view label;  ///< for people
+};
+/// An option of a figure that a person chooses from a list; its default is the first.
+struct FigureOption {
+    std::string_view key;      ///< of the recipe's options
+    std::string_view label;    ///< "Measure"
+    std::string_view tooltip;  ///< what it does, in a sentence
+    std::span<const FigureChoice> choices;
+};
+
 /// A kind of figure.
 struct FigureView {
     std::string_view name;       ///< as a recipe calls it: "motion"
@@ -29,6 +43,7 @@ struct FigureView {
     double widthMm = 160;        ///< a size that suits it
     double heightMm = 120;
     bool needsModel = false;  ///< the statistic is computed with the model that made the trace
+    std::span<const FigureOption> options = {};  ///< that are offered beside it
 };
 
 /// All that a recipe can ask for, in the order a reader wants them.
@@ -45,8 +60,6 @@ std::string namesOf(const std::vector<FigureView>& views);
 /// a misspelt option is not silently ignored.
 std::string recipeOptions(const TrajectoryOptions& options,
                           const std::optional<TeleportOverlay>& teleport = std::nullopt);
-std::string recipeOptions(const DensityOptions& options);
-std::string recipeOptions(const CorrelationOptions& options);
 TrajectoryOptions trajectoryOptions(const Recipe& recipe);
 /// The teleport drawn over the trajectories: kept in the options as its paths, for it need not be in any
 /// file.

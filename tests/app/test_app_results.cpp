@@ -36,8 +36,9 @@
 #include "keep_picture.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/views/banner.h"
-#include "widgets/views/density_view.h"
 #include "widgets/views/depth_bar.h"
+#include "widgets/views/missing_page.h"
+#include "widgets/views/result_bar.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
@@ -105,6 +106,7 @@ private Q_SLOTS:
     void everyFigureOfTheTableIsAView();
     void aResultsFileOpensWithItsTrace();
     void aResultsFileOpensWithoutItsTrace();
+    void trajectoriesThatAreMissingAreExplained();
     void theTraceJoinsResultsThatAreOpen();
     void aFileIsDroppedOnTheWindow();
     void aFolderOfAReportOpens();
@@ -189,6 +191,8 @@ void TestAppResults::initTestCase() {
     QCOMPARE(capture("gone.rheo.h5", {"--limit", "8"}), QString());
     QCOMPARE(runRheo({"analyze", path("gone.rheo.h5"), "--stat", "pca,density,motion", "--out",
                       path("alone/alone.h5")}),
+             QString());
+    QCOMPARE(runRheo({"analyze", path("gone.rheo.h5"), "--stat", "motion", "--out", path("alone/motion.h5")}),
              QString());
     QVERIFY(QFile::rename(path("gone.rheo.h5"), path("alone/renamed.rheo.h5")));
     QDir().mkpath(path("report"));
@@ -278,6 +282,19 @@ void TestAppResults::aResultsFileOpensWithoutItsTrace() {
     keepPicture(*m_window, "results alone");
 }
 
+/// The trajectories say so as every other view does.
+void TestAppResults::trajectoriesThatAreMissingAreExplained() {
+    open(path("alone/motion.h5"));
+    auto* trajectories = view<TrajectoryView>("trajectories");
+    m_window->showView(trajectories);
+    QTRY_VERIFY(trajectories->missingPage()->isVisible() && !trajectories->canvas()->isVisible());
+    QVERIFY2(trajectories->missingPage()->reason().contains("motion.h5 does not hold it"),
+             qPrintable(trajectories->missingPage()->reason()));
+    QVERIFY(trajectories->missingPage()->command().contains("--stat pca"));
+    QVERIFY(!m_window->resultBar()->isVisible());
+    keepPicture(*m_window, "trajectories missing");
+}
+
 void TestAppResults::theTraceJoinsResultsThatAreOpen() {
     open(path("alone/alone.h5"));
     QVERIFY(state().results && !state().trace);
@@ -327,8 +344,8 @@ void TestAppResults::aFileIsChosenInTheDialog() {
     QTest::keyClick(m_window.get(), Qt::Key_O, Qt::ControlModifier);
     QTRY_VERIFY_WITH_TIMEOUT(state().results != nullptr, 60000);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
-    // No PCA and no density in the file: those of the trace were computed, as when it is opened by itself.
-    QVERIFY(state().scores && state().density);
+    // No PCA in the file: that of the trace was fitted, as when it is opened by itself.
+    QVERIFY(state().scores != nullptr);
     QVERIFY(view("motion")->hasFigure() && !view("correlation")->hasFigure());
 }
 

@@ -76,17 +76,31 @@ std::optional<FigurePosition> FigurePainter::positionAt(const QPointF& place) co
     return rheo::positionAt(m_shown, m_layout, toLayout(place));
 }
 
-std::optional<FigurePainter::Cell> FigurePainter::cellAt(const QPointF& place) const {
+std::optional<std::int64_t> FigurePainter::idAt(const QPointF& place, AxisKind kind) const {
     const auto position = positionAt(place);
     if (!position) return std::nullopt;
-    const auto* plot =
-        std::get_if<HeatmapPlot>(&m_shown.panels[static_cast<std::size_t>(position->panel)].plot);
-    if (plot == nullptr || plot->values.size() == 0) return std::nullopt;
-    const auto column = static_cast<Eigen::Index>(std::lround(position->x));
-    const auto row = static_cast<Eigen::Index>(std::lround(position->y));
-    if (column < 0 || row < 0 || column >= plot->values.cols() || row >= plot->values.rows())
-        return std::nullopt;
-    return Cell{position->panel, row, column, plot->values(row, column)};
+    const Axes2 axes = axesOf(m_shown.panels[static_cast<std::size_t>(position->panel)]);
+    if (axes.x != nullptr && axes.x->kind == kind) return rheo::idAt(*axes.x, position->x);
+    if (axes.y != nullptr && axes.y->kind == kind) return rheo::idAt(*axes.y, position->y);
+    return std::nullopt;
+}
+
+QList<QLineF> FigurePainter::linesAt(AxisKind kind, std::int64_t id) const {
+    QList<QLineF> lines;
+    for (std::size_t i = 0; i < std::min(m_shown.panels.size(), m_layout.panels.size()); ++i) {
+        const Axes2 axes = axesOf(m_shown.panels[i]);
+        if (axes.x == nullptr) continue;
+        const QRectF plot = plotRect(static_cast<int>(i));
+        if (const auto x = valueOf(*axes.x, kind, id)) {
+            const double at = m_rect.left() + m_layout.panels[i].x.place(*x) * unit();
+            lines << QLineF(at, plot.top(), at, plot.bottom());
+        }
+        if (const auto y = valueOf(*axes.y, kind, id)) {
+            const double at = m_rect.top() + m_layout.panels[i].y.place(*y) * unit();
+            lines << QLineF(plot.left(), at, plot.right(), at);
+        }
+    }
+    return lines;
 }
 
 std::string FigurePainter::describe(const QPointF& place, double reach) const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <QLineF>
+#include <QList>
 #include <QPointF>
 #include <QRectF>
 #include <memory>
@@ -37,13 +39,10 @@ public:
 
     /// The 2D plot under `place` and the data coordinates there.
     std::optional<FigurePosition> positionAt(const QPointF& place) const;
-    /// The cell of the heatmap under `place`.
-    struct Cell {
-        int panel = 0;
-        Eigen::Index row = 0, column = 0;  ///< of HeatmapPlot::values
-        float value = 0;
-    };
-    std::optional<Cell> cellAt(const QPointF& place) const;
+    /// The point or unit that an axis of the plot under `place` has there; none: it has none.
+    std::optional<std::int64_t> idAt(const QPointF& place, AxisKind kind) const;
+    /// Where a point or unit lies in all plots that show it: lines across them.
+    QList<QLineF> linesAt(AxisKind kind, std::int64_t id) const;
     /// What the figure says under `place` (describeAt of core/figure/describe.h), of a curve within `reach`,
     /// in the painter's coordinates; empty: nothing.
     std::string describe(const QPointF& place, double reach) const;

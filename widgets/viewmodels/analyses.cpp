@@ -391,9 +391,7 @@ ResultState Analyses::stateOf(const QString& statistic, bool ofRows) const {
     const auto state = m_workspace.state();
     const std::string name = statistic.toStdString();
     HeldResults held = resultsWith(*state, name);
-    if (ofRows)
-        held = {std::make_shared<const OpenedResults>(),
-                statistic == text(Pca::info.name) ? state->basisTrace : state->densityTrace};
+    if (ofRows) held = {std::make_shared<const OpenedResults>(), state->basisTrace};
     if (state->results && !ofRows && unfinishedOf(*state->results, name) != nullptr)
         return {ResultStatus::Stopped, held.opened ? tr("Stopped half-way: %1").arg(describe(held, statistic))
                                                    : tr("Stopped before this was finished")};
@@ -402,8 +400,7 @@ ResultState Analyses::stateOf(const QString& statistic, bool ofRows) const {
                 m_undefined.contains(statistic)
                     ? tr("It cannot be computed of these rows: %1").arg(m_undefined.value(statistic))
                     : QString()};
-    const bool chosen = ofRows && statistic == text(Pca::info.name) && !state->basisRows.empty();
-    if (chosen)
+    if (ofRows && !state->basisRows.empty())
         return {ResultStatus::Done,
                 tr("Fitted on %1 chosen rows").arg(QLocale().toString(qlonglong(state->basisRows.size())))};
     if (const std::string change = changeSince(held, *state); !change.empty())

@@ -64,7 +64,7 @@ public:
 
     /// The one that runs, then those that wait in their order.
     QList<QueuedAnalysis> queue() const;
-    /// `ofRows`: of the PCA or the density that is computed of the rows that are open, beside any results.
+    /// `ofRows`: of the PCA that is fitted to the rows that are open, beside any results.
     ResultState stateOf(const QString& statistic, bool ofRows = false) const;
 
     /// What the form asks for; remembered between sessions.

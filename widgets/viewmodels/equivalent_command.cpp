@@ -83,7 +83,7 @@ Lines basisLines(const DocumentFiles& files, const DocumentState& state, const L
                       "analyze",
                       trace,
                       "--stat",
-                      state.density && !scaled ? "pca,density" : "pca",
+                      "pca",
                       "--components",
                       QString::number(state.basis->components.rows())};
     if (scaled) words << "--scaling" << QString::fromUtf8(scalingName(state.basis->scaling).data());
@@ -205,10 +205,9 @@ QString analyzeLine(const QString& trace, const AnalysisChoice& choice, const Lo
 
 namespace {
 
-/// The results that a view shows; none where it shows the PCA or the density of the rows that are open.
+/// The results that a view shows; none where it shows the PCA of the rows that are open.
 HeldResults resultsShown(const DocumentState& state, const FigureView& view) {
-    const bool own = (view.statistic == Pca::info.name && state.basis && !basisIsOfResults(state)) ||
-                     (view.statistic == Density::info.name && state.density);
+    const bool own = view.statistic == Pca::info.name && state.basis && !basisIsOfResults(state);
     return own ? HeldResults{} : resultsWith(state, view.statistic);
 }
 

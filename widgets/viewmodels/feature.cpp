@@ -80,7 +80,6 @@ constexpr std::array needs{
     Need{Feature::CaptureToken, {noModel}},
     Need{Feature::NextTokens, {noModel}},
     Need{Feature::FitBasis, {noRows}},
-    Need{Feature::Density, {noRows}},
     Need{Feature::Report, {noRows}},
     Need{Feature::SaveTrace, {noRows}},
     Need{Feature::Teleport, {noModel, noRows, noBasisToMoveIn}},

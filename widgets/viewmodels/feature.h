@@ -13,7 +13,6 @@ enum class Feature {
     RemovePrompt,
     CaptureToken,  ///< the path of a token that is no row yet
     FitBasis,
-    Density,
     Report,  ///< test the published findings
     Teleport,
     NextTokens,  ///< probabilities of what comes next

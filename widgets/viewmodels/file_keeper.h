@@ -42,7 +42,7 @@ public:
     /// Writes a teleport as `rheo teleport --out` does, with controls (computed now if need be).
     JobId saveTeleport(std::int64_t id, const QString& file, bool replace);
     /// Writes the results as `rheo analyze --out` does: all that are of the same rows as those of `statistic`
-    /// (empty: as the newest), with the PCA and density of the document. noted() names those of other rows.
+    /// (empty: as the newest), with the PCA of the document. noted() names those of other rows.
     JobId saveResults(const QString& file, bool replace, const QString& statistic = {});
 
     /// Captures, teleports or computed results that closing would lose.

@@ -177,9 +177,8 @@ void FileOpener::useResults(const QString& path, const FileContents& read) {
         Q_EMIT m_workspace.noted(
             tr("Results without their trace. %1").arg(QString::fromStdString(read.traceMissing)));
     // As when the trace is opened by itself.
-    if (!isSmall(m_workspace)) return;
-    if (drawnPca(*read.results) == nullptr && !m_workspace.state()->basis) fitBasis(m_workspace);
-    if (densityOf(*read.results) == nullptr && !m_workspace.state()->density) computeDensity(m_workspace);
+    if (isSmall(m_workspace) && drawnPca(*read.results) == nullptr && !m_workspace.state()->basis)
+        fitBasis(m_workspace);
 }
 
 void FileOpener::closeResults() {

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "core/statistics/density.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/workspace.h"
 
@@ -53,13 +52,6 @@ QString nameOfFit(const FittedBasis& fit) {
     return fit.rows.empty()
                ? Workspace::tr("Fit the PCA")
                : Workspace::tr("Fit the PCA on %1 of %2 rows").arg(fit.rows.size()).arg(fit.trace->rows());
-}
-
-DocumentState withDensity(DocumentState state, const std::shared_ptr<const Trace>& trace,
-                          DensityResult result) {
-    state.density = std::make_shared<const DensityResult>(std::move(result));
-    state.densityTrace = trace;
-    return state;
 }
 
 /// Makes `next` the document: as an undoable step, or as a part of opening it.
@@ -128,31 +120,11 @@ JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step) {
         }));
 }
 
-JobId computeDensity(Workspace& workspace, FitStep step) {
-    if (workspace.refuse(Workspace::tr("Compute the density"), Feature::Density)) return {};
-    const auto trace = workspace.state()->trace;
-    const quint64 document = workspace.documentNumber();
-    return workspace.remember(workspace.jobs().submit(
-        {Lane::Analysis, Workspace::tr("Computing the density")},
-        [trace](Progress& progress) { return rheo::density(TraceView{.trace = trace}, {}, progress); },
-        &workspace,
-        [&workspace, trace, document, step](Outcome<DensityResult> outcome) {
-            if (document != workspace.documentNumber()) return;
-            workspace.use(Workspace::tr("Compute the density"), outcome, [&](DensityResult result) {
-                DocumentState next = withDensity(*workspace.state(), trace, std::move(result));
-                become(workspace, step, Workspace::tr("Compute the density"), std::move(next));
-            });
-        }));
-}
-
-DocumentState withPcaAndDensity(const DocumentState& state, const std::shared_ptr<const Trace>& trace,
-                                Progress& progress) {
-    Progress fitting = progress.part(0, 0.75);
-    PcaResult result = fitOn(trace, {}, fitting);
+DocumentState withPca(const DocumentState& state, const std::shared_ptr<const Trace>& trace,
+                      Progress& progress) {
+    PcaResult result = fitOn(trace, {}, progress);
     const FittedBasis fit = takeBasis(result, trace, {});
-    DocumentState fitted = withFit(state, fit, std::move(result.scores));
-    Progress counting = progress.part(0.75, 1);
-    return withDensity(std::move(fitted), trace, density(TraceView{.trace = trace}, {}, counting));
+    return withFit(state, fit, std::move(result.scores));
 }
 
 }  // namespace rheo

@@ -9,10 +9,9 @@
 namespace rheo {
 
 class Workspace;
-struct DensityResult;
 
-// The PCA and the density of the rows that are open: what the window draws without being asked. They follow
-// the rows (new ones are projected), which results of an analysis do not; Analyses computes everything else.
+// The PCA of the rows that are open: what the window draws without being asked. It follows the rows (new ones
+// are projected), which results of an analysis do not; Analyses computes everything else.
 
 /// Traces up to this size are fitted when they are opened; nothing heavy starts by itself.
 inline constexpr std::int64_t autoFitBytes = std::int64_t{256} << 20;
@@ -32,11 +31,9 @@ struct FitChoice {
 };
 /// Starts the PCA of some of the rows that are open; all rows are projected on it (undoable).
 JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step = FitStep::Undoable);
-/// Starts the density of the rows that are open.
-JobId computeDensity(Workspace& workspace, FitStep step = FitStep::Undoable);
 
-/// `state` with PCA and density of its rows `trace`. For a job: no thread of the window is needed.
-DocumentState withPcaAndDensity(const DocumentState& state, const std::shared_ptr<const Trace>& trace,
-                                Progress& progress);
+/// `state` with the PCA of its rows `trace`. For a job: no thread of the window is needed.
+DocumentState withPca(const DocumentState& state, const std::shared_ptr<const Trace>& trace,
+                      Progress& progress);
 
 }  // namespace rheo

@@ -70,10 +70,7 @@ JobId openTrace(Workspace& workspace, const QString& file) {
             workspace.use(what, outcome, [&](DocumentState state) {
                 workspace.openRows(std::move(state), file);
                 Q_EMIT workspace.opened(file);
-                if (isSmall(workspace)) {
-                    fitBasis(workspace, FitStep::Opening);
-                    computeDensity(workspace, FitStep::Opening);
-                }
+                if (isSmall(workspace)) fitBasis(workspace, FitStep::Opening);
             });
         });
 }
@@ -98,7 +95,7 @@ JobId openDemo(Workspace& workspace, const QString& modelFolder, const QString& 
             const auto trace =
                 captureLastTokens(model, std::move(list.samples), PointIndex{0}, last, capturing);
             Progress fitting = progress.part(0.8, 1);
-            next.state = withPcaAndDensity(openDocument(trace, PromptId{1}), trace, fitting);
+            next.state = withPca(openDocument(trace, PromptId{1}), trace, fitting);
             next.promptsFile = promptsFile;
             next.limit = limit;
             return next;

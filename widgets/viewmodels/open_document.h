@@ -29,9 +29,9 @@ QString titleOfPath(const QString& path);
 /// Replaces the document by an empty one with this model.
 JobId openModel(Workspace& workspace, const QString& folder, const ModelOptions& options);
 /// Replaces the document by the rows of a trace file. A model that is attached stays if it made the trace.
-/// Fits the PCA and counts the density at once where the trace is small (isSmall()).
+/// Fits the PCA at once where the trace is small (isSmall()).
 JobId openTrace(Workspace& workspace, const QString& file);
-/// Model, prompts, states, PCA and density of the built-in demo; `limit` prompts at most.
+/// Model, prompts, states and PCA of the built-in demo; `limit` prompts at most.
 JobId openDemo(Workspace& workspace, const QString& modelFolder, const QString& promptsFile, int limit,
                const ModelOptions& options = {});
 /// Loads a model beside the rows that are open. Refused, naming what differs, if it did not make them;

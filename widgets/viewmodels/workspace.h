@@ -106,7 +106,7 @@ public:
     }
 
 Q_SIGNALS:
-    /// The document is another value: rows, basis, scores, density or teleports may differ.
+    /// The document is another value: rows, basis, scores, results or teleports may differ.
     void stateChanged();
     /// Sent after stateChanged() where everything was replaced (opened, cleared): forget selections.
     void documentReplaced();

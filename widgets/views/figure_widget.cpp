@@ -53,6 +53,25 @@ void FigureWidget::paintEvent(QPaintEvent*) {
         m_painter.paint(picture, rect(), unitsPerPoint);
     }
     painter.drawPixmap(0, 0, m_picture);
+    drawMarks(painter);
+}
+
+void FigureWidget::setMarks(std::optional<std::int64_t> point, std::optional<std::int64_t> unit) {
+    if (std::exchange(m_point, point) != point || std::exchange(m_unit, unit) != unit) update();
+    m_unit = unit;
+}
+
+/// Bright on dark and dark on bright: over a heatmap there is no colour that is always seen.
+void FigureWidget::drawMarks(QPainter& painter) const {
+    QList<QLineF> lines;
+    if (m_point) lines << m_painter.linesAt(AxisKind::Points, *m_point);
+    if (m_unit) lines << m_painter.linesAt(AxisKind::Units, *m_unit);
+    painter.setRenderHint(QPainter::Antialiasing);
+    for (const auto& [color, width] :
+         {std::pair(QColor(0, 0, 0, 90), 3.0), std::pair(QColor(255, 255, 255, 200), 1.0)}) {
+        painter.setPen(QPen(color, width));
+        painter.drawLines(lines);
+    }
 }
 
 void FigureWidget::mousePressEvent(QMouseEvent* event) {
@@ -70,11 +89,7 @@ void FigureWidget::mouseMoveEvent(QMouseEvent* event) {
         return;
     }
     const QPoint place = event->globalPosition().toPoint();
-    if (!m_describe) return say(place, QString::fromStdString(m_painter.describe(at, hoverReach)));
-    const auto cell = m_painter.cellAt(at);
-    const QString text = cell ? m_describe(cell->row, cell->column, cell->value) : QString();
-    say(place, text);
-    Q_EMIT cellHovered(text);
+    say(place, QString::fromStdString(m_painter.describe(at, hoverReach)));
 }
 
 void FigureWidget::say(const QPoint& place, const QString& text) {
@@ -87,9 +102,11 @@ void FigureWidget::say(const QPoint& place, const QString& text) {
 
 void FigureWidget::mouseReleaseEvent(QMouseEvent* event) {
     unsetCursor();
-    if (!std::exchange(m_panning, false) && event->button() == Qt::LeftButton)
-        if (const auto cell = m_painter.cellAt(event->position()))
-            Q_EMIT cellClicked(cell->row, cell->column);
+    if (std::exchange(m_panning, false) || event->button() != Qt::LeftButton) return;
+    const auto point = m_painter.idAt(event->position(), AxisKind::Points),
+               unit = m_painter.idAt(event->position(), AxisKind::Units);
+    if (point) Q_EMIT pointClicked(*point);
+    if (unit) Q_EMIT unitClicked(*unit);
 }
 
 void FigureWidget::mouseDoubleClickEvent(QMouseEvent*) {

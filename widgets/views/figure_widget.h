@@ -2,8 +2,8 @@
 
 #include <QPixmap>
 #include <QWidget>
-#include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/figure/figure.h"
 #include "widgets/paint/figure_painter.h"
@@ -23,19 +23,18 @@ public:
     /// As it is zoomed: what an export shows.
     const Figure& shown() const { return m_painter.shown(); }
     void setEmptyText(const QString& text);
-    /// What to say of a heatmap's cell under the mouse (row and column of its values). Without it the figure
-    /// says what its axes and curves are called there.
-    void setCellDescriber(std::function<QString(qint64 row, qint64 column, float value)> describe) {
-        m_describe = std::move(describe);
-    }
+    /// The point and the unit that are selected elsewhere: a line marks them in every plot that shows them.
+    /// On screen only; an export has no such lines.
+    void setMarks(std::optional<std::int64_t> point, std::optional<std::int64_t> unit);
     const FigurePainter& painter() const { return m_painter; }
     QSize sizeHint() const override { return {360, 260}; }
 
 Q_SIGNALS:
     /// What is under the mouse; empty: nothing.
     void hovered(const QString& description);
-    void cellHovered(const QString& description);
-    void cellClicked(qint64 row, qint64 column);
+    /// A click on a plot with an axis of depth, or of units.
+    void pointClicked(qint64 point);
+    void unitClicked(qint64 unit);
 
 protected:
     void paintEvent(QPaintEvent* event) override;
@@ -49,13 +48,14 @@ protected:
 private:
     void say(const QPoint& place, const QString& text);
     void changed();
+    void drawMarks(QPainter& painter) const;
 
     FigurePainter m_painter;
     QPixmap m_picture;  ///< as it was last painted: many markers take a while
     QString m_emptyText;
     QPointF m_pressed, m_last;
     bool m_panning = false;
-    std::function<QString(qint64, qint64, float)> m_describe;
+    std::optional<std::int64_t> m_point, m_unit;
 };
 
 }  // namespace rheo

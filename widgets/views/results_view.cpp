@@ -1,12 +1,14 @@
 #include "widgets/views/results_view.h"
 
 #include <QStackedLayout>
+#include <QVBoxLayout>
 #include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/figure/ranges.h"
 #include "widgets/viewmodels/analyses.h"
+#include "widgets/viewmodels/workspace.h"
 
 namespace rheo {
 
@@ -18,18 +20,34 @@ QString text(std::string_view words) {
 
 }  // namespace
 
-ResultsView::ResultsView(const FigureView& figure, Analyses& analyses)
+ResultsView::ResultsView(const FigureView& figure, Workspace& workspace, Selection& selection,
+                         Analyses& analyses)
     : View(figure),
+      m_workspace(workspace),
+      m_selection(selection),
       m_analyses(analyses),
       m_state(std::make_shared<const DocumentState>()),
       m_theme(lightTheme()),
       m_pages(new QStackedLayout(this)),
+      m_bar(new OptionBar(figure)),
       m_widget(new FigureWidget),
       m_missing(new MissingPage(figure, analyses)) {
+    auto* drawn = new QWidget;
+    auto* layout = new QVBoxLayout(drawn);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(m_bar);
+    layout->addWidget(m_widget, 1);
     m_pages->addWidget(m_missing);
-    m_pages->addWidget(m_widget);
+    m_pages->addWidget(drawn);
     m_widget->setAccessibleName(text(figure.title));
     connect(m_widget, &FigureWidget::hovered, this, &View::hovered);
+    connect(m_widget, &FigureWidget::pointClicked, this, &ResultsView::selectPoint);
+    connect(m_widget, &FigureWidget::unitClicked, this,
+            [this](qint64 unit) { m_selection.selectUnit(UnitIndex{unit}); });
+    connect(m_bar, &OptionBar::changed, this, &ResultsView::invalidate);
+    connect(&m_selection, &Selection::pointChanged, this, &ResultsView::mark);
+    connect(&m_selection, &Selection::unitChanged, this, &ResultsView::mark);
     connect(m_missing, &MissingPage::optionsRequested, this, &View::optionsRequested);
     // What is missing is explained anew; figures change with the document alone.
     connect(&m_analyses, &Analyses::changed, this, [this] {
@@ -82,6 +100,28 @@ void ResultsView::build() {
     if (!made) m_missing->explain(*m_state, hasFigure() ? trouble : QString());
     m_widget->setFigure(std::move(made));
     m_pages->setCurrentIndex(m_widget->figure() != nullptr ? 1 : 0);
+    mark();
+}
+
+/// The selection counts the points of the rows that are open, which may be others than those of the results.
+void ResultsView::selectPoint(qint64 point) {
+    const auto& own = m_results->results.source.info.points;
+    const auto& open = m_workspace.points();
+    if (open.empty() || point >= static_cast<qint64>(own.size())) return;
+    const auto place = std::find(open.begin(), open.end(), own[static_cast<std::size_t>(point)]);
+    if (place != open.end()) m_selection.selectPoint(PointIndex{place - open.begin()});
+}
+
+void ResultsView::mark() {
+    if (m_widget->figure() == nullptr) return;
+    const auto& own = m_results->results.source.info.points;
+    const auto& open = m_workspace.points();
+    const auto selected = static_cast<std::size_t>(m_selection.point().value());
+    std::optional<std::int64_t> point;
+    if (selected < open.size())
+        if (const auto place = std::find(own.begin(), own.end(), open[selected]); place != own.end())
+            point = place - own.begin();
+    m_widget->setMarks(point, m_selection.unit().value());
 }
 
 std::shared_ptr<const Figure> ResultsView::figure() const {
@@ -91,12 +131,8 @@ std::shared_ptr<const Figure> ResultsView::figure() const {
 }
 
 Recipe ResultsView::defaultRecipe() const {
-    Recipe recipe;
-    recipe.view = figureView().name;
-    recipe.theme = m_theme.dark ? "dark" : "light";
-    recipe.widthMm = figureView().widthMm;
-    recipe.heightMm = figureView().heightMm;
-    if (m_results && !m_results->path.empty()) recipe.sources = {{"results", m_results->path.string(), ""}};
+    Recipe recipe = recipeOf(figureView(), m_theme, m_results.get());
+    recipe.options = m_bar->options();
     return recipe;
 }
 

@@ -2,20 +2,23 @@
 
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/selection.h"
 #include "widgets/views/figure_widget.h"
 #include "widgets/views/missing_page.h"
+#include "widgets/views/option_bar.h"
 #include "widgets/views/view.h"
 
 class QStackedLayout;
 
 namespace rheo {
 
-/// Any figure of results, as `rheo figure` and the report draw it. Without it a page says what it needs, what
-/// that costs, and computes it. The figure is made when it is first looked at.
+/// Any figure of results, as `rheo figure` and the report draw it, with its options above it. A click selects
+/// the point or the unit under the mouse, and those that are selected are marked. Without results a page says
+/// what is missing, what that costs, and computes it. The figure is made when it is first looked at.
 class ResultsView : public View {
     Q_OBJECT
 public:
-    ResultsView(const FigureView& figure, Analyses& analyses);
+    ResultsView(const FigureView& figure, Workspace& workspace, Selection& selection, Analyses& analyses);
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;
@@ -25,6 +28,7 @@ public:
     Recipe recipe() const override;
 
     FigureWidget* figureWidget() const { return m_widget; }
+    OptionBar* optionBar() const { return m_bar; }
     const MissingPage* missingPage() const { return m_missing; }
 
 protected:
@@ -33,13 +37,18 @@ protected:
 private:
     void invalidate();
     void build();
+    void mark();
+    void selectPoint(qint64 point);
     Recipe defaultRecipe() const;
 
+    Workspace& m_workspace;
+    Selection& m_selection;
     Analyses& m_analyses;
     std::shared_ptr<const DocumentState> m_state;
     std::shared_ptr<const OpenedResults> m_results;  ///< that hold the statistic; null: none do
     Theme m_theme;
     QStackedLayout* m_pages;
+    OptionBar* m_bar;
     FigureWidget* m_widget;
     MissingPage* m_missing;
     bool m_built = false;

@@ -4,6 +4,7 @@
 #include <QAction>
 #include <QLabel>
 #include <QLocale>
+#include <QStackedLayout>
 #include <QToolBar>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -54,11 +55,13 @@ Eigen::AlignedBox3d boxOfRows(const std::vector<RowIndex>& rows, const Array3F& 
 }  // namespace
 
 TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, Selection& selection,
-                               TeleportModel& teleport)
+                               TeleportModel& teleport, Analyses& analyses)
     : View(figure),
       m_workspace(workspace),
       m_selection(selection),
       m_teleport(teleport),
+      m_pages(new QStackedLayout(this)),
+      m_missing(new MissingPage(figure, analyses)),
       m_canvas(new TrajectoryCanvas),
       m_fit(new QAction(tr("&Fit the PCA to all rows"), this)),
       m_hint(new QLabel),
@@ -90,13 +93,21 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     m_hint->setWordWrap(true);
     m_hint->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_hint->setContentsMargins(8, 2, 8, 4);
-    auto* layout = new QVBoxLayout(this);
+    auto* drawn = new QWidget;
+    auto* layout = new QVBoxLayout(drawn);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
     layout->addWidget(bar);
     layout->addWidget(makeSelectionBar(m_workspace, m_selection, this, [this] { frameSelection(); }));
     layout->addWidget(m_hint);
     layout->addWidget(m_canvas, 1);
+    m_pages->addWidget(m_missing);
+    m_pages->addWidget(drawn);
+    connect(m_missing, &MissingPage::optionsRequested, this, &View::optionsRequested);
+    for (auto signal : {&Analyses::changed, &Analyses::choiceChanged})
+        connect(&analyses, signal, this, [this] {
+            if (paths().basis == nullptr) m_missing->explain(*m_state, {});
+        });
 
     m_notice = new Banner(m_canvas, 26);  // below the legend
     connect(&m_selection, &Selection::rowChanged, this, &TrajectoryView::rebuild);
@@ -188,13 +199,7 @@ TrajectoryOptions TrajectoryView::options() const {
 
 QString TrajectoryView::hint() const {
     const Paths shown = paths();
-    if (shown.basis == nullptr)
-        return m_state->rows() > 0 ? tr("Fit a PCA (Analysis menu) to see the trajectories")
-               : m_state->results
-                   ? tr("%1 holds no PCA of all points with three components. This command computes it: %2")
-                         .arg(Analyses::nameOf(*m_state->results), analyzeCommand(figureView(), *m_state))
-                   : QString();
-    if (!m_state->results) return {};
+    if (shown.basis == nullptr || !m_state->results) return {};
     const QString file = Analyses::nameOf(*m_state->results);
     if (!shown.live)
         return m_state->rows() > 0
@@ -217,7 +222,9 @@ void TrajectoryView::rebuild() {
     m_hint->setText(hint());
     m_hint->setVisible(!m_hint->text().isEmpty());
     const Paths shown = paths();
+    m_pages->setCurrentIndex(shown.basis == nullptr ? 0 : 1);
     if (shown.basis == nullptr) {
+        m_missing->explain(*m_state, {});
         m_canvas->setFigure(nullptr);
         lookForFarRows();
         updateOverlay();

@@ -10,29 +10,35 @@
 
 class QAction;
 class QLabel;
+class QStackedLayout;
 
 namespace rheo {
 
+class Analyses;
 class Banner;
+class MissingPage;
 
 /// The 3D view: the trajectories of the rows that are open, the selection, and the handle of the teleport.
-/// Where no PCA of these rows is there, the trajectories that the results hold.
+/// Where no PCA of these rows is there, the trajectories that the results hold; without any, a page that says
+/// what is missing and computes it.
 class TrajectoryView : public View {
     Q_OBJECT
 public:
     TrajectoryView(const FigureView& figure, Workspace& workspace, Selection& selection,
-                   TeleportModel& teleport);
+                   TeleportModel& teleport, Analyses& analyses);
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;
     bool showsRows() const override { return paths().live && !basisIsOfResults(*m_state); }
     bool hasFigure() const override { return m_canvas->figure() != nullptr; }
+    bool explainsItself() const override { return paths().basis == nullptr; }
     /// With the teleport drawn in.
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
     QList<QAction*> analyses() const override { return {m_fit}; }
 
     TrajectoryCanvas* canvas() const { return m_canvas; }
+    const MissingPage* missingPage() const { return m_missing; }
     /// What is said of the rows that are drawn.
     Banner* notice() const { return m_notice; }
     TrajectoryOptions options() const;
@@ -71,6 +77,8 @@ private:
     Workspace& m_workspace;
     Selection& m_selection;
     TeleportModel& m_teleport;
+    QStackedLayout* m_pages;
+    MissingPage* m_missing;
     TrajectoryCanvas* m_canvas;
     QAction* m_perspective;
     QAction* m_fit;

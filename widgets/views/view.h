@@ -38,7 +38,7 @@ public:
 
     /// Whether there is something to show; if not, the view itself says what it needs. Cheap.
     virtual bool hasFigure() const = 0;
-    /// Whether it shows what was computed of the rows that are open, beside any results.
+    /// Whether it shows the PCA that was fitted to the rows that are open, beside any results.
     virtual bool showsRows() const { return false; }
     /// Whether it says itself, in place of a figure, what it needs and how to compute it.
     virtual bool explainsItself() const { return false; }
@@ -69,5 +69,8 @@ private:
     FigureView m_figure;
     QString m_id, m_title;
 };
+
+/// What makes the figure of `results` (null: none), with the view's default options and size.
+Recipe recipeOf(const FigureView& figure, const Theme& theme, const OpenedResults* results);
 
 }  // namespace rheo

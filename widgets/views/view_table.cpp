@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "widgets/views/density_view.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/verdicts_view.h"
@@ -22,11 +21,7 @@ struct OwnWidget {
 constexpr std::array ownWidgets{
     OwnWidget{"trajectories",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
-                  return new TrajectoryView(entry.figure, c.workspace, c.selection, c.teleport);
-              }},
-    OwnWidget{"density",
-              [](const ViewEntry& entry, const ViewContext& c) -> View* {
-                  return new DensityView(entry.figure, c.workspace, c.selection);
+                  return new TrajectoryView(entry.figure, c.workspace, c.selection, c.teleport, c.analyses);
               }},
     OwnWidget{"verdicts",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
@@ -35,7 +30,7 @@ constexpr std::array ownWidgets{
 };
 
 View* makeResultsView(const ViewEntry& entry, const ViewContext& c) {
-    return new ResultsView(entry.figure, c.analyses);
+    return new ResultsView(entry.figure, c.workspace, c.selection, c.analyses);
 }
 
 /// Place among the widgets of their own; their count for all others.

@@ -293,8 +293,8 @@ void TestFigureBuilders::densityIsSortedByTheLastPoint() {
     const auto points = residualPoints(1, false);
     DensityOptions options;
     const auto sorted = densityFigure(mean, mean, points, options);
-    QCOMPARE(sorted.unitOfRow, (std::vector<std::int64_t>{2, 0, 3, 1}));
-    const auto& plot = std::get<HeatmapPlot>(sorted.figure.panels.front().plot);
+    const auto& plot = std::get<HeatmapPlot>(sorted.panels.front().plot);
+    QCOMPARE(plot.y.units, (std::vector<std::int64_t>{2, 0, 3, 1}));
     QCOMPARE(plot.values.rows(), 4);
     QCOMPARE(plot.values.cols(), 3);
     QCOMPARE(plot.values(3, 0), 2.0f);
@@ -303,8 +303,9 @@ void TestFigureBuilders::densityIsSortedByTheLastPoint() {
     QCOMPARE(plot.y.high, 3.5);
     options.sorted = false;
     const auto plain = densityFigure(mean, {}, points, options);
-    QCOMPARE(plain.unitOfRow, (std::vector<std::int64_t>{0, 1, 2, 3}));
-    QCOMPARE(std::get<HeatmapPlot>(plain.figure.panels.front().plot).y.title, std::string("Unit"));
+    const auto& plainY = std::get<HeatmapPlot>(plain.panels.front().plot).y;
+    QCOMPARE(plainY.units, (std::vector<std::int64_t>{0, 1, 2, 3}));
+    QCOMPARE(plainY.title, std::string("Unit"));
     options.sorted = true;
     QVERIFY(refused(ErrorCode::Mismatch, [&] { densityFigure(mean, {}, points, options); }));
     QVERIFY(
@@ -317,8 +318,7 @@ void TestFigureBuilders::densityLimitsAreRobustAndSaySo() {
     values(1, 7) = -300;
     const auto points = residualPoints(1, false);
     const auto scaleOf = [&](const DensityOptions& options) {
-        return std::get<HeatmapPlot>(
-                   densityFigure(values, values, points, options).figure.panels.front().plot)
+        return std::get<HeatmapPlot>(densityFigure(values, values, points, options).panels.front().plot)
             .colorScale;
     };
     DensityOptions options;
@@ -347,8 +347,9 @@ void TestFigureBuilders::densityMasksUnits() {
     DensityOptions options;
     options.maskedUnits = {2};
     const auto density = densityFigure(values, values, residualPoints(1, false), options);
-    QCOMPARE(density.unitOfRow.front(), std::int64_t(2));
-    QVERIFY(std::isnan(std::get<HeatmapPlot>(density.figure.panels.front().plot).values(0, 1)));
+    const auto& plot = std::get<HeatmapPlot>(density.panels.front().plot);
+    QCOMPARE(plot.y.units.front(), std::int64_t(2));
+    QVERIFY(std::isnan(plot.values(0, 1)));
 }
 
 void TestFigureBuilders::densityMeasuresHaveNames() {

@@ -115,6 +115,7 @@ class TestFigureCurves : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void aPlaceIsDescribed();
+    void anAxisFindsPointsAndUnits();
     void aZoomedPlaceIsDescribedAsBefore();
     void stepsAreToldApart();
     void curvesAlongDepth();
@@ -656,6 +657,38 @@ void TestFigureCurves::aPlaceIsDescribed() {
     QCOMPARE(describeAt(figure, figure, placeAt(2, 6, 1)),
              std::string("Depth (block): final; Unit: 1; Mean r: not defined"));
     QCOMPARE(describeAt(figure, figure, placeAt(2, 6.7, 1)), std::string());
+
+    // Of sorted units the unit is named, and not its place.
+    auto& sorted = std::get<HeatmapPlot>(figure.panels[2].plot);
+    sorted.y.kind = AxisKind::Units;
+    sorted.y.units = {7, 3};
+    QCOMPARE(describeAt(figure, figure, placeAt(2, 2.2, 0.4)),
+             std::string("Depth (block): L01; unit 7; Mean r: 0.5"));
+}
+
+void TestFigureCurves::anAxisFindsPointsAndUnits() {
+    Axis depth = depthAxis(points);
+    QCOMPARE(idAt(depth, 2.4), std::optional<std::int64_t>(2));
+    QCOMPARE(idAt(depth, -0.6), std::optional<std::int64_t>());
+    QCOMPARE(valueOf(depth, AxisKind::Points, 3), std::optional(3.0));
+    QCOMPARE(valueOf(depth, AxisKind::Points, pointCount), std::optional<double>());
+    QCOMPARE(valueOf(depth, AxisKind::Units, 3), std::optional<double>());
+    depth.high = 2;  // zoomed
+    QCOMPARE(valueOf(depth, AxisKind::Points, 3), std::optional<double>());
+
+    // A point lies between the steps before and after it.
+    const Axis steps = stepAxis(points);
+    QCOMPARE(valueOf(steps, AxisKind::Points, 1), std::optional(0.5));
+    QCOMPARE(idAt(steps, 0.5 + 0.4), std::optional<std::int64_t>(1));
+
+    Axis units{"Unit", -0.5, 2.5, {}};
+    units.kind = AxisKind::Units;
+    QCOMPARE(idAt(units, 1.2), std::optional<std::int64_t>(1));
+    units.units = {5, 0, 9};
+    QCOMPARE(idAt(units, 1.8), std::optional<std::int64_t>(9));
+    QCOMPARE(valueOf(units, AxisKind::Units, 0), std::optional(1.0));
+    QCOMPARE(valueOf(units, AxisKind::Units, 1), std::optional<double>());
+    QCOMPARE(idAt(Axis{"Cosine", 0, 1, {}}, 0.5), std::optional<std::int64_t>());
 }
 
 void TestFigureCurves::aZoomedPlaceIsDescribedAsBefore() {

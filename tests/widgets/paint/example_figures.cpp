@@ -78,7 +78,7 @@ Figure exampleHeatmap(const Theme& theme, int units, int missing) {
     for (int i = 0; i < missing; ++i) mean((i * 17) % pointCount, (i * 5) % units) = std::nan("");
     DensityOptions options;
     options.theme = theme;
-    return densityFigure(mean, mean, residualPoints(layers, false), options).figure;
+    return densityFigure(mean, mean, residualPoints(layers, false), options);
 }
 
 Figure exampleTeleport(const Theme& theme) {
@@ -115,7 +115,8 @@ std::vector<ExampleFigure> exampleFigures(const Theme& theme) {
     curves.hoyer = VectorD::Ones(pointCount) - falling(pointCount, 0.7, 0.99);
     curves.kurtosis = falling(pointCount, 1e7, 0.9);
     curves.participationRatio = falling(pointCount, 40, 0.97);
-    figures.push_back({"density curves", densityCurvesFigure(curves, {}, residualPoints(layers, false), theme)});
+    figures.push_back(
+        {"density curves", densityCurvesFigure(curves, {}, residualPoints(layers, false), theme)});
     ExplainedInput explained;
     explained.explained = falling(10, 0.4, 0.6);
     for (const char* name : {"depth_shuffle", "increment_shuffle", "sign_flip"}) {

@@ -256,7 +256,7 @@ void TestScenePicture::densityAsInTheBaseline() {
                 (static_cast<double>(u) - 20) * static_cast<double>(p) / 40 + 0.3 * random.normal();
     DensityOptions options;
     options.theme = dark ? darkTheme() : lightTheme();
-    const Figure figure = densityFigure(values, values, residualPoints(6, false), options).figure;
+    const Figure figure = densityFigure(values, values, residualPoints(6, false), options);
     QImage image(width, height, QImage::Format_RGB32);
     image.fill(Qt::gray);
     QPainter painter(&image);

@@ -12,7 +12,6 @@
 #include "core/results/results_file.h"
 #include "core/results/teleport_file.h"
 #include "core/session/attach_model.h"
-#include "core/statistics/density.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/joined_trace.h"
 #include "core/trace/trace_reader.h"
@@ -53,7 +52,7 @@ struct Failures {
 bool identical(const DocumentState& a, const DocumentState& b) {
     return a.trace == b.trace && a.prompts == b.prompts && a.basis == b.basis &&
            a.basisTrace == b.basisTrace && a.scores == b.scores && a.pointExplained == b.pointExplained &&
-           a.density == b.density && a.densityTrace == b.densityTrace && a.teleports == b.teleports;
+           a.results == b.results && a.teleports == b.teleports;
 }
 
 std::vector<float> rowOf(const DocumentState& state, RowIndex row) {
@@ -114,7 +113,7 @@ void TestViewmodelsWorkspace::nothingOpen() {
     QCOMPARE(fitBasis(workspace), JobId{});
     QCOMPARE(workspace.files().saveTrace(m_folder.filePath("none.rheo.h5"), false), JobId{});
     QCOMPARE(failures.count, 3);
-    for (const Feature feature : {Feature::AddPrompt, Feature::Teleport, Feature::FitBasis, Feature::Density,
+    for (const Feature feature : {Feature::AddPrompt, Feature::Teleport, Feature::FitBasis,
                                   Feature::SaveTrace, Feature::AttachModel, Feature::CopyCommand})
         QVERIFY(whyNot(workspace, feature).endsWith('.'));
     QVERIFY(commandOf(workspace).isEmpty());
@@ -132,7 +131,6 @@ void TestViewmodelsWorkspace::demo() {
     QCOMPARE(workspace.points().size(), std::size_t{65});
     QCOMPARE(state->scores->n0, std::int64_t{20});
     QCOMPARE(state->scores->n1, std::int64_t{65});
-    QCOMPARE(state->density->mean.rows(), Eigen::Index{65});
     QVERIFY(!state->basisIsStale());
     QVERIFY(!workspace.files().hasUnsaved());
     QCOMPARE(workspace.undoStack()->count(), 0);
@@ -469,7 +467,7 @@ void TestViewmodelsWorkspace::basisStaysAndIsRefittedOnRequest() {
     QVERIFY(openDemo(workspace, 8));
     QVERIFY(addAndWait(workspace, aPrompt));
     const auto stale = workspace.state();
-    QVERIFY(stale->basisIsStale() && stale->densityIsStale());
+    QVERIFY(stale->basisIsStale());
     fitBasis(workspace);
     QTRY_VERIFY_WITH_TIMEOUT(!workspace.state()->basisIsStale(), wait);
     const auto fitted = workspace.state();
@@ -481,9 +479,6 @@ void TestViewmodelsWorkspace::basisStaysAndIsRefittedOnRequest() {
     QCOMPARE(fitted->basis->components, direct.basis.components);
     QCOMPARE(fitted->scores->data, direct.scores.data);
 
-    computeDensity(workspace);
-    QTRY_VERIFY_WITH_TIMEOUT(!workspace.state()->densityIsStale(), wait);
-    workspace.undoStack()->undo();
     workspace.undoStack()->undo();
     QVERIFY(identical(*workspace.state(), *stale));
     workspace.undoStack()->undo();
@@ -589,7 +584,7 @@ void TestViewmodelsWorkspace::traceSavedAndOpened() {
     QTRY_COMPARE_WITH_TIMEOUT(replaced.size(), 1, wait);
     QCOMPARE(opened[0][0].toString(), file);
     // Small enough to be fitted when it is opened, and that is no edit.
-    QTRY_VERIFY_WITH_TIMEOUT(other.state()->basis && other.state()->density, wait);
+    QTRY_VERIFY_WITH_TIMEOUT(other.state()->basis, wait);
     QCOMPARE(other.undoStack()->count(), 0);
     QVERIFY(!other.files().hasUnsaved());
     for (std::int64_t n = 0; n < 6; ++n)
@@ -788,18 +783,16 @@ void TestViewmodelsWorkspace::resultsSaved() {
     QTRY_VERIFY2_WITH_TIMEOUT(saved.size() == 1 || failures.count > 0, "saved or failed", wait);
     QVERIFY2(failures.count == 0, qPrintable(failures.last.message));
     const Statistics results = readResults(file.toStdString()).statistics;
-    QVERIFY(results.get<Pca>() && results.get<Density>());
+    QVERIFY(results.get<Pca>());
     QCOMPARE(results.get<Pca>()->basis.components, workspace.state()->basis->components);
     QCOMPARE(results.get<Pca>()->scores.data, workspace.state()->scores->data);
-    QCOMPARE(results.get<Density>()->mean, workspace.state()->density->mean);
     // They say how they were made, so that rheo analyze --add takes them as its own.
     const TraceView view{.trace = workspace.state()->trace};
     AnalysisOptions asked;
     asked.get<Pca>().emplace().components = static_cast<int>(results.get<Pca>()->basis.components.rows());
-    asked.get<Density>().emplace();
     const Statistics known =
         readMatching(file.toStdString(), makeResultsSource(view, ""), recordsOf(view, asked)).statistics;
-    QVERIFY(known.get<Pca>() && known.get<Density>());
+    QVERIFY(known.get<Pca>());
 }
 
 void TestViewmodelsWorkspace::commandThatDoesTheSame() {
@@ -809,7 +802,7 @@ void TestViewmodelsWorkspace::commandThatDoesTheSame() {
     const QString command = commandOf(workspace);
     QVERIFY2(command.startsWith("rheo capture --model " + demoModel + " --prompts " + demoPrompts +
                                 " --limit 5 --out trace.rheo.h5 &&\nrheo analyze trace.rheo.h5 --stat "
-                                "pca,density --components 10 --out trace.results.h5"),
+                                "pca --components 10 --out trace.results.h5"),
              qPrintable(command));
     // With rows that no file holds, and a basis fitted on them, there is no such line.
     QVERIFY(addAndWait(workspace, aPrompt));
