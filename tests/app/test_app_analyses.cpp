@@ -476,6 +476,10 @@ void TestAppAnalyses::findingsAreTestedInTheWindow() {
     auto* verdicts = findings();
     m_window->showView(verdicts);
     QTRY_VERIFY(verdicts->testButton()->isVisible());
+    // Time, bytes and memory are measured while it is looked at.
+    QTRY_VERIFY2_WITH_TIMEOUT(verdicts->missingText().contains("It takes about"),
+                              qPrintable(verdicts->missingText()), wait);
+    QVERIFY(verdicts->missingText().contains("are read several times; at most 1.0 GiB is held"));
     QString command;
     QTimer asked;
     connect(&asked, &QTimer::timeout, this, [&] {

@@ -1,11 +1,14 @@
 #include "widgets/viewmodels/report_job.h"
 
 #include <QDir>
+#include <QFileInfo>
+#include <QStandardPaths>
 #include <filesystem>
 #include <memory>
 #include <utility>
 
 #include "core/analysis/outliers.h"
+#include "core/base/printable.h"
 #include "core/session/forecast.h"
 #include "core/session/report_run.h"
 #include "widgets/viewmodels/equivalent_command.h"
@@ -63,6 +66,15 @@ ReportTools toolsOf(const std::shared_ptr<const LoadedModel>& loaded, DrawFigure
     return tools;
 }
 
+/// "It takes about 12 min: ...", and what is read and held.
+QString costSentences(const std::vector<ReportPart>& parts, const Trace& trace, std::size_t memory) {
+    const auto bytes = [](double count) { return QString::fromStdString(formatBytes(count)); };
+    const double rows = static_cast<double>(trace.rows() * trace.points() * trace.units()) * sizeof(float);
+    return Workspace::tr(
+               "It takes %1.\nThe rows (%2) are read several times; at most %3 is held beside the results.")
+        .arg(QString::fromStdString(partsText(parts)), bytes(rows), bytes(static_cast<double>(memory)));
+}
+
 }  // namespace
 
 JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure draw,
@@ -100,7 +112,7 @@ JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure dr
 }
 
 JobId forecastReport(Workspace& workspace, const ReportChoice& choice, QObject* receiver,
-                     std::function<void(const QString& sentence)> told) {
+                     std::function<void(const QString& sentences)> told) {
     if (!whyNot(workspace, Feature::Report).isEmpty()) return {};
     ModelOfTrace model;
     if (const auto loaded = workspace.model())
@@ -114,13 +126,23 @@ JobId forecastReport(Workspace& workspace, const ReportChoice& choice, QObject* 
                      measuring = progress.part(0.5, 1);
             const TraceView view = makeAnalysisView(trace, request.view, {}, reading).view;
             const bool outliers = !findOutliers(view, {}, looking).none();
-            return QString::fromStdString(
-                partsText(reportParts(view, request.verdicts, model, outliers, measuring)));
+            return costSentences(reportParts(view, request.verdicts, model, outliers, measuring), *trace,
+                                 request.verdicts.memoryBytes);
         },
         receiver,
         [told = std::move(told)](Outcome<QString> outcome) {
             if (outcome.result() != nullptr) told(*outcome.result());
         });
+}
+
+QString usualReportFolder(const Workspace& workspace) {
+    const QString trace = workspace.files().known().traceFile;
+    if (!trace.isEmpty()) {
+        const QFileInfo file(trace);
+        return file.dir().absoluteFilePath(file.fileName().section('.', 0, 0) + "-report");
+    }
+    return QDir(QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation))
+        .absoluteFilePath("rheograph-report");
 }
 
 QString reportCommand(const Workspace& workspace, const ReportChoice& choice) {

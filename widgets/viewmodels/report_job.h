@@ -29,10 +29,15 @@ using DrawFigure = std::function<std::string(const Figure&, const Recipe&)>;
 JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure draw,
                  std::function<void(const QString& folder, bool stopped)> ended);
 
-/// What the report will take, in a sentence with its parts, measured on a few of the rows (reportParts): a
-/// job of a second or two. `told` is called unless `receiver` is gone by then.
+/// What the report will take, in sentences: the time with its parts, measured on a few of the rows
+/// (reportParts), what is read and what is held. A job of a second or two. `told` is called unless `receiver`
+/// is gone by then.
 JobId forecastReport(Workspace& workspace, const ReportChoice& choice, QObject* receiver,
-                     std::function<void(const QString& sentence)> told);
+                     std::function<void(const QString& sentences)> told);
+
+/// Where a report goes unless another folder is chosen: beside the trace, named after it, or among the
+/// documents.
+QString usualReportFolder(const Workspace& workspace);
 
 /// The `rheo report` line that does the same.
 QString reportCommand(const Workspace& workspace, const ReportChoice& choice);

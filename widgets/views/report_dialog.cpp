@@ -12,45 +12,19 @@
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
-#include <QStandardPaths>
 #include <QVBoxLayout>
 
-#include "core/base/printable.h"
 #include "core/findings/verdicts.h"
-#include "core/trace/trace.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/report_job.h"
 #include "widgets/viewmodels/workspace.h"
 
 namespace rheo {
 
-namespace {
-
-/// Beside the trace, named after it; else among the documents.
-QString usualFolder(const Workspace& workspace) {
-    const QString trace = workspace.files().known().traceFile;
-    if (!trace.isEmpty()) {
-        const QFileInfo file(trace);
-        return file.dir().absoluteFilePath(file.fileName().section('.', 0, 0) + "-report");
-    }
-    return QDir(QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation))
-        .absoluteFilePath("rheograph-report");
-}
-
-QString whatIsHeld(const Workspace& workspace) {
-    const auto bytes = [](double count) { return QString::fromStdString(formatBytes(count)); };
-    const auto& trace = *workspace.state()->trace;
-    const double rows = static_cast<double>(trace.rows() * trace.points() * trace.units()) * sizeof(float);
-    return ReportDialog::tr("The rows (%1) are read several times; at most %2 is held beside the results.")
-        .arg(bytes(rows), bytes(static_cast<double>(VerdictOptions{}.memoryBytes)));
-}
-
-}  // namespace
-
 ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget* parent)
     : QDialog(parent),
       m_workspace(workspace),
-      m_folder(new QLineEdit(folder.isEmpty() ? usualFolder(workspace) : folder)),
+      m_folder(new QLineEdit(folder.isEmpty() ? usualReportFolder(workspace) : folder)),
       m_repeats(new QSpinBox),
       m_replace(new QCheckBox(tr("&Start afresh, and replace what is there"))),
       m_state(new QLabel),
@@ -114,10 +88,8 @@ ReportDialog::~ReportDialog() {
 void ReportDialog::forecast() {
     m_workspace.jobs().cancel(m_forecast);
     m_cost->setText(tr("Measuring what it will take…"));
-    m_forecast =
-        forecastReport(m_workspace, {folder(), repeats(), replaces()}, this, [this](const QString& sentence) {
-            m_cost->setText(tr("%1.\n%2").arg(sentence, whatIsHeld(m_workspace)));
-        });
+    m_forecast = forecastReport(m_workspace, {folder(), repeats(), replaces()}, this,
+                                [this](const QString& sentences) { m_cost->setText(sentences); });
 }
 
 QString ReportDialog::folder() const {

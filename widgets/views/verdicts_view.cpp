@@ -8,12 +8,15 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QSplitter>
 #include <QStackedLayout>
 #include <QTextBrowser>
+#include <QTimer>
 #include <QTreeWidget>
 #include <QUrl>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -29,6 +32,8 @@
 namespace rheo {
 
 namespace {
+
+constexpr int textWidth = 520, leastWidth = 200, margin = 24;
 
 QString text(std::string_view words) {
     return QString::fromUtf8(words.data(), static_cast<qsizetype>(words.size()));
@@ -89,6 +94,7 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
       m_workspace(workspace),
       m_theme(lightTheme()),
       m_pages(new QStackedLayout(this)),
+      m_scroll(new QScrollArea),
       m_missing(new QLabel),
       m_figureWidget(new FigureWidget),
       m_table(new QTreeWidget),
@@ -97,9 +103,12 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
       m_show(new QPushButton(tr("&Show it"))),
       m_page(new QPushButton(tr("Open the &page"))),
       m_again(new QPushButton(tr("Test &again…"))),
-      m_test(new QAction(tr("Test the published &findings…"), this)) {
+      m_test(new QAction(tr("Test the published &findings…"), this)),
+      m_wait(new QTimer(this)) {
+    m_wait->setSingleShot(true);
+    m_wait->setInterval(500);
+    connect(m_wait, &QTimer::timeout, this, &VerdictsView::forecast);
     m_missing->setWordWrap(true);
-    m_missing->setFixedWidth(400);
     m_button->setMinimumSize(200, 34);
     auto* missing = new QWidget;
     auto* middle = new QVBoxLayout(missing);
@@ -138,7 +147,10 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
     split->addWidget(numbers);
     split->setStretchFactor(0, 1);
     split->setStretchFactor(1, 1);
-    m_pages->addWidget(missing);
+    m_scroll->setWidget(missing);
+    m_scroll->setWidgetResizable(true);
+    m_scroll->setFrameShape(QFrame::NoFrame);
+    m_pages->addWidget(m_scroll);
     m_pages->addWidget(split);
 
     connect(m_figureWidget, &FigureWidget::hovered, this, &View::hovered);
@@ -155,6 +167,7 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
         connect(button, &QPushButton::clicked, this, &VerdictsView::askForReport);
     connect(m_test, &QAction::triggered, this, &VerdictsView::askForReport);
     connect(&m_workspace, &Workspace::modelChanged, this, &VerdictsView::explain);
+    connect(&m_workspace, &Workspace::modelChanged, m_wait, qOverload<>(&QTimer::start));
     connect(&m_workspace, &Workspace::documentReplaced, this, [this] {
         m_stopped.clear();
         updateStatus();
@@ -171,6 +184,7 @@ void VerdictsView::setDocument(std::shared_ptr<const DocumentState> state) {
     const auto results = resultsWith(*state, figureView().statistic).opened;
     explain();
     if (std::exchange(m_results, results) != results) fill();
+    m_wait->start();
 }
 
 void VerdictsView::setTheme(const Theme& theme) {
@@ -193,16 +207,57 @@ void VerdictsView::explain() {
         words += QStringLiteral("<p>%1</p>").arg(why.toHtmlEscaped());
     else
         words +=
-            tr("<p>This computes every statistic and its nulls, and takes minutes. Results, figures and a "
-               "page for a browser are written to a folder; a report that was cancelled goes on from "
-               "there.%1</p>")
+            tr("<p>It needs the rows that are open, and computes every statistic and its nulls. Results, "
+               "figures "
+               "and a page for a browser are written to a folder; a report that was cancelled goes on from "
+               "there.%1</p><p>%2</p>")
                 .arg(m_workspace.model() ? QString()
-                                         : tr(" Without a model the finding on attractors is not tested."));
+                                         : tr(" Without a model the finding on attractors is not tested."),
+                     m_cost.isEmpty() ? tr("Measuring what it will take…")
+                                      : m_cost.toHtmlEscaped().replace('\n', "<br>"));
     m_missing->setText(words);
-    m_missing->setFixedHeight(m_missing->heightForWidth(m_missing->width()));
+    fit();
     const bool possible = why.isEmpty() && m_job == JobId{};
     m_button->setEnabled(possible);
     m_test->setEnabled(possible);
+}
+
+QString VerdictsView::missingText() const {
+    return m_missing->text();
+}
+
+/// Measures what the report will take, once for the same rows, while the page that says it is looked at.
+void VerdictsView::forecast() {
+    const bool needed =
+        isVisible() && !hasFigure() && m_job == JobId{} && whyNot(m_workspace, Feature::Report).isEmpty();
+    const std::pair now{m_workspace.state()->trace, m_workspace.model() != nullptr};
+    if (!needed || m_measured == now) return;
+    m_measured = now;
+    m_cost.clear();
+    explain();
+    m_workspace.jobs().cancel(m_measuring);
+    m_measuring = forecastReport(m_workspace, {usualReportFolder(m_workspace), 0, false}, this,
+                                 [this, now](const QString& sentences) {
+                                     if (m_measured != now) return;
+                                     m_cost = sentences;
+                                     explain();
+                                 });
+}
+
+/// The text that is wrapped gets the height it takes.
+void VerdictsView::fit() {
+    m_missing->setFixedWidth(std::clamp(width() - 2 * margin, leastWidth, textWidth));
+    m_missing->setFixedHeight(m_missing->heightForWidth(m_missing->width()));
+}
+
+void VerdictsView::resizeEvent(QResizeEvent* event) {
+    View::resizeEvent(event);
+    fit();
+}
+
+void VerdictsView::showEvent(QShowEvent* event) {
+    View::showEvent(event);
+    m_wait->start();
 }
 
 void VerdictsView::fill() {
@@ -215,8 +270,8 @@ void VerdictsView::fill() {
         m_figureWidget->setFigure(nullptr);
         return;
     }
-    m_figureWidget->setFigure(
-        std::make_shared<const Figure>(figureOfResults(m_results->results, defaultRecipe())));
+    m_figureWidget->setFigure(std::make_shared<const Figure>(
+        figureOfResults(m_results->results, recipeOf(figureView(), m_theme, m_results.get()))));
     for (const Verdict& verdict : m_results->results.verdicts) {
         auto* item = new QTreeWidgetItem(m_table);
         for (std::size_t i = 0; i < columns.size(); ++i)
@@ -279,18 +334,8 @@ std::shared_ptr<const Figure> VerdictsView::figure() const {
     return hasFigure() ? std::make_shared<const Figure>(m_figureWidget->shown()) : nullptr;
 }
 
-Recipe VerdictsView::defaultRecipe() const {
-    Recipe recipe;
-    recipe.view = figureView().name;
-    recipe.theme = m_theme.dark ? "dark" : "light";
-    recipe.widthMm = figureView().widthMm;
-    recipe.heightMm = figureView().heightMm;
-    if (m_results && !m_results->path.empty()) recipe.sources = {{"results", m_results->path.string(), ""}};
-    return recipe;
-}
-
 Recipe VerdictsView::recipe() const {
-    Recipe recipe = defaultRecipe();
+    Recipe recipe = recipeOf(figureView(), m_theme, m_results.get());
     if (m_figureWidget->figure() != nullptr)
         recipe.ranges = rangesShown(*m_figureWidget->figure(), m_figureWidget->shown());
     return recipe;

@@ -6,8 +6,10 @@
 
 class QLabel;
 class QPushButton;
+class QScrollArea;
 class QStackedLayout;
 class QTextBrowser;
+class QTimer;
 class QTreeWidget;
 
 namespace rheo {
@@ -36,22 +38,30 @@ public:
     /// The finding that is chosen, as a person reads it.
     QTextBrowser* sentence() const { return m_sentence; }
     QPushButton* testButton() const { return m_button; }
+    /// What the page without verdicts says.
+    QString missingText() const;
 
     /// Makes the report in this folder, and opens it.
     void makeReport(const QString& folder, int repeats, bool replace);
 
+protected:
+    void showEvent(QShowEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
+    void fit();
+    void forecast();
     void askForReport();
     void explain();
     void fill();
     void describe();
     void updateStatus();
-    Recipe defaultRecipe() const;
 
     Workspace& m_workspace;
     std::shared_ptr<const OpenedResults> m_results;  ///< that hold verdicts; null: none do
     Theme m_theme;
     QStackedLayout* m_pages;
+    QScrollArea* m_scroll;
     QLabel* m_missing;
     FigureWidget* m_figureWidget;
     QTreeWidget* m_table;
@@ -60,6 +70,10 @@ private:
     QAction* m_test;
     JobId m_job;        ///< that makes a report
     QString m_stopped;  ///< the folder of a report that was stopped
+    QTimer* m_wait;     ///< until rows and model stay what they are
+    JobId m_measuring;
+    std::pair<std::shared_ptr<const Trace>, bool> m_measured;  ///< rows, and with a model: what m_cost is of
+    QString m_cost;                                            ///< in sentences; empty: not measured yet
 };
 
 }  // namespace rheo
