@@ -243,6 +243,12 @@ void Hdf5File::close() {
     const std::vector<OpenRange> open = m_state->openRanges();
     m_state->closeDatasets();
     if (H5Fclose(std::exchange(m_state->file, -1)) < 0) m_state->failFromLibrary("", "closing");
+    // A limit on the size of files cuts off a dataset that was laid out and not yet written, without a word.
+    const auto size = static_cast<std::int64_t>(std::filesystem::file_size(m_state->place));
+    for (const OpenRange& range : open)
+        if (range.offset > size || range.bytes > size - range.offset)
+            m_state->fail(ErrorCode::DiskFull, range.dataset,
+                          fmt::format("{}{}", std::strerror(EFBIG), adviceOfErrno(EFBIG)));
     if (m_state->sealing == Sealing::OnClose) writeSeal(m_state->place, open);
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/failure.h"
 #include "core/base/file_identity.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/hdf5_handles.h"
@@ -81,8 +82,7 @@ struct Hdf5File::State {
         for (const int full : {ENOSPC, EDQUOT, EFBIG})
             if (system == full || cause.find(fmt::format("errno = {},", full)) != std::string::npos)
                 fail(ErrorCode::DiskFull, name,
-                     fmt::format("{} failed: {}; make space, or choose another disk", doing,
-                                 std::strerror(full)));
+                     fmt::format("{} failed: {}{}", doing, std::strerror(full), adviceOfErrno(full)));
         if (cause.find("flush") != std::string::npos || cause.find("write") != std::string::npos)
             fail(ErrorCode::DiskFull, name,
                  fmt::format(
