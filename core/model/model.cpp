@@ -53,27 +53,27 @@ at::Device parseDevice(const std::string& name) {
     return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
 }
 
+Error outOfMemory(const char* doing) {
+    return {ErrorCode::OutOfMemory,
+            fmt::format("{} failed, because memory ran out; take --dtype bfloat16, a smaller --batch or "
+                        "shorter prompts, end other programs, or raise the limit (ulimit -v)",
+                        doing)};
+}
+
 /// libtorch's failures as ours; `doing` completes "... failed".
 template <class Function>
 auto translated(const char* doing, Function&& function) {
     try {
         return function();
     } catch (const c10::Error& failure) {
-        std::string reason = failure.what_without_backtrace();
-        const bool memory = reason.find("out of memory") != std::string::npos ||
-                            reason.find("can't allocate memory") != std::string::npos;
-        if (memory)
-            throw Error(ErrorCode::OutOfMemory,
-                        fmt::format("{} failed, because memory ran out: {}; use a smaller batch, shorter "
-                                    "prompts or --dtype bfloat16",
-                                    doing, reason));
+        const std::string reason = failure.what_without_backtrace();
+        if (reason.find("out of memory") != std::string::npos ||
+            reason.find("can't allocate memory") != std::string::npos)
+            throw outOfMemory(doing);
         throw Error(reason.find("CUDA") != std::string::npos ? ErrorCode::Device : ErrorCode::Internal,
                     fmt::format("{} failed in libtorch: {}", doing, reason));
     } catch (const std::bad_alloc&) {
-        throw Error(ErrorCode::OutOfMemory,
-                    fmt::format("{} failed, because memory ran out; use a smaller batch, shorter prompts or "
-                                "--dtype bfloat16",
-                                doing));
+        throw outOfMemory(doing);
     }
 }
 

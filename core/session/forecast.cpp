@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/printable.h"
+#include "core/capture/capture.h"
 #include "core/dynamics/early_attractor.h"
 #include "core/findings/reconstruction.h"
 
@@ -155,6 +156,34 @@ double secondsOf(const std::function<void()>& compute) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 }
 
+/// How many seconds the prompts of a trace take for what nanosecondsOfCapture calls a second: of a few of
+/// them, run twice as a capture does, or once where that takes long. Nothing where it cannot be measured.
+std::optional<double> rateOfCapture(const Model& model, const TraceInfo& info, Progress& progress) {
+    constexpr std::size_t most = 8;
+    constexpr double enough = 0.3;  ///< [s], by the table
+    TraceInfo some;
+    some.model = info.model;
+    some.units = info.units;
+    const std::size_t count = std::min(most, info.samples.size());
+    for (std::size_t i = 0; i < count && 1e-9 * nanosecondsOfCapture(some, false) < enough; ++i) {
+        const Sample& sample = info.samples[i * info.samples.size() / count];
+        if (!sample.tokenIds.empty()) some.samples.push_back(sample);
+    }
+    if (some.samples.empty()) return std::nullopt;
+    const PointIndex last{static_cast<std::int64_t>(model.points().size()) - 1};
+    try {
+        const CapturePlan plan =
+            planCapture(model, some.samples, {RowChoice::Kind::Last, 1}, PointIndex{0}, last, {}, false);
+        const auto run = [&] { return secondsOf([&] { captureToMemory(model, plan, {}, progress); }); };
+        double seconds = run();
+        progress.check();
+        if (seconds < 2 * enough) seconds = std::min(seconds, run());
+        return seconds / (1e-9 * nanosecondsOfCapture(some, false));
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+
 /// Measures parts of one request on a few rows.
 class Probe {
 public:
@@ -169,17 +198,19 @@ public:
 
     /// The rate of a part; none where it cannot be measured.
     std::optional<double> rateOf(const Part& part) {
-        if (part.name == untrainedNull) return std::nullopt;
         try {
-            return part.name == "lens"    ? rateOfLens()
-                   : parseNull(part.name) ? rateOfNull(part.name)
-                                          : rateOfStatistic(part.name);
+            return part.name == "lens"          ? rateOfLens()
+                   : part.name == untrainedNull ? rateOfCapture(*m_model({}, m_silent), info(), m_silent)
+                   : parseNull(part.name)       ? rateOfNull(part.name)
+                                                : rateOfStatistic(part.name);
         } catch (const Error&) {
             return std::nullopt;
         }
     }
 
 private:
+    const TraceInfo& info() const { return m_view.trace->info(); }
+
     /// As few rows as take long enough to be measured, by the table; in a quarter of what may be held, as
     /// half is for the analysis of them.
     template <class Cost>
@@ -435,7 +466,11 @@ std::vector<ReportPart> reportParts(const TraceView& view, const VerdictOptions&
     const Sizes sizes = sizesOf(view);
     const double unmeasured = 1e-9 / resolveThreads(options.threads);
     std::vector<ReportPart> parts;
-    if (model) parts.push_back({"pushes", unmeasured * nanosecondsOfPushes(view.trace->info())});
+    if (model) {
+        const TraceInfo& info = view.trace->info();
+        const double rate = rateOfCapture(*model({}, progress), info, progress).value_or(unmeasured * 1e9);
+        parts.push_back({"pushes", 1e-9 * rate * nanosecondsOfPushes(info)});
+    }
     Rates rates;
     const auto add = [&](const char* name, const AnalysisRequest& request) {
         rates = measureRates(view, request, {}, model, rates, progress);

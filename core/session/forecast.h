@@ -36,8 +36,8 @@ AnalysisCost costOf(const TraceView& view, const AnalysisRequest& request, const
 
 /// Measures the rates of a request on a few rows of the view: each statistic, and a few surrogates of each
 /// null, for 5 to 200 ms each, twice; what takes little of the whole, or is in `rates`, is left out. Measures
-/// nothing where the whole takes less than 0.2 s by the table. `model` as for runAnalysis; untrained networks
-/// are not measured. What fails is left out.
+/// nothing where the whole takes less than 0.2 s by the table. `model` as for runAnalysis; of untrained
+/// networks the forward pass is measured, with this model and a few of the prompts. What fails is left out.
 Rates measureRates(const TraceView& view, const AnalysisRequest& request, const Results& known,
                    const ModelOfTrace& model, const Rates& rates, Progress& progress);
 
