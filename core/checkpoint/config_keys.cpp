@@ -146,7 +146,7 @@ void ConfigKeys::inertAt(const std::string& key, const nlohmann::json& expected)
 void ConfigKeys::sortRest() {
     UnreadKeys& unread = m_source.unread;
     for (const auto& [key, given] : m_object.items()) {
-        if (given.is_null() || m_understood.count(key) != 0) continue;
+        if (m_understood.count(key) != 0) continue;
         const std::string name = nameOf(key);
         if (key.starts_with('_') || isOff(given))
             unread.inert.push_back(name);
