@@ -317,9 +317,9 @@ QString OpenModelDialog::forecast(DType dtype, bool onProcessor) const {
     if (m_checkpoint == nullptr) return {};
     const auto need =
         m_checkpoint->forecast(dtype, 8, std::min<std::int64_t>(512, m_checkpoint->config().maxPositions));
-    QString text =
-        tr("Needs %1 to load and %2 to capture.")
-            .arg(QLocale().formattedDataSize(need.loadBytes), QLocale().formattedDataSize(need.captureBytes));
+    QString text = tr("Needs %1 to load and %2 to capture.")
+                       .arg(QLocale().formattedDataSize(need.peakLoadBytes),
+                            QLocale().formattedDataSize(need.captureBytes));
     const auto available = onProcessor ? availableMemory() : std::nullopt;
     if (!available) return text;
     text += tr(" %1 are available.").arg(QLocale().formattedDataSize(*available));
