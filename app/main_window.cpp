@@ -795,7 +795,9 @@ bool MainWindow::exportView(const QString& file, double widthMm, double heightMm
                       m_workspace.files().inputs());
         exportFigure(*figure, {file.toStdString(), widthMm, heightMm, dpi, recipeToJson(recipe),
                                replace ? IfExists::Replace : IfExists::Refuse});
-        if (savesResults) {
+        if (savesResults && currentView()->ownResults()) {
+            m_workspace.files().saveOther(currentView()->ownResults(), results, replace);
+        } else if (savesResults) {
             const auto statistic = currentView()->figureView().statistic;
             m_workspace.files().saveResults(
                 results, replace,

@@ -391,14 +391,17 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     ResultsWriter writer = adds ? ResultsWriter::add(options.out.path, source)
                                 : ResultsWriter::create(options.out.path, source, options.out.ifExists());
     if (!options.out.force) writer.throwIfRecordsDiffer(records);
-    std::shared_ptr<const Model> opened;
+    std::optional<OpenModel> opened;
     const ModelOfTrace model = [&](std::optional<std::uint64_t> untrainedSeed, Progress& loading) {
-        if (!untrainedSeed && !opened)
-            opened = openModelOf(options, view.trace->info(), common, loading).model;
-        if (!untrainedSeed) return opened;
+        if (!untrainedSeed && !opened) opened = openModelOf(options, view.trace->info(), common, loading);
+        if (!untrainedSeed) return std::shared_ptr<const Model>(opened->model);
         ModelOption drawn = options.model;
         drawn.untrained = untrainedSeed;
         return std::shared_ptr<const Model>(openModel(drawn, common, loading).model);
+    };
+    // Asked for once the lens has opened the model.
+    request.textOf = [&](std::int32_t id) {
+        return opened && opened->tokenizer ? tokenTexts(opened->tokenizer)(id) : std::string();
     };
     Progress measuring = working.part(0, 0.02), computing = working.part(0.02, 1);
     common.console.say(

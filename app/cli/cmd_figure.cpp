@@ -38,6 +38,9 @@ struct Options {
     std::optional<std::int64_t> selected;
     std::string measure;
     std::string map;
+    std::optional<std::int64_t> sample, minus;
+    std::string color;
+    std::string depth;
     bool unsorted = false;
     bool rms = false;
 };
@@ -108,6 +111,10 @@ Recipe recipeOfOptions(const Options& options) {
     if (!options.measure.empty()) view["measure"] = options.measure;
     if (!options.map.empty()) view["map"] = options.map;
     if (options.unsorted) view["sorted"] = false;
+    if (options.sample) view["sample"] = *options.sample;
+    if (options.minus) view["minus"] = *options.minus;
+    if (!options.color.empty()) view["color"] = options.color;
+    if (!options.depth.empty()) view["depth"] = options.depth;
     if (options.rms) view["rms"] = true;
     recipe.options = view.dump();
     return recipe;
@@ -122,7 +129,12 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--selected", {"trajectories"}},
         {"--components", {"trajectories"}},
         {"--measure", {"density"}},
-        {"--map", {"trajectories", "density", "correlation", "mutual_information", "orbits", "latent"}},
+        {"--map",
+         {"trajectories", "density", "correlation", "mutual_information", "orbits", "latent", "lens_map"}},
+        {"--sample", {"lens_map"}},
+        {"--minus", {"lens_map"}},
+        {"--color", {"lens_map"}},
+        {"--depth", {"lens_map"}},
         {"--unsorted", {"density"}},
         {"--rms", {"teleport"}},
         {"--size", {}},
@@ -249,8 +261,23 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"mean", "mean_abs", "rms", "active_fraction"}));
     command
         ->add_option("--map", options->map,
-                     "trajectories, density, correlation, mutual_information, orbits, latent: the colour map")
+                     "trajectories, density, correlation, mutual_information, orbits, latent, lens_map: the "
+                     "colour map")
         ->check(CLI::IsMember({"viridis", "cividis", "vik"}));
+    command
+        ->add_option("--sample", options->sample,
+                     "lens_map: the text that is shown; left out: the first with several rows")
+        ->check(wholeNumber(0))
+        ->type_name("S");
+    command
+        ->add_option("--minus", options->minus,
+                     "lens_map: a text whose values are taken from those of the other")
+        ->check(wholeNumber(0))
+        ->type_name("S");
+    command->add_option("--color", options->color, "lens_map: what colours a cell; left out: probability")
+        ->check(CLI::IsMember({"probability", "entropy", "divergence"}));
+    command->add_option("--depth", options->depth, "lens_map: which points are columns; left out: points")
+        ->check(CLI::IsMember({"points", "blocks", "fourth_blocks"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");
     command->add_flag("--rms", options->rms, "teleport: distances of states scaled by their RMS");
     command->callback([options, command, source, view, recipe, &chosen] {

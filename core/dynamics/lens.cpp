@@ -156,4 +156,16 @@ LensResult lens(const Model& model, const TraceView& view, const LensOptions& op
     return result;
 }
 
+void nameTokens(LensResult& lens, const TraceView& view,
+                const std::function<std::string(std::int32_t)>& textOf) {
+    const auto name = [&](std::int32_t id) {
+        if (id < 0 || lens.texts.contains(id)) return;
+        if (std::string text = textOf(id); !text.empty()) lens.texts.emplace(id, std::move(text));
+    };
+    for (const std::int32_t id : lens.topIds.data) name(id);
+    const auto& rows = view.trace->info().rows;
+    for (std::int64_t n = 0; n < view.rowCount(); ++n)
+        name(rows[static_cast<std::size_t>(view.traceRow(n))].tokenId);
+}
+
 }  // namespace rheo

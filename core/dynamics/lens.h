@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "core/analysis/trace_view.h"
 #include "core/base/progress.h"
 #include "core/dynamics/lens_result.h"
@@ -12,5 +15,10 @@ namespace rheo {
 /// view are left aside. Throws Error(Mismatch) where the widths differ, Error(InvalidArgument) for a k out of
 /// range, and as usableRows. Cost: 2 D V operations a state for the unembedding, and about 3 V for the rest.
 LensResult lens(const Model& model, const TraceView& view, const LensOptions& options, Progress& progress);
+
+/// Keeps the texts of the likeliest tokens and of those of the rows in `lens` (of `view`); an empty text
+/// counts as none. Cost: one call of `textOf` a token.
+void nameTokens(LensResult& lens, const TraceView& view,
+                const std::function<std::string(std::int32_t)>& textOf);
 
 }  // namespace rheo

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "core/base/array.h"
 
@@ -24,6 +26,8 @@ struct LensResult {
     VectorD meanEntropy;    ///< [P], over the rows that are not excluded
     VectorD meanKlToFinal;  ///< [P] likewise, or empty
     std::int64_t excludedRows = 0;
+    /// Of the tokens in topIds and of the rows, UTF-8; empty where no tokenizer was at hand.
+    std::map<std::int32_t, std::string> texts = {};
 };
 
 }  // namespace rheo

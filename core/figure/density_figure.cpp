@@ -142,7 +142,7 @@ Figure densityFigure(const MatrixD& values, const MatrixD& mean, const std::vect
     }
     plot.x = depthAxis(points);
     plot.y = unitAxis(units, options.sorted);
-    plot.y.units = std::move(order);
+    plot.y.ids = std::move(order);
     plot.colorScale.map = options.measure == DensityMeasure::Mean ? ColorMap::Vik : options.map;
     plot.colorScale.title = text(options.measure).title;
     if (options.measure != DensityMeasure::ActiveFraction)

@@ -96,7 +96,11 @@ std::string describeCell(const HeatmapPlot& plot, const FigurePlace& place) {
     if (column < 0 || row < 0 || column >= plot.values.cols() || row >= plot.values.rows()) return "";
     const auto value = static_cast<double>(plot.values(row, column));
     const auto cell = [](const Axis& axis, long at) { return withTitle(axis, static_cast<double>(at)); };
-    return fmt::format("{}; {}; {}: {}", cell(plot.x, column), cell(plot.y, row), plot.colorScale.title,
+    const auto at = static_cast<std::size_t>(row * plot.values.cols() + column);
+    const std::string label =
+        at < plot.labels.size() ? fmt::format("; {} \u201c{}\u201d", plot.labelTitle, plot.labels[at]) : "";
+    return fmt::format("{}; {}{}; {}: {}", cell(plot.x, column), cell(plot.y, row), label,
+                       plot.colorScale.title,
                        std::isfinite(value) ? formatNumber(value, digits) : "not defined");
 }
 
@@ -106,18 +110,18 @@ std::optional<std::int64_t> idAt(const Axis& axis, double value) {
     const double place = std::round(value - axis.origin);
     if (axis.kind == AxisKind::Values || !(place >= 0) || value < axis.low || value > axis.high)
         return std::nullopt;
-    if (axis.units.empty()) return static_cast<std::int64_t>(place);
-    if (place >= static_cast<double>(axis.units.size())) return std::nullopt;
-    return axis.units[static_cast<std::size_t>(place)];
+    if (axis.ids.empty()) return static_cast<std::int64_t>(place);
+    if (place >= static_cast<double>(axis.ids.size())) return std::nullopt;
+    return axis.ids[static_cast<std::size_t>(place)];
 }
 
 std::optional<double> valueOf(const Axis& axis, AxisKind kind, std::int64_t id) {
     if (axis.kind != kind || kind == AxisKind::Values) return std::nullopt;
     auto place = static_cast<double>(id);
-    if (!axis.units.empty()) {
-        const auto found = std::find(axis.units.begin(), axis.units.end(), id);
-        if (found == axis.units.end()) return std::nullopt;
-        place = static_cast<double>(found - axis.units.begin());
+    if (!axis.ids.empty()) {
+        const auto found = std::find(axis.ids.begin(), axis.ids.end(), id);
+        if (found == axis.ids.end()) return std::nullopt;
+        place = static_cast<double>(found - axis.ids.begin());
     }
     const double value = axis.origin + place;
     return value >= axis.low && value <= axis.high ? std::optional(value) : std::nullopt;

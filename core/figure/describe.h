@@ -21,7 +21,8 @@ struct FigurePlace {
 /// zoomed. Empty where there is nothing. Cost: one pass over the panel's vertices.
 std::string describeAt(const Figure& whole, const Figure& shown, const FigurePlace& place);
 
-/// The point or unit that an axis (AxisKind) has at a value, rounded to the nearest; none outside of it.
+/// The point, unit or token that an axis (AxisKind) has at a value, rounded to the nearest; none outside of
+/// it.
 std::optional<std::int64_t> idAt(const Axis& axis, double value);
 /// Where an axis has this point or unit; none where it is of another kind, or shows it not. Linear in the
 /// units.

@@ -22,7 +22,7 @@ struct Tick {
 };
 
 /// What the whole numbers along an axis stand for.
-enum class AxisKind { Values, Points, Units };
+enum class AxisKind { Values, Points, Units, Tokens };
 
 struct Axis {
     std::string title;  ///< with its unit where it has one: "Distance (residual units)"
@@ -33,8 +33,8 @@ struct Axis {
     bool named = false;        ///< ticks are names of places (depth), not round numbers: zooming keeps them
     bool fisher = false;       ///< values are atanh(r) of correlations r, which the ticks say
     AxisKind kind = AxisKind::Values;
-    double origin = 0;                     ///< of Points and Units: where the first of them stands
-    std::vector<std::int64_t> units = {};  ///< of Units: which one stands at 0, 1, ...; empty: in order
+    double origin = 0;                   ///< but of Values: where the first of them stands
+    std::vector<std::int64_t> ids = {};  ///< but of Values: which one stands at 0, 1, ...; empty: in order
 };
 
 /// How numbers become colours, and what the colour bar says. NaN is drawn in the theme's `missing`.
@@ -108,7 +108,9 @@ inline Eigen::AlignedBox3d boxOf(const Plot3D& plot) {
 /// A matrix as coloured cells: column j spans x from j - 0.5 to j + 0.5, row i likewise in y, row 0 at
 /// the bottom.
 struct HeatmapPlot {
-    MatrixF values;  ///< [y, x]
+    MatrixF values;                   ///< [y, x]
+    std::vector<std::string> labels;  ///< [y, x] row by row: written into cells that have room; or empty
+    std::string labelTitle;           ///< what the labels are, for the line under the mouse
     Axis x;
     Axis y;
     ColorScale colorScale;

@@ -49,7 +49,7 @@ HeatmapPlot mapPlot(const MatrixD& mi, const std::vector<ResidualPoint>& points,
     plot.y.low = -0.5;
     plot.y.high = static_cast<double>(units) - 0.5;
     plot.y.ticks = niceTicks(0, static_cast<double>(std::max<Eigen::Index>(units - 1, 1)), 5);
-    plot.y.units = std::move(order);
+    plot.y.ids = std::move(order);
     auto& scale = plot.colorScale;
     scale.map = map;
     scale.title = "Mutual information (nats)";

@@ -62,6 +62,17 @@ public:
         counts("example_rows", rows, static_cast<std::int64_t>(rows.size()));
         m_file.write<float>(path("example_paths"), paths.data, {paths.n0, paths.n1, paths.n2});
     }
+    void texts(const std::map<std::int32_t, std::string>& texts) {
+        if (texts.empty()) return;
+        std::vector<std::int32_t> ids;
+        std::vector<std::string> words;
+        for (const auto& [id, text] : texts) {
+            ids.push_back(id);
+            words.push_back(text);
+        }
+        m_file.write<std::int32_t>(path("token_ids"), ids, {static_cast<std::int64_t>(ids.size())});
+        m_file.writeStrings(path("token_texts"), words);
+    }
     void ids(const char* name, const Array3<std::int32_t>& values) {
         m_file.write<std::int32_t>(path(name), values.data, {values.n0, values.n1, values.n2});
     }
@@ -175,6 +186,15 @@ public:
         paths.n2 = shape[2];
         paths.data = m_file.read<float>(path("example_paths"));
     }
+    void texts(std::map<std::int32_t, std::string>& texts) {
+        texts.clear();
+        if (!m_file.exists(path("token_ids")))
+            return;  // made without a tokenizer, or before there were texts
+        const auto ids = m_file.read<std::int32_t>(path("token_ids"));
+        const auto words = m_file.readStrings(path("token_texts"));
+        if (ids.size() != words.size()) refuseShape("token_texts", m_file.info(path("token_ids")).shape);
+        for (std::size_t i = 0; i < ids.size(); ++i) texts[ids[i]] = words[i];
+    }
     void ids(const char* name, Array3<std::int32_t>& values) {
         const auto shape = m_file.info(path(name)).shape;
         if (shape.size() != 3 || shape[0] != sizes.rows || shape[1] != sizes.points || shape[2] < 1)
@@ -272,6 +292,7 @@ void visitLens(Io& io, R& r) {
     io.vector("mean_entropy", r.meanEntropy, io.sizes.points);
     io.vector("mean_kl_to_final", r.meanKlToFinal, r.klToFinal.cols());
     io.attribute("excluded_rows", r.excludedRows);
+    io.texts(r.texts);
 }
 
 template <class Io, class R>

@@ -258,6 +258,7 @@ private:
         if (const auto* normed = dynamic_cast<const NormedTrace*>(m_view.trace.get()))
             raw.trace = normed->source();
         result = lens(*model, raw, *m_request.lens, running);
+        if (m_request.textOf) nameTokens(*result, raw, m_request.textOf);
         done("lens", result->excludedRows);
         const auto ends = [](const VectorD& v) {
             return fmt::format("{:.4g} to {:.4g}", v[0], v[v.size() - 1]);

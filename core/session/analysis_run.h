@@ -12,6 +12,7 @@
 #include "core/dynamics/lens_result.h"
 #include "core/results/results_file.h"
 #include "core/statistics/analyze.h"
+#include "core/trace/row_selection.h"
 
 namespace rheo {
 
@@ -38,6 +39,7 @@ struct AnalysisRequest {
     std::optional<Autoencoder> trained = {};    ///< applied instead of training one
     std::string trainedName = {};               ///< of the file it came from
     std::optional<LensOptions> lens = {};
+    TokenText textOf = {};   ///< names the tokens of the lens; or none
     bool untrained = false;  ///< also beside untrained networks
     int untrainedRepeats = 1;
     std::uint64_t untrainedSeed = 0;  ///< of the first; the others count on

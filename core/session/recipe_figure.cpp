@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/figure/dimension_figure.h"
@@ -251,6 +252,37 @@ Figure lensOf(const Results& results, const Recipe& recipe) {
                       themeNamed(recipe.theme));
 }
 
+/// Of single tokens there is nothing to be seen in a map.
+bool holdsLensOfText(const Results& results) {
+    const auto& rows = results.source.info.rows;
+    std::set<std::int32_t> samples;
+    return results.lens && std::any_of(rows.begin(), rows.end(), [&](const TraceRow& row) {
+               return !samples.insert(row.sample).second;
+           });
+}
+
+Figure lensMapOf(const Results& results, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"sample", "minus", "color", "depth", "map"});
+    LensMapOptions o;
+    o.theme = themeNamed(recipe.theme);
+    if (options.contains("sample")) o.sample = option<std::int32_t>(options, "sample", 0);
+    if (options.contains("minus")) o.minus = option<std::int32_t>(options, "minus", 0);
+    const auto name = option<std::string>(options, "color", "probability");
+    const auto color = parseLensColor(name);
+    if (!color)
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("'{}' is no colour of a lens map; there are probability, entropy and divergence",
+                        name));
+    o.color = *color;
+    const auto depth = parseLensDepth(option<std::string>(options, "depth", "points"));
+    if (!depth)
+        throw Error(ErrorCode::InvalidArgument, "the depth of a lens map is points, blocks or fourth_blocks");
+    o.depth = *depth;
+    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    return lensMapFigure(require(results.lens, "lens", results), results.source.info, o);
+}
+
 Figure verdictsOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
     if (results.verdicts.empty())
@@ -293,6 +325,19 @@ constexpr std::array densityChoices{
     FigureOption{"measure", "Measure", "What of each unit is shown, over all rows", measures},
     FigureOption{"sorted", "Units", "The order of the units from below", orders}, mapOption};
 constexpr std::array mapChoices{mapOption};
+constexpr std::array lensColors{FigureChoice{R"("probability")", "Probability"},
+                                FigureChoice{R"("entropy")", "Entropy"},
+                                FigureChoice{R"("divergence")", "Divergence from the end"}};
+constexpr std::array lensDepths{FigureChoice{R"("points")", "Every point"},
+                                FigureChoice{R"("blocks")", "Every block"},
+                                FigureChoice{R"("fourth_blocks")", "Every fourth block"}};
+constexpr std::array lensMapChoices{
+    FigureOption{"depth", "Depth", "Fewer columns have room for words", lensDepths},
+    FigureOption{"color", "Colour",
+                 "Of the likeliest next token its probability; of all tokens the entropy; or how "
+                 "far this is from what is said at last",
+                 lensColors},
+    mapOption};
 
 /// A view, where it comes from and whether it is there.
 struct ResultsView {
@@ -398,6 +443,11 @@ constexpr std::array resultsViews{
                  160, 120, true},
                 [](const Results& r) { return r.lens.has_value(); },
                 lensOf},
+    ResultsView{{"lens_map", "Lens map", "Logit lens of a text", "lens",
+                 "The likeliest next token after each token of a text, at each depth.", 190, 130, true,
+                 lensMapChoices},
+                holdsLensOfText,
+                lensMapOf},
     ResultsView{
         {"verdicts", "Verdicts", "The published findings, tested", verdictsGroup,
          "Each published finding beside the null that comes closest to it: what lies outside the band "

@@ -12,6 +12,7 @@
 #include "core/figure/figure.h"
 #include "core/figure/latent_figure.h"
 #include "core/figure/lens_figure.h"
+#include "core/figure/lens_map_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "core/results/results_file.h"

@@ -325,7 +325,12 @@ private:
         request.options.memoryBytes = m_request.verdicts.memoryBytes;
         request.modelName = m_request.modelName;
         request.traceName = m_trace.string();
-        if (!m_request.modelName.empty()) request.lens = lensOptions();
+        if (!m_request.modelName.empty()) {
+            request.lens = lensOptions();
+            request.textOf = [&](std::int32_t id) {  // asked for once the lens has opened the model
+                return m_model && m_model->tokenizer ? tokenTexts(m_model->tokenizer)(id) : std::string();
+            };
+        }
         const ModelOfTrace network = [&](std::optional<std::uint64_t>, Progress& loading) {
             return checkedModel(loading);
         };

@@ -35,6 +35,7 @@
 #include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/depth_bar.h"
+#include "widgets/views/lens_map_view.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/teleport_panel.h"
@@ -70,6 +71,7 @@ private Q_SLOTS:
     void theLastPointShowsNextTokensInsteadOfCurves();
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
+    void theLensMapFollowsPromptAndTeleport();
     void exportsAreVectors();
     void anExportIsMadeAgainFromItsRecipe_data();
     void anExportIsMadeAgainFromItsRecipe();
@@ -784,6 +786,57 @@ void TestAppWindow::densityIsComputedOnRequest() {
     QVERIFY(QString::fromStdString(density()->recipe().options).contains("\"sorted\":false"));
 }
 
+/// The likeliest next token of every token at every depth; and what a teleport changes.
+void TestAppWindow::theLensMapFollowsPromptAndTeleport() {
+    auto* map = view<LensMapView>();
+    m_window->selection().selectRow(RowIndex{3});
+    m_window->selection().selectPoint(PointIndex{16});
+    m_window->showView(map);
+    QTRY_VERIFY_WITH_TIMEOUT(map->hasFigure() && settled(), 60000);
+    const auto plot = [&] {
+        return std::get<HeatmapPlot>(map->figureWidget()->figure()->panels.front().plot);
+    };
+    const auto tokens =
+        m_window->workspace().prompts().sampleOf(m_window->selection().prompt()).tokenIds.size();
+    QCOMPARE(plot().values.rows(), static_cast<Eigen::Index>(tokens));
+    QCOMPARE(plot().values.cols(), Eigen::Index{65});
+    // What is likeliest after the last token at the last point is what the model says next.
+    auto& teleport = m_window->teleport();
+    QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 20000);
+    const NextToken next = teleport.nextTokens(1).front();
+    QCOMPARE(QString::fromStdString(plot().labels[64]), next.text.trimmed());
+    QVERIFY(std::abs(double(plot().values(0, 64)) - next.natural) < 1e-4);
+    teleport.showNatural();
+    QTRY_VERIFY(!map->shownList()->isEnabled());
+
+    VectorD target = teleport.naturalScores();
+    target[0] += 20;
+    teleport.setCoordinates(target);
+    QTRY_VERIFY_WITH_TIMEOUT(map->shownList()->isEnabled() && settled(), 60000);
+    map->shownList()->setFocus();
+    QTest::keyClick(map->shownList(), Qt::Key_End);
+    const MatrixF change = plot().values;
+    // Row 0 is the last token, the one that was moved; those before it do not see it.
+    QVERIFY(change.bottomRows(change.rows() - 1).isZero(0));
+    QVERIFY(change.row(0).leftCols(16).isZero(0));
+    QVERIFY(!change.row(0).isZero(0));
+    keepPicture(*m_window, "lens map, change");
+    QTest::keyClick(map->shownList(), Qt::Key_Home);
+
+    // A click selects the token and the depth.
+    auto* figure = map->figureWidget();
+    QTRY_VERIFY(figure->isVisible() && figure->painter().plotRect(0).width() > 100);
+    QTest::qWait(300);
+    const auto at = figure->painter().placeOf({0, 40, 0});
+    QVERIFY(at.has_value());
+    QTest::mouseClick(figure, Qt::LeftButton, {}, at->toPoint());
+    QCOMPARE(m_window->selection().point().value(), std::int64_t{40});
+    QCOMPARE(m_window->selection().token(), static_cast<int>(tokens) - 1);
+    keepPicture(*m_window, "lens map");
+    teleport.showNatural();
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
+}
+
 void TestAppWindow::exportsAreVectors() {
     QTest::keyClick(m_window.get(), Qt::Key_1, Qt::ControlModifier);
     const QString svg = m_dir.filePath("view.svg");
@@ -817,7 +870,8 @@ void TestAppWindow::exportsAreVectors() {
 void TestAppWindow::anExportIsMadeAgainFromItsRecipe_data() {
     QTest::addColumn<QString>("view");
     QTest::addColumn<QString>("format");
-    for (const char* view : {"trajectories", "teleported", "density", "zoomed density", "stale density"})
+    for (const char* view :
+         {"trajectories", "teleported", "density", "zoomed density", "stale density", "lens map"})
         for (const char* format : {"svg", "png"}) QTest::addRow("%s, %s", view, format) << view << format;
 }
 
@@ -825,7 +879,10 @@ void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
     QFETCH(QString, view);
     QFETCH(QString, format);
     auto& teleport = m_window->teleport();
-    if (view.endsWith("density")) {
+    if (view == "lens map") {
+        m_window->showView(this->view<LensMapView>());
+        QTRY_VERIFY_WITH_TIMEOUT(this->view<LensMapView>()->hasFigure() && settled(), 60000);
+    } else if (view.endsWith("density")) {
         m_window->showView(density());
         auto* figure = density()->figureWidget();
         QTRY_VERIFY(figure->isVisible() && figure->painter().plotRect(0).width() > 100);

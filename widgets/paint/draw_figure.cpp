@@ -16,6 +16,9 @@ constexpr double gridWidth = 0.5;
 constexpr double tickWidth = 0.6;
 constexpr double bandOpacity = 0.25;
 constexpr double curveMarker = 3.4;
+constexpr double labelMargin = 1;    // of a cell
+constexpr double smallestLabel = 4;  // of a font in a cell
+constexpr int leastLetters = 3;      // that a cell must have room for
 // Beyond this many points outside of what is seen, curves are cut: some viewers give up on far places.
 constexpr double farAway = 5000;
 
@@ -167,8 +170,29 @@ private:
         m_canvas.image(target,
                        m_images.image(index, plot, m_theme, range, pixels(target.width(), range.width()),
                                       pixels(target.height(), range.height())));
+        cellLabels(plot, layout, range);
         m_canvas.endClip();
         m_canvas.endGroup();
+    }
+
+    /// In the cells that have room for at least a few letters, in black or white, whichever is read better.
+    void cellLabels(const HeatmapPlot& plot, const PanelLayout& layout, const QRect& range) {
+        if (plot.labels.empty()) return;
+        const double width = std::abs(layout.x.place(1) - layout.x.place(0)) - 2 * labelMargin,
+                     height = std::abs(layout.y.place(1) - layout.y.place(0)) - labelMargin;
+        const double size = std::min(type::tick, height / 1.25);
+        if (size < smallestLabel || width < leastLetters * size * 0.5) return;
+        for (int row = range.top(); row <= range.bottom(); ++row)
+            for (int column = range.left(); column <= range.right(); ++column) {
+                const auto& label = plot.labels[static_cast<std::size_t>(row * plot.values.cols() + column)];
+                if (label.empty()) continue;
+                const QString text = m_metrics.elided(QString::fromStdString(label), size, false, width);
+                const Color cell =
+                    scaleColor(plot.colorScale, double(plot.values(row, column)), m_theme.missing);
+                const bool light = 0.2126F * cell.r + 0.7152F * cell.g + 0.0722F * cell.b > 0.45F;
+                m_canvas.text({layout.x.place(column), layout.y.place(row) + 0.36 * size}, text,
+                              {size, false, light ? Qt::black : Qt::white, Anchor::Middle});
+            }
     }
 
     QColor barColor(const ColorScale& scale, double share) const {

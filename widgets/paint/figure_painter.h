@@ -39,9 +39,9 @@ public:
 
     /// The 2D plot under `place` and the data coordinates there.
     std::optional<FigurePosition> positionAt(const QPointF& place) const;
-    /// The point or unit that an axis of the plot under `place` has there; none: it has none.
+    /// What an axis of this kind has at `place`; none where the plot there has no such axis.
     std::optional<std::int64_t> idAt(const QPointF& place, AxisKind kind) const;
-    /// Where a point or unit lies in all plots that show it: lines across them.
+    /// Where a point, unit or token lies in all plots that show it: lines across them.
     QList<QLineF> linesAt(AxisKind kind, std::int64_t id) const;
     /// What the figure says under `place` (describeAt of core/figure/describe.h), of a curve within `reach`,
     /// in the painter's coordinates; empty: nothing.

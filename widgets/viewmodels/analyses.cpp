@@ -260,6 +260,7 @@ void Analyses::startNext() {
             if (task.model) norm = task.model->model->finalNorm();
             const AnalysisView view = makeViewOf(task.choice, task.trace, norm, task.textOf, sizing);
             AnalysisRequest request = requestOf(task.choice);
+            request.textOf = task.textOf;
             request.traceName = task.traceFile.empty() ? "the trace" : task.traceFile;
             if (task.model) request.modelName = task.model->checkpoint->folder().string();
             ResultsSource source = makeResultsSource(view.view, task.traceFile);

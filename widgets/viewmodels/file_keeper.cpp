@@ -244,6 +244,22 @@ JobId FileKeeper::saveResults(const QString& file, bool replace, const QString& 
         });
 }
 
+JobId FileKeeper::saveOther(std::shared_ptr<const Results> results, const QString& file, bool replace) {
+    return m_workspace.jobs().submit(
+        {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
+        [results = std::move(results), path = toPath(file), replace, inputs = inputs()](Progress& progress) {
+            requireOutput(path, ifExists(replace), inputs);
+            ResultsWriter writer = ResultsWriter::create(path, results->source, ifExists(replace));
+            writer.write(*results, false);
+            progress.check();
+            writer.commit();
+        },
+        this,
+        [this, file](Outcome<std::monostate> outcome) {
+            m_workspace.use(tr("Save the results"), outcome, [&](std::monostate) { Q_EMIT saved(file); });
+        });
+}
+
 std::int64_t FileKeeper::unsavedRows() const {
     std::int64_t rows = 0;
     std::shared_ptr<const Trace> last;

@@ -15,6 +15,7 @@
 namespace rheo {
 
 class Workspace;
+struct Results;
 
 /// Writes all rows of a trace, a few at a time. Throws as OutputFile and the reader of `trace`. For a job.
 void writeTrace(const Trace& trace, const std::filesystem::path& path, IfExists exists, Progress& progress);
@@ -44,6 +45,9 @@ public:
     /// Writes the results as `rheo analyze --out` does: all that are of the same rows as those of `statistic`
     /// (empty: as the newest), with the PCA of the document. noted() names those of other rows.
     JobId saveResults(const QString& file, bool replace, const QString& statistic = {});
+
+    /// Writes results that are no part of the document.
+    JobId saveOther(std::shared_ptr<const Results> results, const QString& file, bool replace);
 
     /// Captures, teleports or computed results that closing would lose.
     bool hasUnsaved() const;

@@ -56,16 +56,14 @@ void FigureWidget::paintEvent(QPaintEvent*) {
     drawMarks(painter);
 }
 
-void FigureWidget::setMarks(std::optional<std::int64_t> point, std::optional<std::int64_t> unit) {
-    if (std::exchange(m_point, point) != point || std::exchange(m_unit, unit) != unit) update();
-    m_unit = unit;
+void FigureWidget::setMarks(std::map<AxisKind, std::int64_t> marks) {
+    if (std::exchange(m_marks, std::move(marks)) != m_marks) update();
 }
 
 /// Bright on dark and dark on bright: over a heatmap there is no colour that is always seen.
 void FigureWidget::drawMarks(QPainter& painter) const {
     QList<QLineF> lines;
-    if (m_point) lines << m_painter.linesAt(AxisKind::Points, *m_point);
-    if (m_unit) lines << m_painter.linesAt(AxisKind::Units, *m_unit);
+    for (const auto& [kind, id] : m_marks) lines << m_painter.linesAt(kind, id);
     painter.setRenderHint(QPainter::Antialiasing);
     for (const auto& [color, width] :
          {std::pair(QColor(0, 0, 0, 90), 3.0), std::pair(QColor(255, 255, 255, 200), 1.0)}) {
@@ -103,10 +101,8 @@ void FigureWidget::say(const QPoint& place, const QString& text) {
 void FigureWidget::mouseReleaseEvent(QMouseEvent* event) {
     unsetCursor();
     if (std::exchange(m_panning, false) || event->button() != Qt::LeftButton) return;
-    const auto point = m_painter.idAt(event->position(), AxisKind::Points),
-               unit = m_painter.idAt(event->position(), AxisKind::Units);
-    if (point) Q_EMIT pointClicked(*point);
-    if (unit) Q_EMIT unitClicked(*unit);
+    for (const AxisKind kind : {AxisKind::Points, AxisKind::Units, AxisKind::Tokens})
+        if (const auto id = m_painter.idAt(event->position(), kind)) Q_EMIT idClicked(kind, *id);
 }
 
 void FigureWidget::mouseDoubleClickEvent(QMouseEvent*) {

@@ -2,8 +2,8 @@
 
 #include <QPixmap>
 #include <QWidget>
+#include <map>
 #include <memory>
-#include <optional>
 
 #include "core/figure/figure.h"
 #include "widgets/paint/figure_painter.h"
@@ -23,18 +23,17 @@ public:
     /// As it is zoomed: what an export shows.
     const Figure& shown() const { return m_painter.shown(); }
     void setEmptyText(const QString& text);
-    /// The point and the unit that are selected elsewhere: a line marks them in every plot that shows them.
-    /// On screen only; an export has no such lines.
-    void setMarks(std::optional<std::int64_t> point, std::optional<std::int64_t> unit);
+    /// What is selected elsewhere: a line marks it in every plot that shows it. On screen only; an export has
+    /// no such lines.
+    void setMarks(std::map<AxisKind, std::int64_t> marks);
     const FigurePainter& painter() const { return m_painter; }
     QSize sizeHint() const override { return {360, 260}; }
 
 Q_SIGNALS:
     /// What is under the mouse; empty: nothing.
     void hovered(const QString& description);
-    /// A click on a plot with an axis of depth, or of units.
-    void pointClicked(qint64 point);
-    void unitClicked(qint64 unit);
+    /// A click on a plot with an axis of depth, of units, or of tokens: for each of them.
+    void idClicked(rheo::AxisKind kind, qint64 id);
 
 protected:
     void paintEvent(QPaintEvent* event) override;
@@ -55,7 +54,7 @@ private:
     QString m_emptyText;
     QPointF m_pressed, m_last;
     bool m_panning = false;
-    std::optional<std::int64_t> m_point, m_unit;
+    std::map<AxisKind, std::int64_t> m_marks;
 };
 
 }  // namespace rheo

@@ -42,16 +42,24 @@ OptionBar::OptionBar(const FigureView& figure, QWidget* parent)
     }
 }
 
-std::string OptionBar::options() const {
+std::string OptionBar::options(const std::vector<std::pair<std::string, std::string>>& more) const {
     std::string json;
-    for (const Entry& entry : m_entries) {
-        const auto chosen = static_cast<std::size_t>(entry.list->currentIndex());
+    const auto put = [&](std::string_view key, std::string_view value) {
         json += json.empty() ? "{\"" : ",\"";
-        json += entry.option->key;
+        json += key;
         json += "\":";
-        json += entry.option->choices[chosen].value;
-    }
+        json += value;
+    };
+    for (const auto& [key, value] : more) put(key, value);
+    for (const Entry& entry : m_entries)
+        put(entry.option->key,
+            entry.option->choices[static_cast<std::size_t>(entry.list->currentIndex())].value);
     return json.empty() ? "{}" : json + "}";
+}
+
+void OptionBar::add(QComboBox* list) {
+    list->setMinimumWidth(leastWidth);
+    static_cast<QHBoxLayout*>(layout())->insertWidget(1, list);
 }
 
 QComboBox* OptionBar::list(std::string_view key) const {
@@ -64,7 +72,9 @@ void OptionBar::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
     // In a narrow window the lists alone say what they are.
     for (const Entry& entry : m_entries) entry.label->setVisible(width() >= widthWithLabels);
-    m_line->setText(m_line->fontMetrics().elidedText(m_shows, Qt::ElideRight, m_line->width()));
+    // A few letters of it would say nothing.
+    const QString line = m_line->fontMetrics().elidedText(m_shows, Qt::ElideRight, m_line->width());
+    m_line->setText(line.size() * 2 > m_shows.size() ? line : QString());
 }
 
 }  // namespace rheo

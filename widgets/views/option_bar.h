@@ -2,6 +2,7 @@
 
 #include <QWidget>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/session/recipe_figure.h"
@@ -17,8 +18,10 @@ class OptionBar : public QWidget {
 public:
     explicit OptionBar(const FigureView& figure, QWidget* parent = nullptr);
 
-    /// As a recipe keeps them: a JSON object.
-    std::string options() const;
+    /// As a recipe keeps them: a JSON object; `more`: further keys with their values in JSON.
+    std::string options(const std::vector<std::pair<std::string, std::string>>& more = {}) const;
+    /// Puts a list of a view's own before the others.
+    void add(QComboBox* list);
     /// The list of an option; null: the figure has no such option.
     QComboBox* list(std::string_view key) const;
 

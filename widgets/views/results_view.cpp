@@ -42,9 +42,7 @@ ResultsView::ResultsView(const FigureView& figure, Workspace& workspace, Selecti
     m_pages->addWidget(drawn);
     m_widget->setAccessibleName(text(figure.title));
     connect(m_widget, &FigureWidget::hovered, this, &View::hovered);
-    connect(m_widget, &FigureWidget::pointClicked, this, &ResultsView::selectPoint);
-    connect(m_widget, &FigureWidget::unitClicked, this,
-            [this](qint64 unit) { m_selection.selectUnit(UnitIndex{unit}); });
+    connect(m_widget, &FigureWidget::idClicked, this, &ResultsView::select);
     connect(m_bar, &OptionBar::changed, this, &ResultsView::invalidate);
     connect(&m_selection, &Selection::pointChanged, this, &ResultsView::mark);
     connect(&m_selection, &Selection::unitChanged, this, &ResultsView::mark);
@@ -104,11 +102,13 @@ void ResultsView::build() {
 }
 
 /// The selection counts the points of the rows that are open, which may be others than those of the results.
-void ResultsView::selectPoint(qint64 point) {
+void ResultsView::select(AxisKind kind, qint64 id) {
+    if (kind == AxisKind::Units) m_selection.selectUnit(UnitIndex{id});
+    if (kind != AxisKind::Points) return;
     const auto& own = m_results->results.source.info.points;
     const auto& open = m_workspace.points();
-    if (open.empty() || point >= static_cast<qint64>(own.size())) return;
-    const auto place = std::find(open.begin(), open.end(), own[static_cast<std::size_t>(point)]);
+    if (open.empty() || id >= static_cast<qint64>(own.size())) return;
+    const auto place = std::find(open.begin(), open.end(), own[static_cast<std::size_t>(id)]);
     if (place != open.end()) m_selection.selectPoint(PointIndex{place - open.begin()});
 }
 
@@ -117,11 +117,11 @@ void ResultsView::mark() {
     const auto& own = m_results->results.source.info.points;
     const auto& open = m_workspace.points();
     const auto selected = static_cast<std::size_t>(m_selection.point().value());
-    std::optional<std::int64_t> point;
+    std::map<AxisKind, std::int64_t> marks{{AxisKind::Units, m_selection.unit().value()}};
     if (selected < open.size())
         if (const auto place = std::find(own.begin(), own.end(), open[selected]); place != own.end())
-            point = place - own.begin();
-    m_widget->setMarks(point, m_selection.unit().value());
+            marks[AxisKind::Points] = place - own.begin();
+    m_widget->setMarks(std::move(marks));
 }
 
 std::shared_ptr<const Figure> ResultsView::figure() const {

@@ -38,7 +38,7 @@ private:
     void invalidate();
     void build();
     void mark();
-    void selectPoint(qint64 point);
+    void select(AxisKind kind, qint64 id);
     Recipe defaultRecipe() const;
 
     Workspace& m_workspace;

@@ -48,6 +48,9 @@ public:
     /// What makes figure() again: view, options, camera or ranges, and a size that suits it. Without sources
     /// where no file holds what it is made from; theme, versions and time are left to the window.
     virtual Recipe recipe() const = 0;
+    /// Results that it computed by itself and that are no part of the document; an export saves them. Null:
+    /// none.
+    virtual std::shared_ptr<const Results> ownResults() const { return nullptr; }
     /// How it stands with what it computes by itself; none where the analyses know.
     virtual std::optional<ResultState> status() const { return std::nullopt; }
     /// Computations whose outcome the view shows, for the menu of analyses.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "widgets/views/lens_map_view.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/verdicts_view.h"
@@ -22,6 +23,10 @@ constexpr std::array ownWidgets{
     OwnWidget{"trajectories",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
                   return new TrajectoryView(entry.figure, c.workspace, c.selection, c.teleport, c.analyses);
+              }},
+    OwnWidget{"lens_map",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new LensMapView(entry.figure, c.workspace, c.selection, c.teleport);
               }},
     OwnWidget{"verdicts",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {

@@ -294,7 +294,7 @@ void TestFigureBuilders::densityIsSortedByTheLastPoint() {
     DensityOptions options;
     const auto sorted = densityFigure(mean, mean, points, options);
     const auto& plot = std::get<HeatmapPlot>(sorted.panels.front().plot);
-    QCOMPARE(plot.y.units, (std::vector<std::int64_t>{2, 0, 3, 1}));
+    QCOMPARE(plot.y.ids, (std::vector<std::int64_t>{2, 0, 3, 1}));
     QCOMPARE(plot.values.rows(), 4);
     QCOMPARE(plot.values.cols(), 3);
     QCOMPARE(plot.values(3, 0), 2.0f);
@@ -304,7 +304,7 @@ void TestFigureBuilders::densityIsSortedByTheLastPoint() {
     options.sorted = false;
     const auto plain = densityFigure(mean, {}, points, options);
     const auto& plainY = std::get<HeatmapPlot>(plain.panels.front().plot).y;
-    QCOMPARE(plainY.units, (std::vector<std::int64_t>{0, 1, 2, 3}));
+    QCOMPARE(plainY.ids, (std::vector<std::int64_t>{0, 1, 2, 3}));
     QCOMPARE(plainY.title, std::string("Unit"));
     options.sorted = true;
     QVERIFY(refused(ErrorCode::Mismatch, [&] { densityFigure(mean, {}, points, options); }));
@@ -348,7 +348,7 @@ void TestFigureBuilders::densityMasksUnits() {
     options.maskedUnits = {2};
     const auto density = densityFigure(values, values, residualPoints(1, false), options);
     const auto& plot = std::get<HeatmapPlot>(density.panels.front().plot);
-    QCOMPARE(plot.y.units.front(), std::int64_t(2));
+    QCOMPARE(plot.y.ids.front(), std::int64_t(2));
     QVERIFY(std::isnan(plot.values(0, 1)));
 }
 

@@ -661,7 +661,7 @@ void TestFigureCurves::aPlaceIsDescribed() {
     // Of sorted units the unit is named, and not its place.
     auto& sorted = std::get<HeatmapPlot>(figure.panels[2].plot);
     sorted.y.kind = AxisKind::Units;
-    sorted.y.units = {7, 3};
+    sorted.y.ids = {7, 3};
     QCOMPARE(describeAt(figure, figure, placeAt(2, 2.2, 0.4)),
              std::string("Depth (block): L01; unit 7; Mean r: 0.5"));
 }
@@ -684,7 +684,7 @@ void TestFigureCurves::anAxisFindsPointsAndUnits() {
     Axis units{"Unit", -0.5, 2.5, {}};
     units.kind = AxisKind::Units;
     QCOMPARE(idAt(units, 1.2), std::optional<std::int64_t>(1));
-    units.units = {5, 0, 9};
+    units.ids = {5, 0, 9};
     QCOMPARE(idAt(units, 1.8), std::optional<std::int64_t>(9));
     QCOMPARE(valueOf(units, AxisKind::Units, 0), std::optional(1.0));
     QCOMPARE(valueOf(units, AxisKind::Units, 1), std::optional<double>());
