@@ -33,6 +33,7 @@ namespace rheo {
 
 namespace {
 
+constexpr std::size_t quickSegments = 20000;  // of a set, while the view moves
 constexpr double degree = 3.14159265358979323846 / 180;
 constexpr double halfViewAngle = 15 * degree;  // of a rheo::Camera, from the middle to the upper edge
 
@@ -48,22 +49,60 @@ public:
 
     const LineSet3& set() const { return m_set; }
     vtkActor* actor() const { return m_actor; }
+    /// Draws every line, or few enough for a quick frame.
+    void setCoarse(bool coarse);
     /// Puts what is farther from the eye first, where order is seen.
     void sort(const Eigen::Vector3d& toEye);
 
 private:
     using Segment = std::array<std::int32_t, 2>;
+    /// Some of the lines, as they are drawn.
+    struct Detail {
+        std::vector<Segment> segments;
+        vtkNew<vtkPolyData> data;
+        vtkNew<vtkTypeInt32Array> ends;  ///< of the segments, in the order they are drawn
+        std::optional<Eigen::Vector3d> sortedFor;
+    };
+    void build(Detail& detail, std::size_t stride, vtkPoints* points, vtkUnsignedCharArray* colors) const;
 
     LineSet3 m_set;
     vtkNew<vtkActor> m_actor;
-    vtkNew<vtkPolyData> m_data;
-    vtkNew<vtkTypeInt32Array> m_ends;  ///< of the segments, in the order they are drawn
-    std::vector<Segment> m_segments;
+    vtkNew<vtkPolyDataMapper> m_mapper;
+    Detail m_all, m_some;                 ///< m_some is empty where all are few
+    std::vector<bool> m_finite;           ///< of the lines
     std::vector<float> m_depths;          ///< of the vertices
     std::vector<std::uint16_t> m_slices;  ///< of the segments
-    std::optional<Eigen::Vector3d> m_sortedFor;
+    bool m_coarse = false;
     bool m_translucent = false;
 };
+
+/// The segments of every `stride`th line that is finite, with cells that share the points.
+void Batch::build(Detail& detail, std::size_t stride, vtkPoints* points, vtkUnsignedCharArray* colors) const {
+    std::size_t finite = 0;
+    for (std::size_t line = 0; line + 1 < m_set.offsets.size(); ++line) {
+        if (!m_finite[line] || finite++ % stride != 0) continue;
+        for (auto i = m_set.offsets[line]; i + 1 < m_set.offsets[line + 1]; ++i)
+            detail.segments.push_back({i, i + 1});
+    }
+    vtkNew<vtkTypeInt32Array> offsets;
+    offsets->SetNumberOfValues(static_cast<vtkIdType>(detail.segments.size()) + 1);
+    for (vtkIdType i = 0; i < offsets->GetNumberOfValues(); ++i)
+        offsets->SetValue(i, static_cast<vtkTypeInt32>(2 * i));
+    detail.ends->SetNumberOfValues(static_cast<vtkIdType>(2 * detail.segments.size()));
+    std::int32_t* ends = detail.ends->GetPointer(0);
+    for (const auto& segment : detail.segments) ends = std::copy(segment.begin(), segment.end(), ends);
+    vtkNew<vtkCellArray> cells;
+    cells->SetData(offsets, detail.ends);
+    detail.data->SetPoints(points);
+    detail.data->SetLines(cells);
+    detail.data->GetPointData()->SetScalars(colors);
+}
+
+void Batch::setCoarse(bool coarse) {
+    if (coarse == m_coarse || m_some.segments.empty()) return;
+    m_coarse = coarse;
+    m_mapper->SetInputData(coarse ? m_some.data : m_all.data);
+}
 
 Batch::Batch(const LineSet3& set, const std::optional<ColorScale>& scale, const Theme& theme,
              double pixelsPerPoint)
@@ -78,12 +117,9 @@ Batch::Batch(const LineSet3& set, const std::optional<ColorScale>& scale, const 
         const auto begin = set.offsets[line], end = set.offsets[line + 1];
         float* first = place + std::ptrdiff_t{3} * begin;
         float* last = place + std::ptrdiff_t{3} * end;
-        if (!std::all_of(first, last, [](float x) { return std::isfinite(x); })) {
-            // A line that is not finite is left out, and is not to spoil the bounds of the others.
-            std::fill(first, last, 0.0f);
-            continue;
-        }
-        for (auto i = begin; i + 1 < end; ++i) m_segments.push_back({i, i + 1});
+        m_finite.push_back(std::all_of(first, last, [](float x) { return std::isfinite(x); }));
+        // A line that is not finite is left out, and is not to spoil the bounds of the others.
+        if (!m_finite.back()) std::fill(first, last, 0.0f);
     }
     vtkNew<vtkPoints> points;
     points->SetData(xyz);
@@ -104,40 +140,30 @@ Batch::Batch(const LineSet3& set, const std::optional<ColorScale>& scale, const 
         colors->SetTypedTuple(static_cast<vtkIdType>(i), rgba);
     }
 
-    vtkNew<vtkTypeInt32Array> offsets;
-    offsets->SetNumberOfValues(static_cast<vtkIdType>(m_segments.size()) + 1);
-    for (vtkIdType i = 0; i < offsets->GetNumberOfValues(); ++i)
-        offsets->SetValue(i, static_cast<vtkTypeInt32>(2 * i));
-    m_ends->SetNumberOfValues(static_cast<vtkIdType>(2 * m_segments.size()));
-    std::int32_t* ends = m_ends->GetPointer(0);
-    for (const auto& segment : m_segments) ends = std::copy(segment.begin(), segment.end(), ends);
-    vtkNew<vtkCellArray> cells;
-    cells->SetData(offsets, m_ends);
-    m_data->SetPoints(points);
-    m_data->SetLines(cells);
-    m_data->GetPointData()->SetScalars(colors);
-
-    vtkNew<vtkPolyDataMapper> mapper;
-    mapper->SetInputData(m_data);
-    mapper->SetColorModeToDirectScalars();
+    build(m_all, 1, points, colors);
+    if (const std::size_t stride = 1 + m_all.segments.size() / quickSegments; stride > 1)
+        build(m_some, stride, points, colors);
+    m_mapper->SetInputData(m_all.data);
+    m_mapper->SetColorModeToDirectScalars();
     // Lines have no face: light would only darken them.
     m_actor->GetProperty()->LightingOff();
     m_actor->GetProperty()->SetLineWidth(static_cast<float>(std::max(1.0, width)));
-    m_actor->SetMapper(mapper);
+    m_actor->SetMapper(m_mapper);
     // VTK's pass for what is translucent averages colours whatever their depth, and has no antialiasing.
     // Drawn in order, back to front, plain blending is right, and it is what the exporter does.
     m_actor->ForceOpaqueOn();
 }
 
 void Batch::sort(const Eigen::Vector3d& toEye) {
-    if (!m_translucent || m_segments.empty() || m_sortedFor == toEye) return;
-    m_sortedFor = toEye;
+    Detail& drawn = m_coarse ? m_some : m_all;
+    if (!m_translucent || drawn.segments.empty() || drawn.sortedFor == toEye) return;
+    drawn.sortedFor = toEye;
     const Eigen::Vector3f eye = toEye.cast<float>();
     m_depths.resize(m_set.xyz.size() / 3);
     for (std::size_t i = 0; i < m_depths.size(); ++i)
         m_depths[i] = eye.dot(Eigen::Map<const Eigen::Vector3f>(m_set.xyz.data() + 3 * i));
     float low = std::numeric_limits<float>::infinity(), high = -low;
-    for (const auto& [a, b] : m_segments) {
+    for (const auto& [a, b] : drawn.segments) {
         const float depth = m_depths[static_cast<std::size_t>(a)] + m_depths[static_cast<std::size_t>(b)];
         low = std::min(low, depth);
         high = std::max(high, depth);
@@ -146,23 +172,23 @@ void Batch::sort(const Eigen::Vector3d& toEye) {
     constexpr int slices = 4096;
     const float scale = high > low ? (slices - 1) / (high - low) : 0;
     std::array<std::int32_t, slices + 1> starts{};
-    m_slices.resize(m_segments.size());
-    for (std::size_t i = 0; i < m_segments.size(); ++i) {
-        const auto [a, b] = m_segments[i];
+    m_slices.resize(drawn.segments.size());
+    for (std::size_t i = 0; i < drawn.segments.size(); ++i) {
+        const auto [a, b] = drawn.segments[i];
         const float depth = m_depths[static_cast<std::size_t>(a)] + m_depths[static_cast<std::size_t>(b)];
         m_slices[i] = static_cast<std::uint16_t>((depth - low) * scale);
         ++starts[m_slices[i] + std::size_t{1}];
     }
     std::partial_sum(starts.begin(), starts.end(), starts.begin());
-    std::int32_t* ends = m_ends->GetPointer(0);
-    for (std::size_t i = 0; i < m_segments.size(); ++i) {
+    std::int32_t* ends = drawn.ends->GetPointer(0);
+    for (std::size_t i = 0; i < drawn.segments.size(); ++i) {
         const auto at = std::ptrdiff_t{2} * starts[m_slices[i]]++;
-        ends[at] = m_segments[i][0];
-        ends[at + 1] = m_segments[i][1];
+        ends[at] = drawn.segments[i][0];
+        ends[at + 1] = drawn.segments[i][1];
     }
-    m_ends->Modified();
-    m_data->GetLines()->Modified();
-    m_data->Modified();
+    drawn.ends->Modified();
+    drawn.data->GetLines()->Modified();
+    drawn.data->Modified();
 }
 
 bool sameLook(const LineStyle& a, const LineStyle& b) {
@@ -336,6 +362,10 @@ void Scene3::setView(const Camera& camera, const PixelRect& view, const PixelRec
         bounds.GetBounds(box);
         s.layers.begin()->second->ResetCameraClippingRange(box);
     }
+}
+
+void Scene3::setCoarse(bool coarse) {
+    for (const auto& batch : m_state->shown) batch->setCoarse(coarse);
 }
 
 vtkRenderer* Scene3::renderer() const {

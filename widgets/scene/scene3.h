@@ -53,6 +53,10 @@ public:
     void setView(const Camera& camera, const PixelRect& view, const PixelRect& clip, double windowWidth,
                  double windowHeight);
 
+    /// While the view moves and frames are slow: of many lines only every second, third, ... is drawn, so
+    /// that there are few enough segments. To be called before setView().
+    void setCoarse(bool coarse);
+
     /// The renderer of the lowest layer, to ask VTK itself what it draws, and where (in tests).
     vtkRenderer* renderer() const;
 

@@ -116,8 +116,10 @@ void VtkViewport::paintGL() {
     if (!m_attached) return;
     const int w = qRound(width() * devicePixelRatioF()), h = qRound(height() * devicePixelRatioF());
     m_window->SetSize(w, h);
+    const bool quick = m_software && isMoving();
+    m_scene.setCoarse(quick);
     prepareFrame();
-    m_window->SetMultiSamples(m_software && isMoving() ? 0 : samples);
+    m_window->SetMultiSamples(quick ? 0 : samples);
     // Qt drew with this context since the last frame: what VTK remembers of its state no longer holds.
     m_window->GetState()->Reset();
     m_window->Render();

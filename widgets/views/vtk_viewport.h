@@ -42,8 +42,8 @@ protected:
     void showEvent(QShowEvent* event) override;
     /// Called before each frame, with the context current: brings the scene up to date.
     virtual void prepareFrame() {}
-    /// Whether a hand moves the camera just now: a software renderer then draws without antialiasing, about
-    /// twice as fast. Who ends it asks for one more frame.
+    /// Whether a hand moves the camera just now: a software renderer then draws without antialiasing, and
+    /// of very many lines only some. Who ends it asks for one more frame.
     virtual bool isMoving() const { return false; }
 
 private:
