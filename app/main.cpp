@@ -44,10 +44,11 @@ int main(int argc, char** argv) {
     parser.addPositionalArgument(
         "path", "A model folder, a trace, a results file, or the folder of a report to open.", "[path]");
     const QCommandLineOption demo("demo", "Open the built-in demo.");
+    const QCommandLineOption published("published", "Open the trace of a published model, SmolLM2-135M.");
     const QCommandLineOption theme("theme", "light, dark or system.", "name");
     const QCommandLineOption screenshot(
         "screenshot", "Save a picture of the window once it shows its trajectories, and quit.", "file.png");
-    parser.addOptions({demo, theme, screenshot});
+    parser.addOptions({demo, published, theme, screenshot});
     parser.process(app);
 
     rheo::MainWindow window;
@@ -58,6 +59,8 @@ int main(int argc, char** argv) {
     window.show();
     if (parser.isSet(demo))
         window.openDemo();
+    else if (parser.isSet(published))
+        window.openPublished();
     else if (!parser.positionalArguments().isEmpty())
         window.openPath(parser.positionalArguments().front());
 

@@ -33,6 +33,7 @@
 #include "app/open_model_dialog.h"
 #include "app/resource_paths.h"
 #include "core/base/error.h"
+#include "core/checkpoint/model_cache.h"
 #include "core/session/recipe.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/figure_painter.h"
@@ -89,9 +90,18 @@ QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, Receiver
     return action;
 }
 
+/// Of a model in the Hugging Face cache; empty: it is not there.
+std::filesystem::path folderOfModel(const char* name) {
+    try {
+        return locateModel(name);
+    } catch (const Error&) {
+        return {};
+    }
+}
+
 /// What to do when nothing is open.
-QWidget* startPage(const std::function<void()>& demo, const std::function<void()>& model,
-                   const std::function<void()>& file) {
+QWidget* startPage(const std::function<void()>& demo, const std::function<void()>& published,
+                   const std::function<void()>& model, const std::function<void()>& file) {
     auto* page = new QWidget;
     auto* layout = new QVBoxLayout(page);
     layout->addStretch(2);
@@ -99,9 +109,9 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
     auto* text = new QLabel(
         QObject::tr("Each token of a language model is a point that moves from block to block. Open "
                     "something to see how.<br><br>"
-                    "<b>New here?</b> The demo is a small model that reads a thousand passages from two "
-                    "novels. When its trajectories "
-                    "have appeared, click one, choose a depth with the slider below, and drag the ring."));
+                    "<b>New here?</b> The demo is a small model that read 300 passages from two novels, "
+                    "with every analysis of them. Click a trajectory, choose a depth with the slider "
+                    "below, and drag the ring."));
     text->setWordWrap(true);
     text->setFixedWidth(480);
     text->setMinimumHeight(text->heightForWidth(480));
@@ -116,6 +126,7 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
         layout->addWidget(b, 0, Qt::AlignHCenter);
     };
     button(QObject::tr("Open the demo"), demo, true);
+    button(QObject::tr("Open a published model: SmolLM2-135M"), published, false);
     button(QObject::tr("Open a model…"), model, false);
     button(QObject::tr("Open a trace or results (.h5)…"), file, false);
     auto* drop = new QLabel(QObject::tr("or drop a folder or a file here"));
@@ -171,8 +182,8 @@ MainWindow::MainWindow(QWidget* parent)
     buildViews();
     m_files.setConfirm(
         [this](const QString& doing, const QString& question) { return confirm(doing, question); });
-    m_pages->addWidget(
-        startPage([this] { openDemo(); }, [this] { askOpenModel(false); }, [this] { askOpenFile(); }));
+    m_pages->addWidget(startPage([this] { openDemo(); }, [this] { openPublished(); },
+                                 [this] { askOpenModel(false); }, [this] { askOpenFile(); }));
     auto* viewPage = new QWidget;
     auto* viewLayout = new QVBoxLayout(viewPage);
     viewLayout->setContentsMargins(0, 0, 0, 0);
@@ -380,6 +391,9 @@ void MainWindow::buildFileMenu() {
     add(file, tr("Open the &demo"), QKeySequence("Ctrl+D"), this, [this] {
         if (confirmLosing(tr("Open the demo"))) openDemo();
     });
+    add(file, tr("Open the published model's &trace"), {}, this, [this] {
+        if (confirmLosing(tr("Open the published model's trace"))) openPublished();
+    });
     m_recentMenu = file->addMenu(tr("Open &recent"));
     auto* attach = add(file, tr("&Attach a model to this trace…"), {}, this, [this] {
         if (const QString why = whyNot(m_workspace, Feature::AttachModel); !why.isEmpty())
@@ -487,8 +501,20 @@ void MainWindow::openDemo(int limit) {
     if (std::any_of(running.begin(), running.end(), [&](const JobInfo& job) { return job.id == m_demo; }))
         return;  // it is on its way
     try {
-        m_demo = rheo::openDemo(m_workspace, QString::fromStdString(demoModelFolder().string()),
-                                QString::fromStdString(demoPromptsFile().string()), limit);
+        const QString model = QString::fromStdString(demoModelFolder().string());
+        m_demo = limit > 0
+                     ? rheo::openDemo(m_workspace, model, QString::fromStdString(demoPromptsFile().string()),
+                                      limit)
+                     : openShipped(m_workspace, QString::fromStdString(demoResultsFile().string()), model);
+    } catch (const Error& e) {
+        m_banner->showError(QString::fromUtf8(e.what()));
+    }
+}
+
+void MainWindow::openPublished() {
+    try {
+        m_demo = openShipped(m_workspace, QString::fromStdString(publishedResultsFile().string()),
+                             QString::fromStdString(folderOfModel(publishedModelName).string()));
     } catch (const Error& e) {
         m_banner->showError(QString::fromUtf8(e.what()));
     }

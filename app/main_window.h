@@ -54,8 +54,10 @@ public:
     DepthBar* depthBar() const { return m_depth; }
     Banner* banner() const { return m_banner; }
 
-    /// `limit` prompts at most.
-    void openDemo(int limit = 1000);
+    /// As it is shipped: rows, results and the model. With a `limit`, this many rows captured anew.
+    void openDemo(int limit = 0);
+    /// A trace of a published model and its results, with the model where its folder is found.
+    void openPublished();
     /// A trace file, a results file or the folder of a report, a model folder, or ORG/NAME of a model in the
     /// cache (asks for device, dtype and threads).
     void openPath(const QString& path);

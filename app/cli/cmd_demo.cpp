@@ -9,6 +9,7 @@
 #include "app/resource_paths.h"
 #include "core/base/error.h"
 #include "core/base/printable.h"
+#include "core/session/recipe_figure.h"
 
 namespace rheo::cli {
 
@@ -19,6 +20,7 @@ namespace {
 struct Options {
     std::string out;
     bool force = false;
+    bool published = false;
 };
 
 struct Step {
@@ -78,7 +80,29 @@ std::vector<Step> demoSteps(const fs::path& out) {
     return steps;
 }
 
-std::string page(const std::vector<Step>& steps, double seconds) {
+/// Every figure of the results of a published model that are shipped.
+std::vector<Step> publishedSteps(const fs::path& out) {
+    const fs::path results = publishedResultsFile();
+    std::vector<Step> steps;
+    for (const FigureView& view : viewsOf(readResults(results))) {
+        const std::string file = fmt::format("{}.svg", view.name);
+        steps.push_back(
+            {std::string(view.title),
+             std::string(view.shows),
+             {"figure", results.string(), "--view", std::string(view.name), "--out", (out / file).string()},
+             file});
+    }
+    return steps;
+}
+
+const char* const aboutDemo =
+    "The built-in model is a llama of 32 blocks and 128 units, trained on eleven novels; the passages come "
+    "from two others.";
+const char* const aboutPublished =
+    "SmolLM2-135M-Instruct (Hugging Face, Apache-2.0), 30 blocks of 576 units, at the last tokens of 100 "
+    "passages from two novels, in bfloat16. The trace and its results are shipped with the program.";
+
+std::string page(const std::vector<Step>& steps, const char* about, double seconds) {
     std::string html =
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Rheograph: the "
         "demo</title>\n<style>\n"
@@ -89,10 +113,8 @@ std::string page(const std::vector<Step>& steps, double seconds) {
         ".8rem;overflow-x:auto;font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere}\n"
         "</style></head><body>\n<h1>A residual stream over depth</h1>\n";
     html += fmt::format(
-        "<p>The built-in model is a llama of 32 blocks and 128 units, trained on eleven novels; the passages "
-        "come from two others. "
-        "Everything below was made by the commands shown, in {:.0f} seconds. Rheograph {}.</p>\n",
-        seconds, RHEO_VERSION);
+        "<p>{} Everything below was made by the commands shown, in {:.0f} seconds. Rheograph {}.</p>\n",
+        about, seconds, RHEO_VERSION);
     for (const auto& step : steps) {
         html += fmt::format("<h2>{}</h2>\n<p>{}</p>\n", escapeHtml(step.title), escapeHtml(step.what));
         if (!step.figure.empty())
@@ -112,7 +134,7 @@ int run(const Options& options, Common& common) {
         throw Error(ErrorCode::Io,
                     fmt::format("cannot make the folder {}: {}", out.string(), failed.message()),
                     out.string());
-    auto steps = demoSteps(out);
+    auto steps = options.published ? publishedSteps(out) : demoSteps(out);
     if (!options.force)
         for (const char* name : {"trace.rheo.h5", "results.h5", "teleport.h5", "index.html"})
             if (fs::exists(out / name))
@@ -134,9 +156,11 @@ int run(const Options& options, Common& common) {
         if (const int status = dispatch(arguments, inner); status != 0) return status;
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    writeFile(out / "index.html", page(steps, seconds), IfExists::Replace);
+    writeFile(out / "index.html", page(steps, options.published ? aboutPublished : aboutDemo, seconds),
+              IfExists::Replace);
     common.console.say(fmt::format("done in {:.1f} s: {}", seconds, (out / "index.html").string()));
-    common.console.result({{"out", out.string()}, {"rows", 1000}, {"seconds", seconds}});
+    common.console.result(
+        {{"out", out.string()}, {"rows", options.published ? 100 : 1000}, {"seconds", seconds}});
     return 0;
 }
 
@@ -150,6 +174,9 @@ void addDemo(CLI::App& app, Command& chosen) {
         ->required()
         ->type_name("DIR");
     command->add_flag("--force", options->force, "replace what is there");
+    command->add_flag(
+        "--published", options->published,
+        "the figures of a published model instead, SmolLM2-135M, from results that are shipped");
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }

@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "core/results/results_file.h"
+#include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "run_rheo.h"
 #include "tests/core/analysis/traces.h"
@@ -186,6 +187,45 @@ private Q_SLOTS:
         QVERIFY(!selected.err.contains("first token"));
         QVERIFY2(selected.err.contains("No finding can be tested: there are 10 distinct samples"),
                  selected.err);
+    }
+
+    void whatIsShippedIsWhatTheCommandsGive() {
+        const QString shipped = RHEO_RESOURCES "/demo/demo.rheo.h5", some = m_dir.filePath("some.rheo.h5");
+        const Ran captured = runRheo({"capture", "--model", RHEO_RESOURCES "/demo-model", "--prompts",
+                                      RHEO_RESOURCES "/prompts/novels.txt", "--limit", "12", "--out", some});
+        QVERIFY2(captured.status == 0, captured.err);
+        const auto there = TraceReader::open(shipped.toStdString()),
+                   made = TraceReader::open(some.toStdString());
+        QCOMPARE(there->rows(), std::int64_t{300});
+        QCOMPARE(there->info().model->weightsSha256, made->info().model->weightsSha256);
+        const auto count = static_cast<std::size_t>(12 * there->points() * there->units());
+        std::vector<float> a(count), b(count);
+        there->readRows(RowIndex{0}, 12, a.data());
+        made->readRows(RowIndex{0}, 12, b.data());
+        double error = 0, square = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            error = std::max(error, std::abs(double(a[i]) - double(b[i])));
+            square += double(b[i]) * double(b[i]);
+        }
+        // Other processors add in another order: as all states, within 3e-5 of their RMS.
+        QVERIFY2(error < 3e-5 * std::sqrt(square / double(count)), qPrintable(QString::number(error)));
+
+        const Ran analyzed = runRheo({"analyze", shipped, "--stat", "density,correlation,motion,rotation",
+                                      "--out", m_dir.filePath("again.h5")});
+        QVERIFY2(analyzed.status == 0, analyzed.err);
+        const Results now = readResults(m_dir.filePath("again.h5").toStdString());
+        const Results then = readResults(RHEO_RESOURCES "/demo/demo.results.h5");
+        QCOMPARE(then.verdicts.size(), std::size_t(keys.size()));
+        QCOMPARE(then.source.hash, there->sourceHash());
+        const auto curves = curvesOf(now.statistics), before = curvesOf(then.statistics);
+        for (const auto& curve : curves) {
+            const auto same = std::find_if(before.begin(), before.end(), [&](const auto& other) {
+                return other.statistic == curve.statistic && other.dataset == curve.dataset;
+            });
+            QVERIFY2(same != before.end(), curve.dataset.data());
+            QVERIFY2((same->values - curve.values).norm() <= 1e-9 * (1 + curve.values.norm()),
+                     curve.dataset.data());
+        }
     }
 
     void curvesOfAnalyze() {

@@ -109,6 +109,8 @@ private Q_SLOTS:
     void aResultsFileOpensWithoutItsTrace();
     void aLensOfWholeTextsIsAMap();
     void trajectoriesThatAreMissingAreExplained();
+    void theDemoOpensAsItIsShipped();
+    void thePublishedTraceOpensAsItIsShipped();
     void theTraceJoinsResultsThatAreOpen();
     void aFileIsDroppedOnTheWindow();
     void aFolderOfAReportOpens();
@@ -332,6 +334,32 @@ void TestAppResults::trajectoriesThatAreMissingAreExplained() {
     QVERIFY(trajectories->missingPage()->command().contains("--stat pca"));
     QVERIFY(!m_window->resultBar()->isVisible());
     keepPicture(*m_window, "trajectories missing");
+}
+
+/// Every view has something to show at once, and the model joins.
+void TestAppResults::theDemoOpensAsItIsShipped() {
+    m_window->openDemo();
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{300}, 60000);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() && settled(), 60000);
+    QVERIFY2(!m_window->banner()->isError(), qPrintable(m_window->banner()->text()));
+    for (const View* view : m_window->views())
+        QVERIFY2(view->hasFigure() || view->id() == "lens_map", qPrintable(view->id()));
+    QCOMPARE(m_window->workspace().undoStack()->count(), 0);
+    QVERIFY(!m_window->workspace().files().hasUnsaved());
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 60000);
+}
+
+/// Its model is not shipped: without it in the cache everything but the teleport is there.
+void TestAppResults::thePublishedTraceOpensAsItIsShipped() {
+    m_window->openPublished();
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{100}, 60000);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
+    QVERIFY2(!m_window->banner()->isError(), qPrintable(m_window->banner()->text()));
+    for (const View* view : m_window->views())
+        QVERIFY2(view->hasFigure() || view->id() == "lens_map" || view->id() == "verdicts",
+                 qPrintable(view->id()));
+    QCOMPARE(m_window->workspace().points().size(), std::size_t{61});
+    QVERIFY(view<TrajectoryView>("trajectories")->isVisible());
 }
 
 void TestAppResults::theTraceJoinsResultsThatAreOpen() {

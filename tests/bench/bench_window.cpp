@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
     window = std::make_unique<MainWindow>();
     window->resize(1280, 800);
     window->show();
-    window->openDemo();
+    window->openDemo(1000);
     if (!waitFor([] { return window->workspace().state()->scores && window->workspace().jobs().isIdle(); })) {
         std::fputs("bench_window: the demo did not open\n", stderr);
         return 1;

@@ -75,6 +75,53 @@ JobId openTrace(Workspace& workspace, const QString& file) {
         });
 }
 
+namespace {
+
+struct Shipped {
+    OpenedDocument document;
+    bool hasModel = false;
+};
+
+/// Whether the model of a folder made the trace. False where there is no such folder.
+bool isModelOf(const Trace& trace, const fs::path& folder) {
+    if (folder.empty()) return false;
+    try {
+        const auto checkpoint = Checkpoint::open(folder, {});
+        const auto points = residualPoints(static_cast<int>(checkpoint->config().layers),
+                                           checkpoint->config().parallelBlocks);
+        const ModelOptions options;
+        checkAttachment(trace.info(), checkpoint->identity(options.dtype, options.untrainedSeed), points,
+                        folder.string());
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+}  // namespace
+
+JobId openShipped(Workspace& workspace, const QString& resultsFile, const QString& modelFolder) {
+    return workspace.jobs().submit(
+        {Lane::Io, Workspace::tr("Opening %1").arg(QFileInfo(resultsFile).fileName())},
+        [path = toPath(resultsFile), model = toPath(modelFolder)](Progress& progress) {
+            const auto results = openResults(path);
+            const TraceOfResults found = traceOfResults(*results, progress);
+            if (!found.trace) throw Error(ErrorCode::NotFound, found.missing, path.string());
+            OpenedDocument next;
+            next.state = withResults(openDocumentOf(*results, found.trace, PromptId{1}), results);
+            next.traceFile = QString::fromStdString(found.path.string());
+            return Shipped{std::move(next), isModelOf(*found.trace, model)};
+        },
+        &workspace,
+        [&workspace, resultsFile, modelFolder](Outcome<Shipped> outcome) {
+            workspace.use(Workspace::tr("Open the demo"), outcome, [&](Shipped shipped) {
+                workspace.replace(std::move(shipped.document));
+                Q_EMIT workspace.opened(resultsFile);
+                if (shipped.hasModel) attachModel(workspace, modelFolder, {});
+            });
+        });
+}
+
 JobId openDemo(Workspace& workspace, const QString& modelFolder, const QString& promptsFile, int limit,
                const ModelOptions& options) {
     return workspace.jobs().submit(

@@ -31,7 +31,11 @@ JobId openModel(Workspace& workspace, const QString& folder, const ModelOptions&
 /// Replaces the document by the rows of a trace file. A model that is attached stays if it made the trace.
 /// Fits the PCA at once where the trace is small (isSmall()).
 JobId openTrace(Workspace& workspace, const QString& file);
-/// Model, prompts, states and PCA of the built-in demo; `limit` prompts at most.
+/// Replaces the document by results and the rows they are of, as they are shipped with the program: no step
+/// of undo, and no question. The model of `modelFolder` (empty: none) joins them when it is loaded, if it
+/// made them.
+JobId openShipped(Workspace& workspace, const QString& resultsFile, const QString& modelFolder);
+/// Captures the demo anew: model, prompts, states and PCA; `limit` prompts at most.
 JobId openDemo(Workspace& workspace, const QString& modelFolder, const QString& promptsFile, int limit,
                const ModelOptions& options = {});
 /// Loads a model beside the rows that are open. Refused, naming what differs, if it did not make them;

@@ -27,6 +27,8 @@ namespace rheo {
 
 namespace {
 
+constexpr qsizetype mostNamed = 5;  // figures; of more their number is said
+
 /// A prompt in two lines: its beginning, and what came of it.
 class PromptDelegate : public QStyledItemDelegate {
 public:
@@ -231,7 +233,9 @@ QString SourcePanel::describeResults() const {
             .arg(opened.path.empty() ? tr("computed here") : Analyses::nameOf(opened).toHtmlEscaped())
             .arg(info.rows.size())
             .arg(info.points.size())
-            .arg(figures.isEmpty() ? tr("no figure") : figures.join(", "));
+            .arg(figures.isEmpty()            ? tr("no figure")
+                 : figures.size() > mostNamed ? tr("%1 figures").arg(figures.size())
+                                              : figures.join(", "));
     if (!state->trace) line += tr("; their trace is not open");
     return line + tr(" (<a href='close'>close</a>)");
 }
