@@ -279,12 +279,22 @@ void compareWithZero(Verdict& v) {
     v.pMethod = PMethod::StudentT;
 }
 
-/// Mean of paired differences with its 95 % interval, by Student's t.
-PushResponse responseOf(double size, const VectorD& differences, const SignFlipTest& flipped) {
-    const auto n = static_cast<double>(differences.size());
+/// Mean of paired differences with its 95 % interval, by Student's t. The variance has two parts: that of the
+/// mean over samples, and that of the directions of the pushes, which are fitted to samples too (`shifts` of
+/// the mean, over halves; may be empty). Degrees of freedom by Welch and Satterthwaite.
+PushResponse responseOf(double size, const VectorD& differences, const VectorD& shifts,
+                        const SignFlipTest& flipped) {
+    const auto variance = [](const VectorD& x) {
+        return x.size() < 2 ? 0.0 : (x.array() - x.mean()).square().sum() / static_cast<double>(x.size() - 1);
+    };
+    const auto n = static_cast<double>(differences.size()), halves = static_cast<double>(shifts.size());
+    const double ofSamples = variance(differences) / n, ofDirections = variance(shifts),
+                 sum = ofSamples + ofDirections;
     const double mean = differences.mean();
-    const double error = std::sqrt((differences.array() - mean).square().sum() / (n * (n - 1)));
-    const double width = n > 1 ? studentQuantile(0.025, n - 1) * error : nan;
+    double degrees = n - 1;
+    if (ofDirections > 0)
+        degrees = sum * sum / (ofSamples * ofSamples / (n - 1) + ofDirections * ofDirections / (halves - 1));
+    const double width = n > 1 ? studentQuantile(0.025, degrees) * std::sqrt(sum) : nan;
     return {size, mean, mean - width, mean + width, flipped.pLower};
 }
 
@@ -294,8 +304,10 @@ void judgePushes(const EarlyAttractor& attractor, std::uint64_t seed, Verdict& v
     for (Eigen::Index i = 0; i < attractor.differences.cols(); ++i) {
         const VectorD differences = attractor.differences.col(i);
         const SignFlipTest flipped = flipSignsOfDifferences(differences, seed);
-        v.responses.push_back(responseOf(attractor.sizes[i], differences, flipped));
-        if (attractor.sizes[i] != decidingSize) continue;
+        const bool decides = attractor.sizes[i] == decidingSize;
+        v.responses.push_back(responseOf(attractor.sizes[i], differences,
+                                         decides ? attractor.basisShifts : VectorD(), flipped));
+        if (!decides) continue;
         const PushResponse& response = v.responses.back();
         v.observed = response.mean;
         v.interval = {response.low, response.high};

@@ -303,6 +303,7 @@ void visitEvidence(Io& io, R& r) {
     io.optional("resamples", r.resamples, anySize, anySize);
     io.vector("push_sizes", r.attractor.sizes, anySize);
     io.optional("push_differences", r.attractor.differences, anySize, anySize);
+    io.vector("push_basis_shifts", r.attractor.basisShifts, anySize);
     io.attribute("samples", r.samples);
     io.attribute("rows", r.rows);
 }

@@ -452,7 +452,9 @@ double nanosecondsOfPushes(const TraceInfo& info) {
     const EarlyAttractorOptions how;
     const double samples = std::min<double>(how.samples, static_cast<double>(info.samples.size())),
                  prompts = std::max<double>(1, static_cast<double>(info.samples.size())),
-                 continuations = static_cast<double>(how.sizes.size()) * (6 + how.controls),
+                 kinds = static_cast<double>(how.sizes.size()) +
+                         static_cast<double>(how.halves * how.shiftSamples) / std::max(1.0, samples),
+                 continuations = kinds * (6 + how.controls),
                  token = 12 * static_cast<double>(info.model ? info.model->layers : 12) *
                          static_cast<double>(info.units) * static_cast<double>(info.units) *
                          nanosecondsOfProduct;
@@ -469,7 +471,8 @@ std::vector<ReportPart> reportParts(const TraceView& view, const VerdictOptions&
     if (model) {
         const TraceInfo& info = view.trace->info();
         const double rate = rateOfCapture(*model({}, progress), info, progress).value_or(unmeasured * 1e9);
-        parts.push_back({"pushes", 1e-9 * rate * nanosecondsOfPushes(info)});
+        const double fits = EarlyAttractorOptions{}.halves / 2.0 * Pca::nanoseconds({}, sizes, true);
+        parts.push_back({"pushes", 1e-9 * rate * nanosecondsOfPushes(info) + unmeasured * fits});
     }
     Rates rates;
     const auto add = [&](const char* name, const AnalysisRequest& request) {

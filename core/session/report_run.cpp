@@ -282,7 +282,7 @@ private:
         records["autoencoder"] = recordOf(view, m_autoencoder);
         records["lens"] = recordOf(lensOptions(), m_request.modelName);
         records["verdicts"] = {
-            Json{{"definition", 4}, {"mutual_units", how.mutualUnits}, {"model", m_request.modelName}}.dump(),
+            Json{{"definition", 5}, {"mutual_units", how.mutualUnits}, {"model", m_request.modelName}}.dump(),
             how.seed, view.scaling, view.maskedUnits};
         return records;
     }
@@ -302,6 +302,8 @@ private:
         const PcaResult basis = pca(m_looked.raw, {3, false, how.threads, how.memoryBytes}, fitting);
         EarlyAttractorOptions options;
         options.seed = how.seed;
+        options.threads = how.threads;
+        options.memoryBytes = how.memoryBytes;
         pushes = measureEarlyAttractor(network, m_looked.raw, basis.basis, options, pushing);
     }
 

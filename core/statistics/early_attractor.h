@@ -13,6 +13,9 @@ struct EarlyAttractor {
     /// components, less that of pushes of the same norm in random directions.
     MatrixD differences = {};
     std::string reason = {};  ///< why there are none; empty if there are
+    /// [half] How far the mean difference of pushes of norm s moves where the components and s are those of a
+    /// random half of the samples; empty where this was not measured.
+    VectorD basisShifts = {};
 };
 
 }  // namespace rheo
