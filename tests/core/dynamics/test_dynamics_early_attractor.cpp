@@ -124,6 +124,8 @@ private Q_SLOTS:
         QCOMPARE(found.differences.cols(), 5);
         QCOMPARE(found.sizes, (VectorD(5) << 0.25, 0.5, 1, 2, 4).finished());
         QVERIFY(found.reason.empty());
+        QCOMPARE(found.basisShifts.size(), 8);
+        QVERIFY(found.basisShifts.cwiseAbs().minCoeff() > 0);
         // 14 steps after the first point of block 1: the first quarter is 3. Of a random direction in R^32
         // the share of squares in the first three units is 3/32, of the constant one 1/32.
         const auto left = [](int steps) {
@@ -149,12 +151,15 @@ private Q_SLOTS:
         for (const auto* model : {&even, &other}) {
             const TraceView view = traceOf(*model, 60);
             const PcaBasis basis = pca(view, {3, false}, progress).basis;
-            const double mean =
-                measureEarlyAttractor(*model, view, basis, {}, progress).differences.col(2).mean();
-            if (model == &even)
+            const EarlyAttractor found = measureEarlyAttractor(*model, view, basis, {}, progress);
+            const double mean = found.differences.col(2).mean();
+            if (model == &even) {
                 QVERIFY2(std::abs(mean) < 0.03, qPrintable(QString::number(mean)));  // the constant unit
-            else
+                // Where all directions are alike, so are those of halves.
+                QVERIFY(found.basisShifts.cwiseAbs().maxCoeff() < 0.01);
+            } else {
                 QVERIFY2(mean > 0.1, qPrintable(QString::number(mean)));
+            }
         }
     }
 

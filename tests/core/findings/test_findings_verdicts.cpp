@@ -293,6 +293,31 @@ private Q_SLOTS:
         QVERIFY(unnamed.at("early_attractor").reason.find("model") != std::string::npos);
     }
 
+    // Of the mean of n = 40 differences, and of 8 shifts of it by other directions, in closed form: alone
+    // each is Student's t of its own degrees of freedom (t.ppf(0.975, 39) and t.ppf(0.975, 7) in SciPy).
+    void pushesVaryWithTheirDirections() {
+        EarlyAttractor pushes;
+        pushes.sizes = VectorD::Ones(1);
+        VerdictOptions options = quick(1);
+        options.mutualUnits = options.refits = 0;
+        const auto width = [&] {
+            Progress progress;
+            for (const Verdict& v : verdicts(planted::walk({20, 4, 8}, 1), options, pushes, progress).list)
+                if (v.key == "early_attractor") return (v.interval.high - v.interval.low) / 2;
+            return std::nan("");
+        };
+        pushes.differences = MatrixD::Constant(40, 1, -0.5);
+        QCOMPARE(width(), 0.0);
+        pushes.basisShifts = (VectorD(8) << 1, -1, 1, -1, 1, -1, 1, -1).finished();
+        QVERIFY(std::abs(width() - 2.364624 * std::sqrt(8.0 / 7)) < 1e-5);
+        for (int i = 0; i < 40; ++i) pushes.differences(i, 0) = i % 2 == 0 ? -2.5 : 1.5;
+        const double both = width();
+        pushes.basisShifts = {};
+        const double alone = width();
+        QVERIFY(std::abs(alone - 2.022691 * 2 / std::sqrt(39.0)) < 1e-5);
+        QVERIFY(both > alone && both > 2.364624 && both < alone + 2.364624 * std::sqrt(8.0 / 7));
+    }
+
     void theSameSeedSaysTheSame() {
         const TraceView view = planted::walk({40, 5, 12}, 4);
         VerdictOptions options = quick(4);
