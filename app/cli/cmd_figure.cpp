@@ -41,6 +41,7 @@ struct Options {
     std::optional<std::int64_t> sample, minus;
     std::string color;
     std::string depth;
+    std::string colorBy;
     bool unsorted = false;
     bool rms = false;
 };
@@ -115,6 +116,7 @@ Recipe recipeOfOptions(const Options& options) {
     if (options.minus) view["minus"] = *options.minus;
     if (!options.color.empty()) view["color"] = options.color;
     if (!options.depth.empty()) view["depth"] = options.depth;
+    if (!options.colorBy.empty()) view["color_by"] = options.colorBy;
     if (options.rms) view["rms"] = true;
     recipe.options = view.dump();
     return recipe;
@@ -135,6 +137,7 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--minus", {"lens_map"}},
         {"--color", {"lens_map"}},
         {"--depth", {"lens_map"}},
+        {"--color-by", {"trajectories"}},
         {"--unsorted", {"density"}},
         {"--rms", {"teleport"}},
         {"--size", {}},
@@ -276,6 +279,8 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->type_name("S");
     command->add_option("--color", options->color, "lens_map: what colours a cell; left out: probability")
         ->check(CLI::IsMember({"probability", "entropy", "divergence"}));
+    command->add_option("--color-by", options->colorBy, "trajectories: what colours a row; left out: depth")
+        ->check(CLI::IsMember({"depth", "group", "token", "position", "sample", "nothing"}));
     command->add_option("--depth", options->depth, "lens_map: which points are columns; left out: points")
         ->check(CLI::IsMember({"points", "blocks", "fourth_blocks"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");

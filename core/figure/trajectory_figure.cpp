@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -17,8 +18,9 @@ namespace {
 
 using Extent = Eigen::AlignedBox3d;
 
-constexpr double padding = 0.03;  // of an axis, beyond the data at each end
-constexpr int mostTicks = 6;      // on the longest axis
+constexpr double padding = 0.03;    // of an axis, beyond the data at each end
+constexpr double faintness = 0.35;  // of the opacity of rows that stand behind others
+constexpr int mostTicks = 6;        // on the longest axis
 
 void check(bool valid, ErrorCode code, const std::string& message) {
     if (!valid) throw Error(code, message);
@@ -98,6 +100,9 @@ void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) 
     check(input.rowLabels.empty() || static_cast<std::int64_t>(input.rowLabels.size()) == scores.n0,
           ErrorCode::Mismatch,
           fmt::format("The scores have {} rows, but {} are labelled.", scores.n0, input.rowLabels.size()));
+    for (const auto count : {input.rowKinds.size(), input.rowNumbers.size()})
+        check(count == 0 || static_cast<std::int64_t>(count) == scores.n0, ErrorCode::Mismatch,
+              fmt::format("The scores have {} rows, but {} are coloured.", scores.n0, count));
     for (const int c : options.components)
         check(c >= 0 && c < scores.n2, ErrorCode::InvalidArgument,
               fmt::format("PC{} was asked for, but the basis has {} components. Choose among PC1 to PC{}.",
@@ -149,6 +154,22 @@ ColorScale depthScale(const TrajectoryInput& input, const TrajectoryOptions& opt
     return scale;
 }
 
+ColorScale numberScale(const TrajectoryInput& input, const std::vector<RowIndex>& rows,
+                       const TrajectoryOptions& options) {
+    ColorScale scale = depthScale(input, options);
+    scale.title = input.numberTitle;
+    scale.low = std::numeric_limits<double>::infinity();
+    scale.high = -scale.low;
+    for (const RowIndex row : rows) {
+        const double number = input.rowNumbers[static_cast<std::size_t>(row.value())];
+        scale.low = std::min(scale.low, number);
+        scale.high = std::max(scale.high, number);
+    }
+    if (!(scale.low < scale.high)) scale.high = scale.low + 1;
+    scale.ticks = niceTicks(scale.low, scale.high, 5);
+    return scale;
+}
+
 /// The rows asked for, else all.
 std::vector<RowIndex> rowsToDraw(const TrajectoryInput& input, const TrajectoryOptions& options) {
     std::vector<RowIndex> rows = options.rows;
@@ -172,13 +193,17 @@ RowPaths pathsOf(const std::vector<RowIndex>& rows, const TrajectoryInput& input
     const auto ramp = depths(0, input.scores.n1);
     RowPaths paths{emptyLines({}), {}, std::vector<double>(points * 3, 0.0), 0};
     LineSet3& lines = paths.lines;
-    if (!options.colorByDepth) lines.style.color = options.theme.muted;
+    const bool byNumber = options.colorBy != RowColor::Depth && !input.rowNumbers.empty();
+    if (options.colorBy != RowColor::Depth && !byNumber) lines.style.color = options.theme.muted;
     lines.xyz.reserve(rows.size() * points * 3);
     for (const auto row : rows) {
         const auto start = lines.xyz.size();
         if (!appendPath(input.scores, row.value(), options.components, lines.xyz)) continue;
         for (std::size_t i = 0; i < paths.sum.size(); ++i) paths.sum[i] += lines.xyz[start + i];
-        if (options.colorByDepth) append(lines.values, ramp);
+        if (options.colorBy == RowColor::Depth) append(lines.values, ramp);
+        if (byNumber)
+            lines.values.insert(lines.values.end(), points,
+                                static_cast<float>(input.rowNumbers[static_cast<std::size_t>(row.value())]));
         if (options.highlighted) {
             const auto* at = lines.xyz.data() + start + 3 * options.highlighted->value();
             paths.section.xyz.insert(paths.section.xyz.end(), at, at + 3);
@@ -199,7 +224,7 @@ void setWeight(LineSet3& lines, const LineStyle& style) {
 void makeFaint(LineSet3& lines, const Theme& theme) {
     lines.values.clear();
     lines.style.color = theme.muted;
-    lines.style.opacity *= 0.35;
+    lines.style.opacity *= faintness;
 }
 
 void makeStrong(LineSet3& lines, const Theme& theme) {
@@ -277,6 +302,47 @@ void addMeans(Plot3D& plot, const DrawnRows& drawn, const TrajectoryOptions& opt
         mean.style.dash = Dash::Dashed;
         plot.lines.push_back(std::move(mean));
     }
+}
+
+/// Lines of one colour and name for each kind of row, the most frequent first; those beyond the colours of
+/// the theme together, in grey.
+std::vector<LineSet3> byKind(const LineSet3& lines, const TrajectoryInput& input, const Theme& theme) {
+    std::vector<std::pair<std::string, std::int64_t>> kinds;  // by their first row, then by their number
+    std::map<std::string, std::size_t> place;
+    for (const auto row : lines.tags) {
+        const std::string& kind = input.rowKinds[static_cast<std::size_t>(row)];
+        const auto [at, isNew] = place.try_emplace(kind, kinds.size());
+        if (isNew) kinds.emplace_back(kind, 0);
+        ++kinds[at->second].second;
+    }
+    std::stable_sort(kinds.begin(), kinds.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
+    const std::size_t colored = std::min(kinds.size(), theme.series.size());
+    std::vector<LineSet3> sets;
+    std::int64_t others = 0;
+    for (std::size_t k = 0; k < kinds.size(); ++k) {
+        place[kinds[k].first] = std::min(k, colored);
+        if (k >= colored) others += kinds[k].second;
+        if (k > colored) continue;
+        LineSet3 set = emptyLines(fmt::format("{} ({})", kinds[k].first, kinds[k].second));
+        set.style = lines.style;
+        set.style.color = k < colored ? theme.series[k] : theme.muted;
+        set.layer = lines.layer;
+        sets.push_back(std::move(set));
+    }
+    if (others > 0) sets.back().name = fmt::format("others ({})", others);
+    for (std::size_t i = 0; i < lines.tags.size(); ++i) {
+        LineSet3& set = sets[place[input.rowKinds[static_cast<std::size_t>(lines.tags[i])]]];
+        const auto begin = std::ptrdiff_t{3} * lines.offsets[i],
+                   end = std::ptrdiff_t{3} * lines.offsets[i + 1];
+        set.xyz.insert(set.xyz.end(), lines.xyz.begin() + begin, lines.xyz.begin() + end);
+        closeLine(set, lines.tags[i]);
+    }
+    if (others == 0) return sets;
+    // Behind the kinds that have a colour, and as pale as rows behind others.
+    sets.back().style.opacity *= faintness;
+    std::rotate(sets.begin(), sets.end() - 1, sets.end());
+    return sets;
 }
 
 /// The path of the selected row; none where no row is selected, or its states are not finite.
@@ -358,8 +424,15 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
 
     Plot3D plot;
     nameAxes(plot, input, options.components);
-    plot.lines.push_back(std::move(drawn.behind.lines));
-    if (drawn.strong.count > 0) plot.lines.push_back(std::move(drawn.strong.lines));
+    for (LineSet3* lines : {&drawn.behind.lines, &drawn.strong.lines}) {
+        if (lines->tags.empty() && lines != &drawn.behind.lines) continue;
+        // Rows behind the strong ones stay grey.
+        const bool faint = lines == &drawn.behind.lines && drawn.strong.count > 0;
+        if (options.colorBy == RowColor::Depth || input.rowKinds.empty() || lines->tags.empty() || faint)
+            plot.lines.push_back(std::move(*lines));
+        else
+            for (LineSet3& set : byKind(*lines, input, theme)) plot.lines.push_back(std::move(set));
+    }
     if (!drawn.behind.section.tags.empty())
         addSection(plot, std::move(drawn.behind.section),
                    input.points[static_cast<std::size_t>(options.highlighted->value())], theme);
@@ -367,7 +440,10 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     if (selected) addSelected(plot, std::move(*selected), options);
     if (auto followed = followedPath(input, options)) addSelected(plot, std::move(*followed), options);
     setRanges(plot, extent);
-    if (options.colorByDepth) plot.colorScale = depthScale(input, options);
+    if (options.colorBy == RowColor::Depth)
+        plot.colorScale = depthScale(input, options);
+    else if (!input.rowNumbers.empty())
+        plot.colorScale = numberScale(input, rows, options);
     setCamera(plot, options.camera);
 
     Figure figure;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +19,15 @@ struct TrajectoryInput {
     VectorD explained;                   ///< [k], share of the variance, 0 to 1; empty: not known
     std::vector<ResidualPoint> points;   ///< [point]
     std::vector<std::string> rowLabels;  ///< [row], for the legend ("prompt 3, token 17"); or empty
+    /// [row] what it is coloured by, or empty: a kind ("code"), each with a colour and a line in the legend,
+    /// or a number, on a scale.
+    std::vector<std::string> rowKinds = {};
+    std::vector<double> rowNumbers = {};
+    std::string numberTitle = {};  ///< of that scale
 };
+
+/// What the paths of rows are coloured by; kinds and numbers are given with the scores.
+enum class RowColor { Depth, Group, Token, Position, Sample, Nothing };
 
 struct TrajectoryOptions {
     Theme theme = lightTheme();
@@ -33,15 +42,17 @@ struct TrajectoryOptions {
     std::string followedName;               ///< for the legend
     std::optional<PointIndex> highlighted;  ///< every row marked at this point
     bool mean = true;                       ///< also the mean path of the rows shown
-    bool colorByDepth = true;               ///< else the rows are in one muted colour
+    RowColor colorBy = RowColor::Depth;     ///< but for depth: by kinds or numbers where given, else muted
+    std::map<std::int32_t, std::string> tokenTexts = {};  ///< names kinds that are tokens; or empty
     ColorMap map = ColorMap::Viridis;
     std::optional<Camera> camera;  ///< none: the default direction, the whole box in view
 };
 
 /// Every row as a curve through depth in three components; picking answers rows (lines) and points
-/// (markers of the selected row). Throws Error(InvalidArgument) for components, rows or points that the
-/// scores do not have, and Error(Mismatch) for names or shares of another length.
-/// Cost: one pass over the scores of the rows shown.
+/// (markers of the selected row). Kinds have a colour each, the most frequent first; those beyond
+/// the theme's colours share a grey one. Throws Error(InvalidArgument) for components, rows or points that
+/// the scores do not have, and Error(Mismatch) for names or shares of another length. Cost: one pass over the
+/// scores of the rows shown.
 Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& options);
 
 /// A teleport in the space of a trajectory figure.

@@ -17,6 +17,7 @@
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit_figure.h"
 #include "core/figure/rotation_figure.h"
+#include "core/figure/row_colors.h"
 #include "core/figure/unit_share_figure.h"
 #include "core/figure/verdicts_figure.h"
 #include "core/session/verdict_text.h"
@@ -61,8 +62,9 @@ ColorMap mapNamed(const std::string& name) {
 }
 
 Json parseTrajectoryOptions(const Recipe& recipe) {
-    return parseOptions(recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by_depth",
-                                 "map", "strong", "strong_mean", "followed", "teleport"});
+    return parseOptions(recipe,
+                        {"components", "rows", "selected", "highlighted", "mean", "color_by", "token_texts",
+                         "color_by_depth", "map", "strong", "strong_mean", "followed", "teleport"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {
@@ -118,10 +120,12 @@ std::vector<CurveNull> nullsOf(const Results& results, std::string_view statisti
 
 Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
     const PcaResult& pca = require(results.statistics.get<Pca>(), "pca", results);
-    const TrajectoryOptions options = trajectoryOptions(recipe);
-    Figure figure = trajectoryFigure(
-        {pca.scores, pca.basis.explained, results.source.info.points, rowLabels(results.source.info)},
-        options);
+    TrajectoryOptions options = trajectoryOptions(recipe);
+    const TraceInfo& info = results.source.info;
+    TrajectoryInput input{pca.scores, pca.basis.explained, info.points, rowLabels(info)};
+    if (options.tokenTexts.empty() && results.lens) options.tokenTexts = results.lens->texts;
+    colorRows(input, info, options);
+    Figure figure = trajectoryFigure(input, options);
     if (const auto teleport = teleportOverlay(recipe)) addTeleport(figure, *teleport, options);
     return figure;
 }
@@ -513,7 +517,8 @@ std::string recipeOptions(const TrajectoryOptions& o, const std::optional<Telepo
     if (o.followed.size() > 0) options["followed"] = {{"name", o.followedName}, {"path", jsonOf(o.followed)}};
     if (o.highlighted) options["highlighted"] = o.highlighted->value();
     options["mean"] = o.mean;
-    options["color_by_depth"] = o.colorByDepth;
+    options["color_by"] = rowColorName(o.colorBy);
+    for (const auto& [id, text] : o.tokenTexts) options["token_texts"][std::to_string(id)] = text;
     options["map"] = colorMapName(o.map);
     if (teleport)
         options["teleport"] = {{"point", teleport->point.value()},
@@ -540,7 +545,14 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     if (options.contains("highlighted"))
         o.highlighted = PointIndex{option<std::int64_t>(options, "highlighted", 0)};
     o.mean = option(options, "mean", o.mean);
-    o.colorByDepth = option(options, "color_by_depth", o.colorByDepth);
+    const auto by = option<std::string>(options, "color_by",
+                                        // as recipes before there were kinds and numbers
+                                        option(options, "color_by_depth", true) ? "depth" : "nothing");
+    const auto color = parseRowColor(by);
+    if (!color) throw Error(ErrorCode::InvalidArgument, fmt::format("rows cannot be coloured by '{}'", by));
+    o.colorBy = *color;
+    for (const auto& [id, text] : option(options, "token_texts", std::map<std::string, std::string>{}))
+        if (const int number = std::atoi(id.c_str()); number >= 0) o.tokenTexts[number] = text;
     o.map = mapNamed(option<std::string>(options, "map", "viridis"));
     return o;
 }

@@ -69,6 +69,7 @@ private Q_SLOTS:
     void controlsSayWhatIsShown();
     void theHistoryRevealsRenamesAndRemoves();
     void theLastPointShowsNextTokensInsteadOfCurves();
+    void rowsAreColouredByTheirToken();
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
     void theLensMapFollowsPromptAndTeleport();
@@ -729,6 +730,25 @@ void TestAppWindow::theLastPointShowsNextTokensInsteadOfCurves() {
     QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 20000);
 }
 
+/// By the last token of each prompt: a colour for each, named in the legend with their number.
+void TestAppWindow::rowsAreColouredByTheirToken() {
+    auto* list = trajectories()->colorList();
+    QVERIFY(list->isVisible());
+    list->setFocus();
+    while (list->currentText() != "Token") QTest::keyClick(list, Qt::Key_Down);
+    std::int64_t rows = 0;
+    for (const auto& set : plot().lines)
+        if (set.pickable && set.layer == 0 && set.style.color) rows += std::ssize(set.tags);
+    QCOMPARE(rows, m_window->workspace().state()->rows());
+    QVERIFY(!plot().colorScale);
+    const auto& sets = plot().lines;
+    QVERIFY(std::any_of(sets.begin(), sets.end(),
+                        [](const LineSet3& set) { return set.name.starts_with("\u201c"); }));
+    keepPicture(*m_window, "coloured by token");
+    while (list->currentText() != "Depth") QTest::keyClick(list, Qt::Key_Up);
+    QVERIFY(plot().colorScale.has_value());
+}
+
 void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
     const auto before = m_window->workspace().state();
     QVERIFY(m_window->workspace().prompts().add("It was the best of times, it was the worst of").value() > 0);
@@ -870,8 +890,8 @@ void TestAppWindow::exportsAreVectors() {
 void TestAppWindow::anExportIsMadeAgainFromItsRecipe_data() {
     QTest::addColumn<QString>("view");
     QTest::addColumn<QString>("format");
-    for (const char* view :
-         {"trajectories", "teleported", "density", "zoomed density", "stale density", "lens map"})
+    for (const char* view : {"trajectories", "teleported", "density", "zoomed density", "stale density",
+                             "lens map", "coloured trajectories"})
         for (const char* format : {"svg", "png"}) QTest::addRow("%s, %s", view, format) << view << format;
 }
 
@@ -908,6 +928,7 @@ void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
             QTRY_VERIFY_WITH_TIMEOUT(teleport.result() != nullptr, 20000);
         }
         trajectories()->lookFrom(view == "teleported" ? 20 : -35, 15);
+        trajectories()->colorList()->setCurrentText(view.startsWith("coloured") ? "Token" : "Depth");
     }
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
     const QString first = m_dir.filePath(QString(view).replace(' ', '_') + "-1." + format);

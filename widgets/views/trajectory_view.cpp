@@ -2,6 +2,7 @@
 
 #include <Eigen/Geometry>
 #include <QAction>
+#include <QComboBox>
 #include <QLabel>
 #include <QLocale>
 #include <QStackedLayout>
@@ -11,6 +12,8 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/figure/row_colors.h"
+#include "core/session/capture_run.h"
 #include "core/session/opened_results.h"
 #include "widgets/viewmodels/analyses.h"
 #include "widgets/viewmodels/far_rows.h"
@@ -64,6 +67,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
       m_missing(new MissingPage(figure, analyses)),
       m_canvas(new TrajectoryCanvas),
       m_fit(new QAction(tr("&Fit the PCA to all rows"), this)),
+      m_colors(new QComboBox),
       m_hint(new QLabel),
       m_state(workspace.state()),
       m_theme(lightTheme()) {
@@ -90,6 +94,16 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     auto* box =
         preset(tr("Select by box"), QKeySequence("B"), [this](bool on) { m_canvas->setBoxSelecting(on); });
     box->setCheckable(true);
+    bar->addSeparator();
+    for (const auto& entry : rowColorNames())
+        m_colors->addItem(QString::fromUtf8(entry.label.data(), static_cast<qsizetype>(entry.label.size())),
+                          static_cast<int>(entry.by));
+    m_colors->setAccessibleName(tr("Colour"));
+    m_colors->setToolTip(tr("What colours a trajectory"));
+    m_colors->setFocusPolicy(Qt::TabFocus);  // the wheel belongs to the view
+    connect(m_colors, &QComboBox::currentIndexChanged, this, &TrajectoryView::rebuild);
+    bar->addWidget(new QLabel(tr("Colour ")));
+    bar->addWidget(m_colors);
     m_hint->setWordWrap(true);
     m_hint->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_hint->setContentsMargins(8, 2, 8, 4);
@@ -179,9 +193,13 @@ TrajectoryOptions TrajectoryView::options() const {
     const Paths shown = paths();
     TrajectoryOptions options;
     options.theme = m_theme;
+    options.colorBy = static_cast<RowColor>(m_colors->currentData().toInt());
     options.selected = shown.basis != nullptr && !shown.live ? m_resultsRow : m_selection.row();
     if (options.selected && shown.scores != nullptr && options.selected->value() >= shown.scores->n0)
         options.selected.reset();
+    if (const auto model = m_workspace.model();
+        options.colorBy == RowColor::Token && shown.info != nullptr && model && model->tokenizer)
+        options.tokenTexts = textsOfRows(*shown.info, tokenTexts(model->tokenizer));
     if (!shown.live) return options;
     options.rows = shownRows(m_selection.hiddenRows(), *shown.scores);
     if (const auto looked = m_selection.looked();
@@ -211,10 +229,10 @@ QString TrajectoryView::hint() const {
 }
 
 Figure TrajectoryView::makeFigure(const Paths& shown) const {
-    const TrajectoryInput input{*shown.scores, shown.basis->explained, shown.info->points,
-                                rowLabels(*shown.info)};
+    TrajectoryInput input{*shown.scores, shown.basis->explained, shown.info->points, rowLabels(*shown.info)};
     TrajectoryOptions how = options();
     how.camera = hasFigure() ? std::optional(m_canvas->camera()) : std::nullopt;
+    colorRows(input, *shown.info, how);
     return trajectoryFigure(input, how);
 }
 

@@ -9,6 +9,7 @@
 #include "widgets/views/view.h"
 
 class QAction;
+class QComboBox;
 class QLabel;
 class QStackedLayout;
 
@@ -42,6 +43,8 @@ public:
     /// What is said of the rows that are drawn.
     Banner* notice() const { return m_notice; }
     TrajectoryOptions options() const;
+    /// What the rows are coloured by.
+    QComboBox* colorList() const { return m_colors; }
     /// The teleport that is shown, if one is.
     std::optional<TeleportOverlay> overlay() const;
 
@@ -82,6 +85,7 @@ private:
     TrajectoryCanvas* m_canvas;
     QAction* m_perspective;
     QAction* m_fit;
+    QComboBox* m_colors;
     QLabel* m_hint;
     Banner* m_notice;
     std::shared_ptr<const Array3F> m_searched;  ///< where far rows were looked for last

@@ -1,12 +1,14 @@
 // What figures hold: the right shapes, names and numbers of the results they show.
 #include <QtTest>
 #include <cmath>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/figure/density_figure.h"
 #include "core/figure/explained_figure.h"
 #include "core/figure/latent_figure.h"
 #include "core/figure/lens_figure.h"
+#include "core/figure/row_colors.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "tests/refused.h"
@@ -50,6 +52,8 @@ class TestFigureBuilders : public QObject {
 private Q_SLOTS:
     void trajectoriesHoldEveryRow();
     void trajectoriesOfChosenRowsAndComponents();
+    void trajectoriesAreColouredByKindAndNumber();
+    void rareKindsShareAColour();
     void trajectoriesMarkSelectionAndPoint();
     void strongRowsStandInFrontOfFaintOnes();
     void trajectoriesLeaveOutWhatIsNotFinite();
@@ -114,7 +118,7 @@ void TestFigureBuilders::trajectoriesOfChosenRowsAndComponents() {
     options.rows = {RowIndex(3), RowIndex(1)};
     options.components = {1, 3, 0};
     options.mean = false;
-    options.colorByDepth = false;
+    options.colorBy = RowColor::Nothing;
     Camera camera;
     camera.azimuth = 77;
     options.camera = camera;
@@ -130,6 +134,75 @@ void TestFigureBuilders::trajectoriesOfChosenRowsAndComponents() {
     QCOMPARE(plot.axes[1].title, std::string("PC4"));
     QCOMPARE(plot.camera.azimuth, 77.0);
     QVERIFY(!plot.fitCamera);
+}
+
+void TestFigureBuilders::trajectoriesAreColouredByKindAndNumber() {
+    const auto scores = exampleScores();
+    TraceInfo info;
+    info.points = residualPoints(4, false);
+    info.samples = {{"", {5}, "prose"}, {"", {6}, "code"}, {"", {5}, ""}};
+    for (std::int32_t n = 0; n < scores.n0; ++n)
+        info.rows.push_back({n % 3 == 0 ? 1 : n % 3 == 1 ? 0 : 2, n, n % 2 == 0 ? 6 : 5});
+    TrajectoryInput input{scores, {}, info.points, {}};
+    TrajectoryOptions options;
+    options.mean = false;
+    options.colorBy = RowColor::Group;
+    colorRows(input, info, options);
+    const auto groups = trajectoryFigure(input, options);
+    const auto& byGroup = plotOf(groups);
+    QVERIFY(!byGroup.colorScale);
+    QCOMPARE(byGroup.lines.size(), std::size_t(3));
+    std::size_t rows = 0;
+    std::set<std::string> names;
+    for (const LineSet3& set : byGroup.lines) {
+        names.insert(set.name.substr(0, set.name.find(" (")));
+        for (const auto row : set.tags)
+            QVERIFY(set.name.starts_with(input.rowKinds[static_cast<std::size_t>(row)]));
+        QVERIFY(set.style.color && set.offsets.size() == set.tags.size() + 1);
+        QCOMPARE(set.xyz.size(), static_cast<std::size_t>(set.offsets.back()) * 3);
+        rows += set.tags.size();
+    }
+    QCOMPARE(rows, static_cast<std::size_t>(scores.n0));
+    QCOMPARE(names, (std::set<std::string>{"code", "no group", "prose"}));
+    QVERIFY(*byGroup.lines[0].style.color != *byGroup.lines[1].style.color);
+
+    TrajectoryInput byNumber{scores, {}, info.points, {}};
+    options.colorBy = RowColor::Position;
+    colorRows(byNumber, info, options);
+    const auto numbers = trajectoryFigure(byNumber, options);
+    const auto& plot = plotOf(numbers);
+    QCOMPARE(plot.lines.size(), std::size_t(1));
+    QCOMPARE(plot.colorScale->high, double(scores.n0 - 1));
+    QCOMPARE(plot.colorScale->title, std::string("Position of the token"));
+    QCOMPARE(plot.lines[0].values[static_cast<std::size_t>(scores.n1)], 1.0F);
+
+    TrajectoryInput byToken{scores, {}, info.points, {}};
+    options.colorBy = RowColor::Token;
+    options.tokenTexts = textsOfRows(info, [](std::int32_t id) { return id == 5 ? " the" : ""; });
+    colorRows(byToken, info, options);
+    QCOMPARE(byToken.rowKinds[1], std::string("\u201c the\u201d"));
+    QCOMPARE(byToken.rowKinds[0], std::string("#6"));
+    byToken.rowKinds.pop_back();
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { trajectoryFigure(byToken, options); }));
+}
+
+/// More kinds than colours: the rarest share a grey one.
+void TestFigureBuilders::rareKindsShareAColour() {
+    const std::size_t colours = lightTheme().series.size();
+    const auto rows = static_cast<std::int64_t>(colours + 3);
+    Array3F scores(rows, 2, 3);
+    for (std::size_t i = 0; i < scores.data.size(); ++i) scores.data[i] = static_cast<float>(i);
+    TrajectoryInput input{scores, {}, {residualPoints(1, false)[0], residualPoints(1, false)[1]}, {}};
+    for (std::int64_t n = 0; n < rows; ++n) input.rowKinds.push_back("kind " + std::to_string(n));
+    TrajectoryOptions options;
+    options.mean = false;
+    options.colorBy = RowColor::Group;
+    const auto figure = trajectoryFigure(input, options);
+    const auto& plot = plotOf(figure);
+    QCOMPARE(plot.lines.size(), colours + 1);
+    // Behind the others, so that these are seen.
+    QCOMPARE(plot.lines.front().name, std::string("others (3)"));
+    QCOMPARE(plot.lines.front().tags.size(), std::size_t(3));
 }
 
 void TestFigureBuilders::trajectoriesMarkSelectionAndPoint() {
