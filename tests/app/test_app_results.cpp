@@ -33,6 +33,7 @@
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "core/statistics/table.h"
+#include "event_loop_watch.h"
 #include "keep_picture.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/views/banner.h"
@@ -110,6 +111,7 @@ private Q_SLOTS:
     void aLensOfWholeTextsIsAMap();
     void trajectoriesThatAreMissingAreExplained();
     void theDemoOpensAsItIsShipped();
+    void theWindowDoesNotFreeze();
     void thePublishedTraceOpensAsItIsShipped();
     void theTraceJoinsResultsThatAreOpen();
     void aFileIsDroppedOnTheWindow();
@@ -347,6 +349,59 @@ void TestAppResults::theDemoOpensAsItIsShipped() {
     QCOMPARE(m_window->workspace().undoStack()->count(), 0);
     QVERIFY(!m_window->workspace().files().hasUnsaved());
     QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 60000);
+}
+
+/// The demo opened, every view looked at in both themes, hovered and zoomed, rows selected, a state moved:
+/// nothing holds the event loop for more than 100 ms of the processor.
+void TestAppResults::theWindowDoesNotFreeze() {
+    // The first frame makes OpenGL's context and compiles its shaders, once in the life of a window: 0.1 s
+    // here.
+    m_window->openDemo();
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() && settled(), 60000);
+    QTRY_VERIFY(view<TrajectoryView>("trajectories")->canvas()->frames() > 0);
+    EventLoopWatch watch;
+    watch.setStep("open the demo again");
+    m_window->openDemo();
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() && settled(), 60000);
+    QTest::qWait(300);
+    for (const ThemeChoice theme : {ThemeChoice::Light, ThemeChoice::Dark}) {
+        watch.setStep("theme");
+        m_window->setThemeChoice(theme);
+        QTest::qWait(300);
+        for (View* view : m_window->views()) {
+            watch.setStep(view->id());
+            m_window->showView(view);
+            QTest::qWait(150);
+            for (const QPoint& by : {QPoint(0, 0), QPoint(30, 20), QPoint(-60, 35)}) {
+                QTest::mouseMove(view, view->rect().center() + by);
+                QTest::qWait(30);
+            }
+            if (auto* results = qobject_cast<ResultsView*>(view))
+                QTest::keyClick(results->figureWidget(), Qt::Key_Plus);
+            QTest::qWait(60);
+        }
+    }
+    watch.setStep("select");
+    m_window->showView(view<TrajectoryView>("trajectories"));
+    for (const int row : {7, 80, 211}) {
+        m_window->selection().selectRow(RowIndex{row});
+        QTest::qWait(200);
+    }
+    watch.setStep("teleport");
+    auto& teleport = m_window->teleport();
+    QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 60000);
+    teleport.beginDrag();
+    for (int i = 1; i <= 20; ++i) {
+        VectorD target = teleport.naturalScores();
+        target[0] += i;
+        teleport.moveTo(target);
+        QTest::qWait(20);
+    }
+    teleport.endDrag();
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
+    qInfo("the longest step took %.0f ms: %s", 1000 * watch.worst(), qPrintable(watch.worstStep()));
+    QVERIFY2(watch.worst() < 0.1,
+             qPrintable(QStringLiteral("%1 s: %2").arg(watch.worst()).arg(watch.worstStep())));
 }
 
 /// Its model is not shipped: without it in the cache everything but the teleport is there.
