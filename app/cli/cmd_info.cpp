@@ -48,6 +48,45 @@ std::vector<std::string> notesOfTokenizer(const Checkpoint& checkpoint, nlohmann
     }
 }
 
+void sayShape(const Console& console, const Checkpoint& checkpoint, const std::vector<ResidualPoint>& points,
+              const MemoryForecast& forecast) {
+    const ModelConfig& config = checkpoint.config();
+    console.say(fmt::format("model        {}, {} layers of {} units, {} heads ({} for keys and values)",
+                            config.architecture, config.layers, config.dModel, config.heads, config.kvHeads));
+    console.say(fmt::format("vocabulary   {}{}", config.vocabulary,
+                            checkpoint.tokenizerPath() ? "" : " (no tokenizer: token ids only)"));
+    console.say(
+        fmt::format("positions    {}{}", config.maxPositions,
+                    config.trainedPositions ? fmt::format(", trained on {}", *config.trainedPositions) : ""));
+    const char* increments =
+        config.attnPostNorm || config.mlpPostNorm ? "; what each block adds is normalised first" : "";
+    if (config.parallelBlocks)
+        console.say(
+            fmt::format("points       {}: {} to final; attention and MLP read the same state, so there is "
+                        "none between them{}",
+                        points.size(), pointName(points.front()), increments));
+    else
+        console.say(fmt::format("points       {}: {} to final{}", points.size(), pointName(points.front()),
+                                increments));
+    console.say(fmt::format("parameters   {}, stored as {}", forecast.parameters,
+                            config.storedDType.empty() ? "the files say" : config.storedDType));
+}
+
+void sayMemory(const Options& options, const Common& common, const MemoryForecast& forecast,
+               std::int64_t tokens) {
+    const Console& console = common.console;
+    const bool onProcessor = common.device == "cpu";
+    console.say(fmt::format(
+        "memory       {} of weights in {} on {}, {} while they are loaded; at most {} to capture {} "
+        "prompts of {} tokens at once; 160 MiB more for the program",
+        formatBytes(double(forecast.loadBytes)), common.dtype, common.device,
+        formatBytes(double(forecast.peakLoadBytes)), formatBytes(double(forecast.captureBytes)),
+        options.batch, tokens));
+    if (const auto available = onProcessor ? availableMemory() : std::nullopt)
+        console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
+                                *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
+}
+
 int infoOfModel(const Options& options, Common& common) {
     const Console& console = common.console;
     const DType dtype = dtypeOf(common);
@@ -73,8 +112,7 @@ int infoOfModel(const Options& options, Common& common) {
     nlohmann::ordered_json unsupported = nlohmann::ordered_json::array();
     if (!checkpoint->weightsMissing().empty()) unsupported.push_back(checkpoint->weightsMissing());
     const std::vector<std::string> tokenizerNotes = notesOfTokenizer(*checkpoint, unsupported);
-    const bool onProcessor = common.device == "cpu";
-    if (onProcessor && dtype == DType::Float16)
+    if (common.device == "cpu" && dtype == DType::Float16)
         unsupported.push_back("float16 is computed on CUDA only; on the CPU take float32 or bfloat16");
     result.update({{"architecture", config.architecture},
                    {"layers", config.layers},
@@ -91,34 +129,8 @@ int infoOfModel(const Options& options, Common& common) {
                    {"unsupported", unsupported}});
     console.result(result);
 
-    console.say(fmt::format("model        {}, {} layers of {} units, {} heads ({} for keys and values)",
-                            config.architecture, config.layers, config.dModel, config.heads, config.kvHeads));
-    console.say(fmt::format("vocabulary   {}{}", config.vocabulary,
-                            checkpoint->tokenizerPath() ? "" : " (no tokenizer: token ids only)"));
-    console.say(
-        fmt::format("positions    {}{}", config.maxPositions,
-                    config.trainedPositions ? fmt::format(", trained on {}", *config.trainedPositions) : ""));
-    const char* increments =
-        config.attnPostNorm || config.mlpPostNorm ? "; what each block adds is normalised first" : "";
-    if (config.parallelBlocks)
-        console.say(
-            fmt::format("points       {}: {} to final; attention and MLP read the same state, so there is "
-                        "none between them{}",
-                        points.size(), pointName(points.front()), increments));
-    else
-        console.say(fmt::format("points       {}: {} to final{}", points.size(), pointName(points.front()),
-                                increments));
-    console.say(fmt::format("parameters   {}, stored as {}", forecast.parameters,
-                            config.storedDType.empty() ? "the files say" : config.storedDType));
-    console.say(fmt::format(
-        "memory       {} of weights in {} on {}, {} while they are loaded; at most {} to capture {} "
-        "prompts of {} tokens at once; 160 MiB more for the program",
-        formatBytes(double(forecast.loadBytes)), common.dtype, common.device,
-        formatBytes(double(forecast.peakLoadBytes)), formatBytes(double(forecast.captureBytes)),
-        options.batch, tokens));
-    if (const auto available = onProcessor ? availableMemory() : std::nullopt)
-        console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
-                                *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
+    sayShape(console, *checkpoint, points, forecast);
+    sayMemory(options, common, forecast, tokens);
     for (const std::string& note : config.notes) console.say("note         " + note);
     for (const auto& note : tokenizerNotes) console.say("tokenizer    " + note);
     for (const auto& reason : unsupported)
