@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/printable.h"
 #include "core/figure/ranges.h"
 #include "core/session/capture_run.h"
 #include "core/session/forecast.h"
@@ -148,10 +149,13 @@ void LensMapView::refresh() {
             false);
     if (now.sample.tokenIds.empty()) return say(tr("Choose a prompt in the list on the left."), false);
     const double seconds = secondsFor(*now.model, now.sample);
-    say(tr("The model reads %1 tokens at %2 points: %3.")
+    const double states = static_cast<double>(now.sample.tokenIds.size() * now.model->model->points().size());
+    say(tr("The model reads %1 tokens at %2 points: %3, %4 of memory.")
             .arg(now.sample.tokenIds.size())
             .arg(now.model->model->points().size())
-            .arg(QString::fromStdString(timeText(seconds))),
+            .arg(QString::fromStdString(timeText(seconds)),
+                 QString::fromStdString(formatBytes(
+                     states * static_cast<double>(now.model->model->config().dModel) * sizeof(float)))),
         true);
     if (isVisible() && seconds < secondsUnasked) read();
 }
