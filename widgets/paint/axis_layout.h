@@ -10,13 +10,14 @@ namespace rheo {
 
 /// Sizes of type in points.
 namespace type {
+// Nothing is smaller than 9 pixels of a screen with 96 to the inch.
 inline constexpr double tick = 7;
 inline constexpr double axisTitle = 7.5;
-inline constexpr double smallTitle = 6.5;  ///< of an axis where there is little room
+inline constexpr double smallTitle = 7;  ///< of an axis where there is little room
 inline constexpr double legend = 7;
 inline constexpr double panelTitle = 8;
 inline constexpr double figureTitle = 9.5;
-inline constexpr double note = 6;
+inline constexpr double note = 7;
 }  // namespace type
 
 /// Lengths between the parts of a figure, in points.

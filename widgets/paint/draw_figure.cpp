@@ -5,6 +5,7 @@
 #include <map>
 
 #include "widgets/paint/heatmap_image.h"
+#include "widgets/paint/readable_text.h"
 
 namespace rheo {
 namespace {
@@ -363,7 +364,7 @@ private:
                                        toQColor(plot.colors[k]));
             }
             if (static_cast<int>(i) % every != 0) continue;
-            const QString label = m_metrics.elided(QString::fromStdString(bar.label), size, false, room);
+            const QString label = m_metrics.elided(readable(bar.label), size, false, room);
             m_canvas.text({layout.plot.left() - 2 * labelGap, middle + m_metrics.capHeight(size) / 2}, label,
                           {size, false, ink(), Anchor::End, 0});
         }

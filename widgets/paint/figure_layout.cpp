@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "widgets/paint/axes3.h"
+#include "widgets/paint/readable_text.h"
 
 namespace rheo {
 namespace {
@@ -21,7 +22,7 @@ TitleLayout fitTitle(const std::string& text, double room, const TextMetrics& me
                      bool bold = false) {
     TitleLayout title;
     if (text.empty()) return title;
-    const QString whole = QString::fromStdString(text);
+    const QString whole = readable(text);
     for (const double trial : {size, smallSize}) {
         for (int lines = 1; lines <= mostLines; ++lines) {
             title.size = trial;
@@ -118,7 +119,7 @@ Margins measurePanel(const Panel& panel, PanelLayout& layout, double strip, cons
         addBelow(bars->x);
         double widest = 0;
         for (const auto& bar : bars->bars)
-            widest = std::max(widest, metrics.width(QString::fromStdString(bar.label), type::tick));
+            widest = std::max(widest, metrics.width(readable(bar.label), type::tick));
         m.left = std::min(widest, 0.4 * size.width()) + 2 * labelGap;
     }
     return m;

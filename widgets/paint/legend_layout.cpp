@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "widgets/paint/readable_text.h"
+
 namespace rheo {
 namespace {
 
@@ -96,12 +98,12 @@ std::vector<LegendEntry> legendOf(const Panel& panel) {
             LegendEntry entry;
             QStringList names;
             if (!curve.name.empty()) {
-                names << QString::fromStdString(curve.name);
+                names << readable(curve.name);
                 entry.line = styled(curve.style, curve.color);
                 if (curve.markers) entry.marker = MarkerShape::Disc;
                 entry.markerColor = curve.color;
             }
-            if (!curve.bandName.empty()) names << QString::fromStdString(curve.bandName);
+            if (!curve.bandName.empty()) names << readable(curve.bandName);
             if (!curve.low.empty()) entry.band = curve.color;
             entry.text = names.join(", ");
             if (!names.isEmpty()) entries.push_back(std::move(entry));
@@ -109,7 +111,7 @@ std::vector<LegendEntry> legendOf(const Panel& panel) {
     } else if (const auto* bars = std::get_if<BarPlot>(&panel.plot)) {
         for (std::size_t i = 0; i < bars->series.size() && i < bars->colors.size(); ++i) {
             LegendEntry entry;
-            entry.text = QString::fromStdString(bars->series[i]);
+            entry.text = readable(bars->series[i]);
             entry.square = bars->colors[i];
             entries.push_back(std::move(entry));
         }
@@ -117,14 +119,14 @@ std::vector<LegendEntry> legendOf(const Panel& panel) {
         for (const auto& set : space->lines) {
             if (set.name.empty()) continue;
             LegendEntry entry;
-            entry.text = QString::fromStdString(set.name);
+            entry.text = readable(set.name);
             entry.line = styled(set.style, set.style.color.value_or(Color{0.5f, 0.5f, 0.5f}));
             entries.push_back(std::move(entry));
         }
         for (const auto& set : space->markers) {
             if (set.name.empty()) continue;
             LegendEntry entry;
-            entry.text = QString::fromStdString(set.name);
+            entry.text = readable(set.name);
             entry.marker = set.shape;
             entry.markerColor = set.color.value_or(Color{0.5f, 0.5f, 0.5f});
             entries.push_back(std::move(entry));
