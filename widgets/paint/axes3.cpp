@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "widgets/paint/figure_layout.h"
+#include "widgets/paint/readable_text.h"
 
 namespace rheo {
 namespace {
@@ -166,7 +167,7 @@ public:
                      double distance, double angle) const {
         const double w = m_metrics.width(text, size);
         const double h = m_metrics.capHeight(size);
-        AxisLabel3 result{{}, text, size, angle, {}};
+        AxisLabel3 result{{}, text, size, angle, {}, m_axis, false};
         result.centre = from + outward * (distance + reach(w, h, angle, outward));
         result.outline = turnedBox(result.centre, w + 3, h + 2.5, angle);
         return result;
@@ -176,9 +177,12 @@ public:
                             [&](const auto& other) { return overlap(label.outline, other.outline); });
     }
     void add(AxisLabel3 label) { m_layout.labels.push_back(std::move(label)); }
+    /// The axis of the labels to come.
+    void setAxis(int axis) { m_axis = axis; }
 
 private:
     Axes3Layout& m_layout;
+    int m_axis = 0;
     const TextMetrics& m_metrics;
 };
 
@@ -235,7 +239,7 @@ void addTitle(Labeller& labeller, const TickedAxis& ticked, const Axis& axis, co
     // Text is read from the left, and from below where it stands.
     if (angle > 120) angle -= 180;
     if (angle <= -60) angle += 180;
-    QString whole = QString::fromStdString(axis.title);
+    QString whole = readable(axis.title);
     QStringList lines{whole};
     if (const auto cut = whole.indexOf(" ("); cut > 0 && metrics.width(whole, type::axisTitle) > 1.1 * length)
         lines = {whole.left(cut), whole.mid(cut + 1)};
@@ -265,7 +269,10 @@ void addTitle(Labeller& labeller, const TickedAxis& ticked, const Axis& axis, co
             found = true;
             break;
         }
-    for (auto& label : best) labeller.add(std::move(label));
+    for (auto& label : best) {
+        label.isTitle = true;
+        labeller.add(std::move(label));
+    }
 }
 
 void addWalls(Axes3Layout& layout, const Plot3D& plot, const Box& box, const SpaceMap& map) {
@@ -341,7 +348,7 @@ Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetri
         if (!edge) continue;
         TickedAxis ticked{*edge, box.line(*edge), {}, 0};
         const QPointF along = ticked.line[1] - ticked.line[0];
-        layout.axes.push_back(ticked.line);
+        layout.axes[static_cast<std::size_t>(i)] = {ticked.line};
         if (norm(along) < shortestAxis) continue;
         QPointF outward(-along.y(), along.x());
         outward /= norm(outward);
@@ -349,16 +356,52 @@ Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetri
         ticked.outward = outward;
         axes.emplace_back(ticked, &plot.axes[static_cast<std::size_t>(i)]);
     }
-    for (auto& [ticked, axis] : axes) addTicks(layout, labeller, ticked, *axis, box, map);
-    for (auto& [ticked, axis] : axes) addTitle(labeller, ticked, *axis, metrics);
+    for (auto& [ticked, axis] : axes) {
+        labeller.setAxis(ticked.edge.axis);
+        addTicks(layout, labeller, ticked, *axis, box, map);
+    }
+    for (auto& [ticked, axis] : axes) {
+        labeller.setAxis(ticked.edge.axis);
+        addTitle(labeller, ticked, *axis, metrics);
+    }
 
     const auto unite = [&](const QRectF& rect) {
         layout.bounds = layout.bounds.isNull() ? rect : layout.bounds.united(rect);
     };
     for (const auto& line : layout.edges) unite(line.boundingRect());
-    for (const auto& line : layout.axes) unite(line.boundingRect());
+    for (const auto& axis : layout.axes)
+        for (const auto& line : axis) unite(line.boundingRect());
     for (const auto& label : layout.labels) unite(label.outline.boundingRect());
     return layout;
+}
+
+Plot3D axesInView(const Plot3D& plot, const SpaceMap& map, const QRectF& area, const TextMetrics& metrics) {
+    Plot3D whole;
+    whole.axes = plot.axes;
+    const QRectF space = area.adjusted(-2, -2, 2, 2);
+    if (space.contains(layoutAxes3(whole, map, metrics).bounds)) return whole;
+    const Eigen::AlignedBox3d box = boxOf(plot);
+    const Eigen::Vector3d middle = map.camera.focal.cwiseMax(box.min()).cwiseMin(box.max());
+    if (!area.contains(map.place(middle))) return whole;
+    const auto within = [&](double radius) {
+        Plot3D part;
+        part.axes = plot.axes;
+        for (int i = 0; i < 3; ++i) {
+            Axis& axis = part.axes[static_cast<std::size_t>(i)];
+            axis.low = std::max(axis.low, middle[i] - radius);
+            axis.high = std::min(axis.high, middle[i] + radius);
+            axis.ticks = niceTicks(axis.low, axis.high, 5);
+        }
+        return part;
+    };
+    // The largest radius is found by halving its ratio to one that fits.
+    double fits = 0.1 * map.camera.halfHeight, tooLarge = box.sizes().maxCoeff();
+    if (!(fits < tooLarge)) return whole;
+    for (int step = 0; step < 10; ++step) {
+        const double radius = std::sqrt(fits * tooLarge);
+        (space.contains(layoutAxes3(within(radius), map, metrics).bounds) ? fits : tooLarge) = radius;
+    }
+    return within(fits);
 }
 
 SpaceMap placeView(const Plot3D& plot, const QRectF& area, const TextMetrics& metrics) {

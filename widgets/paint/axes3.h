@@ -3,6 +3,7 @@
 #include <QPolygonF>
 #include <QRectF>
 #include <QString>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct AxisLabel3 {
     double size = 0;
     double angle = 0;  ///< degrees, counter-clockwise
     QPolygonF outline;
+    int axis = 0;          ///< 0 to 2, that it belongs to
+    bool isTitle = false;  ///< else the label of a tick
 };
 
 /// The box around the data as seen: the walls behind the data with their grid, and each axis along an edge of
@@ -34,12 +37,17 @@ struct AxisLabel3 {
 struct Axes3Layout {
     Polylines grid;
     Polylines edges;
-    Polylines axes;  ///< the edges that carry ticks
+    std::array<Polylines, 3> axes;  ///< of each, the edge that carries its ticks; or none
     Polylines ticks;
     std::vector<AxisLabel3> labels;
     QRectF bounds;  ///< of all, labels included
 };
 Axes3Layout layoutAxes3(const Plot3D& plot, const SpaceMap& map, const TextMetrics& metrics);
+
+/// `plot` with its axes alone, cut to what is seen: where the box with its labels is not all inside `area`,
+/// the largest part of it, about what the camera looks at, that is, with ticks of its own. As it is where
+/// nothing of the box is near the middle. Cost: a dozen layouts.
+Plot3D axesInView(const Plot3D& plot, const SpaceMap& map, const QRectF& area, const TextMetrics& metrics);
 
 /// The camera and view that show `plot` inside `area`: a camera fitted to what the labels leave, if the plot
 /// asks for it; else the plot's own, over all of `area`, or over less where it shows the whole box and the

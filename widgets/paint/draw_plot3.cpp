@@ -256,20 +256,22 @@ private:
 void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme,
                const TextMetrics& metrics) {
     const SpaceMap map{layout.camera, layout.view};
-    const auto axes = layoutAxes3(plot, map, metrics);
+    const auto axes = layoutAxes3(axesInView(plot, map, layout.plot, metrics), map, metrics);
     const QColor ink = toQColor(theme.foreground);
     canvas.beginClip(layout.plot.adjusted(-1, -1, 1, 1));
     canvas.beginGroup("axes");
     if (!axes.grid.empty()) canvas.lines(axes.grid, {toQColor(theme.grid), 0.5});
     if (!axes.edges.empty()) canvas.lines(axes.edges, {toQColor(theme.muted, 0.6), 0.5});
-    if (!axes.axes.empty()) canvas.lines(axes.axes, {ink, 0.7});
+    for (std::size_t i = 0; i < 3; ++i)
+        if (!axes.axes[i].empty()) canvas.lines(axes.axes[i], {toQColor(theme.axes[i]), 0.9});
     if (!axes.ticks.empty()) canvas.lines(axes.ticks, {ink, 0.6});
     for (const auto& label : axes.labels) {
         // The centre of the text is at half the height of its capitals.
         const double turn = label.angle * 3.14159265358979323846 / 180;
         const double half = metrics.capHeight(label.size) / 2;
         const QPointF baseline = label.centre + QPointF(std::sin(turn), std::cos(turn)) * half;
-        canvas.text(baseline, label.text, {label.size, false, ink, Anchor::Middle, label.angle});
+        const QColor color = label.isTitle ? toQColor(theme.axes[static_cast<std::size_t>(label.axis)]) : ink;
+        canvas.text(baseline, label.text, {label.size, false, color, Anchor::Middle, label.angle});
     }
     canvas.endGroup();
     canvas.beginGroup("data");

@@ -6,6 +6,7 @@
 #include "example_figures.h"
 #include "widgets/paint/axes3.h"
 #include "widgets/paint/draw_figure.h"
+#include "widgets/paint/readable_text.h"
 
 using namespace rheo;
 
@@ -105,6 +106,8 @@ private Q_SLOTS:
     void nothingIsWrittenOverAnything();
     void camerasKeepTheirLabelsApart();
     void chosenCamerasAreKept();
+    void axesStayInViewWhenNear();
+    void charactersThatNoFontHasAreNamed();
     void panelsShareTheirEdges();
     void legendsStayOffTheData();
     void labelsAreThinnedNotDropped();
@@ -229,6 +232,49 @@ void TestPaintLayout::chosenCamerasAreKept() {
     plot.camera.halfHeight /= 8;
     const auto near = layoutFigure(figure, points({120, 90}), metrics).panels.front();
     QCOMPARE(near.view, near.plot);
+}
+
+void TestPaintLayout::axesStayInViewWhenNear() {
+    Figure figure = exampleTrajectories(lightTheme(), 10);
+    auto& plot = std::get<Plot3D>(figure.panels.front().plot);
+    const TextMetrics metrics;
+    const Eigen::AlignedBox3d box = boxOf(plot);
+    plot.fitCamera = false;
+    for (const bool perspective : {false, true})
+        for (const double nearer : {1.0, 1.3, 3.0, 30.0, 1000.0})
+            for (int azimuth = 10; azimuth < 360; azimuth += 50) {
+                plot.camera.perspective = perspective;
+                plot.camera.azimuth = azimuth;
+                plot.camera = fitted(plot.camera, box.min(), box.max(), 4.0 / 3);
+                plot.camera.halfHeight /= nearer;
+                plot.camera.focal += box.sizes() * (nearer > 1 ? 0.1 : 0);
+                const auto panel = layoutFigure(figure, points({160, 120}), metrics).panels.front();
+                const SpaceMap map{panel.camera, panel.view};
+                const Plot3D seen = axesInView(plot, map, panel.plot, metrics);
+                const auto axes = layoutAxes3(seen, map, metrics);
+                const auto what = QString("%1 times nearer at %2").arg(nearer).arg(azimuth);
+                QVERIFY2(panel.plot.adjusted(-3, -3, 3, 3).contains(axes.bounds), qPrintable(what));
+                const auto titles = std::count_if(axes.labels.begin(), axes.labels.end(),
+                                                  [](const AxisLabel3& label) { return label.isTitle; });
+                QVERIFY2(titles >= 2, qPrintable(what));
+                // It is the part of the box that the camera looks at, with numbers of its own.
+                for (std::size_t i = 0; i < 3; ++i) {
+                    QVERIFY(seen.axes[i].low >= plot.axes[i].low && seen.axes[i].high <= plot.axes[i].high);
+                    QVERIFY(seen.axes[i].low < plot.camera.focal[static_cast<Eigen::Index>(i)] &&
+                            seen.axes[i].high > plot.camera.focal[static_cast<Eigen::Index>(i)]);
+                    QVERIFY2(seen.axes[i].ticks.size() >= 2, qPrintable(what));
+                }
+            }
+}
+
+void TestPaintLayout::charactersThatNoFontHasAreNamed() {
+    QCOMPARE(readable(std::string("plain, \xc3\xa9, \xe2\x88\x92 and \xce\xb1")),
+             QString::fromUtf8("plain, é, − and α"));
+    // A private character, which no font of letters has.
+    QCOMPARE(readable(QString::fromUcs4(U"a\U0010ABCD b", 4), figureFont(false)), QString("a<U+10ABCD> b"));
+    // With what follows only to change it.
+    const QString odd = QString::fromUcs4(U"\U0010ABCD\uFE0F\u200D\U0010ABCDx", 5);
+    QCOMPARE(readable(odd, figureFont(false)), QString("<U+10ABCD><U+10ABCD>x"));
 }
 
 void TestPaintLayout::panelsShareTheirEdges() {
