@@ -10,6 +10,7 @@
 #include "core/dynamics/teleport_result.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/ranges.h"
+#include "core/figure/trajectory_figure.h"
 
 namespace rheo {
 namespace {
@@ -172,7 +173,9 @@ TeleportCurves teleportCurves(const TeleportResult& result, const std::vector<Re
     return curves;
 }
 
-Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
+namespace {
+
+void checkLengths(const TeleportCurves& curves) {
     const auto points = static_cast<Eigen::Index>(curves.points.size());
     const auto steps = curves.distance.size();
     if (curves.first < 0 || steps == 0 || curves.first + steps != points)
@@ -185,6 +188,13 @@ Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
             throw Error(ErrorCode::Mismatch,
                         fmt::format("The teleport has distances at {} points, a control or projection at {}.",
                                     steps, columns));
+}
+
+}  // namespace
+
+Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
+    checkLengths(curves);
+    const auto steps = curves.distance.size();
     const Drawing drawing{curves, theme};
     Figure figure;
     figure.theme = theme;
@@ -200,6 +210,47 @@ Figure teleportFigure(const TeleportCurves& curves, const Theme& theme) {
         figure.panels.push_back(
             {"Contraction", drawing.plot(contracted, 0.5, "ln growth per step", false, 0.0)});
     if (!curves.tokens.empty()) figure.panels.push_back({"Next token", tokenBars(curves.tokens, theme)});
+    return figure;
+}
+
+Figure compareTeleportsFigure(const std::vector<ComparedTeleport>& teleports, const Theme& theme) {
+    if (teleports.empty()) throw Error(ErrorCode::InvalidArgument, "There is no teleport to compare.");
+    const TeleportCurves& one = teleports.front().curves;
+    int first = one.first;
+    for (const auto& teleport : teleports) {
+        checkLengths(teleport.curves);
+        if (teleport.curves.points != one.points)
+            throw Error(ErrorCode::Mismatch,
+                        fmt::format("The teleports \"{}\" and \"{}\" have different points.",
+                                    teleports.front().name, teleport.name));
+        first = std::min(first, teleport.curves.first);
+    }
+    CurvePlot distance, retention;
+    distance.x = retention.x = depthAxisFrom(one.points, first);
+    Curve level;
+    level.x = {retention.x.low, retention.x.high};
+    level.y = {1, 1};
+    level.color = theme.muted;
+    level.style.width = 0.6;
+    level.style.dash = Dash::Dotted;
+    retention.curves.push_back(std::move(level));
+    int place = 0;
+    for (const auto& [name, curves] : teleports) {
+        const Drawing drawing{curves, theme};
+        const LineStyle look = comparedLook(theme, place++);
+        const MatrixD values = asRow(curves.distance);
+        distance.curves.push_back(drawing.line(values, 0, *look.color, name, look.dash));
+        retention.curves.push_back(drawing.line(retained(values), 0, *look.color, "", look.dash));
+    }
+    distance.y.title = one.rms ? "Units of the RMS" : "Residual units";
+    retention.y.title = "Distance, in units of the push";
+    for (CurvePlot* plot : {&distance, &retention}) setRange(plot->y, plot->curves, {});
+    Figure figure;
+    figure.theme = theme;
+    figure.columns = 2;
+    figure.note = depthNote(one.points);
+    figure.panels.push_back({"Distance", std::move(distance)});
+    figure.panels.push_back({"Retention", std::move(retention)});
     return figure;
 }
 

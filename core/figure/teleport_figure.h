@@ -30,6 +30,16 @@ struct TeleportCurves {
     bool rms = false;                   ///< the distances are those of h / RMS(h)
 };
 
+/// A teleport among several that are compared.
+struct ComparedTeleport {
+    std::string name;       ///< in the legend
+    TeleportCurves curves;  ///< only the distances are drawn
+};
+/// Distance and retention by depth of several teleports of one model, in the colours of comparedLook().
+/// Throws Error(Mismatch) for lengths that do not fit, or for points of different models;
+/// Error(InvalidArgument) for none.
+Figure compareTeleportsFigure(const std::vector<ComparedTeleport>& teleports, const Theme& theme);
+
 struct TeleportResult;
 /// The curves of a result, in raw or RMS scaling; the tokens are for the caller to fill.
 TeleportCurves teleportCurves(const TeleportResult& result, const std::vector<ResidualPoint>& points,

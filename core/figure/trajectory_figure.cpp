@@ -476,7 +476,7 @@ void checkOverlay(const TeleportOverlay& overlay, const std::array<int, 3>& comp
 }
 
 /// A line of its own, above all others: [point, component] scores.
-LineSet3 teleportPath(const char* name, const MatrixD& scores, const std::array<int, 3>& components) {
+LineSet3 teleportPath(const std::string& name, const MatrixD& scores, const std::array<int, 3>& components) {
     LineSet3 line = emptyLines(name);
     for (Eigen::Index q = 0; q < scores.rows(); ++q)
         for (const int c : components) line.xyz.push_back(static_cast<float>(scores(q, c)));
@@ -541,6 +541,16 @@ void extendAxes(Plot3D& plot, const Extent& extent) {
 
 }  // namespace
 
+LineStyle comparedLook(const Theme& theme, int i) {
+    // The first colour is that of natural paths.
+    const auto colors = theme.series.size() - 1;
+    const auto place = static_cast<std::size_t>(i);
+    LineStyle look;
+    look.color = theme.series[1 + place % colors];
+    look.dash = place / colors % 2 == 0 ? Dash::Solid : Dash::Dashed;
+    return look;
+}
+
 void addTeleport(Figure& figure, const TeleportOverlay& overlay, const TrajectoryOptions& options) {
     check(!figure.panels.empty() && std::holds_alternative<Plot3D>(figure.panels.front().plot),
           ErrorCode::InvalidArgument, "A teleport can only be added to a figure of trajectories.");
@@ -552,12 +562,18 @@ void addTeleport(Figure& figure, const TeleportOverlay& overlay, const Trajector
         plot.lines.push_back(controlPaths(overlay.controls, options));
         include(extent, plot.lines.back().xyz);
     }
-    LineSet3 natural = teleportPath("natural", overlay.natural, options.components);
+    // Of several, the first names what all natural paths look like.
+    LineSet3 natural =
+        teleportPath(overlay.compared.value_or(0) > 0 ? "" : "natural", overlay.natural, options.components);
     setStyle(natural, theme.natural, 1.4, Dash::Dashed);
-    LineSet3 teleported = teleportPath("teleported", overlay.teleported, options.components);
-    setStyle(teleported, theme.teleported, 1.6, teleported.style.dash);
+    LineSet3 teleported = teleportPath(overlay.name.empty() ? "teleported" : overlay.name, overlay.teleported,
+                                       options.components);
+    LineStyle look;
+    look.color = theme.teleported;
+    if (overlay.compared) look = comparedLook(theme, *overlay.compared);
+    setStyle(teleported, *look.color, 1.6, look.dash);
     LineSet3 push = pushOf(natural, teleported);
-    setStyle(push, theme.teleported, 1, Dash::Dotted);
+    setStyle(push, *look.color, 1, Dash::Dotted);
     include(extent, natural.xyz);
     include(extent, teleported.xyz);
 

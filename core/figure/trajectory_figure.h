@@ -62,7 +62,14 @@ struct TeleportOverlay {
     MatrixD teleported;      ///< [q, k]
     Array3F controls;        ///< [direction, q, k] paths of random pushes of the same size, or empty
     bool extendAxes = true;  ///< grow the box to hold the paths; not while something is being dragged
+    std::string name = {};   ///< of the teleported path in the legend; empty: "teleported"
+    /// Which of several that are compared it is, from 0: it has the colour and the dash of comparedLook().
+    std::optional<int> compared = {};
 };
+
+/// How the teleport at place `i` of several is drawn: five colours, then the same five dashed. Width and
+/// opacity are the defaults.
+LineStyle comparedLook(const Theme& theme, int i);
 
 /// Adds the natural path as a ghost, the teleported path with its points, the push between them, and the
 /// controls to the 3D plot of `figure`, which trajectoryFigure made with the same options.

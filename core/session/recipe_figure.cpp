@@ -64,7 +64,8 @@ ColorMap mapNamed(const std::string& name) {
 Json parseTrajectoryOptions(const Recipe& recipe) {
     return parseOptions(recipe,
                         {"components", "rows", "selected", "highlighted", "mean", "color_by", "token_texts",
-                         "color_by_depth", "map", "strong", "strong_mean", "followed", "teleport"});
+                         "color_by_depth", "map", "strong", "strong_mean", "followed", "teleport",
+                         "teleports"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {
@@ -92,6 +93,29 @@ MatrixD matrixOf(const Json& options, const char* key) {
             matrix(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = rows[i][j];
     }
     return matrix;
+}
+
+Json jsonOf(const TeleportOverlay& teleport) {
+    Json json{{"point", teleport.point.value()},
+              {"natural", jsonOf(teleport.natural)},
+              {"teleported", jsonOf(teleport.teleported)},
+              {"extend_axes", teleport.extendAxes}};
+    if (!teleport.name.empty()) json["name"] = teleport.name;
+    if (teleport.compared) json["compared"] = *teleport.compared;
+    return json;
+}
+
+TeleportOverlay overlayOf(const Json& json) {
+    if (!json.is_object())
+        throw Error(ErrorCode::Format, "a teleport of the figure should be an object", "teleport");
+    TeleportOverlay overlay;
+    overlay.point = PointIndex{option<std::int64_t>(json, "point", 0)};
+    overlay.natural = matrixOf(json, "natural");
+    overlay.teleported = matrixOf(json, "teleported");
+    overlay.extendAxes = option(json, "extend_axes", true);
+    overlay.name = option(json, "name", std::string());
+    if (json.contains("compared")) overlay.compared = std::max(0, option(json, "compared", 0));
+    return overlay;
 }
 
 /// The statistic, or what to do about its not being there.
@@ -126,7 +150,7 @@ Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
     if (options.tokenTexts.empty() && results.lens) options.tokenTexts = results.lens->texts;
     colorRows(input, info, options);
     Figure figure = trajectoryFigure(input, options);
-    if (const auto teleport = teleportOverlay(recipe)) addTeleport(figure, *teleport, options);
+    for (const auto& teleport : teleportOverlays(recipe)) addTeleport(figure, teleport, options);
     return figure;
 }
 
@@ -505,7 +529,7 @@ Theme themeNamed(const std::string& name) {
     throw Error(ErrorCode::InvalidArgument, fmt::format("theme '{}' is neither light nor dark", name));
 }
 
-std::string recipeOptions(const TrajectoryOptions& o, const std::optional<TeleportOverlay>& teleport) {
+std::string recipeOptions(const TrajectoryOptions& o, const std::vector<TeleportOverlay>& teleports) {
     Json options;
     options["components"] = o.components;
     if (!o.rows.empty()) options["rows"] = jsonOf(o.rows);
@@ -520,11 +544,7 @@ std::string recipeOptions(const TrajectoryOptions& o, const std::optional<Telepo
     options["color_by"] = rowColorName(o.colorBy);
     for (const auto& [id, text] : o.tokenTexts) options["token_texts"][std::to_string(id)] = text;
     options["map"] = colorMapName(o.map);
-    if (teleport)
-        options["teleport"] = {{"point", teleport->point.value()},
-                               {"natural", jsonOf(teleport->natural)},
-                               {"teleported", jsonOf(teleport->teleported)},
-                               {"extend_axes", teleport->extendAxes}};
+    for (const auto& teleport : teleports) options["teleports"].push_back(jsonOf(teleport));
     return options.dump();
 }
 
@@ -557,18 +577,18 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     return o;
 }
 
-std::optional<TeleportOverlay> teleportOverlay(const Recipe& recipe) {
+std::vector<TeleportOverlay> teleportOverlays(const Recipe& recipe) {
     const Json options = parseTrajectoryOptions(recipe);
-    const auto found = options.find("teleport");
-    if (found == options.end() || found->is_null()) return std::nullopt;
-    if (!found->is_object())
-        throw Error(ErrorCode::Format, "option teleport of the figure should be an object", "teleport");
-    TeleportOverlay overlay;
-    overlay.point = PointIndex{option<std::int64_t>(*found, "point", 0)};
-    overlay.natural = matrixOf(*found, "natural");
-    overlay.teleported = matrixOf(*found, "teleported");
-    overlay.extendAxes = option(*found, "extend_axes", true);
-    return overlay;
+    std::vector<TeleportOverlay> overlays;
+    // Alone under an older name, or in a list.
+    if (const auto one = options.find("teleport"); one != options.end() && !one->is_null())
+        overlays.push_back(overlayOf(*one));
+    if (const auto list = options.find("teleports"); list != options.end() && !list->is_null()) {
+        if (!list->is_array())
+            throw Error(ErrorCode::Format, "option teleports of the figure should be a list", "teleports");
+        for (const Json& one : *list) overlays.push_back(overlayOf(one));
+    }
+    return overlays;
 }
 
 DensityOptions densityOptions(const Recipe& recipe) {
@@ -628,7 +648,7 @@ Figure makeFigure(const Results& results, std::string_view view, const Theme& th
 }
 
 Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"rms"});
+    const Json options = parseOptions(recipe, {"rms", "names"});
     const TeleportResult& result = teleport.result;
     TeleportCurves curves = teleportCurves(result, teleport.points, option(options, "rms", false));
     const VectorD before = softmax(result.natural.logits), after = softmax(result.teleported.logits);
@@ -638,15 +658,44 @@ Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
     return teleportFigure(curves, themeNamed(recipe.theme));
 }
 
+Figure figureOfTeleports(const std::vector<TeleportFile>& teleports, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"rms", "names"});
+    const auto names = option(options, "names", std::vector<std::string>{});
+    if (!names.empty() && names.size() != teleports.size())
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("the figure has {} names for {} teleports", names.size(), teleports.size()),
+                    "names");
+    std::vector<ComparedTeleport> compared;
+    for (std::size_t i = 0; i < teleports.size(); ++i)
+        compared.push_back(
+            {names.empty() ? fmt::format("teleport {}", i + 1) : names[i],
+             teleportCurves(teleports[i].result, teleports[i].points, option(options, "rms", false))});
+    return compareTeleportsFigure(compared, themeNamed(recipe.theme));
+}
+
+std::string teleportNames(const std::vector<std::string>& names) {
+    return Json{{"names", names}}.dump();
+}
+
+namespace {
+
+Figure figureOfTeleportFiles(const Recipe& recipe) {
+    std::vector<TeleportFile> files;
+    for (const auto& source : recipe.sources) files.push_back(readTeleportFile(source.path));
+    return files.size() == 1 ? figureOfTeleport(files.front(), recipe) : figureOfTeleports(files, recipe);
+}
+
+}  // namespace
+
 Figure figureOfRecipe(const Recipe& recipe) {
     const auto views = figureViews();
     if (std::none_of(views.begin(), views.end(), [&](const auto& v) { return v.name == recipe.view; }))
         throw Error(ErrorCode::Unsupported,
                     fmt::format("there is no view '{}'; there are {}", recipe.view, namesOf(views)));
     if (recipe.sources.empty()) throw Error(ErrorCode::Format, "the recipe names no source");
-    const RecipeSource& source = recipe.sources.front();
-    const Figure whole = recipe.view == "teleport" ? figureOfTeleport(readTeleportFile(source.path), recipe)
-                                                   : figureOfResults(readResults(source.path), recipe);
+    const Figure whole = recipe.view == "teleport"
+                             ? figureOfTeleportFiles(recipe)
+                             : figureOfResults(readResults(recipe.sources.front().path), recipe);
     Figure shown = whole;
     for (const auto& range : recipe.ranges) showRange(whole, shown, range);
     return shown;

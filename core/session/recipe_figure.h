@@ -60,11 +60,11 @@ std::string namesOf(const std::vector<FigureView>& views);
 /// recipe itself. Reading throws Error(Format) naming the field; unknown fields are refused by name, so that
 /// a misspelt option is not silently ignored.
 std::string recipeOptions(const TrajectoryOptions& options,
-                          const std::optional<TeleportOverlay>& teleport = std::nullopt);
+                          const std::vector<TeleportOverlay>& teleports = {});
 TrajectoryOptions trajectoryOptions(const Recipe& recipe);
-/// The teleport drawn over the trajectories: kept in the options as its paths, for it need not be in any
+/// The teleports drawn over the trajectories: kept in the options as their paths, for they need not be in any
 /// file.
-std::optional<TeleportOverlay> teleportOverlay(const Recipe& recipe);
+std::vector<TeleportOverlay> teleportOverlays(const Recipe& recipe);
 DensityOptions densityOptions(const Recipe& recipe);
 CorrelationOptions correlationOptions(const Recipe& recipe);
 LatentOptions latentOptions(const Recipe& recipe);
@@ -85,8 +85,12 @@ Figure figureOfResults(const Results& results, const Recipe& recipe);
 Figure makeFigure(const Results& results, std::string_view view, const Theme& theme);
 /// The view "teleport". `rms`: distances of states scaled by their RMS.
 Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe);
+/// The same view of several teleports of one model, compared; the option `names` has a name for each.
+Figure figureOfTeleports(const std::vector<TeleportFile>& teleports, const Recipe& recipe);
+/// The options of the view "teleport" that name several teleports.
+std::string teleportNames(const std::vector<std::string>& names);
 
-/// Reads the recipe's source ("results" or "teleport") and makes its figure.
+/// Reads the recipe's source ("results", or one "teleport" or more) and makes its figure.
 Figure figureOfRecipe(const Recipe& recipe);
 
 }  // namespace rheo

@@ -60,6 +60,7 @@ private Q_SLOTS:
     void trajectoriesRefuseWhatIsNotThere();
     void trajectoriesOfOneStillRow();
     void teleportsAreAdded();
+    void teleportsAreCompared();
     void densityIsSortedByTheLastPoint();
     void densityLimitsAreRobustAndSaySo();
     void densityMasksUnits();
@@ -352,10 +353,69 @@ void TestFigureBuilders::teleportsAreAdded() {
     for (std::size_t i = 0; i < 3; ++i) QCOMPARE(plotOf(figure).axes[i].high, grown[i].high);
     for (const auto& set : plotOf(figure).markers) QVERIFY(set.tags.front() == 6);
 
+    // Two of them are told apart by colour and name; what all natural paths look like is said once.
+    auto two = trajectoryFigure(input, {});
+    overlay.name = "1: left";
+    overlay.compared = 0;
+    addTeleport(two, overlay, {});
+    overlay.name = "2: right";
+    overlay.compared = 1;
+    addTeleport(two, overlay, {});
+    const auto *left = lineNamed(plotOf(two), "1: left"), *right = lineNamed(plotOf(two), "2: right");
+    QVERIFY(left != nullptr && right != nullptr);
+    QVERIFY(left->style.color != right->style.color);
+    const auto isNatural = [](const LineSet3& line) { return line.name == "natural"; };
+    QCOMPARE(std::count_if(plotOf(two).lines.begin(), plotOf(two).lines.end(), isNatural), 1);
+    // More than there are colours: the same colours again, dashed.
+    const Theme theme = lightTheme();
+    for (int i = 0; i < 5; ++i) {
+        QVERIFY(comparedLook(theme, i).color != theme.natural);
+        QCOMPARE(comparedLook(theme, i + 5).color, comparedLook(theme, i).color);
+        QVERIFY(comparedLook(theme, i + 5).dash != comparedLook(theme, i).dash);
+    }
+
     overlay.teleported.resize(2, components);
     QVERIFY(refused(ErrorCode::Mismatch, [&] { addTeleport(figure, overlay, {}); }));
     Figure other;
     QVERIFY(refused(ErrorCode::InvalidArgument, [&] { addTeleport(other, overlay, {}); }));
+}
+
+void TestFigureBuilders::teleportsAreCompared() {
+    const auto points = residualPoints(4, false);
+    const auto count = static_cast<Eigen::Index>(points.size());
+    const auto curvesFrom = [&](int first, double push) {
+        TeleportCurves curves;
+        curves.points = points;
+        curves.first = first;
+        curves.distance = VectorD::LinSpaced(count - first, push, push / 2);
+        return curves;
+    };
+    const Figure figure =
+        compareTeleportsFigure({{"early", curvesFrom(1, 8)}, {"late", curvesFrom(5, 3)}}, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t(2));
+    const auto& distance = std::get<CurvePlot>(figure.panels[0].plot);
+    const auto& retention = std::get<CurvePlot>(figure.panels[1].plot);
+    QCOMPARE(distance.curves.size(), std::size_t(2));
+    QCOMPARE(distance.curves[0].name, std::string("early"));
+    QCOMPARE(distance.curves[0].x.front(), 1.0);
+    QCOMPARE(distance.curves[1].x.front(), 5.0);
+    QCOMPARE(distance.curves[1].y.front(), 3.0);
+    QVERIFY(distance.x.low <= 1 && distance.x.high >= double(count) - 1);
+    QVERIFY(distance.curves[0].color != distance.curves[1].color);
+    // Retention is the distance over the push: 1 at first, one half at last. The first curve is the line
+    // at 1.
+    QCOMPARE(retention.curves.size(), std::size_t(3));
+    for (const std::size_t i : {1, 2}) {
+        QCOMPARE(retention.curves[i].y.front(), 1.0);
+        QCOMPARE(retention.curves[i].y.back(), 0.5);
+    }
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] { compareTeleportsFigure({}, lightTheme()); }));
+    TeleportCurves other = curvesFrom(1, 1);
+    other.points = residualPoints(3, false);
+    other.distance.conservativeResize(static_cast<Eigen::Index>(other.points.size()) - 1);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] {
+        compareTeleportsFigure({{"one", curvesFrom(1, 8)}, {"other", other}}, lightTheme());
+    }));
 }
 
 void TestFigureBuilders::densityIsSortedByTheLastPoint() {
