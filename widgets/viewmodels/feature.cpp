@@ -100,4 +100,11 @@ QString whyNot(const Workspace& workspace, Feature feature) {
     return {};
 }
 
+std::optional<Feature> refusedFeature(const Workspace& workspace, const QString& why) {
+    if (!why.isEmpty())
+        for (const Need& need : needs)
+            if (whyNot(workspace, need.feature) == why) return need.feature;
+    return std::nullopt;
+}
+
 }  // namespace rheo

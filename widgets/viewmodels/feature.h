@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QString>
+#include <optional>
 
 namespace rheo {
 
@@ -26,5 +27,7 @@ enum class Feature {
 /// Why something cannot be done with what is open now, as a sentence that says what to do first: the first
 /// thing that is missing. Empty if it can be done.
 QString whyNot(const Workspace& workspace, Feature feature);
+/// The feature that cannot be done now for this reason; none where `why` is no such reason.
+std::optional<Feature> refusedFeature(const Workspace& workspace, const QString& why);
 
 }  // namespace rheo

@@ -98,11 +98,18 @@ public:
     /// Sends failed() with the reason if the feature is not possible now; false if it is.
     bool refuse(const QString& what, Feature feature);
     void fail(const QString& what, const Failure& failure) { Q_EMIT failed(what, failure); }
+    /// `what` was done: what was said of its last failure is over.
+    void succeed(const QString& what) { Q_EMIT succeeded(what); }
     /// Gives the result of a job to `use`; a failure, or an Error from `use`, goes to failed().
     template <class R, class Use>
     void use(const QString& what, Outcome<R>& outcome, Use&& useResult) {
-        useOutcome(outcome, std::forward<Use>(useResult),
-                   [&](const Failure& failure) { fail(what, failure); });
+        bool failed = false;
+        const bool cancelled = outcome.cancelled();
+        useOutcome(outcome, std::forward<Use>(useResult), [&](const Failure& failure) {
+            failed = true;
+            fail(what, failure);
+        });
+        if (!failed && !cancelled) succeed(what);
     }
 
 Q_SIGNALS:
@@ -114,6 +121,8 @@ Q_SIGNALS:
     void basisStaleChanged(bool stale);
     /// Something was refused or failed: `what` was tried ("Open the trace"); the document is unchanged.
     void failed(const QString& what, const rheo::Failure& failure);
+    /// What failed() may have named before was done.
+    void succeeded(const QString& what);
     /// Something worth a line: blank lines were skipped, a prompt is longer than the model was trained on.
     void noted(const QString& note);
     /// For recent files.

@@ -18,7 +18,8 @@ Banner::Banner(QWidget* area, std::optional<int> below)
     : QWidget(area->parentWidget()),
       m_area(area),
       m_below(below),
-      m_layout(new QHBoxLayout(this)),
+      m_layout(new QBoxLayout(QBoxLayout::LeftToRight, this)),
+      m_buttons(new QHBoxLayout),
       m_text(new QLabel),
       m_copy(new QPushButton(tr("Copy"))),
       m_close(new QPushButton(tr("Dismiss"))) {
@@ -29,8 +30,10 @@ Banner::Banner(QWidget* area, std::optional<int> below)
     m_text->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_layout->setContentsMargins(12, 6, 8, 6);
     m_layout->addWidget(m_text, 1);
-    m_layout->addWidget(m_copy);
-    m_layout->addWidget(m_close);
+    m_layout->addLayout(m_buttons);
+    m_buttons->addStretch();
+    m_buttons->addWidget(m_copy);
+    m_buttons->addWidget(m_close);
     connect(m_close, &QPushButton::clicked, this, [this] {
         hide();
         Q_EMIT dismissed();
@@ -45,14 +48,19 @@ void Banner::place() {
     const QRect area = m_area->geometry();
     const int wide = std::min(area.width() - 2 * margin, mostWidth);
     if (wide <= 0) return;
-    m_layout->activate();
     int buttons = 0;
     for (const QPushButton* button : m_actions + QList{m_copy, m_close})
-        if (!button->isHidden()) buttons += button->sizeHint().width() + m_layout->spacing();
+        if (!button->isHidden()) buttons += button->sizeHint().width() + m_buttons->spacing();
     const QMargins around = m_layout->contentsMargins();
-    const int text = std::max(80, wide - buttons - around.left() - around.right());
-    const int high =
-        std::max(m_text->heightForWidth(text), m_close->sizeHint().height()) + around.top() + around.bottom();
+    const int whole = std::max(80, wide - around.left() - around.right());
+    const int beside = whole - buttons, twoLines = 2 * m_text->fontMetrics().lineSpacing() + 4;
+    const bool isBeside = beside >= 80 && m_text->heightForWidth(beside) <= twoLines;
+    m_layout->setDirection(isBeside ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+    m_layout->activate();
+    const int buttonHeight = m_close->sizeHint().height();
+    const int high = around.top() + around.bottom() +
+                     (isBeside ? std::max(m_text->heightForWidth(beside), buttonHeight)
+                               : m_text->heightForWidth(whole) + m_layout->spacing() + buttonHeight);
     const int top = m_below ? area.top() + *m_below : area.bottom() - margin - high;
     setGeometry(area.center().x() - wide / 2, top, wide, high);
     raise();
@@ -76,16 +84,16 @@ void Banner::tint() {
     setPalette(colors);
 }
 
-void Banner::show(const QString& text, bool error, const QList<BannerAction>& actions) {
+void Banner::show(const QString& text, bool error, const QList<MessageAction>& actions) {
     m_error = error;
     m_message = text;
     m_text->setText(QString(text).replace('/', QStringLiteral("/\u200b")));  // a long path may be broken
     m_copy->setVisible(error);
     for (QPushButton* button : m_actions) button->deleteLater();
     m_actions.clear();
-    for (const BannerAction& action : actions) {
+    for (const MessageAction& action : actions) {
         auto* button = new QPushButton(action.text);
-        m_layout->insertWidget(1 + static_cast<int>(m_actions.size()), button);
+        m_buttons->insertWidget(1 + static_cast<int>(m_actions.size()), button);
         m_actions << button;
         connect(button, &QPushButton::clicked, this, [this, act = action.act] {
             hide();
@@ -101,7 +109,7 @@ void Banner::showError(const QString& text) {
     show(text, true, {});
 }
 
-void Banner::showNews(const QString& text, const QList<BannerAction>& actions) {
+void Banner::showNews(const QString& text, const QList<MessageAction>& actions) {
     show(text, false, actions);
 }
 

@@ -2,20 +2,16 @@
 
 #include <QList>
 #include <QWidget>
-#include <functional>
 #include <optional>
 
+#include "widgets/viewmodels/message_board.h"
+
+class QBoxLayout;
 class QHBoxLayout;
 class QLabel;
 class QPushButton;
 
 namespace rheo {
-
-/// A button of a message.
-struct BannerAction {
-    QString text;
-    std::function<void()> act;  ///< the message is hidden before
-};
 
 /// A message over the edge of a widget: an error with its cause, or news with something to do about it. It
 /// lies over what is there, so that nothing moves when it comes or goes.
@@ -27,7 +23,8 @@ public:
     explicit Banner(QWidget* area, std::optional<int> below = std::nullopt);
 
     void showError(const QString& text);
-    void showNews(const QString& text, const QList<BannerAction>& actions = {});
+    void showNews(const QString& text, const QList<MessageAction>& actions = {});
+    void showMessage(const Message& message) { show(message.text, message.isError, message.actions); }
     const QString& text() const { return m_message; }
     bool isError() const { return m_error; }
 
@@ -42,11 +39,12 @@ protected:
 private:
     void place();
     void tint();
-    void show(const QString& text, bool error, const QList<BannerAction>& actions);
+    void show(const QString& text, bool error, const QList<MessageAction>& actions);
 
     QWidget* m_area;
     std::optional<int> m_below;
-    QHBoxLayout* m_layout;
+    QBoxLayout* m_layout;  ///< the text, then the buttons: beside it, or below it where there is little space
+    QHBoxLayout* m_buttons;
     QLabel* m_text;
     QList<QPushButton*> m_actions;
     QPushButton *m_copy, *m_close;
