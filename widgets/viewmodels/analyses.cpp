@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/printable.h"
 #include "core/statistics/pca.h"
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/job_list_model.h"
 #include "widgets/viewmodels/model_jobs.h"
 #include "widgets/viewmodels/workspace.h"
@@ -117,7 +118,7 @@ QString Analyses::titleOf(const AnalysisChoice& choice) {
 }
 
 QString Analyses::choiceText(const AnalysisChoice& choice, std::int64_t rows) {
-    QStringList parts{rows == 1 ? tr("1 row") : tr("%1 rows").arg(rows)};
+    QStringList parts{counted(rows, tr("1 row"), tr("%1 rows"))};
     const auto add = [&](const std::string& value, const char* usual) {
         if (!value.empty() && value != usual) parts << QString::fromStdString(value);
     };
@@ -308,7 +309,8 @@ void Analyses::use(const QueuedAnalysis& item, Made made) {
                      .arg(QString::fromStdString(name), QString::fromStdString(reason));
     }
     if (outcome.excludedRows > 0)
-        notes << tr("%1 rows were left out: they hold values that are not finite").arg(outcome.excludedRows);
+        notes << counted(outcome.excludedRows, tr("1 row was left out: it holds values that are not finite"),
+                         tr("%1 rows were left out: they hold values that are not finite"));
     if (!outcome.stopped) {
         learnRates(m_rates, requestOf(item.choice), made.cost, made.seconds);
         QVariantMap rates;
@@ -318,6 +320,7 @@ void Analyses::use(const QueuedAnalysis& item, Made made) {
     try {
         m_workspace.change(tr("Compute %1").arg(item.title),
                            withComputed(*m_workspace.state(), std::move(made.computed)));
+        m_workspace.succeed(tr("Compute %1").arg(item.title));
     } catch (const Error& error) {
         Q_EMIT m_workspace.failed(tr("Compute %1").arg(item.title),
                                   {error.code(), QString::fromUtf8(error.what()), {}});
@@ -365,7 +368,7 @@ QString Analyses::describe(const HeldResults& held, const QString& statistic) co
     const Results& results = held.opened->results;
     const std::string name = statistic.toStdString();
     const auto rows = static_cast<int>(results.source.info.rows.size());
-    QStringList parts{rows == 1 ? tr("1 row") : tr("%1 rows").arg(rows)};
+    QStringList parts{counted(rows, tr("1 row"), tr("%1 rows"))};
     if (!results.source.selection.empty()) parts << QString::fromStdString(results.source.selection);
     if (const auto record = results.records.find(name); record != results.records.end())
         parts << text(scalingName(record->second.scaling));
@@ -402,11 +405,13 @@ ResultState Analyses::stateOf(const QString& statistic, bool ofRows) const {
                     ? tr("It cannot be computed of these rows: %1").arg(m_undefined.value(statistic))
                     : QString()};
     if (ofRows && !state->basisRows.empty())
-        return {ResultStatus::Done,
-                tr("Fitted on %1 chosen rows").arg(QLocale().toString(qlonglong(state->basisRows.size())))};
+        return {ResultStatus::Done, counted(static_cast<qint64>(state->basisRows.size()),
+                                            tr("Fitted on 1 chosen row"), tr("Fitted on %1 chosen rows"))};
     if (const std::string change = changeSince(held, *state); !change.empty())
         return {ResultStatus::Stale, tr("Out of date: %1").arg(QString::fromStdString(change))};
-    if (ofRows) return {ResultStatus::Done, tr("Of the %1 rows that are open").arg(state->rows())};
+    if (ofRows)
+        return {ResultStatus::Done,
+                counted(state->rows(), tr("Of the row that is open"), tr("Of the %1 rows that are open"))};
     return {ResultStatus::Done, tr("Of %1").arg(describe(held, statistic))};
 }
 

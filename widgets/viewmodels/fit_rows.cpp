@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/workspace.h"
 
@@ -51,7 +52,9 @@ DocumentState withFit(const DocumentState& state, const FittedBasis& fit, Array3
 QString nameOfFit(const FittedBasis& fit) {
     return fit.rows.empty()
                ? Workspace::tr("Fit the PCA")
-               : Workspace::tr("Fit the PCA on %1 of %2 rows").arg(fit.rows.size()).arg(fit.trace->rows());
+               : Workspace::tr("Fit the PCA on %1")
+                     .arg(counted(static_cast<qint64>(fit.rows.size()), Workspace::tr("1 chosen row"),
+                                  Workspace::tr("%1 chosen rows")));
 }
 
 /// Makes `next` the document: as an undoable step, or as a part of opening it.
@@ -106,10 +109,9 @@ JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step) {
             workspace.use(Workspace::tr("Fit the PCA"), outcome, [&](PcaResult result) {
                 if (result.excludedRows > 0)
                     Q_EMIT workspace.noted(
-                        result.excludedRows == 1
-                            ? Workspace::tr("1 row holds values that are not finite, and is left out.")
-                            : Workspace::tr("%1 rows hold values that are not finite, and are left out.")
-                                  .arg(result.excludedRows));
+                        counted(result.excludedRows,
+                                Workspace::tr("1 row holds values that are not finite, and is left out."),
+                                Workspace::tr("%1 rows hold values that are not finite, and are left out.")));
                 const FittedBasis fit = takeBasis(result, trace, rows);
                 if (workspace.state()->trace == trace)
                     become(workspace, step, nameOfFit(fit),

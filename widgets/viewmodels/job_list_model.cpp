@@ -2,13 +2,15 @@
 
 #include <cmath>
 
+#include "widgets/viewmodels/counted.h"
+
 namespace rheo {
 
 QString timeLeftText(std::optional<double> seconds) {
     if (!seconds || !std::isfinite(*seconds)) return {};
     const auto rounded = [](double x) { return std::max(1, static_cast<int>(std::lround(x))); };
     const auto text = [](int count, const char* one, const char* many) {
-        return count == 1 ? JobListModel::tr(one) : JobListModel::tr(many).arg(count);
+        return counted(count, JobListModel::tr(one), JobListModel::tr(many));
     };
     if (*seconds < 55) {
         // Fives and tens: a number that jumps is not read.

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/capture/prompts.h"
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/model_jobs.h"
@@ -253,14 +254,13 @@ JobId PromptQueue::addFromFile(const QString& file, int limit) {
                 for (std::size_t i = 0; i < read.rows.trace->info().samples.size(); ++i)
                     ids.emplace_back(m_nextPrompt++);
                 m_workspace.change(
-                    ids.size() == 1 ? tr("Add 1 prompt") : tr("Add %1 prompts").arg(ids.size()),
+                    counted(static_cast<qint64>(ids.size()), tr("Add 1 prompt"), tr("Add %1 prompts")),
                     addPrompts(*state(), ids, read.rows));
                 if (intoNothing && static_cast<std::size_t>(state()->rows()) == ids.size())
                     m_workspace.files().setPrompts(file, limit, state()->trace);
                 if (read.blank > 0)
-                    Q_EMIT m_workspace.noted(read.blank == 1
-                                                 ? tr("1 blank line was skipped.")
-                                                 : tr("%1 blank lines were skipped.").arg(read.blank));
+                    Q_EMIT m_workspace.noted(counted(read.blank, tr("1 blank line was skipped."),
+                                                     tr("%1 blank lines were skipped.")));
             });
         }));
 }
