@@ -109,6 +109,7 @@ struct TeleportModel::Private {
                       Q_EMIT model->m_workspace.failed(TeleportModel::tr("Prepare the teleport"), *failure);
                       return;
                   }
+                  model->m_workspace.succeed(TeleportModel::tr("Prepare the teleport"));
                   model->prepared(std::move(*outcome.result()));
               }),
           live(
@@ -133,6 +134,7 @@ struct TeleportModel::Private {
                       model->cancelDrag();
                       return;
                   }
+                  model->m_workspace.succeed(TeleportModel::tr("Teleport"));
                   model->liveAnswered(std::move(*outcome.result()));
               }) {}
 
@@ -199,7 +201,7 @@ void TeleportModel::setActive(bool active) {
 }
 
 QString TeleportModel::reasonIdle() const {
-    if (!m_active) return tr("Off.");
+    if (!m_active) return tr("Teleport is off.");
     if (const QString why = whyNot(m_workspace, Feature::Teleport); !why.isEmpty()) return why;
     if (m_selection.prompt() == PromptId{}) return tr("Select a trajectory: click a curve, or a prompt.");
     const Sample sample = m_workspace.prompts().sampleOf(m_selection.prompt());
@@ -217,18 +219,18 @@ QString TeleportModel::status() const {
             const QString reason = reasonIdle();
             return reason.isEmpty() ? m_private->trouble : reason;
         }
-        case State::Preparing: return tr("Running the prompt...");
+        case State::Preparing: return tr("Running the prompt…");
         case State::Ready:
-            return m_shown != 0 ? tr("Drag the handle on, or undo.")
+            return m_shown != 0 ? tr("Drag the handle again, or undo.")
                                 : tr("Drag the handle, type coordinates, or use the arrow keys.");
         case State::Dragging:
             return isFarOutside()
-                       ? tr("Far outside of the data: %1 SDs from their mean.").arg(outlyingness(), 0, 'f', 1)
-                       : tr("%1 SDs from where it was. Let go to keep it; Esc takes it back.")
+                       ? tr("Far outside the data: %1 SDs from their mean.").arg(outlyingness(), 0, 'f', 1)
+                       : tr("Moved by %1 SDs. Release to keep it, Esc to restore it.")
                              .arg(displacement(), 0, 'f', 1);
         case State::Settling:
-            return m_private->awaitsPath ? tr("Computing the exact path...")
-                                         : tr("Computing random directions of the same norm...");
+            return m_private->awaitsPath ? tr("Computing the exact path…")
+                                         : tr("Computing random directions of the same norm…");
     }
     return {};
 }
@@ -650,6 +652,7 @@ void TeleportModel::startControls() {
             if (const Failure* failure = outcome.failure())
                 Q_EMIT m_workspace.failed(tr("Compute random directions"), *failure);
             if (outcome.result() != nullptr) {
+                m_workspace.succeed(tr("Compute random directions"));
                 m_private->result = *outcome.result();
                 m_workspace.keepFullTeleport(id, m_private->result);
                 Q_EMIT resultChanged();
@@ -661,6 +664,12 @@ void TeleportModel::startControls() {
 
 void TeleportModel::stopControls() {
     if (const auto job = std::exchange(m_private->controlsJob, std::nullopt)) m_workspace.jobs().cancel(*job);
+}
+
+const VectorF& TeleportModel::heldState() const {
+    static const VectorF none;
+    const Private& d = *m_private;
+    return d.answer ? d.answer->state : d.held ? d.held->state : none;
 }
 
 bool TeleportModel::isMoved() const {

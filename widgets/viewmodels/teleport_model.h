@@ -90,6 +90,9 @@ public:
     const MatrixD& teleportedPath() const { return m_teleportedPath; }
     /// [k] the target that teleportedPath() belongs to; may lag behind target() during a drag.
     const VectorD& pathTarget() const { return m_pathTarget; }
+    /// [unit] the state that the newest answer put in, or the natural one; empty: there is nothing to take
+    /// hold of. Lags behind target() as pathTarget() does.
+    const VectorF& heldState() const;
     /// [Q, k] the natural path moved as a whole: what would be if the network did nothing about it.
     MatrixD predictedPath() const;
 

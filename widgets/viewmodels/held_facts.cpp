@@ -1,0 +1,83 @@
+#include "widgets/viewmodels/held_facts.h"
+
+#include <utility>
+
+#include "core/figure/teleport_figure.h"
+
+namespace rheo {
+
+namespace {
+
+constexpr std::int64_t mostBytes = std::int64_t{256} << 20;
+
+}  // namespace
+
+HeldFacts::HeldFacts(Workspace& workspace, TeleportModel& teleport, QObject* parent)
+    : QObject(parent),
+      m_workspace(workspace),
+      m_teleport(teleport),
+      m_search(workspace.jobs(), {Lane::Io, tr("Nearest rows")}, &HeldFacts::search,
+               [this](quint64, const NearRequest&, Outcome<NearAnswer> outcome) {
+                   if (const Failure* failure = outcome.failure())
+                       return m_workspace.fail(tr("Find the nearest rows"), *failure);
+                   m_workspace.succeed(tr("Find the nearest rows"));
+                   m_among = outcome.result()->among;
+                   m_nearest = std::move(outcome.result()->rows);
+                   m_searched = static_cast<std::int64_t>(m_among->rows.size());
+                   Q_EMIT nearestChanged();
+               }),
+      m_read(workspace.jobs(), {Lane::Model, tr("Logit lens of the held state")}, &HeldFacts::read,
+             [this](quint64, const LensRequest&, Outcome<std::vector<LensToken>> outcome) {
+                 if (const Failure* failure = outcome.failure())
+                     return m_workspace.fail(tr("Read the held state"), *failure);
+                 m_workspace.succeed(tr("Read the held state"));
+                 m_lens = std::move(*outcome.result());
+                 Q_EMIT lensChanged();
+             }) {
+    for (auto signal : {&TeleportModel::naturalChanged, &TeleportModel::pathChanged})
+        connect(&m_teleport, signal, this, &HeldFacts::refresh);
+    connect(&m_workspace, &Workspace::stateChanged, this, [this] {  // rows came or went
+        if (m_among && m_among->trace != m_workspace.state()->trace) refresh();
+    });
+    refresh();
+}
+
+HeldFacts::NearAnswer HeldFacts::search(const NearRequest& request, Progress& progress) {
+    NearAnswer answer{request.known, {}};
+    if (!answer.among || answer.among->trace != request.trace || answer.among->point != request.point)
+        answer.among = std::make_shared<const RowStates>(
+            readRowStates(request.trace, request.point, mostBytes, progress));
+    answer.rows = nearestRows(*answer.among, request.state, shownRows, request.own);
+    return answer;
+}
+
+std::vector<LensToken> HeldFacts::read(const LensRequest& request, Progress& progress) {
+    const MatrixF state = request.state.transpose();
+    const VectorF logits = request.loaded->model->unembed(state, progress).row(0).transpose();
+    std::vector<LensToken> tokens;
+    for (const TokenProbability& token : topTokens(logits, shownTokens))
+        tokens.push_back({request.loaded->tokenizer ? QString::fromStdString(visibleToken(
+                                                          request.loaded->tokenizer->pieceText(token.id)))
+                                                    : QString::number(token.id),
+                          token.probability});
+    return tokens;
+}
+
+void HeldFacts::clear() {
+    m_search.drop();
+    m_read.drop();
+    m_among = nullptr;
+    if (!std::exchange(m_nearest, {}).empty()) Q_EMIT nearestChanged();
+    if (!std::exchange(m_lens, {}).empty()) Q_EMIT lensChanged();
+}
+
+void HeldFacts::refresh() {
+    const VectorF& state = m_teleport.heldState();
+    const auto& trace = m_workspace.state()->trace;
+    if (state.size() == 0 || !m_workspace.model() || !trace || m_teleport.point().value() >= trace->points())
+        return clear();
+    m_search.post({trace, m_teleport.point(), m_teleport.row(), state, m_among});
+    m_read.post({m_workspace.model(), state});
+}
+
+}  // namespace rheo
