@@ -12,6 +12,7 @@
 #include "core/trace/joined_trace.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/workspace.h"
 
@@ -52,6 +53,24 @@ IfExists ifExists(bool replace) {
 }
 
 }  // namespace
+
+TeleportFile teleportFileOf(const TeleportRecord& record, const LoadedModel& loaded,
+                            const TeleportResult& result) {
+    TeleportFile out;
+    out.points = loaded.model->points();
+    out.text = record.sample.text;
+    out.tokenIds = record.sample.tokenIds;
+    out.model = loaded.model->identity();
+    out.result = result;
+    for (const auto* side : {&result.natural, &result.teleported})
+        for (const auto& token : topTokens(side->logits, shownTokens)) {
+            if (std::find(out.shownIds.begin(), out.shownIds.end(), token.id) != out.shownIds.end()) continue;
+            out.shownIds.push_back(token.id);
+            out.shownTexts.push_back(loaded.tokenizer ? loaded.tokenizer->pieceText(token.id)
+                                                      : std::to_string(token.id));
+        }
+    return out;
+}
 
 void writeTrace(const Trace& trace, const fs::path& path, IfExists exists, Progress& progress) {
     progress.setStage("writing " + path.filename().string());
@@ -156,22 +175,7 @@ JobId FileKeeper::saveTeleport(std::int64_t id, const QString& file, bool replac
             {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
             [loaded, result, record, path = toPath(file), replace, inputs = inputs()](Progress&) {
                 requireOutput(path, ifExists(replace), inputs);
-                TeleportFile out;
-                out.points = loaded->model->points();
-                out.text = record->sample.text;
-                out.tokenIds = record->sample.tokenIds;
-                out.model = loaded->model->identity();
-                out.result = *result;
-                for (const auto* side : {&result->natural, &result->teleported})
-                    for (const auto& token : topTokens(side->logits, shownTokens)) {
-                        if (std::find(out.shownIds.begin(), out.shownIds.end(), token.id) !=
-                            out.shownIds.end())
-                            continue;
-                        out.shownIds.push_back(token.id);
-                        out.shownTexts.push_back(loaded->tokenizer ? loaded->tokenizer->pieceText(token.id)
-                                                                   : std::to_string(token.id));
-                    }
-                writeTeleportFile(path, out, ifExists(replace));
+                writeTeleportFile(path, teleportFileOf(*record, *loaded, *result), ifExists(replace));
             },
             this,
             [this, what, file, record, document](Outcome<std::monostate> outcome) {
@@ -299,11 +303,11 @@ bool FileKeeper::hasUnsaved() const {
 QString FileKeeper::unsavedSummary() const {
     QStringList parts;
     if (const auto rows = static_cast<int>(unsavedRows()); rows > 0)
-        parts << (rows == 1 ? tr("1 captured row") : tr("%1 captured rows").arg(rows));
+        parts << counted(rows, tr("1 captured row"), tr("%1 captured rows"));
     if (const auto teleports = static_cast<int>(unsavedTeleports().size()); teleports > 0)
-        parts << (teleports == 1 ? tr("1 teleport") : tr("%1 teleports").arg(teleports));
+        parts << counted(teleports, tr("1 teleport"), tr("%1 teleports"));
     if (const auto results = static_cast<int>(unsavedResults()); results > 0)
-        parts << (results == 1 ? tr("1 computed statistic") : tr("%1 computed statistics").arg(results));
+        parts << counted(results, tr("1 computed statistic"), tr("%1 computed statistics"));
     if (parts.size() > 2) parts = {parts.mid(0, parts.size() - 1).join(", "), parts.back()};
     return parts.join(tr(" and "));
 }

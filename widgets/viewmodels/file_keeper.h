@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/output_file.h"
+#include "core/results/teleport_file.h"
 #include "core/session/document.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/equivalent_command.h"
@@ -15,7 +16,12 @@
 namespace rheo {
 
 class Workspace;
+struct LoadedModel;
 struct Results;
+
+/// A teleport of the document as a file holds it; `result` with its controls, if they are to be in it.
+TeleportFile teleportFileOf(const TeleportRecord& record, const LoadedModel& loaded,
+                            const TeleportResult& result);
 
 /// Writes all rows of a trace, a few at a time. Throws as OutputFile and the reader of `trace`. For a job.
 void writeTrace(const Trace& trace, const std::filesystem::path& path, IfExists exists, Progress& progress);

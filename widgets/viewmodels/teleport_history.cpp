@@ -6,6 +6,31 @@
 
 namespace rheo {
 
+namespace {
+
+/// 'token 44 “␣else” at L08.attn_in'
+QString placeOf(const TeleportRecord& record, const LoadedModel* model) {
+    const auto token = static_cast<std::size_t>(record.result.request.token);
+    QString text = TeleportHistory::tr("token %1").arg(token);
+    if (model != nullptr && model->tokenizer && token < record.sample.tokenIds.size())
+        text += QStringLiteral(" “%1”").arg(
+            QString::fromStdString(visibleToken(model->tokenizer->pieceText(record.sample.tokenIds[token]))));
+    return TeleportHistory::tr("%1 at %2").arg(text, pointOf(record, model));
+}
+
+}  // namespace
+
+QString pointOf(const TeleportRecord& record, const LoadedModel* model) {
+    const std::int64_t point = record.result.request.point.value();
+    return model != nullptr && point < static_cast<std::int64_t>(model->model->points().size())
+               ? QString::fromStdString(pointName(model->model->points()[static_cast<std::size_t>(point)]))
+               : TeleportHistory::tr("point %1").arg(point);
+}
+
+QString shortNameOf(const TeleportRecord& record, const LoadedModel* model) {
+    return record.name.empty() ? placeOf(record, model) : QString::fromStdString(record.name);
+}
+
 TeleportHistory::TeleportHistory(Workspace& workspace, QObject* parent)
     : QAbstractListModel(parent), m_workspace(workspace) {
     connect(&workspace, &Workspace::stateChanged, this, &TeleportHistory::update);
@@ -17,27 +42,13 @@ int TeleportHistory::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(m_records.size());
 }
 
-QString TeleportHistory::pointOf(const TeleportRecord& record) const {
-    const auto model = m_workspace.model();
-    const std::int64_t point = record.result.request.point.value();
-    return model && point < static_cast<std::int64_t>(model->model->points().size())
-               ? QString::fromStdString(pointName(model->model->points()[static_cast<std::size_t>(point)]))
-               : tr("point %1").arg(point);
-}
-
-/// "token 44 “␣else” at L08.attn_in, shift to 87.7, 51.1, 25.3"
+/// 'token 44 “␣else” at L08.attn_in, shift to 87.7, 51.1, 25.3'
 QString TeleportHistory::describe(const TeleportRecord& record) const {
-    const TeleportRequest& request = record.result.request;
-    const auto model = m_workspace.model();
-    const auto token = static_cast<std::size_t>(request.token);
-    QString text = tr("token %1").arg(request.token);
-    if (model && model->tokenizer && token < record.sample.tokenIds.size())
-        text += QStringLiteral(" “%1”").arg(
-            QString::fromStdString(visibleToken(model->tokenizer->pieceText(record.sample.tokenIds[token]))));
     QStringList target;
     for (const double z : record.target) target << QLocale().toString(z, 'g', 3);
-    return tr("%1 at %2, %3 to %4")
-        .arg(text, pointOf(record), QString::fromUtf8(teleportModeName(request.mode).data()),
+    return tr("%1, %2 to %3")
+        .arg(placeOf(record, m_workspace.model().get()),
+             QString::fromUtf8(teleportModeName(record.result.request.mode).data()),
              target.join(QStringLiteral(", ")));
 }
 
@@ -62,7 +73,7 @@ QVariant TeleportHistory::data(const QModelIndex& index, int role) const {
                                   .arg(prompt);
         case PromptRole: return prompt;
         case IdRole: return static_cast<qlonglong>(record.id);
-        case PointRole: return pointOf(record);
+        case PointRole: return pointOf(record, m_workspace.model().get());
         case TokenRole: return request.token;
         case ModeRole: return QString::fromUtf8(teleportModeName(request.mode).data());
         case PushRole: return last >= 0 ? measures.distance[0] : 0.0;

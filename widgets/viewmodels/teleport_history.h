@@ -7,6 +7,11 @@
 
 namespace rheo {
 
+/// "L05.attn_in": where the state was put in; "point 10" without a model.
+QString pointOf(const TeleportRecord& record, const LoadedModel* model);
+/// Its name, else 'token 44 "␣else" at L08.attn_in'.
+QString shortNameOf(const TeleportRecord& record, const LoadedModel* model);
+
 /// The teleports of the document, in the order they were made. DisplayRole: its name, or token, point, mode
 /// and coordinates; below it the prompt. EditRole: the name, which can be set.
 class TeleportHistory : public QAbstractListModel {
@@ -34,7 +39,6 @@ public:
 
 private:
     void update();
-    QString pointOf(const TeleportRecord& record) const;
     QString describe(const TeleportRecord& record) const;
 
     Workspace& m_workspace;

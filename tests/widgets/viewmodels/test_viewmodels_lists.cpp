@@ -5,8 +5,11 @@
 #include <QtTest>
 
 #include "open_demo.h"
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/far_rows.h"
+#include "widgets/viewmodels/fit_rows.h"
 #include "widgets/viewmodels/job_list_model.h"
+#include "widgets/viewmodels/message_board.h"
 #include "widgets/viewmodels/prompt_list_model.h"
 #include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/viewmodels/selection.h"
@@ -38,6 +41,8 @@ private Q_SLOTS:
     void farRows();
     void theDemoHasNoFarRows();
     void timeLeftInWords();
+    void oneAndMany();
+    void messagesEndWithTheirCause();
 };
 
 void TestViewmodelsLists::prompts() {
@@ -444,6 +449,59 @@ void TestViewmodelsLists::timeLeftInWords() {
     QCOMPARE(timeLeftText(3600), QString("about 1 hour left"));
     QCOMPARE(timeLeftText(7300), QString("about 2 hours left"));
     QCOMPARE(timeLeftText(std::numeric_limits<double>::infinity()), QString());
+}
+
+void TestViewmodelsLists::oneAndMany() {
+    const auto rows = [](qint64 n) { return counted(n, "1 row", "%1 rows"); };
+    QCOMPARE(rows(1), QString("1 row"));
+    QCOMPARE(rows(0), QLocale().toString(0) + " rows");
+    QCOMPARE(rows(2000), QLocale().toString(2000) + " rows");
+    QCOMPARE(counted(1, "1 row in %2", "%1 rows in %2").arg("a file"), QString("1 row in a file"));
+    QCOMPARE(counted(3, "1 row in %2", "%1 rows in %2").arg("a file"), QString("3 rows in a file"));
+}
+
+void TestViewmodelsLists::messagesEndWithTheirCause() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    MessageBoard board(workspace);
+    QSignalSpy changed(&board, &MessageBoard::changed);
+    const auto text = [&] { return board.front() != nullptr ? board.front()->text : QString(); };
+    QVERIFY(board.front() == nullptr);
+    // A refusal ends when what was missing is there.
+    fitBasis(workspace);
+    QVERIFY2(text().startsWith("Fit the PCA: There are no trajectories yet"), qPrintable(text()));
+    QVERIFY(board.front()->isError);
+    QVERIFY(openDemo(workspace, 10));
+    QVERIFY(board.front() == nullptr);
+    // A failure ends when the same succeeds, and not when something else does.
+    workspace.fail("Save the trace", {ErrorCode::Io, "the disk is full", {}});
+    workspace.succeed("Save the results");
+    QCOMPARE(text(), QString("Save the trace: the disk is full"));
+    workspace.succeed("Save the trace");
+    QVERIFY(board.front() == nullptr);
+    // A job that succeeds says so by itself.
+    workspace.fail("Fit the PCA", {ErrorCode::Io, "for a test", {}});
+    fitBasis(workspace);
+    QTRY_VERIFY_WITH_TIMEOUT(board.front() == nullptr, wait);
+    // An error stands before other messages, which come back behind it; a later one about the same replaces
+    // it.
+    bool over = false;
+    board.post({"basis", "the rows have changed", false, {}, [&] { return over; }});
+    board.fail("Export", "no");
+    board.fail("Export", "no, again");
+    QCOMPARE(text(), QString("Export: no, again"));
+    board.dismiss();
+    QCOMPARE(text(), QString("the rows have changed"));
+    board.review();
+    QCOMPARE(text(), QString("the rows have changed"));
+    over = true;
+    board.review();
+    QVERIFY(board.front() == nullptr);
+    // Another document: the errors of the one before are over.
+    board.fail("Export", "no");
+    workspace.clear();
+    QVERIFY(board.front() == nullptr);
+    QVERIFY(changed.size() >= 8);
 }
 
 QTEST_GUILESS_MAIN(TestViewmodelsLists)

@@ -5,6 +5,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/results/teleport_file.h"
@@ -12,8 +13,11 @@
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/held_facts.h"
+#include "widgets/viewmodels/hover_facts.h"
 #include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/viewmodels/teleport_model.h"
+#include "widgets/viewmodels/token_context.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -52,6 +56,11 @@ private Q_SLOTS:
     void laterPointsShareThePrompt();
     void spreadAndWarning();
     void nextTokensBeforeAndAfter();
+    void nearestRowsOfTheHeldState();
+    void ofManyRowsSomeAreSearched();
+    void lensOfTheHeldState();
+    void factsOfARow();
+    void aTokenAmongItsNeighbours();
     void controlsStandBesideIt();
     void basisRefittedUnderATeleport();
     void savedAsTheCommandLineDoes();
@@ -572,6 +581,144 @@ void TestViewmodelsTeleport::nextTokensBeforeAndAfter() {
     QVERIFY(change > 0.01);
     QCOMPARE(m_model->nextTokens(0).size(), std::size_t{0});
     QCOMPARE(m_model->nextTokens(100000).size(), std::size_t{4096});
+}
+
+void TestViewmodelsTeleport::nearestRowsOfTheHeldState() {
+    HeldFacts facts(*m_workspace, *m_model);
+    const auto trace = m_workspace->state()->trace;
+    const std::int64_t point = 20;
+    MatrixF states(trace->rows(), trace->units());
+    trace->readPoint(PointIndex{point}, RowIndex{0}, trace->rows(), states.data());
+    const double rms = std::sqrt(states.cast<double>().rowwise().squaredNorm().mean());
+    // By hand: the distance of every other row, sorted.
+    const auto expected = [&] {
+        std::vector<std::pair<double, std::int64_t>> all;
+        for (Eigen::Index n = 0; n < states.rows(); ++n)
+            if (n != 3)
+                all.emplace_back(
+                    (states.row(n).cast<double>().transpose() - m_model->heldState().cast<double>()).norm() /
+                        rms,
+                    n);
+        std::sort(all.begin(), all.end());
+        return all;
+    };
+    const auto agrees = [&] {
+        const auto all = expected();
+        if (facts.nearest().size() != HeldFacts::shownRows) return false;
+        for (std::size_t i = 0; i < facts.nearest().size(); ++i)
+            if (facts.nearest()[i].row.value() != all[i].second ||
+                std::abs(facts.nearest()[i].distance - all[i].first) > 1e-5 * all[i].first)
+                return false;  // differences of float32
+        return true;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(agrees(), wait);
+    QCOMPARE(facts.searchedRows(), trace->rows());
+    const double before = facts.nearest()[0].distance;
+    // Onto another row: that one is nearest, and as near as what the components leave out.
+    const auto z = m_workspace->state()->scores->line(11, point);
+    QVERIFY(m_model->beginDrag());
+    m_model->moveTo(Eigen::Map<const VectorF>(z.data(), 3).cast<double>());
+    QTRY_VERIFY_WITH_TIMEOUT(
+        m_model->pathTarget().size() == 3 && m_model->pathTarget() == m_model->target() && agrees(), wait);
+    QVERIFY(facts.nearest()[0].distance != before);
+    m_model->cancelDrag();
+    QTRY_VERIFY_WITH_TIMEOUT(agrees(), wait);
+    QCOMPARE(facts.nearest()[0].distance, before);
+}
+
+void TestViewmodelsTeleport::ofManyRowsSomeAreSearched() {
+    TraceInfo info;
+    info.points = {ResidualPoint{}};
+    info.units = 2;
+    info.rows.resize(1000);
+    Array3F values(1000, 1, 2);
+    for (int n = 0; n < 1000; ++n) values.at(n, 0)[0] = static_cast<float>(n);
+    values.at(130, 0)[1] = std::numeric_limits<float>::quiet_NaN();
+    const auto trace = std::make_shared<const MemoryTrace>(info, values);
+    Progress progress;
+    const RowStates all = readRowStates(trace, PointIndex{0}, 1 << 20, progress);
+    QCOMPARE(all.rows.size(), std::size_t(1000));
+    const auto near = nearestRows(all, Eigen::Vector2f(129.6f, 0), 3, RowIndex{129});
+    QCOMPARE(near.size(), std::size_t(3));
+    QCOMPARE(near[0].row.value(), std::int64_t{131});  // 130 is not finite, 129 is left out
+    QCOMPARE(near[1].row.value(), std::int64_t{128});
+    // 8 bytes a row: 2,048 hold four blocks of 64.
+    const RowStates some = readRowStates(trace, PointIndex{0}, 2048, progress);
+    QCOMPARE(some.rows.size(), std::size_t(256));
+    for (std::size_t r = 0; r < some.rows.size(); ++r)
+        if (some.rows[r].value() != 130)
+            QCOMPARE(some.states(static_cast<Eigen::Index>(r), 0), static_cast<float>(some.rows[r].value()));
+    QCOMPARE(some.rows.front().value(), std::int64_t{0});
+    QVERIFY(some.rows.back().value() >= 750);
+    QVERIFY_THROWS_EXCEPTION(Error, nearestRows(all, VectorF::Zero(3), 1));
+}
+
+void TestViewmodelsTeleport::lensOfTheHeldState() {
+    HeldFacts facts(*m_workspace, *m_model);
+    const auto& loaded = *m_workspace->model();
+    const auto expected = [&] {
+        Progress progress;
+        const MatrixF state = m_model->heldState().transpose();
+        const VectorD p = softmax(loaded.model->unembed(state, progress).row(0).transpose());
+        Eigen::Index best = 0;
+        p.maxCoeff(&best);
+        return std::pair{loaded.tokenizer->pieceText(static_cast<std::int32_t>(best)), p[best]};
+    };
+    const auto agrees = [&] {
+        const auto [text, probability] = expected();
+        return facts.lens().size() == 3 && std::abs(facts.lens()[0].probability - probability) < 1e-12 &&
+               facts.lens()[0].text.endsWith(QString::fromStdString(text).trimmed()) &&
+               facts.lens()[0].probability >= facts.lens()[1].probability;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(agrees(), wait);
+    const double before = facts.lens()[0].probability;
+    m_selection->selectPoint(PointIndex{40});
+    QVERIFY(isReady(*m_model));
+    QTRY_VERIFY_WITH_TIMEOUT(agrees(), wait);
+    QVERIFY(facts.lens()[0].probability != before);
+    m_selection->clearRows();
+}
+
+void TestViewmodelsTeleport::factsOfARow() {
+    HoverFacts facts(*m_workspace);
+    QVERIFY(!facts.norm(RowIndex{5}, PointIndex{7}) && facts.next(RowIndex{5}).isEmpty());
+    facts.ask(RowIndex{5});
+    QTRY_VERIFY_WITH_TIMEOUT(!facts.next(RowIndex{5}).isEmpty(), wait);
+    const auto trace = m_workspace->state()->trace;
+    VectorF state(trace->units());
+    trace->readPoint(PointIndex{7}, RowIndex{5}, 1, state.data());
+    QVERIFY(std::abs(*facts.norm(RowIndex{5}, PointIndex{7}) - state.cast<double>().norm()) < 1e-9);
+    QVERIFY(!facts.norm(RowIndex{6}, PointIndex{7}));
+    // The row is its prompt's last token: what follows it is what the model says of the whole prompt.
+    const auto& loaded = *m_workspace->model();
+    Progress progress;
+    const auto& ids = trace->info().samples[5].tokenIds;
+    const MatrixF logits = loaded.model->logits(ids, progress);
+    const auto likeliest = topTokens(logits.row(logits.rows() - 1).transpose(), 1);
+    const QString next = facts.next(RowIndex{5});
+    QVERIFY2(next.contains(QString::fromStdString(loaded.tokenizer->pieceText(likeliest[0].id)).trimmed()),
+             qPrintable(next));
+    QVERIFY2(next.endsWith(" %"), qPrintable(next));
+}
+
+void TestViewmodelsTeleport::aTokenAmongItsNeighbours() {
+    const Tokenizer& tokenizer = *m_workspace->model()->tokenizer;
+    Sample sample;
+    sample.text = "It was the best of times, it was the worst of times";
+    sample.tokenIds = tokenizer.encode(sample.text);
+    const auto last = static_cast<std::int32_t>(sample.tokenIds.size()) - 1;
+    const TokenContext end = tokenContext(sample, last, &tokenizer);
+    QVERIFY(end.after.isEmpty() && !end.token.isEmpty());
+    const auto letters = [](QString text) { return text.remove(QChar(0x2423)).remove(' '); };
+    QCOMPARE(letters(end.before + end.token), letters(QString::fromStdString(sample.text)));
+    const TokenContext middle = tokenContext(sample, last / 2, &tokenizer, 9);
+    QVERIFY(middle.before.startsWith(QChar(0x2026)) && middle.before.size() <= 10);
+    QVERIFY(middle.after.endsWith(QChar(0x2026)) && middle.after.size() <= 4);
+    QVERIFY(tokenInLine(end).endsWith("[" + end.token + "]"));
+    // Without a tokenizer: the text alone.
+    const TokenContext plain = tokenContext(sample, 3, nullptr, 10);
+    QCOMPARE(plain.before, QString("It was the") + QChar(0x2026));
+    QCOMPARE(tokenInLine(plain), plain.before);
 }
 
 void TestViewmodelsTeleport::controlsStandBesideIt() {
