@@ -2,41 +2,35 @@
 
 #include <QActionGroup>
 #include <QApplication>
-#include <QCheckBox>
 #include <QClipboard>
 #include <QCloseEvent>
-#include <QDateTime>
-#include <QDialog>
-#include <QDialogButtonBox>
 #include <QDockWidget>
-#include <QDoubleSpinBox>
 #include <QDragEnterEvent>
 #include <QFileDialog>
 #include <QFileInfo>
-#include <QFormLayout>
 #include <QLabel>
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
-#include <QPainter>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QStyle>
 #include <QStyleFactory>
 #include <QTabBar>
-#include <QTextBrowser>
 #include <QTimer>
 #include <QToolBar>
 #include <QVBoxLayout>
 
+#include "app/keys_dialog.h"
 #include "app/open_model_dialog.h"
 #include "app/resource_paths.h"
 #include "core/base/error.h"
 #include "core/checkpoint/model_cache.h"
-#include "core/session/recipe.h"
-#include "widgets/paint/export_figure.h"
-#include "widgets/paint/figure_painter.h"
+#include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/file_keeper.h"
@@ -45,8 +39,10 @@
 #include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/analysis_dialog.h"
 #include "widgets/views/banner.h"
+#include "widgets/views/compare_dialog.h"
 #include "widgets/views/depth_bar.h"
 #include "widgets/views/jobs_panel.h"
+#include "widgets/views/palette.h"
 #include "widgets/views/result_bar.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/teleport_panel.h"
@@ -56,31 +52,6 @@
 namespace rheo {
 
 namespace {
-
-QPalette paletteFor(bool dark) {
-    QPalette p;
-    const auto set = [&](QPalette::ColorRole role, const char* light, const char* night) {
-        p.setColor(role, QColor(dark ? night : light));
-    };
-    set(QPalette::Window, "#f4f5f7", "#1f2227");
-    set(QPalette::WindowText, "#1b1d21", "#e6e8eb");
-    set(QPalette::Base, "#ffffff", "#16181c");
-    set(QPalette::AlternateBase, "#eceef2", "#262a30");
-    set(QPalette::Text, "#1b1d21", "#e6e8eb");
-    set(QPalette::Button, "#e9ebef", "#2b2f36");
-    set(QPalette::ButtonText, "#1b1d21", "#e6e8eb");
-    set(QPalette::Highlight, "#1f5fa8", "#3d7fc9");
-    set(QPalette::HighlightedText, "#ffffff", "#ffffff");
-    set(QPalette::ToolTipBase, "#ffffff", "#2b2f36");
-    set(QPalette::ToolTipText, "#1b1d21", "#e6e8eb");
-    set(QPalette::PlaceholderText, "#6b7078", "#8b9098");
-    set(QPalette::Link, "#1f5fa8", "#7fb2ec");
-    set(QPalette::Mid, "#b9bec6", "#4a4f58");
-    set(QPalette::BrightText, "#b34700", "#ffb000");
-    for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText})
-        p.setColor(QPalette::Disabled, role, QColor(dark ? "#767b84" : "#8d929a"));
-    return p;
-}
 
 template <class Receiver, class Act>
 QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, Receiver* receiver, Act act) {
@@ -113,8 +84,8 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
                     "with every analysis of them. Click a trajectory, choose a depth with the slider "
                     "below, and drag the ring."));
     text->setWordWrap(true);
-    text->setFixedWidth(480);
-    text->setMinimumHeight(text->heightForWidth(480));
+    text->setFixedWidth(360);
+    text->setMinimumHeight(text->heightForWidth(360));
     layout->addWidget(title, 0, Qt::AlignHCenter);
     layout->addWidget(text, 0, Qt::AlignHCenter);
     layout->addSpacing(18);
@@ -130,7 +101,7 @@ QWidget* startPage(const std::function<void()>& demo, const std::function<void()
     button(QObject::tr("Open a model…"), model, false);
     button(QObject::tr("Open a trace or results (.h5)…"), file, false);
     auto* drop = new QLabel(QObject::tr("or drop a folder or a file here"));
-    drop->setEnabled(false);
+    drop->setForegroundRole(QPalette::PlaceholderText);
     layout->addWidget(drop, 0, Qt::AlignHCenter);
     layout->addStretch(3);
     return page;
@@ -145,8 +116,8 @@ QWidget* modelPage(const std::function<void()>& prompt, const std::function<void
         "<h2>The model is open</h2>Give it something to read: the last token of each prompt becomes "
         "a trajectory, and the first picture follows by itself."));
     text->setWordWrap(true);
-    text->setFixedWidth(400);
-    text->setMinimumHeight(text->heightForWidth(400));
+    text->setFixedWidth(360);
+    text->setMinimumHeight(text->heightForWidth(360));
     layout->addStretch(2);
     layout->addWidget(text, 0, Qt::AlignHCenter);
     layout->addSpacing(14);
@@ -172,10 +143,13 @@ MainWindow::MainWindow(QWidget* parent)
       m_files(m_workspace),
       m_selection(m_workspace),
       m_teleport(m_workspace, m_selection),
+      m_held(m_workspace, m_teleport),
+      m_comparison(m_workspace),
+      m_messages(m_workspace),
       m_pages(new QStackedWidget),
       m_viewStack(new QStackedWidget),
       m_source(new SourcePanel(m_workspace, m_selection)),
-      m_teleportPanel(new TeleportPanel(m_workspace, m_teleport)),
+      m_teleportPanel(new TeleportPanel(m_workspace, m_teleport, m_held, m_comparison)),
       m_depth(new DepthBar(m_workspace, m_selection)) {
     setAcceptDrops(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
@@ -191,6 +165,7 @@ MainWindow::MainWindow(QWidget* parent)
     viewLayout->addWidget(m_resultBar);
     viewLayout->addWidget(m_viewStack, 1);
     m_pages->addWidget(viewPage);
+    m_pages->setMinimumWidth(370);  // with both docks that is half of a screen
     m_pages->addWidget(modelPage([this] { m_source->addPrompt(); }, [this] { askPromptsFile(); },
                                  [this] { addShippedPrompts(); }));
 
@@ -200,10 +175,8 @@ MainWindow::MainWindow(QWidget* parent)
     layout->setSpacing(0);
     layout->addWidget(m_pages, 1);
     layout->addWidget(m_depth);
-    layout->addWidget(new JobsPanel(m_jobs, m_analyses));
     m_banner = new Banner(m_pages);
-    setCentralWidget(centre);
-
+    // In the order of the Tab key: from the left to the right.
     const auto dock = [&](QWidget* widget, const QString& title, const char* name, Qt::DockWidgetArea area) {
         auto* d = new QDockWidget(title, this);
         d->setObjectName(name);
@@ -212,7 +185,16 @@ MainWindow::MainWindow(QWidget* parent)
         return d;
     };
     auto* left = dock(m_source, tr("Source"), "source", Qt::LeftDockWidgetArea);
-    auto* right = dock(m_teleportPanel, tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
+    setCentralWidget(centre);
+
+    auto* scroll = new QScrollArea;  // in a low window
+    scroll->setWidget(m_teleportPanel);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setMinimumWidth(m_teleportPanel->minimumSizeHint().width() +
+                            style()->pixelMetric(QStyle::PM_ScrollBarExtent));
+    auto* right = dock(scroll, tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
     resizeDocks({left, right}, {270, 350}, Qt::Horizontal);
 
     buildFileMenu();
@@ -228,11 +210,17 @@ MainWindow::MainWindow(QWidget* parent)
     connect(m_source, &SourcePanel::closeResultsRequested, &m_files, &FileOpener::closeResults);
     connect(m_teleportPanel, &TeleportPanel::saveRequested, this, &MainWindow::saveTeleport);
     connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
+    connect(m_teleportPanel, &TeleportPanel::exportRequested, this, &MainWindow::askExportTeleport);
+    connect(m_teleportPanel, &TeleportPanel::compareRequested, this, &MainWindow::compareTeleports);
+    connect(m_teleportPanel, &TeleportPanel::rowChosen, &m_selection,
+            [this](qint64 row) { m_selection.selectRow(RowIndex{row}); });
     connect(&m_theme, &ThemeSource::darkChanged, this, &MainWindow::applyTheme);
     connect(&m_recent, &RecentFiles::changed, this, &MainWindow::rebuildRecent);
     rebuildRecent();
 
-    statusBar();  // so that the first message does not move everything
+    // Of one height, whatever is in it: nothing moves when a message or a job comes or goes.
+    statusBar()->setFixedHeight(JobsPanel::lineHeight() + 4);
+    statusBar()->addPermanentWidget(new JobsPanel(m_jobs, m_analyses));
     QSettings settings;
     resize(1280, 800);
     restoreGeometry(settings.value("geometry").toByteArray());
@@ -250,12 +238,12 @@ MainWindow::~MainWindow() {
 }
 
 void MainWindow::connectWorkspace() {
-    connect(&m_workspace, &Workspace::failed, this, [this](const QString& what, const Failure& failure) {
-        m_banner->showError(tr("%1: %2").arg(what, failure.message));
-    });
+    connect(&m_messages, &MessageBoard::changed, this, &MainWindow::showMessages);
+    connect(m_banner, &Banner::dismissed, &m_messages, &MessageBoard::dismiss);
+    connect(&m_teleport, &TeleportModel::resultChanged, &m_messages, &MessageBoard::review);
     connect(&m_workspace, &Workspace::noted, this,
             [this](const QString& note) { statusBar()->showMessage(note, 15000); });
-    connect(&m_workspace, &Workspace::basisStaleChanged, this, &MainWindow::updateBanner);
+    connect(&m_workspace, &Workspace::basisStaleChanged, this, &MainWindow::postBasisIsStale);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateViews);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updatePage);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateActions);
@@ -270,7 +258,6 @@ void MainWindow::connectWorkspace() {
     });
     connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
         m_recent.add(path);
-        if (m_banner->isError()) m_banner->hide();
         showSomething();
     });
     connect(&m_workspace.files(), &FileKeeper::saved, this, [this](const QString& path) {
@@ -302,8 +289,10 @@ void MainWindow::buildViews() {
     m_viewTools->setContextMenuPolicy(Qt::PreventContextMenu);
     m_viewTools->addWidget(m_viewBar);
     m_viewStack->setObjectName("views");
+    m_viewStack->setMinimumWidth(300);
     for (const ViewEntry& entry : viewTable()) {
-        View* view = entry.make(entry, {m_workspace, m_selection, m_teleport, m_analyses});
+        View* view =
+            entry.make(entry, {m_workspace, m_selection, m_teleport, m_held, m_comparison, m_analyses});
         m_views.push_back(view);
         m_viewStack->addWidget(view);
         m_viewBar->setTabToolTip(m_viewBar->addTab(entry.title), entry.shows);
@@ -330,6 +319,7 @@ void MainWindow::buildViews() {
     connect(m_viewBar, &QTabBar::currentChanged, this, [this](int tab) {
         m_viewStack->setCurrentWidget(m_views[static_cast<std::size_t>(tab)]);
         m_resultBar->showView(m_views[static_cast<std::size_t>(tab)]);
+        m_messages.review();
         statusBar()->clearMessage();
     });
 }
@@ -363,8 +353,7 @@ void MainWindow::updateTabs() {
     for (std::size_t i = 0; i < m_views.size(); ++i) {
         const int tab = static_cast<int>(i);
         m_viewBar->setTabTextColor(
-            tab, palette.color(m_views[i]->hasFigure() ? QPalette::Active : QPalette::Disabled,
-                               QPalette::WindowText));
+            tab, palette.color(m_views[i]->hasFigure() ? QPalette::WindowText : QPalette::PlaceholderText));
         const std::string_view statistic = m_views[i]->figureView().statistic;
         const QString name = QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size()));
         const ResultState state =
@@ -396,10 +385,7 @@ void MainWindow::buildFileMenu() {
     });
     m_recentMenu = file->addMenu(tr("Open &recent"));
     auto* attach = add(file, tr("&Attach a model to this trace…"), {}, this, [this] {
-        if (const QString why = whyNot(m_workspace, Feature::AttachModel); !why.isEmpty())
-            m_banner->showError(why);
-        else
-            askOpenModel(true);
+        if (!m_workspace.refuse(tr("Attach a model"), Feature::AttachModel)) askOpenModel(true);
     });
     auto* prompts = add(file, tr("Add prompts from a &file…"), {}, this, [this] { askPromptsFile(); });
     m_closeResults = add(file, tr("&Close the results"), {}, &m_files, [this] { m_files.closeResults(); });
@@ -482,7 +468,7 @@ void MainWindow::buildViewMenu() {
 
 void MainWindow::buildHelpMenu() {
     auto* help = menuBar()->addMenu(tr("&Help"));
-    add(help, tr("&Keys and mouse"), QKeySequence("F1"), this, [this] { showShortcuts(); });
+    add(help, tr("&Keys and mouse"), QKeySequence("F1"), this, [this] { showKeys(this); });
     add(help, tr("&About Rheograph"), {}, this, [this] { showAbout(); });
 }
 
@@ -491,7 +477,7 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Space: m_depth->player().toggle(); break;
         case Qt::Key_BracketLeft: m_depth->player().stepBack(); break;
         case Qt::Key_BracketRight: m_depth->player().stepForward(); break;
-        case Qt::Key_Question: showShortcuts(); break;
+        case Qt::Key_Question: showKeys(this); break;
         default: QMainWindow::keyPressEvent(event);
     }
 }
@@ -507,7 +493,7 @@ void MainWindow::openDemo(int limit) {
                                       limit)
                      : openShipped(m_workspace, QString::fromStdString(demoResultsFile().string()), model);
     } catch (const Error& e) {
-        m_banner->showError(QString::fromUtf8(e.what()));
+        m_messages.fail(tr("Open the demo"), QString::fromUtf8(e.what()));
     }
 }
 
@@ -516,7 +502,7 @@ void MainWindow::openPublished() {
         m_demo = openShipped(m_workspace, QString::fromStdString(publishedResultsFile().string()),
                              QString::fromStdString(folderOfModel(publishedModelName).string()));
     } catch (const Error& e) {
-        m_banner->showError(QString::fromUtf8(e.what()));
+        m_messages.fail(tr("Open the demo"), QString::fromUtf8(e.what()));
     }
 }
 
@@ -590,13 +576,37 @@ void MainWindow::updateTitle() {
     setWindowModified(m_workspace.files().hasUnsaved() && !title.isEmpty());
 }
 
-void MainWindow::updateBanner() {
-    if (m_workspace.state()->basisIsStale())
-        m_banner->showNews(tr("The rows have changed since the PCA was fitted: new ones are projected on the "
-                              "old components."),
-                           {{tr("Fit again"), [this] { fitBasis(m_workspace); }}});
-    else if (!m_banner->isError())
+void MainWindow::postBasisIsStale() {
+    const auto isOver = [this] { return !m_workspace.state()->basisIsStale(); };
+    if (isOver()) return;
+    m_messages.post({"basis",
+                     tr("The rows have changed since the PCA was fitted: new ones are projected on the "
+                        "old components."),
+                     false,
+                     {{tr("Fit again"), [this] { fitBasis(m_workspace); }}},
+                     isOver});
+}
+
+/// The message in front, or none.
+void MainWindow::showMessages() {
+    if (const Message* message = m_messages.front())
+        m_banner->showMessage(*message);
+    else
         m_banner->hide();
+}
+
+/// Until there is something in the view in front, or another is.
+void MainWindow::saySomethingIsMissing(const QString& text) {
+    m_messages.post({"view", text, false, {}, [this, view = currentView()] {
+                         return view != currentView() || view->hasFigure();
+                     }});
+}
+
+void MainWindow::compareTeleports() {
+    if (m_compareDialog == nullptr) m_compareDialog = new CompareDialog(m_workspace, m_comparison, this);
+    m_compareDialog->setTheme(m_theme.isDark() ? darkTheme() : lightTheme());
+    m_compareDialog->show();
+    m_compareDialog->raise();
 }
 
 void MainWindow::setThemeChoice(ThemeChoice choice) {
@@ -610,6 +620,7 @@ void MainWindow::applyTheme(bool dark) {
     for (View* view : m_views) view->setTheme(dark ? darkTheme() : lightTheme());
     updateTabs();
     m_teleportPanel->setDark(dark);
+    if (m_compareDialog != nullptr) m_compareDialog->setTheme(dark ? darkTheme() : lightTheme());
 }
 
 void MainWindow::rebuildRecent() {
@@ -636,7 +647,7 @@ bool MainWindow::mayClose() {
     const bool unsaved = m_workspace.files().hasUnsaved();
     if (unsaved) reasons << tr("Not saved: %1.").arg(m_workspace.files().unsavedSummary());
     if (const auto jobs = static_cast<int>(m_jobs.jobs().size()); jobs > 0)
-        reasons << (jobs == 1 ? tr("One job is running.") : tr("%1 jobs are running.").arg(jobs));
+        reasons << counted(jobs, tr("One job is running."), tr("%1 jobs are running."));
     if (reasons.isEmpty()) return true;
     QMessageBox box(QMessageBox::Question, tr("Close Rheograph"), reasons.join(' '),
                     QMessageBox::Discard | QMessageBox::Cancel, this);
@@ -693,13 +704,12 @@ void MainWindow::addShippedPrompts() {
     try {
         m_workspace.prompts().addFromFile(QString::fromStdString(demoPromptsFile().string()), 200);
     } catch (const Error& e) {
-        m_banner->showError(QString::fromUtf8(e.what()));
+        m_messages.fail(tr("Add the shipped passages"), QString::fromUtf8(e.what()));
     }
 }
 
 void MainWindow::askSaveTrace() {
-    if (const QString why = whyNot(m_workspace, Feature::SaveTrace); !why.isEmpty())
-        return m_banner->showError(why);
+    if (m_workspace.refuse(tr("Save the trace"), Feature::SaveTrace)) return;
     QString file =
         QFileDialog::getSaveFileName(this, tr("Save the trace"), "trace.rheo.h5", tr("Traces (*.rheo.h5)"));
     if (file.isEmpty()) return;
@@ -708,8 +718,7 @@ void MainWindow::askSaveTrace() {
 }
 
 void MainWindow::askSaveResults() {
-    if (const QString why = whyNot(m_workspace, Feature::SaveResults); !why.isEmpty())
-        return m_banner->showError(why);
+    if (m_workspace.refuse(tr("Save the results"), Feature::SaveResults)) return;
     QString file =
         QFileDialog::getSaveFileName(this, tr("Save the results"), "results.h5", tr("Results (*.h5)"));
     if (file.isEmpty()) return;
@@ -718,18 +727,25 @@ void MainWindow::askSaveResults() {
 }
 
 void MainWindow::saveTeleport(qint64 id) {
-    if (const QString why = whyNot(m_workspace, Feature::Teleport); !why.isEmpty())
-        return m_banner->showError(why);
-    if (id == 0) return m_banner->showNews(tr("Choose a teleport in the list on the right first."));
+    if (m_workspace.refuse(tr("Save the teleport"), Feature::Teleport)) return;
+    if (id == 0)
+        return m_messages.post(
+            {"teleport", tr("Choose a teleport in the list on the right first."), false, {}, [this] {
+                 return m_teleport.shownId() != 0;
+             }});
     const QString file =
         QFileDialog::getSaveFileName(this, tr("Save the teleport"), "teleport.h5", tr("HDF5 (*.h5)"));
     if (!file.isEmpty()) m_workspace.files().saveTeleport(id, file, true);
 }
 
 void MainWindow::copyCommand(qint64 id) {
-    const FigureView& view = currentView()->figureView();
-    const QString command = commandOf(m_workspace, view, id);
-    if (command.isEmpty()) return m_banner->showNews(whyNoCommand(m_workspace, view));
+    const View* view = currentView();
+    const QString command = commandOf(m_workspace, view->figureView(), id);
+    if (command.isEmpty())
+        return m_messages.post(
+            {"command", whyNoCommand(m_workspace, view->figureView()), false, {}, [this, view, id] {
+                 return view != currentView() || !commandOf(m_workspace, view->figureView(), id).isEmpty();
+             }});
     copyText(command);
 }
 
@@ -743,164 +759,92 @@ void MainWindow::showOptions(const View* view) {
     m_analysisDialog->openFor(QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())));
 }
 
-/// As an export paints it, at twice the size on screen.
-void MainWindow::copyPicture() {
-    constexpr double scale = 2, unitsPerPoint = 96.0 / 72.0;
+FigureToExport MainWindow::viewToExport() {
     View* view = currentView();
-    if (!view->hasFigure()) return m_banner->showNews(tr("There is nothing in this view to copy yet."));
+    FigureToExport what{view->id(), view->figure(), view->recipe(), {}};
+    if (what.recipe.sources.empty()) {
+        const auto statistic = view->figureView().statistic;
+        const QString name = QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size()));
+        what.toSave.push_back({"results", ".results.h5",
+                               [this, name, own = view->ownResults()](const QString& file, bool replace) {
+                                   if (own)
+                                       m_workspace.files().saveOther(own, file, replace);
+                                   else
+                                       m_workspace.files().saveResults(file, replace, name);
+                               }});
+    }
+    return what;
+}
+
+/// The plots of the panel: of the teleports that are compared, else of the one that is chosen.
+FigureToExport MainWindow::teleportToExport() {
+    FigureToExport what{QStringLiteral("teleport"), nullptr, {}, {}};
+    what.recipe.view = "teleport";
+    what.recipe.theme = m_theme.isDark() ? "dark" : "light";
+    if (!m_comparison.isActive()) m_comparison.choose({m_teleportPanel->chosen()});
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < m_comparison.chosen().size(); ++i) {
+        names.push_back(m_comparison.name(i).toStdString());
+        const qint64 id = m_comparison.chosen()[i]->id;
+        what.toSave.push_back({"teleport",
+                               m_comparison.isActive() ? QStringLiteral(".teleport-%1.h5").arg(i + 1)
+                                                       : QStringLiteral(".teleport.h5"),
+                               [this, id](const QString& file, bool replace) {
+                                   m_workspace.files().saveTeleport(id, file, replace);
+                               }});
+    }
+    const auto files = m_comparison.files();
+    if (files.empty()) return what;
+    if (m_comparison.isActive()) {
+        what.recipe.options = teleportNames(names);
+        what.recipe.heightMm = 80;
+    }
+    what.figure = std::make_shared<const Figure>(m_comparison.isActive()
+                                                     ? figureOfTeleports(files, what.recipe)
+                                                     : figureOfTeleport(files.front(), what.recipe));
+    return what;
+}
+
+void MainWindow::copyPicture() {
+    View* view = currentView();
+    if (!view->hasFigure()) return saySomethingIsMissing(tr("There is nothing in this view to copy yet."));
     try {
-        const auto figure = view->figure();
-        QImage image((QSizeF(view->size()) * scale).toSize(), QImage::Format_ARGB32_Premultiplied);
-        image.fill(Qt::transparent);
-        QPainter painter(&image);
-        paintFigure(painter, image.rect(), *figure, scale * unitsPerPoint);
-        painter.end();
-        QApplication::clipboard()->setImage(image);
+        QApplication::clipboard()->setImage(pictureOf(*view->figure(), view->pictureSize()));
         statusBar()->showMessage(tr("The figure is on the clipboard"), 5000);
     } catch (const Error& e) {
-        m_banner->showError(tr("Copy the picture: %1").arg(QString::fromUtf8(e.what())));
+        m_messages.fail(tr("Copy the picture"), QString::fromUtf8(e.what()));
     }
 }
 
 void MainWindow::askExport() {
-    View* view = currentView();
-    if (!view->hasFigure()) return m_banner->showNews(tr("There is nothing in this view to export yet."));
-    const Recipe recipe = view->recipe();
-    QDialog dialog(this);
-    dialog.setWindowTitle(tr("Export the view"));
-    auto* form = new QFormLayout(&dialog);
-    const auto box = [](double value, double low, double high, const QString& unit) {
-        auto* b = new QDoubleSpinBox;
-        b->setRange(low, high);
-        b->setDecimals(0);
-        b->setValue(value);
-        b->setSuffix(unit);
-        return b;
-    };
-    auto* width = box(recipe.widthMm, 20, 2000, tr(" mm"));
-    auto* height = box(recipe.heightMm, 15, 2000, tr(" mm"));
-    auto* dpi = box(300, 30, 2400, tr(" dpi"));
-    auto* results =
-        new QCheckBox(tr("Also save what it is made from (FILE.results.h5), so that\n'rheo figure --recipe "
-                         "FILE' can make it again"));
-    results->setChecked(recipe.sources.empty());
-    form->addRow(tr("&Width"), width);
-    form->addRow(tr("&Height"), height);
-    form->addRow(tr("&Resolution (PNG)"), dpi);
-    if (recipe.sources.empty()) form->addRow(results);
-    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Save | QDialogButtonBox::Cancel);
-    form->addRow(buttons);
-    connect(buttons, &QDialogButtonBox::accepted, &dialog, &QDialog::accept);
-    connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
-    if (dialog.exec() != QDialog::Accepted) return;
-    QString file = QFileDialog::getSaveFileName(this, tr("Export the view"), view->id() + ".svg",
-                                                tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png)"));
-    if (file.isEmpty()) return;
-    if (QFileInfo(file).suffix().isEmpty()) file += ".svg";
-    exportView(file, width->value(), height->value(), dpi->value(), true, results->isChecked());
+    if (!currentView()->hasFigure())
+        return saySomethingIsMissing(tr("There is nothing in this view to export yet."));
+    const FigureToExport what = viewToExport();
+    if (const auto choice = askForExport(this, what)) exportFigureTo(what, *choice);
 }
 
-bool MainWindow::exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
-                            bool saveResults) {
+void MainWindow::askExportTeleport() {
+    const FigureToExport what = teleportToExport();
+    if (!what.figure) return;
+    if (const auto choice = askForExport(this, what)) exportFigureTo(what, *choice);
+}
+
+bool MainWindow::exportFigureTo(const FigureToExport& what, const ExportChoice& choice) {
+    const QString doing = tr("Export");
     try {
-        const auto figure = currentView()->figure();
-        if (!figure || figure->panels.empty())
-            throw Error(ErrorCode::NotFound, "there is nothing in this view to export yet");
-        Recipe recipe = currentView()->recipe();
-        const bool savesResults = saveResults && recipe.sources.empty();
-        const QString results = file + ".results.h5";
-        if (recipe.sources.empty())
-            recipe.sources = {{"results", (savesResults ? results : QString()).toStdString(), ""}};
-        recipe.widthMm = widthMm;
-        recipe.heightMm = heightMm;
-        recipe.dpi = dpi;
-        recipe.theme = m_theme.isDark() ? "dark" : "light";
-        recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
-        recipe.time = QDateTime::currentDateTimeUtc().toString(Qt::ISODate).toStdString();
-        requireOutput(file.toStdString(), replace ? IfExists::Replace : IfExists::Refuse,
-                      m_workspace.files().inputs());
-        exportFigure(*figure, {file.toStdString(), widthMm, heightMm, dpi, recipeToJson(recipe),
-                               replace ? IfExists::Replace : IfExists::Refuse});
-        if (savesResults && currentView()->ownResults()) {
-            m_workspace.files().saveOther(currentView()->ownResults(), results, replace);
-        } else if (savesResults) {
-            const auto statistic = currentView()->figureView().statistic;
-            m_workspace.files().saveResults(
-                results, replace,
-                QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())));
-        }
-        statusBar()->showMessage(tr("Exported %1").arg(file), 8000);
+        exportTo(what, choice, m_theme.isDark(), m_workspace.files().inputs());
+        m_messages.succeed(doing);
+        statusBar()->showMessage(tr("Exported %1").arg(choice.file), 8000);
         return true;
     } catch (const Error& e) {
-        m_banner->showError(tr("Export: %1").arg(QString::fromUtf8(e.what())));
+        m_messages.fail(doing, QString::fromUtf8(e.what()));
         return false;
     }
 }
 
-namespace {
-
-QString heading(const QString& title) {
-    return QStringLiteral("<tr><td colspan=2><b>%1</b></td></tr>").arg(title.toHtmlEscaped());
-}
-
-QString line(const QString& keys, const QString& does) {
-    return QStringLiteral("<tr><td>%1&nbsp;&nbsp;</td><td>%2</td></tr>")
-        .arg(keys.toHtmlEscaped(), does.toHtmlEscaped());
-}
-
-/// The actions of a menu and its submenus that have keys.
-QString linesOf(const QMenu* menu) {
-    QString lines;
-    for (const QAction* action : menu->actions()) {
-        if (action->menu() != nullptr) lines += linesOf(action->menu());
-        QStringList keys;
-        for (const auto& key : action->shortcuts()) keys << key.toString(QKeySequence::NativeText);
-        if (!keys.isEmpty())
-            lines +=
-                line(keys.join(MainWindow::tr(" or ")), action->text().remove('&').remove(QChar(0x2026)));
-    }
-    return lines;
-}
-
-/// What the mouse and keys do inside a view, which no menu says.
-QString linesOfViews() {
-    const auto tr = [](const char* text) { return MainWindow::tr(text); };
-    return line(tr("Drag"), tr("turn; middle button or Shift: move")) +
-           line(tr("Wheel, + and -"), tr("zoom; Home or double click: the whole plot")) +
-           line(tr("Click, Ctrl+click"), tr("select a trajectory; one more")) +
-           line(tr("Ctrl+drag"), tr("select more by a box; B: each drag is a box")) +
-           line(tr("H, Shift+H, I"), tr("hide the selected rows; show all; show only the selected rows")) +
-           line(tr("F, M, Ctrl+A"), tr("frame the selected rows; draw their mean; select all")) +
-           line(tr("1, 2, 3, 0, 5"), tr("front; side; top; reset; perspective")) +
-           line(tr("Drag the ring"), tr("move the state in the plane of the screen; X, Y or Z: along that "
-                                        "axis, until it is pressed again")) +
-           line(tr("Arrows, Page Up/Down"), tr("move the ring; Shift: further, Ctrl: finer")) +
-           line(tr("Enter, Esc"), tr("keep the new state; put the ring back")) +
-           line(tr("Space, [ and ]"), tr("play or pause depth; one point back or on")) +
-           line(tr("Ins, F2, Del"), tr("add, edit, remove a prompt")) +
-           line(tr("Ctrl+Enter"), tr("run the prompt that is being typed")) + line(tr("?"), tr("this list"));
-}
-
-}  // namespace
-
-/// Made from the menus, so that no key is forgotten.
-void MainWindow::showShortcuts() {
-    QString lines = heading(tr("In the views")) + linesOfViews();
-    for (const QAction* menu : menuBar()->actions())
-        if (const QString own = menu->menu() != nullptr ? linesOf(menu->menu()) : QString(); !own.isEmpty())
-            lines += heading(menu->text().remove('&')) + own;
-    QDialog dialog(this);
-    dialog.setWindowTitle(tr("Keys and mouse"));
-    auto* text = new QTextBrowser;
-    text->setHtml("<table>" + lines + "</table>");
-    text->setFrameShape(QFrame::NoFrame);
-    auto* close = new QDialogButtonBox(QDialogButtonBox::Close);
-    auto* layout = new QVBoxLayout(&dialog);
-    layout->addWidget(text);
-    layout->addWidget(close);
-    connect(close, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
-    dialog.resize(620, 640);
-    dialog.exec();
+bool MainWindow::exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
+                            bool saveResults) {
+    return exportFigureTo(viewToExport(), {file, widthMm, heightMm, dpi, replace, saveResults});
 }
 
 void MainWindow::showAbout() {

@@ -4,11 +4,15 @@
 #include <memory>
 #include <vector>
 
+#include "app/export_view.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/analyses.h"
 #include "widgets/viewmodels/file_opener.h"
+#include "widgets/viewmodels/held_facts.h"
+#include "widgets/viewmodels/message_board.h"
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/theme_source.h"
 #include "widgets/viewmodels/workspace.h"
@@ -22,6 +26,7 @@ namespace rheo {
 
 class AnalysisDialog;
 class Banner;
+class CompareDialog;
 class DepthBar;
 class OpenModelDialog;
 class ResultBar;
@@ -41,6 +46,7 @@ public:
     Analyses& analyses() { return m_analyses; }
     Selection& selection() { return m_selection; }
     TeleportModel& teleport() { return m_teleport; }
+    HeldFacts& heldFacts() { return m_held; }
     /// All views, in the order of their tabs.
     const std::vector<View*>& views() const { return m_views; }
     View* currentView() const;
@@ -49,6 +55,7 @@ public:
     QTabBar* viewBar() const { return m_viewBar; }
     AnalysisDialog* analysisDialog() const { return m_analysisDialog; }
     ResultBar* resultBar() const { return m_resultBar; }
+    CompareDialog* compareDialog() const { return m_compareDialog; }
     TeleportPanel* teleportPanel() const { return m_teleportPanel; }
     SourcePanel* sourcePanel() const { return m_source; }
     DepthBar* depthBar() const { return m_depth; }
@@ -66,6 +73,9 @@ public:
     /// followed. True if it was written; else the banner says why.
     bool exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
                     bool saveResults);
+    /// The plots of the teleport panel, as they would be exported now.
+    FigureToExport teleportToExport();
+    bool exportFigureTo(const FigureToExport& what, const ExportChoice& choice);
     void setThemeChoice(ThemeChoice choice);
 
 protected:
@@ -87,7 +97,6 @@ private:
     void showSomething();
     void stepView(int by);
     void updateTitle();
-    void updateBanner();
     void updatePage();
     void updateActions();
     void fitFirst();
@@ -96,7 +105,13 @@ private:
     void askOpenFile();
     void askOpenModel(bool attach);
     void openChosen(OpenModelDialog& dialog, bool attach);
+    FigureToExport viewToExport();
     void askExport();
+    void askExportTeleport();
+    void compareTeleports();
+    void postBasisIsStale();
+    void showMessages();
+    void saySomethingIsMissing(const QString& text);
     void askPromptsFile();
     void addShippedPrompts();
     bool mayClose();
@@ -108,7 +123,6 @@ private:
     void copyText(const QString& command);
     void showOptions(const View* view);
     void copyPicture();
-    void showShortcuts();
     void showAbout();
     bool confirmLosing(const QString& doing);
     bool confirm(const QString& doing, const QString& question);
@@ -119,6 +133,9 @@ private:
     FileOpener m_files;
     Selection m_selection;
     TeleportModel m_teleport;
+    HeldFacts m_held;
+    TeleportComparison m_comparison;
+    MessageBoard m_messages;
     ThemeSource m_theme;
     RecentFiles m_recent;
     Banner* m_banner = nullptr;
@@ -128,6 +145,7 @@ private:
     QStackedWidget* m_viewStack = nullptr;
     ResultBar* m_resultBar = nullptr;
     AnalysisDialog* m_analysisDialog = nullptr;
+    CompareDialog* m_compareDialog = nullptr;
     std::vector<View*> m_views;
     SourcePanel* m_source;
     TeleportPanel* m_teleportPanel;

@@ -10,6 +10,7 @@
 #include <QLineEdit>
 #include <QProcess>
 #include <QPushButton>
+
 #include <QSettings>
 #include <QSignalSpy>
 #include <QSpinBox>
@@ -20,6 +21,7 @@
 #include <QTemporaryDir>
 #include <QTextBrowser>
 #include <QTimer>
+#include <QToolButton>
 #include <QTreeWidget>
 #include <QtTest>
 #include <bit>
@@ -340,6 +342,7 @@ void TestAppAnalyses::analysesQueueAndAreCancelled() {
     // One of those that wait is taken out of the queue by its button.
     auto* jobs = m_window->findChild<JobsPanel*>();
     QVERIFY(jobs != nullptr && jobs->isVisible());
+    QTest::mouseClick(jobs->moreButton(), Qt::LeftButton);
     QPushButton* cancel = nullptr;
     for (auto* button : jobs->findChildren<QPushButton*>())
         if (button->accessibleName() == "Cancel Motion") cancel = button;

@@ -40,7 +40,7 @@ void FigureWidget::changed() {
 void FigureWidget::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     if (m_painter.figure() == nullptr) {
-        painter.setPen(palette().color(QPalette::Disabled, QPalette::WindowText));
+        painter.setPen(palette().color(QPalette::PlaceholderText));
         painter.drawText(rect().adjusted(16, 16, -16, -16), Qt::AlignCenter | Qt::TextWordWrap, m_emptyText);
         return;
     }

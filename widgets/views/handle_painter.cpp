@@ -3,7 +3,9 @@
 #include <QFontMetricsF>
 #include <QObject>
 #include <QPainter>
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "widgets/paint/painter_canvas.h"
 #include "widgets/paint/text_metrics.h"
@@ -15,6 +17,7 @@ namespace {
 // Pixels of the widget.
 constexpr double arrowHead = 7;
 constexpr double nameHeight = 11;
+constexpr double notesGap = 12, notesMargin = 4;
 
 QPointF toPoint(const Eigen::Vector2d& place) {
     return {place.x(), place.y()};
@@ -34,8 +37,10 @@ public:
           m_ground(toQColor(look.theme.background, 0.85)) {}
 
     void paint() {
+        const auto arrows = handleArrows(m_camera, m_area, *m_handle.place);
         if (axis() != screenPlane) paintAxis();
-        for (const HandleArrow& arrow : handleArrows(m_camera, m_area, *m_handle.place)) paintArrow(arrow);
+        if (!m_look.notes.isEmpty()) paintNotes(arrows);
+        for (const HandleArrow& arrow : arrows) paintArrow(arrow);
         paintRing();
         if (m_handle.lock != screenPlane) paintLock();
     }
@@ -44,21 +49,20 @@ private:
     /// That the handle is kept on.
     int axis() const { return m_handle.isHeld() ? m_handle.axis : m_handle.lock; }
     bool isHot() const { return m_handle.isHeld() || m_handle.hovered == screenPlane; }
-    bool isArrowHovered() const { return m_handle.hovered.value_or(screenPlane) != screenPlane; }
+    QColor inkOf(int axis) const { return toQColor(m_look.theme.axes[static_cast<std::size_t>(axis)]); }
     QPointF placeOf(const Eigen::Vector3d& point) const {
         return toPoint(toPlace(m_area, projectToScreen(m_camera, point).head<2>()));
     }
 
     void paintAxis() {
         const Eigen::Vector3d along = Eigen::Vector3d::Unit(axis()) * m_camera.halfHeight * 4;
-        m_painter.setPen(QPen(toQColor(m_look.theme.foreground, 0.6), 1, Qt::DashLine));
+        m_painter.setPen(QPen(inkOf(axis()), 1, Qt::DashLine));
         m_painter.drawLine(placeOf(*m_handle.place - along), placeOf(*m_handle.place + along));
     }
 
     void paintArrow(const HandleArrow& arrow) {
         const bool lit = axis() == arrow.axis || (!m_handle.isHeld() && m_handle.hovered == arrow.axis);
-        const bool near = isHot() || isArrowHovered();
-        const QColor ink = lit ? m_accent : toQColor(m_look.theme.foreground, near ? 0.9 : 0.55);
+        const QColor ink = inkOf(arrow.axis);
         const QPointF from = toPoint(arrow.from), to = toPoint(arrow.to);
         const QPointF span = to - from;
         const QPointF along = span / std::hypot(span.x(), span.y()), across(-along.y(), along.x());
@@ -73,7 +77,7 @@ private:
         m_painter.setPen(Qt::NoPen);
         m_painter.setBrush(ink);
         m_painter.drawPolygon(head);
-        if (near) paintName(m_look.axisNames[static_cast<std::size_t>(arrow.axis)], to, along, ink, lit);
+        paintName(m_look.axisNames[static_cast<std::size_t>(arrow.axis)], to, along, ink, lit);
     }
 
     /// Beyond the tip of an arrow that points `along`.
@@ -99,6 +103,28 @@ private:
                                  .arg(m_look.axisNames[static_cast<std::size_t>(m_handle.lock)])
                                  .arg(QChar('X' + m_handle.lock));
         paintName(name, placeOf(*m_handle.place) + QPointF(0, handleRadius + 26), {0, 1}, m_accent, true);
+    }
+
+    void paintNotes(const std::vector<HandleArrow>& arrows) {
+        QFont font = figureFont(false);
+        font.setPixelSize(static_cast<int>(nameHeight));
+        const QFontMetricsF size(font);
+        QSizeF box(0, size.height() * static_cast<double>(m_look.notes.size()));
+        for (const QString& line : m_look.notes)
+            box.setWidth(std::max(box.width(), size.horizontalAdvance(line)));
+        const QSizeF around(2 * notesMargin, 2 * notesMargin);
+        const QRectF rect = placeOfNotes(box + around, placeOf(*m_handle.place), arrows, m_look.space);
+        m_painter.setPen(QPen(toQColor(m_look.theme.grid), 1));
+        m_painter.setBrush(m_ground);
+        m_painter.drawRoundedRect(rect, 3, 3);
+        m_painter.setFont(font);
+        QPointF line = rect.topLeft() + QPointF(notesMargin, notesMargin + size.ascent());
+        for (const QString& text : m_look.notes) {
+            m_painter.setPen(
+                toQColor(&text == &m_look.notes.front() ? m_look.theme.muted : m_look.theme.foreground));
+            m_painter.drawText(line, text);
+            line.ry() += size.height();
+        }
     }
 
     void paintRing() {
@@ -127,6 +153,32 @@ private:
 };
 
 }  // namespace
+
+QRectF placeOfNotes(const QSizeF& size, const QPointF& place, const std::vector<HandleArrow>& arrows,
+                    const QRectF& space) {
+    QRectF best;
+    double bestCost = std::numeric_limits<double>::infinity();
+    const double away = handleRadius + notesGap;
+    for (const int right : {1, -1})
+        for (const int down : {0, 1, -1}) {
+            const QPointF middle =
+                place + QPointF(right * (away + size.width() / 2), down * (away + size.height() / 2));
+            QRectF rect(QPointF(), size);
+            rect.moveCenter(middle);
+            const QRectF seen = rect.intersected(space);
+            double cost = 10 * (1 - seen.width() * seen.height() / (size.width() * size.height()));
+            for (const HandleArrow& arrow : arrows) {
+                // With the name beyond the tip.
+                const Eigen::Vector2d along = arrow.to - arrow.from;
+                for (const double t : {0.3, 0.6, 1.0, 1.4})
+                    cost += rect.contains(toPoint(arrow.from + t * along)) ? 1 : 0;
+            }
+            if (cost >= bestCost) continue;
+            bestCost = cost;
+            best = rect;
+        }
+    return best;
+}
 
 void paintHandle(QPainter& painter, const HandleControl& handle, const Camera& camera, const ViewArea& area,
                  const HandleLook& look) {

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <QString>
+#include <QRectF>
+#include <QStringList>
 #include <array>
 
 #include "core/figure/figure.h"
@@ -14,11 +15,18 @@ namespace rheo {
 struct HandleLook {
     Theme theme;
     std::array<QString, 3> axisNames;
+    QStringList notes;      ///< lines beside it, the first a heading; or none
+    QRectF space;           ///< where the notes may lie
     bool hasFocus = false;  ///< the keys would move it
 };
 
-/// Paints the handle with its arrows, in pixels of the widget; while it is held on an axis, that axis as
-/// well. Nothing where there is no handle.
+/// Where notes of this size lie beside a handle at `place`: on the side where they cover the least of its
+/// arrows, inside `space` if they fit there.
+QRectF placeOfNotes(const QSizeF& size, const QPointF& place, const std::vector<HandleArrow>& arrows,
+                    const QRectF& space);
+
+/// Paints the handle with its arrows in the colours of the axes, and its notes, in pixels of the widget;
+/// while it is held on an axis, that axis as well. Nothing where there is no handle.
 void paintHandle(QPainter& painter, const HandleControl& handle, const Camera& camera, const ViewArea& area,
                  const HandleLook& look);
 

@@ -26,6 +26,7 @@ public:
     bool explainsItself() const override { return m_widget->figure() == nullptr; }
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
+    QSize pictureSize() const override { return m_widget->size(); }
 
     FigureWidget* figureWidget() const { return m_widget; }
     OptionBar* optionBar() const { return m_bar; }

@@ -1,26 +1,27 @@
 #include "widgets/views/source_panel.h"
 
-#include <QFontDatabase>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
-#include <QPainter>
 #include <QPushButton>
 #include <QShortcut>
 #include <QSortFilterProxyModel>
-#include <QStyledItemDelegate>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <initializer_list>
 #include <set>
+#include <utility>
 
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/analyses.h"
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/prompt_queue.h"
+#include "widgets/views/item_delegates.h"
 #include "widgets/views/prompt_dialog.h"
 
 namespace rheo {
@@ -28,82 +29,6 @@ namespace rheo {
 namespace {
 
 constexpr qsizetype mostNamed = 5;  // figures; of more their number is said
-
-/// A prompt in two lines: its beginning, and what came of it.
-class PromptDelegate : public QStyledItemDelegate {
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
-    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex&) const override {
-        return {120, 2 * option.fontMetrics.height() + 10};
-    }
-    void paint(QPainter* painter, const QStyleOptionViewItem& option,
-               const QModelIndex& index) const override {
-        QStyleOptionViewItem empty = option;
-        initStyleOption(&empty, index);
-        empty.text.clear();
-        empty.widget->style()->drawControl(QStyle::CE_ItemViewItem, &empty, painter, empty.widget);
-        const bool chosen = option.state & QStyle::State_Selected;
-        const auto group = option.state & QStyle::State_Active ? QPalette::Active : QPalette::Inactive;
-        const QColor ink = option.palette.color(group, chosen ? QPalette::HighlightedText : QPalette::Text);
-        const QRect box = option.rect.adjusted(7, 5, -7, -5);
-        painter->save();
-        painter->setPen(ink);
-        const QString text = index.data(Qt::DisplayRole).toString();
-        painter->drawText(box, Qt::AlignTop | Qt::AlignLeft,
-                          option.fontMetrics.elidedText(text.isEmpty() ? tr("(no text)") : text,
-                                                        Qt::ElideRight, box.width()));
-        QColor faint = ink;
-        faint.setAlphaF(0.68f);
-        const auto status = PromptStatus(index.data(PromptListModel::StatusRole).toInt());
-        QString line;
-        if (status == PromptStatus::Failed) {
-            line = tr("failed: %1").arg(index.data(PromptListModel::ReasonRole).toString());
-            if (!chosen) faint = QColor(0xd5, 0x5e, 0x00);
-        } else {
-            const int tokens = index.data(PromptListModel::TokensRole).toInt();
-            if (tokens >= 0) line = tokens == 1 ? tr("1 token") : tr("%1 tokens").arg(tokens);
-            if (status != PromptStatus::Ready)
-                line += (line.isEmpty() ? "" : ", ") + promptStatusName(status);
-            const QString note = index.data(PromptListModel::NoteRole).toString();
-            if (!note.isEmpty()) line += QStringLiteral("  ⚠");
-        }
-        painter->setPen(faint);
-        painter->drawText(box, Qt::AlignBottom | Qt::AlignLeft,
-                          option.fontMetrics.elidedText(line, Qt::ElideRight, box.width()));
-        painter->restore();
-    }
-};
-
-/// A token as a chip.
-class TokenDelegate : public QStyledItemDelegate {
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
-    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override {
-        return {std::max(option.fontMetrics.horizontalAdvance(label(index)) + 10, 14),
-                option.fontMetrics.height() + 8};
-    }
-    void paint(QPainter* painter, const QStyleOptionViewItem& option,
-               const QModelIndex& index) const override {
-        const bool chosen = index.data(TokenStripModel::SelectedRole).toBool();
-        const bool captured = index.data(TokenStripModel::CapturedRole).toBool();
-        const QPalette& palette = option.palette;
-        QColor fill = chosen ? palette.color(QPalette::Highlight) : palette.color(QPalette::AlternateBase);
-        painter->save();
-        painter->setRenderHint(QPainter::Antialiasing);
-        painter->setPen(QPen(captured ? palette.color(QPalette::Highlight) : palette.color(QPalette::Mid),
-                             captured ? 1.4 : 0.8));
-        painter->setBrush(fill);
-        painter->drawRoundedRect(QRectF(option.rect).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4);
-        QColor ink = chosen ? palette.color(QPalette::HighlightedText) : palette.color(QPalette::Text);
-        if (index.data(TokenStripModel::SpecialRole).toBool()) ink.setAlphaF(0.6f);
-        painter->setPen(ink);
-        painter->drawText(option.rect, Qt::AlignCenter, label(index));
-        painter->restore();
-    }
-
-private:
-    static QString label(const QModelIndex& index) { return index.data(Qt::DisplayRole).toString(); }
-};
 
 QModelIndexList sorted(QModelIndexList indexes) {
     std::sort(indexes.begin(), indexes.end());
@@ -163,16 +88,17 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     m_tokens->setMinimumHeight(90);
     m_add->setToolTip(tr("Add a prompt; the model runs it and its trajectory appears (Ins)"));
     m_edit->setToolTip(tr("Change the text of the selected prompt (F2)"));
-    m_remove->setToolTip(tr("Take the selected prompts out (Del)"));
+    m_remove->setToolTip(tr("Remove the selected prompts (Del)"));
 
     auto* buttons = new QHBoxLayout;
     buttons->addWidget(m_add);
     buttons->addWidget(m_edit);
     buttons->addWidget(m_remove);
     auto* tokensTitle = new QHBoxLayout;
-    tokensTitle->addWidget(new QLabel(tr("Tokens: follow one")), 1);
+    tokensTitle->addWidget(new QLabel(tr("Tokens (click to follow one)")), 1);
     tokensTitle->addWidget(m_pin);
-    m_pin->setToolTip(tr("Make the path of the followed token a row, part of mean and fit"));
+    m_pin->setToolTip(
+        tr("Keep the path of the followed token as a row: part of the mean and of the next fit"));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
     layout->addWidget(m_source);
@@ -184,6 +110,11 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     layout->addLayout(buttons);
     layout->addLayout(tokensTitle);
     layout->addWidget(m_tokens, 1);
+
+    QWidget* previous = nullptr;
+    for (QWidget* stop :
+         std::initializer_list<QWidget*>{m_search, m_prompts, m_add, m_edit, m_remove, m_tokens, m_pin})
+        if (QWidget* before = std::exchange(previous, stop)) setTabOrder(before, stop);
 
     connectLists();
     countMatches();
@@ -207,6 +138,9 @@ void SourcePanel::connectLists() {
     connect(m_prompts, &QListView::doubleClicked, this, &SourcePanel::editPrompt);
     connect(m_prompts->selectionModel(), &QItemSelectionModel::selectionChanged, this,
             &SourcePanel::selectChosen);
+    for (auto signal : {&Selection::tokenChanged, &Selection::promptChanged})
+        connect(&m_selection, signal, this, &SourcePanel::showToken);
+    connect(m_tokenModel, &QAbstractItemModel::modelReset, this, &SourcePanel::showToken);
     const auto choose = [this](const QModelIndex& index) {
         m_selection.selectToken(index.data(TokenStripModel::PositionRole).toInt());
     };
@@ -229,11 +163,11 @@ QString SourcePanel::describeResults() const {
     for (const auto& view : viewsOf(opened.results))
         figures << QString::fromUtf8(view.label.data(), static_cast<qsizetype>(view.label.size())).toLower();
     QString line =
-        tr("<b>Results</b> %1, of %2 rows, %3 points: %4")
-            .arg(opened.path.empty() ? tr("computed here") : Analyses::nameOf(opened).toHtmlEscaped())
-            .arg(info.rows.size())
-            .arg(info.points.size())
-            .arg(figures.isEmpty()            ? tr("no figure")
+        tr("<b>Results</b> %1, of %2, %3: %4")
+            .arg(opened.path.empty() ? tr("computed here") : Analyses::nameOf(opened).toHtmlEscaped(),
+                 counted(static_cast<qint64>(info.rows.size()), tr("1 row"), tr("%1 rows")),
+                 counted(static_cast<qint64>(info.points.size()), tr("1 point"), tr("%1 points")),
+                 figures.isEmpty()            ? tr("no figure")
                  : figures.size() > mostNamed ? tr("%1 figures").arg(figures.size())
                                               : figures.join(", "));
     if (!state->trace) line += tr("; their trace is not open");
@@ -251,10 +185,10 @@ void SourcePanel::describeSource() {
     QStringList lines;
     if (const auto model = m_workspace.model()) {
         const ModelConfig& c = model->model->config();
-        QString line = tr("<b>Model</b> %1, %2 blocks of %3 units")
-                           .arg(QString::fromStdString(c.architecture))
-                           .arg(c.layers)
-                           .arg(c.dModel);
+        QString line = tr("<b>Model</b> %1, %2 of %3")
+                           .arg(QString::fromStdString(c.architecture),
+                                counted(c.layers, tr("1 block"), tr("%1 blocks")),
+                                counted(c.dModel, tr("1 unit"), tr("%1 units")));
         if (c.parallelBlocks)
             line += tr("; attention and MLP in parallel, so there is no point between them");
         if (c.attnPostNorm || c.mlpPostNorm) line += tr("; what each block adds is normalised first");
@@ -264,10 +198,10 @@ void SourcePanel::describeSource() {
     }
     const auto state = m_workspace.state();
     if (state->trace) {
-        lines << tr("<b>Trace</b> %1 rows, %2 points%3")
-                     .arg(state->rows())
-                     .arg(state->trace->points())
-                     .arg(m_workspace.model()
+        lines << tr("<b>Trace</b> %1, %2%3")
+                     .arg(counted(state->rows(), tr("1 row"), tr("%1 rows")),
+                          counted(state->trace->points(), tr("1 point"), tr("%1 points")),
+                          m_workspace.model()
                               ? QString()
                               : tr("; no model is attached: what needs one is not available"));
     }
@@ -348,6 +282,19 @@ void SourcePanel::showSelection() {
         m_prompts->scrollTo(index);
     }
     m_showing = false;
+}
+
+/// The followed token is the current one of the strip, and in view.
+void SourcePanel::showToken() {
+    const QModelIndex token = m_tokenModel->index(m_selection.token(), 0);
+    if (!token.isValid()) return;
+    m_tokens->selectionModel()->setCurrentIndex(token, QItemSelectionModel::NoUpdate);
+    m_tokens->scrollTo(token);
+}
+
+void SourcePanel::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    showToken();
 }
 
 void SourcePanel::addPrompt() {

@@ -41,6 +41,7 @@ Q_SIGNALS:
 
 protected:
     void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     QString describeResults() const;
@@ -51,6 +52,7 @@ private:
     void setFilter(const QString& text);
     void countMatches();
     void showSelection();
+    void showToken();
     void selectChosen(const QItemSelection& added, const QItemSelection& removed);
     QList<PromptId> promptsOf(const QModelIndexList& indexes) const;
     QList<PromptId> chosen() const;

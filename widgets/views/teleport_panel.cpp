@@ -7,23 +7,31 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
+#include <QLocale>
 #include <QPushButton>
 #include <QShortcut>
 #include <QVBoxLayout>
 #include <cmath>
 
 #include "core/figure/teleport_figure.h"
+#include "widgets/paint/readable_text.h"
+#include "widgets/viewmodels/token_context.h"
+#include "widgets/views/item_delegates.h"
 
 namespace rheo {
 
-TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWidget* parent)
+TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, HeldFacts& held,
+                             TeleportComparison& comparison, QWidget* parent)
     : QWidget(parent),
       m_workspace(workspace),
       m_teleport(teleport),
+      m_held(held),
+      m_comparison(comparison),
       m_where(new QLabel),
       m_status(new QLabel),
       m_mode(new QComboBox),
       m_displacement(new QLabel),
+      m_nearest(new QLabel),
       m_natural(new QPushButton(tr("&Natural path"))),
       m_curves(new FigureWidget),
       m_nextOf(new QComboBox),
@@ -31,30 +39,42 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
       m_history(new QListView),
       m_historyModel(new TeleportHistory(workspace, this)),
       m_save(new QPushButton(tr("Sa&ve…"))),
-      m_copy(new QPushButton(tr("Copy as co&mmand"))) {
+      m_copy(new QPushButton(tr("Copy as co&mmand"))),
+      m_compare(new QPushButton(tr("Com&pare…"))),
+      m_export(new QPushButton(tr("E&xport plots…"))) {
     m_where->setWordWrap(true);
     m_status->setWordWrap(true);
     m_displacement->setWordWrap(true);
-    m_mode->addItem(tr("Shift: keep what is outside these components"), int(TeleportMode::Shift));
-    m_mode->addItem(tr("Project: drop what is outside"), int(TeleportMode::Project));
+    m_nearest->setTextFormat(Qt::RichText);
+    m_nearest->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    m_nearest->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
+    m_nearest->setAccessibleName(tr("Nearest rows"));
+    m_mode->addItem(tr("Shift: move these components, keep the others"), int(TeleportMode::Shift));
+    m_mode->addItem(tr("Project: keep these components only"), int(TeleportMode::Project));
     m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_mode->setAccessibleName(tr("Mode"));
     m_nextOf->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_nextOf->setAccessibleName(tr("Whose next tokens are shown"));
     m_nextOf->addItems({QString(), QString()});
-    m_curves->setMinimumHeight(116);
+    m_curves->setMinimumHeight(96);
     m_curves->setAccessibleName(tr("Distance and retention by depth"));
-    m_tokens->setMinimumHeight(112);
+    m_tokens->setMinimumHeight(90);
     m_tokens->setAccessibleName(tr("Next tokens before and after"));
     m_history->setModel(m_historyModel);
-    m_history->setMaximumHeight(84);
+    m_history->setFixedHeight(84);
     m_history->setEditTriggers(QAbstractItemView::EditKeyPressed);
-    m_history->setToolTip(tr("Click to show, F2 to rename, Del to remove"));
+    m_history->setToolTip(
+        tr("Click to show, Ctrl+click to show several together, F2 to rename, Del to remove"));
+    m_history->setItemDelegate(new TwoLineDelegate(m_history));
+    m_history->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_history->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_history->setUniformItemSizes(true);
     m_history->setAccessibleName(tr("Teleports made"));
-    m_natural->setToolTip(tr("Show the path as the model makes it"));
-    m_save->setToolTip(tr("Save the chosen teleport as rheo teleport --out does"));
-    m_copy->setToolTip(tr("Copy the rheo line that does the same"));
+    m_natural->setToolTip(tr("Show the path of the unchanged model again"));
+    m_save->setToolTip(tr("Save this teleport to a file, as rheo teleport --out does"));
+    m_copy->setToolTip(tr("Copy the rheo command that makes the same teleport"));
+    m_compare->setToolTip(tr("The selected teleports in a table, which can be copied as CSV"));
+    m_export->setToolTip(tr("The plots of the selected teleports as SVG, PDF or PNG"));
 
     auto* grid = new QGridLayout;
     for (int c = 0; c < 3; ++c) {
@@ -63,6 +83,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
         box->setRange(-1e6, 1e6);
         box->setDecimals(3);
         box->setKeyboardTracking(false);
+        box->setMinimumWidth(84);  // of seven digits: the range alone would take more
         box->setAccessibleName(tr("Score of component %1").arg(c + 1));
         label->setBuddy(box);
         grid->addWidget(label, 0, c);
@@ -83,6 +104,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     layout->addWidget(m_mode);
     layout->addLayout(grid);
     layout->addWidget(m_displacement);
+    layout->addWidget(m_nearest);
     layout->addWidget(m_status);
     layout->addWidget(m_curves, 5);
     layout->addWidget(m_nextOf);
@@ -90,11 +112,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     auto* made = new QLabel(tr("Teleports made"));
     layout->addWidget(made);
     layout->addWidget(m_history);
-    auto* buttons = new QHBoxLayout;
-    buttons->addWidget(m_natural);
-    buttons->addWidget(m_save);
-    buttons->addWidget(m_copy);
-    layout->addLayout(buttons);
+    layout->addLayout(buttons());
 
     connect(m_mode, &QComboBox::activated, this,
             [this] { m_teleport.setMode(TeleportMode(m_mode->currentData().toInt())); });
@@ -105,12 +123,22 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     connect(m_natural, &QPushButton::clicked, &m_teleport, &TeleportModel::showNatural);
     connect(m_save, &QPushButton::clicked, this, [this] { Q_EMIT saveRequested(chosen()); });
     connect(m_copy, &QPushButton::clicked, this, [this] { Q_EMIT copyRequested(chosen()); });
+    connect(m_compare, &QPushButton::clicked, this, &TeleportPanel::compareRequested);
+    connect(m_export, &QPushButton::clicked, this, &TeleportPanel::exportRequested);
+    connect(&m_comparison, &TeleportComparison::changed, this, &TeleportPanel::updatePath);
     connectHistory();
+    connect(&m_held, &HeldFacts::nearestChanged, this, &TeleportPanel::updateNearest);
+    connect(m_nearest, &QLabel::linkActivated, this,
+            [this](const QString& row) { Q_EMIT rowChosen(row.toLongLong()); });
     for (auto signal : {&TeleportModel::naturalChanged, &TeleportModel::handleMoved})
         connect(&m_teleport, signal, this, &TeleportPanel::updateCoordinates);
     for (auto signal :
          {&TeleportModel::naturalChanged, &TeleportModel::pathChanged, &TeleportModel::resultChanged})
         connect(&m_teleport, signal, this, &TeleportPanel::updatePath);
+    connect(&m_teleport, &TeleportModel::stateChanged, this, [this](TeleportModel::State state) {
+        // What is dragged is shown alone.
+        if (state == TeleportModel::State::Dragging && m_comparison.isActive()) m_history->clearSelection();
+    });
     connect(&m_teleport, &TeleportModel::statusChanged, this, &TeleportPanel::updateStatus);
     connect(&m_teleport, &TeleportModel::stateChanged, this, &TeleportPanel::updateStatus);
     connect(m_historyModel, &QAbstractItemModel::modelReset, this, &TeleportPanel::updateStatus);
@@ -119,31 +147,104 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWid
     updateStatus();
     updateCoordinates();
     updatePath();
+    updateNearest();
+}
+
+void TeleportPanel::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    updateNearest();
+}
+
+/// The rows nearest to the held state, each a line that ends with its token.
+void TeleportPanel::updateNearest() {
+    const auto& trace = m_workspace.state()->trace;
+    const auto model = m_workspace.model();
+    QStringList lines;
+    for (const NearRow& near : m_held.nearest()) {
+        if (!trace || near.row.value() >= trace->rows()) continue;  // the answer is of rows that are gone
+        const TraceInfo& info = trace->info();
+        const TraceRow& row = info.rows[static_cast<std::size_t>(near.row.value())];
+        const QString distance = QLocale().toString(near.distance, 'g', 3);
+        const QString name =
+            readable(tokenInLine(tokenContext(info.samples[static_cast<std::size_t>(row.sample)],
+                                              row.position, model ? model->tokenizer.get() : nullptr)),
+                     font());
+        const QFontMetrics size = m_nearest->fontMetrics();
+        const int space = width() - size.horizontalAdvance(distance) - 40;
+        lines << QStringLiteral("%1&nbsp; <a href='%2'>%3</a>")
+                     .arg(distance)
+                     .arg(near.row.value())
+                     .arg(size.elidedText(name, Qt::ElideLeft, std::max(space, 60)).toHtmlEscaped());
+    }
+    m_nearest->setVisible(!lines.isEmpty());
+    if (lines.isEmpty()) return m_nearest->clear();
+    const std::int64_t searched = m_held.searchedRows(), all = trace->rows();
+    const QString of =
+        searched < all ? tr(" (of %1 of %2 rows)")
+                             .arg(QLocale().toString(qlonglong(searched)), QLocale().toString(qlonglong(all)))
+                       : QString();
+    m_nearest->setText(tr("Nearest rows%1:").arg(of) + QStringLiteral("<br>") +
+                       lines.join(QStringLiteral("<br>")));
+    m_nearest->setToolTip(tr(
+        "Distance in the residual stream at this point, divided by the RMS norm of the rows there. Click a "
+        "row to select it."));
 }
 
 void TeleportPanel::connectHistory() {
     const auto idOf = [](const QModelIndex& index) {
         return index.data(TeleportHistory::IdRole).toLongLong();
     };
-    const auto show = [this, idOf](const QModelIndex& index) { m_teleport.showTeleport(idOf(index)); };
-    connect(m_history, &QListView::clicked, this, show);
-    connect(m_history, &QListView::activated, this, show);
+    connect(m_history->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+            &TeleportPanel::chooseInHistory);
+    // Again on the one that is selected already: after a look at the natural path, for example.
+    for (auto signal : {&QListView::clicked, &QListView::activated})
+        connect(m_history, signal, this, &TeleportPanel::chooseInHistory);
     connect(new QShortcut(Qt::Key_Delete, m_history, nullptr, nullptr, Qt::WidgetShortcut),
             &QShortcut::activated, this, [this, idOf] {
-                if (m_history->currentIndex().isValid())
-                    m_workspace.removeTeleport(idOf(m_history->currentIndex()));
+                QList<qint64> ids;
+                for (const auto& index : m_history->selectionModel()->selectedIndexes()) ids << idOf(index);
+                QUndoStack& undo = *m_workspace.undoStack();
+                if (ids.size() > 1) undo.beginMacro(tr("Remove %1 teleports").arg(ids.size()));
+                for (const qint64 id : ids) m_workspace.removeTeleport(id);
+                if (ids.size() > 1) undo.endMacro();
             });
     connect(&m_teleport, &TeleportModel::resultChanged, this, &TeleportPanel::showInHistory);
     connect(m_historyModel, &QAbstractItemModel::rowsInserted, this, &TeleportPanel::showInHistory);
 }
 
+/// One: it is shown. Several: they are drawn together.
+void TeleportPanel::chooseInHistory() {
+    if (m_updating) return;
+    QList<qint64> ids;
+    for (const auto& index : m_history->selectionModel()->selectedIndexes())
+        ids << index.data(TeleportHistory::IdRole).toLongLong();
+    m_comparison.choose(ids);
+    if (ids.size() == 1) m_teleport.showTeleport(ids.front());
+}
+
 /// Selects and reveals the teleport that is shown; none: nothing is selected.
 void TeleportPanel::showInHistory() {
     const QModelIndex index = m_historyModel->indexOf(m_teleport.shownId());
-    if (!index.isValid()) return m_history->clearSelection();
     if (m_history->selectionModel()->isSelected(index)) return;
-    m_history->setCurrentIndex(index);
-    m_history->scrollTo(index);
+    m_updating = true;
+    if (index.isValid()) {
+        m_history->setCurrentIndex(index);
+        m_history->scrollTo(index);
+    } else {
+        m_history->clearSelection();
+    }
+    m_updating = false;
+    m_comparison.choose({});
+}
+
+QLayout* TeleportPanel::buttons() {
+    auto* grid = new QGridLayout;
+    int place = 0;
+    for (QPushButton* button : {m_natural, m_compare, m_export, m_save, m_copy}) {
+        grid->addWidget(button, place / 3, place % 3, 1, button == m_copy ? 2 : 1);
+        ++place;
+    }
+    return grid;
 }
 
 void TeleportPanel::setDark(bool dark) {
@@ -151,7 +252,7 @@ void TeleportPanel::setDark(bool dark) {
     updatePath();
 }
 
-std::int64_t TeleportPanel::chosen() const {
+qint64 TeleportPanel::chosen() const {
     const auto index = m_history->currentIndex();
     if (m_teleport.shownId() != 0) return m_teleport.shownId();
     return index.isValid() ? index.data(TeleportHistory::IdRole).toLongLong() : 0;
@@ -169,6 +270,8 @@ void TeleportPanel::updateStatus() {
     const bool some = m_historyModel->rowCount() > 0;
     m_save->setEnabled(some);
     m_copy->setEnabled(some);
+    m_compare->setEnabled(some);
+    m_export->setEnabled(m_comparison.isActive() || chosen() != 0);
     const auto& points = m_workspace.points();
     if (ready && static_cast<std::size_t>(m_teleport.point().value()) < points.size())
         m_where->setText(tr("State of token %1 at <b>%2</b>")
@@ -194,7 +297,7 @@ void TeleportPanel::updateCoordinates() {
     if (target.size() == 0) {
         m_displacement->clear();
     } else if (!m_teleport.isMoved()) {
-        m_displacement->setText(tr("At its natural place"));
+        m_displacement->setText(tr("Not moved"));
     } else {
         QString text =
             tr("Moved by %1 SDs of the rows at this depth").arg(m_teleport.displacement(), 0, 'f', 1);
@@ -219,13 +322,14 @@ QString TeleportPanel::noCurves() const {
     return m_teleport.isLastToken() || m_teleport.followsToken()
                ? line
                : line + QLatin1Char(' ') +
-                     tr("Those at the end of the prompt stay, as this is not its last token; choose the "
-                        "followed token below.");
+                     tr("Those at the end of the prompt do not change, as this is not its last token: choose "
+                        "those after the followed token below.");
 }
 
 /// The next tokens, and whose they are.
 void TeleportPanel::updateTokens() {
-    const QString token = tr("token %1 “%2”").arg(m_teleport.token()).arg(m_teleport.tokenText());
+    const QString token =
+        tr("token %1 “%2”").arg(m_teleport.token()).arg(readable(m_teleport.tokenText(), font()));
     const bool isLast = m_teleport.isLastToken();
     m_nextOf->setItemText(
         0, isLast ? tr("Next token at the end of the prompt (token %1)").arg(m_teleport.token())
@@ -243,27 +347,44 @@ void TeleportPanel::updateTokens() {
     m_tokens->setFigure(std::make_shared<const Figure>(std::move(figure)));
 }
 
-void TeleportPanel::updatePath() {
-    updateStatus();
-    updateTokens();
+/// Distance and retention by depth: of the teleports that are compared, else of the one that is shown. Null
+/// where there is none.
+std::shared_ptr<const Figure> TeleportPanel::curvesFigure() const {
     const Theme theme = m_dark ? darkTheme() : lightTheme();
     const auto* measures = m_teleport.measures();
     const auto model = m_workspace.model();
-    if (measures == nullptr || !model || m_teleport.isAtLastPoint()) return m_curves->setFigure(nullptr);
-    TeleportCurves curves;
-    curves.points = model->model->points();
-    curves.first = static_cast<int>(m_teleport.modelPoint().value());
-    curves.distance = measures->distance;
-    curves.distancePca = measures->distancePca;
-    if (const auto result = m_teleport.result()) {
-        curves.controlDistance = result->controlDistance;
-        curves.controlPcaDistance = result->controlPcaDistance;
-    }
-    try {
-        Figure figure = teleportFigure(curves, theme);
-        figure.columns = 1;
+    if (!model) return nullptr;
+    Figure figure;
+    if (m_comparison.isActive()) {
+        std::vector<ComparedTeleport> compared;
+        for (std::size_t i = 0; i < m_comparison.chosen().size(); ++i)
+            compared.push_back(
+                {m_comparison.name(i).toStdString(),
+                 teleportCurves(m_comparison.chosen()[i]->result, model->model->points(), false)});
+        figure = compareTeleportsFigure(compared, theme);
+    } else {
+        if (measures == nullptr || m_teleport.isAtLastPoint()) return nullptr;
+        TeleportCurves curves;
+        curves.points = model->model->points();
+        curves.first = static_cast<int>(m_teleport.modelPoint().value());
+        curves.distance = measures->distance;
+        curves.distancePca = measures->distancePca;
+        if (const auto result = m_teleport.result()) {
+            curves.controlDistance = result->controlDistance;
+            curves.controlPcaDistance = result->controlPcaDistance;
+        }
+        figure = teleportFigure(curves, theme);
         figure.panels.resize(2);  // distance and retention; the contraction is the slope of their logarithm
-        m_curves->setFigure(std::make_shared<const Figure>(std::move(figure)));
+    }
+    figure.columns = 1;
+    return std::make_shared<const Figure>(std::move(figure));
+}
+
+void TeleportPanel::updatePath() {
+    updateStatus();
+    updateTokens();
+    try {
+        m_curves->setFigure(curvesFigure());
     } catch (const Error&) {
         m_curves->setFigure(nullptr);  // the path of a model that was just replaced
     }

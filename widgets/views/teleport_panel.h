@@ -4,6 +4,8 @@
 #include <array>
 #include <memory>
 
+#include "widgets/viewmodels/held_facts.h"
+#include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_history.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/views/figure_widget.h"
@@ -21,13 +23,18 @@ namespace rheo {
 class TeleportPanel : public QWidget {
     Q_OBJECT
 public:
-    TeleportPanel(Workspace& workspace, TeleportModel& teleport, QWidget* parent = nullptr);
+    TeleportPanel(Workspace& workspace, TeleportModel& teleport, HeldFacts& held,
+                  TeleportComparison& comparison, QWidget* parent = nullptr);
 
     void setDark(bool dark);
+    /// The teleport that is shown, or chosen in the list; 0: none.
+    qint64 chosen() const;
     FigureWidget* curves() const { return m_curves; }
     FigureWidget* tokens() const { return m_tokens; }
     QComboBox* modeBox() const { return m_mode; }
     QListView* history() const { return m_history; }
+    /// The rows nearest to the held state, a line each.
+    QLabel* nearest() const { return m_nearest; }
     /// Whose next tokens are shown.
     QComboBox* nextOfBox() const { return m_nextOf; }
     QDoubleSpinBox* coordinate(int component) const {
@@ -37,31 +44,45 @@ public:
 Q_SIGNALS:
     void saveRequested(qint64 teleport);
     void copyRequested(qint64 teleport);
+    /// The plots are to be exported: of the teleports that are compared, else of chosen().
+    void exportRequested();
+    void compareRequested();
+    /// One of the nearest rows was clicked.
+    void rowChosen(qint64 row);
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     void updateStatus();
     void updateCoordinates();
     void updateTokens();
+    void updateNearest();
     QString noCurves() const;
     void connectHistory();
     void showInHistory();
+    void chooseInHistory();
+    QLayout* buttons();
+    std::shared_ptr<const Figure> curvesFigure() const;
     void updatePath();
-    std::int64_t chosen() const;
 
     Workspace& m_workspace;
     TeleportModel& m_teleport;
+    HeldFacts& m_held;
+    TeleportComparison& m_comparison;
     QLabel* m_where;
     QLabel* m_status;
     QComboBox* m_mode;
     std::array<QDoubleSpinBox*, 3> m_coordinates{};
     QLabel* m_displacement;
+    QLabel* m_nearest;
     QPushButton* m_natural;
     FigureWidget* m_curves;
     QComboBox* m_nextOf;
     FigureWidget* m_tokens;
     QListView* m_history;
     TeleportHistory* m_historyModel;
-    QPushButton *m_save, *m_copy;
+    QPushButton *m_save, *m_copy, *m_compare, *m_export;
     bool m_dark = false;
     bool m_updating = false;
 };

@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "widgets/views/handle_painter.h"
+#include "widgets/views/hover_card.h"
 
 namespace rheo {
 
@@ -29,11 +30,6 @@ Eigen::Vector2d toVector(const QPointF& at) {
 
 bool sameBox(const Plot3D& a, const Plot3D& b) {
     return boxOf(a).min() == boxOf(b).min() && boxOf(a).max() == boxOf(b).max();
-}
-
-/// "PC1" of "PC1 (41.2 % of variance)".
-QString shortTitle(const Axis& axis) {
-    return QString::fromStdString(axis.title.substr(0, axis.title.find(" (")));
 }
 
 /// 0 to 2 for the keys of the axes.
@@ -86,7 +82,8 @@ protected:
         painter.setRenderHint(QPainter::Antialiasing);
         if (const auto& row = m_canvas->m_hovered; row && !m_canvas->mouseHolds())
             frame.paintLine(painter, row->tag, row->vertex);
-        HandleLook look{frame.figure()->theme, {}, m_canvas->hasFocus()};
+        HandleLook look{
+            frame.figure()->theme, {}, m_canvas->m_handleNotes, frame.plotArea(), m_canvas->hasFocus()};
         for (std::size_t i = 0; i < 3; ++i) look.axisNames[i] = shortTitle(frame.plot()->axes[i]);
         paintHandle(painter, m_canvas->m_handle, m_canvas->camera(), frame.viewArea(), look);
     }
@@ -103,7 +100,9 @@ private:
     QPixmap m_still;
 };
 
-TrajectoryCanvas::TrajectoryCanvas(QWidget* parent) : VtkViewport(parent), m_painted(new Overlay(this)) {
+TrajectoryCanvas::TrajectoryCanvas(QWidget* parent)
+    : VtkViewport(parent), m_card(nullptr), m_painted(new Overlay(this)) {
+    m_card = new HoverCard(this);
     m_clock.start();
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
@@ -122,6 +121,7 @@ void TrajectoryCanvas::setFigure(std::shared_ptr<const Figure> figure) {
     m_frame.setFigure(std::move(figure));
     m_sceneStale = true;
     m_hovered.reset();
+    m_card->hide();
     if (const Plot3D* now = plot()) {
         if (old == nullptr) {
             m_view.camera = now->camera;
@@ -233,6 +233,12 @@ void TrajectoryCanvas::zoom(double factor, const QPointF& about) {
     apply(zoomCamera(m_view, factor, toVector(about), m_frame.viewArea(), size));
 }
 
+void TrajectoryCanvas::setHandleNotes(const QStringList& notes) {
+    if (notes == m_handleNotes) return;
+    m_handleNotes = notes;
+    m_painted->update();
+}
+
 void TrajectoryCanvas::setHandle(std::optional<Eigen::Vector3d> place) {
     apply(placeHandle(m_handle, place));
 }
@@ -278,6 +284,7 @@ void TrajectoryCanvas::mousePressEvent(QMouseEvent* event) {
     if (left) letGo();
     m_button = event->button();
     m_pressed = at;
+    m_card->hide();
     if (const auto part = handlePart(at); left && part)
         apply(grabHandle(m_handle, *part, toVector(at), m_view.camera, m_frame.viewArea()));
     else if (const bool adds = event->modifiers() & Qt::ControlModifier; left && (m_boxSelecting || adds))
@@ -362,22 +369,31 @@ void TrajectoryCanvas::wheelEvent(QWheelEvent* event) {
 }
 
 void TrajectoryCanvas::hover(const QPointF& at) {
+    m_mouse = at;
     const auto part = handlePart(at);
     const auto picked = part ? std::nullopt : pick(at);
     const bool sameRow = picked.has_value() == m_hovered.has_value() &&
                          (!picked || (picked->tag == m_hovered->tag && picked->vertex == m_hovered->vertex));
+    if (sameRow && picked && m_card->isVisible()) m_card->moveBeside(at.toPoint());
     if (part == m_handle.hovered && sameRow) return;
     m_handle.hovered = part;
     m_hovered = picked;
     updateCursor();
     m_painted->update();
     if (!sameRow) Q_EMIT hovered(picked ? picked->tag : -1, picked ? picked->vertex : 0);
+    refreshCard();
+}
+
+void TrajectoryCanvas::refreshCard() {
+    const bool shown = m_hovered && m_describe && !mouseHolds();
+    m_card->showText(shown ? m_describe(m_hovered->tag, m_hovered->vertex) : QString(), m_mouse.toPoint());
 }
 
 void TrajectoryCanvas::leaveEvent(QEvent* event) {
     const bool row = m_hovered.has_value();
     m_handle.hovered.reset();
     m_hovered.reset();
+    m_card->hide();
     m_painted->update();
     if (row) Q_EMIT hovered(-1, 0);
     VtkViewport::leaveEvent(event);
@@ -402,15 +418,12 @@ bool TrajectoryCanvas::event(QEvent* event) {
 void TrajectoryCanvas::showToolTip(const QPoint& at, const QPoint& global) {
     QString text;
     if (const auto part = handlePart(at); part == screenPlane)
-        text =
-            tr("Drag to put this state elsewhere, in the plane of the screen. X, Y or Z keeps it on "
-               "that axis until the key is pressed again. Arrow keys move it too (Shift: further, Ctrl: "
-               "finer, Page "
-               "Up and Down: nearer and farther); Enter lets go, Esc takes it back.");
+        text = tr(
+            "Drag to move this state in the plane of the screen. Press X, Y or Z to keep it on one axis, and "
+            "again to free it. The arrow keys move it as well (Shift: faster, Ctrl: finer, Page Up and Down: "
+            "toward you and away). Enter keeps the new state, Esc restores the old one.");
     else if (part)
         text = tr("Drag along %1 alone").arg(shortTitle(plot()->axes[static_cast<std::size_t>(*part)]));
-    else if (const auto picked = pick(at); picked && m_describe)
-        text = m_describe(picked->tag, picked->vertex);
     QToolTip::showText(global, text, this);
 }
 

@@ -17,6 +17,8 @@ class QRubberBand;
 
 namespace rheo {
 
+class HoverCard;
+
 /// A 3D figure on screen: the many lines by VTK, everything around and above them (labels, colour bar, the
 /// mean, the selection, markers, the handle) painted as the exporter paints it. Turns, moves and zooms with
 /// the mouse and the keys; answers what is under the mouse; lets a handle be dragged. Translates the events
@@ -62,10 +64,16 @@ public:
     QPointF placeOf(const Eigen::Vector3d& point) const;
 
     void setBoxSelecting(bool on);
-    /// What to say of a row and point under the mouse.
+    /// What the card beside the mouse says of a row and point, in HTML.
     void setDescriber(std::function<QString(std::int64_t row, std::int32_t point)> describe) {
         m_describe = std::move(describe);
     }
+    /// Asks the describer again: more is known of what is under the mouse.
+    void refreshCard();
+    const HoverCard* card() const { return m_card; }
+    /// Lines beside the handle, the first a heading; empty: none.
+    void setHandleNotes(const QStringList& notes);
+    const QStringList& handleNotes() const { return m_handleNotes; }
 
 Q_SIGNALS:
     void cameraChanged();
@@ -139,6 +147,9 @@ private:
     bool m_boxing = false;
     bool m_boxAdds = false;
     std::optional<Picked> m_hovered;
+    QPointF m_mouse;  ///< where it hovered last
+    HoverCard* m_card;
+    QStringList m_handleNotes;
     QRubberBand* m_band = nullptr;
     Overlay* m_painted = nullptr;
     std::function<QString(std::int64_t, std::int32_t)> m_describe;

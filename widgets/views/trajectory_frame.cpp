@@ -47,6 +47,10 @@ PixelRect upward(const QRectF& rect, double height) {
 
 }  // namespace
 
+QString shortTitle(const Axis& axis) {
+    return QString::fromStdString(axis.title.substr(0, axis.title.find(" (")));
+}
+
 const Plot3D* TrajectoryFrame::plot() const {
     return m_figure ? std::get_if<Plot3D>(&m_figure->panels[m_panel].plot) : nullptr;
 }

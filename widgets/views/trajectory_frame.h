@@ -3,6 +3,7 @@
 #include <QPointF>
 #include <QRectF>
 #include <QSizeF>
+#include <QString>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,6 +16,9 @@
 class QPainter;
 
 namespace rheo {
+
+/// "PC1" of "PC1 (41.2 % of variance)".
+QString shortTitle(const Axis& axis);
 
 /// A figure with a 3D panel as it is shown on a widget: which of it the scene draws, what is painted over the
 /// scene, and where the parts lie. Rectangles are in pixels of the widget, y down.

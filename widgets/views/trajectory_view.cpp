@@ -15,12 +15,16 @@
 #include "core/figure/row_colors.h"
 #include "core/session/capture_run.h"
 #include "core/session/opened_results.h"
+#include "widgets/paint/readable_text.h"
 #include "widgets/viewmodels/analyses.h"
+#include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/far_rows.h"
 #include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/token_context.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/missing_page.h"
 #include "widgets/views/selection_bar.h"
+#include "widgets/views/view_table.h"
 
 namespace rheo {
 
@@ -57,19 +61,21 @@ Eigen::AlignedBox3d boxOfRows(const std::vector<RowIndex>& rows, const Array3F& 
 
 }  // namespace
 
-TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, Selection& selection,
-                               TeleportModel& teleport, Analyses& analyses)
+TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& context)
     : View(figure),
-      m_workspace(workspace),
-      m_selection(selection),
-      m_teleport(teleport),
+      m_workspace(context.workspace),
+      m_selection(context.selection),
+      m_teleport(context.teleport),
+      m_held(context.held),
+      m_comparison(context.comparison),
+      m_facts(context.workspace),
       m_pages(new QStackedLayout(this)),
-      m_missing(new MissingPage(figure, analyses)),
+      m_missing(new MissingPage(figure, context.analyses)),
       m_canvas(new TrajectoryCanvas),
       m_fit(new QAction(tr("&Fit the PCA to all rows"), this)),
       m_colors(new QComboBox),
       m_hint(new QLabel),
-      m_state(workspace.state()),
+      m_state(context.workspace.state()),
       m_theme(lightTheme()) {
     m_fit->setShortcut(QKeySequence("Ctrl+R"));
     connect(m_fit, &QAction::triggered, this, [this] { fitBasis(m_workspace); });
@@ -119,7 +125,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     m_pages->addWidget(drawn);
     connect(m_missing, &MissingPage::optionsRequested, this, &View::optionsRequested);
     for (auto signal : {&Analyses::changed, &Analyses::choiceChanged})
-        connect(&analyses, signal, this, [this] {
+        connect(&context.analyses, signal, this, [this] {
             if (paths().basis == nullptr) m_missing->explain(*m_state, {});
         });
 
@@ -136,6 +142,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
          {&TeleportModel::naturalChanged, &TeleportModel::pathChanged, &TeleportModel::resultChanged})
         connect(&m_teleport, signal, this, &TrajectoryView::updateOverlay);
     connect(&m_teleport, &TeleportModel::stateChanged, this, [this] { updateHandle(); });
+    connect(&m_comparison, &TeleportComparison::changed, this, &TrajectoryView::updateOverlay);
 
     connect(m_canvas, &TrajectoryCanvas::rowClicked, this, &TrajectoryView::select);
     connect(m_canvas, &TrajectoryCanvas::rowsBoxed, this, [this](const QList<qint64>& rows, bool add) {
@@ -145,7 +152,9 @@ TrajectoryView::TrajectoryView(const FigureView& figure, Workspace& workspace, S
     });
     connect(m_canvas, &TrajectoryCanvas::hovered, this,
             [this](qint64 row, int point) { Q_EMIT hovered(row < 0 ? QString() : describe(row, point)); });
-    m_canvas->setDescriber([this](std::int64_t row, std::int32_t point) { return describe(row, point); });
+    m_canvas->setDescriber([this](std::int64_t row, std::int32_t point) { return card(row, point); });
+    connect(&m_facts, &HoverFacts::changed, m_canvas, &TrajectoryCanvas::refreshCard);
+    connect(&m_held, &HeldFacts::lensChanged, this, &TrajectoryView::updateNotes);
     connect(m_canvas, &TrajectoryCanvas::handleGrabbed, this, [this] { m_teleport.beginDrag(); });
     connect(m_canvas, &TrajectoryCanvas::handleMoved, this, [this](double x, double y, double z) {
         VectorD target = m_teleport.target();
@@ -272,17 +281,17 @@ void TrajectoryView::updateHandle() {
     m_canvas->setHandle(Eigen::Vector3d(target[0], target[1], target[2]));
 }
 
-std::optional<TeleportOverlay> TrajectoryView::overlay() const {
+std::vector<TeleportOverlay> TrajectoryView::overlays() const {
+    if (!paths().live) return {};
+    if (m_comparison.isActive()) return m_comparison.overlays();
     const MatrixD &natural = m_teleport.naturalPath(), &moved = m_teleport.teleportedPath();
-    if (!paths().live || moved.size() == 0 || natural.rows() != moved.rows() || moved.cols() < 3)
-        return std::nullopt;
-    TeleportOverlay overlay{m_teleport.point(), natural, moved, {}, false};
-    return overlay;
+    if (moved.size() == 0 || natural.rows() != moved.rows() || moved.cols() < 3) return {};
+    return {{m_teleport.point(), natural, moved, {}, false}};
 }
 
 void TrajectoryView::updateOverlay() {
-    const auto drawn = overlay();
-    if (!drawn || !m_canvas->figure()) return m_canvas->setOverlay(nullptr);
+    const auto drawn = overlays();
+    if (drawn.empty() || !m_canvas->figure()) return m_canvas->setOverlay(nullptr);
     // The exporter's own drawing of a teleport, into an empty plot.
     Figure figure;
     figure.theme = m_canvas->figure()->theme;
@@ -294,7 +303,7 @@ void TrajectoryView::updateOverlay() {
             empty.colorScale = plot->colorScale;
         }
     try {
-        addTeleport(figure, *drawn, options());
+        for (const auto& one : drawn) addTeleport(figure, one, options());
         m_canvas->setOverlay(std::make_shared<const Plot3D>(std::get<Plot3D>(figure.panels[0].plot)));
     } catch (const Error&) {
         m_canvas->setOverlay(nullptr);  // the path of a basis that was just replaced
@@ -309,14 +318,14 @@ std::shared_ptr<const Figure> TrajectoryView::figure() const {
             plot->camera = m_canvas->camera();
             plot->fitCamera = false;  // the recipe has this camera
         }
-    if (const auto drawn = overlay()) addTeleport(*figure, *drawn, options());
+    for (const auto& one : overlays()) addTeleport(*figure, one, options());
     return figure;
 }
 
 Recipe TrajectoryView::recipe() const {
     Recipe recipe;
     recipe.view = id().toStdString();
-    recipe.options = recipeOptions(options(), overlay());
+    recipe.options = recipeOptions(options(), overlays());
     recipe.camera = m_canvas->camera();
     const auto results = resultsWith(*m_state, figureView().statistic).opened;
     const PcaResult* pca = results && !results->path.empty() ? drawnPca(*results) : nullptr;
@@ -332,16 +341,54 @@ QString TrajectoryView::describe(std::int64_t row, std::int32_t point) const {
         return {};
     const TraceRow& r = shown.info->rows[static_cast<std::size_t>(row)];
     const auto z = shown.scores->line(row, point);
-    QString token;
-    if (const auto model = m_workspace.model(); model && model->tokenizer && r.tokenId >= 0)
-        token = QStringLiteral(" “%1”").arg(QString::fromStdString(model->tokenizer->pieceText(r.tokenId)));
-    return tr("sample %1, token %2%3 at %4: PC1 %5, PC2 %6, PC3 %7")
+    const auto& axes = std::get<Plot3D>(m_canvas->figure()->panels[0].plot).axes;
+    QStringList scores;
+    for (std::size_t c = 0; c < 3; ++c)
+        scores << QStringLiteral("%1 %2").arg(shortTitle(axes[c]), QLocale().toString(double(z[c]), 'g', 4));
+    return tr("sample %1, token %2 at %3: %4")
         .arg(r.sample)
         .arg(r.position)
-        .arg(token, QString::fromStdString(pointName(shown.info->points[static_cast<std::size_t>(point)])))
-        .arg(double(z[0]), 0, 'g', 4)
-        .arg(double(z[1]), 0, 'g', 4)
-        .arg(double(z[2]), 0, 'g', 4);
+        .arg(QString::fromStdString(pointName(shown.info->points[static_cast<std::size_t>(point)])),
+             scores.join(QStringLiteral(", ")));
+}
+
+/// The prompt with the token of the row in bold, then what describe() says, the norm of the state and the
+/// likeliest next token.
+QString TrajectoryView::card(std::int64_t row, std::int32_t point) {
+    const Paths shown = paths();
+    const QString line = describe(row, point);
+    if (line.isEmpty()) return {};
+    const TraceRow& r = shown.info->rows[static_cast<std::size_t>(row)];
+    const auto sample = static_cast<std::size_t>(r.sample);
+    const auto model = m_workspace.model();
+    const auto html = [this](const QString& text) {
+        return readable(text, m_canvas->font()).toHtmlEscaped();
+    };
+    QString prompt;
+    if (sample < shown.info->samples.size()) {
+        const TokenContext context =
+            tokenContext(shown.info->samples[sample], r.position, model ? model->tokenizer.get() : nullptr);
+        prompt = QStringLiteral("<p>%1<b>%2</b>%3</p>")
+                     .arg(html(context.before), html(context.token), html(context.after));
+    }
+    QStringList facts{html(line)};
+    if (shown.live) {
+        m_facts.ask(RowIndex{row});
+        if (const auto norm = m_facts.norm(RowIndex{row}, PointIndex{point}))
+            facts << tr("norm %1").arg(QLocale().toString(*norm, 'g', 4));
+        if (const QString next = m_facts.next(RowIndex{row}); !next.isEmpty())
+            facts << tr("likeliest next token: %1").arg(html(next));
+    }
+    return prompt + facts.join(QStringLiteral("<br>"));
+}
+
+/// What the logit lens reads from the held state, beside the handle.
+void TrajectoryView::updateNotes() {
+    QStringList notes;
+    for (const LensToken& token : m_held.lens())
+        notes << readable(tokenAndProbability(token.text, token.probability).toStdString());
+    if (!notes.isEmpty()) notes.prepend(tr("logit lens"));
+    m_canvas->setHandleNotes(notes);
 }
 
 void TrajectoryView::lookFrom(double azimuth, double elevation) {
@@ -401,16 +448,16 @@ void TrajectoryView::lookForFarRows() {
                std::binary_search(m_state->basisRows.begin(), m_state->basisRows.end(), row);
     });
     const QString times = QLocale().toString(far.ratio, 'g', far.ratio < 100 ? 2 : 3);
-    QList<BannerAction> actions;
-    if (isFitted) actions << BannerAction{tr("Leave out of the fit"), [this, far] { leaveOut(far.rows); }};
-    actions << BannerAction{tr("Hide"), [this, far] { m_selection.hideRows(far.rows); }};
+    QList<MessageAction> actions;
+    if (isFitted) actions << MessageAction{tr("Leave out of the fit"), [this, far] { leaveOut(far.rows); }};
+    actions << MessageAction{tr("Hide"), [this, far] { m_selection.hideRows(far.rows); }};
     if (m_state->basis->scaling == Scaling::Raw)
-        actions << BannerAction{tr("Scale by RMS"),
-                                [this] { fitBasisOn(m_workspace, {.scaling = Scaling::Rms}); }};
-    actions << BannerAction{tr("Frame the rest"), [this, far] { frameAllBut(far.rows); }};
-    m_notice->showNews(far.rows.size() == 1 ? tr("1 row lies %1 times farther out than the rest.").arg(times)
-                                            : tr("%1 rows lie up to %2 times farther out than the rest.")
-                                                  .arg(QLocale().toString(far.rows.size()), times),
+        actions << MessageAction{tr("Scale by RMS"),
+                                 [this] { fitBasisOn(m_workspace, {.scaling = Scaling::Rms}); }};
+    actions << MessageAction{tr("Frame the rest"), [this, far] { frameAllBut(far.rows); }};
+    m_notice->showNews(counted(far.rows.size(), tr("1 row lies %2 times farther out than the rest."),
+                               tr("%1 rows lie up to %2 times farther out than the rest."))
+                           .arg(times),
                        actions);
     disconnect(m_notice, &Banner::dismissed, this, nullptr);
     connect(m_notice, &Banner::dismissed, this, [this, far] { m_dismissedRows = far.rows; });

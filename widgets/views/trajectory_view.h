@@ -2,7 +2,10 @@
 
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/held_facts.h"
+#include "widgets/viewmodels/hover_facts.h"
 #include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/workspace.h"
 #include "widgets/views/trajectory_canvas.h"
@@ -15,9 +18,9 @@ class QStackedLayout;
 
 namespace rheo {
 
-class Analyses;
 class Banner;
 class MissingPage;
+struct ViewContext;
 
 /// The 3D view: the trajectories of the rows that are open, the selection, and the handle of the teleport.
 /// Where no PCA of these rows is there, the trajectories that the results hold; without any, a page that says
@@ -25,8 +28,7 @@ class MissingPage;
 class TrajectoryView : public View {
     Q_OBJECT
 public:
-    TrajectoryView(const FigureView& figure, Workspace& workspace, Selection& selection,
-                   TeleportModel& teleport, Analyses& analyses);
+    TrajectoryView(const FigureView& figure, const ViewContext& context);
 
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;
@@ -36,6 +38,7 @@ public:
     /// With the teleport drawn in.
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
+    QSize pictureSize() const override { return m_canvas->size(); }
     QList<QAction*> analyses() const override { return {m_fit}; }
 
     TrajectoryCanvas* canvas() const { return m_canvas; }
@@ -45,8 +48,8 @@ public:
     TrajectoryOptions options() const;
     /// What the rows are coloured by.
     QComboBox* colorList() const { return m_colors; }
-    /// The teleport that is shown, if one is.
-    std::optional<TeleportOverlay> overlay() const;
+    /// The teleports that are drawn: those that are compared, else the one that is shown, if one is.
+    std::vector<TeleportOverlay> overlays() const;
 
 public Q_SLOTS:
     void lookFrom(double azimuth, double elevation);
@@ -66,6 +69,8 @@ private:
     void frameAllBut(const QList<qint64>& rows);
     QString hint() const;
     QString describe(std::int64_t row, std::int32_t point) const;
+    QString card(std::int64_t row, std::int32_t point);
+    void updateNotes();
 
     /// The paths that are shown.
     struct Paths {
@@ -80,6 +85,9 @@ private:
     Workspace& m_workspace;
     Selection& m_selection;
     TeleportModel& m_teleport;
+    HeldFacts& m_held;
+    TeleportComparison& m_comparison;
+    HoverFacts m_facts;
     QStackedLayout* m_pages;
     MissingPage* m_missing;
     TrajectoryCanvas* m_canvas;

@@ -45,6 +45,8 @@ public:
     /// What is shown, as it is turned and zoomed: what an export paints. Null without a figure. Throws Error
     /// where the results do not fit together.
     virtual std::shared_ptr<const Figure> figure() const = 0;
+    /// Of the drawing on screen, without the controls around it.
+    virtual QSize pictureSize() const { return size(); }
     /// What makes figure() again: view, options, camera or ranges, and a size that suits it. Without sources
     /// where no file holds what it is made from; theme, versions and time are left to the window.
     virtual Recipe recipe() const = 0;

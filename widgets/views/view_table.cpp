@@ -22,7 +22,7 @@ struct OwnWidget {
 constexpr std::array ownWidgets{
     OwnWidget{"trajectories",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
-                  return new TrajectoryView(entry.figure, c.workspace, c.selection, c.teleport, c.analyses);
+                  return new TrajectoryView(entry.figure, c);
               }},
     OwnWidget{"lens_map",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {

@@ -8,7 +8,9 @@
 namespace rheo {
 
 class Analyses;
+class HeldFacts;
 class Selection;
+class TeleportComparison;
 class TeleportModel;
 class View;
 class Workspace;
@@ -18,6 +20,8 @@ struct ViewContext {
     Workspace& workspace;
     Selection& selection;
     TeleportModel& teleport;
+    HeldFacts& held;
+    TeleportComparison& comparison;
     Analyses& analyses;
 };
 
