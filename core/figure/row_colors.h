@@ -23,9 +23,9 @@ const std::vector<RowColorName>& rowColorNames();
 std::optional<RowColor> parseRowColor(std::string_view name);
 std::string_view rowColorName(RowColor by);
 
-/// Gives the rows of `info` the kinds or numbers that the options colour them by. Samples without a group have
-/// a kind of their own, and so have rows whose token is not known; tokens without a text have their ids. Linear
-/// in the rows.
+/// Gives the rows of `info` the kinds or numbers that the options colour them by. Samples without a group
+/// have a kind of their own, and so have rows whose token is not known; tokens without a text have their ids.
+/// Linear in the rows.
 void colorRows(TrajectoryInput& input, const TraceInfo& info, const TrajectoryOptions& options);
 /// The texts of the tokens of the rows, for TrajectoryOptions.
 std::map<std::int32_t, std::string> textsOfRows(const TraceInfo& info, const TokenText& textOf);

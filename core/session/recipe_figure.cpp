@@ -62,10 +62,9 @@ ColorMap mapNamed(const std::string& name) {
 }
 
 Json parseTrajectoryOptions(const Recipe& recipe) {
-    return parseOptions(recipe,
-                        {"components", "rows", "selected", "highlighted", "mean", "color_by", "token_texts",
-                         "color_by_depth", "map", "strong", "strong_mean", "followed", "teleport",
-                         "teleports"});
+    return parseOptions(
+        recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by", "token_texts",
+                 "color_by_depth", "map", "strong", "strong_mean", "followed", "teleport", "teleports"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {

@@ -38,7 +38,7 @@ double rmsNorm(const MatrixF& states) {
 }  // namespace
 
 RowStates readRowStates(std::shared_ptr<const Trace> trace, PointIndex point, std::int64_t mostBytes,
-                            Progress& progress) {
+                        Progress& progress) {
     const std::int64_t units = trace->units(), total = trace->rows();
     const std::int64_t rowBytes = units * static_cast<std::int64_t>(sizeof(float));
     RowStates read{std::move(trace), point, {}, {}, 0};

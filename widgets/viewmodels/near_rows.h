@@ -24,7 +24,7 @@ struct RowStates {
 /// Reads the states of all rows at `point`; where they take more than `mostBytes`, those of blocks of 64 rows
 /// that are spread evenly. Throws Error(Io). Checks for a stop between blocks.
 RowStates readRowStates(std::shared_ptr<const Trace> trace, PointIndex point, std::int64_t mostBytes,
-                            Progress& progress);
+                        Progress& progress);
 
 /// A row near a state.
 struct NearRow {

@@ -41,8 +41,7 @@ void HoverCard::moveBeside(const QPoint& at) {
         const int chosen = after + size + fromEdge <= space ? after : mouse - fromMouse - size;
         return std::clamp(chosen, fromEdge, std::max(fromEdge, space - size - fromEdge));
     };
-    move(place(at.x(), width(), parentWidget()->width()),
-         place(at.y(), height(), parentWidget()->height()));
+    move(place(at.x(), width(), parentWidget()->width()), place(at.y(), height(), parentWidget()->height()));
 }
 
 }  // namespace rheo
