@@ -70,15 +70,21 @@ void TestPaintScreen::cellsAreFound() {
         for (const int column : {0, 31, 64}) {
             const auto place = painter.placeOf({0, double(column), double(row)});
             QVERIFY(place.has_value());
-            const auto cell = painter.cellAt(*place);
-            QVERIFY(cell.has_value());
-            QCOMPARE(cell->row, row);
-            QCOMPARE(cell->column, column);
-            QCOMPARE(cell->value, plot.values(row, column));
-            const auto color = scaleColor(plot.colorScale, cell->value, painter.shown().theme.missing);
+            QCOMPARE(painter.idAt(*place, AxisKind::Points), std::optional<std::int64_t>(column));
+            QCOMPARE(painter.idAt(*place, AxisKind::Units),
+                     std::optional<std::int64_t>(plot.y.ids[static_cast<std::size_t>(row)]));
+            const auto value = double(plot.values(row, column));
+            QVERIFY(painter.describe(*place, 1).ends_with(formatNumber(value, 4)));
+            const auto color = scaleColor(plot.colorScale, value, painter.shown().theme.missing);
+            // A line through the cell marks it.
+            const auto lines = painter.linesAt(AxisKind::Points, column);
+            QCOMPARE(lines.size(), 1);
+            QVERIFY(std::abs(lines.front().x1() - place->x()) < 0.5 &&
+                    lines.front().x1() == lines.front().x2());
             QCOMPARE(qRed(image.pixel(place->toPoint())), qRound(color.r * 255));
         }
-    QVERIFY(!painter.cellAt({0, 0}));
+    QVERIFY(!painter.idAt({0, 0}, AxisKind::Units) && !painter.idAt({0, 0}, AxisKind::Tokens));
+    QVERIFY(painter.linesAt(AxisKind::Tokens, 0).isEmpty());
 }
 
 void TestPaintScreen::zoomKeepsWhatIsUnderTheMouse() {
