@@ -76,6 +76,9 @@ void HeldFacts::refresh() {
     const auto& trace = m_workspace.state()->trace;
     if (state.size() == 0 || !m_workspace.model() || !trace || m_teleport.point().value() >= trace->points())
         return clear();
+    // Rows that were near at another point are not near here.
+    const bool elsewhere = m_among && (m_among->trace != trace || m_among->point != m_teleport.point());
+    if (elsewhere && !std::exchange(m_nearest, {}).empty()) Q_EMIT nearestChanged();
     m_search.post({trace, m_teleport.point(), m_teleport.row(), state, m_among});
     m_read.post({m_workspace.model(), state});
 }
