@@ -276,6 +276,10 @@ void LensMapView::mark() {
     m_widget->setMarks(std::move(marks));
 }
 
+QSize LensMapView::pictureSize() const {
+    return m_widget->size();
+}
+
 std::shared_ptr<const Figure> LensMapView::figure() const {
     return hasFigure() ? std::make_shared<const Figure>(m_widget->shown()) : nullptr;
 }

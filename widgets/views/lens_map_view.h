@@ -34,6 +34,8 @@ public:
     Recipe recipe() const override;
     std::shared_ptr<const Results> ownResults() const override;
 
+    QSize pictureSize() const override;
+
     FigureWidget* figureWidget() const { return m_widget; }
     OptionBar* optionBar() const { return m_bar; }
     QPushButton* readButton() const { return m_read; }

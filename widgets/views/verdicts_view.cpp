@@ -330,6 +330,10 @@ void VerdictsView::updateStatus() {
     Q_EMIT statusChanged();
 }
 
+QSize VerdictsView::pictureSize() const {
+    return m_figureWidget->size();
+}
+
 std::shared_ptr<const Figure> VerdictsView::figure() const {
     return hasFigure() ? std::make_shared<const Figure>(m_figureWidget->shown()) : nullptr;
 }

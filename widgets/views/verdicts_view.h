@@ -34,6 +34,8 @@ public:
     std::optional<ResultState> status() const override;
     QList<QAction*> analyses() const override { return {m_test}; }
 
+    QSize pictureSize() const override;
+
     QTreeWidget* table() const { return m_table; }
     /// The finding that is chosen, as a person reads it.
     QTextBrowser* sentence() const { return m_sentence; }
