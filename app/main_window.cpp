@@ -306,7 +306,7 @@ void MainWindow::buildViews() {
         });
     }
     m_viewBar->setIconSize({10, 10});
-    QFont font = m_viewBar->font();  // all of them fit into 1280 pixels
+    QFont font = m_viewBar->font();  // most of them fit into 1280 pixels
     font.setPointSizeF(font.pointSizeF() * 0.92);
     m_viewBar->setFont(font);
     m_resultBar = new ResultBar(m_analyses);
