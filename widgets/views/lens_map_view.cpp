@@ -26,7 +26,6 @@ namespace rheo {
 
 namespace {
 
-constexpr int textWidth = 440;
 constexpr double operationsASecond = 3e10;  ///< of a product of matrices on a few cores, roughly
 constexpr double secondsUnasked = 5;        ///< a prompt that takes less is read without being asked
 
@@ -64,13 +63,13 @@ LensMapView::LensMapView(const FigureView& figure, Workspace& workspace, Selecti
       m_bar(new OptionBar(figure)),
       m_widget(new FigureWidget) {
     m_text->setWordWrap(true);
-    m_text->setMaximumWidth(textWidth);
     m_text->setAlignment(Qt::AlignCenter);
+    m_text->setMinimumHeight(6 * m_text->fontMetrics().lineSpacing());  // wrapped in a narrow window
     m_read->setMinimumSize(180, 34);
     auto* missing = new QWidget;
     auto* middle = new QVBoxLayout(missing);
     middle->addStretch(2);
-    middle->addWidget(m_text, 0, Qt::AlignHCenter);
+    middle->addWidget(m_text);
     middle->addSpacing(10);
     middle->addWidget(m_read, 0, Qt::AlignHCenter);
     middle->addStretch(3);
