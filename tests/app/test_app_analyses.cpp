@@ -16,14 +16,12 @@
 #include <QSpinBox>
 #include <QStandardPaths>
 #include <QStatusBar>
-#include <QStyleFactory>
 #include <QTabBar>
 #include <QTemporaryDir>
 #include <QTextBrowser>
 #include <QTimer>
 #include <QToolButton>
 #include <QTreeWidget>
-#include <QtTest>
 #include <bit>
 
 #include "app/main_window.h"
@@ -32,6 +30,7 @@
 #include "core/statistics/table.h"
 #include "core/trace/hdf5_file.h"
 #include "keep_picture.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/prompt_queue.h"
@@ -42,7 +41,7 @@
 #include "widgets/views/result_bar.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/verdicts_view.h"
-#include "widgets/views/vtk_viewport.h"
+#include "window_test.h"
 
 using namespace rheo;
 
@@ -113,6 +112,9 @@ std::vector<std::string> everyStatistic() {
 
 class TestAppAnalyses : public QObject {
     Q_OBJECT
+public:
+    static void initMain() { prepareWindowTest("Rheograph analyses test"); }
+
 private Q_SLOTS:
     void initTestCase();
     void init();
@@ -649,13 +651,5 @@ void TestAppAnalyses::presetsFillTheForm() {
     QTRY_VERIFY(form->computeButton()->isEnabled());
 }
 
-int main(int argc, char** argv) {
-    VtkViewport::setDefaultSurfaceFormat();
-    QApplication app(argc, argv);
-    QApplication::setApplicationName("Rheograph analyses test");
-    QApplication::setOrganizationName("Rheograph test");
-    QApplication::setStyle(QStyleFactory::create("Fusion"));
-    TestAppAnalyses test;
-    return QTest::qExec(&test, argc, argv);
-}
+RHEO_TEST(TestAppAnalyses)
 #include "test_app_analyses.moc"

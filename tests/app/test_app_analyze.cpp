@@ -3,7 +3,6 @@
 #include <QFileInfo>
 #include <QProcess>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -12,6 +11,7 @@
 #include "core/trace/trace_writer.h"
 #include "run_rheo.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -544,5 +544,5 @@ void TestAppAnalyze::whatCannotBeIsRefused() {
     QVERIFY(!QFile::exists(path("never.h5")));
 }
 
-QTEST_GUILESS_MAIN(TestAppAnalyze)
+RHEO_TEST(TestAppAnalyze)
 #include "test_app_analyze.moc"

@@ -6,11 +6,11 @@
 #include <QJsonObject>
 #include <QProcess>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <csignal>
 
 #include "model_cache_of.h"
 #include "run_rheo.h"
+#include "tests/test_main.h"
 
 namespace {
 
@@ -464,5 +464,5 @@ void TestAppCli::figureAgainFromItsRecipe() {
     QVERIFY(withoutTime(first) == withoutTime(contentsOf(path("second.svg"))));
 }
 
-QTEST_GUILESS_MAIN(TestAppCli)
+RHEO_TEST(TestAppCli)
 #include "test_app_cli.moc"

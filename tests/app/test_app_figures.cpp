@@ -7,13 +7,13 @@
 #include <QTemporaryDir>
 #include <QTransform>
 #include <QXmlStreamReader>
-#include <QtTest>
 #include <algorithm>
 
 #include "core/base/error.h"
 #include "core/results/results_file.h"
 #include "core/session/recipe_figure.h"
 #include "run_rheo.h"
+#include "tests/test_main.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/text_metrics.h"
 
@@ -266,5 +266,5 @@ void TestAppFigures::whatIsNotThereIsRefused() {
     QVERIFY(!QFile::exists(path("no.svg")));
 }
 
-QTEST_MAIN(TestAppFigures)
+RHEO_TEST(TestAppFigures)
 #include "test_app_figures.moc"

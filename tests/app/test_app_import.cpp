@@ -5,10 +5,10 @@
 #include <QJsonObject>
 #include <QProcess>
 #include <QTemporaryDir>
-#include <QtTest>
 
 #include "core/trace/trace_reader.h"
 #include "run_rheo.h"
+#include "tests/test_main.h"
 
 namespace {}  // namespace
 
@@ -101,5 +101,5 @@ void TestAppImport::shardsMergeToTheUndividedCapture() {
     QCOMPARE(twice.json()["error"].toObject()["code"].toString(), QString("mismatch"));
 }
 
-QTEST_GUILESS_MAIN(TestAppImport)
+RHEO_TEST(TestAppImport)
 #include "test_app_import.moc"

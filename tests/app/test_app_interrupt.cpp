@@ -6,11 +6,11 @@
 #include <QFile>
 #include <QProcess>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <cmath>
 
 #include "core/results/results_file.h"
 #include "core/trace/hdf5_file.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -247,5 +247,5 @@ private:
     QString m_trace = m_dir.filePath("t.rheo.h5");
 };
 
-QTEST_GUILESS_MAIN(TestAppInterrupt)
+RHEO_TEST(TestAppInterrupt)
 #include "test_app_interrupt.moc"

@@ -8,13 +8,13 @@
 #include <QDir>
 #include <QFile>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <algorithm>
 #include <vector>
 
 #include "core/base/random.h"
 #include "core/results/results_file.h"
 #include "core/trace/trace_writer.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -219,5 +219,5 @@ void TestAppMemory::weightsAreHeldOnce() {
     QVERIFY(large.peak - small.peak > weights / 2);  // or nothing was measured
 }
 
-QTEST_APPLESS_MAIN(TestAppMemory)
+RHEO_TEST(TestAppMemory)
 #include "test_app_memory.moc"

@@ -13,16 +13,15 @@
 #include <QPushButton>
 #include <QSettings>
 #include <QStandardPaths>
-#include <QStyleFactory>
 #include <QTemporaryDir>
 #include <QTextBrowser>
 #include <QTimer>
-#include <QtTest>
 
 #include "app/main_window.h"
 #include "app/open_model_dialog.h"
 #include "keep_picture.h"
 #include "model_cache_of.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/cached_model_list.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/open_document.h"
@@ -30,6 +29,7 @@
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/view.h"
+#include "window_test.h"
 
 using namespace rheo;
 
@@ -42,6 +42,9 @@ const QString fixtures = RHEO_FIXTURES "/models/";
 
 class TestAppOpenModel : public QObject {
     Q_OBJECT
+public:
+    static void initMain() { prepareWindowTest("Rheograph test"); }
+
 private Q_SLOTS:
     void initTestCase();
     void init();
@@ -458,13 +461,5 @@ void TestAppOpenModel::keysAreListedFromTheMenus() {
                      qPrintable(action->text()));
 }
 
-int main(int argc, char** argv) {
-    VtkViewport::setDefaultSurfaceFormat();
-    QApplication app(argc, argv);
-    QApplication::setApplicationName("Rheograph test");
-    QApplication::setOrganizationName("Rheograph test");
-    QApplication::setStyle(QStyleFactory::create("Fusion"));
-    TestAppOpenModel test;
-    return QTest::qExec(&test, argc, argv);
-}
+RHEO_TEST(TestAppOpenModel)
 #include "test_app_open_model.moc"

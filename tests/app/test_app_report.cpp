@@ -7,7 +7,6 @@
 #include <QProcess>
 #include <QTemporaryDir>
 #include <QXmlStreamReader>
-#include <QtTest>
 #include <cmath>
 
 #include "core/results/results_file.h"
@@ -15,6 +14,7 @@
 #include "core/trace/trace_writer.h"
 #include "run_rheo.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -261,5 +261,5 @@ private:
     QTemporaryDir m_dir;
 };
 
-QTEST_GUILESS_MAIN(TestAppReport)
+RHEO_TEST(TestAppReport)
 #include "test_app_report.moc"

@@ -19,11 +19,9 @@
 #include <QStackedWidget>
 #include <QStandardPaths>
 #include <QStatusBar>
-#include <QStyleFactory>
 #include <QTabBar>
 #include <QTemporaryDir>
 #include <QTimer>
-#include <QtTest>
 #include <set>
 
 #include "app/main_window.h"
@@ -35,6 +33,7 @@
 #include "core/statistics/table.h"
 #include "event_loop_watch.h"
 #include "keep_picture.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/depth_bar.h"
@@ -44,6 +43,7 @@
 #include "widgets/views/results_view.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
+#include "window_test.h"
 
 using namespace rheo;
 
@@ -101,6 +101,9 @@ void addVerdicts(const QString& file) {
 
 class TestAppResults : public QObject {
     Q_OBJECT
+public:
+    static void initMain() { prepareWindowTest("Rheograph results test"); }
+
 private Q_SLOTS:
     void initTestCase();
     void init();
@@ -763,13 +766,5 @@ void TestAppResults::everyTabIsReachableInASmallWindow() {
     }
 }
 
-int main(int argc, char** argv) {
-    VtkViewport::setDefaultSurfaceFormat();
-    QApplication app(argc, argv);
-    QApplication::setApplicationName("Rheograph results test");
-    QApplication::setOrganizationName("Rheograph test");
-    QApplication::setStyle(QStyleFactory::create("Fusion"));
-    TestAppResults test;
-    return QTest::qExec(&test, argc, argv);
-}
+RHEO_TEST(TestAppResults)
 #include "test_app_results.moc"

@@ -13,10 +13,10 @@
 #include <QJsonObject>
 #include <QProcess>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <functional>
 
 #include "run_rheo.h"
+#include "tests/test_main.h"
 
 namespace {
 
@@ -391,5 +391,5 @@ void TestAppStreams::infoSaysWhatAFileIs() {
     QVERIFY2(ran.out.contains(says), ran.out);
 }
 
-QTEST_GUILESS_MAIN(TestAppStreams)
+RHEO_TEST(TestAppStreams)
 #include "test_app_streams.moc"

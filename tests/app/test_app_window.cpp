@@ -20,19 +20,18 @@
 #include <QSlider>
 #include <QStackedWidget>
 #include <QStandardPaths>
-#include <QStyleFactory>
 #include <QTemporaryDir>
 #include <QThread>
 #include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <QXmlStreamReader>
-#include <QtTest>
 
 #include "app/main_window.h"
 #include "app/resource_paths.h"
 #include "core/figure/teleport_figure.h"
 #include "keep_picture.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/fit_rows.h"
@@ -49,6 +48,7 @@
 #include "widgets/views/source_panel.h"
 #include "widgets/views/teleport_panel.h"
 #include "widgets/views/trajectory_view.h"
+#include "window_test.h"
 
 using namespace rheo;
 
@@ -66,6 +66,9 @@ QString withoutTime(const QString& path) {
 
 class TestAppWindow : public QObject {
     Q_OBJECT
+public:
+    static void initMain() { prepareWindowTest("Rheograph test"); }
+
 private Q_SLOTS:
     void initTestCase();
     void cleanupTestCase();
@@ -1398,13 +1401,5 @@ void TestAppWindow::closingAsksWhenSomethingWouldBeLost() {
     QVERIFY(m_window->isVisible());
 }
 
-int main(int argc, char** argv) {
-    VtkViewport::setDefaultSurfaceFormat();
-    QApplication app(argc, argv);
-    QApplication::setApplicationName("Rheograph test");
-    QApplication::setOrganizationName("Rheograph test");
-    QApplication::setStyle(QStyleFactory::create("Fusion"));
-    TestAppWindow test;
-    return QTest::qExec(&test, argc, argv);
-}
+RHEO_TEST(TestAppWindow)
 #include "test_app_window.moc"

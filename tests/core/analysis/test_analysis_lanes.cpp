@@ -1,6 +1,5 @@
 // The innermost loops give the same whatever the registers are, and their elementary functions are those of
 // the standard library.
-#include <QtTest>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -24,6 +23,7 @@
 #define RHEO_REGISTERS bytes64
 #define RHEO_REGISTER_BYTES 64
 #include "core/analysis/lane_kernels.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -216,5 +216,5 @@ void TestAnalysisLanes::elementaryFunctions() {
     QCOMPARE(a[0], 0.0);
 }
 
-QTEST_APPLESS_MAIN(TestAnalysisLanes)
+RHEO_TEST(TestAnalysisLanes)
 #include "test_analysis_lanes.moc"

@@ -1,11 +1,11 @@
 // How an observed value lies among surrogates; on data drawn from the null, p-values are uniform.
-#include <QtTest>
 #include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/statistics/analyze.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -251,5 +251,5 @@ void TestAnalysisNulls::theFittedTailHoldsItsLevel() {
     QVERIFY2(share < level + 0.0014, qPrintable(QString::number(share)));
 }
 
-QTEST_APPLESS_MAIN(TestAnalysisNulls)
+RHEO_TEST(TestAnalysisNulls)
 #include "test_analysis_nulls.moc"

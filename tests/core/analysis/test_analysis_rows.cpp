@@ -1,5 +1,4 @@
 // Rows that have the same states, and units and rows that are far larger than others.
-#include <QtTest>
 #include <cmath>
 #include <numeric>
 
@@ -8,6 +7,7 @@
 #include "core/analysis/row_source.h"
 #include "core/analysis/sampling_units.h"
 #include "core/base/error.h"
+#include "tests/test_main.h"
 #include "traces.h"
 
 using namespace rheo;
@@ -176,5 +176,5 @@ void TestAnalysisRows::nothingStandsOutByLittle() {
     QVERIFY(findOutliers(traces::view(Array3F(3, 2, 5)), {}, progress).none());
 }
 
-QTEST_APPLESS_MAIN(TestAnalysisRows)
+RHEO_TEST(TestAnalysisRows)
 #include "test_analysis_rows.moc"

@@ -1,6 +1,5 @@
 // Surrogates keep what they promise to keep and break the rest, alike in tiles, rows and blocks.
 #include <Eigen/LU>
-#include <QtTest>
 #include <algorithm>
 #include <cmath>
 #include <complex>
@@ -10,6 +9,7 @@
 #include "core/analysis/surrogates.h"
 #include "core/base/random.h"
 #include "golden.h"
+#include "tests/test_main.h"
 #include "traces.h"
 
 using namespace rheo;
@@ -473,5 +473,5 @@ void TestAnalysisSurrogates::maskedUnitsStayOut() {
         }
 }
 
-QTEST_APPLESS_MAIN(TestAnalysisSurrogates)
+RHEO_TEST(TestAnalysisSurrogates)
 #include "test_analysis_surrogates.moc"

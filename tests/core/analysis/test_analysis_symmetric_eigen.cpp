@@ -8,6 +8,7 @@
 #include "core/analysis/symmetric_eigen.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -109,5 +110,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestAnalysisSymmetricEigen)
+RHEO_TEST(TestAnalysisSymmetricEigen)
 #include "test_analysis_symmetric_eigen.moc"

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <QTemporaryDir>
-#include <QtTest>
 #include <chrono>
 #include <fstream>
 
@@ -15,6 +14,7 @@
 #include "core/base/guarded_mapping.h"
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 namespace fs = std::filesystem;
@@ -237,5 +237,5 @@ void TestBaseFiles::aMappingThatIsCutReadsAsZeros() {
     ::munmap(mapping, bytes);
 }
 
-QTEST_APPLESS_MAIN(TestBaseFiles)
+RHEO_TEST(TestBaseFiles)
 #include "test_base_files.moc"

@@ -1,5 +1,4 @@
 // Loops and progress: every index once, first exception out, a stop is noticed, reports only rise.
-#include <QtTest>
 #include <atomic>
 #include <stdexcept>
 #include <vector>
@@ -7,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/progress.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -88,5 +88,5 @@ void TestBaseParallel::partsFillTheirShare() {
     QCOMPARE(last.fraction, 0.625);
 }
 
-QTEST_APPLESS_MAIN(TestBaseParallel)
+RHEO_TEST(TestBaseParallel)
 #include "test_base_parallel.moc"

@@ -1,7 +1,7 @@
 // Names of residual points, there and back.
-#include <QtTest>
 
 #include "core/base/residual_point.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -55,5 +55,5 @@ void TestBasePoints::parallelBlocksHaveOne() {
     QCOMPARE(pointName(points[5]), std::string("L05.block_in"));
 }
 
-QTEST_APPLESS_MAIN(TestBasePoints)
+RHEO_TEST(TestBasePoints)
 #include "test_base_points.moc"

@@ -1,13 +1,13 @@
 // What may reach a terminal or a page, and what is escaped.
 #include <QJsonDocument>
 #include <QJsonObject>
-#include <QtTest>
 #include <cerrno>
 #include <new>
 #include <system_error>
 
 #include "core/base/failure.h"
 #include "core/base/printable.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -85,5 +85,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestBasePrintable)
+RHEO_TEST(TestBasePrintable)
 #include "test_base_printable.moc"

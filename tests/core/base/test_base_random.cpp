@@ -1,10 +1,10 @@
 // The generator against its published reference, and the distributions against closed forms.
-#include <QtTest>
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "core/base/random.h"
+#include "tests/test_main.h"
 
 using rheo::RandomStream;
 
@@ -71,5 +71,5 @@ void TestBaseRandom::permutationIsUniform() {
     QVERIFY(random.permutation(0).empty());
 }
 
-QTEST_APPLESS_MAIN(TestBaseRandom)
+RHEO_TEST(TestBaseRandom)
 #include "test_base_random.moc"

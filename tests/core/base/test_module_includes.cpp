@@ -5,7 +5,8 @@
 #include <QFile>
 #include <QLibraryInfo>
 #include <QRegularExpression>
-#include <QtTest>
+
+#include "tests/test_main.h"
 
 namespace {
 
@@ -219,5 +220,5 @@ void TestModuleIncludes::torchStaysInSourceFiles() {
                 QVERIFY2(libraryOf(include) != "torch", qPrintable(file + " includes <" + include + ">"));
 }
 
-QTEST_APPLESS_MAIN(TestModuleIncludes)
+RHEO_TEST(TestModuleIncludes)
 #include "test_module_includes.moc"

@@ -4,7 +4,6 @@
 
 #include <QFile>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <array>
 #include <cmath>
 
@@ -12,6 +11,7 @@
 #include "core/capture/capture.h"
 #include "core/capture/prompts.h"
 #include "core/trace/trace_reader.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -399,5 +399,5 @@ void TestCapture::aTraceOfAnotherModelIsNotGoneOnWith() {
                              Error);
 }
 
-QTEST_GUILESS_MAIN(TestCapture)
+RHEO_TEST(TestCapture)
 #include "test_capture.moc"

@@ -1,12 +1,12 @@
 // Models by name: folders, folders of the Hugging Face cache, ORG/NAME.
 #include <QTemporaryDir>
-#include <QtTest>
 #include <filesystem>
 #include <fstream>
 
 #include "core/checkpoint/cached_models.h"
 #include "core/checkpoint/model_cache.h"
 #include "expect_error.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -216,5 +216,5 @@ void TestCheckpointCache::listsModels() {
     QVERIFY(cachedModels(progress).empty());
 }
 
-QTEST_APPLESS_MAIN(TestCheckpointCache)
+RHEO_TEST(TestCheckpointCache)
 #include "test_checkpoint_cache.moc"

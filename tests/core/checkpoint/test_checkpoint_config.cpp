@@ -1,11 +1,11 @@
 // config.json: both spellings, defaults of keys left out, and refusals by name.
-#include <QtTest>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/model_config.h"
 #include "expect_error.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -582,5 +582,5 @@ void TestCheckpointConfig::parametersAreCountedOnce() {
              32 * (block + 128 + 64 + 64 + 128 + 352 + 352 + 128) + 2 * 4096 * 128 + 128);
 }
 
-QTEST_APPLESS_MAIN(TestCheckpointConfig)
+RHEO_TEST(TestCheckpointConfig)
 #include "test_checkpoint_config.moc"

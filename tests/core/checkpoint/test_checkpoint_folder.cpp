@@ -2,7 +2,6 @@
 #include <sys/resource.h>
 
 #include <QTemporaryDir>
-#include <QtTest>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/checkpoint/checkpoint.h"
 #include "expect_error.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -594,5 +594,5 @@ void TestCheckpointFolder::forecasts() {
     QVERIFY(huge.captureBytes > huge.loadBytes);
 }
 
-QTEST_APPLESS_MAIN(TestCheckpointFolder)
+RHEO_TEST(TestCheckpointFolder)
 #include "test_checkpoint_folder.moc"

@@ -1,12 +1,12 @@
 // Safetensors files: what is right is read, and each way of lying about the data is refused.
 #include <QTemporaryDir>
-#include <QtTest>
 #include <cstring>
 #include <fstream>
 
 #include "core/base/random.h"
 #include "core/checkpoint/safetensors.h"
 #include "expect_error.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -219,5 +219,5 @@ void TestCheckpointSafetensors::mutationsNeverEscape() {
     QVERIFY(refused > accepted);
 }
 
-QTEST_APPLESS_MAIN(TestCheckpointSafetensors)
+RHEO_TEST(TestCheckpointSafetensors)
 #include "test_checkpoint_safetensors.moc"

@@ -6,6 +6,7 @@
 #include "core/base/random.h"
 #include "core/dynamics/early_attractor.h"
 #include "core/findings/judge.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -191,5 +192,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestEarlyAttractor)
+RHEO_TEST(TestEarlyAttractor)
 #include "test_dynamics_early_attractor.moc"

@@ -1,5 +1,4 @@
 // The logit lens against the logits of the reference implementations, and against its definition.
-#include <QtTest>
 #include <cmath>
 #include <cstring>
 
@@ -8,6 +7,7 @@
 #include "core/dynamics/teleport.h"
 #include "core/trace/normed_trace.h"
 #include "reference.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -284,5 +284,5 @@ void TestDynamicsLens::whatDoesNotFitIsRefused() {
     QVERIFY_EXCEPTION_THROWN(lens(*model, wide, {}, progress), Error);
 }
 
-QTEST_APPLESS_MAIN(TestDynamicsLens)
+RHEO_TEST(TestDynamicsLens)
 #include "test_dynamics_lens.moc"

@@ -1,10 +1,10 @@
 // Measures of a teleport against closed forms: planted contraction, known angles, known divergence.
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/dynamics/teleport.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -220,5 +220,5 @@ void TestDynamicsMeasures::topTokensAreSorted() {
     QCOMPARE(topTokens(Eigen::Vector4f(0, 2, 2, 1), 9).size(), std::size_t(4));
 }
 
-QTEST_APPLESS_MAIN(TestDynamicsMeasures)
+RHEO_TEST(TestDynamicsMeasures)
 #include "test_dynamics_measures.moc"

@@ -1,5 +1,4 @@
 // What figures hold: the right shapes, names and numbers of the results they show.
-#include <QtTest>
 #include <cmath>
 #include <set>
 
@@ -12,6 +11,7 @@
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "tests/refused.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -660,5 +660,5 @@ void TestFigureBuilders::tokensCanBeSeen() {
     QCOMPARE(visibleToken("x\x80y"), std::string("x\ufffdy"));
 }
 
-QTEST_APPLESS_MAIN(TestFigureBuilders)
+RHEO_TEST(TestFigureBuilders)
 #include "test_figure_builders.moc"

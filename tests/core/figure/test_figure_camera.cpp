@@ -1,11 +1,11 @@
 // Where a camera puts things, against closed forms and its own inverse.
 #include <Eigen/Geometry>
-#include <QtTest>
 #include <cmath>
 #include <numbers>
 #include <random>
 
 #include "core/figure/camera.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using Eigen::Vector3d;
@@ -198,5 +198,5 @@ void TestFigureCamera::fittedTakesWhatIsFlatOrBroken() {
     QVERIFY(broken.focal == camera.focal);
 }
 
-QTEST_APPLESS_MAIN(TestFigureCamera)
+RHEO_TEST(TestFigureCamera)
 #include "test_figure_camera.moc"

@@ -1,9 +1,9 @@
 // Colour maps against their published entries, and what makes them fit to show numbers.
-#include <QtTest>
 #include <cmath>
 
 #include "core/figure/color.h"
 #include "core/figure/figure.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -152,5 +152,5 @@ void TestFigureColor::themesCanBeRead() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestFigureColor)
+RHEO_TEST(TestFigureColor)
 #include "test_figure_color.moc"

@@ -1,6 +1,5 @@
 // Statistics along depth and of units as curves: what is drawn is what was computed, steps are told apart,
 // and nulls stand beside what they are of.
-#include <QtTest>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -24,6 +23,7 @@
 #include "core/figure/unit_share_figure.h"
 #include "core/figure/verdicts_figure.h"
 #include "tests/refused.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -702,5 +702,5 @@ void TestFigureCurves::aZoomedPlaceIsDescribedAsBefore() {
     QCOMPARE(said, describeAt(figure, figure, place));
 }
 
-QTEST_APPLESS_MAIN(TestFigureCurves)
+RHEO_TEST(TestFigureCurves)
 #include "test_figure_curves.moc"

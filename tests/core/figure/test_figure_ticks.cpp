@@ -1,6 +1,5 @@
 // Numbers as people write them, and round places on axes.
 #include <QSet>
-#include <QtTest>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -8,6 +7,7 @@
 #include "core/figure/depth_axis.h"
 #include "core/figure/figure.h"
 #include "core/figure/ranges.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -265,5 +265,5 @@ void TestFigureTicks::quantilesOfAColumn() {
     QVERIFY(std::isnan(band.low[1]) && std::isnan(band.high[1]));
 }
 
-QTEST_APPLESS_MAIN(TestFigureTicks)
+RHEO_TEST(TestFigureTicks)
 #include "test_figure_ticks.moc"

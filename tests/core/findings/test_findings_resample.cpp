@@ -10,6 +10,7 @@
 #include "core/statistics/motion.h"
 #include "core/statistics/rotation.h"
 #include "tests/core/analysis/planted.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -158,5 +159,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestFindingsResample)
+RHEO_TEST(TestFindingsResample)
 #include "test_findings_resample.moc"

@@ -9,6 +9,7 @@
 #include "core/findings/findings.h"
 #include "core/findings/verdicts.h"
 #include "tests/core/analysis/planted.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -352,5 +353,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestFindingsVerdicts)
+RHEO_TEST(TestFindingsVerdicts)
 #include "test_findings_verdicts.moc"

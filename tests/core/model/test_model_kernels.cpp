@@ -1,7 +1,6 @@
 // The loops of the CPU path against the same thing said in tensor operations, which other devices run.
 #include <ATen/ATen.h>
 
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/random.h"
@@ -10,6 +9,7 @@
 #include "core/model/kernels.h"
 #include "core/model/threads.h"
 #include "reference.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -356,5 +356,5 @@ void TestModelKernels::wholeModelByTensorOperations() {
     QVERIFY(worst < 3e-5);
 }
 
-QTEST_GUILESS_MAIN(TestModelKernels)
+RHEO_TEST(TestModelKernels)
 #include "test_model_kernels.moc"

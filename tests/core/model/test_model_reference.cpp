@@ -1,10 +1,10 @@
 // Every fixture against the outputs of the reference implementation: states at every residual point, logits,
 // greedy continuations, teleports. Tolerance: tests/fixtures/models/README.md.
 #include <QTemporaryDir>
-#include <QtTest>
 
 #include "core/base/error.h"
 #include "reference.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -177,5 +177,5 @@ void TestModelReference::bfloat16StaysNear() {
     QVERIFY(worst < roughly);
 }
 
-QTEST_GUILESS_MAIN(TestModelReference)
+RHEO_TEST(TestModelReference)
 #include "test_model_reference.moc"

@@ -1,12 +1,12 @@
 // What a run of the model promises beyond its values: batches, parts of a run, writes, stops, refusals.
 #include <QTemporaryDir>
-#include <QtTest>
 #include <bit>
 #include <cmath>
 #include <fstream>
 
 #include "core/base/error.h"
 #include "reference.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -502,5 +502,5 @@ void TestModelRuns::storedUnembeddingCounts() {
     QVERIFY(QString::fromStdString(own->identity().notes.at(0)).contains("tie_word_embeddings"));
 }
 
-QTEST_GUILESS_MAIN(TestModelRuns)
+RHEO_TEST(TestModelRuns)
 #include "test_model_runs.moc"

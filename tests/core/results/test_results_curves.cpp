@@ -1,9 +1,9 @@
 // Curves for other programs: every curve once, each value beside its nulls.
-#include <QtTest>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/results/curves_file.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -62,5 +62,5 @@ void TestResultsCurves::nullsStandBesideTheirCurve() {
     for (const auto& line : csv.split("\r\n", Qt::SkipEmptyParts)) QCOMPARE(line.count(','), 12);
 }
 
-QTEST_APPLESS_MAIN(TestResultsCurves)
+RHEO_TEST(TestResultsCurves)
 #include "test_results_curves.moc"

@@ -1,5 +1,4 @@
 // The document as a value: prompts come, change and go, and what undo would bring back is untouched.
-#include <QtTest>
 
 #include "core/base/error.h"
 #include "core/base/random.h"
@@ -7,6 +6,7 @@
 #include "core/session/opened_results.h"
 #include "core/statistics/density.h"
 #include "core/trace/trace_reader.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -332,5 +332,5 @@ void TestSessionDocument::aTraceThatIsNotFoundIsNamed() {
     QVERIFY(resultsFileIn("/no/such/folder").empty());
 }
 
-QTEST_APPLESS_MAIN(TestSessionDocument)
+RHEO_TEST(TestSessionDocument)
 #include "test_session_document.moc"

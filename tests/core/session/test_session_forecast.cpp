@@ -4,6 +4,7 @@
 
 #include "core/session/forecast.h"
 #include "tests/core/analysis/planted.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -138,5 +139,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_GUILESS_MAIN(TestSessionForecast)
+RHEO_TEST(TestSessionForecast)
 #include "test_session_forecast.moc"

@@ -1,5 +1,4 @@
 // The lens of a prompt, natural and after a teleport, against the logits of the model itself.
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -7,6 +6,7 @@
 #include "core/session/prompt_lens.h"
 #include "core/session/recipe_figure.h"
 #include "reference.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 using namespace rheo::test;
@@ -138,5 +138,5 @@ void TestSessionPromptLens::anotherPromptIsRefused() {
     QVERIFY_EXCEPTION_THROWN(mapOf(m_natural.results, R"({"sample":1})"), Error);
 }
 
-QTEST_APPLESS_MAIN(TestSessionPromptLens)
+RHEO_TEST(TestSessionPromptLens)
 #include "test_session_prompt_lens.moc"

@@ -1,9 +1,9 @@
 // A recipe survives the way to JSON and back, and says what is wrong with one that does not.
-#include <QtTest>
 #include <limits>
 
 #include "core/base/error.h"
 #include "core/session/recipe.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -166,5 +166,5 @@ void TestSessionRecipe::boundsWhatItReads() {
     QVERIFY(refusal(std::string((16u << 20) + 1, ' '), ErrorCode::Format).contains("16 MiB"));
 }
 
-QTEST_APPLESS_MAIN(TestSessionRecipe)
+RHEO_TEST(TestSessionRecipe)
 #include "test_session_recipe.moc"

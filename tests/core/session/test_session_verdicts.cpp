@@ -9,6 +9,7 @@
 #include "core/session/page_template.h"
 #include "core/session/report.h"
 #include "core/session/verdict_text.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -235,5 +236,5 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestSessionVerdicts)
+RHEO_TEST(TestSessionVerdicts)
 #include "test_session_verdicts.moc"

@@ -1,6 +1,5 @@
 // Statistics together and beside their surrogates: the same numbers as one by one, whatever the threads and
 // the memory, and p-values that are uniform where the null holds.
-#include <QtTest>
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -12,6 +11,7 @@
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
 #include "tests/core/statistics/counting_trace.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -431,5 +431,5 @@ void TestStatisticsAnalyze::readsAsForecast() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestStatisticsAnalyze)
+RHEO_TEST(TestStatisticsAnalyze)
 #include "test_statistics_analyze.moc"

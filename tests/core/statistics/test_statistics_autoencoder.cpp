@@ -1,5 +1,4 @@
 // The autoencoder against states whose two coordinates are known, and the promises of its training.
-#include <QtTest>
 #include <cmath>
 #include <set>
 
@@ -8,6 +7,7 @@
 #include "core/statistics/autoencoder.h"
 #include "core/statistics/pca.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -339,5 +339,5 @@ void TestStatisticsAutoencoder::whatDoesNotFitIsRefused() {
     QVERIFY_EXCEPTION_THROWN(applyAutoencoder(broken, view, {}, progress), Error);
 }
 
-QTEST_APPLESS_MAIN(TestStatisticsAutoencoder)
+RHEO_TEST(TestStatisticsAutoencoder)
 #include "test_statistics_autoencoder.moc"

@@ -1,6 +1,5 @@
 // Correlation from point to point against independent reference values, the closed form of an AR(1) process,
 // and invariances.
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -8,6 +7,7 @@
 #include "core/statistics/correlation.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -166,5 +166,5 @@ void TestStatisticsCorrelation::aStopIsHeeded() {
     QVERIFY_EXCEPTION_THROWN(correlation(traces::view(traces::gaussian(9, 3, 5, 1)), {}, stopped), Cancelled);
 }
 
-QTEST_APPLESS_MAIN(TestStatisticsCorrelation)
+RHEO_TEST(TestStatisticsCorrelation)
 #include "test_statistics_correlation.moc"

@@ -1,6 +1,5 @@
 // Intrinsic dimension against values from scikit-learn and NumPy, rows whose dimension is known, and
 // invariances.
-#include <QtTest>
 #include <cmath>
 #include <numbers>
 
@@ -9,6 +8,7 @@
 #include "core/statistics/dimension.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -132,5 +132,5 @@ void TestStatisticsDimension::itHasNulls() {
                 QVERIFY(std::abs(null.summary.mean[p] / observed[p] - 1) < 1e-6);
 }
 
-QTEST_GUILESS_MAIN(TestStatisticsDimension)
+RHEO_TEST(TestStatisticsDimension)
 #include "test_statistics_dimension.moc"

@@ -1,5 +1,4 @@
 // Divergence against values from SciPy, paths whose divergence is known, and invariances.
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/random.h"
@@ -7,6 +6,7 @@
 #include "core/statistics/divergence.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -130,5 +130,5 @@ void TestStatisticsDivergence::manyRowsAreDrawn() {
     QVERIFY(diverge(view, other).meanDistance[0] != found);
 }
 
-QTEST_GUILESS_MAIN(TestStatisticsDivergence)
+RHEO_TEST(TestStatisticsDivergence)
 #include "test_statistics_divergence.moc"

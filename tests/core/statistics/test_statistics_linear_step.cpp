@@ -1,5 +1,4 @@
 // Linear maps from point to point against scikit-learn's Ridge, states whose maps are known, and invariances.
-#include <QtTest>
 #include <cmath>
 #include <stop_token>
 
@@ -10,6 +9,7 @@
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
 #include "tests/core/statistics/counting_trace.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -299,5 +299,5 @@ void TestStatisticsLinearStep::stops() {
     QVERIFY_EXCEPTION_THROWN(linearStep(traces::view(traces::walks(60, 9, 12, 2)), {}, progress), Cancelled);
 }
 
-QTEST_GUILESS_MAIN(TestStatisticsLinearStep)
+RHEO_TEST(TestStatisticsLinearStep)
 #include "test_statistics_linear_step.moc"

@@ -1,6 +1,5 @@
 // Motion along depth against independent reference values, paths whose motion is known, and invariances.
 #include <Eigen/QR>
-#include <QtTest>
 #include <cmath>
 #include <numbers>
 
@@ -9,6 +8,7 @@
 #include "core/statistics/motion.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -149,5 +149,5 @@ void TestStatisticsMotion::blocksAndThreadsDoNotMatter() {
     QVERIFY(a.straightness == b.straightness);
 }
 
-QTEST_APPLESS_MAIN(TestStatisticsMotion)
+RHEO_TEST(TestStatisticsMotion)
 #include "test_statistics_motion.moc"

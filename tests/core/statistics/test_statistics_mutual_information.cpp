@@ -1,6 +1,5 @@
 // Mutual information against independent reference values, the definition written out, closed forms and
 // invariances.
-#include <QtTest>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -12,6 +11,7 @@
 #include "core/trace/bfloat16.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -461,5 +461,5 @@ void TestStatisticsMutualInformation::wrongOptionsAreRefused() {
     QVERIFY_EXCEPTION_THROWN(estimate(view, options), Error);
 }
 
-QTEST_APPLESS_MAIN(TestStatisticsMutualInformation)
+RHEO_TEST(TestStatisticsMutualInformation)
 #include "test_statistics_mutual_information.moc"

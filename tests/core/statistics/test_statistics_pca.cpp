@@ -1,7 +1,6 @@
 // PCA and density against independent reference values, closed forms and invariances.
 #include <Eigen/QR>
 #include <Eigen/SVD>
-#include <QtTest>
 #include <cmath>
 
 #include "core/analysis/covariance.h"
@@ -13,6 +12,7 @@
 #include "core/statistics/pca.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -439,5 +439,5 @@ void TestStatisticsPca::degenerateInputIsSaid() {
     QVERIFY_EXCEPTION_THROWN(fit(view, 2), Error);
 }
 
-QTEST_APPLESS_MAIN(TestStatisticsPca)
+RHEO_TEST(TestStatisticsPca)
 #include "test_statistics_pca.moc"

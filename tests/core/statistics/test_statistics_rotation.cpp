@@ -1,6 +1,5 @@
 // Rotation against independent reference values, curves whose turns are known, random walks, and the
 // definition written out step by step.
-#include <QtTest>
 #include <cmath>
 #include <numbers>
 
@@ -9,6 +8,7 @@
 #include "core/statistics/rotation.h"
 #include "tests/core/analysis/golden.h"
 #include "tests/core/analysis/traces.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -297,5 +297,5 @@ void TestStatisticsRotation::fewPointsAreNaN() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestStatisticsRotation)
+RHEO_TEST(TestStatisticsRotation)
 #include "test_statistics_rotation.moc"

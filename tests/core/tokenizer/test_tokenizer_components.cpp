@@ -4,11 +4,11 @@
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
-#include <QtTest>
 
 #include "core/base/error.h"
 #include "core/tokenizer/tokenizer.h"
 #include "json_values.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -73,5 +73,5 @@ void TestTokenizerComponents::equalTheReference() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestTokenizerComponents)
+RHEO_TEST(TestTokenizerComponents)
 #include "test_tokenizer_components.moc"

@@ -6,12 +6,12 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QTemporaryDir>
-#include <QtTest>
 
 #include "core/base/error.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/tokenizer/tokenizer_folder.h"
 #include "json_values.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -138,5 +138,5 @@ void TestTokenizerFolders::nothingToRead() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestTokenizerFolders)
+RHEO_TEST(TestTokenizerFolders)
 #include "test_tokenizer_folders.moc"

@@ -4,11 +4,11 @@
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
-#include <QtTest>
 #include <thread>
 
 #include "core/tokenizer/tokenizer.h"
 #include "json_values.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -128,5 +128,5 @@ void TestTokenizerReference::servesSeveralThreads() {
     QCOMPARE(wrong, std::vector<int>(4, 0));
 }
 
-QTEST_APPLESS_MAIN(TestTokenizerReference)
+RHEO_TEST(TestTokenizerReference)
 #include "test_tokenizer_reference.moc"

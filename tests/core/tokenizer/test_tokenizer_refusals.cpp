@@ -5,13 +5,13 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <fstream>
 #include <functional>
 #include <optional>
 
 #include "core/base/error.h"
 #include "core/tokenizer/tokenizer.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -586,5 +586,5 @@ void TestTokenizerRefusals::textThatIsTooLong() {
     QVERIFY(error && error->code() == ErrorCode::InvalidArgument);
 }
 
-QTEST_APPLESS_MAIN(TestTokenizerRefusals)
+RHEO_TEST(TestTokenizerRefusals)
 #include "test_tokenizer_refusals.moc"

@@ -6,9 +6,9 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QTemporaryDir>
-#include <QtTest>
 
 #include "core/tokenizer/tokenizer.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -71,5 +71,5 @@ void TestTokenizerSentencePiece::equalsTheLibrary() {
     QVERIFY(compared > 100);
 }
 
-QTEST_APPLESS_MAIN(TestTokenizerSentencePiece)
+RHEO_TEST(TestTokenizerSentencePiece)
 #include "test_tokenizer_sentencepiece.moc"

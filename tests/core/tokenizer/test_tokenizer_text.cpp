@@ -1,7 +1,7 @@
 // UTF-8 by the standard's own examples, and what single tokens look like to people.
-#include <QtTest>
 
 #include "core/tokenizer/tokenizer.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -157,5 +157,5 @@ void TestTokenizerText::longWordsAndLongTexts() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestTokenizerText)
+RHEO_TEST(TestTokenizerText)
 #include "test_tokenizer_text.moc"

@@ -6,7 +6,6 @@
 #include <QProcess>
 #include <QRegularExpression>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -21,6 +20,7 @@
 #include "core/trace/trace_size.h"
 #include "core/trace/trace_writer.h"
 #include "planted.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -641,5 +641,5 @@ void TestTraceFile::aFileThatChangesIsAnError() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestTraceFile)
+RHEO_TEST(TestTraceFile)
 #include "test_trace_file.moc"

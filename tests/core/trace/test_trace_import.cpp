@@ -9,7 +9,6 @@
 #include <QDir>
 #include <QFile>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -26,6 +25,7 @@
 #include "core/trace/import_layout.h"
 #include "core/trace/lzf_filter.h"
 #include "core/trace/trace_reader.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -1477,5 +1477,5 @@ void TestTraceImport::repeatedRowsAreCounted() {
     QCOMPARE(import(write("rows.npy", npyFloats({12, 4, 16}, x)), options).outcome.distinctRows, 11);
 }
 
-QTEST_APPLESS_MAIN(TestTraceImport)
+RHEO_TEST(TestTraceImport)
 #include "test_trace_import.moc"

@@ -1,9 +1,9 @@
 // Rows picked from several traces: what is read is what the parts hold, and nothing is kept twice.
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/error.h"
 #include "core/trace/joined_trace.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -180,5 +180,5 @@ void TestTraceJoined::hashNamesTheRows() {
     QVERIFY(JoinedTrace::pick({a, b}, m_rows, named(5))->sourceHash() != hash);
 }
 
-QTEST_APPLESS_MAIN(TestTraceJoined)
+RHEO_TEST(TestTraceJoined)
 #include "test_trace_joined.moc"

@@ -4,11 +4,11 @@
 #include <QFile>
 #include <QProcess>
 #include <QTemporaryDir>
-#include <QtTest>
 
 #include "core/base/random.h"
 #include "core/trace/trace_reader.h"
 #include "planted.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -67,5 +67,5 @@ void TestTraceKilled::completeRowsAreRightAfterEveryKill() {
     QVERIFY2(partial >= 5, "and some of the kills came in the middle of the rows");
 }
 
-QTEST_APPLESS_MAIN(TestTraceKilled)
+RHEO_TEST(TestTraceKilled)
 #include "test_trace_killed.moc"

@@ -2,7 +2,6 @@
 #include <QDir>
 #include <QFile>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <functional>
 
 #include "core/base/error.h"
@@ -11,6 +10,7 @@
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "planted.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -277,5 +277,5 @@ void TestTraceMerge::missingRowsAreSaid() {
     QVERIFY(outcome.warnings[0].find("3 of the 9 samples") != std::string::npos);
 }
 
-QTEST_APPLESS_MAIN(TestTraceMerge)
+RHEO_TEST(TestTraceMerge)
 #include "test_trace_merge.moc"

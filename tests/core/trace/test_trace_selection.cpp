@@ -1,8 +1,8 @@
 // Which rows a selection keeps, and what its messages say.
-#include <QtTest>
 
 #include "core/base/error.h"
 #include "core/trace/row_selection.h"
+#include "tests/test_main.h"
 
 using namespace rheo;
 
@@ -119,5 +119,5 @@ void TestTraceSelection::faultsAreNamed() {
         }
 }
 
-QTEST_APPLESS_MAIN(TestTraceSelection)
+RHEO_TEST(TestTraceSelection)
 #include "test_trace_selection.moc"

@@ -1,8 +1,8 @@
 // What follows the mouse: one request runs, one waits, a newer one takes its place.
-#include <QtTest>
 #include <atomic>
 #include <thread>
 
+#include "tests/test_main.h"
 #include "widgets/jobs/latest_wins.h"
 
 using namespace rheo;
@@ -172,5 +172,5 @@ void TestJobsLatestWins::postFromDone() {
     QTRY_COMPARE(seen, QList<int>({1, 2, 3}));
 }
 
-QTEST_GUILESS_MAIN(TestJobsLatestWins)
+RHEO_TEST(TestJobsLatestWins)
 #include "test_jobs_latest_wins.moc"

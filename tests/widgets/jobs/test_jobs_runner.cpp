@@ -1,10 +1,10 @@
 // The bridge between threads: lanes and their order, what comes back, stopping, and the end of it all.
 #include <QThread>
-#include <QtTest>
 #include <atomic>
 #include <future>
 #include <set>
 
+#include "tests/test_main.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/jobs/time_left.h"
 
@@ -480,5 +480,5 @@ void TestJobsRunner::timeLeft() {
     QVERIFY(!never.update(10, 0));
 }
 
-QTEST_GUILESS_MAIN(TestJobsRunner)
+RHEO_TEST(TestJobsRunner)
 #include "test_jobs_runner.moc"

@@ -9,12 +9,12 @@
 #include <QSvgRenderer>
 #include <QTemporaryDir>
 #include <QXmlStreamReader>
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/error.h"
 #include "example_figures.h"
 #include "tests/refused.h"
+#include "tests/test_main.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/figure_layout.h"
 #include "widgets/paint/recipe_file.h"
@@ -440,5 +440,5 @@ void TestPaintExport::refusesSizesAndNames() {
     QVERIFY(QDir(folder.path()).isEmpty());
 }
 
-QTEST_MAIN(TestPaintExport)
+RHEO_TEST(TestPaintExport)
 #include "test_paint_export.moc"

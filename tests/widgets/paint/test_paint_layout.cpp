@@ -1,9 +1,9 @@
 // Nothing a reader needs is cut off or written over: every text of every figure, at every size.
 #include <QGuiApplication>
-#include <QtTest>
 #include <cmath>
 
 #include "example_figures.h"
+#include "tests/test_main.h"
 #include "widgets/paint/axes3.h"
 #include "widgets/paint/draw_figure.h"
 #include "widgets/paint/readable_text.h"
@@ -454,5 +454,5 @@ void TestPaintLayout::emptyFiguresAreDrawn() {
     QCOMPARE(canvas.rectangles.size(), std::size_t(1));
 }
 
-QTEST_MAIN(TestPaintLayout)
+RHEO_TEST(TestPaintLayout)
 #include "test_paint_layout.moc"

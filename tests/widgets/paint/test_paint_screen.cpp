@@ -2,10 +2,10 @@
 #include <QGuiApplication>
 #include <QImage>
 #include <QPainter>
-#include <QtTest>
 #include <cmath>
 
 #include "example_figures.h"
+#include "tests/test_main.h"
 #include "widgets/paint/figure_painter.h"
 #include "widgets/paint/heatmap_image.h"
 
@@ -274,5 +274,5 @@ void TestPaintScreen::nothingBeforeThereIsAFigure() {
     QVERIFY(!painter.placeOf({0, 1, 1}));
 }
 
-QTEST_MAIN(TestPaintScreen)
+RHEO_TEST(TestPaintScreen)
 #include "test_paint_screen.moc"

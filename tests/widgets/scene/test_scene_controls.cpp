@@ -1,8 +1,8 @@
 // The camera and the handle in the hands of a user, as tables: a state, an event, the state after it and what
 // it announces; and in numbers, where the data and the handle are on the screen afterwards.
-#include <QtTest>
 #include <functional>
 
+#include "tests/test_main.h"
 #include "widgets/scene/camera_control.h"
 #include "widgets/scene/handle_control.h"
 
@@ -396,5 +396,5 @@ void TestSceneControls::zoomEndsAtItsLimits() {
     QVERIFY(zoomCamera(control, 2, area.center, area, 3) == CameraEffect::None);
 }
 
-QTEST_APPLESS_MAIN(TestSceneControls)
+RHEO_TEST(TestSceneControls)
 #include "test_scene_controls.moc"

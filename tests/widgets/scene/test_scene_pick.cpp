@@ -1,7 +1,7 @@
 // Picking, in numbers: what is nearest on the screen, what is in front, what a box holds.
-#include <QtTest>
 
 #include "core/base/random.h"
+#include "tests/test_main.h"
 #include "widgets/scene/pick3.h"
 
 using namespace rheo;
@@ -122,5 +122,5 @@ void TestScenePick::whatIsNotPickableIsNotPicked() {
     QVERIFY(!Projected3(plot, front(), view).pick(300, 200, 6));
 }
 
-QTEST_APPLESS_MAIN(TestScenePick)
+RHEO_TEST(TestScenePick)
 #include "test_scene_pick.moc"

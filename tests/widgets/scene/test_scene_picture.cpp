@@ -8,13 +8,13 @@
 #include <QGuiApplication>
 #include <QImage>
 #include <QPainter>
-#include <QtTest>
 #include <cmath>
 
 #include "core/base/random.h"
 #include "core/base/residual_point.h"
 #include "core/figure/density_figure.h"
 #include "core/figure/trajectory_figure.h"
+#include "tests/test_main.h"
 #include "widgets/paint/figure_painter.h"
 #include "widgets/scene/scene3.h"
 
@@ -265,5 +265,5 @@ void TestScenePicture::densityAsInTheBaseline() {
     compareWithBaseline(image, dark ? "density-dark" : "density-light");
 }
 
-QTEST_MAIN(TestScenePicture)
+RHEO_TEST(TestScenePicture)
 #include "test_scene_picture.moc"

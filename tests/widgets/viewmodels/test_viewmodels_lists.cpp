@@ -2,9 +2,9 @@
 #include <QAbstractItemModelTester>
 #include <QSignalSpy>
 #include <QSortFilterProxyModel>
-#include <QtTest>
 
 #include "open_demo.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/far_rows.h"
 #include "widgets/viewmodels/fit_rows.h"
@@ -504,5 +504,5 @@ void TestViewmodelsLists::messagesEndWithTheirCause() {
     QVERIFY(changed.size() >= 8);
 }
 
-QTEST_GUILESS_MAIN(TestViewmodelsLists)
+RHEO_TEST(TestViewmodelsLists)
 #include "test_viewmodels_lists.moc"

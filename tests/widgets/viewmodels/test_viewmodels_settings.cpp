@@ -2,10 +2,10 @@
 #include <QDBusVariant>
 #include <QSignalSpy>
 #include <QTemporaryDir>
-#include <QtTest>
 
 #include "core/base/error.h"
 #include "open_demo.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/depth_player.h"
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/shell_line.h"
@@ -142,5 +142,5 @@ void TestViewmodelsSettings::depthIsPlayed() {
     QVERIFY(player.isPlaying());
 }
 
-QTEST_MAIN(TestViewmodelsSettings)
+RHEO_TEST(TestViewmodelsSettings)
 #include "test_viewmodels_settings.moc"

@@ -3,13 +3,13 @@
 #include <QElapsedTimer>
 #include <QSignalSpy>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <cmath>
 #include <limits>
 
 #include "core/base/error.h"
 #include "core/results/teleport_file.h"
 #include "open_demo.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/fit_rows.h"
@@ -850,5 +850,5 @@ void TestViewmodelsTeleport::playingThroughDepth() {
     QCOMPARE(m_model->point(), PointIndex{64});
 }
 
-QTEST_GUILESS_MAIN(TestViewmodelsTeleport)
+RHEO_TEST(TestViewmodelsTeleport)
 #include "test_viewmodels_teleport.moc"

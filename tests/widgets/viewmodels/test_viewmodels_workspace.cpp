@@ -3,7 +3,6 @@
 #include <QElapsedTimer>
 #include <QSignalSpy>
 #include <QTemporaryDir>
-#include <QtTest>
 #include <algorithm>
 #include <cmath>
 
@@ -17,6 +16,7 @@
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 #include "open_demo.h"
+#include "tests/test_main.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/file_keeper.h"
@@ -833,5 +833,5 @@ void TestViewmodelsWorkspace::kindsOfPath() {
     QCOMPARE(kindOfPath(QString(2000, 'x') + "/y"), PathKind::Nothing);
 }
 
-QTEST_GUILESS_MAIN(TestViewmodelsWorkspace)
+RHEO_TEST(TestViewmodelsWorkspace)
 #include "test_viewmodels_workspace.moc"

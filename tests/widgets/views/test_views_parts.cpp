@@ -5,10 +5,10 @@
 #include <QPushButton>
 #include <QStringListModel>
 #include <QStyleFactory>
-#include <QtTest>
 #include <cmath>
 
 #include "core/figure/color.h"
+#include "tests/test_main.h"
 #include "widgets/paint/painter_canvas.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/hover_card.h"
@@ -19,7 +19,11 @@ using namespace rheo;
 
 class TestViewsParts : public QObject {
     Q_OBJECT
+public:
+    static void initMain() { QApplication::setStyle(QStyleFactory::create("Fusion")); }
+
 private Q_SLOTS:
+    void initTestCase() { QApplication::setPalette(paletteFor(false)); }
     void contrastIsThatOfTheStandard();
     void everyTextCanBeRead_data();
     void everyTextCanBeRead();
@@ -143,11 +147,5 @@ void TestViewsParts::aListShowsWhereTheKeysAct() {
     QVERIFY2(contrast(edge, list.palette().color(QPalette::Base)) >= 3, qPrintable(edge.name()));
 }
 
-int main(int argc, char** argv) {
-    QApplication app(argc, argv);
-    QApplication::setStyle(QStyleFactory::create("Fusion"));
-    QApplication::setPalette(paletteFor(false));
-    TestViewsParts test;
-    return QTest::qExec(&test, argc, argv);
-}
+RHEO_TEST(TestViewsParts)
 #include "test_views_parts.moc"
