@@ -15,6 +15,7 @@
 #include "core/figure/density_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "tests/test_main.h"
+#include "tests/widgets/baseline.h"
 #include "widgets/paint/figure_painter.h"
 #include "widgets/scene/scene3.h"
 
@@ -69,47 +70,6 @@ QImage render(const Plot3D& plot, const Theme& theme, const Camera& camera) {
         }
     scene.detachFrom(window);
     return image;
-}
-
-/// Compares with tests/baselines/NAME.png. Rasterisers round differently: few pixels may differ much, and all
-/// only a little.
-void compareWithBaseline(const QImage& actual, const QString& name) {
-    const QString folder = QDir::current().filePath("baseline-failures");
-    const QImage baseline =
-        QImage(QString(RHEO_BASELINES "/%1.png").arg(name)).convertToFormat(QImage::Format_RGB32);
-    const auto keep = [&](const QImage& image, const char* what) {
-        QDir().mkpath(folder);
-        const QString file = QString("%1/%2-%3.png").arg(folder, name, what);
-        image.save(file);
-        qWarning("wrote %s", qPrintable(file));
-    };
-    if (baseline.isNull()) {
-        keep(actual, "actual");
-        QFAIL(qPrintable("there is no baseline " + name +
-                         ".png; look at the actual picture, and copy it to tests/baselines if it is right"));
-    }
-    QCOMPARE(actual.size(), baseline.size());
-    QImage difference(actual.size(), QImage::Format_RGB32);
-    double sum = 0;
-    int many = 0;
-    for (int y = 0; y < actual.height(); ++y)
-        for (int x = 0; x < actual.width(); ++x) {
-            const QRgb a = actual.pixel(x, y), b = baseline.pixel(x, y);
-            const int d = std::max({std::abs(qRed(a) - qRed(b)), std::abs(qGreen(a) - qGreen(b)),
-                                    std::abs(qBlue(a) - qBlue(b))});
-            difference.setPixel(x, y, qRgb(d, d, d));
-            sum += d;
-            many += d > 48;
-        }
-    const double pixels = double(actual.width()) * actual.height();
-    if (sum / pixels > 1.0 || many > pixels * 0.01) {
-        keep(actual, "actual");
-        keep(difference, "difference");
-        QFAIL(qPrintable(QString("%1 differs from its baseline: %2 on average, %3 pixels by more than 48")
-                             .arg(name)
-                             .arg(sum / pixels)
-                             .arg(many)));
-    }
 }
 
 }  // namespace
@@ -238,8 +198,9 @@ void TestScenePicture::trajectoriesAsInTheBaseline() {
     const Camera camera =
         fitted(plot.camera, {plot.axes[0].low, plot.axes[1].low, plot.axes[2].low},
                {plot.axes[0].high, plot.axes[1].high, plot.axes[2].high}, clip.width / clip.height);
-    compareWithBaseline(render(plot, figure.theme, camera),
-                        dark ? "trajectories-dark" : "trajectories-light");
+    const QString trouble = compareWithBaseline(render(plot, figure.theme, camera),
+                                                dark ? "trajectories-dark" : "trajectories-light");
+    QVERIFY2(trouble.isEmpty(), qPrintable(trouble));
 }
 
 void TestScenePicture::densityAsInTheBaseline_data() {
@@ -262,7 +223,8 @@ void TestScenePicture::densityAsInTheBaseline() {
     QPainter painter(&image);
     paintFigure(painter, QRectF(0, 0, width, height), figure, 96.0 / 72);
     painter.end();
-    compareWithBaseline(image, dark ? "density-dark" : "density-light");
+    const QString trouble = compareWithBaseline(image, dark ? "density-dark" : "density-light");
+    QVERIFY2(trouble.isEmpty(), qPrintable(trouble));
 }
 
 RHEO_TEST(TestScenePicture)
