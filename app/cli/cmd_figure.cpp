@@ -4,6 +4,7 @@
 
 #include <QGuiApplication>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <ctime>
@@ -42,9 +43,23 @@ struct Options {
     std::string color;
     std::string depth;
     std::string colorBy;
+    std::string means, limits, points, paths;
+    bool noFirstTokens = false;
+    std::optional<std::int64_t> mostRows;
+    std::string colorRange;
+    double blankBelow = 0;
     bool unsorted = false;
     bool rms = false;
 };
+
+constexpr std::string_view columnPrefix = "column:";
+constexpr std::array rowColors{"depth", "group", "token", "position", "sample", "nothing"};
+
+std::string isRowColor(const std::string& name) {
+    if (name.starts_with(columnPrefix) && name.size() > columnPrefix.size()) return {};
+    if (std::find(rowColors.begin(), rowColors.end(), name) != rowColors.end()) return {};
+    return fmt::format("'{}' is none of {}, column:NAME", name, fmt::join(rowColors, ", "));
+}
 
 /// "160x120mm". Throws UsageError.
 void parseSize(const std::string& text, Recipe& recipe) {
@@ -83,7 +98,33 @@ Camera cameraFor(const Figure& figure, const std::array<double, 3>& angles, doub
             const auto& a = plot->axes;
             return fitted(camera, {a[0].low, a[1].low, a[2].low}, {a[0].high, a[1].high, a[2].high}, aspect);
         }
-    throw Error(ErrorCode::InvalidArgument, "--camera is for views in space (trajectories)");
+    throw Error(ErrorCode::InvalidArgument, "--camera is for views in space (trajectories, orbits_3d)");
+}
+
+/// Those of the trajectories, and of orbits.
+void addTrajectoryOptions(const Options& options, nlohmann::ordered_json& view) {
+    if (!options.components.empty()) {
+        auto components = parseIds(options.components);
+        if (components.size() != 3) throw UsageError("--components takes three numbers, as 1,2,3");
+        for (auto& c : components) --c;
+        view["components"] = components;
+    }
+    if (options.colorBy.starts_with(columnPrefix)) {
+        view["color_by"] = "column";
+        view["column"] = options.colorBy.substr(columnPrefix.size());
+    } else if (!options.colorBy.empty()) {
+        view["color_by"] = options.colorBy;
+    }
+    if (!options.means.empty()) view["group_means"] = options.means;
+    if (!options.limits.empty()) view["limits"] = options.limits;
+    if (!options.points.empty()) {
+        const auto points = parseIds(options.points);
+        if (points.size() != 2) throw UsageError("--points takes two numbers, as 0,24", "--points");
+        view["points"] = points;
+    }
+    if (!options.paths.empty()) view["paths"] = options.paths;
+    if (options.mostRows) view["most_rows"] = *options.mostRows;
+    if (options.noFirstTokens) view["first_tokens"] = false;
 }
 
 Recipe recipeOfOptions(const Options& options) {
@@ -103,12 +144,6 @@ Recipe recipeOfOptions(const Options& options) {
     if (!options.rows.empty()) view["rows"] = parseIds(options.rows);
     if (!options.units.empty()) view["units"] = parseIds(options.units);
     if (options.selected) view["selected"] = *options.selected;
-    if (!options.components.empty()) {
-        auto components = parseIds(options.components);
-        if (components.size() != 3) throw UsageError("--components takes three numbers, as 1,2,3");
-        for (auto& c : components) --c;
-        view["components"] = components;
-    }
     if (!options.measure.empty()) view["measure"] = options.measure;
     if (!options.map.empty()) view["map"] = options.map;
     if (options.unsorted) view["sorted"] = false;
@@ -116,7 +151,7 @@ Recipe recipeOfOptions(const Options& options) {
     if (options.minus) view["minus"] = *options.minus;
     if (!options.color.empty()) view["color"] = options.color;
     if (!options.depth.empty()) view["depth"] = options.depth;
-    if (!options.colorBy.empty()) view["color_by"] = options.colorBy;
+    addTrajectoryOptions(options, view);
     if (options.rms) view["rms"] = true;
     recipe.options = view.dump();
     return recipe;
@@ -125,19 +160,28 @@ Recipe recipeOfOptions(const Options& options) {
 /// The views that an option says something of; empty: all.
 const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
     static const std::map<std::string, std::set<std::string>> table{
-        {"--camera", {"trajectories"}},
+        {"--camera", {"trajectories", "orbits_3d"}},
         {"--rows", {"trajectories", "orbits", "latent"}},
-        {"--units", {"orbits"}},
+        {"--units", {"orbits", "orbits_3d"}},
+        {"--paths", {"orbits_3d"}},
         {"--selected", {"trajectories"}},
         {"--components", {"trajectories"}},
         {"--measure", {"density"}},
         {"--map",
-         {"trajectories", "density", "correlation", "mutual_information", "orbits", "latent", "lens_map"}},
+         {"trajectories", "density", "correlation", "mutual_information", "orbits", "orbits_3d", "latent",
+          "lens_map"}},
         {"--sample", {"lens_map"}},
         {"--minus", {"lens_map"}},
         {"--color", {"lens_map"}},
         {"--depth", {"lens_map"}},
         {"--color-by", {"trajectories"}},
+        {"--color-range", {"density", "correlation", "mutual_information", "lens_map"}},
+        {"--blank-below", {"density", "correlation", "mutual_information", "lens_map"}},
+        {"--means", {"trajectories"}},
+        {"--limits", {"trajectories"}},
+        {"--points", {"trajectories"}},
+        {"--no-first-tokens", {"trajectories"}},
+        {"--most-rows", {"trajectories"}},
         {"--unsorted", {"density"}},
         {"--rms", {"teleport"}},
         {"--size", {}},
@@ -190,6 +234,18 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         recipe = recipeOfOptions(options);
     }
     Figure figure = figureOfRecipe(recipe);
+    if (!options.colorRange.empty() || options.blankBelow > 0) {
+        recipe.colors = colorsOf(figure);
+        if (recipe.colors && !options.colorRange.empty()) {
+            const auto ends = parseNumbers(options.colorRange);
+            if (ends.size() != 2)
+                throw UsageError("--color-range takes two numbers, as 0,2.5", "--color-range");
+            recipe.colors->low = ends[0];
+            recipe.colors->high = ends[1];
+        }
+        if (recipe.colors) recipe.colors->blankBelow = options.blankBelow;
+        figure = figureOfRecipe(recipe);
+    }
     if (options.recipe.empty() && !options.camera.empty()) {
         recipe.camera = cameraFor(figure, parseAngles(options.camera), recipe.widthMm / recipe.heightMm);
         figure = figureOfRecipe(recipe);
@@ -245,15 +301,18 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_option("--theme", options->theme, "of the colours")->check(CLI::IsMember({"light", "dark"}));
     command
         ->add_option("--camera", options->camera,
-                     "trajectories: front, side, top or AZ,EL,ROLL in degrees; left out: as the window opens")
+                     "trajectories, orbits_3d: front, side, top or AZ,EL,ROLL in degrees; left out: as the "
+                     "window opens")
         ->check(readBy(parseAngles))
         ->type_name("CAMERA");
     command->add_option("--rows", options->rows, "trajectories, orbits, latent: only these")
         ->check(readBy(parseIds))
         ->type_name("0,5,7");
-    command->add_option("--units", options->units, "orbits: these, a panel each")
+    command->add_option("--units", options->units, "orbits: these, a panel each; orbits_3d: these together")
         ->check(readBy(parseIds))
         ->type_name("3,17");
+    command->add_option("--paths", options->paths, "orbits_3d: of which the paths are; left out: mean")
+        ->check(CLI::IsMember({"mean", "rows"}));
     command->add_option("--selected", options->selected, "trajectories: this row with its points")
         ->check(wholeNumber(0))
         ->type_name("ROW");
@@ -264,7 +323,8 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"mean", "mean_abs", "rms", "active_fraction"}));
     command
         ->add_option("--map", options->map,
-                     "trajectories, density, correlation, mutual_information, orbits, latent, lens_map: the "
+                     "trajectories, density, correlation, mutual_information, orbits, orbits_3d, latent, "
+                     "lens_map: the "
                      "colour map")
         ->check(CLI::IsMember({"viridis", "cividis", "vik"}));
     command
@@ -278,9 +338,40 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->check(wholeNumber(0))
         ->type_name("S");
     command->add_option("--color", options->color, "lens_map: what colours a cell; left out: probability")
-        ->check(CLI::IsMember({"probability", "entropy", "divergence"}));
+        ->check(CLI::IsMember({"probability", "entropy", "divergence", "rank"}));
+    command
+        ->add_option(
+            "--color-range", options->colorRange,
+            "density, correlation, mutual_information, lens_map: what the colours of the map reach from "
+            "and to; left out: what suits the values")
+        ->check(readBy(parseNumbers))
+        ->type_name("LOW,HIGH");
+    command
+        ->add_option("--blank-below", options->blankBelow,
+                     "density, correlation, mutual_information, lens_map: values nearer to 0 are left blank")
+        ->check(realNumber(0, 1e30))
+        ->type_name("X");
     command->add_option("--color-by", options->colorBy, "trajectories: what colours a row; left out: depth")
-        ->check(CLI::IsMember({"depth", "group", "token", "position", "sample", "nothing"}));
+        ->check(isRowColor)
+        ->type_name("depth|group|token|position|sample|column:NAME|nothing");
+    command
+        ->add_option("--means", options->means,
+                     "trajectories: mean path of each kind of row, and its spread; left out: none")
+        ->check(CLI::IsMember({"none", "mean", "spread"}));
+    command
+        ->add_option("--limits", options->limits,
+                     "trajectories: the axes hold all states, or the middle 98 %; left out: all")
+        ->check(CLI::IsMember({"all", "robust"}));
+    command->add_option("--points", options->points, "trajectories: the first and the last point drawn")
+        ->check(readBy(parseIds))
+        ->type_name("0,24");
+    command
+        ->add_option("--most-rows", options->mostRows,
+                     "trajectories: of more rows, as many are drawn, evenly spaced; 0: all; left out: 5000")
+        ->check(wholeNumber(0))
+        ->type_name("N");
+    command->add_flag("--no-first-tokens", options->noFirstTokens,
+                      "trajectories: without the first token of each sample");
     command->add_option("--depth", options->depth, "lens_map: which points are columns; left out: points")
         ->check(CLI::IsMember({"points", "blocks", "fourth_blocks"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");

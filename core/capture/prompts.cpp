@@ -56,6 +56,23 @@ std::string groupOf(const nlohmann::json& object, const std::string& where) {
                                                where, group.dump()));
 }
 
+constexpr std::size_t mostColumns = 32, longestColumn = 200;
+
+/// What an object says beside the prompt: texts, numbers and truth values, short ones.
+std::map<std::string, std::string> columnsOf(const nlohmann::json& object) {
+    std::map<std::string, std::string> columns;
+    for (const auto& [key, value] : object.items()) {
+        if (key == "text" || key == "ids" || key == "group" || columns.size() == mostColumns) continue;
+        std::string text;
+        if (value.is_string())
+            text = value.get<std::string>();
+        else if (value.is_number() || value.is_boolean())
+            text = value.dump();
+        if (!text.empty() && text.size() <= longestColumn && key.size() <= longestColumn) columns[key] = text;
+    }
+    return columns;
+}
+
 std::vector<std::int32_t> idsOf(const nlohmann::json& list, const std::string& where) {
     if (!list.is_array())
         throw Error(ErrorCode::Format, fmt::format("{}: `ids` is {}, and a list of token ids was expected",
@@ -126,9 +143,10 @@ Sample sampleOfObject(const nlohmann::json& object, const Reading& how, const st
     if (!hasIds) {
         Sample sample = sampleOfText(textOf(object["text"], where), how, where);
         sample.group = group;
+        sample.columns = columnsOf(object);
         return sample;
     }
-    Sample sample{"", idsOf(object["ids"], where), group};
+    Sample sample{"", idsOf(object["ids"], where), group, columnsOf(object)};
     if (hasText) checkTextAgainstIds(textOf(object["text"], where), sample.tokenIds, how.tokenizer, where);
     checkSample(sample, how.config, how.options.maxTokens, where);
     if (how.tokenizer != nullptr) sample.text = how.tokenizer->decode(sample.tokenIds);

@@ -28,8 +28,9 @@ struct PromptList {
 /// contents:
 /// - one prompt a line, taken as it is, spaces included;
 /// - JSON Lines: an object a line with `text` or `ids` (token ids, nothing is added), and `group` if prompts
-///   depend on each other. A file is JSON Lines if its name ends in .jsonl or .ndjson or any line is an
-///   object;
+///   depend on each other; other keys with a text, a number or a truth value of at most 200 characters are
+///   kept as columns, at most 32 a prompt. A file is JSON Lines if its name ends in .jsonl or .ndjson or any
+///   line is an object;
 /// - one JSON array of texts or of such objects.
 /// Blank lines are skipped and counted. Encodings: decodePromptText; ends of lines: promptLines. `text`
 /// beside `ids` is accepted where the tokenizer makes the one of the other. `tokenizer` may be null if all

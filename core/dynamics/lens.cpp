@@ -63,6 +63,44 @@ void topOf(const float* logits, double sum, std::int64_t count, std::int64_t k,
     }
 }
 
+/// The place of `token` by likelihood, from 1; ties by id.
+double rankOf(const float* logits, std::int64_t count, std::int32_t token) {
+    std::int64_t before = 0;
+    const float own = logits[token];
+    for (std::int64_t i = 0; i < count; ++i) before += logits[i] > own || (logits[i] == own && i < token);
+    return static_cast<double>(before + 1);
+}
+
+/// The token that a row of the trace is ranked by; -1: none.
+std::int32_t rankedToken(const TraceInfo& info, std::int64_t row, const LensOptions& options,
+                         std::int64_t vocabulary) {
+    std::int32_t token = options.rankOf.value_or(-1);
+    if (!options.rankOf) {
+        const TraceRow& at = info.rows[static_cast<std::size_t>(row)];
+        const auto sample = static_cast<std::size_t>(at.sample);
+        if (at.sample < 0 || sample >= info.samples.size()) return -1;
+        const auto& ids = info.samples[sample].tokenIds;
+        const auto next = static_cast<std::size_t>(at.position) + 1;
+        if (at.position >= 0 && next < ids.size()) token = ids[next];
+    }
+    return token < vocabulary ? token : -1;
+}
+
+/// Throws where the states are not of this model, or it has not so many tokens.
+void checkAsked(std::int64_t units, const ModelConfig& config, const LensOptions& options) {
+    if (units != config.dModel)
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("the states of the trace have {} units, and those of the model {}", units,
+                                config.dModel));
+    if (options.top < 1 || options.top > config.vocabulary)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("the {} likeliest tokens are asked for, of a vocabulary of {}", options.top,
+                                config.vocabulary));
+    if (options.rankOf && (*options.rankOf < 0 || *options.rankOf >= config.vocabulary))
+        throw Error(ErrorCode::InvalidArgument, fmt::format("token {} is asked for, of a vocabulary of {}",
+                                                            *options.rankOf, config.vocabulary));
+}
+
 VectorD meanOverRows(const MatrixD& values, const std::vector<std::int64_t>& rows) {
     VectorD sum = VectorD::Zero(values.cols());
     for (const auto n : rows) sum += values.row(n).transpose();
@@ -78,14 +116,7 @@ LensResult lens(const Model& model, const TraceView& view, const LensOptions& op
     whole.maskedUnits.clear();
     checkView(whole);
     const std::int64_t units = view.unitCount(), vocabulary = model.config().vocabulary;
-    if (units != model.config().dModel)
-        throw Error(ErrorCode::Mismatch,
-                    fmt::format("the states of the trace have {} units, and those of the model {}", units,
-                                model.config().dModel));
-    if (options.top < 1 || options.top > vocabulary)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("the {} likeliest tokens are asked for, of a vocabulary of {}", options.top,
-                                vocabulary));
+    checkAsked(units, model.config(), options);
     // Read behind the points of the view, where it is not one of them.
     const auto last = finalPoint(view.trace->info());
     std::int64_t finalSlot = -1;
@@ -113,6 +144,8 @@ LensResult lens(const Model& model, const TraceView& view, const LensOptions& op
     std::fill(result.topProbabilities.data.begin(), result.topProbabilities.data.end(),
               std::numeric_limits<float>::quiet_NaN());
     result.entropy = MatrixD::Constant(rows, points, nan);
+    result.rank = MatrixD::Constant(rows, points, nan);
+    result.rankedToken = options.rankOf.value_or(-1);
     if (last) result.klToFinal = MatrixD::Constant(rows, points, nan);
 
     progress.setStage("lens");
@@ -143,6 +176,9 @@ LensResult lens(const Model& model, const TraceView& view, const LensOptions& op
                 result.entropy(row, p) = entropyOf(of, sum, vocabulary);
                 topOf(of, sum, vocabulary, options.top, order, result.topIds.at(row, p),
                       result.topProbabilities.at(row, p));
+                const std::int32_t token =
+                    rankedToken(view.trace->info(), view.traceRow(row), options, vocabulary);
+                if (token >= 0) result.rank(row, p) = rankOf(of, vocabulary, token);
                 if (!last) continue;
                 const std::int64_t final = n * read + finalSlot;
                 result.klToFinal(row, p) =
@@ -163,6 +199,7 @@ void nameTokens(LensResult& lens, const TraceView& view,
         if (std::string text = textOf(id); !text.empty()) lens.texts.emplace(id, std::move(text));
     };
     for (const std::int32_t id : lens.topIds.data) name(id);
+    name(static_cast<std::int32_t>(lens.rankedToken));
     const auto& rows = view.trace->info().rows;
     for (std::int64_t n = 0; n < view.rowCount(); ++n)
         name(rows[static_cast<std::size_t>(view.traceRow(n))].tokenId);

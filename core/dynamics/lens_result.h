@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "core/base/array.h"
@@ -10,7 +11,9 @@
 namespace rheo {
 
 struct LensOptions {
-    int top = 10;                                    ///< k, the likeliest tokens kept; at most the vocabulary
+    int top = 10;  ///< k, the likeliest tokens kept; at most the vocabulary
+    /// The token whose place among all is kept for each state; none: the one that follows in the text.
+    std::optional<std::int32_t> rankOf = {};
     int threads = 0;                                 ///< of the probabilities; the model has its own
     std::size_t memoryBytes = std::size_t{1} << 30;  ///< bound on what is held beside the result
 };
@@ -25,6 +28,10 @@ struct LensResult {
     MatrixD klToFinal;
     VectorD meanEntropy;    ///< [P], over the rows that are not excluded
     VectorD meanKlToFinal;  ///< [P] likewise, or empty
+    /// [N, P] place of the ranked token by likelihood, 1 the likeliest, ties by id; NaN where no token
+    /// follows and in an excluded row. Empty: not kept.
+    MatrixD rank;
+    std::int64_t rankedToken = -1;  ///< an id; -1: the token that follows each row in its text
     std::int64_t excludedRows = 0;
     /// Of the tokens in topIds and of the rows, UTF-8; empty where no tokenizer was at hand.
     std::map<std::int32_t, std::string> texts = {};

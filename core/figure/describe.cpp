@@ -91,6 +91,11 @@ std::string describeCurves(const Figure& whole, const CurvePlot& axes, const Cur
     return text;
 }
 
+std::string valueText(const ColorScale& scale, double value) {
+    if (!std::isfinite(value)) return "not defined";
+    return formatNumber(scale.decades ? std::pow(10, value) : value, digits);
+}
+
 std::string describeCell(const HeatmapPlot& plot, const FigurePlace& place) {
     const auto column = std::lround(place.x), row = std::lround(place.y);
     if (column < 0 || row < 0 || column >= plot.values.cols() || row >= plot.values.rows()) return "";
@@ -100,8 +105,7 @@ std::string describeCell(const HeatmapPlot& plot, const FigurePlace& place) {
     const std::string label =
         at < plot.labels.size() ? fmt::format("; {} \u201c{}\u201d", plot.labelTitle, plot.labels[at]) : "";
     return fmt::format("{}; {}{}; {}: {}", cell(plot.x, column), cell(plot.y, row), label,
-                       plot.colorScale.title,
-                       std::isfinite(value) ? formatNumber(value, digits) : "not defined");
+                       plot.colorScale.title, valueText(plot.colorScale, value));
 }
 
 }  // namespace

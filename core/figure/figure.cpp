@@ -47,7 +47,7 @@ std::string decadeLabel(int exponent) {
 }  // namespace
 
 Color scaleColor(const ColorScale& scale, double value, const Color& missing) {
-    if (std::isnan(value)) return missing;
+    if (std::isnan(value) || std::abs(value) < scale.blankBelow) return missing;
     const double t = std::clamp((value - scale.low) / (scale.high - scale.low), 0.0, 1.0);
     return mapColor(scale.map, scale.mapFrom + t * (scale.mapTo - scale.mapFrom));
 }

@@ -46,11 +46,13 @@ struct ColorScale {
     double mapTo = 1;    ///< stand out from the background: `low` has the colour at `mapFrom`
     std::string title;
     std::vector<Tick> ticks;
+    bool decades = false;    ///< values are log10 of what ticks and people say: 1, 10, 100
+    double blankBelow = 0;   ///< values nearer to 0 than this are drawn as those that are missing
     bool clipsLow = false;   ///< values lie below `low`: that end of the bar is drawn pointed
     bool clipsHigh = false;  ///< values lie above `high`
 };
 
-/// The colour of a value: clamped to the ends of the scale; `missing` for NaN.
+/// The colour of a value: clamped to the ends of the scale; `missing` for NaN and for what is left blank.
 Color scaleColor(const ColorScale& scale, double value, const Color& missing);
 
 enum class Dash { Solid, Dashed, Dotted };

@@ -23,6 +23,7 @@ constexpr std::array colors{
     ColorText{LensColor::Probability, "probability", "Probability of the likeliest next token"},
     ColorText{LensColor::Entropy, "entropy", "Entropy of the next token (nats)"},
     ColorText{LensColor::Divergence, "divergence", "KL(final || lens) (nats)"},
+    ColorText{LensColor::Rank, "rank", "Rank of the token that follows"},
 };
 
 /// The rows of a sample in the order of their tokens.
@@ -45,6 +46,11 @@ std::int32_t firstWithSeveralRows(const TraceInfo& info) {
     return info.rows.front().sample;
 }
 
+std::string textOf(const LensResult& lens, std::int32_t id) {
+    const auto text = lens.texts.find(id);
+    return text == lens.texts.end() ? fmt::format("#{}", id) : text->second;
+}
+
 /// As a cell has room for: without the space that begins most words.
 std::string shortText(const LensResult& lens, std::int32_t id) {
     if (id < 0) return "";  // of a row that is left out
@@ -63,9 +69,24 @@ double valueOf(const LensResult& lens, LensColor color, std::int64_t row, std::i
     switch (color) {
         case LensColor::Entropy: return lens.entropy(row, point);
         case LensColor::Divergence: return lens.klToFinal(row, point);
+        case LensColor::Rank: return std::log10(lens.rank(row, point));
         case LensColor::Probability: break;
     }
     return static_cast<double>(*lens.topProbabilities.at(row, point));
+}
+
+/// 1, 10, 100, ...: the likeliest is the brightest. Of a change how many times the rank is another.
+void setRankScale(ColorScale& scale, bool isChange) {
+    scale.decades = true;
+    if (!isChange) {
+        scale.high = std::max(1.0, std::ceil(scale.high - 1e-9));
+        std::swap(scale.mapFrom, scale.mapTo);
+    } else {
+        scale.title += " (times)";
+    }
+    scale.ticks.clear();
+    for (double decade = std::ceil(scale.low); decade <= scale.high + 1e-9; ++decade)
+        scale.ticks.push_back({decade, formatNumber(std::pow(10, decade))});
 }
 
 void setScale(ColorScale& scale, const MatrixF& values, const LensMapOptions& options) {
@@ -80,6 +101,7 @@ void setScale(ColorScale& scale, const MatrixF& values, const LensMapOptions& op
     scale.high = whole || largest == 0 ? 1 : largest;
     scale.low = options.minus ? -scale.high : 0;
     scale.ticks = niceTicks(scale.low, scale.high, 5);
+    if (options.color == LensColor::Rank) setRankScale(scale, options.minus.has_value());
 }
 
 /// The points that are columns: all, or where a block begins, and the final one.
@@ -119,6 +141,21 @@ Axis tokenAxis(const LensResult& lens, const TraceInfo& info, const std::vector<
     return axis;
 }
 
+/// Throws where the lens is of other rows, or lacks what the colours need.
+void checkLens(const LensResult& lens, const TraceInfo& info, const LensMapOptions& options) {
+    const auto count = static_cast<std::int64_t>(info.rows.size()),
+               points = static_cast<std::int64_t>(info.points.size());
+    if (lens.topIds.n0 != count || lens.topIds.n1 != points || lens.topIds.n2 < 1)
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("The lens is of {} rows and {} points, but {} rows and {} points are named.",
+                                lens.topIds.n0, lens.topIds.n1, count, points));
+    if (options.color == LensColor::Divergence && lens.klToFinal.size() == 0)
+        throw Error(ErrorCode::Mismatch,
+                    "these results have no final point, from which a divergence could be measured");
+    if (options.color == LensColor::Rank && lens.rank.size() == 0)
+        throw Error(ErrorCode::Mismatch, "these results hold no ranks; compute the lens again");
+}
+
 }  // namespace
 
 std::string_view lensColorName(LensColor color) {
@@ -141,15 +178,7 @@ std::optional<LensDepth> parseLensDepth(std::string_view name) {
 }
 
 Figure lensMapFigure(const LensResult& lens, const TraceInfo& info, const LensMapOptions& options) {
-    const auto count = static_cast<std::int64_t>(info.rows.size()),
-               points = static_cast<std::int64_t>(info.points.size());
-    if (lens.topIds.n0 != count || lens.topIds.n1 != points || lens.topIds.n2 < 1)
-        throw Error(ErrorCode::Mismatch,
-                    fmt::format("The lens is of {} rows and {} points, but {} rows and {} points are named.",
-                                lens.topIds.n0, lens.topIds.n1, count, points));
-    if (options.color == LensColor::Divergence && lens.klToFinal.size() == 0)
-        throw Error(ErrorCode::Mismatch,
-                    "these results have no final point, from which a divergence could be measured");
+    checkLens(lens, info, options);
     const std::int32_t sample = options.sample ? *options.sample : firstWithSeveralRows(info);
     const auto rows = rowsOf(info, sample);
     if (rows.empty())
@@ -183,6 +212,10 @@ Figure lensMapFigure(const LensResult& lens, const TraceInfo& info, const LensMa
     plot.x = columnAxis(info.points, shown);
     plot.y = tokenAxis(lens, info, rows);
     setScale(plot.colorScale, plot.values, options);
+    if (options.color == LensColor::Rank && lens.rankedToken >= 0)
+        plot.colorScale.title =
+            fmt::format("{}Rank of \u201c{}\u201d", options.minus ? "Change: " : "",
+                        printable(textOf(lens, static_cast<std::int32_t>(lens.rankedToken))));
     Figure figure;
     figure.theme = options.theme;
     figure.panels.push_back({"", std::move(plot)});

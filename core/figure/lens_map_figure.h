@@ -16,13 +16,14 @@ enum class LensColor {
     Probability,  ///< of the likeliest next token, 0 to 1
     Entropy,      ///< of the next token, nats
     Divergence,   ///< from what the model says at last, nats: KL(final || lens)
+    Rank,         ///< of the token that the lens was asked for, 1 the likeliest, on a logarithmic scale
 };
 /// Which points are columns.
 enum class LensDepth { EveryPoint, EveryBlock, EveryFourthBlock };
 /// "points", "blocks", "fourth_blocks".
 std::optional<LensDepth> parseLensDepth(std::string_view name);
 
-/// "probability", "entropy", "divergence".
+/// "probability", "entropy", "divergence", "rank".
 std::string_view lensColorName(LensColor color);
 std::optional<LensColor> parseLensColor(std::string_view name);
 
@@ -41,7 +42,7 @@ struct LensMapOptions {
 /// written into each cell that has room. `info` are the rows of the lens. Tokens without a text in the lens
 /// have their ids. Throws Error(InvalidArgument) for samples of different lengths, Error(NotFound) where no
 /// sample has rows, or the one that is asked for has none, and Error(Mismatch) where lens and rows do not
-/// fit, or a divergence is asked for that is not there.
+/// fit, or a divergence or ranks are asked for that are not there.
 Figure lensMapFigure(const LensResult& lens, const TraceInfo& info, const LensMapOptions& options);
 
 }  // namespace rheo

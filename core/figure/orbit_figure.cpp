@@ -18,18 +18,6 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t usualUnits = 4, usualRows = 1;
 
-/// The null that single units are held against; none if there is none.
-const CurveNull* nullOfTurning(const std::vector<CurveNull>& nulls, Eigen::Index units) {
-    const CurveNull* chosen = nullptr;
-    for (const auto& null : nulls) {
-        if (null.statistic != "rotation" || null.dataset != "mean_path_turning" ||
-            null.summary.mean.size() != units)
-            continue;
-        if (chosen == nullptr || null.null == "sign_flip") chosen = &null;
-    }
-    return chosen;
-}
-
 double medianOf(const VectorD& values) {
     std::vector<double> finite;
     for (const double value : values)
@@ -129,6 +117,34 @@ Panel rowsPanel(const RotationResult& result, Eigen::Index unit, const std::vect
 
 }  // namespace
 
+const CurveNull* nullOfTurning(const std::vector<CurveNull>& nulls, Eigen::Index units) {
+    const CurveNull* chosen = nullptr;
+    for (const auto& null : nulls) {
+        if (null.statistic != "rotation" || null.dataset != "mean_path_turning" ||
+            null.summary.mean.size() != units)
+            continue;
+        if (chosen == nullptr || null.null == "sign_flip") chosen = &null;
+    }
+    return chosen;
+}
+
+void checkOrbits(const RotationResult& result, const std::vector<ResidualPoint>& points,
+                 const std::vector<UnitIndex>& units) {
+    if (result.meanPath.size() == 0)
+        throw Error(
+            ErrorCode::NotFound,
+            "these results keep no paths of units; make them again with rheo analyze --stat rotation");
+    if (result.meanPath.rows() != static_cast<Eigen::Index>(points.size()))
+        throw Error(ErrorCode::Mismatch, fmt::format("The paths of units have {} points, but {} are named.",
+                                                     result.meanPath.rows(), points.size()));
+    const auto count = result.meanPathTurning.size();
+    for (const auto unit : units)
+        if (unit.value() < 0 || unit.value() >= count)
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("unit {} was asked for, but there are {} (0 to {})", unit.value(), count,
+                                    count - 1));
+}
+
 std::vector<UnitIndex> mostUnlikeNull(const RotationResult& result, const std::vector<CurveNull>& nulls,
                                       std::size_t count) {
     const VectorD& observed = result.meanPathTurning;
@@ -146,23 +162,6 @@ std::vector<UnitIndex> mostUnlikeNull(const RotationResult& result, const std::v
     return units;
 }
 namespace {
-
-void checkInput(const RotationResult& result, const std::vector<ResidualPoint>& points,
-                const std::vector<UnitIndex>& units) {
-    if (result.meanPath.size() == 0)
-        throw Error(
-            ErrorCode::NotFound,
-            "these results keep no paths of units; make them again with rheo analyze --stat rotation");
-    if (result.meanPath.rows() != static_cast<Eigen::Index>(points.size()))
-        throw Error(ErrorCode::Mismatch, fmt::format("The paths of units have {} points, but {} are named.",
-                                                     result.meanPath.rows(), points.size()));
-    const auto count = result.meanPathTurning.size();
-    for (const auto unit : units)
-        if (unit.value() < 0 || unit.value() >= count)
-            throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("unit {} was asked for, but there are {} (0 to {})", unit.value(), count,
-                                    count - 1));
-}
 
 ColorScale depthScale(const std::vector<ResidualPoint>& points, const OrbitOptions& options) {
     const bool dark = options.theme.dark;
@@ -206,7 +205,7 @@ std::string noteOf(const RotationResult& result, const std::vector<std::size_t>&
 
 Figure orbitFigure(const RotationResult& result, const std::vector<CurveNull>& nulls,
                    const std::vector<ResidualPoint>& points, Scaling scaling, const OrbitOptions& options) {
-    checkInput(result, points, options.units);
+    checkOrbits(result, points, options.units);
     const auto shown = options.units.empty() ? mostUnlikeNull(result, nulls, usualUnits) : options.units;
     if (shown.empty())
         throw Error(ErrorCode::NotFound, "no unit moves along depth: there is no path to show");

@@ -23,6 +23,13 @@ struct OrbitOptions {
 std::vector<UnitIndex> mostUnlikeNull(const RotationResult& result, const std::vector<CurveNull>& nulls,
                                       std::size_t count);
 
+/// The null that the turning of single units is held against: sign_flip if there, else the first; null: none.
+const CurveNull* nullOfTurning(const std::vector<CurveNull>& nulls, Eigen::Index units);
+
+/// Throws what orbitFigure throws of paths that are not there, of points and of units.
+void checkOrbits(const RotationResult& result, const std::vector<ResidualPoint>& points,
+                 const std::vector<UnitIndex>& units);
+
 /// Single units in the plane of their activation and its gradient along depth, coloured by depth, two panels
 /// each: the mean path with its fixed point (centroid), and beside it single rows, which mostly go much
 /// farther; turning numbers in the titles. `scaling`: of the states, for the units on the axes. Throws

@@ -1,8 +1,12 @@
 #include "core/figure/ranges.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "core/base/error.h"
 
 namespace rheo {
 namespace {
@@ -108,6 +112,38 @@ std::vector<AxisRange> rangesShown(const Figure& whole, const Figure& shown) {
         }
     }
     return ranges;
+}
+
+void showColors(Figure& figure, const ColorRange& range) {
+    if (!(range.low < range.high) || !std::isfinite(range.low) || !std::isfinite(range.high) ||
+        !(range.blankBelow >= 0) || !std::isfinite(range.blankBelow))
+        throw Error(ErrorCode::InvalidArgument, fmt::format("colours cannot go from {} to {}, blank below {}",
+                                                            range.low, range.high, range.blankBelow));
+    bool any = false;
+    for (Panel& panel : figure.panels) {
+        auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot);
+        if (heatmap == nullptr) continue;
+        any = true;
+        ColorScale& scale = heatmap->colorScale;
+        const double end = std::max(std::abs(range.low), std::abs(range.high));
+        const bool isSymmetric = scale.low == -scale.high;
+        scale.low = isSymmetric ? -end : range.low;
+        scale.high = isSymmetric ? end : range.high;
+        scale.blankBelow = range.blankBelow;
+        scale.ticks = niceTicks(scale.low, scale.high, 5);
+        scale.clipsLow = (heatmap->values.array() < static_cast<float>(scale.low)).any();
+        scale.clipsHigh = (heatmap->values.array() > static_cast<float>(scale.high)).any();
+    }
+    if (!any)
+        throw Error(ErrorCode::InvalidArgument, "this figure has no heatmap whose colours could be set");
+}
+
+std::optional<ColorRange> colorsOf(const Figure& figure) {
+    for (const Panel& panel : figure.panels)
+        if (const auto* heatmap = std::get_if<HeatmapPlot>(&panel.plot))
+            return ColorRange{heatmap->colorScale.low, heatmap->colorScale.high,
+                              heatmap->colorScale.blankBelow};
+    return std::nullopt;
 }
 
 namespace {

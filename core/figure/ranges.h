@@ -26,6 +26,19 @@ void showRange(const Figure& whole, Figure& shown, const AxisRange& range);
 /// The parts by which `shown` differs from `whole`; showRange() of each makes it again.
 std::vector<AxisRange> rangesShown(const Figure& whole, const Figure& shown);
 
+/// How the values of heatmaps become colours, where a person chose it.
+struct ColorRange {
+    double low = 0, high = 1;  ///< low < high
+    double blankBelow = 0;     ///< values nearer to 0 are left blank
+    friend bool operator==(const ColorRange&, const ColorRange&) = default;
+};
+/// Gives all heatmaps of `figure` this range. A scale that is symmetric about 0 stays so: it reaches to the
+/// end that is farther from 0. Throws Error(InvalidArgument) for a range that is empty or not finite, and for
+/// a figure without heatmaps.
+void showColors(Figure& figure, const ColorRange& range);
+/// That of the first heatmap; none where there is none.
+std::optional<ColorRange> colorsOf(const Figure& figure);
+
 /// The range that `share` of the values of each column lie in, NaN left out, by linear interpolation:
 /// for 0.95 the quantiles at 2.5 and 97.5 %. [column] each; NaN for a column without values.
 struct Band {

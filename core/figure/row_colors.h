@@ -27,6 +27,11 @@ std::string_view rowColorName(RowColor by);
 /// have a kind of their own, and so have rows whose token is not known; tokens without a text have their ids.
 /// Linear in the rows.
 void colorRows(TrajectoryInput& input, const TraceInfo& info, const TrajectoryOptions& options);
+/// The rows that the options ask for, without first tokens where those are not shown: options.rows of the
+/// figure. Empty: all rows. Throws Error(InvalidArgument) where none is left.
+std::vector<RowIndex> rowsShown(const TraceInfo& info, const TrajectoryOptions& options);
+/// Names of the columns that the prompts of a trace have, in order. One pass over the samples.
+std::vector<std::string> columnsOf(const TraceInfo& info);
 /// The texts of the tokens of the rows, for TrajectoryOptions.
 std::map<std::int32_t, std::string> textsOfRows(const TraceInfo& info, const TokenText& textOf);
 

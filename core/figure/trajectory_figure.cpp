@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
+#include "core/figure/row_paths.h"
 
 namespace rheo {
 namespace {
@@ -24,23 +25,6 @@ constexpr int mostTicks = 6;        // on the longest axis
 
 void check(bool valid, ErrorCode code, const std::string& message) {
     if (!valid) throw Error(code, message);
-}
-
-/// Copies score `components` of one row to `xyz`. False, with nothing copied, if one is not finite.
-bool appendPath(const Array3F& scores, std::int64_t row, const std::array<int, 3>& components,
-                std::vector<float>& xyz) {
-    const auto before = xyz.size();
-    for (std::int64_t p = 0; p < scores.n1; ++p) {
-        const float* z = scores.at(row, p);
-        for (const int c : components) {
-            if (!std::isfinite(z[c])) {
-                xyz.resize(before);
-                return false;
-            }
-            xyz.push_back(z[c]);
-        }
-    }
-    return true;
 }
 
 void include(Extent& extent, const std::vector<float>& xyz) {
@@ -64,18 +48,6 @@ void setRanges(Plot3D& plot, const Extent& data) {
     }
 }
 
-void closeLine(LineSet3& set, std::int64_t tag) {
-    set.offsets.push_back(static_cast<std::int32_t>(set.xyz.size() / 3));
-    set.tags.push_back(tag);
-}
-
-LineSet3 emptyLines(std::string name) {
-    LineSet3 set;
-    set.name = std::move(name);
-    set.offsets.push_back(0);
-    return set;
-}
-
 /// Thinner and paler the more there are, so that a thousand rows are a cloud and ten are curves.
 LineStyle rowStyle(std::size_t rows) {
     LineStyle style;
@@ -86,8 +58,7 @@ LineStyle rowStyle(std::size_t rows) {
 }
 
 std::string rowName(const TrajectoryInput& input, RowIndex row) {
-    const auto i = static_cast<std::size_t>(row.value());
-    return input.rowLabels.empty() ? fmt::format("row {}", row.value()) : input.rowLabels[i];
+    return input.rowName ? input.rowName(row) : fmt::format("row {}", row.value());
 }
 
 void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) {
@@ -97,9 +68,6 @@ void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) 
     check(input.explained.size() == 0 || input.explained.size() >= scores.n2, ErrorCode::Mismatch,
           fmt::format("The scores have {} components, but the explained variance is given for {}.", scores.n2,
                       input.explained.size()));
-    check(input.rowLabels.empty() || static_cast<std::int64_t>(input.rowLabels.size()) == scores.n0,
-          ErrorCode::Mismatch,
-          fmt::format("The scores have {} rows, but {} are labelled.", scores.n0, input.rowLabels.size()));
     for (const auto count : {input.rowKinds.size(), input.rowNumbers.size()})
         check(count == 0 || static_cast<std::int64_t>(count) == scores.n0, ErrorCode::Mismatch,
               fmt::format("The scores have {} rows, but {} are coloured.", scores.n0, count));
@@ -122,16 +90,6 @@ void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) 
                           scores.n1));
 }
 
-std::vector<float> depths(std::int64_t first, std::int64_t count) {
-    std::vector<float> values(static_cast<std::size_t>(count));
-    std::iota(values.begin(), values.end(), static_cast<float>(first));
-    return values;
-}
-
-void append(std::vector<float>& to, const std::vector<float>& from) {
-    to.insert(to.end(), from.begin(), from.end());
-}
-
 void nameAxes(Plot3D& plot, const TrajectoryInput& input, const std::array<int, 3>& components) {
     for (std::size_t i = 0; i < 3; ++i) {
         const int c = components[i];
@@ -141,30 +99,34 @@ void nameAxes(Plot3D& plot, const TrajectoryInput& input, const std::array<int, 
     }
 }
 
-ColorScale depthScale(const TrajectoryInput& input, const TrajectoryOptions& options) {
+ColorScale depthScale(const TrajectoryInput& input, const TrajectoryOptions& options, PointRange range) {
     const bool dark = options.theme.dark;
     ColorScale scale;
     scale.map = options.map;
-    scale.low = 0;
-    scale.high = std::max<double>(1, static_cast<double>(input.scores.n1 - 1));
+    scale.low = static_cast<double>(range.first);
+    scale.high = std::max(scale.low + 1, static_cast<double>(range.last));
     // Viridis ends in a yellow that is lost on white, and begins in a violet that is lost on black.
     if (options.map != ColorMap::Vik) (dark ? scale.mapFrom : scale.mapTo) = dark ? 0.15 : 0.9;
     scale.title = "Depth";
     scale.ticks = depthTicks(input.points);
+    std::erase_if(scale.ticks,
+                  [&](const Tick& tick) { return tick.value < scale.low || tick.value > scale.high; });
     return scale;
 }
 
 ColorScale numberScale(const TrajectoryInput& input, const std::vector<RowIndex>& rows,
-                       const TrajectoryOptions& options) {
-    ColorScale scale = depthScale(input, options);
+                       const TrajectoryOptions& options, PointRange range) {
+    ColorScale scale = depthScale(input, options, range);
     scale.title = input.numberTitle;
     scale.low = std::numeric_limits<double>::infinity();
     scale.high = -scale.low;
     for (const RowIndex row : rows) {
         const double number = input.rowNumbers[static_cast<std::size_t>(row.value())];
+        if (!std::isfinite(number)) continue;
         scale.low = std::min(scale.low, number);
         scale.high = std::max(scale.high, number);
     }
+    if (scale.low > scale.high) scale.low = 0;  // no row has a number
     if (!(scale.low < scale.high)) scale.high = scale.low + 1;
     scale.ticks = niceTicks(scale.low, scale.high, 5);
     return scale;
@@ -176,43 +138,6 @@ std::vector<RowIndex> rowsToDraw(const TrajectoryInput& input, const TrajectoryO
     if (rows.empty())
         for (std::int64_t n = 0; n < input.scores.n0; ++n) rows.emplace_back(n);
     return rows;
-}
-
-/// The paths of rows whose states are finite.
-struct RowPaths {
-    LineSet3 lines;
-    MarkerSet3 section;       ///< their places at the highlighted point
-    std::vector<double> sum;  ///< of their places, three a point
-    std::int64_t count = 0;
-};
-
-/// Paths in the colours of the options; the width and the opacity are for the caller to set.
-RowPaths pathsOf(const std::vector<RowIndex>& rows, const TrajectoryInput& input,
-                 const TrajectoryOptions& options) {
-    const auto points = static_cast<std::size_t>(input.scores.n1);
-    const auto ramp = depths(0, input.scores.n1);
-    RowPaths paths{emptyLines({}), {}, std::vector<double>(points * 3, 0.0), 0};
-    LineSet3& lines = paths.lines;
-    const bool byNumber = options.colorBy != RowColor::Depth && !input.rowNumbers.empty();
-    if (options.colorBy != RowColor::Depth && !byNumber) lines.style.color = options.theme.muted;
-    lines.xyz.reserve(rows.size() * points * 3);
-    for (const auto row : rows) {
-        const auto start = lines.xyz.size();
-        if (!appendPath(input.scores, row.value(), options.components, lines.xyz)) continue;
-        for (std::size_t i = 0; i < paths.sum.size(); ++i) paths.sum[i] += lines.xyz[start + i];
-        if (options.colorBy == RowColor::Depth) append(lines.values, ramp);
-        if (byNumber)
-            lines.values.insert(lines.values.end(), points,
-                                static_cast<float>(input.rowNumbers[static_cast<std::size_t>(row.value())]));
-        if (options.highlighted) {
-            const auto* at = lines.xyz.data() + start + 3 * options.highlighted->value();
-            paths.section.xyz.insert(paths.section.xyz.end(), at, at + 3);
-            paths.section.tags.push_back(options.highlighted->value());
-        }
-        closeLine(lines, row.value());
-        ++paths.count;
-    }
-    return paths;
 }
 
 void setWeight(LineSet3& lines, const LineStyle& style) {
@@ -243,19 +168,6 @@ void addSection(Plot3D& plot, MarkerSet3 section, const ResidualPoint& point, co
     plot.markers.push_back(std::move(section));
 }
 
-/// `what` the rows are: "rows", "selected".
-LineSet3 meanPath(const std::vector<double>& sum, std::int64_t rows, const char* what, const Theme& theme) {
-    const auto count = static_cast<double>(rows);
-    LineSet3 mean = emptyLines(fmt::format("mean of {} {}", formatNumber(count), what));
-    for (const double s : sum) mean.xyz.push_back(static_cast<float>(s / count));
-    closeLine(mean, -1);
-    mean.style.color = theme.mean;
-    mean.style.width = 2.2;
-    mean.pickable = false;
-    mean.layer = 1;
-    return mean;
-}
-
 /// Takes the strong rows out of `rows`.
 std::vector<RowIndex> takeStrong(std::vector<RowIndex>& rows, const TrajectoryOptions& options) {
     const std::set<RowIndex> wanted(options.strong.begin(), options.strong.end());
@@ -274,14 +186,26 @@ void addMarks(MarkerSet3& to, const MarkerSet3& from) {
 /// The rows shown: the strong ones, and those behind them.
 struct DrawnRows {
     RowPaths behind, strong;
+    std::int64_t notDrawn = 0;  ///< there are too many
     std::int64_t count() const { return behind.count + strong.count; }
 };
 
+/// Leaves `most` of the rows, evenly spaced.
+void thin(std::vector<RowIndex>& rows, std::size_t most) {
+    if (most == 0 || rows.size() <= most) return;
+    for (std::size_t i = 0; i < most; ++i) rows[i] = rows[i * rows.size() / most];
+    rows.resize(most);
+}
+
 DrawnRows drawnRows(std::vector<RowIndex> rows, const TrajectoryInput& input,
-                    const TrajectoryOptions& options) {
+                    const TrajectoryOptions& options, PointRange range) {
     const LineStyle weight = rowStyle(rows.size());
     const std::vector<RowIndex> strong = takeStrong(rows, options);
-    DrawnRows drawn{pathsOf(rows, input, options), pathsOf(strong, input, options)};
+    if (options.onlyStrong && !strong.empty()) rows.clear();
+    const std::size_t all = rows.size();
+    thin(rows, options.mostRows);
+    DrawnRows drawn{pathsOf(rows, input, options, range), pathsOf(strong, input, options, range),
+                    static_cast<std::int64_t>(all - rows.size())};
     setWeight(drawn.behind.lines, weight);
     if (strong.empty()) return drawn;
     makeFaint(drawn.behind.lines, options.theme);
@@ -304,52 +228,12 @@ void addMeans(Plot3D& plot, const DrawnRows& drawn, const TrajectoryOptions& opt
     }
 }
 
-/// Lines of one colour and name for each kind of row, the most frequent first; those beyond the colours of
-/// the theme together, in grey.
-std::vector<LineSet3> byKind(const LineSet3& lines, const TrajectoryInput& input, const Theme& theme) {
-    std::vector<std::pair<std::string, std::int64_t>> kinds;  // by their first row, then by their number
-    std::map<std::string, std::size_t> place;
-    for (const auto row : lines.tags) {
-        const std::string& kind = input.rowKinds[static_cast<std::size_t>(row)];
-        const auto [at, isNew] = place.try_emplace(kind, kinds.size());
-        if (isNew) kinds.emplace_back(kind, 0);
-        ++kinds[at->second].second;
-    }
-    std::stable_sort(kinds.begin(), kinds.end(),
-                     [](const auto& a, const auto& b) { return a.second > b.second; });
-    const std::size_t colored = std::min(kinds.size(), theme.series.size());
-    std::vector<LineSet3> sets;
-    std::int64_t others = 0;
-    for (std::size_t k = 0; k < kinds.size(); ++k) {
-        place[kinds[k].first] = std::min(k, colored);
-        if (k >= colored) others += kinds[k].second;
-        if (k > colored) continue;
-        LineSet3 set = emptyLines(fmt::format("{} ({})", kinds[k].first, kinds[k].second));
-        set.style = lines.style;
-        set.style.color = k < colored ? theme.series[k] : theme.muted;
-        set.layer = lines.layer;
-        sets.push_back(std::move(set));
-    }
-    if (others > 0) sets.back().name = fmt::format("others ({})", others);
-    for (std::size_t i = 0; i < lines.tags.size(); ++i) {
-        LineSet3& set = sets[place[input.rowKinds[static_cast<std::size_t>(lines.tags[i])]]];
-        const auto begin = std::ptrdiff_t{3} * lines.offsets[i],
-                   end = std::ptrdiff_t{3} * lines.offsets[i + 1];
-        set.xyz.insert(set.xyz.end(), lines.xyz.begin() + begin, lines.xyz.begin() + end);
-        closeLine(set, lines.tags[i]);
-    }
-    if (others == 0) return sets;
-    // Behind the kinds that have a colour, and as pale as rows behind others.
-    sets.back().style.opacity *= faintness;
-    std::rotate(sets.begin(), sets.end() - 1, sets.end());
-    return sets;
-}
-
 /// The path of the selected row; none where no row is selected, or its states are not finite.
-std::optional<LineSet3> selectedPath(const TrajectoryInput& input, const TrajectoryOptions& options) {
+std::optional<LineSet3> selectedPath(const TrajectoryInput& input, const TrajectoryOptions& options,
+                                     PointRange range) {
     if (!options.selected) return std::nullopt;
     LineSet3 path = emptyLines(rowName(input, *options.selected));
-    if (!appendPath(input.scores, options.selected->value(), options.components, path.xyz))
+    if (!appendPath(input.scores, options.selected->value(), options.components, range, path.xyz))
         return std::nullopt;
     closeLine(path, options.selected->value());
     path.style.color = options.theme.selected;
@@ -360,7 +244,8 @@ std::optional<LineSet3> selectedPath(const TrajectoryInput& input, const Traject
 
 /// A path that is no row, drawn like the selected one but dashed. It does not grow the axes: to look at it
 /// moves nothing.
-std::optional<LineSet3> followedPath(const TrajectoryInput& input, const TrajectoryOptions& options) {
+std::optional<LineSet3> followedPath(const TrajectoryInput& input, const TrajectoryOptions& options,
+                                     PointRange range) {
     const MatrixD& path = options.followed;
     if (path.size() == 0) return std::nullopt;
     check(path.rows() == input.scores.n1 && path.cols() == input.scores.n2, ErrorCode::Mismatch,
@@ -368,7 +253,7 @@ std::optional<LineSet3> followedPath(const TrajectoryInput& input, const Traject
                       path.rows(), path.cols(), input.scores.n1, input.scores.n2));
     if (!path.allFinite()) return std::nullopt;
     LineSet3 line = emptyLines(options.followedName);
-    for (Eigen::Index p = 0; p < path.rows(); ++p)
+    for (Eigen::Index p = range.first; p <= range.last; ++p)
         for (const int c : options.components) line.xyz.push_back(static_cast<float>(path(p, c)));
     closeLine(line, -1);
     line.style.color = options.theme.selected;
@@ -380,17 +265,17 @@ std::optional<LineSet3> followedPath(const TrajectoryInput& input, const Traject
 }
 
 /// The path with a dot at each point, and a ring at the highlighted one.
-void addSelected(Plot3D& plot, LineSet3 path, const TrajectoryOptions& options) {
+void addSelected(Plot3D& plot, LineSet3 path, const TrajectoryOptions& options, PointRange range) {
     MarkerSet3 dots;
     dots.xyz = path.xyz;
     dots.tags.resize(path.xyz.size() / 3);
-    std::iota(dots.tags.begin(), dots.tags.end(), 0);
+    std::iota(dots.tags.begin(), dots.tags.end(), range.first);
     dots.color = options.theme.selected;
     dots.size = 2.6;
     dots.layer = 2;
-    if (options.highlighted) {
+    if (options.highlighted && range.contains(*options.highlighted)) {
         MarkerSet3 ring;
-        const auto* at = path.xyz.data() + 3 * options.highlighted->value();
+        const auto* at = path.xyz.data() + 3 * (options.highlighted->value() - range.first);
         ring.xyz.assign(at, at + 3);
         ring.tags.push_back(options.highlighted->value());
         ring.color = options.theme.selected;
@@ -403,6 +288,75 @@ void addSelected(Plot3D& plot, LineSet3 path, const TrajectoryOptions& options) 
     plot.markers.push_back(std::move(dots));
 }
 
+/// What the axes hold, and what lies outside.
+struct Limits {
+    Extent extent;
+    std::int64_t states = 0, outside = 0;
+};
+
+/// Between the quantiles 0.01 and 0.99 along each axis, of all vertices.
+Extent middleOf(const std::vector<const std::vector<float>*>& vertices) {
+    Extent extent(Eigen::Vector3d::Zero(), Eigen::Vector3d::Zero());
+    std::vector<float> along;
+    for (Eigen::Index axis = 0; axis < 3; ++axis) {
+        along.clear();
+        for (const auto* xyz : vertices)
+            for (auto i = static_cast<std::size_t>(axis); i < xyz->size(); i += 3) along.push_back((*xyz)[i]);
+        if (along.empty()) return {};
+        const auto quantile = [&](double q) {
+            const auto at = along.begin() + std::lround(q * static_cast<double>(along.size() - 1));
+            std::nth_element(along.begin(), at, along.end());
+            return double(*at);
+        };
+        extent.min()[axis] = quantile(0.01);
+        extent.max()[axis] = quantile(0.99);
+    }
+    return extent;
+}
+
+Limits limitsOf(const DrawnRows& drawn, const std::optional<LineSet3>& selected,
+                const TrajectoryOptions& options) {
+    Limits limits;
+    if (options.limits == AxisLimits::All) {
+        include(limits.extent, drawn.behind.lines.xyz);
+        include(limits.extent, drawn.strong.lines.xyz);
+        if (selected) include(limits.extent, selected->xyz);
+        return limits;
+    }
+    const std::vector<const std::vector<float>*> vertices{&drawn.behind.lines.xyz, &drawn.strong.lines.xyz};
+    limits.extent = middleOf(vertices);
+    for (const auto* xyz : vertices)
+        for (std::size_t i = 0; i + 2 < xyz->size(); i += 3) {
+            ++limits.states;
+            if (!limits.extent.contains(Eigen::Vector3d((*xyz)[i], (*xyz)[i + 1], (*xyz)[i + 2])))
+                ++limits.outside;
+        }
+    return limits;
+}
+
+/// What is not seen, and why.
+std::string noteOf(const DrawnRows& drawn, const std::vector<RowIndex>& rows,
+                   const TrajectoryOptions& options, const Limits& limits) {
+    const auto number = [](auto count) { return formatNumber(static_cast<double>(count)); };
+    std::vector<std::string> notes;
+    const auto all = static_cast<std::int64_t>(rows.size());
+    const bool hidesOthers = options.onlyStrong && drawn.strong.count > 0;
+    if (hidesOthers)
+        notes.push_back(fmt::format("{} of {} rows are shown: the selected ones.", number(drawn.strong.count),
+                                    number(all)));
+    else if (const std::int64_t left = all - drawn.count() - drawn.notDrawn; left > 0)
+        notes.push_back(fmt::format("{} of {} rows are left out: their states are not finite.", number(left),
+                                    number(all - drawn.notDrawn)));
+    if (drawn.notDrawn > 0)
+        notes.push_back(fmt::format("{} of {} rows are drawn, evenly spaced.", number(all - drawn.notDrawn),
+                                    number(all)));
+    if (limits.outside > 0)
+        notes.push_back(
+            fmt::format("{} of {} states lie outside the axes, which hold the middle 98 % along each.",
+                        number(limits.outside), number(limits.states)));
+    return fmt::format("{}", fmt::join(notes, " "));
+}
+
 void setCamera(Plot3D& plot, const std::optional<Camera>& camera) {
     plot.fitCamera = !camera;
     plot.camera = camera ? *camera : fitted(plot.camera, boxOf(plot).min(), boxOf(plot).max(), 4.0 / 3.0);
@@ -413,19 +367,19 @@ void setCamera(Plot3D& plot, const std::optional<Camera>& camera) {
 Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& options) {
     checkInput(input, options);
     const Theme& theme = options.theme;
+    const PointRange range = pointRange(options, input.scores.n1);
     const std::vector<RowIndex> rows = rowsToDraw(input, options);
-    DrawnRows drawn = drawnRows(rows, input, options);
-    const std::int64_t shown = drawn.count();
-    auto selected = selectedPath(input, options);
-    Extent extent;
-    include(extent, drawn.behind.lines.xyz);
-    include(extent, drawn.strong.lines.xyz);
-    if (selected) include(extent, selected->xyz);
+    DrawnRows drawn = drawnRows(rows, input, options, range);
+    auto selected = selectedPath(input, options, range);
+    const Limits limits = limitsOf(drawn, selected, options);
 
     Plot3D plot;
     nameAxes(plot, input, options.components);
+    const std::vector<LineSet3> means =
+        groupMeans(drawn.strong.count > 0 ? drawn.strong.lines : drawn.behind.lines, input, options);
     for (LineSet3* lines : {&drawn.behind.lines, &drawn.strong.lines}) {
         if (lines->tags.empty() && lines != &drawn.behind.lines) continue;
+        if (!means.empty()) lines->style.opacity *= faintness;  // the means stand out
         // Rows behind the strong ones stay grey.
         const bool faint = lines == &drawn.behind.lines && drawn.strong.count > 0;
         if (options.colorBy == RowColor::Depth || input.rowKinds.empty() || lines->tags.empty() || faint)
@@ -437,22 +391,20 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
         addSection(plot, std::move(drawn.behind.section),
                    input.points[static_cast<std::size_t>(options.highlighted->value())], theme);
     addMeans(plot, drawn, options);
-    if (selected) addSelected(plot, std::move(*selected), options);
-    if (auto followed = followedPath(input, options)) addSelected(plot, std::move(*followed), options);
-    setRanges(plot, extent);
+    plot.lines.insert(plot.lines.end(), means.begin(), means.end());
+    if (selected) addSelected(plot, std::move(*selected), options, range);
+    if (auto followed = followedPath(input, options, range))
+        addSelected(plot, std::move(*followed), options, range);
+    setRanges(plot, limits.extent);
     if (options.colorBy == RowColor::Depth)
-        plot.colorScale = depthScale(input, options);
+        plot.colorScale = depthScale(input, options, range);
     else if (!input.rowNumbers.empty())
-        plot.colorScale = numberScale(input, rows, options);
+        plot.colorScale = numberScale(input, rows, options, range);
     setCamera(plot, options.camera);
 
     Figure figure;
     figure.theme = theme;
-    const auto all = static_cast<std::int64_t>(rows.size());
-    if (shown < all)
-        figure.note = fmt::format("{} of {} rows are left out: their states are not finite.",
-                                  formatNumber(static_cast<double>(all - shown)),
-                                  formatNumber(static_cast<double>(all)));
+    figure.note = noteOf(drawn, rows, options, limits);
     figure.panels.push_back({{}, std::move(plot)});
     return figure;
 }
@@ -476,9 +428,10 @@ void checkOverlay(const TeleportOverlay& overlay, const std::array<int, 3>& comp
 }
 
 /// A line of its own, above all others: [point, component] scores.
-LineSet3 teleportPath(const std::string& name, const MatrixD& scores, const std::array<int, 3>& components) {
+LineSet3 teleportPath(const std::string& name, const MatrixD& scores, const std::array<int, 3>& components,
+                      PointRange steps) {
     LineSet3 line = emptyLines(name);
-    for (Eigen::Index q = 0; q < scores.rows(); ++q)
+    for (Eigen::Index q = steps.first; q <= steps.last; ++q)
         for (const int c : components) line.xyz.push_back(static_cast<float>(scores(q, c)));
     closeLine(line, -1);
     line.pickable = false;
@@ -517,10 +470,10 @@ MarkerSet3 marksOf(const LineSet3& line, PointIndex point, std::size_t count, Ma
     return set;
 }
 
-LineSet3 controlPaths(const Array3F& controls, const TrajectoryOptions& options) {
+LineSet3 controlPaths(const Array3F& controls, const TrajectoryOptions& options, PointRange steps) {
     LineSet3 lines = emptyLines("random pushes of the same size");
     for (std::int64_t k = 0; k < controls.n0; ++k)
-        if (appendPath(controls, k, options.components, lines.xyz)) closeLine(lines, k);
+        if (appendPath(controls, k, options.components, steps, lines.xyz)) closeLine(lines, k);
     setStyle(lines, options.theme.null, 0.6, lines.style.dash);
     lines.style.opacity = 0.7;
     lines.pickable = false;
@@ -557,17 +510,25 @@ void addTeleport(Figure& figure, const TeleportOverlay& overlay, const Trajector
     checkOverlay(overlay, options.components);
     auto& plot = std::get<Plot3D>(figure.panels.front().plot);
     const Theme& theme = options.theme;
+    // Steps of the teleport that are drawn.
+    const std::int64_t begin = overlay.point.value();
+    const PointRange steps{std::max<std::int64_t>(0, options.firstPoint.value() - begin),
+                           std::min<std::int64_t>(overlay.natural.rows() - 1,
+                                                  options.lastPoint ? options.lastPoint->value() - begin
+                                                                    : overlay.natural.rows() - 1)};
+    if (steps.count() < 1) return;
+    const bool showsPush = steps.first == 0;
     Extent extent;
     if (!overlay.controls.empty()) {
-        plot.lines.push_back(controlPaths(overlay.controls, options));
+        plot.lines.push_back(controlPaths(overlay.controls, options, steps));
         include(extent, plot.lines.back().xyz);
     }
     // Of several, the first names what all natural paths look like.
-    LineSet3 natural =
-        teleportPath(overlay.compared.value_or(0) > 0 ? "" : "natural", overlay.natural, options.components);
+    LineSet3 natural = teleportPath(overlay.compared.value_or(0) > 0 ? "" : "natural", overlay.natural,
+                                    options.components, steps);
     setStyle(natural, theme.natural, 1.4, Dash::Dashed);
     LineSet3 teleported = teleportPath(overlay.name.empty() ? "teleported" : overlay.name, overlay.teleported,
-                                       options.components);
+                                       options.components, steps);
     LineStyle look;
     look.color = theme.teleported;
     if (overlay.compared) look = comparedLook(theme, *overlay.compared);
@@ -577,11 +538,14 @@ void addTeleport(Figure& figure, const TeleportOverlay& overlay, const Trajector
     include(extent, natural.xyz);
     include(extent, teleported.xyz);
 
-    const auto steps = static_cast<std::size_t>(overlay.natural.rows());
-    plot.markers.push_back(marksOf(natural, overlay.point, 1, MarkerShape::Ring, 6));
-    plot.markers.push_back(marksOf(teleported, overlay.point, steps, MarkerShape::Disc, 2.8));
-    plot.markers.push_back(marksOf(teleported, overlay.point, 1, MarkerShape::Diamond, 8));
-    plot.lines.push_back(std::move(push));
+    const PointIndex at{begin + steps.first};
+    if (showsPush) plot.markers.push_back(marksOf(natural, at, 1, MarkerShape::Ring, 6));
+    plot.markers.push_back(
+        marksOf(teleported, at, static_cast<std::size_t>(steps.count()), MarkerShape::Disc, 2.8));
+    if (showsPush) {
+        plot.markers.push_back(marksOf(teleported, at, 1, MarkerShape::Diamond, 8));
+        plot.lines.push_back(std::move(push));
+    }
     plot.lines.push_back(std::move(natural));
     plot.lines.push_back(std::move(teleported));
     if (overlay.extendAxes) extendAxes(plot, extent);

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/array.h"
@@ -15,10 +17,11 @@ namespace rheo {
 
 /// What trajectories are drawn from. Refers to the scores; they must outlive the call.
 struct TrajectoryInput {
-    const Array3F& scores;               ///< [row, point, k]; a row with a NaN is left out
-    VectorD explained;                   ///< [k], share of the variance, 0 to 1; empty: not known
-    std::vector<ResidualPoint> points;   ///< [point]
-    std::vector<std::string> rowLabels;  ///< [row], for the legend ("prompt 3, token 17"); or empty
+    const Array3F& scores;              ///< [row, point, k]; a row with a NaN is left out
+    VectorD explained;                  ///< [k], share of the variance, 0 to 1; empty: not known
+    std::vector<ResidualPoint> points;  ///< [point]
+    /// For the legend ("sample 3, token 17"); empty: rows are numbered.
+    std::function<std::string(RowIndex)> rowName = {};
     /// [row] what it is coloured by, or empty: a kind ("code"), each with a colour and a line in the legend,
     /// or a number, on a scale.
     std::vector<std::string> rowKinds = {};
@@ -27,7 +30,13 @@ struct TrajectoryInput {
 };
 
 /// What the paths of rows are coloured by; kinds and numbers are given with the scores.
-enum class RowColor { Depth, Group, Token, Position, Sample, Nothing };
+enum class RowColor { Depth, Group, Token, Position, Sample, Named, Surprise, Column, Nothing };
+
+/// What the axes hold: all states that are drawn, or along each axis the middle 98 % of them.
+enum class AxisLimits { All, Robust };
+/// Mean paths of kinds of rows (of all rows, where no kinds are given), alone or with the standard deviation
+/// along each axis.
+enum class GroupMeans { None, Mean, Spread };
 
 struct TrajectoryOptions {
     Theme theme = lightTheme();
@@ -38,12 +47,25 @@ struct TrajectoryOptions {
     /// shown. Empty: all rows alike.
     std::vector<RowIndex> strong;
     bool strongMean = false;                ///< also the mean path of the strong rows
+    bool onlyStrong = false;                ///< the other rows are not drawn, where there are strong ones
     MatrixD followed;                       ///< [point, k] scores of a path that is no row, dashed; or empty
     std::string followedName;               ///< for the legend
     std::optional<PointIndex> highlighted;  ///< every row marked at this point
     bool mean = true;                       ///< also the mean path of the rows shown
-    RowColor colorBy = RowColor::Depth;     ///< but for depth: by kinds or numbers where given, else muted
+    GroupMeans groupMeans = GroupMeans::None;
+    AxisLimits limits = AxisLimits::All;
+    PointIndex firstPoint{0};             ///< paths begin here
+    std::optional<PointIndex> lastPoint;  ///< and end here; none: at the last one
+    /// Of more rows than this, as many are drawn, evenly spaced, and the note says so; 0: all are drawn. The
+    /// strong and the selected ones always are.
+    std::size_t mostRows = 5000;
+    bool firstTokens = true;             ///< rows of the first token of a sample are shown (rowsShown)
+    RowColor colorBy = RowColor::Depth;  ///< but for depth: by kinds or numbers where given, else muted
     std::map<std::int32_t, std::string> tokenTexts = {};  ///< names kinds that are tokens; or empty
+    /// Rows with a name, for RowColor::Named; a row of several has the first name.
+    std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRows = {};
+    std::string column = {};            ///< of the prompts, for RowColor::Column
+    std::vector<double> surprise = {};  ///< [row] for RowColor::Surprise, nats; NaN: no token follows
     ColorMap map = ColorMap::Viridis;
     std::optional<Camera> camera;  ///< none: the default direction, the whole box in view
 };

@@ -291,6 +291,8 @@ void visitLens(Io& io, R& r) {
     io.optional("kl_to_final", r.klToFinal, io.sizes.rows, io.sizes.points);
     io.vector("mean_entropy", r.meanEntropy, io.sizes.points);
     io.vector("mean_kl_to_final", r.meanKlToFinal, r.klToFinal.cols());
+    io.optional("rank", r.rank, io.sizes.rows, io.sizes.points);
+    io.attribute("ranked_token", r.rankedToken);
     io.attribute("excluded_rows", r.excludedRows);
     io.texts(r.texts);
 }

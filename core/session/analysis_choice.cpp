@@ -222,7 +222,8 @@ AnalysisRequest requestOf(const AnalysisChoice& choice) {
     request.untrainedSeed = choice.seed;
     for (const auto& name : choice.statistics) {
         bool known = name == lensName;
-        if (known) request.lens = {choice.top, choice.threads, choice.memoryBytes};
+        if (known)
+            request.lens = {.top = choice.top, .threads = choice.threads, .memoryBytes = choice.memoryBytes};
         forEachStatistic([&]<class S>() {
             if (name != S::info.name) return;
             known = true;
@@ -292,7 +293,7 @@ std::vector<ChoiceProblem> problemsOf(const AnalysisChoice& choice, const std::s
         }
     };
     constexpr const char* attach =
-        "it needs the model that made the trace: attach it with File > Attach a model";
+        "it needs the model that made the trace: attach it with File > Attach a model to this trace";
     if (choice.statistics.empty()) problems.push_back({Field::Statistic, "choose a statistic"});
     if (contains(choice.statistics, lensName) && !hasModel)
         problems.push_back({Field::Statistic, fmt::format("Logit lens: {}", attach)});

@@ -140,6 +140,18 @@ std::optional<RowIndex> lastRowOf(const DocumentState& state, PromptId prompt) {
     return last;
 }
 
+TokenPlace placeOf(const DocumentState& state, RowIndex row) {
+    return {promptOf(state, row), state.trace->info().rows[static_cast<std::size_t>(row.value())].position};
+}
+
+std::vector<RowIndex> rowsAt(const DocumentState& state, const std::vector<TokenPlace>& places) {
+    std::vector<RowIndex> rows;
+    for (std::int64_t n = 0; n < state.rows() && !places.empty(); ++n)
+        if (std::binary_search(places.begin(), places.end(), placeOf(state, RowIndex{n})))
+            rows.emplace_back(n);
+    return rows;
+}
+
 DocumentState openDocument(std::shared_ptr<const Trace> trace, PromptId firstId) {
     DocumentState state;
     const TraceInfo& info = trace->info();

@@ -32,6 +32,19 @@ struct TeleportRecord {
     std::string name = {};  ///< that a person gave it; empty: none
 };
 
+/// A token of a prompt: what a row is, whatever its number.
+struct TokenPlace {
+    PromptId prompt;
+    std::int32_t position = 0;
+    auto operator<=>(const TokenPlace&) const = default;
+};
+/// Rows that were given a name, to be selected again and to be told apart.
+struct NamedRows {
+    std::string name;
+    std::vector<TokenPlace> places;  ///< ascending
+    bool operator==(const NamedRows&) const = default;
+};
+
 /// Results, and the rows of the document that they are of.
 struct HeldResults {
     std::shared_ptr<const OpenedResults> opened;
@@ -60,6 +73,7 @@ struct DocumentState {
     std::vector<HeldResults> earlier = {};
 
     std::vector<std::shared_ptr<const TeleportRecord>> teleports;  ///< in the order they were made
+    std::vector<NamedRows> named = {};                             ///< selections that were kept
 
     /// Rows were added or removed since the basis was fitted on all of them. One that was fitted on chosen
     /// rows stays what it is.
@@ -75,6 +89,12 @@ PromptId promptOf(const DocumentState& state, RowIndex row);
 std::optional<RowIndex> findRow(const DocumentState& state, PromptId prompt, std::int32_t position);
 /// The captured row of a prompt whose token is furthest back. Linear in the rows.
 std::optional<RowIndex> lastRowOf(const DocumentState& state, PromptId prompt);
+
+/// Where a row of the document is.
+TokenPlace placeOf(const DocumentState& state, RowIndex row);
+/// The rows of the document at these places (ascending), ascending; those that are gone are left out. Linear
+/// in the rows.
+std::vector<RowIndex> rowsAt(const DocumentState& state, const std::vector<TokenPlace>& places);
 
 /// A document of the rows of `trace`, nothing computed. Prompts are numbered from `firstId`.
 DocumentState openDocument(std::shared_ptr<const Trace> trace, PromptId firstId);

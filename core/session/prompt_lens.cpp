@@ -14,8 +14,9 @@ namespace rheo {
 
 namespace {
 
-LensOptions optionsFor(const Model& model) {
+LensOptions optionsFor(const Model& model, std::optional<std::int32_t> rankOf = {}) {
     LensOptions options;
+    options.rankOf = rankOf;
     options.top = static_cast<int>(std::min<std::int64_t>(options.top, model.config().vocabulary));
     return options;
 }
@@ -43,6 +44,7 @@ void copyRows(const LensResult& from, std::int64_t first, std::int64_t count, Le
     const std::int64_t points = from.topIds.n1, top = from.topIds.n2;
     std::copy_n(from.topIds.at(first, 0), count * points * top, into.topIds.at(to, 0));
     std::copy_n(from.topProbabilities.at(first, 0), count * points * top, into.topProbabilities.at(to, 0));
+    into.rank.middleRows(to, count) = from.rank.middleRows(first, count);
     into.entropy.middleRows(to, count) = from.entropy.middleRows(first, count);
     if (into.klToFinal.size() > 0)
         into.klToFinal.middleRows(to, count) = from.klToFinal.middleRows(first, count);
@@ -50,8 +52,8 @@ void copyRows(const LensResult& from, std::int64_t first, std::int64_t count, Le
 
 }  // namespace
 
-PromptLens lensOfPrompt(const Model& model, const Sample& prompt, const TokenText& textOf,
-                        Progress& progress) {
+PromptLens lensOfPrompt(const Model& model, const Sample& prompt, const TokenText& textOf, Progress& progress,
+                        std::optional<std::int32_t> rankOf) {
     std::vector<std::int32_t> positions(prompt.tokenIds.size());
     std::iota(positions.begin(), positions.end(), 0);
     const PointIndex last{static_cast<std::int64_t>(model.points().size()) - 1};
@@ -59,8 +61,9 @@ PromptLens lensOfPrompt(const Model& model, const Sample& prompt, const TokenTex
     PromptLens made;
     made.trace =
         captureToMemory(model, planTokens(model, prompt, positions, PointIndex{0}, last), {}, capturing);
-    made.results = resultsOf(model, lens(model, TraceView{.trace = made.trace}, optionsFor(model), looking),
-                             made.trace, textOf);
+    made.results =
+        resultsOf(model, lens(model, TraceView{.trace = made.trace}, optionsFor(model, rankOf), looking),
+                  made.trace, textOf);
     return made;
 }
 
@@ -97,11 +100,18 @@ PromptLens withTeleport(const Model& model, const PromptLens& natural, const Tel
     TraceView changed{.trace = made.trace};
     for (std::int64_t row = tokens + token; row < 2 * tokens; ++row) changed.rows.push_back(row);
     const LensResult& before = *natural.results.lens;
-    const LensResult after = lens(model, changed, optionsFor(model), progress);
+    const LensResult after =
+        lens(model, changed,
+             optionsFor(model, before.rankedToken < 0
+                                   ? std::nullopt
+                                   : std::optional(static_cast<std::int32_t>(before.rankedToken))),
+             progress);
     LensResult both;
     both.topIds = Array3<std::int32_t>(2 * tokens, points, before.topIds.n2);
     both.topProbabilities = Array3F(2 * tokens, points, before.topIds.n2);
     both.entropy.resize(2 * tokens, points);
+    both.rank.resize(2 * tokens, points);
+    both.rankedToken = before.rankedToken;
     if (before.klToFinal.size() > 0) both.klToFinal.resize(2 * tokens, points);
     copyRows(before, 0, tokens, both, 0);
     copyRows(before, 0, tokens, both, tokens);

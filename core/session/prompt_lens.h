@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "core/base/progress.h"
 #include "core/dynamics/teleport_result.h"
@@ -19,10 +20,11 @@ struct PromptLens {
     Results results;  ///< the lens of `trace`, and nothing else
 };
 
-/// Runs the prompt, and puts every state of it to the unembedding. `textOf` names tokens; or none. Throws
+/// Runs the prompt, and puts every state of it to the unembedding. `textOf` names tokens; or none. `rankOf`:
+/// the token whose rank is kept; none: the one that follows each. Throws
 /// what the model throws, and as lens(). Cost: a forward pass, and 2 D V operations for each token and point.
-PromptLens lensOfPrompt(const Model& model, const Sample& prompt, const TokenText& textOf,
-                        Progress& progress);
+PromptLens lensOfPrompt(const Model& model, const Sample& prompt, const TokenText& textOf, Progress& progress,
+                        std::optional<std::int32_t> rankOf = {});
 
 /// `natural` with the states of `teleport`, one of the same prompt, as sample 1. Tokens before the one that
 /// was moved are not computed again. Throws Error(Mismatch) where the teleport is of another number of

@@ -120,6 +120,18 @@ std::vector<AxisRange> readRanges(const Json& value) {
     return ranges;
 }
 
+ColorRange readColors(const Json& value) {
+    if (!value.is_object()) refuse("colors", "an object", value);
+    ColorRange range;
+    const auto number = [&](const char* key, double& to) {
+        if (const Json* found = member(value, key)) to = readNumber(*found, std::string("colors.") + key);
+    };
+    number("low", range.low);
+    number("high", range.high);
+    number("blank_below", range.blankBelow);
+    return range;
+}
+
 double checked(double number, const char* field) {
     if (!std::isfinite(number))
         throw Error(ErrorCode::InvalidArgument,
@@ -162,6 +174,10 @@ std::string recipeToJson(const Recipe& recipe) {
                                   {"axis", range.vertical ? "y" : "x"},
                                   {"low", checked(range.low, "ranges.low")},
                                   {"high", checked(range.high, "ranges.high")}});
+    if (const auto& colors = recipe.colors)
+        json["colors"] = {{"low", checked(colors->low, "colors.low")},
+                          {"high", checked(colors->high, "colors.high")},
+                          {"blank_below", checked(colors->blankBelow, "colors.blank_below")}};
     json["size_mm"] = {checked(recipe.widthMm, "size_mm"), checked(recipe.heightMm, "size_mm")};
     json["dpi"] = checked(recipe.dpi, "dpi");
     json["theme"] = recipe.theme;
@@ -245,6 +261,7 @@ constexpr Field optionalFields[] = {
     {"options", readOptions},
     {"camera", [](const Json& value, Recipe& recipe) { recipe.camera = readCamera(value); }},
     {"ranges", [](const Json& value, Recipe& recipe) { recipe.ranges = readRanges(value); }},
+    {"colors", [](const Json& value, Recipe& recipe) { recipe.colors = readColors(value); }},
     {"size_mm", readSize},
     {"dpi", [](const Json& value, Recipe& recipe) { recipe.dpi = readPositive(value, "dpi"); }},
     {"theme", readTheme},

@@ -26,6 +26,7 @@ struct Recipe {
     std::string options = "{}";         ///< of the view: a JSON object
     std::optional<Camera> camera;       ///< only for what is seen in space
     std::vector<AxisRange> ranges;      ///< of panels that do not show the whole
+    std::optional<ColorRange> colors;   ///< of heatmaps; none: what suits their values
     double widthMm = 160;               ///< above 0
     double heightMm = 120;
     double dpi = 300;                             ///< of a PNG; above 0

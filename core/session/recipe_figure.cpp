@@ -15,6 +15,7 @@
 #include "core/figure/linear_step_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
+#include "core/figure/orbit3_figure.h"
 #include "core/figure/orbit_figure.h"
 #include "core/figure/rotation_figure.h"
 #include "core/figure/row_colors.h"
@@ -61,10 +62,41 @@ ColorMap mapNamed(const std::string& name) {
                 fmt::format("'{}' is no colour map; there are viridis, cividis and vik", name));
 }
 
+/// What an option calls a value.
+template <class Value>
+struct Named {
+    std::string_view name;
+    Value value;
+};
+constexpr std::array groupMeanNames{Named{"none", GroupMeans::None}, Named{"mean", GroupMeans::Mean},
+                                    Named{"spread", GroupMeans::Spread}};
+constexpr std::array limitNames{Named{"all", AxisLimits::All}, Named{"robust", AxisLimits::Robust}};
+constexpr std::array orbitPathNames{Named{"mean", OrbitPaths::Mean}, Named{"rows", OrbitPaths::Rows}};
+
+template <class Names, class Value>
+std::string_view nameOf(const Names& names, Value value) {
+    for (const auto& entry : names)
+        if (entry.value == value) return entry.name;
+    return {};
+}
+/// The value that `options[key]` names; the first where it names none.
+template <class Names>
+auto valueNamed(const Json& options, const char* key, const Names& names) {
+    const auto name = option(options, key, std::string(names.front().name));
+    for (const auto& entry : names)
+        if (entry.name == name) return entry.value;
+    std::string known;
+    for (const auto& entry : names) known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("option {} of the figure is '{}'; there are {}", key, name, known), key);
+}
+
 Json parseTrajectoryOptions(const Recipe& recipe) {
     return parseOptions(
-        recipe, {"components", "rows", "selected", "highlighted", "mean", "color_by", "token_texts",
-                 "color_by_depth", "map", "strong", "strong_mean", "followed", "teleport", "teleports"});
+        recipe, {"components",   "rows",           "selected",  "highlighted", "mean",        "color_by",
+                 "token_texts",  "color_by_depth", "map",       "strong",      "strong_mean", "only_strong",
+                 "followed",     "teleport",       "teleports", "group_means", "limits",      "points",
+                 "first_tokens", "named_rows",     "surprise",  "most_rows",   "column"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {
@@ -117,6 +149,21 @@ TeleportOverlay overlayOf(const Json& json) {
     return overlay;
 }
 
+std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRowsOf(const Json& options) {
+    std::vector<std::pair<std::string, std::vector<RowIndex>>> named;
+    const auto list = options.find("named_rows");
+    if (list == options.end() || list->is_null()) return named;
+    if (!list->is_array())
+        throw Error(ErrorCode::Format, "option named_rows of the figure should be a list", "named_rows");
+    for (const Json& one : *list) {
+        if (!one.is_object())
+            throw Error(ErrorCode::Format, "named rows of the figure should be objects", "named_rows");
+        auto& [name, rows] = named.emplace_back(option(one, "name", std::string()), std::vector<RowIndex>{});
+        for (const auto row : option(one, "rows", std::vector<std::int64_t>{})) rows.emplace_back(row);
+    }
+    return named;
+}
+
 /// The statistic, or what to do about its not being there.
 template <class Result>
 const Result& require(const std::optional<Result>& result, const char* name, const Results& results) {
@@ -145,9 +192,10 @@ Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
     const PcaResult& pca = require(results.statistics.get<Pca>(), "pca", results);
     TrajectoryOptions options = trajectoryOptions(recipe);
     const TraceInfo& info = results.source.info;
-    TrajectoryInput input{pca.scores, pca.basis.explained, info.points, rowLabels(info)};
+    TrajectoryInput input{pca.scores, pca.basis.explained, info.points, rowNames(info)};
     if (options.tokenTexts.empty() && results.lens) options.tokenTexts = results.lens->texts;
     colorRows(input, info, options);
+    options.rows = rowsShown(info, options);
     Figure figure = trajectoryFigure(input, options);
     for (const auto& teleport : teleportOverlays(recipe)) addTeleport(figure, teleport, options);
     return figure;
@@ -242,6 +290,20 @@ Figure orbitsOf(const Results& results, const Recipe& recipe) {
                        scalingOf(results, "rotation"), o);
 }
 
+Figure orbitsInSpaceOf(const Results& results, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"units", "paths", "center", "map"});
+    Orbit3Options o;
+    o.theme = themeNamed(recipe.theme);
+    o.camera = recipe.camera;
+    for (const auto unit : option(options, "units", std::vector<std::int64_t>{})) o.units.emplace_back(unit);
+    o.paths = valueNamed(options, "paths", orbitPathNames);
+    o.center = option(options, "center", o.center);
+    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    const RotationResult& rotation = require(results.statistics.get<Rotation>(), "rotation", results);
+    return orbit3Figure(rotation, nullsOf(results, "rotation"), results.source.info.points,
+                        scalingOf(results, "rotation"), o);
+}
+
 /// Of a training that was stopped there are weights and losses, and no state was put through them.
 bool holdsEncoded(const Results& results) {
     const auto& autoencoder = results.statistics.get<AutoencoderFit>();
@@ -299,7 +361,8 @@ Figure lensMapOf(const Results& results, const Recipe& recipe) {
     if (!color)
         throw Error(
             ErrorCode::InvalidArgument,
-            fmt::format("'{}' is no colour of a lens map; there are probability, entropy and divergence",
+            fmt::format("'{}' is no colour of a lens map; there are probability, entropy, divergence and "
+                        "rank",
                         name));
     o.color = *color;
     const auto depth = parseLensDepth(option<std::string>(options, "depth", "points"));
@@ -352,9 +415,9 @@ constexpr std::array densityChoices{
     FigureOption{"measure", "Measure", "What of each unit is shown, over all rows", measures},
     FigureOption{"sorted", "Units", "The order of the units from below", orders}, mapOption};
 constexpr std::array mapChoices{mapOption};
-constexpr std::array lensColors{FigureChoice{R"("probability")", "Probability"},
-                                FigureChoice{R"("entropy")", "Entropy"},
-                                FigureChoice{R"("divergence")", "Divergence from the end"}};
+constexpr std::array lensColors{
+    FigureChoice{R"("probability")", "Probability"}, FigureChoice{R"("entropy")", "Entropy"},
+    FigureChoice{R"("divergence")", "Divergence from the end"}, FigureChoice{R"("rank")", "Rank of a token"}};
 constexpr std::array lensDepths{FigureChoice{R"("points")", "Every point"},
                                 FigureChoice{R"("blocks")", "Every block"},
                                 FigureChoice{R"("fourth_blocks")", "Every fourth block"}};
@@ -362,9 +425,50 @@ constexpr std::array lensMapChoices{
     FigureOption{"depth", "Depth", "Fewer columns have room for words", lensDepths},
     FigureOption{"color", "Colour",
                  "Of the likeliest next token its probability; of all tokens the entropy; or how "
-                 "far this is from what is said at last",
+                 "far this is from what is said at last; or the place of a token among all",
                  lensColors},
     mapOption};
+
+constexpr std::array groupMeanChoices{FigureChoice{R"("none")", "None"}, FigureChoice{R"("mean")", "Mean"},
+                                      FigureChoice{R"("spread")", "Mean and spread"}};
+constexpr std::array limitChoices{FigureChoice{R"("all")", "All states"},
+                                  FigureChoice{R"("robust")", "Middle 98 %"}};
+constexpr std::array otherChoices{FigureChoice{"false", "Faint"}, FigureChoice{"true", "Hidden"}};
+constexpr std::array mostRowChoices{FigureChoice{"5000", "At most 5,000"}, FigureChoice{"500", "At most 500"},
+                                    FigureChoice{"20000", "At most 20,000"}, FigureChoice{"0", "All"}};
+constexpr std::array firstTokenChoices{FigureChoice{"true", "Shown"}, FigureChoice{"false", "Hidden"}};
+constexpr std::array trajectoryChoices{
+    FigureOption{
+        "group_means", "Means",
+        "The mean path of each kind of row that has a colour, and one standard deviation to each side "
+        "along each axis",
+        groupMeanChoices},
+    FigureOption{
+        "limits", "Axes hold",
+        "All states, or along each axis the 1st to the 99th percentile; what lies outside is counted",
+        limitChoices},
+    FigureOption{"only_strong", "Other rows", "What becomes of the rest while several rows are selected",
+                 otherChoices},
+    FigureOption{
+        "first_tokens", "First tokens",
+        "The first token of a sample is an attention sink in many models, and lies far from the rest",
+        firstTokenChoices},
+    FigureOption{"most_rows", "Rows drawn",
+                 "Of more rows than this, as many are drawn, evenly spaced; the note below says how many",
+                 mostRowChoices}};
+constexpr std::array orbitPathChoices{FigureChoice{R"("mean")", "Mean path"},
+                                      FigureChoice{R"("rows")", "Single rows"}};
+constexpr std::array centerChoices{FigureChoice{"true", "Shown"}, FigureChoice{"false", "Hidden"}};
+constexpr std::array orbitChoices{
+    FigureOption{"paths", "Paths", "The mean path over rows, or the single rows that the results keep",
+                 orbitPathChoices},
+    FigureOption{"center", "Fixed point", "The middle of the mean path, as a line through depth",
+                 centerChoices},
+    mapOption};
+
+bool hasOrbits(const Results& r) {
+    return r.statistics.get<Rotation>() && r.statistics.get<Rotation>()->meanPath.size() > 0;
+}
 
 /// A view, where it comes from and whether it is there.
 struct ResultsView {
@@ -377,7 +481,8 @@ constexpr std::array resultsViews{
     ResultsView{
         {"trajectories", "Trajectories", "Trajectories in PCA space", "pca",
          "The path of each row through the first three principal components, from the first point to the "
-         "last."},
+         "last.",
+         160, 120, false, trajectoryChoices},
         [](const Results& r) {
             return r.statistics.get<Pca>() && r.statistics.get<Pca>()->basis.components.rows() >= 3;
         },
@@ -446,14 +551,17 @@ constexpr std::array resultsViews{
          190, 120},
         [](const Results& r) { return r.statistics.get<Rotation>().has_value(); },
         rotationOf},
+    ResultsView{{"orbits_3d", "Orbits", "Orbits of units in space", "rotation",
+                 "The path of single units through their activation, its gradient and depth.", 160, 120,
+                 false, orbitChoices},
+                hasOrbits,
+                orbitsInSpaceOf},
     ResultsView{
-        {"orbits", "Orbits", "Orbits of units", "rotation",
+        {"orbits", "Orbit planes", "Orbits of units", "rotation",
          "The paths of single units in the plane of activation and gradient, those least like the null "
          "first.",
          190, 110, false, mapChoices},
-        [](const Results& r) {
-            return r.statistics.get<Rotation>() && r.statistics.get<Rotation>()->meanPath.size() > 0;
-        },
+        hasOrbits,
         orbitsOf},
     ResultsView{{"latent", "Latent", "Latent map of the autoencoder", "autoencoder",
                  "Every state in the two numbers of the autoencoder, coloured by depth.", 160, 120, false,
@@ -536,12 +644,25 @@ std::string recipeOptions(const TrajectoryOptions& o, const std::vector<Teleport
     if (!o.strong.empty()) {
         options["strong"] = jsonOf(o.strong);
         options["strong_mean"] = o.strongMean;
+        options["only_strong"] = o.onlyStrong;
     }
     if (o.followed.size() > 0) options["followed"] = {{"name", o.followedName}, {"path", jsonOf(o.followed)}};
     if (o.highlighted) options["highlighted"] = o.highlighted->value();
     options["mean"] = o.mean;
+    options["group_means"] = nameOf(groupMeanNames, o.groupMeans);
+    options["limits"] = nameOf(limitNames, o.limits);
+    if (o.lastPoint || o.firstPoint.value() > 0) {
+        options["points"] = {o.firstPoint.value()};
+        if (o.lastPoint) options["points"].push_back(o.lastPoint->value());
+    }
+    options["first_tokens"] = o.firstTokens;
+    options["most_rows"] = o.mostRows;
     options["color_by"] = rowColorName(o.colorBy);
+    if (!o.column.empty()) options["column"] = o.column;
     for (const auto& [id, text] : o.tokenTexts) options["token_texts"][std::to_string(id)] = text;
+    for (const auto& [name, rows] : o.namedRows)
+        options["named_rows"].push_back({{"name", name}, {"rows", jsonOf(rows)}});
+    if (!o.surprise.empty()) options["surprise"] = o.surprise;  // NaN becomes null
     options["map"] = colorMapName(o.map);
     for (const auto& teleport : teleports) options["teleports"].push_back(jsonOf(teleport));
     return options.dump();
@@ -556,6 +677,14 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
     for (const auto row : option(options, "strong", std::vector<std::int64_t>{})) o.strong.emplace_back(row);
     o.strongMean = option(options, "strong_mean", o.strongMean);
+    o.onlyStrong = option(options, "only_strong", o.onlyStrong);
+    o.groupMeans = valueNamed(options, "group_means", groupMeanNames);
+    o.limits = valueNamed(options, "limits", limitNames);
+    o.firstTokens = option(options, "first_tokens", o.firstTokens);
+    o.mostRows = option(options, "most_rows", o.mostRows);
+    const auto points = option(options, "points", std::vector<std::int64_t>{});
+    if (!points.empty()) o.firstPoint = PointIndex{points[0]};
+    if (points.size() > 1) o.lastPoint = PointIndex{points[1]};
     if (const auto followed = options.find("followed"); followed != options.end() && followed->is_object()) {
         o.followed = matrixOf(*followed, "path");
         o.followedName = option(*followed, "name", std::string());
@@ -572,6 +701,12 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     o.colorBy = *color;
     for (const auto& [id, text] : option(options, "token_texts", std::map<std::string, std::string>{}))
         if (const int number = std::atoi(id.c_str()); number >= 0) o.tokenTexts[number] = text;
+    o.column = option(options, "column", std::string());
+    o.namedRows = namedRowsOf(options);
+    if (const auto surprise = options.find("surprise"); surprise != options.end() && surprise->is_array())
+        for (const Json& value : *surprise)
+            o.surprise.push_back(value.is_number() ? value.get<double>()
+                                                   : std::numeric_limits<double>::quiet_NaN());
     o.map = mapNamed(option<std::string>(options, "map", "viridis"));
     return o;
 }
@@ -625,11 +760,11 @@ LatentOptions latentOptions(const Recipe& recipe) {
     return o;
 }
 
-std::vector<std::string> rowLabels(const TraceInfo& info) {
-    std::vector<std::string> labels;
-    for (const auto& row : info.rows)
-        labels.push_back(fmt::format("sample {}, token {}", row.sample, row.position));
-    return labels;
+std::function<std::string(RowIndex)> rowNames(const TraceInfo& info) {
+    return [&info](RowIndex row) {
+        const TraceRow& at = info.rows[static_cast<std::size_t>(row.value())];
+        return fmt::format("sample {}, token {}", at.sample, at.position);
+    };
 }
 
 Figure figureOfResults(const Results& results, const Recipe& recipe) {
@@ -696,6 +831,7 @@ Figure figureOfRecipe(const Recipe& recipe) {
                              ? figureOfTeleportFiles(recipe)
                              : figureOfResults(readResults(recipe.sources.front().path), recipe);
     Figure shown = whole;
+    if (recipe.colors) showColors(shown, *recipe.colors);
     for (const auto& range : recipe.ranges) showRange(whole, shown, range);
     return shown;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -75,8 +76,8 @@ Scaling scalingOf(const Results& results, const std::string& statistic);
 /// "light" or "dark". Throws Error(InvalidArgument).
 Theme themeNamed(const std::string& name);
 
-/// "sample 3, token 17" for each row.
-std::vector<std::string> rowLabels(const TraceInfo& info);
+/// "sample 3, token 17" for a row of `info`, which must outlive the function.
+std::function<std::string(RowIndex)> rowNames(const TraceInfo& info);
 
 /// One figure of results. Throws Error(NotFound) if they do not hold what the view shows, Error(Unsupported)
 /// for a view that is none, both naming those there are, and Error(InvalidArgument) for options out of range.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +29,7 @@ struct Sample {
     /// Samples that depend on each other (paragraphs of one document) share a group; empty: a group of its
     /// own.
     std::string group = {};
+    std::map<std::string, std::string> columns = {};  ///< what else its prompt said, by name: "topic": "art"
     friend bool operator==(const Sample&, const Sample&) = default;
 };
 

@@ -22,6 +22,7 @@ inline constexpr const char* sampleText = "/samples/text";
 inline constexpr const char* sampleTokens = "/samples/token_ids";
 inline constexpr const char* sampleFirst = "/samples/first_token";
 inline constexpr const char* sampleGroup = "/samples/group";
+inline constexpr const char* sampleColumns = "/samples/columns";
 inline constexpr const char* model = "/model";
 
 }  // namespace rheo::trace_format

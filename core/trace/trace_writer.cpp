@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/base/error.h"
@@ -82,6 +83,21 @@ void writeModel(Hdf5File& file, const ModelIdentity& model) {
 
 }  // namespace
 
+namespace {
+
+/// The columns of each sample as a JSON object of texts; empty where no sample has any.
+std::vector<std::string> columnTexts(const std::vector<Sample>& samples) {
+    if (std::all_of(samples.begin(), samples.end(), [](const Sample& s) { return s.columns.empty(); }))
+        return {};
+    std::vector<std::string> texts;
+    for (const Sample& sample : samples)
+        texts.push_back(
+            nlohmann::json(sample.columns).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return texts;
+}
+
+}  // namespace
+
 void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
     file.setAttribute("/", "format", std::string(tf::format));
     file.setAttribute("/", "version", std::int64_t{tf::version});
@@ -113,6 +129,8 @@ void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
     writeList(file, tf::sampleTokens, ids);
     writeList(file, tf::sampleFirst, firstTokens(info.samples));
     if (grouped) file.writeStrings(tf::sampleGroup, groups);
+    if (const auto columns = columnTexts(info.samples); !columns.empty())
+        file.writeStrings(tf::sampleColumns, columns);
     if (info.model) writeModel(file, *info.model);
 }
 

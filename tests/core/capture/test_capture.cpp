@@ -209,6 +209,15 @@ void TestCapture::readsGroups() {
     QCOMPARE(list.samples[0].group, std::string("novel"));
     QCOMPARE(list.samples[1].group, std::string("3"));
     QCOMPARE(list.samples[2].group, std::string());
+    // What else an object says is a column: texts, numbers and truth values.
+    const auto columns = readPrompts(
+        write("{\"text\": \"It was\", \"topic\": \"art\", \"year\": 1901, \"ok\": true, \"list\": [1], "
+              "\"none\": null}\n",
+              "columns.jsonl")
+            .toStdString(),
+        tokenizer().get(), demo()->config(), {}, progress);
+    QCOMPARE(columns.samples[0].columns,
+             (std::map<std::string, std::string>{{"topic", "art"}, {"year", "1901"}, {"ok", "true"}}));
 }
 
 void TestCapture::readsStandardInput() {

@@ -1,6 +1,7 @@
 // The logit lens against the logits of the reference implementations, and against its definition.
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/dynamics/lens.h"
@@ -55,6 +56,7 @@ private Q_SLOTS:
     void normedStatesGiveTheReferenceLogits_data() { finalPointGivesTheReferenceLogits_data(); }
     void normedStatesGiveTheReferenceLogits();
     void everyPointIsAsDefined();
+    void ranksAreCounted();
     void blocksAndThreadsDoNotMatter();
     void finalPointNeedNotBeInTheView();
     void rowsThatAreNotFiniteAreLeftOut();
@@ -192,6 +194,49 @@ void TestDynamicsLens::everyPointIsAsDefined() {
     }
     QVERIFY(result.meanEntropy.isApprox(result.entropy.colwise().mean().transpose(), 1e-12));
     QVERIFY(result.meanKlToFinal.isApprox(result.klToFinal.colwise().mean().transpose(), 1e-12));
+}
+
+/// By sorting all logits: 1 for the likeliest, and the token that follows in the text where none is asked
+/// for.
+void TestDynamicsLens::ranksAreCounted() {
+    const auto model = loadModel(fixtures().front().folder);
+    Progress progress;
+    const std::int64_t units = model->config().dModel, vocabulary = model->config().vocabulary;
+    TraceInfo info;
+    info.units = units;
+    info.points = {model->points().front(), model->points().back()};
+    info.samples = {{"", {4, 9, 2}}};
+    for (std::int32_t t = 0; t < 3; ++t)
+        info.rows.push_back({0, t, info.samples[0].tokenIds[std::size_t(t)]});
+    Array3F states(3, 2, units);
+    for (std::size_t i = 0; i < states.data.size(); ++i) states.data[i] = std::sin(static_cast<float>(i * 7));
+    TraceView view;
+    view.trace = std::make_shared<MemoryTrace>(info, states);
+    const MatrixF logits = model->unembed(Eigen::Map<const MatrixF>(states.data.data(), 6, units), progress);
+    const auto expected = [&](Eigen::Index state, std::int32_t token) {
+        std::vector<std::int32_t> order(static_cast<std::size_t>(vocabulary));
+        std::iota(order.begin(), order.end(), 0);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::int32_t a, std::int32_t b) { return logits(state, a) > logits(state, b); });
+        return double(1 + (std::find(order.begin(), order.end(), token) - order.begin()));
+    };
+    LensOptions options;
+    options.top = 1;
+    const LensResult next = lens(*model, view, options, progress);
+    options.rankOf = 11;
+    const LensResult eleven = lens(*model, view, options, progress);
+    QCOMPARE(next.rankedToken, std::int64_t{-1});
+    QCOMPARE(eleven.rankedToken, std::int64_t{11});
+    for (Eigen::Index n = 0; n < 3; ++n)
+        for (Eigen::Index p = 0; p < 2; ++p) {
+            if (n < 2)
+                QCOMPARE(next.rank(n, p), expected(2 * n + p, info.samples[0].tokenIds[std::size_t(n + 1)]));
+            else
+                QVERIFY(std::isnan(next.rank(n, p)));
+            QCOMPARE(eleven.rank(n, p), expected(2 * n + p, 11));
+        }
+    options.rankOf = static_cast<std::int32_t>(vocabulary);
+    QVERIFY_EXCEPTION_THROWN(lens(*model, view, options, progress), Error);
 }
 
 void TestDynamicsLens::blocksAndThreadsDoNotMatter() {

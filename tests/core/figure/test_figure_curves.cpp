@@ -17,6 +17,7 @@
 #include "core/figure/linear_step_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
+#include "core/figure/orbit3_figure.h"
 #include "core/figure/orbit_figure.h"
 #include "core/figure/ranges.h"
 #include "core/figure/rotation_figure.h"
@@ -138,6 +139,7 @@ private Q_SLOTS:
     void orbitsAreThePaths();
     void orbitsOfTheUnitsUnlikeTheNull();
     void orbitsRefuseWhatIsNotThere();
+    void orbitsInSpaceHoldTheirPaths();
 };
 
 // Four units: one holds half of the squared norm at the first point and all of it at the last.
@@ -582,6 +584,54 @@ void TestFigureCurves::orbitsOfTheUnitsUnlikeTheNull() {
     QVERIFY(figure.panels[1].title.starts_with("Unit 1, row 0: "));
     QVERIFY(contains(figure.note, "sign flip"));
     QCOMPARE(curvesIn(figure, 0).x.title, std::string("Activation (units of the RMS)"));
+}
+
+/// The ticks lead from the box back to the numbers: the mean path of a unit and its fixed point.
+void TestFigureCurves::orbitsInSpaceHoldTheirPaths() {
+    const auto r = rotationOf();
+    Orbit3Options options;
+    options.units = {UnitIndex(2)};
+    const auto figure = orbit3Figure(r, {}, points, Scaling::Rms, options);
+    const auto& plot = std::get<Plot3D>(figure.panels[0].plot);
+    QCOMPARE(plot.axes[1].title, std::string("Activation (units of the RMS)"));
+    const auto valueAt = [&plot](std::size_t axis, double place) {
+        const auto number = [](const Tick& tick) {
+            return QString::fromStdString(tick.label).replace(QChar(0x2212), '-').toDouble();
+        };
+        const Tick &a = plot.axes[axis].ticks.front(), &b = plot.axes[axis].ticks.back();
+        return number(a) + (number(b) - number(a)) * (place - a.value) / (b.value - a.value);
+    };
+    const OrbitPath mean = meanOrbit(r, UnitIndex(2));
+    const LineSet3& path = plot.lines[0];
+    QCOMPARE(path.tags, std::vector<std::int64_t>{2});
+    QCOMPARE(path.xyz.size(), std::size_t(3 * pointCount));
+    QCOMPARE(path.values.size(), std::size_t(pointCount));  // coloured by depth
+    QVERIFY(plot.colorScale.has_value());
+    for (std::size_t p = 0; p < std::size_t(pointCount); ++p) {
+        QVERIFY(std::abs(valueAt(1, path.xyz[3 * p + 1]) - mean.activation[p]) < 1e-5);
+        QVERIFY(std::abs(valueAt(2, path.xyz[3 * p + 2]) - mean.gradient[p]) < 1e-5);
+        for (std::size_t axis = 0; axis < 3; ++axis)
+            QVERIFY(path.xyz[3 * p + axis] > plot.axes[axis].low &&
+                    path.xyz[3 * p + axis] < plot.axes[axis].high);
+    }
+    // The centroid of the values, which the definition counts from the first one.
+    double sum = 0;
+    for (const double value : mean.activation) sum += value;
+    QVERIFY(std::abs(valueAt(1, plot.lines[1].xyz[1]) - sum / pointCount) < 1e-5);
+    // Several have a colour each and a name; single rows are lines of their unit.
+    options.units = {UnitIndex(0), UnitIndex(3)};
+    options.paths = OrbitPaths::Rows;
+    options.center = false;
+    const auto several = orbit3Figure(r, {}, points, Scaling::Raw, options);
+    const auto& rows = std::get<Plot3D>(several.panels[0].plot);
+    QCOMPARE(rows.lines.size(), std::size_t(2));
+    QCOMPARE(rows.lines[1].tags, (std::vector<std::int64_t>{3, 3}));
+    QVERIFY(rows.lines[1].style.color && *rows.lines[0].style.color != *rows.lines[1].style.color);
+    QCOMPARE(rows.lines[0].name, std::string("unit 0 (\u2212"
+                                             "3.0 turns)"));
+    QVERIFY(!rows.colorScale);
+    options.units = {UnitIndex(5)};
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] { orbit3Figure(r, {}, points, Scaling::Raw, options); }));
 }
 
 void TestFigureCurves::orbitsRefuseWhatIsNotThere() {

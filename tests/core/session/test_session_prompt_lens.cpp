@@ -5,6 +5,7 @@
 #include "core/dynamics/teleport.h"
 #include "core/session/prompt_lens.h"
 #include "core/session/recipe_figure.h"
+#include "core/session/surprise.h"
 #include "reference.h"
 #include "tests/test_main.h"
 
@@ -38,6 +39,7 @@ private Q_SLOTS:
     void fewerPointsHaveRoomForWords();
     void theChangeIsZeroWhereNothingWasMoved();
     void anotherPromptIsRefused();
+    void surpriseIsThatOfTheModelsLogits();
 
 private:
     std::shared_ptr<const Model> m_model;
@@ -64,6 +66,20 @@ void TestSessionPromptLens::initTestCase() {
     const auto context = m_model->prepare(m_sample.tokenIds, progress);
     m_teleport = teleport(*m_model, *context, request, nullptr, progress);
     m_both = withTeleport(*m_model, m_natural, m_teleport, named, progress);
+}
+
+/// Against the logits of the whole text, which never pass through a trace; rounding moves a nat by no more.
+void TestSessionPromptLens::surpriseIsThatOfTheModelsLogits() {
+    Progress progress;
+    const std::vector<double> surprise = surpriseOfRows(*m_model, *m_natural.trace, progress);
+    QCOMPARE(std::ssize(surprise), m_natural.trace->rows());
+    const MatrixF logits = m_model->logits(m_sample.tokenIds, progress);
+    for (std::int64_t t = 0; t + 1 < m_tokens; ++t) {
+        const VectorD p = softmax(VectorF(logits.row(t).transpose()));
+        const double expected = -std::log(p[m_sample.tokenIds[static_cast<std::size_t>(t + 1)]]);
+        QVERIFY(std::abs(surprise[static_cast<std::size_t>(t)] - expected) < 1e-5);
+    }
+    QVERIFY(std::isnan(surprise.back()));  // nothing follows the last token
 }
 
 /// The lens unembeds the captured state as the forward pass does; a probability moves by no more than

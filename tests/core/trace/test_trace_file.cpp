@@ -85,6 +85,8 @@ void TestTraceFile::comesBackByRowPointAndUnit() {
     auto info = planted::info(rows, layers, units);
     for (std::size_t s = 1; s < info.samples.size(); s += 2)
         info.samples[s].group = "group é " + std::to_string(s / 4);
+    for (std::size_t s = 0; s < info.samples.size(); s += 3)
+        info.samples[s].columns = {{"topic", "art \"é\""}, {"year", std::to_string(1900 + s)}};
     writePlanted(path("t.rheo.h5"), info);
     const auto trace = TraceReader::open(path("t.rheo.h5"));
     QCOMPARE(trace->rows(), rows);

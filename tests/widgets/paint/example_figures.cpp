@@ -41,7 +41,10 @@ Figure exampleTrajectories(const Theme& theme, int rows) {
     options.highlighted = PointIndex(20);
     std::vector<std::string> labels;
     for (int n = 0; n < rows; ++n) labels.push_back("prompt " + std::to_string(n));
-    return trajectoryFigure({scores, falling(3, 0.412, 0.4), residualPoints(layers, false), labels}, options);
+    return trajectoryFigure(
+        {scores, falling(3, 0.412, 0.4), residualPoints(layers, false),
+         [labels](RowIndex row) { return labels[static_cast<std::size_t>(row.value())]; }},
+        options);
 }
 
 Figure exampleTeleportInSpace(const Theme& theme) {
