@@ -8,10 +8,12 @@
 #include <QDragEnterEvent>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QJsonDocument>
 #include <QLabel>
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QMimeData>
+#include <QMouseEvent>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QSettings>
@@ -48,6 +50,7 @@
 #include "widgets/views/teleport_panel.h"
 #include "widgets/views/view.h"
 #include "widgets/views/view_table.h"
+#include "widgets/views/view_tabs.h"
 
 namespace rheo {
 
@@ -142,12 +145,12 @@ MainWindow::MainWindow(QWidget* parent)
       m_analyses(m_workspace),
       m_files(m_workspace),
       m_selection(m_workspace),
+      m_history(m_workspace, m_selection),
       m_teleport(m_workspace, m_selection),
       m_held(m_workspace, m_teleport),
       m_comparison(m_workspace),
       m_messages(m_workspace),
       m_pages(new QStackedWidget),
-      m_viewStack(new QStackedWidget),
       m_source(new SourcePanel(m_workspace, m_selection)),
       m_teleportPanel(new TeleportPanel(m_workspace, m_teleport, m_held, m_comparison)),
       m_depth(new DepthBar(m_workspace, m_selection)) {
@@ -163,7 +166,7 @@ MainWindow::MainWindow(QWidget* parent)
     viewLayout->setContentsMargins(0, 0, 0, 0);
     viewLayout->setSpacing(0);
     viewLayout->addWidget(m_resultBar);
-    viewLayout->addWidget(m_viewStack, 1);
+    viewLayout->addWidget(m_viewTabs, 1);
     m_pages->addWidget(viewPage);
     m_pages->setMinimumWidth(370);  // with both docks that is half of a screen
     m_pages->addWidget(modelPage([this] { m_source->addPrompt(); }, [this] { askPromptsFile(); },
@@ -225,6 +228,8 @@ MainWindow::MainWindow(QWidget* parent)
     resize(1280, 800);
     restoreGeometry(settings.value("geometry").toByteArray());
     restoreState(settings.value("windowState").toByteArray());
+    if (const auto views = QJsonDocument::fromJson(settings.value("views").toByteArray()); views.isObject())
+        m_viewTabs->restore(views.object());
     m_theme.setChoice(ThemeChoice(settings.value("theme", int(ThemeChoice::System)).toInt()));
     applyTheme(m_theme.isDark());
     updatePage();
@@ -273,29 +278,10 @@ void MainWindow::connectWorkspace() {
 }
 
 void MainWindow::buildViews() {
-    // Across the whole window, so that all of them are to be seen beside the docks.
-    m_viewBar = new QTabBar;
-    m_viewBar->setDocumentMode(true);
-    m_viewBar->setDrawBase(false);
-    m_viewBar->setExpanding(false);
-    m_viewBar->setUsesScrollButtons(true);
-    m_viewBar->setElideMode(Qt::ElideNone);
-    m_viewBar->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    m_viewBar->setAccessibleName(tr("Views"));
-    m_viewTools = addToolBar(tr("Views"));
-    m_viewTools->setObjectName("views");
-    m_viewTools->setMovable(false);
-    m_viewTools->toggleViewAction()->setVisible(false);
-    m_viewTools->setContextMenuPolicy(Qt::PreventContextMenu);
-    m_viewTools->addWidget(m_viewBar);
-    m_viewStack->setObjectName("views");
-    m_viewStack->setMinimumWidth(300);
     for (const ViewEntry& entry : viewTable()) {
         View* view =
             entry.make(entry, {m_workspace, m_selection, m_teleport, m_held, m_comparison, m_analyses});
         m_views.push_back(view);
-        m_viewStack->addWidget(view);
-        m_viewBar->setTabToolTip(m_viewBar->addTab(entry.title), entry.shows);
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
         connect(view, &View::optionsRequested, this, [this, view] { showOptions(view); });
         connect(view, &View::statusChanged, this, &MainWindow::updateTabs);
@@ -305,37 +291,45 @@ void MainWindow::buildViews() {
                 if (other->id() == id) showView(other);
         });
     }
-    m_viewBar->setIconSize({10, 10});
-    QFont font = m_viewBar->font();  // most of them fit into 1280 pixels
-    font.setPointSizeF(font.pointSizeF() * 0.92);
-    m_viewBar->setFont(font);
+    m_viewTabs = new ViewTabs(m_views);
+    m_viewTabs->setObjectName("views");
+    m_viewTabs->setMinimumWidth(300);
+    // Across the whole window, so that all of them are to be seen beside the docks.
+    m_viewTools = addToolBar(tr("Views"));
+    m_viewTools->setObjectName("views");
+    m_viewTools->setMovable(false);
+    m_viewTools->toggleViewAction()->setVisible(false);
+    m_viewTools->setContextMenuPolicy(Qt::PreventContextMenu);
+    m_viewTools->addWidget(m_viewTabs->bar());
     m_resultBar = new ResultBar(m_analyses);
     m_resultBar->showView(m_views.front());
+    connect(m_resultBar, &ResultBar::exportRequested, this, &MainWindow::askExport);
+    connect(m_viewTabs, &ViewTabs::exportRequested, this, [this](View* view) {
+        showView(view);
+        askExport();
+    });
     connect(m_resultBar, &ResultBar::optionsRequested, this, [this] { showOptions(currentView()); });
     m_analysisDialog = new AnalysisDialog(m_analyses, m_workspace, this);
     connect(m_analysisDialog, &AnalysisDialog::commandRequested, this,
             [this](const AnalysisChoice& choice) { copyText(commandOf(m_workspace, choice)); });
     connect(&m_analyses, &Analyses::changed, this, &MainWindow::updateTabs);
-    connect(m_viewBar, &QTabBar::currentChanged, this, [this](int tab) {
-        m_viewStack->setCurrentWidget(m_views[static_cast<std::size_t>(tab)]);
-        m_resultBar->showView(m_views[static_cast<std::size_t>(tab)]);
+    connect(m_viewTabs, &ViewTabs::currentChanged, this, [this](View* view) {
+        m_resultBar->showView(view);
         m_messages.review();
         statusBar()->clearMessage();
     });
 }
 
 View* MainWindow::currentView() const {
-    return m_views[static_cast<std::size_t>(m_viewBar->currentIndex())];
+    return m_viewTabs->current();
 }
 
 void MainWindow::showView(View* view) {
-    const auto place = std::find(m_views.begin(), m_views.end(), view);
-    if (place != m_views.end()) m_viewBar->setCurrentIndex(static_cast<int>(place - m_views.begin()));
+    m_viewTabs->show(view);
 }
 
-void MainWindow::stepView(int by) {
-    const int count = m_viewBar->count();
-    m_viewBar->setCurrentIndex((m_viewBar->currentIndex() + by + count) % count);
+QTabBar* MainWindow::viewBar() const {
+    return m_viewTabs->bar();
 }
 
 void MainWindow::updateViews() {
@@ -351,17 +345,17 @@ void MainWindow::updateTabs() {
     const QPalette palette = QApplication::palette();
     const auto entries = viewTable();
     for (std::size_t i = 0; i < m_views.size(); ++i) {
-        const int tab = static_cast<int>(i);
-        m_viewBar->setTabTextColor(
-            tab, palette.color(m_views[i]->hasFigure() ? QPalette::WindowText : QPalette::PlaceholderText));
         const std::string_view statistic = m_views[i]->figureView().statistic;
         const QString name = QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size()));
         const ResultState state =
             m_views[i]->status().value_or(m_analyses.stateOf(name, m_views[i]->showsRows()));
         const QPixmap mark = markOf(state.status, palette, devicePixelRatioF());
-        m_viewBar->setTabIcon(tab, mark.isNull() ? QIcon() : QIcon(mark));
         const bool says = !mark.isNull() && !state.line.isEmpty();
-        m_viewBar->setTabToolTip(tab, says ? entries[i].shows + '\n' + state.line : entries[i].shows);
+        m_viewTabs->setLook(
+            m_views[i],
+            palette.color(m_views[i]->hasFigure() ? QPalette::WindowText : QPalette::PlaceholderText),
+            mark.isNull() ? QIcon() : QIcon(mark),
+            says ? entries[i].shows + '\n' + state.line : entries[i].shows);
     }
 }
 
@@ -415,6 +409,17 @@ void MainWindow::buildEditMenu() {
     redo->setShortcuts({QKeySequence::Redo, QKeySequence("Ctrl+Y")});
     edit->addAction(redo);
     edit->addSeparator();
+    auto* back = add(edit, tr("Select what was selected &before"), QKeySequence("Ctrl+["), this,
+                     [this] { m_history.goBack(); });
+    auto* forward = add(edit, tr("Select what was selected &after"), QKeySequence("Ctrl+]"), this,
+                        [this] { m_history.goForward(); });
+    const auto update = [this, back, forward] {
+        back->setEnabled(m_history.canGoBack());
+        forward->setEnabled(m_history.canGoForward());
+    };
+    connect(&m_history, &SelectionHistory::changed, this, update);
+    update();
+    edit->addSeparator();
     m_actions.push_back(
         {add(edit, tr("Add a &prompt…"), QKeySequence("Ctrl+N"), m_source, [this] { m_source->addPrompt(); }),
          Feature::AddPrompt});
@@ -438,21 +443,26 @@ void MainWindow::buildAnalysisMenu() {
 void MainWindow::buildViewMenu() {
     m_viewMenu = menuBar()->addMenu(tr("&View"));
     auto* group = new QActionGroup(this);
-    for (int i = 0; i < m_viewBar->count(); ++i) {
+    int key = 0;
+    for (View* view : m_views) {
         // The first nine have a digit.
-        auto* action = add(m_viewMenu, m_viewBar->tabText(i),
-                           i < 9 ? QKeySequence(Qt::CTRL | Qt::Key(Qt::Key_1 + i)) : QKeySequence(), this,
-                           [this, i] { m_viewBar->setCurrentIndex(i); });
-        action->setStatusTip(m_viewBar->tabToolTip(i));
+        auto* action = add(m_viewMenu, view->title(),
+                           key < 9 ? QKeySequence(Qt::CTRL | Qt::Key(Qt::Key_1 + key)) : QKeySequence(), this,
+                           [this, view] { showView(view); });
+        ++key;
+        action->setStatusTip(QString::fromUtf8(view->figureView().shows.data(),
+                                               static_cast<qsizetype>(view->figureView().shows.size())));
         action->setCheckable(true);
-        action->setChecked(i == 0);
+        action->setChecked(view == currentView());
         group->addAction(action);
+        connect(m_viewTabs, &ViewTabs::currentChanged, action, [action, view](View* now) {
+            if (now == view) action->setChecked(true);
+        });
     }
-    connect(m_viewBar, &QTabBar::currentChanged, group,
-            [group](int tab) { group->actions()[tab]->setChecked(true); });
     m_viewMenu->addSeparator();
-    add(m_viewMenu, tr("&Next view"), QKeySequence("Ctrl+PgDown"), this, [this] { stepView(1); });
-    add(m_viewMenu, tr("Pre&vious view"), QKeySequence("Ctrl+PgUp"), this, [this] { stepView(-1); });
+    add(m_viewMenu, tr("&Next view"), QKeySequence("Ctrl+PgDown"), this, [this] { m_viewTabs->step(1); });
+    add(m_viewMenu, tr("Pre&vious view"), QKeySequence("Ctrl+PgUp"), this, [this] { m_viewTabs->step(-1); });
+    buildArrangeMenu();
     m_viewMenu->addSeparator();
     auto* themes = m_viewMenu->addMenu(tr("T&heme"));
     const auto theme = [&](const QString& text, ThemeChoice choice) {
@@ -464,6 +474,42 @@ void MainWindow::buildViewMenu() {
     add(m_viewMenu, tr("&Full screen"), QKeySequence("F11"), this,
         [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
     m_viewMenu->addSeparator();
+}
+
+/// Where the view in front is.
+void MainWindow::buildArrangeMenu() {
+    auto* menu = m_viewMenu->addMenu(tr("&Arrange"));
+    auto* beside = add(menu, tr("Show the view &beside the others, or back"), QKeySequence("Ctrl+\\"), this,
+                       [this] { m_viewTabs->moveToOtherColumn(currentView()); });
+    auto* window = add(menu, tr("Show the view in its own &window"), QKeySequence("Ctrl+Shift+W"), this,
+                       [this] { m_viewTabs->moveToWindow(currentView()); });
+    auto* close = add(menu, tr("&Close the view"), QKeySequence("Ctrl+W"), this,
+                      [this] { m_viewTabs->close(currentView()); });
+    auto* reopen = add(menu, tr("&Reopen the view that was closed last"), QKeySequence("Ctrl+Shift+T"), this,
+                       [this] { m_viewTabs->reopen(); });
+    menu->addSeparator();
+    auto* whole = add(menu, tr("&Maximise the view"), QKeySequence("Ctrl+Shift+M"), this, [] {});
+    whole->setCheckable(true);
+    connect(whole, &QAction::toggled, this, &MainWindow::maximizeView);
+    add(menu, tr("All views as &tabs again"), {}, this, [this] { m_viewTabs->reset(); });
+    const auto update = [=, this] {
+        for (QAction* action : {beside, window, close}) action->setEnabled(m_viewTabs->mayGo(currentView()));
+        reopen->setEnabled(m_viewTabs->hasClosed());
+    };
+    connect(m_viewTabs, &ViewTabs::arranged, this, update);
+    connect(m_viewTabs, &ViewTabs::currentChanged, this, update);
+    update();
+}
+
+/// Without the panels at the sides, until it is said again.
+void MainWindow::maximizeView(bool on) {
+    m_viewTabs->setMaximized(on);
+    if (on) {
+        m_hiddenDocks.clear();
+        for (auto* dock : findChildren<QDockWidget*>())
+            if (dock->isVisible() && !dock->isFloating()) m_hiddenDocks << dock;
+    }
+    for (QDockWidget* dock : m_hiddenDocks) dock->setVisible(!on);
 }
 
 void MainWindow::buildHelpMenu() {
@@ -480,6 +526,13 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Question: showKeys(this); break;
         default: QMainWindow::keyPressEvent(event);
     }
+}
+
+/// The side buttons of a mouse go through the selections, as in a browser.
+void MainWindow::mouseReleaseEvent(QMouseEvent* event) {
+    if (event->button() == Qt::BackButton) return m_history.goBack();
+    if (event->button() == Qt::ForwardButton) return m_history.goForward();
+    QMainWindow::mouseReleaseEvent(event);
 }
 
 void MainWindow::openDemo(int limit) {
@@ -677,7 +730,9 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     }
     QSettings settings;
     settings.setValue("geometry", saveGeometry());
+    for (QDockWidget* dock : m_hiddenDocks) dock->show();  // of a maximised view
     settings.setValue("windowState", saveState());
+    settings.setValue("views", QJsonDocument(m_viewTabs->layout()).toJson(QJsonDocument::Compact));
     m_jobs.cancelAll();
     event->accept();
 }

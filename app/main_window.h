@@ -12,11 +12,13 @@
 #include "widgets/viewmodels/message_board.h"
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/selection_history.h"
 #include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/theme_source.h"
 #include "widgets/viewmodels/workspace.h"
 
+class QDockWidget;
 class QMenu;
 class QStackedWidget;
 class QTabBar;
@@ -33,6 +35,7 @@ class ResultBar;
 class SourcePanel;
 class TeleportPanel;
 class View;
+class ViewTabs;
 
 /// The window: composes the models and the views, and holds the menus. No arithmetic lives here, and no view
 /// is known by name: tabs, menus, theme, status line and export go over the table of views.
@@ -45,6 +48,7 @@ public:
     Workspace& workspace() { return m_workspace; }
     Analyses& analyses() { return m_analyses; }
     Selection& selection() { return m_selection; }
+    SelectionHistory& selectionHistory() { return m_history; }
     TeleportModel& teleport() { return m_teleport; }
     HeldFacts& heldFacts() { return m_held; }
     /// All views, in the order of their tabs.
@@ -52,7 +56,10 @@ public:
     View* currentView() const;
     /// Brings `view` to the front.
     void showView(View* view);
-    QTabBar* viewBar() const { return m_viewBar; }
+    /// Where they are.
+    ViewTabs* viewTabs() const { return m_viewTabs; }
+    /// The tabs of its first column.
+    QTabBar* viewBar() const;
     AnalysisDialog* analysisDialog() const { return m_analysisDialog; }
     ResultBar* resultBar() const { return m_resultBar; }
     CompareDialog* compareDialog() const { return m_compareDialog; }
@@ -83,6 +90,7 @@ protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
 
 private:
     void buildViews();
@@ -90,12 +98,13 @@ private:
     void buildEditMenu();
     void buildAnalysisMenu();
     void buildViewMenu();
+    void buildArrangeMenu();
+    void maximizeView(bool on);
     void buildHelpMenu();
     void connectWorkspace();
     void updateViews();
     void updateTabs();
     void showSomething();
-    void stepView(int by);
     void updateTitle();
     void updatePage();
     void updateActions();
@@ -132,6 +141,7 @@ private:
     Analyses m_analyses;
     FileOpener m_files;
     Selection m_selection;
+    SelectionHistory m_history;
     TeleportModel m_teleport;
     HeldFacts m_held;
     TeleportComparison m_comparison;
@@ -141,8 +151,8 @@ private:
     Banner* m_banner = nullptr;
     QStackedWidget* m_pages;
     QToolBar* m_viewTools = nullptr;
-    QTabBar* m_viewBar = nullptr;
-    QStackedWidget* m_viewStack = nullptr;
+    ViewTabs* m_viewTabs = nullptr;
+    QList<QDockWidget*> m_hiddenDocks;  ///< while a view is maximised
     ResultBar* m_resultBar = nullptr;
     AnalysisDialog* m_analysisDialog = nullptr;
     CompareDialog* m_compareDialog = nullptr;

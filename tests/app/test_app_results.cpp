@@ -6,6 +6,8 @@
 #include <QDir>
 #include <QFile>
 #include <QFileDialog>
+#include <QHeaderView>
+#include <QJsonArray>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenuBar>
@@ -20,6 +22,7 @@
 #include <QStandardPaths>
 #include <QStatusBar>
 #include <QTabBar>
+#include <QTableView>
 #include <QTemporaryDir>
 #include <QTimer>
 #include <set>
@@ -30,6 +33,7 @@
 #include "core/results/results_file.h"
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
+#include "core/session/unit_table.h"
 #include "core/statistics/table.h"
 #include "event_loop_watch.h"
 #include "keep_picture.h"
@@ -37,12 +41,16 @@
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/depth_bar.h"
+#include "widgets/views/figure_widget.h"
 #include "widgets/views/lens_map_view.h"
 #include "widgets/views/missing_page.h"
+#include "widgets/views/orbit_view.h"
 #include "widgets/views/result_bar.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/source_panel.h"
+#include "widgets/views/trajectory_canvas.h"
 #include "widgets/views/trajectory_view.h"
+#include "widgets/views/view_tabs.h"
 #include "window_test.h"
 
 using namespace rheo;
@@ -122,7 +130,11 @@ private Q_SLOTS:
     void aFileIsChosenInTheDialog();
     void theProgramTakesAResultsFile();
     void viewsAreSwitchedByKeysAndMouse();
+    void viewsStandBesideEachOther();
+    void aTabIsDraggedOutAndComesBack();
+    void theArrangementIsRemembered();
     void theMouseIsToldWhatIsUnderIt();
+    void unitsAreChosenInATableAndTurn();
     void everyViewIsExportedAndMadeAgain_data();
     void everyViewIsExportedAndMadeAgain();
     void thePictureOnTheClipboardIsTheFigure();
@@ -511,6 +523,111 @@ void TestAppResults::viewsAreSwitchedByKeysAndMouse() {
     }
 }
 
+void TestAppResults::viewsStandBesideEachOther() {
+    open(path("all.h5"));
+    ViewTabs* tabs = m_window->viewTabs();
+    const auto key = [this](Qt::Key key, Qt::KeyboardModifiers modifiers) {
+        QTest::keyClick(m_window.get(), key, modifiers);
+    };
+    m_window->showView(view("density"));
+    key(Qt::Key_Backslash, Qt::ControlModifier);
+    QCOMPARE(tabs->columnOf(view("density")), 1);
+    QCOMPARE(m_window->currentView(), view("density"));
+    m_window->showView(view("motion"));
+    QTRY_VERIFY(view("motion")->isVisible() && view("density")->isVisible());
+    QVERIFY(view("motion")->geometry().width() > 200);
+    QVERIFY2(tabs->bar(0)->isVisible() && tabs->bar(1)->isVisible(), "each column has its tabs");
+    keepPicture(*m_window, "two columns");
+    // Where the focus is, there the keys go.
+    view<ResultsView>("density")->figureWidget()->setFocus();
+    QTRY_COMPARE(m_window->currentView(), view("density"));
+    key(Qt::Key_M, Qt::ControlModifier | Qt::ShiftModifier);
+    QVERIFY(view("density")->isVisible() && !view("motion")->isVisible());
+    QVERIFY2(!m_window->sourcePanel()->isVisible(), "a view that is maximised has the window");
+    key(Qt::Key_M, Qt::ControlModifier | Qt::ShiftModifier);
+    QVERIFY(view("motion")->isVisible() && m_window->sourcePanel()->isVisible());
+    const int all = tabs->bar(0)->count();
+    m_window->showView(view("motion"));
+    key(Qt::Key_W, Qt::ControlModifier);
+    QVERIFY(!tabs->isOpen(view("motion")) && !view("motion")->isVisible());
+    QCOMPARE(tabs->bar(0)->count(), all - 1);
+    key(Qt::Key_T, Qt::ControlModifier | Qt::ShiftModifier);
+    QVERIFY(view("motion")->isVisible());
+    QCOMPARE(m_window->currentView(), view("motion"));
+    // The last tab of the first column stays.
+    tabs->closeOthers(view("motion"));
+    key(Qt::Key_W, Qt::ControlModifier);
+    QVERIFY(tabs->isOpen(view("motion")));
+    tabs->reset();
+    QCOMPARE(tabs->bar(0)->count(), all + 1);
+    QVERIFY(!tabs->bar(1)->isVisible());
+    for (std::size_t i = 0; i < m_window->views().size(); ++i)
+        QCOMPARE(tabs->bar(0)->tabText(static_cast<int>(i)), m_window->views()[i]->title());
+}
+
+void TestAppResults::aTabIsDraggedOutAndComesBack() {
+    open(path("all.h5"));
+    ViewTabs* tabs = m_window->viewTabs();
+    auto* motion = view<ResultsView>("motion");
+    m_window->showView(motion);
+    QTabBar* bar = tabs->bar(0);
+    const QPoint at = bar->tabRect(bar->currentIndex()).center();
+    QTest::mousePress(bar, Qt::LeftButton, {}, at);
+    for (int y = 0; y <= 200; y += 20) {
+        QMouseEvent move(QEvent::MouseMove, at + QPoint(5, y), bar->mapToGlobal(at + QPoint(5, y)),
+                         Qt::NoButton, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(bar, &move);
+    }
+    QTest::mouseRelease(bar, Qt::LeftButton, {}, at + QPoint(5, 200));
+    QVERIFY(tabs->isInWindow(motion));
+    QTRY_VERIFY(motion->isVisible() && motion->window() != m_window.get());
+    QVERIFY(motion->window()->windowTitle().startsWith("Motion"));
+    QTRY_VERIFY(motion->figureWidget()->painter().plotRect(0).width() > 60);
+    QCOMPARE(static_cast<int>(m_window->views().size()), bar->count() + 1);
+    // It follows the document and the theme there, and its window gives it back.
+    m_window->setThemeChoice(ThemeChoice::Dark);
+    QVERIFY(motion->figure()->theme.dark);
+    m_window->setThemeChoice(ThemeChoice::Light);
+    m_window->showView(motion);
+    QCOMPARE(m_window->currentView(), static_cast<View*>(motion));
+    motion->window()->close();
+    QVERIFY(!tabs->isInWindow(motion) && tabs->columnOf(motion) == 0);
+    // So does the view in three dimensions, whose picture needs a context of its own.
+    auto* orbits = view<OrbitView>("orbits_3d");
+    tabs->moveToWindow(orbits);
+    QTRY_VERIFY(orbits->canvas()->isVisible() && orbits->canvas()->figure());
+    tabs->close(orbits);
+    m_window->showView(orbits);
+    QTRY_VERIFY(orbits->canvas()->isVisible());
+    tabs->reset();
+}
+
+void TestAppResults::theArrangementIsRemembered() {
+    ViewTabs* tabs = m_window->viewTabs();
+    tabs->moveToOtherColumn(view("rotation"));
+    tabs->close(view("lens"));
+    tabs->moveToWindow(view("motion"));
+    m_window->showView(view("density"));
+    const QJsonObject layout = tabs->layout();
+    QVERIFY(m_window->close());
+    m_window = std::make_unique<MainWindow>();
+    m_window->show();
+    tabs = m_window->viewTabs();
+    QCOMPARE(tabs->layout()["columns"], layout["columns"]);
+    QCOMPARE(tabs->columnOf(view("rotation")), 1);
+    QVERIFY(tabs->isInWindow(view("motion")) && !tabs->isOpen(view("lens")));
+    QCOMPARE(tabs->bar(0)->tabText(tabs->bar(0)->currentIndex()), QString("Density"));
+    // What a later version no longer has, or has more, harms nothing.
+    QJsonObject other = layout;
+    other["columns"] = QJsonArray{QJsonArray{"gone", "motion"}, QJsonArray{"gone", "density"}};
+    other["windows"] = QJsonArray{QJsonObject{{"view", "gone"}}, 3};
+    other["closed"] = "nonsense";
+    tabs->restore(other);
+    QCOMPARE(tabs->bar(0)->count() + tabs->bar(1)->count(), static_cast<int>(m_window->views().size()));
+    QCOMPARE(tabs->bar(0)->tabText(0), QString("Trajectories"));
+    tabs->reset();
+}
+
 void TestAppResults::theMouseIsToldWhatIsUnderIt() {
     open(path("all.h5"));
     auto* motion = view<ResultsView>("motion");
@@ -545,6 +662,61 @@ void TestAppResults::theMouseIsToldWhatIsUnderIt() {
     QTRY_VERIFY(!cell.isEmpty());
     QVERIFY2(cell.last()[0].toString().contains("Mean r over units: "),
              qPrintable(cell.last()[0].toString()));
+}
+
+/// The table of units sorts by its numbers and selects what is drawn, and the selection is that of all views.
+void TestAppResults::unitsAreChosenInATableAndTurn() {
+    open(path("all.h5"));
+    auto* orbits = view<OrbitView>("orbits_3d");
+    m_window->showView(orbits);
+    QTRY_VERIFY(orbits->canvas()->figure() != nullptr);
+    QTableView* table = orbits->table();
+    QCOMPARE(orbits->units().size(), std::size_t(1));
+    const Results results = readResults(path("all.h5").toStdString());
+    const auto columns = unitColumns(results);
+    const auto beyond =
+        std::find_if(columns.begin(), columns.end(), [](const auto& c) { return c.name == "Beyond"; });
+    QVERIFY(beyond != columns.end());
+    // Sorted by a click on the head: the least first, then the greatest.
+    QHeaderView* head = table->horizontalHeader();
+    const int section = 1 + static_cast<int>(beyond - columns.begin());
+    table->scrollTo(table->model()->index(0, section));
+    const QPoint at(head->sectionViewportPosition(section) + head->sectionSize(section) / 2,
+                    head->height() / 2);
+    Eigen::Index least = 0, most = 0;
+    beyond->values.minCoeff(&least);
+    beyond->values.maxCoeff(&most);
+    QTest::mouseClick(head->viewport(), Qt::LeftButton, {}, at);
+    std::set<qint64> ends{table->model()->index(0, 0).data().toLongLong()};
+    QTest::mouseClick(head->viewport(), Qt::LeftButton, {}, at);
+    ends.insert(table->model()->index(0, 0).data().toLongLong());
+    QCOMPARE(ends, (std::set<qint64>{least, most}));
+    // Two rows of it: two units, the last one selected everywhere.
+    table->scrollTo(table->model()->index(0, 0));
+    const auto rowAt = [&](int row) { return table->visualRect(table->model()->index(row, 0)).center(); };
+    QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, rowAt(0));
+    QTest::mouseClick(table->viewport(), Qt::LeftButton, Qt::ControlModifier, rowAt(1));
+    const auto& plot = std::get<Plot3D>(orbits->canvas()->figure()->panels[0].plot);
+    std::set<std::int64_t> drawn;
+    for (const LineSet3& lines : plot.lines)
+        if (lines.pickable) drawn.insert(lines.tags.begin(), lines.tags.end());
+    const auto second = table->model()->index(1, 0).data().toLongLong();
+    QCOMPARE(drawn, (std::set<std::int64_t>{table->model()->index(0, 0).data().toLongLong(), second}));
+    QCOMPARE(m_window->selection().unit().value(), second);
+    QVERIFY(orbits->histogram()->figure() != nullptr);
+    // Selected in another view, it is drawn here.
+    UnitIndex other{0};
+    while (drawn.contains(other.value())) other = UnitIndex{other.value() + 1};
+    m_window->selection().selectUnit(UnitIndex{other.value() + (other.value() == 0 ? 1 : 0)});
+    m_window->selection().selectUnit(other);
+    QCOMPARE(orbits->units(), std::vector{other});
+    keepPicture(*m_window, "orbits");
+    const double before = orbits->canvas()->camera().azimuth;
+    orbits->canvas()->setFocus();
+    QTest::keyClick(orbits->canvas(), Qt::Key_R);
+    QTRY_VERIFY(std::abs(orbits->canvas()->camera().azimuth - before) > 2);
+    QTest::keyClick(orbits->canvas(), Qt::Key_R);
+    QVERIFY(!orbits->turntable()->isChecked());
 }
 
 void TestAppResults::everyViewIsExportedAndMadeAgain_data() {

@@ -8,6 +8,7 @@
 #include <QDir>
 #include <QDoubleSpinBox>
 #include <QFile>
+#include <QInputDialog>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
@@ -44,6 +45,7 @@
 #include "widgets/views/hover_card.h"
 #include "widgets/views/jobs_panel.h"
 #include "widgets/views/lens_map_view.h"
+#include "widgets/views/path_options.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/teleport_panel.h"
@@ -102,6 +104,8 @@ private Q_SLOTS:
     void severalTeleportsAreComparedAndExported();
     void theLastPointShowsNextTokensInsteadOfCurves();
     void rowsAreColouredByTheirToken();
+    void theAxesShowOtherComponentsAndDepths();
+    void aLassoSelectsAndTheSelectionIsKept();
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
     void theLensMapFollowsPromptAndTeleport();
@@ -1098,6 +1102,104 @@ void TestAppWindow::rowsAreColouredByTheirToken() {
     QVERIFY(plot().colorScale.has_value());
 }
 
+/// Other components and a part of the depth, from the list that a button opens; the recipe has them.
+void TestAppWindow::theAxesShowOtherComponentsAndDepths() {
+    PathOptions* options = trajectories()->pathOptions();
+    QTRY_VERIFY(canvas()->handle().has_value());
+    QTest::mouseClick(options, Qt::LeftButton);
+    QTRY_VERIFY(options->panel()->isVisible());
+    keepPicture(*options->panel(), "options of the trajectories");
+    const auto choose = [](QComboBox* list, const QString& text) {
+        list->setFocus();
+        QTest::qWait(QApplication::keyboardInputInterval() + 50);  // what was typed before is over
+        QTest::keyClicks(list, text);
+    };
+    choose(options->axis(0), "PC4");
+    QVERIFY(plot().axes[0].title.starts_with("PC4"));
+    QVERIFY2(!canvas()->handle(), "a state is moved along the first three");
+    choose(options->axis(1), "PC4");  // changes places with the first
+    QCOMPARE(options->axis(0)->currentText(), QString("PC2"));
+    QTest::keyClick(options->axis(1), Qt::Key_Home);  // PC1
+    QTRY_VERIFY(canvas()->handle().has_value());
+    QVERIFY((canvas()->handle()->head<2>() -
+             Eigen::Vector2d(m_window->teleport().target()[1], m_window->teleport().target()[0]))
+                .norm() < 1e-9);
+    options->firstPoint()->setFocus();
+    for (int i = 0; i < 4; ++i) QTest::keyClick(options->firstPoint(), Qt::Key_Down);
+    QCOMPARE(plot().lines[0].values[0], 4.0F);
+    QCOMPARE(plot().colorScale->low, 4.0);
+    const TrajectoryOptions kept = trajectoryOptions(trajectories()->recipe());
+    QCOMPARE(kept.components, (std::array{1, 0, 2}));
+    QCOMPARE(kept.firstPoint.value(), std::int64_t{4});
+    QVERIFY(!kept.lastPoint);
+    QTest::keyClick(options->panel(), Qt::Key_Escape);
+    QTRY_VERIFY(!options->panel()->isVisible());
+    QTest::mouseClick(options, Qt::LeftButton);
+    QTest::mouseClick(options->panel()->findChild<QPushButton*>(), Qt::LeftButton);
+    QCOMPARE(options->axis(0)->currentText(), QString("PC1"));
+    QCOMPARE(plot().colorScale->low, 0.0);
+    QTest::keyClick(options->panel(), Qt::Key_Escape);
+    QTRY_VERIFY(!options->panel()->isVisible());
+    canvas()->fitToData();
+}
+
+/// Around the middle of the view; the rows get a name, a colour by it, and are selected again by going back.
+void TestAppWindow::aLassoSelectsAndTheSelectionIsKept() {
+    Selection& selection = m_window->selection();
+    canvas()->setFocus();
+    QTest::keyClick(canvas(), Qt::Key_L);
+    QCOMPARE(canvas()->selectBy(), TrajectoryCanvas::SelectBy::Lasso);
+    const QPoint middle = canvas()->rect().center();
+    const auto around = [&](double turn, int radius) {
+        return middle +
+               QPoint(static_cast<int>(radius * std::cos(turn)), static_cast<int>(radius * std::sin(turn)));
+    };
+    const QPoint far = around(0, canvas()->height() / 3);
+    QTest::mousePress(canvas(), Qt::LeftButton, {}, far);
+    for (double turn = 0; turn < 6.2; turn += 0.2) {
+        const QPointF at = around(turn, canvas()->height() / 3);
+        QMouseEvent move(QEvent::MouseMove, at, canvas()->mapToGlobal(at), Qt::NoButton, Qt::LeftButton,
+                         Qt::NoModifier);
+        QApplication::sendEvent(canvas(), &move);
+    }
+    keepPicture(*m_window, "lasso");
+    QTest::mouseRelease(canvas(), Qt::LeftButton, {}, far);
+    const QList<qint64> rows = selection.rows();
+    QVERIFY2(rows.size() > 1, qPrintable(QString::number(rows.size())));
+    QTest::keyClick(canvas(), Qt::Key_L);
+    QCOMPARE(canvas()->selectBy(), TrajectoryCanvas::SelectBy::None);
+
+    QTimer::singleShot(100, m_window.get(), [] {
+        auto* dialog = qobject_cast<QInputDialog*>(QApplication::activeModalWidget());
+        if (dialog == nullptr) return;
+        dialog->setTextValue("the middle");
+        dialog->accept();
+    });
+    QTest::keyClick(canvas(), Qt::Key_G, Qt::ControlModifier);
+    QApplication::setActiveWindow(m_window.get());  // no window manager gives it back
+    QCOMPARE(m_window->workspace().state()->named.size(), std::size_t(1));
+    auto* list = trajectories()->colorList();
+    list->setCurrentText("Kept selections");
+    QTest::qWait(SelectionHistory::pause + 100);
+    selection.selectRow(RowIndex{rows.first()});
+    std::set<std::int64_t> named;
+    for (const LineSet3& set : plot().lines)
+        if (set.name.starts_with("the middle (")) named.insert(set.tags.begin(), set.tags.end());
+    QCOMPARE(named, (std::set<std::int64_t>(rows.begin(), rows.end())));
+    const TrajectoryOptions kept = trajectoryOptions(trajectories()->recipe());
+    QCOMPARE(kept.namedRows.size(), std::size_t(1));
+    QCOMPARE(std::ssize(kept.namedRows[0].second), rows.size());
+    keepPicture(*m_window, "kept selection");
+    list->setCurrentText("Depth");
+    QTest::qWait(SelectionHistory::pause + 100);
+    QTest::keyClick(m_window.get(), Qt::Key_BracketLeft, Qt::ControlModifier);
+    QCOMPARE(selection.rows(), rows);
+    QTest::keyClick(m_window.get(), Qt::Key_BracketRight, Qt::ControlModifier);
+    QCOMPARE(selection.rows(), QList<qint64>{rows.first()});
+    m_window->workspace().undoStack()->undo();
+    QVERIFY(m_window->workspace().state()->named.empty());
+}
+
 void TestAppWindow::aPromptIsAddedAndTheBasisStays() {
     const auto before = m_window->workspace().state();
     QVERIFY(m_window->workspace().prompts().add("It was the best of times, it was the worst of").value() > 0);
@@ -1339,6 +1441,8 @@ void TestAppWindow::survivesAnotherWindow() {
     auto* layout = new QVBoxLayout(&other);
     auto* view = trajectories();
     const QSize size = view->size();
+    auto* stack = qobject_cast<QStackedWidget*>(view->parentWidget());
+    QVERIFY(stack != nullptr);
     view->setParent(nullptr);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(view);
@@ -1353,8 +1457,6 @@ void TestAppWindow::survivesAnotherWindow() {
     for (int y = 0; y < after.height(); ++y)
         for (int x = 0; x < after.width(); ++x) different += after.pixel(x, y) != before.pixel(x, y);
     QVERIFY2(different < after.width() * after.height() / 100, qPrintable(QString::number(different)));
-    auto* stack = m_window->findChild<QStackedWidget*>("views");
-    QVERIFY(stack != nullptr);
     stack->insertWidget(0, view);
     stack->setCurrentIndex(0);
     QTest::qWait(300);

@@ -70,20 +70,39 @@ std::optional<Picked> Projected3::pick(double x, double y, double tolerance) con
     return best != nullptr ? std::optional(best->picked) : std::nullopt;
 }
 
-std::vector<std::int64_t> Projected3::inside(const PixelRect& box) const {
+template <class IsInside>
+std::vector<std::int64_t> Projected3::tagsWhere(IsInside&& isInside) const {
     std::vector<std::int64_t> tags;
     for (const auto& line : m_lines)
-        for (std::size_t i = line.begin; i < line.end; ++i) {
-            const auto& at = m_places[i];
-            if (!(at.x() >= box.x && at.x() <= box.x + box.width && at.y() >= box.y &&
-                  at.y() <= box.y + box.height))
-                continue;
-            tags.push_back(line.tag);
-            break;
-        }
+        for (std::size_t i = line.begin; i < line.end; ++i)
+            if (isInside(m_places[i].x(), m_places[i].y())) {
+                tags.push_back(line.tag);
+                break;
+            }
     std::sort(tags.begin(), tags.end());
     tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
     return tags;
+}
+
+std::vector<std::int64_t> Projected3::inside(const PixelRect& box) const {
+    return tagsWhere([&](double x, double y) {
+        return x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
+    });
+}
+
+std::vector<std::int64_t> Projected3::insideOutline(const std::vector<Eigen::Vector2d>& outline) const {
+    Eigen::AlignedBox2d around;
+    for (const auto& corner : outline) around.extend(corner);
+    return tagsWhere([&](double x, double y) {
+        if (!around.contains(Eigen::Vector2d(x, y))) return false;
+        bool inside = false;  // edges that a ray to the right crosses
+        for (std::size_t i = 0, before = outline.size() - 1; i < outline.size(); before = i++) {
+            const Eigen::Vector2d &a = outline[before], &b = outline[i];
+            if ((a.y() > y) != (b.y() > y) && x < a.x() + (b.x() - a.x()) * (y - a.y()) / (b.y() - a.y()))
+                inside = !inside;
+        }
+        return inside;
+    });
 }
 
 }  // namespace rheo

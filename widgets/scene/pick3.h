@@ -31,8 +31,14 @@ public:
     std::optional<Picked> pick(double x, double y, double tolerance) const;
     /// Tags of lines with a vertex inside `box`, each once, ascending.
     std::vector<std::int64_t> inside(const PixelRect& box) const;
+    /// The same of a closed outline in pixels, y up; where it crosses itself, what it goes around twice is
+    /// outside.
+    std::vector<std::int64_t> insideOutline(const std::vector<Eigen::Vector2d>& outline) const;
 
 private:
+    template <class IsInside>
+    std::vector<std::int64_t> tagsWhere(IsInside&& isInside) const;
+
     struct Line {
         std::int64_t tag;
         std::size_t begin, end;

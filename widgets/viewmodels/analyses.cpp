@@ -52,7 +52,8 @@ ModelOfTrace modelOf(const std::shared_ptr<const LoadedModel>& loaded) {
     return [loaded](std::optional<std::uint64_t> untrainedSeed, Progress& progress) {
         if (!loaded)
             throw Error(ErrorCode::InvalidArgument,
-                        "this needs the model that made the trace: attach it with File > Attach a model");
+                        "this needs the model that made the trace: attach it with File > Attach a model to "
+                        "this trace");
         if (!untrainedSeed) return loaded->model;
         ModelOptions options = loaded->model->options();
         options.untrainedSeed = untrainedSeed;

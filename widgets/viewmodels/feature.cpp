@@ -14,10 +14,10 @@ namespace {
 
 QString noModel(const Workspace& w) {
     if (w.model()) return {};
-    return w.state()->rows() > 0
-               ? Workspace::tr(
-                     "This needs the model that made the trace: attach it with File > Attach Model.")
-               : Workspace::tr("This needs a model: open a model folder, or the demo.");
+    return w.state()->rows() > 0 ? Workspace::tr(
+                                       "This needs the model that made the trace: attach it with File > "
+                                       "Attach a model to this trace.")
+                                 : Workspace::tr("This needs a model: open a model folder, or the demo.");
 }
 
 QString noTokenizer(const Workspace& w) {

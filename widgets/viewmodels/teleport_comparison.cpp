@@ -10,12 +10,10 @@ namespace rheo {
 
 namespace {
 
-constexpr int drawnComponents = 3;
-
-/// [q, 3] of the first token of a path.
+/// [q, component] of the first token of a path.
 MatrixD pathIn(const PcaBasis& basis, const TeleportPath& path) {
     const MatrixF states = Eigen::Map<const MatrixF>(path.states.data.data(), path.states.n1, path.states.n2);
-    return project(basis, states).leftCols(drawnComponents);
+    return project(basis, states);
 }
 
 }  // namespace
@@ -44,7 +42,7 @@ std::vector<TeleportOverlay> TeleportComparison::overlays() const {
     std::vector<TeleportOverlay> overlays;
     const auto basis = m_workspace.state()->basis;
     const auto first = m_workspace.modelPoint(PointIndex{0});
-    if (!isActive() || !basis || !first || basis->components.rows() < drawnComponents) return overlays;
+    if (!isActive() || !basis || !first) return overlays;
     for (std::size_t i = 0; i < m_chosen.size(); ++i) {
         const TeleportResult& result = m_chosen[i]->result;
         if (result.natural.states.n2 != basis->components.cols()) continue;

@@ -20,10 +20,10 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr int drawnComponents = 3;
 constexpr int keyPause = 600;  ///< milliseconds without a key after which a nudge is let go
 
-/// Scores of the first token of a path, [Q, k].
-MatrixD pathScores(const PcaBasis& basis, const TeleportPath& path, int k) {
+/// Scores of the first token of a path in all components of the basis, [Q, component].
+MatrixD pathScores(const PcaBasis& basis, const TeleportPath& path) {
     const MatrixF states = Eigen::Map<const MatrixF>(path.states.data.data(), path.states.n1, path.states.n2);
-    return project(basis, states).leftCols(k);
+    return project(basis, states);
 }
 
 /// How likely tokens are next, [vocabulary].
@@ -59,7 +59,7 @@ struct TeleportModel::Held {
     std::shared_ptr<const PromptContext> context;
     VectorF state;                                ///< h, [unit]
     std::shared_ptr<const TeleportPath> natural;  ///< same call shapes as what is compared with it
-    MatrixD path;                                 ///< [Q, k]
+    MatrixD path;                                 ///< [Q, component]
     VectorD scores;                               ///< [k]
     NextProbabilities next;
 
@@ -76,7 +76,7 @@ struct TeleportModel::Live {
     VectorF state;  ///< h', [unit]
     std::shared_ptr<const TeleportPath> path;
     TeleportMeasures measures;
-    MatrixD scores;  ///< [Q, k]
+    MatrixD scores;  ///< [Q, component]
     NextProbabilities next;
 };
 
@@ -97,7 +97,7 @@ struct TeleportModel::Private {
                   made.state = network.naturalState(*made.context, made.modelPoint, made.token);
                   made.natural = std::make_shared<const TeleportPath>(teleportPath(
                       network, *made.context, made.modelPoint, made.token, made.state, true, progress));
-                  made.path = pathScores(*made.basis, *made.natural, made.k);
+                  made.path = pathScores(*made.basis, *made.natural);
                   made.scores = scoresOf(*made.basis, made.state, made.k);
                   made.next = nextProbabilities(network, *made.natural, progress);
                   return made;
@@ -124,7 +124,7 @@ struct TeleportModel::Private {
                       teleportPath(*from.loaded->model, *from.context, from.modelPoint, from.token,
                                    made.state, true, progress));
                   made.measures = measureTeleport(*from.natural, *made.path, from.basis.get(), from.k);
-                  made.scores = pathScores(*from.basis, *made.path, from.k);
+                  made.scores = pathScores(*from.basis, *made.path);
                   made.next = nextProbabilities(*from.loaded->model, *made.path, progress);
                   return made;
               },
@@ -286,7 +286,8 @@ void TeleportModel::prepared(Held held) {
     m_modelPoint = d.held->modelPoint;
     m_token = d.held->token;
     m_naturalScores = d.held->scores;
-    m_naturalPath = d.held->path;
+    m_naturalComponents = d.held->path;
+    m_naturalPath = m_naturalComponents.leftCols(d.held->k);
     m_target = m_naturalScores;
     clearPath();
     measureSpread();
@@ -307,7 +308,7 @@ void TeleportModel::forget() {
     const bool had = d.held != nullptr;
     m_workspace.jobs().release(Lane::Model, std::exchange(d.held, nullptr));
     m_naturalScores = m_target = m_spread = m_mean = {};
-    m_naturalPath = {};
+    m_naturalPath = m_naturalComponents = {};
     m_token = -1;
     clearPath();
     const bool wasIdle = m_state == State::Idle;
@@ -421,7 +422,8 @@ void TeleportModel::liveAnswered(Live live) {
     Private& d = *m_private;
     if (m_state != State::Dragging && m_state != State::Settling) return;
     d.answer = std::make_shared<const Live>(std::move(live));
-    m_teleportedPath = d.answer->scores;
+    m_teleportedComponents = d.answer->scores;
+    m_teleportedPath = m_teleportedComponents.leftCols(d.held->k);
     m_pathTarget = d.answer->target;
     Q_EMIT pathChanged();
     if (d.awaitsPath && d.answer->target == m_target && d.answer->mode == m_mode) commit();
@@ -525,7 +527,7 @@ void TeleportModel::showTeleport(std::int64_t id) {
 void TeleportModel::clearPath() {
     m_private->answer = nullptr;
     m_private->result = nullptr;
-    m_teleportedPath = {};
+    m_teleportedPath = m_teleportedComponents = {};
     m_pathTarget = {};
     m_shown = 0;
 }
@@ -563,7 +565,7 @@ void TeleportModel::showRecord(const TeleportRecord& record) {
                        : scoresOf(*held.basis, live->state, held.k);
     live->path = std::make_shared<const TeleportPath>(record.result.teleported);
     live->measures = measureTeleport(record.result.natural, *live->path, held.basis.get(), held.k);
-    live->scores = pathScores(*held.basis, *live->path, held.k);
+    live->scores = pathScores(*held.basis, *live->path);
     const bool isKnown = d.answer && d.answer->state == live->state;
     if (isKnown)
         live->next = d.answer->next;
@@ -572,7 +574,8 @@ void TeleportModel::showRecord(const TeleportRecord& record) {
     d.answer = live;
     m_target = live->target;
     m_pathTarget = live->target;
-    m_teleportedPath = live->scores;
+    m_teleportedComponents = live->scores;
+    m_teleportedPath = m_teleportedComponents.leftCols(held.k);
     m_shown = record.id;
     if (std::exchange(m_mode, live->mode) != live->mode) Q_EMIT modeChanged();
     if (!isKnown) computeNextOfToken();

@@ -64,6 +64,8 @@ public:
     QString tokenText() const;  ///< of the token that is held, spaces visible; its id without a tokenizer
     const VectorD& naturalScores() const { return m_naturalScores; }  ///< [k] where the handle starts
     const MatrixD& naturalPath() const { return m_naturalPath; }      ///< [Q, k] the ghost
+    /// [Q, component] the same in all components of the basis; its first k are naturalPath().
+    const MatrixD& naturalComponents() const { return m_naturalComponents; }
 
     // ---- the handle ---------------------------------------------------------------------------------
     /// Takes hold of it. False if there is nothing to take hold of.
@@ -88,6 +90,8 @@ public:
     bool isMoved() const;                               ///< target differs from naturalScores
     /// [Q, k] of the newest answer; empty: nothing moved, or none came yet.
     const MatrixD& teleportedPath() const { return m_teleportedPath; }
+    /// [Q, component] the same in all components of the basis.
+    const MatrixD& teleportedComponents() const { return m_teleportedComponents; }
     /// [k] the target that teleportedPath() belongs to; may lag behind target() during a drag.
     const VectorD& pathTarget() const { return m_pathTarget; }
     /// [unit] the state that the newest answer put in, or the natural one; empty: there is nothing to take
@@ -169,6 +173,7 @@ private:
     bool m_followsToken = false;
     VectorD m_naturalScores, m_target, m_pathTarget, m_spread, m_mean;
     MatrixD m_naturalPath, m_teleportedPath;
+    MatrixD m_naturalComponents, m_teleportedComponents;
     std::int64_t m_shown = 0;
     std::unique_ptr<Private> m_private;
 };

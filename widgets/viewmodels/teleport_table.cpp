@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/figure/teleport_figure.h"
+#include "widgets/viewmodels/csv.h"
 #include "widgets/viewmodels/teleport_history.h"
 
 namespace rheo {
@@ -72,13 +73,9 @@ const Column& columnAt(int section) {
     return columns[static_cast<std::size_t>(section)];
 }
 
-QString csvField(const QVariant& value) {
+QString csvValue(const QVariant& value) {
     if (value.userType() == QMetaType::Double) return QLocale::c().toString(value.toDouble(), 'g', 9);
-    QString text = value.toString();
-    if (!text.contains(QLatin1Char(',')) && !text.contains(QLatin1Char('"')) &&
-        !text.contains(QLatin1Char('\n')))
-        return text;
-    return QLatin1Char('"') + text.replace(QLatin1Char('"'), QStringLiteral("\"\"")) + QLatin1Char('"');
+    return rheo::csvField(value.toString());
 }
 
 }  // namespace
@@ -144,7 +141,7 @@ QString TeleportTable::toCsv() const {
     for (const auto& record : m_records) {
         QStringList fields;
         for (const Column& column : columns)
-            fields << csvField(column.value({*record, m_workspace.model().get()}));
+            fields << csvValue(column.value({*record, m_workspace.model().get()}));
         lines << fields.join(QLatin1Char(','));
     }
     return lines.join(QStringLiteral("\r\n")) + QStringLiteral("\r\n");

@@ -98,7 +98,7 @@ JobsPanel::JobsPanel(JobRunner& jobs, Analyses& analyses, QWidget* parent)
 }
 
 int JobsPanel::lineHeight() {
-    return QApplication::fontMetrics().height() + 8;
+    return QFontMetrics(QApplication::font()).height() + 8;
 }
 
 /// The first line is in the bar, after it comes the button; all others are in the frame.

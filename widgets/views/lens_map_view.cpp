@@ -2,6 +2,7 @@
 
 #include <QComboBox>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QStackedLayout>
 #include <QVBoxLayout>
@@ -19,6 +20,7 @@
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/loaded_model.h"
 #include "widgets/viewmodels/prompt_queue.h"
+#include "widgets/views/color_range_button.h"
 #include "widgets/views/figure_widget.h"
 #include "widgets/views/option_bar.h"
 
@@ -60,6 +62,8 @@ LensMapView::LensMapView(const FigureView& figure, Workspace& workspace, Selecti
       m_text(new QLabel),
       m_read(new QPushButton(tr("&Read the prompt"))),
       m_shown(new QComboBox),
+      m_ranked(new QLineEdit),
+      m_colors(new ColorRangeButton),
       m_bar(new OptionBar(figure)),
       m_widget(new FigureWidget) {
     m_text->setWordWrap(true);
@@ -81,13 +85,28 @@ LensMapView::LensMapView(const FigureView& figure, Workspace& workspace, Selecti
     m_shown->setAccessibleName(tr("What is shown"));
     m_shown->setToolTip(tr("Move the ring in the trajectories to see what it changes"));
     m_bar->add(m_shown);
+    m_ranked->setPlaceholderText(tr("token that follows"));
+    m_ranked->setAccessibleName(tr("Token whose rank is shown"));
+    m_ranked->setToolTip(
+        tr("The token whose rank is shown, with its space: \" Paris\". Empty: the token that "
+           "follows in the text"));
+    m_ranked->setMaximumWidth(150);
+    m_ranked->hide();
+    m_bar->add(m_ranked);
+    m_bar->append(m_colors);
     layout->addWidget(m_bar);
     layout->addWidget(m_widget, 1);
     m_pages->addWidget(missing);
     m_pages->addWidget(drawn);
     m_widget->setAccessibleName(title());
     connect(m_read, &QPushButton::clicked, this, &LensMapView::read);
-    connect(m_bar, &OptionBar::changed, this, &LensMapView::draw);
+    connect(m_bar, &OptionBar::changed, this, [this] {
+        m_ranked->setVisible(m_workspace.model() &&
+                             m_bar->list("color")->currentText() == tr("Rank of a token"));
+        draw();
+    });
+    connect(m_ranked, &QLineEdit::editingFinished, this, &LensMapView::refresh);
+    connect(m_colors, &ColorRangeButton::changed, this, &LensMapView::draw);
     connect(m_shown, &QComboBox::currentIndexChanged, this, &LensMapView::draw);
     connect(&m_teleport, &TeleportModel::resultChanged, this, &LensMapView::follow);
     connect(m_widget, &FigureWidget::hovered, this, &View::hovered);
@@ -99,7 +118,15 @@ LensMapView::LensMapView(const FigureView& figure, Workspace& workspace, Selecti
 }
 
 LensMapView::Asked LensMapView::asked() const {
-    return {m_workspace.model(), m_workspace.prompts().sampleOf(m_selection.prompt())};
+    return {m_workspace.model(), m_workspace.prompts().sampleOf(m_selection.prompt()), rankOf()};
+}
+
+/// The first token of what was typed.
+std::optional<std::int32_t> LensMapView::rankOf() const {
+    const auto model = m_workspace.model();
+    if (m_ranked->text().isEmpty() || !model || !model->tokenizer) return std::nullopt;
+    const auto ids = model->tokenizer->encode(m_ranked->text().toStdString(), false);
+    return ids.empty() ? std::nullopt : std::optional(ids.front());
 }
 
 void LensMapView::setDocument(std::shared_ptr<const DocumentState> state) {
@@ -168,7 +195,7 @@ void LensMapView::read() {
         {Lane::Model, tr("Reading the prompt at every depth")},
         [now](Progress& progress) {
             return std::make_shared<const PromptLens>(
-                lensOfPrompt(*now.model->model, now.sample, textsOf(*now.model), progress));
+                lensOfPrompt(*now.model->model, now.sample, textsOf(*now.model), progress, now.rankOf));
         },
         this,
         [this, now, document](Outcome<std::shared_ptr<const PromptLens>> outcome) {
@@ -238,7 +265,10 @@ void LensMapView::draw() {
     m_shown->setEnabled(m_moved != nullptr);
     if (!hasFigure()) return m_widget->setFigure(nullptr);
     try {
-        m_widget->setFigure(std::make_shared<const Figure>(figureOfResults(*drawn(), recipe())));
+        Figure figure = figureOfResults(*drawn(), recipe());
+        m_colors->setAutomatic(colorsOf(figure));
+        if (m_colors->chosen()) showColors(figure, *m_colors->chosen());
+        m_widget->setFigure(std::make_shared<const Figure>(std::move(figure)));
     } catch (const Error& error) {
         m_natural = m_moved = nullptr;
         m_ofFile = nullptr;
@@ -294,6 +324,7 @@ Recipe LensMapView::recipe() const {
         more.emplace_back("sample", std::to_string(*sample));
     if (shown == Change) more.emplace_back("minus", "0");
     recipe.options = m_bar->options(more);
+    recipe.colors = m_colors->chosen();
     if (m_widget->figure() != nullptr) recipe.ranges = rangesShown(*m_widget->figure(), m_widget->shown());
     return recipe;
 }

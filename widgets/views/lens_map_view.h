@@ -7,11 +7,13 @@
 
 class QComboBox;
 class QLabel;
+class QLineEdit;
 class QPushButton;
 class QStackedLayout;
 
 namespace rheo {
 
+class ColorRangeButton;
 class FigureWidget;
 class OptionBar;
 struct PromptLens;
@@ -41,6 +43,8 @@ public:
     QPushButton* readButton() const { return m_read; }
     /// Natural, after the teleport, or the change.
     QComboBox* shownList() const { return m_shown; }
+    /// The token whose rank colours the map; empty: the one that follows each.
+    QLineEdit* rankedToken() const { return m_ranked; }
 
 protected:
     void showEvent(QShowEvent* event) override;
@@ -50,11 +54,13 @@ private:
     struct Asked {
         std::shared_ptr<const LoadedModel> model;
         Sample sample;
+        std::optional<std::int32_t> rankOf;  ///< the token whose rank is kept; none: the one that follows
         friend bool operator==(const Asked&, const Asked&) = default;
     };
     Asked asked() const;
     const Results* drawn() const;
     std::optional<std::int32_t> sampleOfFile() const;
+    std::optional<std::int32_t> rankOf() const;
     void refresh();
     void read();
     void follow();
@@ -71,6 +77,8 @@ private:
     QLabel* m_text;
     QPushButton* m_read;
     QComboBox* m_shown;
+    QLineEdit* m_ranked;
+    ColorRangeButton* m_colors;
     OptionBar* m_bar;
     FigureWidget* m_widget;
     std::shared_ptr<const OpenedResults> m_ofFile;       ///< that hold the lens of whole texts; null: none do

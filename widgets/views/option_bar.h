@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/session/recipe_figure.h"
+#include "widgets/views/option_lists.h"
 
 class QComboBox;
 class QLabel;
@@ -19,11 +19,15 @@ public:
     explicit OptionBar(const FigureView& figure, QWidget* parent = nullptr);
 
     /// As a recipe keeps them: a JSON object; `more`: further keys with their values in JSON.
-    std::string options(const std::vector<std::pair<std::string, std::string>>& more = {}) const;
-    /// Puts a list of a view's own before the others.
-    void add(QComboBox* list);
+    std::string options(const std::vector<std::pair<std::string, std::string>>& more = {}) const {
+        return m_lists.json(more);
+    }
+    /// Puts a list or button of a view's own before the others.
+    void add(QWidget* list);
+    /// Puts it after the others.
+    void append(QWidget* widget);
     /// The list of an option; null: the figure has no such option.
-    QComboBox* list(std::string_view key) const;
+    QComboBox* list(std::string_view key) const { return m_lists.list(key); }
 
 Q_SIGNALS:
     void changed();
@@ -32,14 +36,9 @@ protected:
     void resizeEvent(QResizeEvent* event) override;
 
 private:
-    struct Entry {
-        const FigureOption* option;
-        QComboBox* list;
-        QLabel* label;
-    };
     QString m_shows;
     QLabel* m_line;
-    std::vector<Entry> m_entries;
+    OptionLists m_lists;
 };
 
 }  // namespace rheo

@@ -49,18 +49,22 @@ ResultBar::ResultBar(Analyses& analyses, QWidget* parent)
       m_mark(new QLabel),
       m_text(new QLabel),
       m_button(new QPushButton),
-      m_options(new QPushButton(tr("O&ptions…"))) {
+      m_options(new QPushButton(tr("O&ptions…"))),
+      m_export(new QPushButton(tr("E&xport…"))) {
     auto* layout = new QHBoxLayout(this);
     layout->setContentsMargins(8, 3, 8, 3);
     layout->addWidget(m_mark);
     layout->addWidget(m_text, 1);
     layout->addWidget(m_button);
     layout->addWidget(m_options);
+    layout->addWidget(m_export);
     m_text->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_text->setAccessibleName(tr("State of the result"));
     m_options->setToolTip(tr("Choose rows, points, scaling, nulls and options"));
     connect(m_button, &QPushButton::clicked, this, &ResultBar::press);
+    m_export->setToolTip(tr("Export the figure as SVG, PDF or PNG (Ctrl+E)"));
     connect(m_options, &QPushButton::clicked, this, &ResultBar::optionsRequested);
+    connect(m_export, &QPushButton::clicked, this, &ResultBar::exportRequested);
     connect(&m_analyses, &Analyses::changed, this, &ResultBar::refresh);
     connect(&m_analyses, &Analyses::choiceChanged, this, &ResultBar::refresh);
 }
@@ -75,7 +79,8 @@ void ResultBar::refresh() {
     const QString statistic = statisticOf(*m_view);
     const ResultState now = m_analyses.stateOf(statistic, m_view->showsRows());
     const bool rows = m_analyses.hasRows();
-    setVisible(!m_view->explainsItself() && (rows || now.status != ResultStatus::Missing));
+    setVisible(!m_view->explainsItself() &&
+               (rows || now.status != ResultStatus::Missing || m_view->hasFigure()));
     m_line = now.line;
     const bool again = now.status == ResultStatus::Stale || now.status == ResultStatus::Stopped;
     m_button->setToolTip({});
@@ -96,6 +101,7 @@ void ResultBar::refresh() {
                                                             : tr("&Compute again"));
     m_button->setVisible(rows || now.analysis != 0);
     m_options->setVisible(rows);
+    m_export->setVisible(m_view->hasFigure());
     const QPixmap mark = markOf(now.status, palette(), devicePixelRatioF());
     m_mark->setPixmap(mark);
     m_mark->setVisible(!mark.isNull());

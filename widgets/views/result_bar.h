@@ -22,11 +22,13 @@ public:
     void showView(const View* view);
     void refresh();
     QPushButton* button() const { return m_button; }
+    QPushButton* exportButton() const { return m_export; }
     /// The whole line; a narrow window shows its beginning.
     const QString& text() const { return m_line; }
 
 Q_SIGNALS:
     void optionsRequested();
+    void exportRequested();
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
@@ -38,7 +40,7 @@ private:
     Analyses& m_analyses;
     const View* m_view = nullptr;
     QLabel *m_mark, *m_text;
-    QPushButton *m_button, *m_options;
+    QPushButton *m_button, *m_options, *m_export;
     QString m_line;
 };
 

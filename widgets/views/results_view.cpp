@@ -30,6 +30,7 @@ ResultsView::ResultsView(const FigureView& figure, Workspace& workspace, Selecti
       m_theme(lightTheme()),
       m_pages(new QStackedLayout(this)),
       m_bar(new OptionBar(figure)),
+      m_colors(new ColorRangeButton),
       m_widget(new FigureWidget),
       m_missing(new MissingPage(figure, analyses)) {
     auto* drawn = new QWidget;
@@ -43,7 +44,10 @@ ResultsView::ResultsView(const FigureView& figure, Workspace& workspace, Selecti
     m_widget->setAccessibleName(text(figure.title));
     connect(m_widget, &FigureWidget::hovered, this, &View::hovered);
     connect(m_widget, &FigureWidget::idClicked, this, &ResultsView::select);
+    m_bar->append(m_colors);
+    m_colors->setAutomatic(std::nullopt);
     connect(m_bar, &OptionBar::changed, this, &ResultsView::invalidate);
+    connect(m_colors, &ColorRangeButton::changed, this, &ResultsView::invalidate);
     connect(&m_selection, &Selection::pointChanged, this, &ResultsView::mark);
     connect(&m_selection, &Selection::unitChanged, this, &ResultsView::mark);
     connect(m_missing, &MissingPage::optionsRequested, this, &View::optionsRequested);
@@ -91,7 +95,10 @@ void ResultsView::build() {
     std::shared_ptr<const Figure> made;
     QString trouble;
     if (m_results) try {
-            made = std::make_shared<const Figure>(figureOfResults(m_results->results, defaultRecipe()));
+            Figure figure = figureOfResults(m_results->results, defaultRecipe());
+            m_colors->setAutomatic(colorsOf(figure));
+            if (m_colors->chosen() && colorsOf(figure)) showColors(figure, *m_colors->chosen());
+            made = std::make_shared<const Figure>(std::move(figure));
         } catch (const Error& error) {
             trouble = QString::fromUtf8(error.what());
         }
@@ -138,6 +145,8 @@ Recipe ResultsView::defaultRecipe() const {
 
 Recipe ResultsView::recipe() const {
     Recipe recipe = defaultRecipe();
+    if (const auto shown = figure(); shown && m_colors->chosen() && colorsOf(*shown))
+        recipe.colors = m_colors->chosen();
     if (m_built && m_widget->figure() != nullptr)
         recipe.ranges = rangesShown(*m_widget->figure(), m_widget->shown());
     return recipe;

@@ -3,6 +3,7 @@
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/selection.h"
+#include "widgets/views/color_range_button.h"
 #include "widgets/views/figure_widget.h"
 #include "widgets/views/missing_page.h"
 #include "widgets/views/option_bar.h"
@@ -30,6 +31,7 @@ public:
 
     FigureWidget* figureWidget() const { return m_widget; }
     OptionBar* optionBar() const { return m_bar; }
+    ColorRangeButton* colorRange() const { return m_colors; }
     const MissingPage* missingPage() const { return m_missing; }
 
 protected:
@@ -50,6 +52,7 @@ private:
     Theme m_theme;
     QStackedLayout* m_pages;
     OptionBar* m_bar;
+    ColorRangeButton* m_colors;
     FigureWidget* m_widget;
     MissingPage* m_missing;
     bool m_built = false;

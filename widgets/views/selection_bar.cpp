@@ -4,8 +4,10 @@
 #include <QLabel>
 #include <QLocale>
 #include <QToolBar>
+#include <QToolButton>
 
 #include "widgets/viewmodels/fit_rows.h"
+#include "widgets/views/kept_menu.h"
 
 namespace rheo {
 
@@ -73,6 +75,15 @@ QToolBar* makeSelectionBar(Workspace& workspace, Selection& selection, QWidget* 
     bar->removeAction(all);  // the key is enough: the bar is as wide as half of a small window
     auto* show = add(tr("Show all"), tr("Draw the hidden rows again"), "Shift+H",
                      [&selection](bool) { selection.showAllRows(); });
+    auto* kept = new QToolButton;
+    kept->setText(tr("Kept"));
+    kept->setToolTip(tr("Selections that were kept under a name"));
+    kept->setPopupMode(QToolButton::InstantPopup);
+    kept->setMenu(makeKeptMenu(workspace, selection, kept));
+    bar->addWidget(kept);
+    auto* keep = add(tr("Keep…"), tr("Keep the selection under a name"), "Ctrl+G",
+                     [&, view](bool) { askToKeep(workspace, selection, view); });
+    bar->removeAction(keep);  // it stands in the menu
     const auto update = [=, &workspace, &selection] {
         const auto selected = selection.rows().size(), hidden = selection.hiddenRows().size();
         const auto rows = workspace.state()->rows();

@@ -82,6 +82,7 @@ protected:
         painter.setRenderHint(QPainter::Antialiasing);
         if (const auto& row = m_canvas->m_hovered; row && !m_canvas->mouseHolds())
             frame.paintLine(painter, row->tag, row->vertex);
+        if (m_canvas->m_lasso.size() > 1) paintLasso(painter);
         HandleLook look{
             frame.figure()->theme, {}, m_canvas->m_handleNotes, frame.plotArea(), m_canvas->hasFocus()};
         for (std::size_t i = 0; i < 3; ++i) look.axisNames[i] = shortTitle(frame.plot()->axes[i]);
@@ -89,6 +90,15 @@ protected:
     }
 
 private:
+    void paintLasso(QPainter& painter) {
+        const QColor color = palette().color(QPalette::Highlight);
+        QColor inside = color;
+        inside.setAlphaF(0.12F);
+        painter.setPen(QPen(color, 1, Qt::DashLine));
+        painter.setBrush(inside);
+        painter.drawPolygon(m_canvas->m_lasso);
+    }
+
     void paintTrouble(QPainter& painter) {
         painter.fillRect(rect(), palette().window());
         painter.setPen(palette().color(QPalette::WindowText));
@@ -271,7 +281,7 @@ void TrajectoryCanvas::updateCursor() {
     if (m_boxing) return setCursor(Qt::CrossCursor);
     if (mouseHolds()) return unsetCursor();
     if (m_handle.hovered) return setCursor(Qt::OpenHandCursor);
-    if (m_boxSelecting) return setCursor(Qt::CrossCursor);
+    if (m_selectBy != SelectBy::None) return setCursor(Qt::CrossCursor);
     if (m_hovered) return setCursor(Qt::PointingHandCursor);
     unsetCursor();
 }
@@ -287,7 +297,8 @@ void TrajectoryCanvas::mousePressEvent(QMouseEvent* event) {
     m_card->hide();
     if (const auto part = handlePart(at); left && part)
         apply(grabHandle(m_handle, *part, toVector(at), m_view.camera, m_frame.viewArea()));
-    else if (const bool adds = event->modifiers() & Qt::ControlModifier; left && (m_boxSelecting || adds))
+    else if (const bool adds = event->modifiers() & Qt::ControlModifier;
+             left && (m_selectBy != SelectBy::None || adds))
         beginBox(at, adds);
     else
         pressCamera(m_view, toVector(at), !left || event->modifiers() & Qt::ShiftModifier);
@@ -300,6 +311,10 @@ void TrajectoryCanvas::mouseMoveEvent(QMouseEvent* event) {
     const QPointF at = event->position();
     if (!mouseHolds()) return hover(at);
     if (isDragging()) return apply(dragHandle(m_handle, toVector(at), m_view.camera, m_frame.viewArea()));
+    if (m_boxing && m_selectBy == SelectBy::Lasso) {
+        m_lasso << at;
+        return m_painted->update();
+    }
     if (m_boxing) return m_band->setGeometry(QRect(m_pressed.toPoint(), at.toPoint()).normalized());
     const auto before = m_view.gesture;
     const CameraEffect effect =
@@ -311,18 +326,16 @@ void TrajectoryCanvas::mouseMoveEvent(QMouseEvent* event) {
 void TrajectoryCanvas::mouseReleaseEvent(QMouseEvent* event) {
     if (event->button() != m_button) return;
     m_button = Qt::NoButton;
-    const QRectF box = QRectF(m_pressed, event->position()).normalized();
+    const QRectF box =
+        m_lasso.isEmpty() ? QRectF(m_pressed, event->position()).normalized() : m_lasso.boundingRect();
     const bool hasSize = box.width() + box.height() >= QApplication::startDragDistance();
     const bool boxed = m_boxing;
+    const QList<qint64> rows = boxed && hasSize ? boxedRows(event->position()) : QList<qint64>();
     endBox();
     const CameraEffect effect = releaseCamera(m_view);
     apply(effect);
     apply(releaseHandle(m_handle, HandleControl::Hold::Mouse));
     if (boxed && hasSize) {
-        QList<qint64> rows;
-        for (const auto row :
-             projected().inside({box.left(), height() - box.bottom(), box.width(), box.height()}))
-            rows << row;
         Q_EMIT rowsBoxed(rows, m_boxAdds);
     } else if (boxed || effect == CameraEffect::Clicked) {
         click(event->position(), event->modifiers());
@@ -343,6 +356,10 @@ void TrajectoryCanvas::mouseDoubleClickEvent(QMouseEvent* event) {
 void TrajectoryCanvas::beginBox(const QPointF& at, bool adds) {
     m_boxing = true;
     m_boxAdds = adds;
+    if (m_selectBy == SelectBy::Lasso) {
+        m_lasso = QPolygonF{at};
+        return;
+    }
     if (m_band == nullptr) m_band = new QRubberBand(QRubberBand::Rectangle, this);
     m_band->setGeometry(QRect(at.toPoint(), QSize()));
     m_band->show();
@@ -350,11 +367,25 @@ void TrajectoryCanvas::beginBox(const QPointF& at, bool adds) {
 
 void TrajectoryCanvas::endBox() {
     m_boxing = false;
+    m_lasso.clear();
     if (m_band != nullptr) m_band->hide();
 }
 
-void TrajectoryCanvas::setBoxSelecting(bool on) {
-    m_boxSelecting = on;
+QList<qint64> TrajectoryCanvas::boxedRows(const QPointF& end) const {
+    std::vector<std::int64_t> rows;
+    if (m_lasso.isEmpty()) {
+        const QRectF box = QRectF(m_pressed, end).normalized();
+        rows = projected().inside(PixelRect{box.left(), height() - box.bottom(), box.width(), box.height()});
+    } else {
+        std::vector<Eigen::Vector2d> outline;
+        for (const QPointF& corner : m_lasso) outline.emplace_back(corner.x(), height() - corner.y());
+        rows = projected().insideOutline(outline);
+    }
+    return {rows.begin(), rows.end()};
+}
+
+void TrajectoryCanvas::setSelectBy(SelectBy shape) {
+    m_selectBy = shape;
     updateCursor();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QElapsedTimer>
+#include <QPolygonF>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -63,7 +64,10 @@ public:
     /// Where a point of the data is on the widget, in its own coordinates.
     QPointF placeOf(const Eigen::Vector3d& point) const;
 
-    void setBoxSelecting(bool on);
+    /// What a drag with the left button selects by; None: it turns the view.
+    enum class SelectBy { None, Box, Lasso };
+    void setSelectBy(SelectBy shape);
+    SelectBy selectBy() const { return m_selectBy; }
     /// What the card beside the mouse says of a row and point, in HTML.
     void setDescriber(std::function<QString(std::int64_t row, std::int32_t point)> describe) {
         m_describe = std::move(describe);
@@ -122,6 +126,7 @@ private:
     bool mouseHolds() const;  ///< a button that went down here decides what the mouse does
     void beginBox(const QPointF& at, bool adds);
     void endBox();
+    QList<qint64> boxedRows(const QPointF& end) const;
     void click(const QPointF& at, Qt::KeyboardModifiers modifiers);
 
     void zoom(double factor, const QPointF& about);
@@ -143,7 +148,8 @@ private:
 
     Qt::MouseButton m_button = Qt::NoButton;  ///< that the drag began with
     QPointF m_pressed;
-    bool m_boxSelecting = false;
+    SelectBy m_selectBy = SelectBy::None;
+    QPolygonF m_lasso;  ///< while it is drawn
     bool m_boxing = false;
     bool m_boxAdds = false;
     std::optional<Picked> m_hovered;

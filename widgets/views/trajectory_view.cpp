@@ -23,6 +23,7 @@
 #include "widgets/viewmodels/token_context.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/missing_page.h"
+#include "widgets/views/path_options.h"
 #include "widgets/views/selection_bar.h"
 #include "widgets/views/view_table.h"
 
@@ -47,13 +48,16 @@ std::vector<RowIndex> shownRows(const QList<qint64>& hidden, const Array3F& scor
     return shown;
 }
 
-/// What rows occupy in the first three components. Empty where none of them is finite.
-Eigen::AlignedBox3d boxOfRows(const std::vector<RowIndex>& rows, const Array3F& scores) {
+/// What rows occupy in the components and at the points that are drawn. Empty where none of them is finite.
+Eigen::AlignedBox3d boxOfRows(const std::vector<RowIndex>& rows, const Array3F& scores,
+                              const TrajectoryOptions& options) {
     Eigen::AlignedBox3d box;
+    const auto& axes = options.components;
+    const std::int64_t last = options.lastPoint ? options.lastPoint->value() : scores.n1 - 1;
     for (const RowIndex row : rows)
-        for (std::int64_t p = 0; p < scores.n1; ++p) {
+        for (std::int64_t p = options.firstPoint.value(); p <= last; ++p) {
             const float* z = scores.at(row.value(), p);
-            const Eigen::Vector3d at(z[0], z[1], z[2]);
+            const Eigen::Vector3d at(z[axes[0]], z[axes[1]], z[axes[2]]);
             if (at.allFinite()) box.extend(at);
         }
     return box;
@@ -69,11 +73,13 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
       m_held(context.held),
       m_comparison(context.comparison),
       m_facts(context.workspace),
+      m_surprise(context.workspace),
       m_pages(new QStackedLayout(this)),
       m_missing(new MissingPage(figure, context.analyses)),
       m_canvas(new TrajectoryCanvas),
       m_fit(new QAction(tr("&Fit the PCA to all rows"), this)),
       m_colors(new QComboBox),
+      m_options(new PathOptions(figure)),
       m_hint(new QLabel),
       m_state(context.workspace.state()),
       m_theme(lightTheme()) {
@@ -97,19 +103,33 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
     bar->addSeparator();
     m_perspective = preset(tr("Perspective"), QKeySequence("5"), [this](bool on) { setPerspective(on); });
     m_perspective->setCheckable(true);
-    auto* box =
-        preset(tr("Select by box"), QKeySequence("B"), [this](bool on) { m_canvas->setBoxSelecting(on); });
-    box->setCheckable(true);
+    auto* box = preset(tr("Box"), QKeySequence("B"),
+                       [this](bool on) { selectBy(on, TrajectoryCanvas::SelectBy::Box); });
+    box->setToolTip(tr("Drag a box around the rows to select (B)"));
+    auto* lasso = preset(tr("Lasso"), QKeySequence("L"),
+                         [this](bool on) { selectBy(on, TrajectoryCanvas::SelectBy::Lasso); });
+    lasso->setToolTip(tr("Draw around the rows to select (L)"));
+    m_selectBy = {box, lasso};
+    for (QAction* action : m_selectBy) action->setCheckable(true);
     bar->addSeparator();
     for (const auto& entry : rowColorNames())
-        m_colors->addItem(QString::fromUtf8(entry.label.data(), static_cast<qsizetype>(entry.label.size())),
-                          static_cast<int>(entry.by));
+        if (entry.by != RowColor::Column)  // offerColumns
+            m_colors->addItem(
+                QString::fromUtf8(entry.label.data(), static_cast<qsizetype>(entry.label.size())),
+                static_cast<int>(entry.by));
     m_colors->setAccessibleName(tr("Colour"));
     m_colors->setToolTip(tr("What colours a trajectory"));
     m_colors->setFocusPolicy(Qt::TabFocus);  // the wheel belongs to the view
     connect(m_colors, &QComboBox::currentIndexChanged, this, &TrajectoryView::rebuild);
+    connect(&m_surprise, &RowSurprise::changed, this, &TrajectoryView::rebuild);
+    connect(&m_workspace, &Workspace::modelChanged, this, &TrajectoryView::rebuild);
     bar->addWidget(new QLabel(tr("Colour ")));
     bar->addWidget(m_colors);
+    bar->addWidget(m_options);
+    connect(m_options, &PathOptions::changed, this, [this] {
+        rebuild();
+        m_canvas->fitToData();
+    });
     m_hint->setWordWrap(true);
     m_hint->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_hint->setContentsMargins(8, 2, 8, 4);
@@ -144,22 +164,33 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
     connect(&m_teleport, &TeleportModel::stateChanged, this, [this] { updateHandle(); });
     connect(&m_comparison, &TeleportComparison::changed, this, &TrajectoryView::updateOverlay);
 
-    connect(m_canvas, &TrajectoryCanvas::rowClicked, this, &TrajectoryView::select);
+    // A vertex is a point, counted from the first that is drawn.
+    const auto pointAt = [this](int vertex) {
+        return vertex + static_cast<int>(m_options->options().firstPoint.value());
+    };
+    connect(m_canvas, &TrajectoryCanvas::rowClicked, this,
+            [this, pointAt](qint64 row, int vertex, Qt::KeyboardModifiers modifiers) {
+                select(row, pointAt(vertex), modifiers);
+            });
     connect(m_canvas, &TrajectoryCanvas::rowsBoxed, this, [this](const QList<qint64>& rows, bool add) {
         if (!paths().live) return;
         if (add) return m_selection.addRows(rows);
         rows.isEmpty() ? m_selection.keepFollowed() : m_selection.selectRows(rows);
     });
-    connect(m_canvas, &TrajectoryCanvas::hovered, this,
-            [this](qint64 row, int point) { Q_EMIT hovered(row < 0 ? QString() : describe(row, point)); });
-    m_canvas->setDescriber([this](std::int64_t row, std::int32_t point) { return card(row, point); });
+    connect(m_canvas, &TrajectoryCanvas::hovered, this, [this, pointAt](qint64 row, int vertex) {
+        Q_EMIT hovered(row < 0 ? QString() : describe(row, pointAt(vertex)));
+    });
+    m_canvas->setDescriber(
+        [this, pointAt](std::int64_t row, std::int32_t vertex) { return card(row, pointAt(vertex)); });
     connect(&m_facts, &HoverFacts::changed, m_canvas, &TrajectoryCanvas::refreshCard);
     connect(&m_held, &HeldFacts::lensChanged, this, &TrajectoryView::updateNotes);
     connect(m_canvas, &TrajectoryCanvas::handleGrabbed, this, [this] { m_teleport.beginDrag(); });
     connect(m_canvas, &TrajectoryCanvas::handleMoved, this, [this](double x, double y, double z) {
         VectorD target = m_teleport.target();
         const double place[] = {x, y, z};
-        for (Eigen::Index c = 0; c < std::min<Eigen::Index>(3, target.size()); ++c) target[c] = place[c];
+        const auto& axes = m_options->options().components;
+        for (std::size_t i = 0; i < 3; ++i)
+            if (axes[i] < target.size()) target[axes[i]] = place[i];
         m_teleport.moveTo(target);
     });
     connect(m_canvas, &TrajectoryCanvas::handleReleased, this, [this] { m_teleport.endDrag(); });
@@ -200,52 +231,103 @@ void TrajectoryView::select(qint64 row, int point, Qt::KeyboardModifiers modifie
 /// The depth is not highlighted: the handle and the markers of the selected row show it.
 TrajectoryOptions TrajectoryView::options() const {
     const Paths shown = paths();
-    TrajectoryOptions options;
+    TrajectoryOptions options = m_options->options();
     options.theme = m_theme;
-    options.colorBy = static_cast<RowColor>(m_colors->currentData().toInt());
+    options.colorBy = colorBy();
+    if (options.colorBy == RowColor::Column) options.column = m_colors->currentText().toStdString();
     options.selected = shown.basis != nullptr && !shown.live ? m_resultsRow : m_selection.row();
     if (options.selected && shown.scores != nullptr && options.selected->value() >= shown.scores->n0)
         options.selected.reset();
     if (const auto model = m_workspace.model();
         options.colorBy == RowColor::Token && shown.info != nullptr && model && model->tokenizer)
         options.tokenTexts = textsOfRows(*shown.info, tokenTexts(model->tokenizer));
-    if (!shown.live) return options;
-    options.rows = shownRows(m_selection.hiddenRows(), *shown.scores);
+    if (shown.live) addLive(options, *shown.scores);
+    return options;
+}
+
+/// What is hidden, selected and followed among the rows that are open.
+void TrajectoryView::addLive(TrajectoryOptions& options, const Array3F& scores) const {
+    options.rows = shownRows(m_selection.hiddenRows(), scores);
+    if (options.colorBy == RowColor::Named)
+        for (const NamedRows& named : m_state->named)
+            options.namedRows.emplace_back(named.name, rowsAt(*m_state, named.places));
+    if (options.colorBy == RowColor::Surprise) options.surprise = m_surprise.values();
     if (const auto looked = m_selection.looked();
-        looked && looked->basis.get() == shown.basis && looked->scores.rows() == shown.scores->n1) {
+        looked && looked->basis.get() == m_state->basis.get() && looked->scores.rows() == scores.n1) {
         options.followed = looked->scores;
         options.followedName = tr("token %1, followed").arg(looked->position).toStdString();
     }
     if (options.selected && m_selection.isHidden(options.selected->value())) options.selected.reset();
     if (m_selection.rows().size() > 1) {
-        options.strong = rowsOf(m_selection.rows(), *shown.scores);
+        options.strong = rowsOf(m_selection.rows(), scores);
         options.strongMean = m_selection.showsMean();
     }
-    return options;
+}
+
+RowColor TrajectoryView::colorBy() const {
+    return static_cast<RowColor>(m_colors->currentData().toInt());
+}
+
+/// The columns of the prompts that are shown stand at the end of the list.
+void TrajectoryView::offerColumns() {
+    const TraceInfo* info = paths().info;
+    if (info == m_offered) return;
+    m_offered = info;
+    const QSignalBlocker quiet(m_colors);
+    const QString chosen = m_colors->currentText();
+    for (int i = m_colors->count() - 1; i >= 0; --i)
+        if (m_colors->itemData(i).toInt() == static_cast<int>(RowColor::Column)) m_colors->removeItem(i);
+    if (info != nullptr)
+        for (const std::string& name : columnsOf(*info))
+            m_colors->addItem(QString::fromStdString(name), static_cast<int>(RowColor::Column));
+    m_colors->setCurrentIndex(std::max(0, m_colors->findText(chosen)));
+}
+
+/// Why rows have not the colours that were asked for.
+QString TrajectoryView::colorHint() const {
+    const RowColor by = colorBy();
+    const Paths shown = paths();
+    if (shown.basis == nullptr || (by != RowColor::Named && by != RowColor::Surprise)) return {};
+    if (!shown.live) return tr("These paths are from a file of results: open their trace to colour them so.");
+    if (by == RowColor::Named)
+        return m_state->named.empty()
+                   ? tr("No selection was kept yet: select rows, and keep them under a name (Ctrl+G).")
+                   : QString();
+    if (m_surprise.isRunning()) return tr("Computing how surprised the model is at each next token…");
+    return m_surprise.values().empty() ? m_surprise.whyNot() : QString();
 }
 
 QString TrajectoryView::hint() const {
     const Paths shown = paths();
-    if (shown.basis == nullptr || !m_state->results) return {};
+    const auto& axes = m_options->options().components;
+    const QString usual =
+        QString::fromUtf8(figureView().shows.data(), static_cast<qsizetype>(figureView().shows.size()));
+    if (const QString why = colorHint(); !why.isEmpty()) return why;
+    if (shown.live && std::any_of(axes.begin(), axes.end(), [](int c) { return c > 2; }))
+        return tr("A state is moved along PC1, PC2 and PC3: show these to take hold of it.");
+    if (shown.basis == nullptr || !m_state->results) return usual;
     const QString file = Analyses::nameOf(*m_state->results);
     if (!shown.live)
         return m_state->rows() > 0
                    ? tr("From %1. To teleport, fit a PCA to the rows that are open (Ctrl+R)").arg(file)
                    : tr("From %1. To teleport, open its trace and the model").arg(file);
     return basisIsOfResults(*m_state) || drawnPca(*m_state->results) == nullptr
-               ? QString()
+               ? usual
                : tr("PCA of the rows that are open, not of %1").arg(file);
 }
 
 Figure TrajectoryView::makeFigure(const Paths& shown) const {
-    TrajectoryInput input{*shown.scores, shown.basis->explained, shown.info->points, rowLabels(*shown.info)};
+    TrajectoryInput input{*shown.scores, shown.basis->explained, shown.info->points, rowNames(*shown.info)};
     TrajectoryOptions how = options();
     how.camera = hasFigure() ? std::optional(m_canvas->camera()) : std::nullopt;
     colorRows(input, *shown.info, how);
+    how.rows = rowsShown(*shown.info, how);
     return trajectoryFigure(input, how);
 }
 
 void TrajectoryView::rebuild() {
+    offerColumns();
+    if (colorBy() == RowColor::Surprise) m_surprise.ask();
     m_hint->setText(hint());
     m_hint->setVisible(!m_hint->text().isEmpty());
     const Paths shown = paths();
@@ -257,6 +339,7 @@ void TrajectoryView::rebuild() {
         updateOverlay();
         return;
     }
+    m_options->setChoices(static_cast<int>(shown.scores->n2), shown.info->points);
     try {
         m_canvas->setFigure(std::make_shared<const Figure>(makeFigure(shown)));
     } catch (const Error& error) {  // results whose parts do not fit together
@@ -276,15 +359,27 @@ void TrajectoryView::updateHandle() {
     const auto state = m_teleport.state();
     const auto& target = m_teleport.target();
     if (state == TeleportModel::State::Idle || state == TeleportModel::State::Preparing ||
-        target.size() < 3 || !m_canvas->figure() || !paths().live)
+        !m_canvas->figure() || !paths().live || !showsHandle())
         return m_canvas->setHandle(std::nullopt);
-    m_canvas->setHandle(Eigen::Vector3d(target[0], target[1], target[2]));
+    const auto& axes = m_options->options().components;
+    m_canvas->setHandle(Eigen::Vector3d(target[axes[0]], target[axes[1]], target[axes[2]]));
+}
+
+/// A state is moved along the first components, and at its point: where the view shows others, there is
+/// nothing to take hold of.
+bool TrajectoryView::showsHandle() const {
+    const TrajectoryOptions options = m_options->options();
+    const auto size = m_teleport.target().size();
+    const PointIndex point = m_teleport.point();
+    return std::all_of(options.components.begin(), options.components.end(),
+                       [&](int c) { return c < size; }) &&
+           point >= options.firstPoint && (!options.lastPoint || point <= *options.lastPoint);
 }
 
 std::vector<TeleportOverlay> TrajectoryView::overlays() const {
     if (!paths().live) return {};
     if (m_comparison.isActive()) return m_comparison.overlays();
-    const MatrixD &natural = m_teleport.naturalPath(), &moved = m_teleport.teleportedPath();
+    const MatrixD &natural = m_teleport.naturalComponents(), &moved = m_teleport.teleportedComponents();
     if (moved.size() == 0 || natural.rows() != moved.rows() || moved.cols() < 3) return {};
     return {{m_teleport.point(), natural, moved, {}, false}};
 }
@@ -341,10 +436,13 @@ QString TrajectoryView::describe(std::int64_t row, std::int32_t point) const {
         return {};
     const TraceRow& r = shown.info->rows[static_cast<std::size_t>(row)];
     const auto z = shown.scores->line(row, point);
+    const auto& components = m_options->options().components;
     const auto& axes = std::get<Plot3D>(m_canvas->figure()->panels[0].plot).axes;
     QStringList scores;
     for (std::size_t c = 0; c < 3; ++c)
-        scores << QStringLiteral("%1 %2").arg(shortTitle(axes[c]), QLocale().toString(double(z[c]), 'g', 4));
+        scores << QStringLiteral("%1 %2").arg(
+            shortTitle(axes[c]),
+            QLocale().toString(double(z[static_cast<std::size_t>(components[c])]), 'g', 4));
     return tr("sample %1, token %2 at %3: %4")
         .arg(r.sample)
         .arg(r.position)
@@ -408,7 +506,7 @@ void TrajectoryView::resetCamera() {
 void TrajectoryView::frameRows(const std::vector<RowIndex>& rows) {
     const Paths shown = paths();
     if (!shown.live) return m_canvas->fitToData();
-    const Eigen::AlignedBox3d box = boxOfRows(rows, *shown.scores);
+    const Eigen::AlignedBox3d box = boxOfRows(rows, *shown.scores, options());
     box.isEmpty() ? m_canvas->fitToData() : m_canvas->frameBox(box.min(), box.max());
 }
 
@@ -461,6 +559,12 @@ void TrajectoryView::lookForFarRows() {
                        actions);
     disconnect(m_notice, &Banner::dismissed, this, nullptr);
     connect(m_notice, &Banner::dismissed, this, [this, far] { m_dismissedRows = far.rows; });
+}
+
+void TrajectoryView::selectBy(bool on, TrajectoryCanvas::SelectBy shape) {
+    m_canvas->setSelectBy(on ? shape : TrajectoryCanvas::SelectBy::None);
+    m_selectBy[0]->setChecked(on && shape == TrajectoryCanvas::SelectBy::Box);
+    m_selectBy[1]->setChecked(on && shape == TrajectoryCanvas::SelectBy::Lasso);
 }
 
 void TrajectoryView::setPerspective(bool on) {

@@ -4,6 +4,7 @@
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/held_facts.h"
 #include "widgets/viewmodels/hover_facts.h"
+#include "widgets/viewmodels/row_surprise.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_model.h"
@@ -20,6 +21,7 @@ namespace rheo {
 
 class Banner;
 class MissingPage;
+class PathOptions;
 struct ViewContext;
 
 /// The 3D view: the trajectories of the rows that are open, the selection, and the handle of the teleport.
@@ -48,6 +50,8 @@ public:
     TrajectoryOptions options() const;
     /// What the rows are coloured by.
     QComboBox* colorList() const { return m_colors; }
+    /// The other options.
+    PathOptions* pathOptions() const { return m_options; }
     /// The teleports that are drawn: those that are compared, else the one that is shown, if one is.
     std::vector<TeleportOverlay> overlays() const;
 
@@ -59,6 +63,7 @@ public Q_SLOTS:
     void frameSelection();
 
 private:
+    void selectBy(bool on, TrajectoryCanvas::SelectBy shape);
     void rebuild();
     void updateHandle();
     void updateOverlay();
@@ -68,6 +73,11 @@ private:
     void frameRows(const std::vector<RowIndex>& rows);
     void frameAllBut(const QList<qint64>& rows);
     QString hint() const;
+    QString colorHint() const;
+    RowColor colorBy() const;
+    void offerColumns();
+    bool showsHandle() const;
+    void addLive(TrajectoryOptions& options, const Array3F& scores) const;
     QString describe(std::int64_t row, std::int32_t point) const;
     QString card(std::int64_t row, std::int32_t point);
     void updateNotes();
@@ -88,19 +98,24 @@ private:
     HeldFacts& m_held;
     TeleportComparison& m_comparison;
     HoverFacts m_facts;
+    RowSurprise m_surprise;
     QStackedLayout* m_pages;
     MissingPage* m_missing;
     TrajectoryCanvas* m_canvas;
     QAction* m_perspective;
     QAction* m_fit;
+    std::array<QAction*, 2> m_selectBy{};  ///< box, lasso
     QComboBox* m_colors;
+    PathOptions* m_options;
     QLabel* m_hint;
     Banner* m_notice;
     std::shared_ptr<const Array3F> m_searched;  ///< where far rows were looked for last
     QList<qint64> m_searchedHidden;
     QList<qint64> m_dismissedRows;  ///< far rows that a person does not want to hear of again
     std::shared_ptr<const DocumentState> m_state;
-    const PcaBasis* m_basis = nullptr;     ///< of what was shown last; to be compared only
+    const TraceInfo* m_offered =
+        nullptr;                        ///< whose columns stand in the list of colours; to be compared only
+    const PcaBasis* m_basis = nullptr;  ///< of what was shown last; to be compared only
     std::optional<RowIndex> m_resultsRow;  ///< chosen among paths that are not live
     Theme m_theme;
 };

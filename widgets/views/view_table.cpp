@@ -4,6 +4,7 @@
 #include <array>
 
 #include "widgets/views/lens_map_view.h"
+#include "widgets/views/orbit_view.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/verdicts_view.h"
@@ -27,6 +28,10 @@ constexpr std::array ownWidgets{
     OwnWidget{"lens_map",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
                   return new LensMapView(entry.figure, c.workspace, c.selection, c.teleport);
+              }},
+    OwnWidget{"orbits_3d",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new OrbitView(entry.figure, c.workspace, c.selection, c.analyses);
               }},
     OwnWidget{"verdicts",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {

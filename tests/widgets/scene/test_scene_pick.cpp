@@ -111,6 +111,14 @@ void TestScenePick::aBoxHoldsLinesWithAVertexInIt() {
     QCOMPARE(projected.inside({300, 180, 100, 60}), (std::vector<std::int64_t>{11, 12}));
     QCOMPARE(projected.inside(view).size(), std::size_t(3));
     QVERIFY(projected.inside({0, 0, 10, 10}).empty());
+    // An outline holds less than the box around it, whichever way it goes round.
+    std::vector<Eigen::Vector2d> outline{{300, 180}, {400, 180}, {400, 240}, {395, 182}};
+    QVERIFY(projected.insideOutline(outline).empty());
+    outline = {{300, 180}, {400, 180}, {400, 240}, {300, 240}};
+    QCOMPARE(projected.insideOutline(outline), (std::vector<std::int64_t>{11, 12}));
+    std::reverse(outline.begin(), outline.end());
+    QCOMPARE(projected.insideOutline(outline), (std::vector<std::int64_t>{11, 12}));
+    QVERIFY(projected.insideOutline({{0, 0}, {10, 0}}).empty());
 }
 
 void TestScenePick::whatIsNotPickableIsNotPicked() {

@@ -6,13 +6,17 @@
 #include "open_demo.h"
 #include "tests/test_main.h"
 #include "widgets/viewmodels/counted.h"
+#include "widgets/viewmodels/csv.h"
 #include "widgets/viewmodels/far_rows.h"
 #include "widgets/viewmodels/fit_rows.h"
 #include "widgets/viewmodels/job_list_model.h"
 #include "widgets/viewmodels/message_board.h"
+#include "widgets/viewmodels/named_rows.h"
 #include "widgets/viewmodels/prompt_list_model.h"
 #include "widgets/viewmodels/prompt_queue.h"
+#include "widgets/viewmodels/row_surprise.h"
 #include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/selection_history.h"
 #include "widgets/viewmodels/teleport_history.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/token_strip_model.h"
@@ -37,6 +41,9 @@ private Q_SLOTS:
     void selectionOfManyRows();
     void selectionOfPrompts();
     void hiddenRowsStayHidden();
+    void selectionsAreKeptUnderAName();
+    void theSelectionGoesBackAndForward();
+    void surpriseNeedsATokenThatFollows();
     void farRows_data();
     void farRows();
     void theDemoHasNoFarRows();
@@ -387,6 +394,97 @@ void TestViewmodelsLists::hiddenRowsStayHidden() {
     selection.setShowsMean(true);
     QVERIFY(openDemo(workspace, 8));
     QVERIFY2(selection.hiddenRows().isEmpty() && !selection.showsMean(), "another document");
+}
+
+void TestViewmodelsLists::selectionsAreKeptUnderAName() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    QVERIFY(openDemo(workspace, 6));
+    keepRows(workspace, " odd ", {5, 1, 3});
+    QCOMPARE(workspace.state()->named.size(), std::size_t(1));
+    QCOMPARE(QString::fromStdString(workspace.state()->named[0].name), QString("odd"));
+    const auto rows = [&] { return rowsOf(*workspace.state(), workspace.state()->named[0]); };
+    QCOMPARE(rows(), (QList<qint64>{1, 3, 5}));
+    keepRows(workspace, "", {1});
+    keepRows(workspace, "nothing", {});
+    QCOMPARE(workspace.state()->named.size(), std::size_t(1));
+    // Rows have other numbers after a prompt went; they stay what they are.
+    workspace.prompts().remove({workspace.state()->prompts[0], workspace.state()->prompts[3]});
+    QCOMPARE(rows(), (QList<qint64>{0, 3}));
+    workspace.undoStack()->undo();
+    QCOMPARE(rows(), (QList<qint64>{1, 3, 5}));
+    renameRows(workspace, 0, "uneven");
+    QCOMPARE(QString::fromStdString(workspace.state()->named[0].name), QString("uneven"));
+    keepRows(workspace, "uneven", {0});  // replaces it
+    QCOMPARE(rows(), QList<qint64>{0});
+    forgetRows(workspace, 0);
+    QVERIFY(workspace.state()->named.empty());
+    for (int i = 0; i < 4; ++i) workspace.undoStack()->undo();
+    QVERIFY(workspace.state()->named.empty());
+    // As a list for other programs.
+    const QStringList list = listOfRows(workspace, {2, 0}).split('\n');
+    QCOMPARE(list.size(), 4);
+    QCOMPARE(list[0], QString("row,sample,token,token_id,token_text,group,prompt"));
+    const TraceRow& row = workspace.state()->trace->info().rows[2];
+    QVERIFY(list[1].startsWith(QString("2,2,%1,%2,").arg(row.position).arg(row.tokenId)));
+    QCOMPARE(csvField("a \"b\", c"), QString("\"a \"\"b\"\", c\""));
+}
+
+void TestViewmodelsLists::theSelectionGoesBackAndForward() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    Selection selection(workspace);
+    SelectionHistory history(workspace, selection);
+    QVERIFY(openDemo(workspace, 6));
+    QTRY_VERIFY(!history.canGoBack());
+    const auto settle = [] { QTest::qWait(SelectionHistory::pause + 100); };
+    settle();
+    selection.selectRow(RowIndex{2});
+    selection.selectPoint(PointIndex{7});
+    settle();
+    selection.selectRows({1, 4});
+    settle();
+    for (int p = 8; p < 20; ++p) selection.selectPoint(PointIndex{p});  // played: one step
+    QVERIFY(history.canGoBack());
+    history.goBack();
+    QCOMPARE(selection.point(), PointIndex{7});
+    QCOMPARE(selection.rows(), (QList<qint64>{1, 4}));
+    history.goBack();
+    QCOMPARE(selection.rows(), QList<qint64>{2});
+    history.goForward();
+    history.goForward();
+    QCOMPARE(selection.point(), PointIndex{19});
+    QVERIFY(!history.canGoForward());
+    // What is gone is passed over, and something new ends the way forward.
+    history.goBack();
+    workspace.prompts().remove({workspace.state()->prompts[4]});
+    history.goBack();
+    history.goForward();
+    QCOMPARE(selection.rows(), QList<qint64>{1});
+    selection.selectRow(RowIndex{0});
+    settle();
+    QVERIFY(!history.canGoForward());
+}
+
+void TestViewmodelsLists::surpriseNeedsATokenThatFollows() {
+    JobRunner jobs;
+    Workspace workspace(jobs);
+    RowSurprise surprise(workspace);
+    QVERIFY(!surprise.whyNot().isEmpty());
+    QVERIFY(openDemo(workspace, 3));
+    QVERIFY2(surprise.whyNot().contains("last token"), qPrintable(surprise.whyNot()));
+    workspace.prompts().captureToken(workspace.state()->prompts[1], 2);
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.state()->rows(), 4, wait);
+    QCOMPARE(surprise.whyNot(), QString());
+    surprise.ask();
+    QTRY_COMPARE_WITH_TIMEOUT(surprise.values().size(), std::size_t(4), wait);
+    for (std::size_t n = 0; n < 4; ++n) {
+        const bool isPinned = workspace.state()->trace->info().rows[n].position == 2;
+        QCOMPARE(std::isfinite(surprise.values()[n]), isPinned);
+        QVERIFY(!isPinned || surprise.values()[n] > 0);
+    }
+    workspace.undoStack()->undo();
+    QVERIFY2(surprise.values().empty(), "they are of other rows");
 }
 
 void TestViewmodelsLists::farRows_data() {
