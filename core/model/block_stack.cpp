@@ -236,6 +236,10 @@ private:
     }
     bool leavesRows() const;
     void leaveRows();
+    void atPoint();
+    void applyEdits();
+    std::vector<std::int64_t> editedRows() const;
+    std::int64_t indexOf(std::int64_t row) const;
 
     void runAttention();
     void runMlp();
@@ -268,11 +272,61 @@ BlockStack::Run::Run(const BlockStack& stack, const ForwardPass& pass, const Pro
             m_tables.push_back(rotaryTable(rope, config().rotaryDim, pass.start, pass.lengths));
     if (!pass.wanted.empty()) m_wantedRows = attentionRows(pass, true);
     if (stack.m_plainLoops && stack.m_dtype == at::kFloat && pass.start == 0)
-        m_first.emplace(config(), m_state, pass.lengths);
+        m_first.emplace(config(), m_state, pass.lengths, std::vector<std::int64_t>());
+}
+
+/// Where a packed row is in the state; -1 where it was left out.
+std::int64_t BlockStack::Run::indexOf(std::int64_t row) const {
+    if (!m_wantedOnly) return row;
+    const auto found = std::lower_bound(m_pass.wanted.begin(), m_pass.wanted.end(), row);
+    return found == m_pass.wanted.end() || *found != row ? -1 : found - m_pass.wanted.begin();
+}
+
+/// Packed rows that are edited at this point and still there, ascending.
+std::vector<std::int64_t> BlockStack::Run::editedRows() const {
+    std::vector<std::int64_t> rows;
+    for (const RowEdit& edit : m_pass.edits)
+        if (edit.edit->point.value() == m_point)
+            std::copy_if(edit.rows.begin(), edit.rows.end(), std::back_inserter(rows),
+                         [&](std::int64_t row) { return indexOf(row) >= 0; });
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    return rows;
+}
+
+/// Edits are computed in float64 and rounded to the compute dtype once, after the last of them.
+void BlockStack::Run::applyEdits() {
+    const std::vector<std::int64_t> rows = editedRows();
+    if (rows.empty()) return;
+    std::vector<std::int64_t> places;
+    for (const std::int64_t row : rows) places.push_back(indexOf(row));
+    const at::Tensor index = indexTensor(places, m_stack.m_device);
+    const at::Tensor values = m_state.index_select(0, index).to(at::kCPU, at::kDouble).contiguous();
+    const auto units = static_cast<std::size_t>(values.size(1));
+    for (const auto& [edit, edited] : m_pass.edits) {
+        if (edit->point.value() != m_point) continue;
+        const std::span<const float> vector(edit->vector.data(),
+                                            static_cast<std::size_t>(edit->vector.size()));
+        for (const std::int64_t row : edited) {
+            const auto found = std::lower_bound(rows.begin(), rows.end(), row);
+            if (found == rows.end() || *found != row) continue;
+            double* const state = values.data_ptr<double>() + (found - rows.begin()) * values.size(1);
+            edit->operation->apply({state, units}, vector, edit->strength);
+        }
+    }
+    m_state = m_state.index_copy(0, index, values.to(at::kFloat).to(m_stack.m_device, m_stack.m_dtype));
+    if (m_first && std::any_of(rows.begin(), rows.end(), [&](auto row) { return m_first->holds(row); }))
+        m_first.emplace(config(), m_state, m_pass.lengths,
+                        m_wantedOnly ? m_pass.wanted : std::vector<std::int64_t>());
+}
+
+void BlockStack::Run::atPoint() {
+    if (!m_pass.edits.empty()) applyEdits();
+    if (m_pass.onPoint) m_pass.onPoint(m_point, m_state, m_wantedOnly);
 }
 
 at::Tensor BlockStack::Run::toLastPoint() {
-    if (m_pass.onPoint) m_pass.onPoint(m_point, m_state, m_wantedOnly);
+    atPoint();
     while (m_point < m_pass.lastPoint) {
         m_progress.check();
         if (config().parallelBlocks)
@@ -374,7 +428,7 @@ void BlockStack::Run::add(at::Tensor increment, bool ofAttention, bool ofMlp) {
     if (m_pass.onWrite) m_pass.onWrite(m_point, increment, m_wantedOnly);
     m_state = at::add(m_state, increment);
     ++m_point;
-    if (m_pass.onPoint) m_pass.onPoint(m_point, m_state, m_wantedOnly);
+    atPoint();
 }
 
 at::Tensor BlockStack::run(const ForwardPass& pass, const Progress& progress) const {
@@ -389,6 +443,13 @@ FinalNorm BlockStack::finalNorm() const {
     };
     return {m_config.norm == NormKind::Layer, m_config.normEpsilon, values(m_weights.finalNorm.weight),
             values(m_weights.finalNorm.bias)};
+}
+
+UnembeddingRow BlockStack::unembeddingRow(std::int64_t id) const {
+    const auto& [weight, bias] = m_weights.unembedding;
+    const at::Tensor row = weight.select(0, id).to(at::kCPU, at::kFloat).contiguous();
+    return {Eigen::Map<const VectorF>(row.data_ptr<float>(), row.numel()),
+            bias.defined() ? bias.select(0, id).to(at::kCPU, at::kDouble).item<double>() : 0};
 }
 
 void BlockStack::unembed(const at::Tensor& state, float* out, const Progress& progress) const {

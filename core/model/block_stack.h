@@ -8,9 +8,17 @@
 #include "core/base/final_norm.h"
 #include "core/base/progress.h"
 #include "core/model/attention.h"
+#include "core/model/model.h"
+#include "core/model/state_edit.h"
 #include "core/model/weights.h"
 
 namespace rheo {
+
+/// An edit of packed rows.
+struct RowEdit {
+    const StateEdit* edit = nullptr;
+    std::vector<std::int64_t> rows;  ///< ascending
+};
 
 /// The decoder over sequences packed one after another, from one residual point to another.
 /// There is no padding: a sequence is computed as if it were alone.
@@ -25,6 +33,8 @@ struct ForwardPass {
     /// Rows that matter at lastPoint, ascending; empty: all. Others are left out where nothing needs them:
     /// from the queries of the last attention on.
     std::vector<std::int64_t> wanted;
+    /// Applied in this order at their points, before onPoint and before anything reads the state.
+    std::vector<RowEdit> edits;
     /// Called at every point from firstPoint to lastPoint, and with what is added between two of them
     /// (`point` is the one before). `wantedOnly`: the tensor has only the wanted rows.
     std::function<void(std::int64_t point, const at::Tensor& state, bool wantedOnly)> onPoint;
@@ -48,6 +58,7 @@ public:
     /// the CPU, into `out`.
     void unembed(const at::Tensor& state, float* out, const Progress& progress) const;
     FinalNorm finalNorm() const;
+    UnembeddingRow unembeddingRow(std::int64_t id) const;
     /// Buffers for `capacity` tokens in every block.
     KeyValueCache makeCache(std::int64_t capacity) const;
 

@@ -43,6 +43,13 @@ at::Tensor normed(const at::Tensor& x, const NormWeights& weights, const ModelCo
                  : scaled * weights.weight.to(at::kDouble);
 }
 
+/// Where packed row `row` is among the `wanted` ones, or among all if these are empty; -1 where it is not.
+std::int64_t placeOf(std::int64_t row, const std::vector<std::int64_t>& wanted) {
+    if (wanted.empty()) return row;
+    const auto found = std::lower_bound(wanted.begin(), wanted.end(), row);
+    return found == wanted.end() || *found != row ? -1 : found - wanted.begin();
+}
+
 }  // namespace
 
 at::Tensor activated(Activation activation, const at::Tensor& x) {
@@ -56,7 +63,8 @@ at::Tensor activated(Activation activation, const at::Tensor& x) {
 }
 
 FirstPosition::FirstPosition(const ModelConfig& config, const at::Tensor& state,
-                             const std::vector<std::int64_t>& lengths)
+                             const std::vector<std::int64_t>& lengths,
+                             const std::vector<std::int64_t>& wanted)
     : m_config(config) {
     const std::int64_t units = state.size(1);
     const at::Tensor rows = state.contiguous();
@@ -64,8 +72,8 @@ FirstPosition::FirstPosition(const ModelConfig& config, const at::Tensor& state,
     std::vector<const float*> distinct;
     std::int64_t row = 0;
     for (const std::int64_t tokens : lengths) {
-        if (tokens > 0) {
-            const float* const first = values + row * units;
+        if (const std::int64_t place = tokens > 0 ? placeOf(row, wanted) : -1; place >= 0) {
+            const float* const first = values + place * units;
             const auto found = std::find_if(distinct.begin(), distinct.end(), [&](const float* other) {
                 return std::memcmp(first, other, static_cast<std::size_t>(units) * sizeof(float)) == 0;
             });
@@ -78,6 +86,10 @@ FirstPosition::FirstPosition(const ModelConfig& config, const at::Tensor& state,
     m_state = at::empty({static_cast<std::int64_t>(distinct.size()), units}, at::kFloat);
     for (std::size_t i = 0; i < distinct.size(); ++i)
         std::copy_n(distinct[i], units, m_state.data_ptr<float>() + static_cast<std::int64_t>(i) * units);
+}
+
+bool FirstPosition::holds(std::int64_t row) const {
+    return std::binary_search(m_row.begin(), m_row.end(), row);
 }
 
 at::Tensor FirstPosition::attention(const BlockWeights& block) const {
@@ -107,13 +119,8 @@ void FirstPosition::step(const BlockWeights& block, bool attention, bool mlp,
     if (attention && mlp) write = write + this->mlp(block);
     const at::Tensor rounded = write.to(at::kFloat);
     for (std::size_t i = 0; i < m_row.size(); ++i) {
-        std::int64_t row = m_row[i];
-        if (!wanted.empty()) {
-            const auto found = std::lower_bound(wanted.begin(), wanted.end(), row);
-            if (found == wanted.end() || *found != row) continue;
-            row = found - wanted.begin();
-        }
-        increment.select(0, row).copy_(rounded.select(0, m_distinct[i]));
+        const std::int64_t row = placeOf(m_row[i], wanted);
+        if (row >= 0) increment.select(0, row).copy_(rounded.select(0, m_distinct[i]));
     }
     m_state = m_state + rounded;
 }

@@ -17,10 +17,14 @@ namespace rheo {
 /// float32 before it is added, as everywhere else.
 class FirstPosition {
 public:
-    /// `state` [row, unit] float32 on the CPU holds sequences of `lengths` tokens that begin at position 0.
-    /// Equal first rows are computed once.
+    /// `state` [row, unit] float32 on the CPU holds sequences of `lengths` tokens that begin at position 0,
+    /// or of all their packed rows only those of `wanted`, ascending, if there are any. Equal first rows are
+    /// computed once.
     FirstPosition(const ModelConfig& config, const at::Tensor& state,
-                  const std::vector<std::int64_t>& lengths);
+                  const std::vector<std::int64_t>& lengths, const std::vector<std::int64_t>& wanted = {});
+
+    /// Whether a packed row is the first of a sequence that is carried here.
+    bool holds(std::int64_t row) const;
 
     /// Takes the states one step on. Of the rows of `increment` [row, unit] float32, which holds what
     /// `attention` and `mlp` of the block write together, those at position 0 are replaced. `wanted`: the
@@ -33,8 +37,9 @@ private:
     at::Tensor mlp(const BlockWeights& block) const;
 
     const ModelConfig& m_config;
-    at::Tensor m_state;                    ///< [distinct row, unit] float32
-    std::vector<std::int64_t> m_row;       ///< [sequence] its first row among all packed rows, ascending
+    at::Tensor m_state;  ///< [distinct row, unit] float32
+    std::vector<std::int64_t>
+        m_row;  ///< [sequence that has rows] its first row among all packed rows, ascending
     std::vector<std::int64_t> m_distinct;  ///< [sequence] index into m_state
 };
 

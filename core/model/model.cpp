@@ -147,6 +147,29 @@ PackedPrompts packPrompts(const ForwardRequest& request, std::int64_t from, std:
     return packed;
 }
 
+/// Rows of packed sequences, the first token of each at position `start`, that edits change: `edits(i)` is
+/// the list of sequence i. The edits must outlive what is returned.
+template <class Edits>
+std::vector<RowEdit> rowEdits(const Edits& edits, const std::vector<std::int64_t>& lengths,
+                              std::int64_t start) {
+    std::vector<RowEdit> all;
+    std::int64_t first = 0;
+    for (std::size_t sequence = 0; sequence < lengths.size(); ++sequence) {
+        const std::int64_t end = start + lengths[sequence];
+        for (const StateEdit& edit : edits(sequence)) {
+            RowEdit rows{&edit, {}};
+            for (const TokenSpan& span : edit.tokens)
+                for (auto t = std::max(span.first, start); t < std::min(span.end, end); ++t)
+                    rows.rows.push_back(first + t - start);
+            std::sort(rows.rows.begin(), rows.rows.end());
+            rows.rows.erase(std::unique(rows.rows.begin(), rows.rows.end()), rows.rows.end());
+            if (!rows.rows.empty()) all.push_back(std::move(rows));
+        }
+        first += lengths[sequence];
+    }
+    return all;
+}
+
 class TorchModel : public Model {
 public:
     TorchModel(std::shared_ptr<const Checkpoint> checkpoint, const ModelOptions& options, at::Device device,
@@ -170,13 +193,13 @@ public:
     MatrixF logits(std::span<const std::int32_t> ids, Progress& progress) const override;
     MatrixF unembed(const MatrixF& states, Progress& progress) const override;
     FinalNorm finalNorm() const override { return m_stack.finalNorm(); }
-    std::vector<std::int32_t> greedy(std::span<const std::int32_t> ids, int count, bool useCache,
-                                     Progress& progress) const override;
+    UnembeddingRow unembeddingRow(std::int32_t id) const override;
+    std::vector<std::int32_t> generate(const GenerateRequest& request, Progress& progress) const override;
     std::shared_ptr<const PromptContext> prepare(std::span<const std::int32_t> ids,
                                                  Progress& progress) const override;
     VectorF naturalState(const PromptContext& context, PointIndex point, int token) const override;
-    Continuation resume(const PromptContext& context, PointIndex point, int token, const MatrixF& states,
-                        bool wantLogits, Progress& progress) const override;
+    Continuation continueFrom(const PromptContext& context, const ContinueRequest& request,
+                              Progress& progress) const override;
 
 private:
     /// What libtorch keeps per thread, set for one call.
@@ -283,9 +306,19 @@ private:
         return request.lastPoint ? checkPoint(*request.lastPoint) : lastPoint();
     }
 
+    void checkEdits(const std::vector<StateEdit>& edits) const {
+        for (const StateEdit& edit : edits)
+            checkEdit(edit, static_cast<std::int64_t>(m_points.size()), config().dModel);
+    }
+
     void checkPrompts(const ForwardRequest& request) const;
-    void forwardBatch(const ForwardRequest& request, const PackedPrompts& packed, std::int64_t firstRow,
-                      ForwardResult& result, SharedProgress& shared, const Progress& progress) const;
+    void checkContinue(const ContinueRequest& request) const;
+    void continueBatch(const TorchContext& prompt, const ContinueRequest& request, std::int64_t from,
+                       std::int64_t to, Continuation& result, SharedProgress& shared,
+                       const Progress& progress) const;
+    void forwardBatch(const ForwardRequest& request, const PackedPrompts& packed, std::int64_t from,
+                      std::int64_t firstRow, ForwardResult& result, SharedProgress& shared,
+                      const Progress& progress) const;
 
     at::Tensor embedded(std::span<const std::int32_t> ids, std::int64_t start) const {
         const std::vector<std::int64_t> wide(ids.begin(), ids.end());
@@ -327,6 +360,10 @@ void TorchModel::checkPrompts(const ForwardRequest& request) const {
     if (request.positions.size() != request.ids.size())
         throw Error(ErrorCode::InvalidArgument, fmt::format("{} prompts are given, and positions for {}",
                                                             request.ids.size(), request.positions.size()));
+    if (!request.edits.empty() && request.edits.size() != request.ids.size())
+        throw Error(ErrorCode::InvalidArgument, fmt::format("{} prompts are given, and edits for {}",
+                                                            request.ids.size(), request.edits.size()));
+    for (const auto& edits : request.edits) checkEdits(edits);
     for (std::size_t prompt = 0; prompt < request.ids.size(); ++prompt) {
         checkIds(request.ids[prompt]);
         std::int32_t before = -1;
@@ -341,8 +378,8 @@ void TorchModel::checkPrompts(const ForwardRequest& request) const {
     }
 }
 
-/// Runs prompts as one batch, and writes their rows of `result` from `firstRow` on.
-void TorchModel::forwardBatch(const ForwardRequest& request, const PackedPrompts& packed,
+/// Runs prompts `from` .. as one batch, and writes their rows of `result` from `firstRow` on.
+void TorchModel::forwardBatch(const ForwardRequest& request, const PackedPrompts& packed, std::int64_t from,
                               std::int64_t firstRow, ForwardResult& result, SharedProgress& shared,
                               const Progress& progress) const {
     const auto first = static_cast<std::int64_t>(request.firstPoint.value());
@@ -357,6 +394,10 @@ void TorchModel::forwardBatch(const ForwardRequest& request, const PackedPrompts
     pass.state = m_stack.embed(at::tensor(packed.ids, at::kLong), 0, pass.lengths);
     pass.lastPoint = request.logits ? lastPoint() : last;
     if (!all) pass.wanted = packed.wanted;
+    if (!request.edits.empty())
+        pass.edits = rowEdits(
+            [&](std::size_t i) -> const auto& { return request.edits[static_cast<std::size_t>(from) + i]; },
+            pass.lengths, 0);
     pass.onPoint = [&](std::int64_t point, const at::Tensor& state, bool wantedOnly) {
         shared.advance(static_cast<double>(packed.ids.size()));
         if (request.states && point >= first && point <= last)
@@ -396,7 +437,7 @@ ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progr
         inParallel(prompts, tokensOf, progress, [&](std::int64_t from, std::int64_t to) {
             const PackedPrompts packed = packPrompts(request, from, to);
             if (!packed.wanted.empty())
-                forwardBatch(request, packed, firstRows[static_cast<std::size_t>(from)], result, shared,
+                forwardBatch(request, packed, from, firstRows[static_cast<std::size_t>(from)], result, shared,
                              progress);
         });
         progress.report(1, 1);
@@ -431,47 +472,60 @@ MatrixF TorchModel::unembed(const MatrixF& states, Progress& progress) const {
     });
 }
 
-std::vector<std::int32_t> TorchModel::greedy(std::span<const std::int32_t> ids, int count, bool useCache,
-                                             Progress& progress) const {
-    checkIds(ids);
-    if (count < 0) throw Error(ErrorCode::InvalidArgument, "a negative number of tokens is asked for");
-    const auto total = static_cast<std::int64_t>(ids.size()) + count;
+UnembeddingRow TorchModel::unembeddingRow(std::int32_t id) const {
+    if (id < 0 || id >= config().vocabulary)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("token id {} is not in the vocabulary of {}", id, config().vocabulary));
+    return translated("reading the unembedding", [&] {
+        const Call call(1);
+        return m_stack.unembeddingRow(id);
+    });
+}
+
+std::vector<std::int32_t> TorchModel::generate(const GenerateRequest& request, Progress& progress) const {
+    checkIds(request.ids);
+    checkEdits(request.edits);
+    checkSampling(request.sampling);
+    if (request.count < 0)
+        throw Error(ErrorCode::InvalidArgument, "a negative number of tokens is asked for");
+    const auto total = static_cast<std::int64_t>(request.ids.size()) + request.count;
     if (total > config().maxPositions)
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("{} tokens and {} more are asked for, and the model has positions for {}",
-                                ids.size(), count, config().maxPositions));
+                                request.ids.size(), request.count, config().maxPositions));
     return translated("running the model", [&] {
-        std::vector<std::int32_t> sequence(ids.begin(), ids.end());
+        std::vector<std::int32_t> sequence = request.ids;
         KeyValueCache cache;
         {
             const Call call(1);
-            cache = m_stack.makeCache(useCache ? total : 0);
+            cache = m_stack.makeCache(request.useCache ? total : 0);
         }
+        RandomStream random(request.sampling.seed, 0);
         std::int64_t cached = 0;
         VectorF scores(config().vocabulary);
-        for (int step = 0; step < count; ++step) {
+        for (int step = 0; step < request.count; ++step) {
             const auto length = static_cast<std::int64_t>(sequence.size());
             // Where frequencies depend on the length, keys made for a shorter sequence are of no use.
             for (const RopeConfig& rope : config().ropes)
                 if (frequencySet(rope, cached) != frequencySet(rope, length)) cached = 0;
-            if (!useCache) cached = 0;
+            if (!request.useCache) cached = 0;
             const Call call(threadsFor(length - cached));
             ForwardPass pass;
             pass.start = cached;
             pass.lengths = {length - cached};
             pass.state = embedded(std::span(sequence).subspan(static_cast<std::size_t>(cached)), cached);
+            pass.edits = rowEdits(
+                [&](std::size_t) -> const auto& { return request.edits; }, pass.lengths, cached);
             pass.before = &cache;
-            if (useCache) pass.store = &cache;
+            if (request.useCache) pass.store = &cache;
             pass.lastPoint = lastPoint();
             if (length - cached > 1) pass.wanted = {length - cached - 1};
             m_stack.unembed(m_stack.run(pass, progress), scores.data(), progress);
             cached = length;
-            Eigen::Index best = 0;
-            scores.maxCoeff(&best);
-            sequence.push_back(static_cast<std::int32_t>(best));
-            progress.report(step + 1, count);
+            sequence.push_back(chooseToken(scores, request.sampling, random));
+            progress.report(step + 1, request.count);
         }
-        sequence.erase(sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(ids.size()));
+        sequence.erase(sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(request.ids.size()));
         return sequence;
     });
 }
@@ -510,65 +564,109 @@ VectorF TorchModel::naturalState(const PromptContext& context, PointIndex point,
     });
 }
 
-Continuation TorchModel::resume(const PromptContext& context, PointIndex point, int token,
-                                const MatrixF& states, bool wantLogits, Progress& progress) const {
-    const TorchContext& prompt = own(context);
-    const std::int64_t p = checkPoint(point);
-    const std::int64_t t = checkToken(prompt, token);
-    const std::int64_t units = config().dModel;
-    const std::int64_t count = states.rows();
-    if (count < 1 || states.cols() != units)
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("states of [{}, {}] are given, where [1 or more, {}] are needed", count,
-                                states.cols(), units));
-    const std::int64_t tokens = static_cast<std::int64_t>(prompt.ids().size()) - t;
-    return translated("running a teleported state", [&] {
-        Continuation result;
-        result.states.reserve(static_cast<std::size_t>(count));
-        for (std::int64_t i = 0; i < count; ++i)
-            result.states.emplace_back(tokens, lastPoint() - p + 1, units);
-        if (wantLogits) result.logits.resize(count, config().vocabulary);
+void TorchModel::checkContinue(const ContinueRequest& request) const {
+    if (request.edits.empty())
+        throw Error(ErrorCode::InvalidArgument, "no list of edits is given: nothing is to be run");
+    for (const auto& edits : request.edits) {
+        checkEdits(edits);
+        for (const StateEdit& edit : edits)
+            for (const TokenSpan& span : edit.tokens)
+                if (edit.point < request.point || span.first < request.token)
+                    throw Error(
+                        ErrorCode::InvalidArgument,
+                        fmt::format("an edit at token {} and point {} is before those the run starts "
+                                    "from, token {} and point {}",
+                                    span.first, edit.point.value(), request.token, request.point.value()));
+    }
+}
 
+/// Runs lists of edits from .. to - 1 as one batch.
+void TorchModel::continueBatch(const TorchContext& prompt, const ContinueRequest& request, std::int64_t from,
+                               std::int64_t to, Continuation& result, SharedProgress& shared,
+                               const Progress& progress) const {
+    const std::int64_t p = request.point.value(), units = config().dModel, some = to - from;
+    const std::int64_t tokens = static_cast<std::int64_t>(prompt.ids().size()) - request.token;
+    const at::Tensor natural = prompt.states[static_cast<std::size_t>(p)].narrow(0, request.token, tokens);
+    ForwardPass pass;
+    pass.state = natural.unsqueeze(0).expand({some, tokens, units}).reshape({some * tokens, units});
+    pass.lengths.assign(static_cast<std::size_t>(some), tokens);
+    pass.start = request.token;
+    pass.before = &prompt.cache;
+    pass.firstPoint = p;
+    pass.lastPoint = lastPoint();
+    pass.edits = rowEdits(
+        [&](std::size_t i) -> const auto& { return request.edits[static_cast<std::size_t>(from) + i]; },
+        pass.lengths, pass.start);
+    // All rows where states are wanted: the same bits whether or not logits are.
+    if (!request.states && tokens > 1)
+        for (std::int64_t i = 0; i < some; ++i) pass.wanted.push_back((i + 1) * tokens - 1);
+    pass.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
+        shared.advance(static_cast<double>(some));
+        if (!request.states) return;
+        const at::Tensor host = hostRows(state, nullptr);
+        const float* values = host.data_ptr<float>();
+        for (std::int64_t i = 0; i < some; ++i)
+            for (std::int64_t row = 0; row < tokens; ++row)
+                std::copy_n(values + (i * tokens + row) * units, units,
+                            result.states[static_cast<std::size_t>(from + i)].at(row, at - p));
+    };
+    at::Tensor state = m_stack.run(pass, progress);
+    if (pass.wanted.empty()) state = state.view({some, tokens, units}).select(1, tokens - 1).contiguous();
+    if (request.lastState)
+        std::copy_n(hostRows(state, nullptr).data_ptr<float>(), some * units,
+                    result.lastState.data() + from * units);
+    if (request.logits) m_stack.unembed(state, result.logits.data() + from * result.logits.cols(), progress);
+}
+
+Continuation TorchModel::continueFrom(const PromptContext& context, const ContinueRequest& request,
+                                      Progress& progress) const {
+    const TorchContext& prompt = own(context);
+    const std::int64_t p = checkPoint(request.point);
+    const std::int64_t tokens =
+        static_cast<std::int64_t>(prompt.ids().size()) - checkToken(prompt, request.token);
+    checkContinue(request);
+    return translated("running edited states", [&] {
+        const auto count = static_cast<std::int64_t>(request.edits.size());
+        Continuation result;
+        if (request.states) {
+            result.states.reserve(static_cast<std::size_t>(count));
+            for (std::int64_t i = 0; i < count; ++i)
+                result.states.emplace_back(tokens, lastPoint() - p + 1, config().dModel);
+        }
+        if (request.lastState) result.lastState.resize(count, config().dModel);
+        if (request.logits) result.logits.resize(count, config().vocabulary);
         SharedProgress shared(progress,
                               static_cast<double>(count) * static_cast<double>(lastPoint() - p + 1));
-        const auto run = [&](std::int64_t from, std::int64_t to) {
-            const std::int64_t some = to - from;
-            const at::Tensor natural = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, tokens);
-            at::Tensor input = at::empty({some, tokens, units}, natural.options());
-            if (tokens > 1) input.copy_(natural.unsqueeze(0).expand({some, tokens, units}));
-            // Only read: libtorch has no view of memory that may not be written.
-            auto* const given = const_cast<float*>(states.data() + from * units);
-            input.select(1, 0).copy_(at::from_blob(given, {some, units}, at::kFloat));
-
-            ForwardPass pass;
-            pass.state = input.view({some * tokens, units});
-            pass.lengths.assign(static_cast<std::size_t>(some), tokens);
-            pass.start = t;
-            pass.before = &prompt.cache;
-            pass.firstPoint = p;
-            pass.lastPoint = lastPoint();
-            pass.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
-                shared.advance(static_cast<double>(some));
-                const at::Tensor host = hostRows(state, nullptr);
-                const float* values = host.data_ptr<float>();
-                for (std::int64_t i = 0; i < some; ++i)
-                    for (std::int64_t row = 0; row < tokens; ++row)
-                        std::copy_n(values + (i * tokens + row) * units, units,
-                                    result.states[static_cast<std::size_t>(from + i)].at(row, at - p));
-            };
-            at::Tensor state = m_stack.run(pass, progress);
-            if (wantLogits) {
-                state = state.view({some, tokens, units}).select(1, tokens - 1).contiguous();
-                m_stack.unembed(state, result.logits.data() + from * result.logits.cols(), progress);
-            }
-        };
         inParallel(
-            count, [&](std::int64_t) { return tokens; }, progress, run);
+            count, [&](std::int64_t) { return tokens; }, progress,
+            [&](std::int64_t from, std::int64_t to) {
+                continueBatch(prompt, request, from, to, result, shared, progress);
+            });
         return result;
     });
 }
 
 }  // namespace
+
+std::vector<std::int32_t> Model::greedy(std::span<const std::int32_t> ids, int count, bool useCache,
+                                        Progress& progress) const {
+    GenerateRequest request;
+    request.ids.assign(ids.begin(), ids.end());
+    request.count = count;
+    request.useCache = useCache;
+    return generate(request, progress);
+}
+
+Continuation Model::resume(const PromptContext& context, PointIndex point, int token, const MatrixF& states,
+                           bool wantLogits, Progress& progress) const {
+    ContinueRequest request;
+    request.point = point;
+    request.token = token;
+    request.logits = wantLogits;
+    for (Eigen::Index i = 0; i < states.rows(); ++i)
+        request.edits.push_back({setState(point, token, states.row(i).transpose())});
+    return continueFrom(context, request, progress);
+}
 
 std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,
                                          const ModelOptions& options, Progress& progress) {

@@ -14,6 +14,8 @@
 #include "core/base/progress.h"
 #include "core/base/residual_point.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/model/sampling.h"
+#include "core/model/state_edit.h"
 
 namespace rheo {
 
@@ -36,13 +38,16 @@ struct ForwardRequest {
     std::optional<PointIndex> lastPoint;  ///< .. lastPoint, inclusive; default the final one
     bool writes = false;                  ///< what was added between those points
     bool logits = false;                  ///< at `positions`
+    /// For each prompt, edits applied in this order at their points, before anything reads the state; empty:
+    /// none at all.
+    std::vector<std::vector<StateEdit>> edits = {};
 };
 
 struct ForwardResult {
     Array3F states;  ///< [row, point, unit], rows prompt by prompt in order of `positions`
     /// [row, point - 1, unit], empty unless asked for: what attention or the MLP (both, in parallel
     /// blocks) wrote between a point and the next, after a post-norm where there is one. State p + 1 is
-    /// state p plus write p, rounded once to the compute dtype.
+    /// state p plus write p, rounded once to the compute dtype, where no edit changed it.
     Array3F writes;
     MatrixF logits;  ///< [row, vocabulary], empty unless asked for
 };
@@ -55,12 +60,38 @@ public:
     virtual const std::vector<std::int32_t>& ids() const = 0;
 };
 
-/// What the rest of the network makes of states put in at one point and token.
+/// A prepared prompt run once more for each list of edits, from a token and a point on.
+struct ContinueRequest {
+    PointIndex point{0};                        ///< no edit is before it
+    int token = 0;                              ///< likewise
+    std::vector<std::vector<StateEdit>> edits;  ///< [run]
+    bool states = true;
+    bool lastState = false;
+    bool logits = true;
+};
+
+/// What the rest of the network makes of edited states.
 struct Continuation {
-    /// One per input state: [token, point, unit], tokens from the replaced one to the last, points
-    /// from the one given to the final one. The first state of the first token is the input.
+    /// One per run: [token, point, unit], tokens from the first edited one to the last, points from the
+    /// first edited one to the final one. Empty unless asked for.
     std::vector<Array3F> states;
-    MatrixF logits;  ///< [input state, vocabulary] of the prompt's last token
+    MatrixF lastState;  ///< [run, unit] of the prompt's last token at the final point, if asked for
+    MatrixF logits;     ///< [run, vocabulary] of that token, if asked for
+};
+
+/// What Model::generate appends to a prompt.
+struct GenerateRequest {
+    std::vector<std::int32_t> ids;
+    int count = 0;                      ///< tokens to append; an end token does not end them
+    std::vector<StateEdit> edits = {};  ///< applied to prompt and generated tokens alike
+    Sampling sampling = {};
+    bool useCache = true;  ///< false: runs the whole sequence anew for each token, to test the cache against
+};
+
+/// A row of the unembedding: the logit of a token is weight . finalNorm(h) + bias, before a softcap.
+struct UnembeddingRow {
+    VectorF weight;  ///< [unit]
+    double bias = 0;
 };
 
 /// A decoder-only transformer on libtorch. All its calls belong on one thread at a time (the model
@@ -92,23 +123,31 @@ public:
 
     /// The first half of that.
     virtual FinalNorm finalNorm() const = 0;
+    /// The second half, for one token. Throws Error(InvalidArgument) for an id outside the vocabulary.
+    virtual UnembeddingRow unembeddingRow(std::int32_t id) const = 0;
 
-    /// The `count` tokens that argmax decoding appends; `useCache` false runs the whole sequence
-    /// anew for each (to test the cache against).
-    virtual std::vector<std::int32_t> greedy(std::span<const std::int32_t> ids, int count, bool useCache,
-                                             Progress& progress) const = 0;
+    /// The tokens that a prompt is continued with: `count` of them. Throws Error(InvalidArgument) where the
+    /// model lacks positions for them, and as checkEdit and checkSampling.
+    virtual std::vector<std::int32_t> generate(const GenerateRequest& request, Progress& progress) const = 0;
+    /// The likeliest tokens, without edits.
+    std::vector<std::int32_t> greedy(std::span<const std::int32_t> ids, int count, bool useCache,
+                                     Progress& progress) const;
 
     virtual std::shared_ptr<const PromptContext> prepare(std::span<const std::int32_t> ids,
                                                          Progress& progress) const = 0;
     /// Natural state of one token at one point in `context`, [unit].
     virtual VectorF naturalState(const PromptContext& context, PointIndex point, int token) const = 0;
 
-    /// Puts each row of `states` [state, unit] in place of the natural state of `token` at `point`, as
-    /// one batch, and runs the blocks after it. Keys and values of earlier tokens are reused; later
-    /// tokens keep their natural state at `point` and are recomputed from there. The same shapes
-    /// always give the same bits. `wantLogits` false leaves the unembedding out.
-    virtual Continuation resume(const PromptContext& context, PointIndex point, int token,
-                                const MatrixF& states, bool wantLogits, Progress& progress) const = 0;
+    /// Runs a prepared prompt again with edits, all lists of edits as one batch. Keys and values of tokens
+    /// before `request.token` are reused; it and the later ones start from their natural states at
+    /// `request.point`. The same shapes always give the same bits. Throws Error(InvalidArgument) where an
+    /// edit is before that token or point, and as checkEdit.
+    virtual Continuation continueFrom(const PromptContext& context, const ContinueRequest& request,
+                                      Progress& progress) const = 0;
+    /// Teleports: each row of `states` [state, unit] is put in place of the state of `token` at `point`, in a
+    /// run of its own.
+    Continuation resume(const PromptContext& context, PointIndex point, int token, const MatrixF& states,
+                        bool wantLogits, Progress& progress) const;
 };
 
 }  // namespace rheo

@@ -40,9 +40,8 @@ public:
     MatrixF logits(std::span<const std::int32_t>, Progress&) const override { return {}; }
     MatrixF unembed(const MatrixF&, Progress&) const override { return {}; }
     FinalNorm finalNorm() const override { return {}; }
-    std::vector<std::int32_t> greedy(std::span<const std::int32_t>, int, bool, Progress&) const override {
-        return {};
-    }
+    UnembeddingRow unembeddingRow(std::int32_t) const override { return {}; }
+    std::vector<std::int32_t> generate(const GenerateRequest&, Progress&) const override { return {}; }
     std::shared_ptr<const PromptContext> prepare(std::span<const std::int32_t> ids,
                                                  Progress&) const override {
         return std::make_shared<PlantedContext>(ids);
@@ -50,14 +49,14 @@ public:
     VectorF naturalState(const PromptContext& context, PointIndex point, int) const override {
         return at(start(context.ids().back()), static_cast<int>(point.value()));
     }
-    Continuation resume(const PromptContext&, PointIndex point, int, const MatrixF& states, bool,
-                        Progress&) const override {
+    Continuation continueFrom(const PromptContext&, const ContinueRequest& request,
+                              Progress&) const override {
         Continuation run;
-        const auto left = static_cast<std::int64_t>(m_points.size()) - point.value();
-        for (Eigen::Index i = 0; i < states.rows(); ++i) {
+        const auto left = static_cast<std::int64_t>(m_points.size()) - request.point.value();
+        for (const auto& edits : request.edits) {
             Array3F path(1, left, units);
             for (std::int64_t q = 0; q < left; ++q) {
-                const VectorF h = at(states.row(i).transpose(), static_cast<int>(q));
+                const VectorF h = at(edits.front().vector, static_cast<int>(q));
                 std::copy(h.begin(), h.end(), path.at(0, q));
             }
             run.states.push_back(std::move(path));

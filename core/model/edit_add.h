@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/model/state_edit.h"
+
+namespace rheo {
+
+void applyAdd(std::span<double> state, std::span<const float> vector, double strength);
+
+/// h' = h + strength v. With unit rms: h + strength r v / norm of v, r the RMS norm of the rows at the point.
+inline constexpr EditOperation editAdd{
+    .name = "add", .summary = "h + strength v: a steering vector", .acceptsRms = true, .apply = applyAdd};
+
+}  // namespace rheo
