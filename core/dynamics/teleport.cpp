@@ -63,19 +63,6 @@ VectorD logRatios(const VectorD& distance) {
     return ratio;
 }
 
-/// KL(softmax(p) || softmax(q)) in nats, from logits.
-double klOfLogits(const VectorF& p, const VectorF& q) {
-    if (p.size() == 0 || p.size() != q.size()) return nan;
-    const VectorD a = p.cast<double>();
-    const VectorD b = q.cast<double>();
-    const double logNormA = a.maxCoeff() + std::log((a.array() - a.maxCoeff()).exp().sum());
-    const double logNormB = b.maxCoeff() + std::log((b.array() - b.maxCoeff()).exp().sum());
-    const Eigen::ArrayXd logA = a.array() - logNormA;
-    const Eigen::ArrayXd logB = b.array() - logNormB;
-    // A probability that underflows to zero adds nothing, whatever the other side says.
-    return std::max(0.0, (logA > -700).select(logA.exp() * (logA - logB), 0.0).sum());
-}
-
 /// Distances of a batch of paths from their natural ones at every point: raw and on RMS-scaled states.
 struct ControlDistances {
     MatrixD raw;  ///< [K, Q]
@@ -244,6 +231,18 @@ TeleportResult teleport(const Model& model, const PromptContext& context, const 
     }
     progress.report(1, 1);
     return result;
+}
+
+double klOfLogits(const VectorF& p, const VectorF& q) {
+    if (p.size() == 0 || p.size() != q.size()) return nan;
+    const VectorD a = p.cast<double>();
+    const VectorD b = q.cast<double>();
+    const double logNormA = a.maxCoeff() + std::log((a.array() - a.maxCoeff()).exp().sum());
+    const double logNormB = b.maxCoeff() + std::log((b.array() - b.maxCoeff()).exp().sum());
+    const Eigen::ArrayXd logA = a.array() - logNormA;
+    const Eigen::ArrayXd logB = b.array() - logNormB;
+    // A probability that underflows to zero adds nothing, whatever the other side says.
+    return std::max(0.0, (logA > -700).select(logA.exp() * (logA - logB), 0.0).sum());
 }
 
 VectorD softmax(const VectorF& logits) {

@@ -67,6 +67,9 @@ struct TokenProbability {
     double probability = 0;
 };
 
+/// KL(softmax(p) || softmax(q)) in nats, from logits [vocabulary] of one length, in float64; NaN where they
+/// are empty or of different lengths.
+double klOfLogits(const VectorF& p, const VectorF& q);
 /// Softmax of `logits` [vocabulary], in float64.
 VectorD softmax(const VectorF& logits);
 /// The `count` most likely tokens, most likely first; ties by id.
