@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/base/model_identity.h"
+#include "core/base/output_file.h"
+#include "core/base/residual_point.h"
+#include "core/dynamics/intervene.h"
+
+namespace rheo {
+
+/// A prompt with an intervention as it is stored.
+struct IntervenedFile {
+    std::vector<ResidualPoint> points;  ///< of the model
+    ModelIdentity model;
+    std::string text;               ///< the prompt; may be empty
+    std::vector<std::int32_t> ids;  ///< of the prompt
+    Intervention intervention;
+    Sampling sampling;
+    InterveneResult result;
+    std::string naturalText, intervenedText;  ///< of the generated tokens; may be empty
+};
+
+/// HDF5: `natural`, `intervened` [token, point, unit] float32 of prompt and generated tokens; `ids` of the
+/// prompt; `natural_ids`, `intervened_ids` of the generated tokens; `logits_natural`, `logits_intervened`
+/// [vocabulary] of the prompt's last token; `points/block`, `points/site`; `edits` (the
+/// intervention as JSON), `text`, `natural_text` and `intervened_text`, each one string; attributes `kl`,
+/// `temperature`, `top_p`, `seed` and those of the model. Throws as OutputFile, Error(Io, DiskFull).
+void writeIntervenedFile(const std::filesystem::path& path, const IntervenedFile& record, IfExists ifExists);
+
+}  // namespace rheo

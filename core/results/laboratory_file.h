@@ -1,0 +1,52 @@
+#pragma once
+
+#include <fmt/chrono.h>
+
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "core/base/array.h"
+#include "core/base/model_identity.h"
+#include "core/base/output_file.h"
+#include "core/trace/file_parts.h"
+#include "core/trace/hdf5_file.h"
+
+namespace rheo {
+
+// Parts that the files of interventions, patch maps and attributions store in the same way.
+
+/// A new file with the attributes that all have: format, version, program, created, and the model's.
+inline Hdf5File createLaboratoryFile(const OutputFile& output, const std::string& format,
+                                     const ModelIdentity& model) {
+    Hdf5File file = Hdf5File::create(output.temporary(), output.path());
+    file.setAttribute("/", "format", format);
+    file.setAttribute("/", "version", std::int64_t{1});
+    file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));
+    file.setAttribute("/", "created", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
+    writeModelAttributes(file, "/", model);
+    return file;
+}
+
+template <class T>
+void writeList(Hdf5File& file, const char* name, const std::vector<T>& values) {
+    file.write<T>(name, values, {static_cast<std::int64_t>(values.size())});
+}
+template <class T, class Vector>
+void writeVector(Hdf5File& file, const char* name, const Vector& values) {
+    file.write<T>(name, std::span<const T>(values.data(), static_cast<std::size_t>(values.size())),
+                  {static_cast<std::int64_t>(values.size())});
+}
+inline void writeArray(Hdf5File& file, const char* name, const Array3F& values) {
+    file.write<float>(name, values.data, {values.n0, values.n1, values.n2});
+}
+inline void writeArray(Hdf5File& file, const char* name, const MatrixD& values) {
+    file.write<double>(name, std::span<const double>(values.data(), static_cast<std::size_t>(values.size())),
+                       {values.rows(), values.cols()});
+}
+/// A text of any length, which an attribute cannot hold: a dataset of one string.
+inline void writeText(Hdf5File& file, const char* name, const std::string& text) {
+    file.writeStrings(name, {text});
+}
+
+}  // namespace rheo

@@ -1,0 +1,229 @@
+#include "core/results/vector_file.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/checkpoint/json.h"
+#include "core/checkpoint/model_config.h"
+#include "core/checkpoint/safetensors.h"
+#include "core/results/identity_json.h"
+#include "core/trace/import_elements.h"
+#include "core/trace/import_source.h"
+#include "core/trace/npy.h"
+
+namespace rheo {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr const char* metadataKey = "rheograph";
+constexpr std::int64_t maxNumbers = std::int64_t{1} << 28;
+
+std::filesystem::path besideNpy(const std::filesystem::path& file) {
+    return file.string() + ".json";
+}
+
+std::string textOf(const nlohmann::json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+/// What writeVectors keeps beside the numbers, as JSON; empty where the file has none.
+std::string recordOf(const std::filesystem::path& file, ImportSource& source) {
+    if (std::string_view(source.kind()) == "safetensors file") {
+        const auto mapped = SafetensorsFile::open(file);
+        const auto header = mapped->header();
+        const auto json =
+            parseJsonObject({reinterpret_cast<const char*>(header.data()), header.size()}, file.string());
+        const auto metadata = json.find("__metadata__");
+        return metadata != json.end() && metadata->is_object() ? textOf(*metadata, metadataKey) : "";
+    }
+    const auto beside = besideNpy(file);
+    std::error_code ignored;
+    if (file.extension() != ".npy" || !std::filesystem::exists(beside, ignored)) return "";
+    return readFile(beside, 1 << 20);
+}
+
+void addRecord(std::vector<NamedVector>& vectors, const std::string& text, const std::string& file) {
+    if (text.empty()) return;
+    const auto record = parseJsonObject(text, file);
+    if (textOf(record, "format") != "rheograph-vectors") return;
+    const auto model = record.find("model");
+    const auto entries = record.find("vectors");
+    for (NamedVector& vector : vectors) {
+        if (model != record.end()) vector.model = identityFromJson(*model, file);
+        if (entries == record.end() || !entries->is_object()) continue;
+        const auto entry = entries->find(vector.name);
+        if (entry == entries->end() || !entry->is_object()) continue;
+        vector.point = textOf(*entry, "point");
+        vector.origin = textOf(*entry, "origin");
+    }
+}
+
+[[noreturn]] void refuseArray(const std::string& file, const std::string& array, ErrorCode code,
+                              const std::string& why) {
+    throw Error(code, fmt::format("{}, {}: {}", file, array, why), file);
+}
+
+/// The rows of one array, [row, unit].
+MatrixF rowsOf(ImportSource& source, std::size_t index, const std::string& name, const std::string& file) {
+    const ImportArray array = source.describe(index);
+    if (!array.type || array.pickled || !isFloating(*array.type))
+        refuseArray(
+            file, name, ErrorCode::Unsupported,
+            fmt::format("it is of type {}, and floating-point numbers were expected", array.typeName));
+    const std::size_t axes = array.shape.size();
+    if (axes < 1 || axes > 2)
+        refuseArray(file, name, ErrorCode::Format,
+                    fmt::format("it has {} axes, and [unit] or [vector, unit] was expected", axes));
+    const std::int64_t rows = axes == 2 ? array.shape[0] : 1, units = array.shape.back();
+    if (rows < 1 || units < 1 || units > maxNumbers || rows > maxNumbers / units)
+        refuseArray(file, name, ErrorCode::Format,
+                    fmt::format("its shape ({}) holds no vectors, or more than can be read",
+                                fmt::join(array.shape, ", ")));
+    const ArrayBlock block = source.block(index, std::vector<std::int64_t>(axes, 0), array.shape);
+    MatrixF values(rows, units);
+    for (std::int64_t row = 0; row < rows; ++row)
+        copyElements<float>(block, block.data + (axes == 2 ? row * block.strides[0] : 0),
+                            block.strides.back(), units, values.data() + row * units, 1);
+    return values;
+}
+
+}  // namespace
+
+std::vector<NamedVector> readVectors(const std::filesystem::path& file) {
+    const auto source = openImportSource(file);
+    const auto names = source->names();
+    std::vector<std::size_t> all(names.size());
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+    Progress progress;
+    source->prepare(all, std::filesystem::temp_directory_path(), progress);
+    std::vector<NamedVector> vectors;
+    for (const std::size_t i : all) {
+        const MatrixF rows = rowsOf(*source, i, names[i], file.string());
+        for (Eigen::Index row = 0; row < rows.rows(); ++row)
+            vectors.push_back({rows.rows() == 1 ? names[i] : fmt::format("{}[{}]", names[i], row),
+                               rows.row(row).transpose(),
+                               "",
+                               "",
+                               {}});
+    }
+    addRecord(vectors, recordOf(file, *source), file.string());
+    source->requireUnchanged();
+    return vectors;
+}
+
+NamedVector readVector(const std::string& reference, const std::filesystem::path& folder) {
+    const auto hash = reference.rfind('#');
+    const std::filesystem::path named(reference.substr(0, hash));
+    const auto file = named.is_absolute() ? named : folder / named;
+    const auto vectors = readVectors(file);
+    std::vector<std::string> names;
+    for (const auto& vector : vectors) {
+        if (hash == std::string::npos ? vectors.size() == 1 : vector.name == reference.substr(hash + 1))
+            return vector;
+        names.push_back(vector.name);
+    }
+    throw Error(ErrorCode::NotFound,
+                hash == std::string::npos
+                    ? fmt::format("{} holds {} vectors; name one as {}#NAME: {}", file.string(),
+                                  vectors.size(), reference, listedNames(names))
+                    : fmt::format("{} holds no vector '{}'; it holds {}", file.string(),
+                                  reference.substr(hash + 1), listedNames(names)),
+                file.string());
+}
+
+void requireVectorOf(const NamedVector& vector, const ModelIdentity& model, const std::string& reference) {
+    if (vector.model && !vector.model->sameModel(model))
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("{} is of another model ({}), and this one is {}; use the model it was made "
+                                "with, or make it anew",
+                                reference, identityText(*vector.model), identityText(model)),
+                    reference);
+    if (vector.values.size() != model.dModel)
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("{} has {} units, and the states of the model have {}", reference,
+                                vector.values.size(), model.dModel),
+                    reference);
+}
+
+namespace {
+
+std::string recordText(const std::vector<NamedVector>& vectors, const ModelIdentity& model) {
+    Json entries = Json::object();
+    for (const NamedVector& vector : vectors)
+        entries[vector.name] = {{"point", vector.point},
+                                {"norm", vector.values.cast<double>().norm()},
+                                {"origin", vector.origin}};
+    return Json{{"format", "rheograph-vectors"},
+                {"version", 1},
+                {"model", Json::parse(identityToJson(model))},
+                {"vectors", entries}}
+        .dump();
+}
+
+std::string safetensorsOf(const std::vector<NamedVector>& vectors, const ModelIdentity& model) {
+    Json header;
+    header["__metadata__"] = {{metadataKey, recordText(vectors, model)}};
+    std::int64_t at = 0;
+    for (const NamedVector& vector : vectors) {
+        const std::int64_t end = at + vector.values.size() * 4;
+        header[vector.name] = {
+            {"dtype", "F32"}, {"shape", {vector.values.size()}}, {"data_offsets", {at, end}}};
+        at = end;
+    }
+    std::string text = header.dump();
+    text.append((8 - text.size() % 8) % 8, ' ');
+    std::string contents(8, '\0');
+    for (std::size_t i = 0; i < 8; ++i)
+        contents[i] = static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i) & 0xff);
+    contents += text;
+    for (const NamedVector& vector : vectors)
+        contents.append(reinterpret_cast<const char*>(vector.values.data()),
+                        static_cast<std::size_t>(vector.values.size()) * 4);
+    return contents;
+}
+
+void checkVectors(const std::vector<NamedVector>& vectors) {
+    std::set<std::string> names;
+    for (const NamedVector& vector : vectors) {
+        if (vector.name.empty() || vector.name == "__metadata__" || !names.insert(vector.name).second)
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("'{}' cannot be the name of a vector: names are distinct and not empty",
+                                    vector.name));
+        if (vector.values.size() != vectors.front().values.size() || vector.values.size() == 0)
+            throw Error(
+                ErrorCode::InvalidArgument,
+                fmt::format("the vector {} has {} units and {} has {}", vector.name, vector.values.size(),
+                            vectors.front().name, vectors.front().values.size()));
+    }
+}
+
+}  // namespace
+
+void writeVectors(const std::filesystem::path& path, const std::vector<NamedVector>& vectors,
+                  const ModelIdentity& model, IfExists ifExists) {
+    checkVectors(vectors);
+    const auto ending = path.extension();
+    if (ending == ".safetensors") {
+        writeFile(path, safetensorsOf(vectors, model), ifExists);
+        return;
+    }
+    if (ending != ".npy" || vectors.size() != 1)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("{} cannot hold {} vectors: write .safetensors, or .npy for one",
+                                path.string(), vectors.size()),
+                    path.string());
+    const auto beside = besideNpy(path);
+    requireOutput(beside, ifExists);
+    NamedVector named = vectors.front();
+    named.name = path.stem().string();  // as it is read
+    writeNpy(path, named.values.transpose(), ifExists);
+    writeFile(beside, recordText({named}, model) + "\n", ifExists);
+}
+
+}  // namespace rheo

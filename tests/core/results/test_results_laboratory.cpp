@@ -1,0 +1,218 @@
+// Files of the laboratory: interventions as JSON, and vectors with where they come from.
+#include <QTemporaryDir>
+#include <QtTest>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/results/intervention_file.h"
+#include "core/results/vector_file.h"
+#include "core/trace/npy.h"
+#include "tests/test_main.h"
+
+using namespace rheo;
+namespace fs = std::filesystem;
+
+namespace {
+
+ModelIdentity identity(const std::string& weights = "aa") {
+    ModelIdentity model;
+    model.architecture = "llama";
+    model.layers = 2;
+    model.dModel = 3;
+    model.vocabulary = 10;
+    model.configSha256 = "cc";
+    model.weightsSha256 = weights;
+    return model;
+}
+
+VectorF vectorOf(std::initializer_list<float> values) {
+    return Eigen::Map<const VectorF>(values.begin(), static_cast<Eigen::Index>(values.size()));
+}
+
+template <class Action>
+void expectError(ErrorCode code, const QStringList& parts, Action action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        QVERIFY2(error.code() == code, error.what());
+        for (const QString& part : parts)
+            QVERIFY2(QString::fromUtf8(error.what()).contains(part), error.what());
+        return;
+    }
+    QFAIL("nothing was thrown");
+}
+
+}  // namespace
+
+class TestResultsLaboratory : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void interventionAndBack();
+    void defaultsOfAnEdit();
+    void refusals_data();
+    void refusals();
+    void vectorsOfFiles();
+    void vectorsAndBack_data();
+    void vectorsAndBack();
+    void vectorsOfOthersAreRefused();
+
+private:
+    Intervention parse(const std::string& json) const {
+        return interventionFromJson(json, "edits.json", m_folder.path().toStdString(), identity(),
+                                    residualPoints(2, false));
+    }
+    fs::path path(const std::string& name) const { return fs::path(m_folder.path().toStdString()) / name; }
+    QTemporaryDir m_folder;
+};
+
+void TestResultsLaboratory::interventionAndBack() {
+    Intervention intervention{"two", {}};
+    intervention.edits.push_back({"push",
+                                  false,
+                                  {1, Site::MlpIn},
+                                  {EditTokens::Kind::List, 0, 0, {1, 2}},
+                                  "add",
+                                  vectorOf({0.1F, -2.5e-7F, 3}),
+                                  0.25,
+                                  StrengthUnit::Rms});
+    intervention.edits.push_back({"",
+                                  true,
+                                  {-1, Site::Final},
+                                  {EditTokens::Kind::From, 3, 0, {}},
+                                  "scale",
+                                  {},
+                                  2,
+                                  StrengthUnit::Absolute});
+    writeIntervention(path("i.json"), intervention, identity(), IfExists::Refuse);
+    const Intervention read = readIntervention(path("i.json"), identity(), residualPoints(2, false));
+    QCOMPARE(read.name, intervention.name);
+    QCOMPARE(read.edits.size(), std::size_t{2});
+    for (std::size_t i = 0; i < 2; ++i) {
+        const Edit &a = intervention.edits[i], &b = read.edits[i];
+        QVERIFY(a.name == b.name && a.on == b.on && a.point == b.point && a.tokens == b.tokens);
+        QVERIFY(a.operation == b.operation && a.vector == b.vector && a.strength == b.strength);
+        QVERIFY(a.unit == b.unit);
+    }
+    expectError(ErrorCode::Mismatch, {"i.json", "another model"},
+                [&] { readIntervention(path("i.json"), identity("bb"), residualPoints(2, false)); });
+}
+
+void TestResultsLaboratory::defaultsOfAnEdit() {
+    const Edit edit =
+        parse(R"({"edits": [{"point": "final", "op": "set", "vector": [1, 2, 3]}]})").edits.at(0);
+    QVERIFY(edit.on && edit.tokens.kind == EditTokens::Kind::Last && edit.strength == 1);
+    QVERIFY(edit.unit == StrengthUnit::Absolute && edit.vector == vectorOf({1, 2, 3}));
+}
+
+void TestResultsLaboratory::refusals_data() {
+    QTest::addColumn<QString>("json");
+    QTest::addColumn<QString>("part");
+    const auto add = [](const char* name, const QString& json, const char* part) {
+        QTest::newRow(name) << json << QString(part);
+    };
+    const auto edit = [&](const char* name, const QString& changed, const char* part) {
+        add(name, R"({"edits": [{"point": "final", "op": "add", "vector": [1, 2, 3]}, {)" + changed + "}]}",
+            part);
+    };
+    add("no JSON", "{", "edits.json");
+    add("no edits", "{}", "edits");
+    add("edits is no list", R"({"edits": 3})", "edits");
+    add("unknown key above", R"({"edits": [], "edit": []})", "'edit'");
+    add("key twice", R"({"edits": [], "edits": []})", "twice");
+    add("name is a number", R"({"edits": [], "name": 3})", "name");
+    edit("unknown key", R"("point": "final", "op": "add", "vector": [1, 2, 3], "layer": 3)", "layer");
+    edit("no point", R"("op": "add", "vector": [1, 2, 3])", "edit 2: it has no point");
+    edit("no operation", R"("point": "final", "vector": [1, 2, 3])", "it has no op");
+    edit("unknown operation", R"("point": "final", "op": "steer", "vector": [1, 2, 3])", "project_out");
+    edit("unknown point", R"("point": "L02.attn_in", "op": "add", "vector": [1, 2, 3])", "L02.attn_in");
+    edit("point of another kind", R"("point": "L01.block_in", "op": "add", "vector": [1, 2, 3])", "block_in");
+    edit("no vector", R"("point": "final", "op": "add")", "needs a vector");
+    edit("short vector", R"("point": "final", "op": "add", "vector": [1, 2])", "2 units");
+    edit("texts in the vector", R"("point": "final", "op": "add", "vector": [1, 2, "3"])", "list of numbers");
+    edit("vector of no file", R"("point": "final", "op": "add", "vector": "absent.npy")", "absent.npy");
+    edit("infinite vector", R"("point": "final", "op": "add", "vector": [1, 2, 1e300])", "not finite");
+    edit("zero direction", R"("point": "final", "op": "project_out", "vector": [0, 0, 0])", "zero");
+    edit("negative token", R"("point": "final", "op": "add", "vector": [1, 2, 3], "tokens": [-1])", "tokens");
+    edit("no tokens", R"("point": "final", "op": "add", "vector": [1, 2, 3], "tokens": [])", "empty");
+    edit("tokens are a number", R"("point": "final", "op": "add", "vector": [1, 2, 3], "tokens": 3)",
+         "tokens");
+    edit("unknown tokens", R"("point": "final", "op": "add", "vector": [1, 2, 3], "tokens": "first")",
+         "first");
+    edit("strength is a text", R"("point": "final", "op": "add", "vector": [1, 2, 3], "strength": "1")",
+         "strength");
+    edit("on is a number", R"("point": "final", "op": "add", "vector": [1, 2, 3], "on": 1)", "on should be");
+    edit("unknown unit", R"("point": "final", "op": "add", "vector": [1, 2, 3], "unit": "sd")", "unit");
+    edit("set in rms", R"("point": "final", "op": "set", "vector": [1, 2, 3], "unit": "rms")", "RMS");
+}
+
+void TestResultsLaboratory::refusals() {
+    QFETCH(QString, json);
+    QFETCH(QString, part);
+    try {
+        parse(json.toStdString());
+    } catch (const Error& error) {
+        QVERIFY2(QString(error.what()).contains(part), error.what());
+        QVERIFY2(QString(error.what()).contains("edits.json"), error.what());
+        return;
+    }
+    QFAIL("it was read");
+}
+
+void TestResultsLaboratory::vectorsOfFiles() {
+    MatrixF two(2, 3);
+    two << 1, 2, 3, 4, 5, 6;
+    writeNpy(path("two.npy"), two, IfExists::Refuse);
+    writeNpy(path("one.npy"), two.topRows(1), IfExists::Refuse);
+    const fs::path folder = m_folder.path().toStdString();
+    QVERIFY(readVector("one.npy", folder).values == vectorOf({1, 2, 3}));
+    QVERIFY(readVector("two.npy#two[1]", folder).values == vectorOf({4, 5, 6}));
+    expectError(ErrorCode::NotFound, {"two.npy", "two[0]"}, [&] { readVector("two.npy", folder); });
+    expectError(ErrorCode::NotFound, {"two[7]", "two[1]"}, [&] { readVector("two.npy#two[7]", folder); });
+    const auto edits = parse(R"({"edits": [{"point": "final", "op": "add", "vector": "two.npy#two[1]"}]})");
+    QVERIFY(edits.edits.at(0).vector == vectorOf({4, 5, 6}));
+}
+
+void TestResultsLaboratory::vectorsAndBack_data() {
+    QTest::addColumn<QString>("name");
+    QTest::newRow("safetensors") << "made.safetensors";
+    QTest::newRow("npy") << "made.npy";
+}
+
+void TestResultsLaboratory::vectorsAndBack() {
+    QFETCH(QString, name);
+    const bool alone = name.endsWith("npy");
+    std::vector<NamedVector> vectors{{"a", vectorOf({1, 2, 3}), "L01.mlp_in", "from tests", {}}};
+    if (!alone) vectors.push_back({"b \"quoted\"", vectorOf({-1, 0, 1e-20F}), "", "", {}});
+    ModelIdentity model = identity();
+    model.untrainedSeed = 7;
+    writeVectors(path(name.toStdString()), vectors, model, IfExists::Refuse);
+    const auto read = readVectors(path(name.toStdString()));
+    QCOMPARE(read.size(), vectors.size());
+    for (std::size_t i = 0; i < read.size(); ++i) {
+        QCOMPARE(read[i].name, alone ? std::string("made") : vectors[i].name);
+        QVERIFY(read[i].values == vectors[i].values);
+        QCOMPARE(read[i].point, vectors[i].point);
+        QCOMPARE(read[i].origin, vectors[i].origin);
+        QVERIFY(read[i].model && read[i].model->sameModel(model));
+    }
+}
+
+void TestResultsLaboratory::vectorsOfOthersAreRefused() {
+    writeVectors(path("own.safetensors"), {{"a", vectorOf({1, 2, 3}), "", "", {}}}, identity("bb"),
+                 IfExists::Refuse);
+    expectError(ErrorCode::Mismatch, {"own.safetensors#a", "another model", "bb", "aa"}, [&] {
+        parse(R"({"edits": [{"point": "final", "op": "add", "vector": "own.safetensors#a"}]})");
+    });
+    const NamedVector wide{"w", vectorOf({1, 2, 3, 4}), "", "", {}};
+    expectError(ErrorCode::Mismatch, {"w.npy", "4 units", "3"},
+                [&] { requireVectorOf(wide, identity(), "w.npy"); });
+    expectError(ErrorCode::InvalidArgument, {"distinct"}, [&] {
+        writeVectors(path("x.safetensors"), {wide, wide}, identity(), IfExists::Refuse);
+    });
+    expectError(ErrorCode::InvalidArgument, {"x.txt"},
+                [&] { writeVectors(path("x.txt"), {wide}, identity(), IfExists::Refuse); });
+}
+
+RHEO_TEST(TestResultsLaboratory)
+#include "test_results_laboratory.moc"
