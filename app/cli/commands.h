@@ -81,6 +81,7 @@ void addImport(CLI::App& app, Command& chosen);
 void addMerge(CLI::App& app, Command& chosen);
 void addAnalyze(CLI::App& app, Command& chosen);
 void addTeleport(CLI::App& app, Command& chosen);
+void addIntervene(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
@@ -124,6 +125,9 @@ struct TextOption {
     /// Token ids: of the text with the tokenizer's own post-processor, or as given. Warns as warnOfPrompts.
     std::vector<std::int32_t> readIds(const OpenModel& model, Console& console) const;
 };
+
+/// `--temperature` and `--top-p`.
+void addSamplingOptions(CLI::App& command, Sampling& sampling);
 
 /// `--out F` and `--force`.
 struct OutOption {

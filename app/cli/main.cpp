@@ -54,9 +54,9 @@ void addCommon(CLI::App& app, Common& common) {
 /// Which commands the common options mean something to; those that are not here mean the same everywhere.
 const std::map<std::string, std::set<std::string>>& users() {
     static const std::map<std::string, std::set<std::string>> table{
-        {"--device", {"info", "logits", "capture", "analyze", "teleport", "report"}},
-        {"--dtype", {"info", "logits", "capture", "analyze", "teleport", "report"}},
-        {"--seed", {"analyze", "teleport", "report", "demo"}},
+        {"--device", {"info", "logits", "capture", "analyze", "teleport", "intervene", "report"}},
+        {"--dtype", {"info", "logits", "capture", "analyze", "teleport", "intervene", "report"}},
+        {"--seed", {"analyze", "teleport", "intervene", "report", "demo"}},
     };
     return table;
 }
@@ -192,7 +192,7 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     addCommon(app, common);
     Command chosen;
     for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
-                           addTeleport, addFigure, addReport, addDemo})
+                           addTeleport, addIntervene, addFigure, addReport, addDemo})
         add(app, chosen);
     showCommonInHelp(app);
     readHelpAsOption(arguments);
