@@ -1,8 +1,5 @@
 #pragma once
 
-#include <fmt/chrono.h>
-
-#include <ctime>
 #include <string>
 #include <vector>
 
@@ -17,16 +14,13 @@ namespace rheo {
 // Parts that the files of interventions, patch maps and attributions store in the same way.
 
 /// A new file with the attributes that all have: format, version, program, created, and the model's.
-inline Hdf5File createLaboratoryFile(const OutputFile& output, const std::string& format,
-                                     const ModelIdentity& model) {
-    Hdf5File file = Hdf5File::create(output.temporary(), output.path());
-    file.setAttribute("/", "format", format);
-    file.setAttribute("/", "version", std::int64_t{1});
-    file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));
-    file.setAttribute("/", "created", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
-    writeModelAttributes(file, "/", model);
-    return file;
-}
+Hdf5File createLaboratoryFile(const OutputFile& output, const std::string& format,
+                              const ModelIdentity& model);
+/// Throws Error(Format) naming `format` unless the file is one of these, `what` for a person ("a patch map").
+Hdf5File openLaboratoryFile(const std::filesystem::path& path, const std::string& format, const char* what);
+[[noreturn]] void refuseDataset(const Hdf5File& file, const std::string& dataset, const std::string& why);
+/// A dataset of that shape. Throws Error(Format) for another.
+MatrixD readMatrix(const Hdf5File& file, const char* name, std::int64_t rows, std::int64_t columns);
 
 template <class T>
 void writeList(Hdf5File& file, const char* name, const std::vector<T>& values) {

@@ -69,6 +69,15 @@ FileDescription describeTeleport(const Hdf5File& file, const Input& input) {
     return found;
 }
 
+FileDescription describePatchMap(const Hdf5File& file, const Input& input) {
+    FileDescription found{
+        "patch_map", "a patch map: which states of a clean prompt bring its outcome back", {}, {}};
+    for (const char* name : {"outcome", "answer_text", "foil_text"})
+        if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
+    found.next = fmt::format("rheo figure {} --view patch_map --out patch_map.svg", input.name());
+    return found;
+}
+
 FileDescription describeForeignHdf5(const Hdf5File& file, const Input& input) {
     FileDescription found{"hdf5", "an HDF5 file of another program", {}, {}};
     const auto names = file.datasets(100000);
@@ -89,6 +98,9 @@ FileDescription describeHdf5(const Input& input) {
         return {"trace", "a trace", {}, {}};
     if (format && *format == "rheograph-results") return describeResults(file, input);
     if (format && *format == "rheograph-teleport") return describeTeleport(file, input);
+    if (format && *format == "rheograph-patch-map") return describePatchMap(file, input);
+    if (format && *format == "rheograph-intervention")
+        return {"intervention", "a text with edited states, beside the natural one", {}, {}};
     return describeForeignHdf5(file, input);
 }
 

@@ -13,7 +13,7 @@ namespace rheo {
 
 /// A file that a figure was made from.
 struct RecipeSource {
-    std::string role;  ///< "results", "trace", "teleport", "model"
+    std::string role;  ///< "results", "trace", "teleport", "patch_map", "model"
     std::string path;  ///< as it was given, so that a folder can be moved as a whole
     std::string hash;  ///< "sha256:..." of the contents; empty: not known
     friend bool operator==(const RecipeSource&, const RecipeSource&) = default;

@@ -591,9 +591,31 @@ constexpr std::array resultsViews{
         [](const Results& r) { return !r.verdicts.empty(); },
         verdictsOf},
 };
-constexpr FigureView teleportView{
-    "teleport", "Teleport", "Teleport", "",
-    "How far a moved state stays from its natural path, and the next tokens before and after."};
+constexpr std::array patchValues{FigureChoice{R"("normalized")", "Share of the clean outcome"},
+                                 FigureChoice{R"("effect")", "Change of the outcome"}};
+constexpr std::array patchChoices{
+    FigureOption{"value", "Value", "0 is the corrupted run; the clean run is 1, or what it is", patchValues}};
+
+/// A view of files of its own.
+struct FileView {
+    FigureView view;
+    Figure (*make)(const Recipe&);
+};
+
+Figure figureOfTeleportFiles(const Recipe& recipe);
+Figure figureOfPatchMapFile(const Recipe& recipe);
+
+constexpr std::array fileViews{
+    FileView{{"teleport", "Teleport", "Teleport", "",
+              "How far a moved state stays from its natural path, and the next tokens before and after."},
+             figureOfTeleportFiles},
+    FileView{
+        {"patch_map", "Patch map", "Patch map", "",
+         "How much of the outcome of a clean prompt comes back in a corrupted one when one state is taken "
+         "from the clean run, by token and depth.",
+         190, 90, true, patchChoices},
+        figureOfPatchMapFile},
+};
 
 }  // namespace
 
@@ -605,8 +627,14 @@ std::vector<FigureView> figureViewsOfResults() {
 
 std::vector<FigureView> figureViews() {
     auto all = figureViewsOfResults();
-    all.push_back(teleportView);
+    for (const auto& entry : fileViews) all.push_back(entry.view);
     return all;
+}
+
+std::string_view sourceRole(std::string_view view) {
+    for (const auto& entry : fileViews)
+        if (entry.view.name == view) return entry.view.name;
+    return "results";
 }
 
 std::vector<FigureView> viewsOf(const Results& results) {
@@ -807,6 +835,17 @@ Figure figureOfTeleports(const std::vector<TeleportFile>& teleports, const Recip
     return compareTeleportsFigure(compared, themeNamed(recipe.theme));
 }
 
+Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"value"});
+    const auto value = option<std::string>(options, "value", "normalized");
+    if (value != "normalized" && value != "effect")
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("'{}' is no value of a patch map; there are normalized and effect", value));
+    return patchMapFigure(
+        {file.map, file.points, file.cleanPieces, file.corruptedPieces, file.answerText, file.foilText},
+        {themeNamed(recipe.theme), value == "normalized"});
+}
+
 std::string teleportNames(const std::vector<std::string>& names) {
     return Json{{"names", names}}.dump();
 }
@@ -819,6 +858,10 @@ Figure figureOfTeleportFiles(const Recipe& recipe) {
     return files.size() == 1 ? figureOfTeleport(files.front(), recipe) : figureOfTeleports(files, recipe);
 }
 
+Figure figureOfPatchMapFile(const Recipe& recipe) {
+    return figureOfPatchMap(readPatchMapFile(recipe.sources.front().path), recipe);
+}
+
 }  // namespace
 
 Figure figureOfRecipe(const Recipe& recipe) {
@@ -827,8 +870,10 @@ Figure figureOfRecipe(const Recipe& recipe) {
         throw Error(ErrorCode::Unsupported,
                     fmt::format("there is no view '{}'; there are {}", recipe.view, namesOf(views)));
     if (recipe.sources.empty()) throw Error(ErrorCode::Format, "the recipe names no source");
-    const Figure whole = recipe.view == "teleport"
-                             ? figureOfTeleportFiles(recipe)
+    const auto ofFile = std::find_if(fileViews.begin(), fileViews.end(),
+                                     [&](const FileView& entry) { return entry.view.name == recipe.view; });
+    const Figure whole = ofFile != fileViews.end()
+                             ? ofFile->make(recipe)
                              : figureOfResults(readResults(recipe.sources.front().path), recipe);
     Figure shown = whole;
     if (recipe.colors) showColors(shown, *recipe.colors);

@@ -14,8 +14,10 @@
 #include "core/figure/latent_figure.h"
 #include "core/figure/lens_figure.h"
 #include "core/figure/lens_map_figure.h"
+#include "core/figure/patch_map_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
+#include "core/results/patch_map_file.h"
 #include "core/results/results_file.h"
 #include "core/results/teleport_file.h"
 #include "core/session/recipe.h"
@@ -40,7 +42,7 @@ struct FigureView {
     std::string_view name;       ///< as a recipe calls it: "motion"
     std::string_view label;      ///< one or two words, for a tab: "Motion"
     std::string_view title;      ///< for people: "Motion by depth"
-    std::string_view statistic;  ///< the group of the results that it shows; of "teleport" none
+    std::string_view statistic;  ///< the group of the results that it shows; of files of their own none
     std::string_view shows;      ///< one sentence: what can be seen in it
     double widthMm = 160;        ///< a size that suits it
     double heightMm = 120;
@@ -50,7 +52,9 @@ struct FigureView {
 
 /// All that a recipe can ask for, in the order a reader wants them.
 std::vector<FigureView> figureViews();
-/// Those of results: all but "teleport".
+/// The role of the source that a view is read from: "results", or for one of files of its own its name.
+std::string_view sourceRole(std::string_view view);
+/// Those of results: none of files of their own.
 std::vector<FigureView> figureViewsOfResults();
 /// Those that these results hold.
 std::vector<FigureView> viewsOf(const Results& results);
@@ -88,10 +92,12 @@ Figure makeFigure(const Results& results, std::string_view view, const Theme& th
 Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe);
 /// The same view of several teleports of one model, compared; the option `names` has a name for each.
 Figure figureOfTeleports(const std::vector<TeleportFile>& teleports, const Recipe& recipe);
+/// The view "patch_map". The option `value`: "normalized" or "effect".
+Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe);
 /// The options of the view "teleport" that name several teleports.
 std::string teleportNames(const std::vector<std::string>& names);
 
-/// Reads the recipe's source ("results", or one "teleport" or more) and makes its figure.
+/// Reads the recipe's sources (of the role sourceRole: one, of teleports one or more) and makes its figure.
 Figure figureOfRecipe(const Recipe& recipe);
 
 }  // namespace rheo

@@ -7,6 +7,7 @@
 #include "core/figure/explained_figure.h"
 #include "core/figure/latent_figure.h"
 #include "core/figure/lens_figure.h"
+#include "core/figure/patch_map_figure.h"
 #include "core/figure/ranges.h"
 #include "core/figure/row_colors.h"
 #include "core/figure/teleport_figure.h"
@@ -62,6 +63,7 @@ private Q_SLOTS:
     void trajectoriesMarkSelectionAndPoint();
     void strongRowsStandInFrontOfFaintOnes();
     void trajectoriesLeaveOutWhatIsNotFinite();
+    void patchMapHasTheFirstTokenAbove();
     void trajectoriesRefuseWhatIsNotThere();
     void trajectoriesOfOneStillRow();
     void teleportsAreAdded();
@@ -818,6 +820,34 @@ void TestFigureBuilders::tokensCanBeSeen() {
     QCOMPARE(visibleToken("\xc0\xaf"), std::string("\ufffd\ufffd"));
     QCOMPARE(visibleToken("\xed\xa0\x80"), std::string("\ufffd\ufffd\ufffd"));
     QCOMPARE(visibleToken("x\x80y"), std::string("x\ufffdy"));
+}
+
+void TestFigureBuilders::patchMapHasTheFirstTokenAbove() {
+    PatchMap map;
+    map.request = {{1, 2}, {3, 2}, PatchOutcome::LogitDifference, 5, 6, {0, 1}};
+    map.effect.resize(2, 3);
+    map.effect << -1, 0, 1, 2, 3, 4;
+    map.normalized = map.effect / 2;
+    map.clean = 1;
+    map.corrupted = -1;
+    const auto points = residualPoints(1, false);
+    const std::vector<std::string> clean{" Rome", " is"}, corrupted{" Paris", " is"};
+    const Figure figure = patchMapFigure({map, points, clean, corrupted, " a", " b"}, {});
+    const auto& plot = std::get<HeatmapPlot>(figure.panels.front().plot);
+    QCOMPARE(plot.values(1, 2), 0.5F);  // token 0, final
+    QCOMPARE(plot.values(0, 0), 1.0F);  // token 1, the first point
+    QCOMPARE(plot.y.ticks.back().label, std::string("Paris < Rome"));
+    QCOMPARE(plot.y.ticks.front().label, std::string("is"));
+    QVERIFY((plot.y.ids == std::vector<std::int64_t>{1, 0}));
+    QCOMPARE(plot.colorScale.high, 2.0);
+    QCOMPARE(plot.colorScale.low, -2.0);
+    QVERIFY(figure.note.find("Logit of ' a' - logit of ' b'") != std::string::npos);
+    const Figure effect = patchMapFigure({map, points, clean, corrupted, " a", " b"}, {lightTheme(), false});
+    QCOMPARE(std::get<HeatmapPlot>(effect.panels.front().plot).values(0, 2), 5.0F);  // 4 - corrupted
+    QVERIFY(refused(ErrorCode::Mismatch, [&] {
+        const std::vector<std::string> one{" Paris"};
+        patchMapFigure({map, points, clean, one, "", ""}, {});
+    }));
 }
 
 RHEO_TEST(TestFigureBuilders)

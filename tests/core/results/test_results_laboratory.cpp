@@ -6,7 +6,9 @@
 
 #include "core/base/error.h"
 #include "core/results/intervention_file.h"
+#include "core/results/patch_map_file.h"
 #include "core/results/vector_file.h"
+#include "core/trace/hdf5_file.h"
 #include "core/trace/npy.h"
 #include "tests/test_main.h"
 
@@ -56,6 +58,8 @@ private Q_SLOTS:
     void vectorsAndBack_data();
     void vectorsAndBack();
     void vectorsOfOthersAreRefused();
+    void patchMapAndBack();
+    void patchMapsThatDoNotFit();
 
 private:
     Intervention parse(const std::string& json) const {
@@ -212,6 +216,63 @@ void TestResultsLaboratory::vectorsOfOthersAreRefused() {
     });
     expectError(ErrorCode::InvalidArgument, {"x.txt"},
                 [&] { writeVectors(path("x.txt"), {wide}, identity(), IfExists::Refuse); });
+}
+
+namespace {
+
+PatchMapFile patchMapRecord() {
+    PatchMapFile record;
+    record.points = residualPoints(1, false);
+    record.model = identity();
+    record.map.request = {{1, 2, 3}, {4, 5}, PatchOutcome::Probability, 7, -1, {1, -1}};
+    record.map.effect.resize(2, 3);
+    record.map.effect << 0.1, 0.2, 0.3, std::nan(""), std::nan(""), std::nan("");
+    record.map.normalized = record.map.effect * 2;
+    record.map.clean = 0.5;
+    record.map.corrupted = 0.25;
+    record.cleanPieces = {"a", " b", ""};
+    record.corruptedPieces = {"c", " d"};
+    record.answerText = " e";
+    return record;
+}
+
+}  // namespace
+
+void TestResultsLaboratory::patchMapAndBack() {
+    const PatchMapFile record = patchMapRecord();
+    writePatchMapFile(path("map.h5"), record, IfExists::Refuse);
+    const PatchMapFile read = readPatchMapFile(path("map.h5"));
+    QVERIFY(read.points == record.points);
+    QVERIFY(read.map.effect.row(0) == record.map.effect.row(0));
+    QVERIFY(read.map.effect.row(1).array().isNaN().all());
+    QVERIFY(read.map.normalized.row(0) == record.map.normalized.row(0));
+    QVERIFY(read.map.clean == 0.5 && read.map.corrupted == 0.25);
+    QVERIFY(read.map.request.clean == record.map.request.clean);
+    QVERIFY(read.map.request.corrupted == record.map.request.corrupted);
+    QVERIFY(read.map.request.cleanToken == record.map.request.cleanToken);
+    QVERIFY(read.map.request.outcome == PatchOutcome::Probability);
+    QVERIFY(read.map.request.answer == 7 && read.map.request.foil == -1);
+    QVERIFY(read.cleanPieces == record.cleanPieces && read.corruptedPieces == record.corruptedPieces);
+    QVERIFY(read.answerText == " e" && read.foilText.empty());
+    expectError(ErrorCode::AlreadyExists, {"map.h5"},
+                [&] { writePatchMapFile(path("map.h5"), record, IfExists::Refuse); });
+}
+
+void TestResultsLaboratory::patchMapsThatDoNotFit() {
+    const auto refuses = [&](const char* name, const QString& part, auto change) {
+        PatchMapFile record = patchMapRecord();
+        change(record);
+        writePatchMapFile(path(name), record, IfExists::Replace);
+        expectError(ErrorCode::Format, {name, part}, [&] { readPatchMapFile(path(name)); });
+    };
+    refuses("shape.h5", "effect", [](PatchMapFile& r) { r.map.effect.resize(3, 2); });
+    refuses("align.h5", "clean_token", [](PatchMapFile& r) { r.map.request.cleanToken = {1, 3}; });
+    refuses("pieces.h5", "pieces", [](PatchMapFile& r) { r.cleanPieces.pop_back(); });
+    Hdf5File other = Hdf5File::create(path("other.h5"));
+    other.setAttribute("/", "format", std::string("rheograph-trace"));
+    other.close();
+    expectError(ErrorCode::Format, {"other.h5", "patch map", "rheograph-trace"},
+                [&] { readPatchMapFile(path("other.h5")); });
 }
 
 RHEO_TEST(TestResultsLaboratory)
