@@ -48,6 +48,7 @@ struct Options {
     std::optional<std::int64_t> mostRows;
     std::string colorRange;
     double blankBelow = 0;
+    std::string value;
     bool unsorted = false;
     bool rms = false;
 };
@@ -130,8 +131,8 @@ void addTrajectoryOptions(const Options& options, nlohmann::ordered_json& view) 
 Recipe recipeOfOptions(const Options& options) {
     Recipe recipe;
     recipe.view = options.view;
-    recipe.sources = {{options.view == "teleport" ? "teleport" : "results", options.source,
-                       "sha256:" + sha256OfFile(options.source)}};
+    recipe.sources = {
+        {std::string(sourceRole(options.view)), options.source, "sha256:" + sha256OfFile(options.source)}};
     for (const auto& view : figureViews()) {
         if (view.name != options.view) continue;
         recipe.widthMm = view.widthMm;
@@ -153,6 +154,7 @@ Recipe recipeOfOptions(const Options& options) {
     if (!options.depth.empty()) view["depth"] = options.depth;
     addTrajectoryOptions(options, view);
     if (options.rms) view["rms"] = true;
+    if (!options.value.empty()) view["value"] = options.value;
     recipe.options = view.dump();
     return recipe;
 }
@@ -184,6 +186,7 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--most-rows", {"trajectories"}},
         {"--unsorted", {"density"}},
         {"--rms", {"teleport"}},
+        {"--value", {"patch_map"}},
         {"--size", {}},
         {"--dpi", {}},
         {"--theme", {}},
@@ -280,8 +283,9 @@ void startPainting() {
 void addFigure(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("figure", "draw results as SVG, PDF or PNG");
     auto options = std::make_shared<Options>();
-    auto* source = command->add_option("results", options->source, "results of rheo analyze, or a teleport")
-                       ->type_name("R.h5");
+    auto* source =
+        command->add_option("results", options->source, "results of rheo analyze, a teleport or a patch map")
+            ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
     auto* view = command->add_option("--view", options->view, namesOf(figureViews()))
                      ->check(isView)
@@ -376,6 +380,11 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"points", "blocks", "fourth_blocks"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");
     command->add_flag("--rms", options->rms, "teleport: distances of states scaled by their RMS");
+    command
+        ->add_option("--value", options->value,
+                     "patch_map: the share of the clean outcome, or the change of the outcome; left out: "
+                     "normalized")
+        ->check(CLI::IsMember({"normalized", "effect"}));
     command->callback([options, command, source, view, recipe, &chosen] {
         if (recipe->count() == 0 && (source->count() == 0 || view->count() == 0))
             throw CLI::ValidationError("figure", "results and --view are needed, or --recipe");

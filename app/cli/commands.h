@@ -82,6 +82,7 @@ void addMerge(CLI::App& app, Command& chosen);
 void addAnalyze(CLI::App& app, Command& chosen);
 void addTeleport(CLI::App& app, Command& chosen);
 void addIntervene(CLI::App& app, Command& chosen);
+void addPatch(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
@@ -124,6 +125,21 @@ struct TextOption {
     std::string readText() const;
     /// Token ids: of the text with the tokenizer's own post-processor, or as given. Warns as warnOfPrompts.
     std::vector<std::int32_t> readIds(const OpenModel& model, Console& console) const;
+};
+
+/// Throws Error(NotFound) for a model without a tokenizer, saying why and `advice`.
+const Tokenizer& requireTokenizer(const OpenModel& model, const std::string& advice);
+
+/// A token of the vocabulary, as text or as its id: `--answer " Paris"` or `--answer-id 5`.
+struct TokenOption {
+    std::string name;  ///< "--answer"
+    std::string text;
+    std::optional<std::int32_t> id;
+    CLI::Option *textGiven = nullptr, *idGiven = nullptr;
+    void addTo(CLI::App& command, const std::string& option, const std::string& what);
+    bool given() const { return textGiven->count() + idGiven->count() > 0; }
+    /// -1 where none is given. Throws Error(InvalidArgument) for a text of several tokens, naming them.
+    std::int32_t readId(const OpenModel& model) const;
 };
 
 /// `--temperature` and `--top-p`.

@@ -171,16 +171,43 @@ std::string TextOption::readText() const {
     return content;
 }
 
+const Tokenizer& requireTokenizer(const OpenModel& model, const std::string& advice) {
+    if (model.tokenizer) return *model.tokenizer;
+    throw Error(ErrorCode::NotFound, (model.tokenizerNotes.empty()
+                                          ? fmt::format("this model has no tokenizer ({})", kTokenizerFiles)
+                                          : model.tokenizerNotes.front()) +
+                                         "; " + advice);
+}
+
+void TokenOption::addTo(CLI::App& command, const std::string& option, const std::string& what) {
+    name = option;
+    textGiven =
+        command.add_option(option, text, what + "; its text, with the space before it")->type_name("S");
+    idGiven = command.add_option(option + "-id", id, "the same as a token id")
+                  ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
+                  ->type_name("ID");
+    idGiven->excludes(textGiven);
+}
+
+std::int32_t TokenOption::readId(const OpenModel& model) const {
+    if (!given()) return -1;
+    if (id) return *id;
+    const Tokenizer& tokenizer = requireTokenizer(model, fmt::format("give the token with {}-id", name));
+    const auto ids = tokenizer.encode(text, false);
+    if (ids.size() == 1) return ids[0];
+    std::string pieces;
+    for (const auto one : ids)
+        pieces += fmt::format("{}'{}' {}", pieces.empty() ? "" : ", ", tokenizer.pieceText(one), one);
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("{} '{}' is {} tokens{}{}; name one token, or its id with {}-id", name, text,
+                            ids.size(), ids.empty() ? "" : ": ", pieces, name),
+                name);
+}
+
 std::vector<std::int32_t> TextOption::readIds(const OpenModel& model, Console& console) const {
     if (!ids.empty()) return parseIds(ids);
-    if (!model.tokenizer)
-        throw Error(
-            ErrorCode::NotFound,
-            model.tokenizerNotes.empty()
-                ? fmt::format("this model has no tokenizer ({}); give token ids with --ids", kTokenizerFiles)
-                : model.tokenizerNotes.front() + "; give token ids with --ids");
     Sample sample;
-    sample.tokenIds = model.tokenizer->encode(readText());
+    sample.tokenIds = requireTokenizer(model, "give token ids with --ids").encode(readText());
     warnOfPrompts({sample}, model, console);
     return sample.tokenIds;
 }

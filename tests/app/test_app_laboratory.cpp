@@ -1,4 +1,4 @@
-// rheo intervene: what it writes and prints, and what it refuses.
+// rheo intervene and patch: what they write and print, and what they refuse.
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -20,6 +20,10 @@ private Q_SLOTS:
     void strengthZeroGivesTheNaturalText();
     void interveneRefuses_data();
     void interveneRefuses();
+    void patchWritesAMap();
+    void patchIsDrawnAndDrawnAgain();
+    void patchRefuses_data();
+    void patchRefuses();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -91,6 +95,82 @@ void TestAppLaboratory::interveneRefuses() {
     QCOMPARE(ran.status, 1);
     QVERIFY2(ran.err.contains(part.toUtf8()), ran.err);
     QVERIFY(!QFile::exists(path("refused.h5")));
+}
+
+void TestAppLaboratory::patchWritesAMap() {
+    const auto ran = runRheo({"patch", "--model", demoModel, "--clean", "It was the best of times",
+                              "--corrupt", "It was the worst of times", "--answer", ",", "--foil", " to",
+                              "--out", path("map.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["outcome"].toString(), QString("logit_difference"));
+    const auto file = rheo::Hdf5File::openForReading(path("map.h5").toStdString());
+    const auto clean = file.read<std::int32_t>("/clean_ids");
+    const auto corrupted = file.read<std::int32_t>("/corrupted_ids");
+    const auto tokens = static_cast<std::int64_t>(corrupted.size());
+    QCOMPARE(clean.size(), corrupted.size());
+    QVERIFY((file.info("/effect").shape == std::vector<std::int64_t>{tokens, 65}));
+    QCOMPARE(file.textAttribute("/", "outcome").value_or(""), std::string("logit_difference"));
+    QCOMPARE(file.numberAttribute("/", "clean").value_or(0), ran.json()["clean"].toDouble());
+    QCOMPARE(file.numberAttribute("/", "corrupted").value_or(0), ran.json()["corrupted"].toDouble());
+    QCOMPARE(file.integerAttribute("/", "answer").value_or(-1), std::int64_t{ran.json()["answer"].toInt()});
+    QCOMPARE(file.read<std::int32_t>("/points/block").size(), std::size_t{65});
+    const auto share = file.read<double>("/normalized");
+    QVERIFY(std::abs(share.back() - 1) <= 1e-6);
+    QCOMPARE(share.front(), 0.0);
+    // Outcomes beside those of rheo logits.
+    QVERIFY(runRheo({"logits", "--model", demoModel, "--text", "It was the best of times", "--out",
+                     path("l.npy")})
+                .status == 0);
+    const QByteArray npy = contentsOf(path("l.npy"));
+    const auto* last = reinterpret_cast<const float*>(npy.constData() + npy.size()) - 4096;
+    const double difference =
+        double(last[ran.json()["answer"].toInt()]) - double(last[ran.json()["foil"].toInt()]);
+    QVERIFY(std::abs(ran.json()["clean"].toDouble() - difference) < 1e-4);
+}
+
+void TestAppLaboratory::patchIsDrawnAndDrawnAgain() {
+    QCOMPARE(runRheo({"patch", "--model", demoModel, "--clean-ids", "5,6,7", "--corrupt-ids", "5,9,7",
+                      "--answer-id", "3", "--out", path("p.h5"), "--quiet"})
+                 .status,
+             0);
+    const auto drawn = runRheo({"figure", path("p.h5"), "--view", "patch_map", "--out", path("p.svg")});
+    QVERIFY2(drawn.status == 0, drawn.err);
+    const auto again = runRheo({"figure", "--recipe", path("p.svg"), "--out", path("again.svg")});
+    QVERIFY2(again.status == 0, again.err);
+    QVERIFY(contentsOf(path("p.svg")).contains("Probability of"));
+    const auto wrong = runRheo({"figure", path("p.h5"), "--view", "pca", "--out", path("no.svg")});
+    QCOMPARE(wrong.status, 1);
+    const QJsonObject info = runRheo({"info", path("p.h5"), "--json"}).json();
+    QCOMPARE(info["kind"].toString(), QString("patch_map"));
+}
+
+void TestAppLaboratory::patchRefuses_data() {
+    QTest::addColumn<QStringList>("options");
+    QTest::addColumn<int>("status");
+    QTest::addColumn<QString>("part");
+    const QStringList both{"--clean-ids", "5,6,7", "--corrupt-ids", "5,9,7"};
+    QTest::newRow("no clean prompt") << QStringList{"--corrupt-ids", "5,9,7"} << 2 << "--clean";
+    QTest::newRow("two clean prompts") << both + QStringList{"--clean", "a"} << 2 << "--clean";
+    QTest::newRow("foil without answer") << both + QStringList{"--foil-id", "1"} << 2 << "--answer";
+    QTest::newRow("foil for a probability")
+        << both + QStringList{"--answer-id", "1", "--foil-id", "1", "--outcome", "probability"} << 2
+        << "--foil";
+    QTest::newRow("several tokens") << both + QStringList{"--answer", " several tokens"} << 1
+                                    << "--answer-id";
+    QTest::newRow("id beyond") << both + QStringList{"--answer-id", "999999"} << 1 << "999999";
+    QTest::newRow("no alignment") << both + QStringList{"--align", "0,1"} << 2 << "CLEAN:CORRUPTED";
+    QTest::newRow("alignment beyond") << both + QStringList{"--align", "0:3"} << 1 << "0 to 2";
+    QTest::newRow("clean token beyond") << both + QStringList{"--align", "3:0"} << 1 << "0 to 2";
+}
+
+void TestAppLaboratory::patchRefuses() {
+    QFETCH(QStringList, options);
+    QFETCH(int, status);
+    QFETCH(QString, part);
+    const auto ran = runRheo(QStringList{"patch", "--model", demoModel, "--out", path("no.h5")} + options);
+    QCOMPARE(ran.status, status);
+    QVERIFY2(ran.err.contains(part.toUtf8()), ran.err);
+    QVERIFY(!QFile::exists(path("no.h5")));
 }
 
 RHEO_TEST(TestAppLaboratory)

@@ -130,6 +130,60 @@ def steering(program, folder, hooked, ids, work, checks):
             checks.within(f"states, {name}", state_error(file[name][...], states), STATES)
 
 
+def corrupted_of(ids, vocabulary):
+    changed = list(ids)
+    changed[2] = (changed[2] + 7) % vocabulary
+    changed[4] = (changed[4] + 9) % vocabulary
+    return changed
+
+
+def contrasting(hooked, clean, corrupted):
+    """The tokens whose logits rise and fall most from the corrupted to the clean run."""
+    change = hooked.run(clean)[1][-1] - hooked.run(corrupted)[1][-1]
+    return int(change.argmax()), int(change.argmin())
+
+
+def patching(program, folder, hooked, clean, corrupted, work, checks):
+    """Every cell by a hooked run of its own, for the three outcomes."""
+    answer, foil = contrasting(hooked, clean, corrupted)
+    states, logits = hooked.run(clean)
+    clean_log = torch.log_softmax(logits[-1].double(), -1)
+
+    def outcomes(row):
+        log = torch.log_softmax(row.double(), -1)
+        return torch.stack([(row[answer] - row[foil]).double(), log[answer].exp(),
+                            (clean_log.exp() * (clean_log - log)).sum()])
+
+    of_clean = outcomes(logits[-1])
+    of_corrupted = outcomes(hooked.run(corrupted)[1][-1])
+    effect = torch.empty(len(corrupted), len(hooked.points), 3, dtype=torch.float64)
+    for token in range(len(corrupted)):
+        for point in range(len(hooked.points)):
+
+            def change(p, at, token=token, point=point):
+                if p == point:
+                    at[token] = states[point, token]
+
+            effect[token, point] = outcomes(hooked.run(corrupted, change)[1][-1])
+    for i, (name, options) in enumerate([
+        ("logit_difference", ["--answer-id", answer, "--foil-id", foil]),
+        ("probability", ["--answer-id", answer]),
+        ("kl", []),
+    ]):
+        out = os.path.join(work, "map.h5")
+        rheo(program, "patch", "--model", folder, "--clean-ids", ",".join(map(str, clean)), "--corrupt-ids",
+             ",".join(map(str, corrupted)), *options, "--out", out, "--force")
+        with h5py.File(out) as file:
+            found = torch.tensor(file["effect"][...])
+            share = torch.tensor(file["normalized"][...])
+            runs = [abs(file.attrs["clean"] - of_clean[i]), abs(file.attrs["corrupted"] - of_corrupted[i])]
+        span = (of_clean[i] - of_corrupted[i]).abs()
+        checks.within(f"patch map, {name}", ((found - effect[:, :, i]).abs().max() / span).item(), DERIVED)
+        expected = (effect[:, :, i] - of_corrupted[i]) / (of_clean[i] - of_corrupted[i])
+        checks.within(f"patch map, {name}, normalised", (share - expected).abs().max().item(), DERIVED)
+        checks.within(f"patch map, {name}, both runs", (max(runs) / span).item(), DERIVED)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rheo", required=True)
@@ -148,6 +202,7 @@ def main():
         clean = [(i * 37 + 11) % vocabulary for i in range(8)]
         with tempfile.TemporaryDirectory() as work:
             steering(asked.rheo, folder, hooked, clean, work, checks)
+            patching(asked.rheo, folder, hooked, clean, corrupted_of(clean, vocabulary), work, checks)
     sys.exit(1 if checks.failed else 0)
 
 
