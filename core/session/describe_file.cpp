@@ -78,6 +78,16 @@ FileDescription describePatchMap(const Hdf5File& file, const Input& input) {
     return found;
 }
 
+FileDescription describeAttribution(const Hdf5File& file, const Input& input) {
+    FileDescription found{
+        "attribution", "an attribution: what each block wrote to the logit of a token", {}, {}};
+    for (const char* name : {"answer_text", "foil_text"})
+        if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
+    if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
+    found.next = fmt::format("rheo figure {} --view attribution --out attribution.svg", input.name());
+    return found;
+}
+
 FileDescription describeForeignHdf5(const Hdf5File& file, const Input& input) {
     FileDescription found{"hdf5", "an HDF5 file of another program", {}, {}};
     const auto names = file.datasets(100000);
@@ -99,6 +109,7 @@ FileDescription describeHdf5(const Input& input) {
     if (format && *format == "rheograph-results") return describeResults(file, input);
     if (format && *format == "rheograph-teleport") return describeTeleport(file, input);
     if (format && *format == "rheograph-patch-map") return describePatchMap(file, input);
+    if (format && *format == "rheograph-attribution") return describeAttribution(file, input);
     if (format && *format == "rheograph-intervention")
         return {"intervention", "a text with edited states, beside the natural one", {}, {}};
     return describeForeignHdf5(file, input);

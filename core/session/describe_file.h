@@ -12,8 +12,8 @@ namespace rheo {
 /// What a file is, told by its contents, and what can be done with it.
 struct FileDescription {
     using Value = std::variant<std::string, std::int64_t, std::vector<std::string>>;
-    /// "trace", "results", "teleport", "patch_map", "intervention", "hdf5", "safetensors", "gguf", "npy",
-    /// "npz", "pytorch", "json", "text"
+    /// "trace", "results", "teleport", "patch_map", "attribution", "intervention", "hdf5", "safetensors",
+    /// "gguf", "npy", "npz", "pytorch", "json", "text"
     std::string kind;
     std::string summary;                               ///< a line for people: "results of rheo analyze"
     std::vector<std::pair<std::string, Value>> facts;  ///< key (snake_case) and value, in order

@@ -596,6 +596,12 @@ constexpr std::array patchValues{FigureChoice{R"("normalized")", "Share of the c
 constexpr std::array patchChoices{
     FigureOption{"value", "Value", "0 is the corrupted run; the clean run is 1, or what it is", patchValues}};
 
+constexpr std::array attributionRuns{FigureChoice{R"("intervened")", "With the intervention"},
+                                     FigureChoice{R"("natural")", "Natural"},
+                                     FigureChoice{R"("difference")", "Difference"}};
+constexpr std::array attributionChoices{
+    FigureOption{"run", "Run", "Without an intervention there is only the natural run", attributionRuns}};
+
 /// A view of files of its own.
 struct FileView {
     FigureView view;
@@ -604,6 +610,7 @@ struct FileView {
 
 Figure figureOfTeleportFiles(const Recipe& recipe);
 Figure figureOfPatchMapFile(const Recipe& recipe);
+Figure figureOfAttributionFile(const Recipe& recipe);
 
 constexpr std::array fileViews{
     FileView{{"teleport", "Teleport", "Teleport", "",
@@ -615,6 +622,12 @@ constexpr std::array fileViews{
          "from the clean run, by token and depth.",
          190, 90, true, patchChoices},
         figureOfPatchMapFile},
+    FileView{
+        {"attribution", "Attribution", "Direct logit attribution", "",
+         "What attention and the MLP of each block wrote to the logit of a token, or to the difference of "
+         "two.",
+         160, 200, true, attributionChoices},
+        figureOfAttributionFile},
 };
 
 }  // namespace
@@ -846,6 +859,25 @@ Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe) {
         {themeNamed(recipe.theme), value == "normalized"});
 }
 
+Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"run", "token"});
+    const auto run = option<std::string>(options, "run", "intervened");
+    if (run != "intervened" && run != "natural" && run != "difference")
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("'{}' is no run of an attribution; there are intervened, natural and difference",
+                        run));
+    if (run == "difference" && !file.natural)
+        throw Error(ErrorCode::NotFound,
+                    "this attribution is of a natural run: there is nothing to take it from; make one with "
+                    "rheo attribute --edits");
+    Attribution shown = run == "natural" && file.natural ? *file.natural : file.attribution;
+    if (run == "difference") shown = difference(file.attribution, *file.natural);
+    return attributionFigure({shown, file.points, file.pieces, option(options, "token", file.token),
+                              file.answerText, file.foilText},
+                             themeNamed(recipe.theme));
+}
+
 std::string teleportNames(const std::vector<std::string>& names) {
     return Json{{"names", names}}.dump();
 }
@@ -856,6 +888,10 @@ Figure figureOfTeleportFiles(const Recipe& recipe) {
     std::vector<TeleportFile> files;
     for (const auto& source : recipe.sources) files.push_back(readTeleportFile(source.path));
     return files.size() == 1 ? figureOfTeleport(files.front(), recipe) : figureOfTeleports(files, recipe);
+}
+
+Figure figureOfAttributionFile(const Recipe& recipe) {
+    return figureOfAttribution(readAttributionFile(recipe.sources.front().path), recipe);
 }
 
 Figure figureOfPatchMapFile(const Recipe& recipe) {

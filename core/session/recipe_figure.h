@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/figure/attribution_figure.h"
 #include "core/figure/correlation_figure.h"
 #include "core/figure/density_figure.h"
 #include "core/figure/explained_figure.h"
@@ -17,6 +18,7 @@
 #include "core/figure/patch_map_figure.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
+#include "core/results/attribution_file.h"
 #include "core/results/patch_map_file.h"
 #include "core/results/results_file.h"
 #include "core/results/teleport_file.h"
@@ -94,6 +96,9 @@ Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe);
 Figure figureOfTeleports(const std::vector<TeleportFile>& teleports, const Recipe& recipe);
 /// The view "patch_map". The option `value`: "normalized" or "effect".
 Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe);
+/// The view "attribution". Options: `run` ("intervened", "natural", "difference") and `token`, whose bars are
+/// drawn.
+Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe);
 /// The options of the view "teleport" that name several teleports.
 std::string teleportNames(const std::vector<std::string>& names);
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/figure/attribution_figure.h"
 #include "core/figure/density_figure.h"
 #include "core/figure/explained_figure.h"
 #include "core/figure/latent_figure.h"
@@ -64,6 +65,7 @@ private Q_SLOTS:
     void strongRowsStandInFrontOfFaintOnes();
     void trajectoriesLeaveOutWhatIsNotFinite();
     void patchMapHasTheFirstTokenAbove();
+    void attributionHasABarForEachWrite();
     void trajectoriesRefuseWhatIsNotThere();
     void trajectoriesOfOneStillRow();
     void teleportsAreAdded();
@@ -820,6 +822,40 @@ void TestFigureBuilders::tokensCanBeSeen() {
     QCOMPARE(visibleToken("\xc0\xaf"), std::string("\ufffd\ufffd"));
     QCOMPARE(visibleToken("\xed\xa0\x80"), std::string("\ufffd\ufffd\ufffd"));
     QCOMPARE(visibleToken("x\x80y"), std::string("x\ufffdy"));
+}
+
+void TestFigureBuilders::attributionHasABarForEachWrite() {
+    Attribution a;
+    a.answer = 7;
+    a.contribution.resize(2, 4);
+    a.contribution << 9, 9, 9, 9, 1, -2, 3, 0.5;
+    a.embedding = vector({0, 0.25});
+    a.bias = a.edits = vector({0, 0});
+    a.logit = vector({36, 2.75});
+    const auto points = residualPoints(2, false);
+    const std::vector<std::string> pieces{" a", " b"};
+    const Figure figure = attributionFigure({a, points, pieces, 1, " c", ""}, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t{3});
+    const auto& bars = std::get<CurvePlot>(figure.panels[0].plot).curves;
+    const auto named = [&](const char* name) {
+        return std::find_if(bars.begin(), bars.end(), [&](const Curve& curve) { return curve.name == name; });
+    };
+    QCOMPARE(named("attention")->x[3], 2.5);  // from the third point on
+    QCOMPARE(named("attention")->y[4], 3.0);
+    QCOMPARE(named("MLP")->y[1], -2.0);
+    const auto& sum = std::get<CurvePlot>(figure.panels[1].plot).curves;
+    const auto line =
+        std::find_if(sum.begin(), sum.end(), [](const Curve& curve) { return curve.name == "sum"; });
+    QCOMPARE(line->y.front(), 0.25);
+    QCOMPARE(line->y.back(), 2.75);
+    const auto& map = std::get<HeatmapPlot>(figure.panels[2].plot);
+    QCOMPARE(map.values(0, 1), -2.0F);  // the last token is the lowest row
+    QVERIFY(figure.note.find("Logit of ' c': 2.75") != std::string::npos);
+    const Attribution zero = difference(a, a);
+    QVERIFY(zero.contribution.isZero() && zero.logit.isZero());
+    QVERIFY(refused(ErrorCode::Mismatch, [&] {
+        attributionFigure({a, points, pieces, 2, "", ""}, lightTheme());
+    }));
 }
 
 void TestFigureBuilders::patchMapHasTheFirstTokenAbove() {

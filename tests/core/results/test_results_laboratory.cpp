@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/results/attribution_file.h"
 #include "core/results/intervention_file.h"
 #include "core/results/patch_map_file.h"
 #include "core/results/vector_file.h"
@@ -60,6 +61,7 @@ private Q_SLOTS:
     void vectorsOfOthersAreRefused();
     void patchMapAndBack();
     void patchMapsThatDoNotFit();
+    void attributionAndBack();
 
 private:
     Intervention parse(const std::string& json) const {
@@ -273,6 +275,35 @@ void TestResultsLaboratory::patchMapsThatDoNotFit() {
     other.close();
     expectError(ErrorCode::Format, {"other.h5", "patch map", "rheograph-trace"},
                 [&] { readPatchMapFile(path("other.h5")); });
+}
+
+void TestResultsLaboratory::attributionAndBack() {
+    AttributionFile record;
+    record.points = residualPoints(1, false);
+    record.model = identity();
+    record.ids = {4, 5};
+    record.pieces = {"a", " b"};
+    record.answerText = " c";
+    record.token = 1;
+    Attribution& a = record.attribution;
+    a.answer = 7;
+    a.contribution.resize(2, 2);
+    a.contribution << 1, 2, 3, 4;
+    a.embedding = a.bias = a.edits = a.logit = Eigen::Vector2d(0.5, 0.25);
+    writeAttributionFile(path("a.h5"), record, IfExists::Refuse);
+    AttributionFile read = readAttributionFile(path("a.h5"));
+    QVERIFY(read.attribution.contribution == a.contribution && read.attribution.logit == a.logit);
+    QVERIFY(read.token == 1 && read.ids == record.ids && read.pieces == record.pieces && !read.natural);
+    QVERIFY(read.attribution.answer == 7 && read.attribution.foil == -1 && read.answerText == " c");
+    const auto file = Hdf5File::openForReading(path("a.h5"));
+    QVERIFY((file.read<double>("/contribution") == std::vector<double>{3, 4}));
+    QCOMPARE(file.numberAttribute("/", "logit").value_or(0), 0.25);
+    record.natural = a;
+    record.natural->logit *= 2;
+    record.intervention = "{}";
+    writeAttributionFile(path("a.h5"), record, IfExists::Replace);
+    read = readAttributionFile(path("a.h5"));
+    QVERIFY(read.natural && read.natural->logit == a.logit * 2 && read.intervention == "{}");
 }
 
 RHEO_TEST(TestResultsLaboratory)
