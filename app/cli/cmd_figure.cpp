@@ -49,6 +49,7 @@ struct Options {
     std::string colorRange;
     double blankBelow = 0;
     std::string value;
+    std::string run;
     bool unsorted = false;
     bool rms = false;
 };
@@ -155,6 +156,7 @@ Recipe recipeOfOptions(const Options& options) {
     addTrajectoryOptions(options, view);
     if (options.rms) view["rms"] = true;
     if (!options.value.empty()) view["value"] = options.value;
+    if (!options.run.empty()) view["run"] = options.run;
     recipe.options = view.dump();
     return recipe;
 }
@@ -187,6 +189,7 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--unsorted", {"density"}},
         {"--rms", {"teleport"}},
         {"--value", {"patch_map"}},
+        {"--run", {"attribution"}},
         {"--size", {}},
         {"--dpi", {}},
         {"--theme", {}},
@@ -283,9 +286,10 @@ void startPainting() {
 void addFigure(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("figure", "draw results as SVG, PDF or PNG");
     auto options = std::make_shared<Options>();
-    auto* source =
-        command->add_option("results", options->source, "results of rheo analyze, a teleport or a patch map")
-            ->type_name("R.h5");
+    auto* source = command
+                       ->add_option("results", options->source,
+                                    "results of rheo analyze, a teleport, a patch map or an attribution")
+                       ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
     auto* view = command->add_option("--view", options->view, namesOf(figureViews()))
                      ->check(isView)
@@ -385,6 +389,11 @@ void addFigure(CLI::App& app, Command& chosen) {
                      "patch_map: the share of the clean outcome, or the change of the outcome; left out: "
                      "normalized")
         ->check(CLI::IsMember({"normalized", "effect"}));
+    command
+        ->add_option("--run", options->run,
+                     "attribution of an intervention: with it, without it, or their difference; left out: "
+                     "intervened")
+        ->check(CLI::IsMember({"intervened", "natural", "difference"}));
     command->callback([options, command, source, view, recipe, &chosen] {
         if (recipe->count() == 0 && (source->count() == 0 || view->count() == 0))
             throw CLI::ValidationError("figure", "results and --view are needed, or --recipe");

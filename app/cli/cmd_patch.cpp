@@ -131,9 +131,11 @@ int run(const Options& options, Common& common) {
                         request.clean.size(), request.corrupted.size()));
     Progress running = progress.part(0.3, 1);
     PatchMapFile record;
+    const auto mapping = std::chrono::steady_clock::now();
     record.map = patchMap(*open.model, request, running, [&](double secondsLeft) {
         common.console.say(fmt::format("about {} left", formatDuration(secondsLeft)));
     });
+    const double ofMap = std::chrono::duration<double>(std::chrono::steady_clock::now() - mapping).count();
     record.points = open.model->points();
     record.model = open.model->identity();
     record.cleanPieces = piecesOf(open, request.clean);
@@ -146,6 +148,7 @@ int run(const Options& options, Common& common) {
     common.console.result({{"out", options.out.path},
                            {"rows", record.map.effect.rows()},
                            {"seconds", seconds},
+                           {"map_seconds", ofMap},
                            {"clean", record.map.clean},
                            {"corrupted", record.map.corrupted},
                            {"outcome", patchOutcomeName(request.outcome)},

@@ -83,6 +83,7 @@ void addAnalyze(CLI::App& app, Command& chosen);
 void addTeleport(CLI::App& app, Command& chosen);
 void addIntervene(CLI::App& app, Command& chosen);
 void addPatch(CLI::App& app, Command& chosen);
+void addAttribute(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);

@@ -54,8 +54,10 @@ void addCommon(CLI::App& app, Common& common) {
 /// Which commands the common options mean something to; those that are not here mean the same everywhere.
 const std::map<std::string, std::set<std::string>>& users() {
     static const std::map<std::string, std::set<std::string>> table{
-        {"--device", {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "report"}},
-        {"--dtype", {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "report"}},
+        {"--device",
+         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "report"}},
+        {"--dtype",
+         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "report"}},
         {"--seed", {"analyze", "teleport", "intervene", "report", "demo"}},
     };
     return table;
@@ -192,7 +194,7 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     addCommon(app, common);
     Command chosen;
     for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
-                           addTeleport, addIntervene, addPatch, addFigure, addReport, addDemo})
+                           addTeleport, addIntervene, addPatch, addAttribute, addFigure, addReport, addDemo})
         add(app, chosen);
     showCommonInHelp(app);
     readHelpAsOption(arguments);

@@ -1,4 +1,4 @@
-// rheo intervene and patch: what they write and print, and what they refuse.
+// rheo intervene, patch and attribute: what they write and print, and what they refuse.
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -24,6 +24,8 @@ private Q_SLOTS:
     void patchIsDrawnAndDrawnAgain();
     void patchRefuses_data();
     void patchRefuses();
+    void attributeAddsUp();
+    void attributeBesideAnIntervention();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -171,6 +173,41 @@ void TestAppLaboratory::patchRefuses() {
     QCOMPARE(ran.status, status);
     QVERIFY2(ran.err.contains(part.toUtf8()), ran.err);
     QVERIFY(!QFile::exists(path("no.h5")));
+}
+
+void TestAppLaboratory::attributeAddsUp() {
+    const auto ran = runRheo({"attribute", "--model", demoModel, "--text", "It was the best", "--foil",
+                              " the", "--out", path("a.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto file = rheo::Hdf5File::openForReading(path("a.h5").toStdString());
+    double sum =
+        file.numberAttribute("/", "embedding").value_or(0) + file.numberAttribute("/", "bias").value_or(0);
+    const auto contribution = file.read<double>("/contribution");
+    QCOMPARE(contribution.size(), std::size_t{64});
+    for (const double one : contribution) sum += one;
+    const double logit = file.numberAttribute("/", "logit").value_or(0);
+    QVERIFY(std::abs(sum - logit) <= 1e-5 * std::abs(logit));
+    QCOMPARE(ran.json()["logit"].toDouble(), logit);
+    const auto wrong =
+        runRheo({"attribute", "--model", demoModel, "--ids", "1,2", "--token", "2", "--out", path("no.h5")});
+    QCOMPARE(wrong.status, 1);
+    QVERIFY(wrong.err.contains("0 to 1"));
+}
+
+void TestAppLaboratory::attributeBesideAnIntervention() {
+    QVERIFY(writeFile(path("scale.json"),
+                      R"({"edits": [{"point": "L20.attn_in", "op": "scale", "strength": 2}]})"));
+    const auto ran = runRheo({"attribute", "--model", demoModel, "--ids", "5,6,7", "--answer-id", "3",
+                              "--edits", path("scale.json"), "--out", path("both.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto file = rheo::Hdf5File::openForReading(path("both.h5").toStdString());
+    QVERIFY(file.numberAttribute("/natural", "logit").value_or(0) != ran.json()["logit"].toDouble());
+    for (const char* run : {"intervened", "natural", "difference"}) {
+        const auto drawn = runRheo({"figure", path("both.h5"), "--view", "attribution", "--run", run, "--out",
+                                    path(QString(run) + ".svg")});
+        QVERIFY2(drawn.status == 0, drawn.err);
+    }
+    QVERIFY(contentsOf(path("natural.svg")) != contentsOf(path("intervened.svg")));
 }
 
 RHEO_TEST(TestAppLaboratory)

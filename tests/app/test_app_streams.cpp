@@ -310,7 +310,7 @@ void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
     QCOMPARE(runRheo({"help", "capture"}).out, help);
     QCOMPARE(runRheo({"help"}).out, runRheo({"--help"}).out);
     for (const char* command : {"info", "tokenize", "logits", "capture", "import", "merge", "analyze",
-                                "teleport", "intervene", "patch", "figure", "report", "demo"}) {
+                                "teleport", "intervene", "patch", "attribute", "figure", "report", "demo"}) {
         const Ran ran = runRheo({command, "--help"});
         QCOMPARE(ran.status, 0);
         QVERIFY2(ran.out.contains("--quiet") && !ran.out.contains("=-1") && !ran.out.contains("=[]"),

@@ -184,6 +184,29 @@ def patching(program, folder, hooked, clean, corrupted, work, checks):
         checks.within(f"patch map, {name}, both runs", (max(runs) / span).item(), DERIVED)
 
 
+def attribution(program, folder, hooked, ids, work, checks):
+    """Writes as differences of hooked states, through the final norm at the scale it has."""
+    states, logits = hooked.run(ids)
+    answer, foil = int(logits[-1].argmax()), int(logits[-1].argmin())
+    states = states[:, -1].double()
+    norm, head = hooked.readers[-1], hooked.model.get_output_embeddings().weight
+    direction = (head[answer] - head[foil]).double() * norm.weight.double()
+    layer = isinstance(norm, torch.nn.LayerNorm)
+    centred = lambda h: h - h.mean(-1, keepdim=True) if layer else h
+    epsilon = norm.eps if layer else norm.variance_epsilon
+    scale = (centred(states[-1]).pow(2).mean() + epsilon).rsqrt()
+    expected = centred(states.diff(dim=0)) @ direction * scale
+    out = os.path.join(work, "attribution.h5")
+    rheo(program, "attribute", "--model", folder, "--ids", ",".join(map(str, ids)), "--answer-id", answer, "--foil-id",
+         foil, "--out", out, "--force")
+    with h5py.File(out) as file:
+        found = torch.tensor(file["contribution"][...])
+        sum_of = found.sum() + file.attrs["embedding"] + file.attrs["bias"]
+        logit = (logits[-1, answer] - logits[-1, foil]).double()
+        checks.within("attribution", ((found - expected).abs().max() / logit.abs()).item(), DERIVED)
+        checks.within("attribution, sum beside the logits", ((sum_of - logit).abs() / logit.abs()).item(), 1e-5)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rheo", required=True)
@@ -203,6 +226,7 @@ def main():
         with tempfile.TemporaryDirectory() as work:
             steering(asked.rheo, folder, hooked, clean, work, checks)
             patching(asked.rheo, folder, hooked, clean, corrupted_of(clean, vocabulary), work, checks)
+            attribution(asked.rheo, folder, hooked, clean, work, checks)
     sys.exit(1 if checks.failed else 0)
 
 
