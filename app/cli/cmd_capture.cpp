@@ -83,6 +83,11 @@ void addCapture(CLI::App& app, Command& chosen) {
                      "only the first M token ids of each, BOS counted; left out: all")
         ->check(wholeNumber(1))
         ->type_name("M");
+    command
+        ->add_option("--generate", options->request.generate,
+                     "continue each prompt by N tokens, greedily; their states are rows like others")
+        ->check(wholeNumber(0, 1'000'000))
+        ->type_name("N");
     command->add_option("--batch", options->request.batch, "prompts run at once")
         ->check(wholeNumber(1, 65536))
         ->type_name("B");

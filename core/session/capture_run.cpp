@@ -41,6 +41,17 @@ std::vector<Sample> samplesOf(const CaptureRequest& request, const PromptModel& 
     return std::move(prompts.samples);
 }
 
+/// Continues each sample by `count` tokens, as Model::greedy does.
+void continueSamples(const Model& model, int count, std::vector<Sample>& samples, Progress& progress) {
+    progress.setStage("generating");
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const auto total = static_cast<double>(samples.size());
+        Progress one = progress.part(static_cast<double>(i) / total, static_cast<double>(i + 1) / total);
+        const auto generated = model.greedy(samples[i].tokenIds, count, true, one);
+        samples[i].tokenIds.insert(samples[i].tokenIds.end(), generated.begin(), generated.end());
+    }
+}
+
 CapturePlan planOf(const CaptureRequest& request, const PromptModel& model, std::vector<Sample> samples) {
     const auto points = parsePoints(model.model->points(), request.points);
     return planCapture(*model.model, std::move(samples), parseRowChoice(request.rows),
@@ -68,7 +79,13 @@ void checkCapture(const CaptureRequest& request, const std::function<void(const 
 CaptureResult runCapture(const CaptureRequest& request, const PromptModel& model,
                          const CaptureMessages& messages, Progress& progress) {
     Progress reading = progress.part(0, 0.01);
-    const CapturePlan plan = planOf(request, model, samplesOf(request, model, messages.warn, reading));
+    std::vector<Sample> samples = samplesOf(request, model, messages.warn, reading);
+    const double generated = request.generate > 0 ? 0.5 : 0.01;
+    if (request.generate > 0) {
+        Progress generating = progress.part(0.01, generated);
+        continueSamples(*model.model, request.generate, samples, generating);
+    }
+    const CapturePlan plan = planOf(request, model, std::move(samples));
     const std::size_t rows = plan.info.rows.size();
     messages.say(fmt::format("{} rows of {} points by {} units: {}, from {} tokens of {} prompts", rows,
                              plan.info.points.size(), plan.info.units,
@@ -81,7 +98,7 @@ CaptureResult runCapture(const CaptureRequest& request, const PromptModel& model
     how.forecast = messages.forecast;
     std::optional<std::int64_t> complete;
     how.interrupted = [&](std::int64_t done) { complete = done; };
-    Progress capturing = progress.part(0.01, 1);
+    Progress capturing = progress.part(generated, 1);
     try {
         const CaptureOutcome outcome = captureToFile(*model.model, plan, request.out, how, capturing);
         for (const auto& warning : outcome.warnings) messages.warn(warning);

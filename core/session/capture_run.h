@@ -36,8 +36,9 @@ struct CaptureRequest {
     std::string select = {};     ///< parseSelection
     std::string shard = "0/1";   ///< parseShard
     bool bfloat16 = false;       ///< how states are stored
-    int batch = 16;              ///< prompts run at once
-    std::filesystem::path out;   ///< the trace
+    int generate = 0;  ///< tokens that each prompt is continued by, greedily; they are rows like others
+    int batch = 16;    ///< prompts run at once
+    std::filesystem::path out;  ///< the trace
     IfExists ifExists = IfExists::Refuse;
     bool resume = false;  ///< go on with a file that an interrupted capture left
 };

@@ -1,4 +1,4 @@
-// rheo intervene, patch and attribute: what they write and print, and what they refuse.
+// rheo intervene, patch, attribute and capture --generate: what they write and print, and what they refuse.
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -26,6 +26,7 @@ private Q_SLOTS:
     void patchRefuses();
     void attributeAddsUp();
     void attributeBesideAnIntervention();
+    void generatedTokensAreRows();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -208,6 +209,36 @@ void TestAppLaboratory::attributeBesideAnIntervention() {
         QVERIFY2(drawn.status == 0, drawn.err);
     }
     QVERIFY(contentsOf(path("natural.svg")) != contentsOf(path("intervened.svg")));
+}
+
+// The rows of generated tokens hold what rheo intervene finds for the natural text.
+void TestAppLaboratory::generatedTokensAreRows() {
+    QVERIFY(writeFile(path("prompts.jsonl"), "{\"ids\": [5, 6, 7]}\n{\"ids\": [9, 8]}\n"));
+    const auto ran = runRheo({"capture", "--model", demoModel, "--prompts", path("prompts.jsonl"),
+                              "--generate", "4", "--rows", "all", "--out", path("t.rheo.h5"), "--quiet"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QVERIFY(writeFile(path("none.json"), R"({"edits": []})"));
+    QVERIFY(runRheo({"intervene", "--model", demoModel, "--ids", "5,6,7", "--edits", path("none.json"),
+                     "--generate", "4", "--out", path("n.h5"), "--quiet"})
+                .status == 0);
+    const auto trace = rheo::Hdf5File::openForReading(path("t.rheo.h5").toStdString());
+    const auto text = rheo::Hdf5File::openForReading(path("n.h5").toStdString());
+    const auto shape = trace.info("/residual").shape;
+    QCOMPARE(shape, (std::vector<std::int64_t>{13, 65, 128}));
+    std::vector<float> captured(7 * 65 * 128);
+    trace.readBox<float>("/residual", {0, 0, 0}, {7, 65, 128}, captured.data());
+    const auto natural = text.read<float>("/natural");
+    QCOMPARE(natural.size(), captured.size());
+    double squares = 0, worst = 0;
+    for (std::size_t i = 0; i < natural.size(); ++i) {
+        squares += double(natural[i]) * double(natural[i]);
+        worst = std::max(worst, std::abs(double(natural[i]) - double(captured[i])));
+    }
+    QVERIFY(worst < 3e-5 * std::sqrt(squares / double(natural.size())));
+    const auto tooLong = runRheo({"capture", "--model", demoModel, "--prompts", path("prompts.jsonl"),
+                                  "--generate", "100000", "--out", path("no.h5")});
+    QCOMPARE(tooLong.status, 1);
+    QVERIFY(tooLong.err.contains("positions"));
 }
 
 RHEO_TEST(TestAppLaboratory)
