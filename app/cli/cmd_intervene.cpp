@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -22,7 +23,13 @@ struct Options {
     std::string edits;
     int generate = 0;
     Sampling sampling;
+    std::string sweep;
+    TokenOption answer;
 };
+
+nlohmann::ordered_json numberOrNull(double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
+}
 
 std::string decoded(const OpenModel& open, const std::vector<std::int32_t>& ids) {
     return open.tokenizer ? open.tokenizer->decode(ids) : std::string();
@@ -63,7 +70,7 @@ int run(const Options& options, Common& common) {
     request.generate = options.generate;
     request.sampling = options.sampling;
     request.sampling.seed = common.seed;
-    Progress running = progress.part(0.5, 1);
+    Progress running = progress.part(0.5, options.sweep.empty() ? 1 : 0.75);
     IntervenedFile record;
     record.result = intervene(*open.model, request, running);
     record.points = open.model->points();
@@ -75,8 +82,27 @@ int run(const Options& options, Common& common) {
     const InterveneResult& result = record.result;
     record.naturalText = decoded(open, result.naturalIds);
     record.intervenedText = decoded(open, result.intervenedIds);
+    nlohmann::ordered_json sweep = nlohmann::ordered_json::array();
+    if (!options.sweep.empty()) {
+        record.sweepToken = options.answer.readId(open);
+        Progress sweeping = progress.part(0.75, 1);
+        record.sweep =
+            sweepStrengths(*open.model, request, parseNumbers(options.sweep), record.sweepToken, sweeping);
+    }
     writeIntervenedFile(options.out.path, record, options.out.ifExists());
     show(common.console, open, record);
+    for (const SweepStep& step : record.sweep) {
+        const std::string text = decoded(open, step.ids);
+        common.console.say(
+            fmt::format("strength {:>6g}: probability {:.4f}, entropy {:.3f} nats, perplexity {:.4g}  {}",
+                        step.factor, step.probability, step.entropy, step.perplexity, text));
+        sweep.push_back({{"strength", step.factor},
+                         {"probability", numberOrNull(step.probability)},
+                         {"entropy", step.entropy},
+                         {"perplexity", numberOrNull(step.perplexity)},
+                         {"ids", step.ids},
+                         {"text", text}});
+    }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     common.console.result({{"out", options.out.path},
                            {"rows", result.natural.n0 + result.intervened.n0},
@@ -86,7 +112,8 @@ int run(const Options& options, Common& common) {
                            {"intervened_ids", result.intervenedIds},
                            {"natural_text", record.naturalText},
                            {"intervened_text", record.intervenedText},
-                           {"kl", result.kl}});
+                           {"kl", result.kl},
+                           {"sweep", sweep}});
     return 0;
 }
 
@@ -132,6 +159,16 @@ void addIntervene(CLI::App& app, Command& chosen) {
         ->check(wholeNumber(0, 1'000'000))
         ->type_name("N");
     addSamplingOptions(*command, options->sampling);
+    auto* sweep =
+        command
+            ->add_option("--sweep", options->sweep,
+                         "also at strengths multiplied by these: probability of --answer and entropy "
+                         "after the prompt, perplexity of the text under the natural model")
+            ->check(readBy(parseNumbers))
+            ->type_name("0,0.5,1,2");
+    options->answer.addTo(*command, "--answer", "the token whose probability the sweep follows");
+    options->answer.textGiven->needs(sweep);
+    options->answer.idGiven->needs(sweep);
     command->footer(operationsInHelp());
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });

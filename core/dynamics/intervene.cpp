@@ -164,6 +164,67 @@ InterveneResult intervene(const Model& model, const InterveneRequest& request, P
     return result;
 }
 
+namespace {
+
+/// exp of the mean of -ln p of the tokens from `first` on, in a run without edits.
+double naturalPerplexity(const Model& model, const std::vector<std::int32_t>& ids, std::size_t first,
+                         Progress& progress) {
+    if (first >= ids.size()) return std::numeric_limits<double>::quiet_NaN();
+    ForwardRequest request;
+    request.ids = {ids};
+    request.positions.emplace_back();
+    for (std::size_t i = first; i < ids.size(); ++i)
+        request.positions[0].push_back(static_cast<std::int32_t>(i) - 1);
+    request.states = false;
+    request.logits = true;
+    const MatrixF logits = model.forward(request, progress).logits;
+    double sum = 0;
+    for (Eigen::Index i = 0; i < logits.rows(); ++i) {
+        const VectorD row = logits.row(i).transpose().cast<double>();
+        const double logNorm = row.maxCoeff() + std::log((row.array() - row.maxCoeff()).exp().sum());
+        sum += logNorm - row[ids[first + static_cast<std::size_t>(i)]];
+    }
+    return std::exp(sum / static_cast<double>(logits.rows()));
+}
+
+double entropyOf(const VectorD& p) {
+    return -(p.array() > 0).select(p.array() * p.array().max(1e-300).log(), 0.0).sum();
+}
+
+}  // namespace
+
+std::vector<SweepStep> sweepStrengths(const Model& model, const InterveneRequest& request,
+                                      const std::vector<double>& factors, std::int32_t token,
+                                      Progress& progress) {
+    if (token >= model.config().vocabulary || token < -1)
+        throw Error(ErrorCode::InvalidArgument, fmt::format("token id {} is not in the vocabulary of {}",
+                                                            token, model.config().vocabulary));
+    const auto context = model.prepare(request.ids, progress);
+    const auto unscaled = resolveEdits(model, *context, request.intervention, request.generate);
+    std::vector<SweepStep> steps;
+    for (const double factor : factors) {
+        if (!std::isfinite(factor))
+            throw Error(ErrorCode::InvalidArgument, "a strength of the sweep is not finite");
+        Progress one =
+            progress.part(static_cast<double>(steps.size()) / static_cast<double>(factors.size()),
+                          static_cast<double>(steps.size() + 1) / static_cast<double>(factors.size()));
+        one.setStage(fmt::format("strength {:g}", factor));
+        GenerateRequest generate{request.ids, request.generate, unscaled, request.sampling};
+        for (StateEdit& edit : generate.edits) edit.strength *= factor;
+        SweepStep step;
+        step.factor = factor;
+        step.ids = model.generate(generate, one);
+        const VectorD p = softmax(lastLogits(model, request.ids, generate.edits, one));
+        step.probability = token < 0 ? std::numeric_limits<double>::quiet_NaN() : p[token];
+        step.entropy = entropyOf(p);
+        std::vector<std::int32_t> whole = request.ids;
+        whole.insert(whole.end(), step.ids.begin(), step.ids.end());
+        step.perplexity = naturalPerplexity(model, whole, request.ids.size(), one);
+        steps.push_back(std::move(step));
+    }
+    return steps;
+}
+
 IntervenedPath intervenedPath(const Model& model, const PromptContext& context,
                               const Intervention& intervention, Progress& progress) {
     ContinueRequest request;

@@ -43,6 +43,23 @@ struct InterveneResult {
 /// for bit. Cost: 2 * generate + 4 forward passes.
 InterveneResult intervene(const Model& model, const InterveneRequest& request, Progress& progress);
 
+/// What an intervention makes of a text at one strength.
+struct SweepStep {
+    double factor = 0;              ///< that the strength of every edit is multiplied by
+    double probability = 0;         ///< of the chosen token after the prompt, 0 to 1; NaN if none was chosen
+    double entropy = 0;             ///< of the token after the prompt, nats
+    double perplexity = 0;          ///< of the generated tokens under the natural model; NaN without any
+    std::vector<std::int32_t> ids;  ///< generated
+};
+
+/// Where a text breaks: the request at each strength. `token`: whose probability is followed; -1: none. The
+/// perplexity is exp of the mean of -ln p(token | all before it) of the generated tokens in a run without
+/// edits. Throws as intervene, and Error(InvalidArgument) for a factor that is not finite. Cost a factor:
+/// generate + 2 forward passes.
+std::vector<SweepStep> sweepStrengths(const Model& model, const InterveneRequest& request,
+                                      const std::vector<double>& factors, std::int32_t token,
+                                      Progress& progress);
+
 /// A prepared prompt with an intervention, from its first edited token and point on: for a handle that is
 /// dragged.
 struct IntervenedPath {

@@ -5,6 +5,28 @@
 
 namespace rheo {
 
+namespace {
+
+void writeSweep(Hdf5File& file, const IntervenedFile& record) {
+    file.setAttribute("/", "sweep_token", std::int64_t{record.sweepToken});
+    const auto column = [&](const char* name, double SweepStep::*member) {
+        std::vector<double> values;
+        for (const SweepStep& step : record.sweep) values.push_back(step.*member);
+        writeList(file, name, values);
+    };
+    column("/sweep/strength", &SweepStep::factor);
+    column("/sweep/probability", &SweepStep::probability);
+    column("/sweep/entropy", &SweepStep::entropy);
+    column("/sweep/perplexity", &SweepStep::perplexity);
+    std::vector<std::int32_t> ids;
+    for (const SweepStep& step : record.sweep) ids.insert(ids.end(), step.ids.begin(), step.ids.end());
+    file.write<std::int32_t>("/sweep/ids", ids,
+                             {static_cast<std::int64_t>(record.sweep.size()),
+                              static_cast<std::int64_t>(record.sweep.front().ids.size())});
+}
+
+}  // namespace
+
 void writeIntervenedFile(const std::filesystem::path& path, const IntervenedFile& record, IfExists ifExists) {
     OutputFile output(path, ifExists);
     Hdf5File file = createLaboratoryFile(output, "rheograph-intervention", record.model);
@@ -25,6 +47,7 @@ void writeIntervenedFile(const std::filesystem::path& path, const IntervenedFile
     writeArray(file, "/intervened", result.intervened);
     writeVector<float>(file, "/logits_natural", result.logitsNatural);
     writeVector<float>(file, "/logits_intervened", result.logitsIntervened);
+    if (!record.sweep.empty()) writeSweep(file, record);
     file.close();
     output.commit();
 }

@@ -20,14 +20,18 @@ struct IntervenedFile {
     Intervention intervention;
     Sampling sampling;
     InterveneResult result;
+    std::vector<SweepStep> sweep;             ///< may be empty
+    std::int32_t sweepToken = -1;             ///< whose probability the sweep follows; -1: none
     std::string naturalText, intervenedText;  ///< of the generated tokens; may be empty
 };
 
 /// HDF5: `natural`, `intervened` [token, point, unit] float32 of prompt and generated tokens; `ids` of the
 /// prompt; `natural_ids`, `intervened_ids` of the generated tokens; `logits_natural`, `logits_intervened`
 /// [vocabulary] of the prompt's last token; `points/block`, `points/site`; `edits` (the
-/// intervention as JSON), `text`, `natural_text` and `intervened_text`, each one string; attributes `kl`,
-/// `temperature`, `top_p`, `seed` and those of the model. Throws as OutputFile, Error(Io, DiskFull).
+/// intervention as JSON), `text`, `natural_text` and `intervened_text`, each one string; with a sweep
+/// `sweep/strength`, `sweep/probability`, `sweep/entropy`, `sweep/perplexity` [strength] float64 and
+/// `sweep/ids` [strength, token]; attributes `sweep_token` (-1: none), `kl`, `temperature`, `top_p`, `seed`
+/// and those of the model. Throws as OutputFile, Error(Io, DiskFull).
 void writeIntervenedFile(const std::filesystem::path& path, const IntervenedFile& record, IfExists ifExists);
 
 }  // namespace rheo

@@ -42,6 +42,7 @@ private Q_SLOTS:
     void nothingIsTheNaturalPath();
     void strengthZeroIsTheNaturalText();
     void steeringChangesTheText();
+    void sweepFollowsTheText();
 
 private:
     Edit edit(std::string operation, double strength, EditTokens tokens = {}) const {
@@ -205,6 +206,35 @@ void TestDynamicsIntervene::steeringChangesTheText() {
     Eigen::Index likeliest = 0;
     m_demo->unembed(final.transpose(), progress).row(0).maxCoeff(&likeliest);
     QCOMPARE(static_cast<std::int32_t>(likeliest), result.intervenedIds.back());
+}
+
+// Strength 0 is the natural text, whose perplexity and entropy are those of the model's own logits.
+void TestDynamicsIntervene::sweepFollowsTheText() {
+    Progress progress;
+    Edit push = edit("add", 2, parseEditTokens("2:"));
+    push.unit = StrengthUnit::Rms;
+    const InterveneRequest request{m_ids, {"", {push}}, 5, {}};
+    const auto sweep = sweepStrengths(*m_demo, request, {0, 1, 8}, 7, progress);
+    QCOMPARE(sweep.size(), std::size_t{3});
+    QVERIFY(sweep[0].ids == m_demo->greedy(m_ids, 5, true, progress));
+    QVERIFY(sweep[1].ids == intervene(*m_demo, request, progress).intervenedIds);
+    for (const SweepStep& step : sweep) {
+        std::vector<std::int32_t> whole = m_ids;
+        whole.insert(whole.end(), step.ids.begin(), step.ids.end());
+        const MatrixF logits = m_demo->logits(whole, progress);
+        double product = 1;
+        for (std::size_t i = m_ids.size(); i < whole.size(); ++i)
+            product *= softmax(logits.row(static_cast<Eigen::Index>(i) - 1).transpose())[whole[i]];
+        QVERIFY(std::abs(step.perplexity / std::pow(product, -0.2) - 1) < 1e-4);
+    }
+    const VectorD p = softmax(m_demo->logits(m_ids, progress).row(5).transpose());
+    QVERIFY(std::abs(sweep[0].probability - p[7]) < 1e-5 * p[7]);
+    double entropy = 0;
+    for (const double one : p) entropy -= one > 0 ? one * std::log(one) : 0;
+    QVERIFY(std::abs(sweep[0].entropy - entropy) < 1e-4);
+    QVERIFY(sweep[2].perplexity > sweep[0].perplexity);
+    QVERIFY(refused(ErrorCode::InvalidArgument,
+                    [&] { sweepStrengths(*m_demo, request, {1}, 1 << 20, progress); }));
 }
 
 RHEO_TEST(TestDynamicsIntervene)
