@@ -55,9 +55,11 @@ void addCommon(CLI::App& app, Common& common) {
 const std::map<std::string, std::set<std::string>>& users() {
     static const std::map<std::string, std::set<std::string>> table{
         {"--device",
-         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "report"}},
+         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "directions",
+          "report"}},
         {"--dtype",
-         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "report"}},
+         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "directions",
+          "report"}},
         {"--seed", {"analyze", "teleport", "intervene", "report", "demo"}},
     };
     return table;
@@ -193,8 +195,9 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     app.footer("rheo COMMAND --help shows the options of a command.");
     addCommon(app, common);
     Command chosen;
-    for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
-                           addTeleport, addIntervene, addPatch, addAttribute, addFigure, addReport, addDemo})
+    for (const auto add :
+         {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze, addTeleport,
+          addIntervene, addPatch, addAttribute, addDirections, addFigure, addReport, addDemo})
         add(app, chosen);
     showCommonInHelp(app);
     readHelpAsOption(arguments);

@@ -27,6 +27,7 @@ private Q_SLOTS:
     void attributeAddsUp();
     void attributeBesideAnIntervention();
     void generatedTokensAreRows();
+    void directionsSteer();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -239,6 +240,43 @@ void TestAppLaboratory::generatedTokensAreRows() {
                                   "--generate", "100000", "--out", path("no.h5")});
     QCOMPARE(tooLong.status, 1);
     QVERIFY(tooLong.err.contains("positions"));
+}
+
+// A difference of two states, added to the one, gives the outcome of the other; and other models refuse it.
+void TestAppLaboratory::directionsSteer() {
+    const QString vector = path("v.safetensors");
+    const auto ran =
+        runRheo({"directions", "--model", demoModel, "--plus", "It was the best", "--minus",
+                 "It was the worst", "--point", "final", "--name", "best", "--out", vector, "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["point"].toString(), QString("final"));
+    QVERIFY(writeFile(path("steer.json"),
+                      R"({"edits": [{"point": "final", "op": "add", "vector": "v.safetensors#best"}]})"));
+    const QStringList steer{"intervene",        "--model", demoModel,          "--text",
+                            "It was the worst", "--edits", path("steer.json"), "--json"};
+    const auto steered =
+        runRheo(steer + QStringList{"--out", path("s.h5"), "--sweep", "0,1", "--answer", ","});
+    QVERIFY2(steered.status == 0, steered.err);
+    const QJsonArray sweep = steered.json()["sweep"].toArray();
+    const auto probabilityOf = [](const QString& text) {
+        const auto said =
+            runRheo({"logits", "--model", demoModel, "--text", text, "--json"}).json()["top"].toArray();
+        for (const auto& one : said)
+            if (one.toObject()["piece"].toString() == ",") return one.toObject()["probability"].toDouble();
+        return -1.0;
+    };
+    const double worst = probabilityOf("It was the worst"), best = probabilityOf("It was the best");
+    QVERIFY(worst >= 0 && best >= 0);
+    QVERIFY(std::abs(sweep[0].toObject()["probability"].toDouble() - worst) < 1e-4);
+    QVERIFY(std::abs(sweep[1].toObject()["probability"].toDouble() - best) < 1e-4);
+    QVERIFY(sweep[0].toObject()["perplexity"].isNull());  // nothing was generated
+    const auto other = runRheo(steer + QStringList{"--out", path("no.h5"), "--untrained", "3"});
+    QCOMPARE(other.status, 1);
+    QVERIFY2(other.err.contains("v.safetensors") && other.err.contains("another model"), other.err);
+    QVERIFY(runRheo({"directions", "--model", demoModel, "--token", ",", "--out", path("u.npy")}).status ==
+            0);
+    QVERIFY(QFile::exists(path("u.npy.json")));
+    QCOMPARE(runRheo({"directions", "--model", demoModel, "--plus", "a", "--out", path("no.npy")}).status, 2);
 }
 
 RHEO_TEST(TestAppLaboratory)

@@ -309,8 +309,9 @@ void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
     QVERIFY(runRheo({"analyze", "--help"}).out.contains("--seed"));
     QCOMPARE(runRheo({"help", "capture"}).out, help);
     QCOMPARE(runRheo({"help"}).out, runRheo({"--help"}).out);
-    for (const char* command : {"info", "tokenize", "logits", "capture", "import", "merge", "analyze",
-                                "teleport", "intervene", "patch", "attribute", "figure", "report", "demo"}) {
+    for (const char* command :
+         {"info", "tokenize", "logits", "capture", "import", "merge", "analyze", "teleport", "intervene",
+          "patch", "attribute", "directions", "figure", "report", "demo"}) {
         const Ran ran = runRheo({command, "--help"});
         QCOMPARE(ran.status, 0);
         QVERIFY2(ran.out.contains("--quiet") && !ran.out.contains("=-1") && !ran.out.contains("=[]"),
