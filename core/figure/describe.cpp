@@ -86,6 +86,7 @@ std::string describeCurves(const Figure& whole, const CurvePlot& axes, const Cur
     if (i < curve.low.size() && std::isfinite(curve.low[i]) && std::isfinite(curve.high[i]))
         text += fmt::format(" (band {} to {})", nameOnAxis(axes.y, curve.low[i]),
                             nameOnAxis(axes.y, curve.high[i]));
+    if (i < curve.rows.size()) text += fmt::format("; row {}", curve.rows[i]);
     if (whole.colorScale && i < curve.values.size())
         text += fmt::format("; {} {}", whole.colorScale->title, formatNumber(curve.values[i], digits));
     return text;
@@ -109,6 +110,17 @@ std::string describeCell(const HeatmapPlot& plot, const FigurePlace& place) {
 }
 
 }  // namespace
+
+std::optional<FigureState> stateAt(const Figure& shown, const FigurePlace& place) {
+    const auto panel = static_cast<std::size_t>(place.panel);
+    if (place.panel < 0 || panel >= shown.panels.size()) return std::nullopt;
+    const auto* plot = std::get_if<CurvePlot>(&shown.panels[panel].plot);
+    const Vertex vertex = plot != nullptr ? nearest(*plot, place) : Vertex{};
+    if (vertex.curve == nullptr || vertex.index >= vertex.curve->rows.size()) return std::nullopt;
+    const auto& values = vertex.curve->values;
+    return FigureState{vertex.curve->rows[vertex.index],
+                       vertex.index < values.size() ? values[vertex.index] : 0};
+}
 
 std::optional<std::int64_t> idAt(const Axis& axis, double value) {
     const double place = std::round(value - axis.origin);

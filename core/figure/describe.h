@@ -21,6 +21,13 @@ struct FigurePlace {
 /// zoomed. Empty where there is nothing. Cost: one pass over the panel's vertices.
 std::string describeAt(const Figure& whole, const Figure& shown, const FigurePlace& place);
 
+/// The state nearest to a place, within reach: of curves whose vertices are states.
+struct FigureState {
+    std::int64_t row = 0;
+    double value = 0;  ///< on the figure's colour scale: the point
+};
+std::optional<FigureState> stateAt(const Figure& shown, const FigurePlace& place);
+
 /// The point, unit or token that an axis (AxisKind) has at a value, rounded to the nearest; none outside of
 /// it.
 std::optional<std::int64_t> idAt(const Axis& axis, double value);

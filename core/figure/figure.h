@@ -129,6 +129,9 @@ struct Curve {
     Color color;
     LineStyle style;  ///< its colour is `color`
     bool markers = false;
+    bool line = true;                ///< the vertices are joined
+    double markerSize = 3.4;         ///< diameter in points
+    std::vector<std::int64_t> rows;  ///< [vertex] the row of the trace it is a state of, or empty
 };
 
 struct CurvePlot {

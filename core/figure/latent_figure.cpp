@@ -7,8 +7,8 @@
 
 #include "core/base/error.h"
 #include "core/figure/depth_axis.h"
+#include "core/figure/depth_curves.h"
 #include "core/figure/ranges.h"
-#include "core/figure/trajectory_figure.h"
 
 namespace rheo {
 namespace {
@@ -30,51 +30,104 @@ Curve byIndex(std::string name, const Eigen::Ref<const VectorD>& values, double 
 
 }  // namespace
 
+namespace {
+
+/// Every state of the rows that are finite, and the mean path over them.
+struct LatentStates {
+    Curve states, mean;
+    std::int64_t rows = 0;
+};
+
+LatentStates statesOf(const Array3F& latent, const std::vector<RowIndex>& rows, const Theme& theme) {
+    LatentStates drawn;
+    const auto points = static_cast<std::size_t>(latent.n1);
+    std::vector<double> x(points, 0), y(points, 0);
+    for (const RowIndex row : rows) {
+        const float* first = latent.at(row.value(), 0);
+        if (!std::all_of(first, first + 2 * points, [](float value) { return std::isfinite(value); }))
+            continue;
+        ++drawn.rows;
+        for (std::size_t p = 0; p < points; ++p) {
+            drawn.states.x.push_back(first[2 * p]);
+            drawn.states.y.push_back(first[2 * p + 1]);
+            drawn.states.values.push_back(static_cast<double>(p));
+            drawn.states.rows.push_back(row.value());
+            x[p] += first[2 * p];
+            y[p] += first[2 * p + 1];
+        }
+    }
+    drawn.states.color = theme.muted;
+    drawn.states.line = false;
+    drawn.states.markers = true;
+    drawn.states.markerSize = drawn.states.x.size() > 2000 ? 1.6 : 2.6;
+    if (drawn.rows < 2) return drawn;
+    for (std::size_t p = 0; p < points; ++p) {
+        drawn.mean.x.push_back(x[p] / static_cast<double>(drawn.rows));
+        drawn.mean.y.push_back(y[p] / static_cast<double>(drawn.rows));
+    }
+    drawn.mean.name = fmt::format("mean of {} rows", formatNumber(static_cast<double>(drawn.rows)));
+    drawn.mean.color = theme.mean;
+    drawn.mean.style.width = 2.2;
+    return drawn;
+}
+
+ColorScale depthScale(const std::vector<ResidualPoint>& points, const LatentOptions& options) {
+    const bool dark = options.theme.dark;
+    ColorScale scale;
+    scale.map = options.map;
+    scale.high = std::max(1.0, static_cast<double>(points.size()) - 1);
+    // As of trajectories: viridis ends in a yellow that is lost on white, begins in a violet lost on black.
+    if (options.map != ColorMap::Vik) (dark ? scale.mapFrom : scale.mapTo) = dark ? 0.15 : 0.9;
+    scale.title = "Depth";
+    scale.ticks = depthTicks(points);
+    return scale;
+}
+
+}  // namespace
+
 Figure latentFigure(const Array3F& latent, const std::vector<ResidualPoint>& points,
                     const LatentOptions& options) {
     if (latent.n2 != 2)
         throw Error(ErrorCode::Mismatch,
                     fmt::format("The latent states have {} coordinates, where 2 were expected.", latent.n2));
-    // Trajectories in a space whose second axis is flat, of which the points are kept and the lines are not.
-    Array3F space(latent.n0, latent.n1, 3);
-    for (std::int64_t n = 0; n < latent.n0; ++n)
-        for (std::int64_t p = 0; p < latent.n1; ++p) {
-            space.at(n, p)[0] = latent.at(n, p)[0];
-            space.at(n, p)[2] = latent.at(n, p)[1];
-        }
-    TrajectoryOptions paths;
-    paths.theme = options.theme;
-    paths.map = options.map;
+    if (latent.n1 < 1 || latent.n1 != static_cast<std::int64_t>(points.size()))
+        throw Error(ErrorCode::Mismatch, fmt::format("The latent states have {} points, but {} are named.",
+                                                     latent.n1, points.size()));
     std::vector<RowIndex> rows = options.rows;
     if (rows.empty())
         for (std::int64_t n = 0; n < latent.n0; ++n) rows.emplace_back(n);
+    for (const RowIndex row : rows)
+        if (row.value() < 0 || row.value() >= latent.n0)
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("Row {} was asked for, but there are {} (0 to {}).", row.value(),
+                                    latent.n0, latent.n0 - 1));
     const std::int64_t states = static_cast<std::int64_t>(rows.size()) * latent.n1;
-    const std::int64_t step =
-        (states + options.mostMarkers - 1) / std::max<std::int64_t>(1, options.mostMarkers);
-    for (std::size_t i = 0; i < rows.size(); i += static_cast<std::size_t>(std::max<std::int64_t>(1, step)))
-        paths.rows.push_back(rows[i]);
+    const auto step = static_cast<std::size_t>(std::max<std::int64_t>(
+        1, (states + options.mostMarkers - 1) / std::max<std::int64_t>(1, options.mostMarkers)));
+    std::vector<RowIndex> shown;
+    for (std::size_t i = 0; i < rows.size(); i += step) shown.push_back(rows[i]);
+    LatentStates drawn = statesOf(latent, shown, options.theme);
 
-    Figure figure = trajectoryFigure({space, {}, points, {}}, paths);
-    auto& plot = std::get<Plot3D>(figure.panels.front().plot);
-    plot.axes[0].title = "Latent 1";
-    plot.axes[1].title.clear();
-    plot.axes[1].ticks.clear();
-    plot.axes[2].title = "Latent 2";
-    MarkerSet3 markers;
-    markers.xyz = std::move(plot.lines.front().xyz);
-    markers.values = std::move(plot.lines.front().values);
-    for (std::size_t i = 0; i < markers.values.size(); ++i)
-        markers.tags.push_back(static_cast<std::int64_t>(i) % latent.n1);
-    markers.size = markers.values.size() > 2000 ? 1.6 : 2.6;
-    plot.lines.erase(plot.lines.begin());
-    plot.markers.push_back(std::move(markers));
-    plot.camera.azimuth = plot.camera.elevation = 0;
-    const Eigen::AlignedBox3d box = boxOf(plot);
-    plot.camera = fitted(plot.camera, box.min(), box.max(), 4.0 / 3.0);
-    if (step > 1)
-        figure.note += fmt::format("{}{} of {} rows are shown.", figure.note.empty() ? "" : " ",
-                                   formatNumber(static_cast<double>(paths.rows.size())),
-                                   formatNumber(static_cast<double>(rows.size())));
+    CurvePlot plot;
+    std::vector<Curve> across(1);
+    across[0].y = drawn.states.x;
+    setRange(plot.x, across);
+    plot.curves.push_back(std::move(drawn.states));
+    setRange(plot.y, plot.curves);
+    if (!drawn.mean.x.empty()) plot.curves.push_back(std::move(drawn.mean));
+    plot.x.title = "Latent 1";
+    plot.y.title = "Latent 2";
+    Figure figure;
+    figure.theme = options.theme;
+    figure.colorScale = depthScale(points, options);
+    const auto number = [](auto count) { return formatNumber(static_cast<double>(count)); };
+    const auto left = static_cast<std::int64_t>(shown.size()) - drawn.rows;
+    figure.note = joinNotes(
+        {left > 0 ? fmt::format("{} of {} rows are left out: their states are not finite.", number(left),
+                                number(shown.size()))
+                  : "",
+         step > 1 ? fmt::format("{} of {} rows are shown.", number(shown.size()), number(rows.size())) : ""});
+    figure.panels.push_back({"", std::move(plot)});
     return figure;
 }
 

@@ -19,8 +19,9 @@ struct LatentOptions {
 };
 
 /// The latent plane of an autoencoder, `latent` [row, point, 2] (a row with a NaN is left out): every state
-/// as a marker coloured by depth, and the mean path of the rows shown over them. Flat, seen from the front.
-/// Throws as trajectoryFigure, and Error(Mismatch) unless there are two coordinates.
+/// as a marker coloured by depth, with the row it is of, and the mean path of the rows shown over them.
+/// Throws Error(Mismatch) unless there are two coordinates and as many points as are named,
+/// Error(InvalidArgument) for a row that is not there.
 Figure latentFigure(const Array3F& latent, const std::vector<ResidualPoint>& points,
                     const LatentOptions& options);
 

@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QDir>
+#include <QDoubleSpinBox>
 #include <QFile>
 #include <QFileDialog>
 #include <QHeaderView>
@@ -40,6 +41,7 @@
 #include "tests/test_main.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/views/banner.h"
+#include "widgets/views/color_range_button.h"
 #include "widgets/views/depth_bar.h"
 #include "widgets/views/figure_widget.h"
 #include "widgets/views/lens_map_view.h"
@@ -135,6 +137,8 @@ private Q_SLOTS:
     void theArrangementIsRemembered();
     void theMouseIsToldWhatIsUnderIt();
     void unitsAreChosenInATableAndTurn();
+    void aStateOfTheLatentMapIsChosen();
+    void coloursHaveTheRangeThatIsTyped();
     void everyViewIsExportedAndMadeAgain_data();
     void everyViewIsExportedAndMadeAgain();
     void thePictureOnTheClipboardIsTheFigure();
@@ -717,6 +721,62 @@ void TestAppResults::unitsAreChosenInATableAndTurn() {
     QTRY_VERIFY(std::abs(orbits->canvas()->camera().azimuth - before) > 2);
     QTest::keyClick(orbits->canvas(), Qt::Key_R);
     QVERIFY(!orbits->turntable()->isChecked());
+}
+
+/// A click on a state selects its row and point; the row that is selected is joined by a line.
+void TestAppResults::aStateOfTheLatentMapIsChosen() {
+    open(path("all.h5"));
+    auto* latent = view<ResultsView>("latent");
+    m_window->showView(latent);
+    auto* widget = latent->figureWidget();
+    QTRY_VERIFY(widget->painter().plotRect(0).width() > 60);
+    QTest::qWait(200);  // until the window has its final layout
+    const Curve& states = std::get<CurvePlot>(widget->figure()->panels[0].plot).curves.front();
+    // The state farthest to the right has no other so near.
+    const auto i =
+        static_cast<std::size_t>(std::max_element(states.x.begin(), states.x.end()) - states.x.begin());
+    const auto at = widget->painter().placeOf({0, states.x[i], states.y[i]});
+    QVERIFY(at.has_value());
+    QTest::mouseClick(widget, Qt::LeftButton, {}, at->toPoint());
+    QCOMPARE(m_window->selection().row()->value(), states.rows[i]);
+    QCOMPARE(m_window->selection().point().value(), static_cast<std::int64_t>(states.values[i]));
+    QVERIFY(!widget->painter().pathsOf(states.rows[i]).isEmpty());
+    for (int n = 0; n < 3; ++n) QTest::keyClick(widget, Qt::Key_Plus);
+    QVERIFY(widget->painter().isZoomed());
+    keepPicture(*m_window, "latent");
+}
+
+void TestAppResults::coloursHaveTheRangeThatIsTyped() {
+    open(path("all.h5"));
+    auto* density = view<ResultsView>("density");
+    m_window->showView(density);
+    QTRY_VERIFY(density->figureWidget()->figure() != nullptr);
+    ColorRangeButton* range = density->colorRange();
+    QVERIFY(range->isVisible());
+    const auto scale = [density]() -> const ColorScale& {
+        return std::get<HeatmapPlot>(density->figureWidget()->figure()->panels[0].plot).colorScale;
+    };
+    const double automatic = scale().high;
+    QTest::mouseClick(range, Qt::LeftButton);
+    QTRY_VERIFY(range->panel()->isVisible());
+    range->high()->selectAll();
+    QTest::keyClicks(range->high(), "0.25");
+    QTest::keyClick(range->high(), Qt::Key_Return);
+    range->low()->selectAll();
+    QTest::keyClicks(range->low(), "-0.25");
+    QTest::keyClick(range->low(), Qt::Key_Return);
+    QCOMPARE(scale().high, 0.25);
+    QCOMPARE(density->recipe().colors->high, 0.25);
+    keepPicture(*range->panel(), "range of colours");
+    QTest::mouseClick(range->panel()->findChild<QPushButton*>(), Qt::LeftButton);
+    QCOMPARE(scale().high, automatic);
+    QVERIFY(!density->recipe().colors);
+    range->panel()->hide();
+    // A figure of curves has no colours to set.
+    auto* motion = view<ResultsView>("motion");
+    m_window->showView(motion);
+    QTRY_VERIFY(motion->figureWidget()->figure() != nullptr);
+    QVERIFY(!motion->colorRange()->isVisible());
 }
 
 void TestAppResults::everyViewIsExportedAndMadeAgain_data() {

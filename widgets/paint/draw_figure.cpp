@@ -16,7 +16,8 @@ constexpr double frameWidth = 0.6;
 constexpr double gridWidth = 0.5;
 constexpr double tickWidth = 0.6;
 constexpr double bandOpacity = 0.25;
-constexpr double curveMarker = 3.4;
+constexpr double curveMarker = 3.4;  // in a legend
+constexpr int colorSteps = 64;       // what differs by less has one colour
 constexpr double labelMargin = 1;    // of a cell
 constexpr double smallestLabel = 4;  // of a font in a cell
 constexpr int leastLetters = 3;      // that a cell must have room for
@@ -302,16 +303,17 @@ private:
         for (const auto& curve : plot.curves) {
             const QColor color = toQColor(curve.color, curve.style.opacity);
             if (!curve.values.empty()) {
-                drawColored(curve, layout);
+                if (curve.line) drawColored(curve, layout);
+                if (curve.markers) drawColoredMarkers(curve, layout);
                 continue;
             }
-            const auto lines = runs(curve.x, curve.y, layout);
+            const auto lines = curve.line ? runs(curve.x, curve.y, layout) : Polylines{};
             if (!lines.empty()) m_canvas.lines(lines, {color, curve.style.width, curve.style.dash});
             if (curve.markers)
                 for (std::size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i)
                     if (std::isfinite(curve.y[i]))
-                        m_canvas.marker(MarkerShape::Disc, place(curve.x[i], curve.y[i], layout), curveMarker,
-                                        color);
+                        m_canvas.marker(MarkerShape::Disc, place(curve.x[i], curve.y[i], layout),
+                                        curve.markerSize, color);
         }
         m_canvas.endClip();
         m_canvas.endGroup();
@@ -319,7 +321,7 @@ private:
 
     /// A line whose colour changes along it: what has one colour, to within 1/64 of the scale, is one path.
     void drawColored(const Curve& curve, const PanelLayout& layout) {
-        constexpr int steps = 64;
+        constexpr int steps = colorSteps;
         const ColorScale scale = m_figure.colorScale.value_or(ColorScale{});
         std::map<int, Polylines> pieces;
         for (std::size_t i = 0; i + 1 < std::min({curve.x.size(), curve.y.size(), curve.values.size()});
@@ -339,6 +341,19 @@ private:
             QColor color = barColor(scale, step / (steps - 1.0));
             color.setAlphaF(static_cast<float>(curve.style.opacity));
             m_canvas.lines(lines, {color, curve.style.width, curve.style.dash, true});
+        }
+    }
+
+    void drawColoredMarkers(const Curve& curve, const PanelLayout& layout) {
+        const ColorScale scale = m_figure.colorScale.value_or(ColorScale{});
+        for (std::size_t i = 0; i < std::min({curve.x.size(), curve.y.size(), curve.values.size()}); ++i) {
+            const QPointF at = place(curve.x[i], curve.y[i], layout);
+            const double share = (curve.values[i] - scale.low) / (scale.high - scale.low);
+            if (!std::isfinite(at.x() + at.y() + share)) continue;
+            const double step = std::round(std::clamp(share, 0.0, 1.0) * (colorSteps - 1)) / (colorSteps - 1);
+            QColor color = barColor(scale, step);
+            color.setAlphaF(static_cast<float>(curve.style.opacity));
+            m_canvas.marker(MarkerShape::Disc, at, curve.markerSize, color);
         }
     }
 

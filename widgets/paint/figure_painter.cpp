@@ -110,6 +110,29 @@ std::string FigurePainter::describe(const QPointF& place, double reach) const {
     return describeAt(*m_figure, m_shown, {at->panel, at->x, at->y, plot.width(), plot.height(), reach});
 }
 
+std::optional<FigureState> FigurePainter::stateAt(const QPointF& place, double reach) const {
+    const auto at = positionAt(place);
+    if (!at) return std::nullopt;
+    const QRectF plot = plotRect(at->panel);
+    return rheo::stateAt(m_shown, {at->panel, at->x, at->y, plot.width(), plot.height(), reach});
+}
+
+QList<QPolygonF> FigurePainter::pathsOf(std::int64_t row) const {
+    QList<QPolygonF> paths;
+    for (std::size_t i = 0; i < std::min(m_shown.panels.size(), m_layout.panels.size()); ++i) {
+        const auto* plot = std::get_if<CurvePlot>(&m_shown.panels[i].plot);
+        if (plot == nullptr) continue;
+        for (const Curve& curve : plot->curves) {
+            QPolygonF path;
+            for (std::size_t k = 0; k < curve.rows.size(); ++k)
+                if (curve.rows[k] == row)
+                    if (const auto at = placeOf({static_cast<int>(i), curve.x[k], curve.y[k]})) path << *at;
+            if (!path.isEmpty()) paths << path;
+        }
+    }
+    return paths;
+}
+
 std::optional<QPointF> FigurePainter::placeOf(const FigurePosition& position) const {
     const auto i = static_cast<std::size_t>(position.panel);
     if (position.panel < 0 || i >= m_layout.panels.size()) return std::nullopt;

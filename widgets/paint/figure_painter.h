@@ -3,12 +3,14 @@
 #include <QLineF>
 #include <QList>
 #include <QPointF>
+#include <QPolygonF>
 #include <QRectF>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/figure/describe.h"
 #include "core/figure/figure.h"
 #include "widgets/paint/draw_figure.h"
 #include "widgets/paint/figure_layout.h"
@@ -46,6 +48,10 @@ public:
     /// What the figure says under `place` (describeAt of core/figure/describe.h), of a curve within `reach`,
     /// in the painter's coordinates; empty: nothing.
     std::string describe(const QPointF& place, double reach) const;
+    /// The state nearest to `place`, within `reach` in the painter's coordinates; none where there is none.
+    std::optional<FigureState> stateAt(const QPointF& place, double reach) const;
+    /// The states of a row, in order, in each plot that has them.
+    QList<QPolygonF> pathsOf(std::int64_t row) const;
     /// Where data coordinates of a 2D panel are painted; empty before the first paint.
     std::optional<QPointF> placeOf(const FigurePosition& position) const;
     /// The area of a panel's data.

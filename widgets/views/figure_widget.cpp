@@ -60,6 +60,10 @@ void FigureWidget::setMarks(std::map<AxisKind, std::int64_t> marks) {
     if (std::exchange(m_marks, std::move(marks)) != m_marks) update();
 }
 
+void FigureWidget::setMarkedRow(std::optional<std::int64_t> row) {
+    if (std::exchange(m_markedRow, row) != row) update();
+}
+
 /// Bright on dark and dark on bright: over a heatmap there is no colour that is always seen.
 void FigureWidget::drawMarks(QPainter& painter) const {
     QList<QLineF> lines;
@@ -70,6 +74,12 @@ void FigureWidget::drawMarks(QPainter& painter) const {
         painter.setPen(QPen(color, width));
         painter.drawLines(lines);
     }
+    if (!m_markedRow) return;
+    const Theme& theme = m_painter.figure()->theme;
+    const Color& color = theme.selected;
+    painter.setPen(QPen(QColor::fromRgbF(color.r, color.g, color.b), 1.6));
+    painter.setClipRect(m_painter.plotRect(0));
+    for (const QPolygonF& path : m_painter.pathsOf(*m_markedRow)) painter.drawPolyline(path);
 }
 
 void FigureWidget::mousePressEvent(QMouseEvent* event) {
@@ -101,6 +111,8 @@ void FigureWidget::say(const QPoint& place, const QString& text) {
 void FigureWidget::mouseReleaseEvent(QMouseEvent* event) {
     unsetCursor();
     if (std::exchange(m_panning, false) || event->button() != Qt::LeftButton) return;
+    if (const auto state = m_painter.stateAt(event->position(), hoverReach))
+        return Q_EMIT stateClicked(state->row, static_cast<int>(state->value));
     for (const AxisKind kind : {AxisKind::Points, AxisKind::Units, AxisKind::Tokens})
         if (const auto id = m_painter.idAt(event->position(), kind)) Q_EMIT idClicked(kind, *id);
 }

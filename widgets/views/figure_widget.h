@@ -4,6 +4,7 @@
 #include <QWidget>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "core/figure/figure.h"
 #include "widgets/paint/figure_painter.h"
@@ -26,6 +27,8 @@ public:
     /// What is selected elsewhere: a line marks it in every plot that shows it. On screen only; an export has
     /// no such lines.
     void setMarks(std::map<AxisKind, std::int64_t> marks);
+    /// A row whose states are joined where they are shown; none: no row.
+    void setMarkedRow(std::optional<std::int64_t> row);
     const FigurePainter& painter() const { return m_painter; }
     QSize sizeHint() const override { return {360, 260}; }
 
@@ -34,6 +37,8 @@ Q_SIGNALS:
     void hovered(const QString& description);
     /// A click on a plot with an axis of depth, of units, or of tokens: for each of them.
     void idClicked(rheo::AxisKind kind, qint64 id);
+    /// A click on a state.
+    void stateClicked(qint64 row, int point);
 
 protected:
     void paintEvent(QPaintEvent* event) override;
@@ -55,6 +60,7 @@ private:
     QPointF m_pressed, m_last;
     bool m_panning = false;
     std::map<AxisKind, std::int64_t> m_marks;
+    std::optional<std::int64_t> m_markedRow;
 };
 
 }  // namespace rheo

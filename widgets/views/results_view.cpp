@@ -46,6 +46,8 @@ ResultsView::ResultsView(const FigureView& figure, Workspace& workspace, Selecti
     connect(m_widget, &FigureWidget::idClicked, this, &ResultsView::select);
     m_bar->append(m_colors);
     m_colors->setAutomatic(std::nullopt);
+    connect(m_widget, &FigureWidget::stateClicked, this, &ResultsView::selectState);
+    connect(&m_selection, &Selection::rowChanged, this, &ResultsView::mark);
     connect(m_bar, &OptionBar::changed, this, &ResultsView::invalidate);
     connect(m_colors, &ColorRangeButton::changed, this, &ResultsView::invalidate);
     connect(&m_selection, &Selection::pointChanged, this, &ResultsView::mark);
@@ -119,6 +121,17 @@ void ResultsView::select(AxisKind kind, qint64 id) {
     if (place != open.end()) m_selection.selectPoint(PointIndex{place - open.begin()});
 }
 
+/// Whether a row of the results is the same row of the document.
+bool ResultsView::isOfOpenRows() const {
+    const HeldResults held = resultsWith(*m_state, figureView().statistic);
+    return m_state->trace != nullptr && held.trace == m_state->trace;
+}
+
+void ResultsView::selectState(qint64 row, int point) {
+    if (isOfOpenRows()) m_selection.selectRow(RowIndex{row});
+    select(AxisKind::Points, point);
+}
+
 void ResultsView::mark() {
     if (m_widget->figure() == nullptr) return;
     const auto& own = m_results->results.source.info.points;
@@ -129,6 +142,8 @@ void ResultsView::mark() {
         if (const auto place = std::find(own.begin(), own.end(), open[selected]); place != own.end())
             marks[AxisKind::Points] = place - own.begin();
     m_widget->setMarks(std::move(marks));
+    m_widget->setMarkedRow(isOfOpenRows() && m_selection.row() ? std::optional(m_selection.row()->value())
+                                                               : std::nullopt);
 }
 
 std::shared_ptr<const Figure> ResultsView::figure() const {

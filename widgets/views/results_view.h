@@ -42,6 +42,8 @@ private:
     void build();
     void mark();
     void select(AxisKind kind, qint64 id);
+    void selectState(qint64 row, int point);
+    bool isOfOpenRows() const;
     Recipe defaultRecipe() const;
 
     Workspace& m_workspace;

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/figure/attribution_figure.h"
 #include "core/figure/density_figure.h"
+#include "core/figure/describe.h"
 #include "core/figure/explained_figure.h"
 #include "core/figure/latent_figure.h"
 #include "core/figure/lens_figure.h"
@@ -682,27 +683,33 @@ void TestFigureBuilders::latentStatesByDepth() {
     latent.at(2, 1)[0] = NAN;
     const std::vector<ResidualPoint> points{{0, Site::AttnIn}, {0, Site::MlpIn}, {1, Site::Final}};
     const auto figure = latentFigure(latent, points, {});
-    const auto& plot = plotOf(figure);
-    QCOMPARE(plot.axes[0].title, std::string("Latent 1"));
-    QCOMPARE(plot.axes[2].title, std::string("Latent 2"));
-    QCOMPARE(plot.markers.size(), std::size_t{1});
-    const auto& states = plot.markers.front();
+    const auto& plot = std::get<CurvePlot>(figure.panels.front().plot);
+    QCOMPARE(plot.x.title, std::string("Latent 1"));
+    QCOMPARE(plot.y.title, std::string("Latent 2"));
+    const Curve& states = plot.curves.front();
+    QVERIFY(states.markers && !states.line);
     QCOMPARE(states.values.size(), std::size_t{9});  // a row with a NaN is left out whole
     QVERIFY(figure.note.find("1 of 4 rows are left out") != std::string::npos);
-    QVERIFY(states.tags == (std::vector<std::int64_t>{0, 1, 2, 0, 1, 2, 0, 1, 2}));
-    QCOMPARE(states.values[4], 1.0F);
-    QCOMPARE(states.xyz[3 * 4], 11.0F);
-    QCOMPARE(states.xyz[3 * 4 + 1], 0.0F);
-    QCOMPARE(states.xyz[3 * 4 + 2], -1.0F);
-    const auto* mean = lineNamed(plot, "mean of 3 rows");
-    QVERIFY(mean != nullptr);
-    QVERIFY(std::abs(mean->xyz[3 * 2] - (40.0F / 3 + 2)) < 1e-5F);
-    QCOMPARE(plot.lines.size(), std::size_t{1});
+    QCOMPARE(states.rows, (std::vector<std::int64_t>{0, 0, 0, 1, 1, 1, 3, 3, 3}));
+    QCOMPARE(states.values[4], 1.0);
+    QCOMPARE(states.x[4], 11.0);
+    QCOMPARE(states.y[4], -1.0);
+    QVERIFY(plot.x.low < 0 && plot.x.high > 32 && figure.colorScale->high == 2);
+    const Curve& mean = plot.curves.back();
+    QCOMPARE(mean.name, std::string("mean of 3 rows"));
+    QVERIFY(std::abs(mean.x[2] - (40.0 / 3 + 2)) < 1e-5);
+    // A place near a state says which it is.
+    const auto at = stateAt(figure, {0, 11.02, -1.01, 300, 200, 8});
+    QVERIFY(at && at->row == 1 && at->value == 1.0);
+    QVERIFY(!stateAt(figure, {0, 20, -0.5, 300, 200, 8}));
+    const std::string said = describeAt(figure, figure, {0, 11.02, -1.01, 300, 200, 8});
+    QVERIFY2(said.find("row 1") != std::string::npos && said.find("Depth 1") != std::string::npos,
+             said.c_str());
 
     LatentOptions few;
     few.mostMarkers = 6;
     const auto thinned = latentFigure(latent, points, few);
-    QCOMPARE(plotOf(thinned).markers.front().values.size(),
+    QCOMPARE(std::get<CurvePlot>(thinned.panels.front().plot).curves.front().values.size(),
              std::size_t{3});  // rows 0 and 2, of which 2 is out
     QVERIFY(thinned.note.find("2 of 4 rows are shown") != std::string::npos);
     QVERIFY(refused(ErrorCode::Mismatch, [&] { latentFigure(exampleScores(), points, {}); }));
