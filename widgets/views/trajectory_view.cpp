@@ -133,6 +133,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
     m_hint->setWordWrap(true);
     m_hint->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_hint->setContentsMargins(8, 2, 8, 4);
+    m_hint->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     auto* drawn = new QWidget;
     auto* layout = new QVBoxLayout(drawn);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -297,11 +298,31 @@ QString TrajectoryView::colorHint() const {
     return m_surprise.values().empty() ? m_surprise.whyNot() : QString();
 }
 
+QString TrajectoryView::usualHint() const {
+    return QString::fromUtf8(figureView().shows.data(), static_cast<qsizetype>(figureView().shows.size()));
+}
+
+/// What the view shows takes one line, as above other views; what somebody should know takes as many as it
+/// needs.
+void TrajectoryView::showHint() {
+    const QString text = hint();
+    const bool isUsual = text == usualHint();
+    m_hint->setWordWrap(!isUsual);
+    m_hint->setToolTip(isUsual ? text : QString());
+    m_hint->setText(isUsual ? m_hint->fontMetrics().elidedText(text, Qt::ElideRight, width() - 20) : text);
+    m_hint->setVisible(!text.isEmpty());
+}
+
+void TrajectoryView::resizeEvent(QResizeEvent* event) {
+    View::resizeEvent(event);
+    showHint();
+}
+
 QString TrajectoryView::hint() const {
     const Paths shown = paths();
     const auto& axes = m_options->options().components;
-    const QString usual =
-        QString::fromUtf8(figureView().shows.data(), static_cast<qsizetype>(figureView().shows.size()));
+    const QString usual = usualHint();
+    if (!m_trouble.isEmpty()) return m_trouble;
     if (const QString why = colorHint(); !why.isEmpty()) return why;
     if (shown.live && std::any_of(axes.begin(), axes.end(), [](int c) { return c > 2; }))
         return tr("A state is moved along PC1, PC2 and PC3: show these to take hold of it.");
@@ -328,8 +349,8 @@ Figure TrajectoryView::makeFigure(const Paths& shown) const {
 void TrajectoryView::rebuild() {
     offerColumns();
     if (colorBy() == RowColor::Surprise) m_surprise.ask();
-    m_hint->setText(hint());
-    m_hint->setVisible(!m_hint->text().isEmpty());
+    m_trouble.clear();
+    showHint();
     const Paths shown = paths();
     m_pages->setCurrentIndex(shown.basis == nullptr ? 0 : 1);
     if (shown.basis == nullptr) {
@@ -344,8 +365,8 @@ void TrajectoryView::rebuild() {
         m_canvas->setFigure(std::make_shared<const Figure>(makeFigure(shown)));
     } catch (const Error& error) {  // results whose parts do not fit together
         m_canvas->setFigure(nullptr);
-        m_hint->setText(QString::fromUtf8(error.what()));
-        m_hint->show();
+        m_trouble = QString::fromUtf8(error.what());
+        showHint();
         return updateOverlay();
     }
     // In another space the old place means nothing.

@@ -62,6 +62,9 @@ public Q_SLOTS:
     /// Shows the selected rows as large as they fit; all rows if none is selected.
     void frameSelection();
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 private:
     void selectBy(bool on, TrajectoryCanvas::SelectBy shape);
     void rebuild();
@@ -73,6 +76,8 @@ private:
     void frameRows(const std::vector<RowIndex>& rows);
     void frameAllBut(const QList<qint64>& rows);
     QString hint() const;
+    QString usualHint() const;
+    void showHint();
     QString colorHint() const;
     RowColor colorBy() const;
     void offerColumns();
@@ -108,6 +113,7 @@ private:
     QComboBox* m_colors;
     PathOptions* m_options;
     QLabel* m_hint;
+    QString m_trouble;  ///< why the paths cannot be drawn; empty: they are
     Banner* m_notice;
     std::shared_ptr<const Array3F> m_searched;  ///< where far rows were looked for last
     QList<qint64> m_searchedHidden;
