@@ -120,7 +120,7 @@ void TestAppFigures::viewsAreThoseThatAreThere() {
     const Results all = readResults(path("all.h5").toStdString());
     QCOMPARE(namesOf(viewsOf(all)),
              std::string("trajectories, pca, density, sparsity, units, correlation, motion, "
-                         "mutual_information, rotation, orbits"));
+                         "mutual_information, rotation, orbits_3d, orbits"));
     for (const auto& view : viewsOf(all)) {
         const Figure figure = makeFigure(all, view.name, darkTheme());
         QVERIFY2(!figure.panels.empty() && figure.theme.dark, view.name.data());

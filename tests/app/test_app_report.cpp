@@ -83,7 +83,7 @@ private Q_SLOTS:
         // The page holds every figure as a whole SVG, every finding, and nothing from elsewhere.
         const QString page = QString::fromUtf8(contentsOf(out + "/index.html"));
         for (const auto& key : keys) QVERIFY2(page.contains("<tr id=\"" + key + "\">"), qPrintable(key));
-        QCOMPARE(page.count("<figure><svg"), 14);
+        QCOMPARE(page.count("<figure><svg"), 15);
         QVERIFY(!page.contains("<img") && !page.contains("<script") && !page.contains("href=\"http"));
         QVERIFY(page.contains("rheo report --model"));
         for (qsizetype at = page.indexOf("<figure><svg"); at >= 0;
