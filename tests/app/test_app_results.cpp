@@ -707,7 +707,7 @@ void TestAppResults::unitsAreChosenInATableAndTurn() {
     const auto second = table->model()->index(1, 0).data().toLongLong();
     QCOMPARE(drawn, (std::set<std::int64_t>{table->model()->index(0, 0).data().toLongLong(), second}));
     QCOMPARE(m_window->selection().unit().value(), second);
-    QVERIFY(orbits->histogram()->figure() != nullptr);
+    QTRY_VERIFY(orbits->histogram()->figure() != nullptr);
     // Selected in another view, it is drawn here.
     UnitIndex other{0};
     while (drawn.contains(other.value())) other = UnitIndex{other.value() + 1};

@@ -57,6 +57,7 @@ QTableView* makeTable(QSortFilterProxyModel* model) {
     table->setShowGrid(false);
     table->setTabKeyNavigation(false);
     table->verticalHeader()->hide();
+    table->horizontalHeader()->setResizeContentsPrecision(20);  // rows that decide how wide a column is
     table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + 6);
     table->setAccessibleName(OrbitView::tr("Units"));
     return table;
@@ -191,7 +192,10 @@ void OrbitView::build() {
         if (!farthest.empty()) selectInTable(farthest[0], true);
     }
     m_isSelecting = false;
-    draw();
+    if (!hasFigure() || m_canvas->figure()) return draw();
+    // The first frame starts OpenGL: it is empty, and what is drawn comes with the next.
+    m_pages->setCurrentIndex(1);
+    QTimer::singleShot(0, this, &OrbitView::draw);
 }
 
 /// Alone, whatever keys are held.
@@ -236,8 +240,11 @@ void OrbitView::draw() {
     m_canvas->setFigure(std::move(made));
     m_pages->setCurrentIndex(m_isDrawn ? 1 : 0);
     if (!m_isDrawn) return;
-    drawHistogram();
     mark();
+    // In an event of its own, so that the window answers in between.
+    QTimer::singleShot(0, this, [this] {
+        if (m_isDrawn) drawHistogram();
+    });
 }
 
 /// A ring on each path at the selected point.
@@ -352,6 +359,10 @@ Recipe OrbitView::recipe() const {
     Recipe recipe = figureRecipe();
     if (m_isDrawn) recipe.camera = m_canvas->camera();
     return recipe;
+}
+
+bool OrbitView::explainsItself() const {
+    return !m_built || m_pages->currentIndex() == 0;
 }
 
 QSize OrbitView::pictureSize() const {

@@ -29,7 +29,7 @@ public:
     void setDocument(std::shared_ptr<const DocumentState> state) override;
     void setTheme(const Theme& theme) override;
     bool hasFigure() const override;
-    bool explainsItself() const override { return !m_built || !m_isDrawn; }
+    bool explainsItself() const override;
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
     QSize pictureSize() const override;

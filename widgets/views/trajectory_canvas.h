@@ -93,6 +93,7 @@ Q_SIGNALS:
 protected:
     void prepareFrame() override;
     bool isMoving() const override;
+    bool isEmpty() const override { return plot() == nullptr; }
     void resizeEvent(QResizeEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseMoveEvent(QMouseEvent* event) override;

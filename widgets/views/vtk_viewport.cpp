@@ -114,6 +114,14 @@ void VtkViewport::releaseContext() {
 
 void VtkViewport::paintGL() {
     if (!m_attached) return;
+    if (isEmpty()) {
+        const QColor base = palette().color(QPalette::Base);
+        auto* gl = context()->functions();
+        gl->glClearColor(base.redF(), base.greenF(), base.blueF(), 1);
+        gl->glClear(GL_COLOR_BUFFER_BIT);
+        ++m_frames;
+        return;
+    }
     const int w = qRound(width() * devicePixelRatioF()), h = qRound(height() * devicePixelRatioF());
     m_window->SetSize(w, h);
     const bool quick = m_software && isMoving();

@@ -45,6 +45,8 @@ protected:
     /// Whether a hand moves the camera just now: a software renderer then draws without antialiasing, and
     /// of very many lines only some. Who ends it asks for one more frame.
     virtual bool isMoving() const { return false; }
+    /// Nothing is to be drawn: the frame is the colour of the background, and costs nothing.
+    virtual bool isEmpty() const { return false; }
 
 private:
     void releaseContext();
