@@ -3,13 +3,14 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <algorithm>
 
 namespace rheo {
 
 namespace {
 
-constexpr int leastWidth = 72;        // of a list in a narrow window
-constexpr int widthWithLabels = 520;  // below it the lists stand without their names
+constexpr int leastWidth = 72;  // of a list in a narrow window
+constexpr int sideMargin = 8;
 
 QString text(std::string_view words) {
     return QString::fromUtf8(words.data(), static_cast<qsizetype>(words.size()));
@@ -20,7 +21,7 @@ QString text(std::string_view words) {
 OptionBar::OptionBar(const FigureView& figure, QWidget* parent)
     : QWidget(parent), m_shows(text(figure.shows)), m_line(new QLabel), m_lists(figure) {
     auto* layout = new QHBoxLayout(this);
-    layout->setContentsMargins(8, 4, 8, 2);
+    layout->setContentsMargins(sideMargin, 4, sideMargin, 2);
     m_line->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_line->setMinimumWidth(40);
     m_line->setToolTip(m_shows);
@@ -46,8 +47,12 @@ void OptionBar::append(QWidget* widget) {
 
 void OptionBar::resizeEvent(QResizeEvent* event) {
     QWidget::resizeEvent(event);
-    // In a narrow window the lists alone say what they are.
-    for (const auto& entry : m_lists.entries()) entry.label->setVisible(width() >= widthWithLabels);
+    // Where the labels have no room the lists alone say what they are.
+    int wanted = 2 * sideMargin + m_line->minimumWidth();
+    for (int i = 0; i < layout()->count(); ++i)
+        if (const QWidget* widget = layout()->itemAt(i)->widget(); widget != m_line && widget != nullptr)
+            wanted += std::max(widget->sizeHint().width(), widget->minimumWidth()) + layout()->spacing();
+    for (const auto& entry : m_lists.entries()) entry.label->setVisible(wanted <= width());
     // A few letters of it would say nothing.
     const QString line = m_line->fontMetrics().elidedText(m_shows, Qt::ElideRight, m_line->width());
     m_line->setText(line.size() * 2 > m_shows.size() ? line : QString());
