@@ -7,10 +7,12 @@
 #include <QNativeGestureEvent>
 #include <QPainter>
 #include <QRubberBand>
+#include <QTimer>
 #include <QToolTip>
 #include <QWheelEvent>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "widgets/views/handle_painter.h"
 #include "widgets/views/hover_card.h"
@@ -174,7 +176,12 @@ void TrajectoryCanvas::prepareFrame() {
         return;
     }
     const double ratio = devicePixelRatioF(), unit = m_frame.pixelsPerUnit() * ratio;
-    if (m_sceneStale || unit != m_scenePixelsPerPoint) {
+    if (!std::exchange(m_hasStarted, true)) {
+        // VTK makes its shaders with the first frame that needs them, which takes as long as twenty frames:
+        // those of the box come first, and those of the lines with the next frame.
+        scene().setPlot({}, m_frame.figure()->theme, unit);
+        QTimer::singleShot(0, this, qOverload<>(&QWidget::update));
+    } else if (m_sceneStale || unit != m_scenePixelsPerPoint) {
         scene().setPlot(m_frame.sceneLines(), m_frame.figure()->theme, unit);
         m_sceneStale = false;
         m_scenePixelsPerPoint = unit;

@@ -145,6 +145,7 @@ private:
     QElapsedTimer m_clock;
     mutable std::optional<Projected3> m_projected;
     bool m_sceneStale = true;
+    bool m_hasStarted = false;  ///< a frame was drawn, without its lines
     double m_scenePixelsPerPoint = 0;
 
     Qt::MouseButton m_button = Qt::NoButton;  ///< that the drag began with
