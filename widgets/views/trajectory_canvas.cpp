@@ -166,6 +166,7 @@ QPointF TrajectoryCanvas::placeOf(const Eigen::Vector3d& point) const {
 }
 
 bool TrajectoryCanvas::isMoving() const {
+    if (m_startFrames == 0) return true;  // without antialiasing
     return m_view.gesture == CameraControl::Gesture::Turn || m_view.gesture == CameraControl::Gesture::Move;
 }
 
@@ -176,9 +177,11 @@ void TrajectoryCanvas::prepareFrame() {
         return;
     }
     const double ratio = devicePixelRatioF(), unit = m_frame.pixelsPerUnit() * ratio;
-    if (!std::exchange(m_hasStarted, true)) {
+    const int frame = m_startFrames;
+    if (frame < 2) {
         // VTK makes its shaders with the first frame that needs them, which takes as long as twenty frames:
-        // those of the box come first, and those of the lines with the next frame.
+        // the first is empty, the second has the box, and the third the lines.
+        ++m_startFrames;
         scene().setPlot({}, m_frame.figure()->theme, unit);
         QTimer::singleShot(0, this, qOverload<>(&QWidget::update));
     } else if (m_sceneStale || unit != m_scenePixelsPerPoint) {
@@ -188,7 +191,7 @@ void TrajectoryCanvas::prepareFrame() {
     }
     scene().setView(m_view.camera, times(m_frame.viewRect(), ratio), times(m_frame.plotRect(), ratio),
                     width() * ratio, height() * ratio);
-    scene().setBackdrop(m_frame.backdrop(ratio));
+    scene().setBackdrop(frame > 0 ? m_frame.backdrop(ratio) : std::vector<BackdropLine>());
 }
 
 void TrajectoryCanvas::resizeEvent(QResizeEvent* event) {

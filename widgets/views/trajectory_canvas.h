@@ -145,7 +145,7 @@ private:
     QElapsedTimer m_clock;
     mutable std::optional<Projected3> m_projected;
     bool m_sceneStale = true;
-    bool m_hasStarted = false;  ///< a frame was drawn, without its lines
+    int m_startFrames = 0;  ///< that were drawn before the lines
     double m_scenePixelsPerPoint = 0;
 
     Qt::MouseButton m_button = Qt::NoButton;  ///< that the drag began with
