@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <set>
@@ -42,6 +43,13 @@ std::optional<double> numberIn(const std::string& text) {
 
 /// A column of numbers, of more than a few, is a scale; any other has kinds.
 void colorByColumn(TrajectoryInput& input, const TraceInfo& info, const std::string& column) {
+    const auto there = columnsOf(info);
+    if (std::find(there.begin(), there.end(), column) == there.end())
+        throw Error(ErrorCode::NotFound,
+                    fmt::format("no prompt has a column '{}'; {}", column,
+                                there.empty() ? "they have none"
+                                              : fmt::format("there are {}", fmt::join(there, ", "))),
+                    column);
     constexpr std::size_t fewNumbers = 8;
     std::set<std::string> values;
     bool areNumbers = true;

@@ -25,6 +25,7 @@ std::string_view rowColorName(RowColor by);
 
 /// Gives the rows of `info` the kinds or numbers that the options colour them by. Samples without a group
 /// have a kind of their own, and so have rows whose token is not known; tokens without a text have their ids.
+/// Throws Error(NotFound) naming those there are for a column that no prompt has.
 /// Linear in the rows.
 void colorRows(TrajectoryInput& input, const TraceInfo& info, const TrajectoryOptions& options);
 /// The rows that the options ask for, without first tokens where those are not shown: options.rows of the

@@ -14,6 +14,7 @@
 #include "core/results/verdict_json.h"
 #include "core/trace/file_parts.h"
 #include "core/trace/hdf5_file.h"
+#include "core/trace/sample_labels.h"
 
 namespace rheo {
 
@@ -66,6 +67,7 @@ void writeSource(Hdf5File& file, const ResultsSource& source) {
     file.writeStrings("/source/samples/text", texts);
     list("/source/samples/token_ids", ids);
     list("/source/samples/first_token", first);
+    writeSampleLabels(file, "/source/samples", source.info.samples);
 }
 
 /// Throws unless the file holds results that this version can read.
@@ -110,6 +112,7 @@ std::vector<Sample> readSamples(const Hdf5File& file) {
             refuse(file, "/source/samples/first_token", "an entry points outside of token_ids");
         samples.push_back({texts[s], {ids.begin() + first[s], ids.begin() + first[s + 1]}});
     }
+    readSampleLabels(file, "/source/samples", samples);
     return samples;
 }
 

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/base/error.h"
 #include "core/trace/file_parts.h"
+#include "core/trace/sample_labels.h"
 #include "core/trace/trace_format.h"
 
 namespace rheo {
@@ -97,25 +96,6 @@ void readRowInfo(const Hdf5File& file, StoredTrace& stored) {
     if (file.exists(tf::rowComplete)) stored.complete = readList<std::uint8_t>(file, tf::rowComplete, stores);
 }
 
-/// What prompts said beside their texts. Anything but an object of texts is refused.
-void readColumns(const Hdf5File& file, std::vector<Sample>& samples) {
-    if (!file.exists(tf::sampleColumns)) return;
-    const auto texts = file.readStrings(tf::sampleColumns);
-    if (texts.size() != samples.size())
-        refuse(file, tf::sampleColumns,
-               fmt::format("{} entries were expected, and there are {}", samples.size(), texts.size()));
-    for (std::size_t s = 0; s < texts.size(); ++s) {
-        const auto object = nlohmann::json::parse(texts[s], nullptr, false);
-        if (!object.is_object())
-            refuse(file, tf::sampleColumns, fmt::format("entry {} is no JSON object", s));
-        for (const auto& [name, value] : object.items()) {
-            if (!value.is_string())
-                refuse(file, tf::sampleColumns, fmt::format("entry {} has a value that is no text", s));
-            samples[s].columns[name] = value.get<std::string>();
-        }
-    }
-}
-
 void readSamples(const Hdf5File& file, StoredTrace& stored) {
     if (!file.hasStrings(tf::sampleText)) return;
     const auto texts = file.readStrings(tf::sampleText);
@@ -133,14 +113,7 @@ void readSamples(const Hdf5File& file, StoredTrace& stored) {
             stored.info.samples[s].tokenIds.assign(tokens.begin() + first[s], tokens.begin() + first[s + 1]);
         }
     }
-    if (file.exists(tf::sampleGroup)) {
-        const auto groups = file.readStrings(tf::sampleGroup);
-        if (groups.size() != texts.size())
-            refuse(file, tf::sampleGroup,
-                   fmt::format("{} groups were expected, and there are {}", texts.size(), groups.size()));
-        for (std::size_t s = 0; s < groups.size(); ++s) stored.info.samples[s].group = groups[s];
-    }
-    readColumns(file, stored.info.samples);
+    readSampleLabels(file, tf::samples, stored.info.samples);
     for (const auto& row : stored.info.rows)
         if (row.sample < 0 || static_cast<std::size_t>(row.sample) >= texts.size())
             refuse(file, tf::rowSample,

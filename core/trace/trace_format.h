@@ -21,8 +21,7 @@ inline constexpr const char* rowComplete = "/rows/complete";
 inline constexpr const char* sampleText = "/samples/text";
 inline constexpr const char* sampleTokens = "/samples/token_ids";
 inline constexpr const char* sampleFirst = "/samples/first_token";
-inline constexpr const char* sampleGroup = "/samples/group";
-inline constexpr const char* sampleColumns = "/samples/columns";
+inline constexpr const char* samples = "/samples";
 inline constexpr const char* model = "/model";
 
 }  // namespace rheo::trace_format

@@ -10,13 +10,13 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/base/error.h"
 #include "core/base/failure.h"
 #include "core/trace/bfloat16.h"
 #include "core/trace/file_parts.h"
+#include "core/trace/sample_labels.h"
 #include "core/trace/stored_trace.h"
 #include "core/trace/trace_format.h"
 #include "core/trace/trace_size.h"
@@ -83,21 +83,6 @@ void writeModel(Hdf5File& file, const ModelIdentity& model) {
 
 }  // namespace
 
-namespace {
-
-/// The columns of each sample as a JSON object of texts; empty where no sample has any.
-std::vector<std::string> columnTexts(const std::vector<Sample>& samples) {
-    if (std::all_of(samples.begin(), samples.end(), [](const Sample& s) { return s.columns.empty(); }))
-        return {};
-    std::vector<std::string> texts;
-    for (const Sample& sample : samples)
-        texts.push_back(
-            nlohmann::json(sample.columns).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-    return texts;
-}
-
-}  // namespace
-
 void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
     file.setAttribute("/", "format", std::string(tf::format));
     file.setAttribute("/", "version", std::int64_t{tf::version});
@@ -117,20 +102,15 @@ void writeTraceHeader(Hdf5File& file, const TraceInfo& info) {
     writeList(file, tf::rowPosition, positions);
     writeList(file, tf::rowToken, tokens);
 
-    std::vector<std::string> texts, groups;
-    bool grouped = false;
+    std::vector<std::string> texts;
     for (const auto& sample : info.samples) {
         texts.push_back(sample.text);
-        groups.push_back(sample.group);
-        grouped = grouped || !sample.group.empty();
         ids.insert(ids.end(), sample.tokenIds.begin(), sample.tokenIds.end());
     }
     file.writeStrings(tf::sampleText, texts);
     writeList(file, tf::sampleTokens, ids);
     writeList(file, tf::sampleFirst, firstTokens(info.samples));
-    if (grouped) file.writeStrings(tf::sampleGroup, groups);
-    if (const auto columns = columnTexts(info.samples); !columns.empty())
-        file.writeStrings(tf::sampleColumns, columns);
+    writeSampleLabels(file, tf::samples, info.samples);
     if (info.model) writeModel(file, *info.model);
 }
 

@@ -97,6 +97,7 @@ private Q_SLOTS:
     void textStaysOnThePage();
     void madeAgainFromItsRecipe_data();
     void madeAgainFromItsRecipe();
+    void rowsHaveTheColoursOfTheirPrompts();
     void whatIsNotThereIsRefused_data();
     void whatIsNotThereIsRefused();
 
@@ -229,6 +230,36 @@ void TestAppFigures::madeAgainFromItsRecipe() {
         QCOMPARE(page.curves, 4 * 12);
         QCOMPARE(page.markers, 2);  // fixed points
     }
+}
+
+/// From the prompts file through the trace and the results into the legend: columns and groups are not lost.
+void TestAppFigures::rowsHaveTheColoursOfTheirPrompts() {
+    QFile prompts(path("prompts.jsonl"));
+    QVERIFY(prompts.open(QIODevice::WriteOnly));
+    prompts.write(
+        "{\"text\": \"The sea was calm\", \"topic\": \"nature\", \"group\": \"a\"}\n"
+        "{\"text\": \"He wrote a letter\", \"topic\": \"people\", \"group\": \"b\"}\n"
+        "{\"text\": \"She read it\"}\n");
+    prompts.close();
+    auto ran = runRheo({"capture", "--model", RHEO_RESOURCES "/demo-model", "--prompts",
+                        path("prompts.jsonl"), "--rows", "all", "--out", path("labelled.rheo.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    ran = runRheo({"analyze", path("labelled.rheo.h5"), "--stat", "pca", "--out", path("labelled.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto words = [&](const QString& by) {
+        const QString svg = path("by.svg");
+        ran = runRheo({"figure", path("labelled.h5"), "--view", "trajectories", "--color-by", by, "--out",
+                       svg, "--force"});
+        QFile file(svg);
+        return ran.status == 0 && file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll())
+                                                                 : QString();
+    };
+    const QString topics = words("column:topic"), groups = words("group");
+    QVERIFY2(topics.contains(">nature (") && topics.contains(">people (") && topics.contains(">no topic ("),
+             ran.err);
+    QVERIFY(groups.contains(">a (") && groups.contains(">b (") && groups.contains(">no group ("));
+    QVERIFY(words("column:year").isEmpty());
+    QVERIFY2(ran.err.contains("no prompt has a column 'year'; there are topic"), ran.err);
 }
 
 void TestAppFigures::whatIsNotThereIsRefused_data() {
