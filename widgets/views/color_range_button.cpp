@@ -5,6 +5,8 @@
 #include <QFrame>
 #include <QPushButton>
 #include <QSignalBlocker>
+#include <algorithm>
+#include <cmath>
 
 #include "widgets/views/panel_below.h"
 
@@ -62,6 +64,14 @@ void ColorRangeButton::setAutomatic(const std::optional<ColorRange>& range) {
     setVisible(range.has_value());
     if (!range) return;
     m_automatic = *range;
+    // Three digits of the range, however small the values are.
+    const double width = range->high - range->low;
+    const int decimals =
+        width > 0 ? std::clamp(static_cast<int>(std::ceil(3 - std::log10(width))), 1, 12) : 4;
+    for (QDoubleSpinBox* box : {m_low, m_high, m_blank}) {
+        const QSignalBlocker quiet(box);
+        box->setDecimals(decimals);
+    }
     if (!m_chosen) showRange(m_automatic);
 }
 
