@@ -73,7 +73,9 @@ struct LineSet3 {
     std::vector<std::int64_t> tags;     ///< [line], what picking answers: the row of the trace
     LineStyle style;
     bool pickable = true;
-    int layer = 0;  ///< a higher layer is drawn in front of a lower one, whatever the depth
+    int layer = 0;            ///< a higher layer is drawn in front of a lower one, whatever the depth
+    std::string legendKey{};  ///< names it where a click in the legend hides it; empty: it always shows
+    bool hidden = false;      ///< without lines, and pale in the legend, which can bring it back
 };
 
 enum class MarkerShape { Disc, Ring, Diamond, Square };

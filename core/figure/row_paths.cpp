@@ -52,6 +52,11 @@ Kinds kindsOf(const LineSet3& lines, const TrajectoryInput& input, std::size_t c
     return kinds;
 }
 
+std::string keyOf(const Kinds& kinds, std::size_t place) {
+    return kinds.hasOthers && place + 1 == kinds.names.size() ? "others"
+                                                              : fmt::format("kind:{}", kinds.names[place]);
+}
+
 /// Running sums of the paths of a kind.
 struct Sums {
     std::vector<double> first, second;  ///< [3 * point] of places, and of their squares about the first path
@@ -192,6 +197,7 @@ LineSet3 meanPath(const std::vector<double>& sum, std::int64_t rows, const std::
     mean.style.width = 2.2;
     mean.pickable = false;
     mean.layer = 1;
+    mean.legendKey = "mean";
     return mean;
 }
 
@@ -203,6 +209,7 @@ std::vector<LineSet3> byKind(const LineSet3& lines, const TrajectoryInput& input
         set.style = lines.style;
         set.style.color = k < theme.series.size() ? theme.series[k] : theme.muted;
         set.layer = lines.layer;
+        set.legendKey = keyOf(kinds, k);
         sets.push_back(std::move(set));
     }
     for (std::size_t i = 0; i < lines.tags.size(); ++i) {
@@ -236,14 +243,17 @@ std::vector<LineSet3> groupMeans(const LineSet3& lines, const TrajectoryInput& i
                                   static_cast<std::size_t>(lines.offsets[i + 1]) * 3 - begin);
     }
     std::vector<LineSet3> drawn;
+    const auto add = [&](LineSet3 set, std::size_t place) {
+        if (hasKinds) set.legendKey = keyOf(kinds, place);
+        drawn.push_back(std::move(set));
+    };
     bool named = false;
     const std::size_t last = sums.size() - (kinds.hasOthers ? 1 : 0);
     for (std::size_t k = 0; k < last; ++k) {
         const Color color = sums.size() > 1 ? options.theme.series[k] : options.theme.mean;
-        if (sums.size() > 1)
-            drawn.push_back(meanOf(sums[k], color, fmt::format("mean of {}", kinds.names[k])));
+        if (sums.size() > 1) add(meanOf(sums[k], color, fmt::format("mean of {}", kinds.names[k])), k);
         if (options.groupMeans != GroupMeans::Spread || sums[k].count < 2) continue;
-        drawn.push_back(spreadOf(sums[k], color, named ? "" : "one standard deviation"));
+        add(spreadOf(sums[k], color, named ? "" : "one standard deviation"), k);
         named = true;
     }
     return drawn;

@@ -214,6 +214,31 @@ DrawnRows drawnRows(std::vector<RowIndex> rows, const TrajectoryInput& input,
     return drawn;
 }
 
+bool isHidden(const LineSet3& set, const TrajectoryOptions& options) {
+    return !set.legendKey.empty() &&
+           std::find(options.hidden.begin(), options.hidden.end(), set.legendKey) != options.hidden.end();
+}
+
+/// Takes rows that are hidden out of the mean.
+void leaveOut(RowPaths& paths, const LineSet3& hidden) {
+    for (std::size_t i = 0; i < hidden.xyz.size(); ++i) paths.sum[i % paths.sum.size()] -= hidden.xyz[i];
+    paths.count -= std::ssize(hidden.tags);
+}
+
+/// Empties what the options hide, or drops it where the legend need not bring it back.
+void hide(std::vector<LineSet3>& lines, const TrajectoryOptions& options) {
+    if (!options.listHidden)
+        std::erase_if(lines, [&](const LineSet3& set) { return isHidden(set, options); });
+    for (LineSet3& set : lines) {
+        if (!isHidden(set, options)) continue;
+        set.hidden = true;
+        set.xyz.clear();
+        set.values.clear();
+        set.tags.clear();
+        set.offsets = {0};
+    }
+}
+
 /// The mean of all rows, and the dashed one of the strong rows.
 void addMeans(Plot3D& plot, const DrawnRows& drawn, const TrajectoryOptions& options) {
     if (options.mean && drawn.count() > 1) {
@@ -372,6 +397,7 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     DrawnRows drawn = drawnRows(rows, input, options, range);
     auto selected = selectedPath(input, options, range);
     const Limits limits = limitsOf(drawn, selected, options);
+    const std::string note = noteOf(drawn, rows, options, limits);
 
     Plot3D plot;
     nameAxes(plot, input, options.components);
@@ -385,13 +411,18 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
         if (options.colorBy == RowColor::Depth || input.rowKinds.empty() || lines->tags.empty() || faint)
             plot.lines.push_back(std::move(*lines));
         else
-            for (LineSet3& set : byKind(*lines, input, theme)) plot.lines.push_back(std::move(set));
+            for (LineSet3& set : byKind(*lines, input, theme)) {
+                if (isHidden(set, options))
+                    leaveOut(lines == &drawn.behind.lines ? drawn.behind : drawn.strong, set);
+                plot.lines.push_back(std::move(set));
+            }
     }
     if (!drawn.behind.section.tags.empty())
         addSection(plot, std::move(drawn.behind.section),
                    input.points[static_cast<std::size_t>(options.highlighted->value())], theme);
     addMeans(plot, drawn, options);
     plot.lines.insert(plot.lines.end(), means.begin(), means.end());
+    hide(plot.lines, options);
     if (selected) addSelected(plot, std::move(*selected), options, range);
     if (auto followed = followedPath(input, options, range))
         addSelected(plot, std::move(*followed), options, range);
@@ -404,7 +435,7 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
 
     Figure figure;
     figure.theme = theme;
-    figure.note = noteOf(drawn, rows, options, limits);
+    figure.note = note;
     figure.panels.push_back({{}, std::move(plot)});
     return figure;
 }

@@ -64,7 +64,11 @@ struct TrajectoryOptions {
     std::map<std::int32_t, std::string> tokenTexts = {};  ///< names kinds that are tokens; or empty
     /// Rows with a name, for RowColor::Named; a row of several has the first name.
     std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRows = {};
-    std::string column = {};            ///< of the prompts, for RowColor::Column
+    std::string column = {};  ///< of the prompts, for RowColor::Column
+    /// Legend keys of what is not drawn: "kind:NAME", with its mean; "others", the kinds without a colour;
+    /// and "mean", of all rows. Axes and colours are as if all were drawn; the mean is of what is.
+    std::vector<std::string> hidden = {};
+    bool listHidden = false;  ///< what is hidden stays in the legend, pale: for a window, to bring it back
     std::vector<double> surprise = {};  ///< [row] for RowColor::Surprise, nats; NaN: no token follows
     ColorMap map = ColorMap::Viridis;
     std::optional<Camera> camera;  ///< none: the default direction, the whole box in view

@@ -96,7 +96,7 @@ Json parseTrajectoryOptions(const Recipe& recipe) {
         recipe, {"components",   "rows",           "selected",  "highlighted", "mean",        "color_by",
                  "token_texts",  "color_by_depth", "map",       "strong",      "strong_mean", "only_strong",
                  "followed",     "teleport",       "teleports", "group_means", "limits",      "points",
-                 "first_tokens", "named_rows",     "surprise",  "most_rows",   "column"});
+                 "first_tokens", "named_rows",     "surprise",  "most_rows",   "column",      "hidden"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {
@@ -699,6 +699,7 @@ std::string recipeOptions(const TrajectoryOptions& o, const std::vector<Teleport
     options["first_tokens"] = o.firstTokens;
     options["most_rows"] = o.mostRows;
     options["color_by"] = rowColorName(o.colorBy);
+    if (!o.hidden.empty()) options["hidden"] = o.hidden;
     if (!o.column.empty()) options["column"] = o.column;
     for (const auto& [id, text] : o.tokenTexts) options["token_texts"][std::to_string(id)] = text;
     for (const auto& [name, rows] : o.namedRows)
@@ -744,6 +745,7 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
         if (const int number = std::atoi(id.c_str()); number >= 0) o.tokenTexts[number] = text;
     o.column = option(options, "column", std::string());
     o.namedRows = namedRowsOf(options);
+    o.hidden = option(options, "hidden", std::vector<std::string>{});
     if (const auto surprise = options.find("surprise"); surprise != options.end() && surprise->is_array())
         for (const Json& value : *surprise)
             o.surprise.push_back(value.is_number() ? value.get<double>()

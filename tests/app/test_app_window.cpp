@@ -105,6 +105,7 @@ private Q_SLOTS:
     void theLastPointShowsNextTokensInsteadOfCurves();
     void rowsAreColouredByTheirToken();
     void theAxesShowOtherComponentsAndDepths();
+    void theLegendShowsAndHides();
     void aLassoSelectsAndTheSelectionIsKept();
     void aPromptIsAddedAndTheBasisStays();
     void densityIsComputedOnRequest();
@@ -1198,6 +1199,50 @@ void TestAppWindow::aLassoSelectsAndTheSelectionIsKept() {
     QCOMPARE(selection.rows(), QList<qint64>{rows.first()});
     m_window->workspace().undoStack()->undo();
     QVERIFY(m_window->workspace().state()->named.empty());
+}
+
+void TestAppWindow::theLegendShowsAndHides() {
+    auto* list = trajectories()->colorList();
+    list->setCurrentText("Token");
+    QStringList keys;
+    for (const LineSet3& set : plot().lines)
+        if (set.legendKey.starts_with("kind:")) keys << QString::fromStdString(set.legendKey);
+    QVERIFY(keys.size() > 2);
+    const QString kept = keys[0], others = keys[1];
+    const auto drawn = [this](const QString& key) {
+        std::size_t lines = 0;
+        for (const LineSet3& set : plot().lines)
+            if (set.legendKey == key.toStdString()) lines += set.tags.size();
+        return lines;
+    };
+    const auto click = [this](const QString& key, bool twice = false) {
+        const QPoint at = canvas()->legendRect(key).center().toPoint();
+        QTest::mouseClick(canvas(), Qt::LeftButton, {}, at);
+        if (twice) QTest::mouseDClick(canvas(), Qt::LeftButton, {}, at);
+    };
+    const QList<qint64> selected = m_window->selection().rows();
+    QVERIFY(!canvas()->legendRect(others).isEmpty());
+    QVERIFY(drawn(others) > 0 && drawn(kept) > 0);
+    click(others);
+    QCOMPARE(drawn(others), std::size_t(0));
+    QVERIFY(drawn(kept) > 0);
+    QVERIFY(!canvas()->legendRect(others).isEmpty());  // pale, to bring it back
+    keepPicture(*m_window, "hidden in the legend");
+    for (const LineSet3& set : std::get<Plot3D>(trajectories()->figure()->panels[0].plot).lines)
+        QVERIFY(!set.hidden);  // an export does not name it
+    QCOMPARE(trajectoryOptions(trajectories()->recipe()).hidden,
+             std::vector<std::string>{others.toStdString()});
+    QCOMPARE(m_window->selection().rows(), selected);
+    click(others);
+    QVERIFY(drawn(others) > 0);
+    QTest::qWait(QApplication::doubleClickInterval() + 50);
+    click(others, true);
+    QVERIFY(drawn(others) > 0);
+    QCOMPARE(drawn(kept), std::size_t(0));
+    QTest::qWait(QApplication::doubleClickInterval() + 50);
+    click(others, true);  // it was alone: all
+    QVERIFY(drawn(others) > 0 && drawn(kept) > 0);
+    list->setCurrentText("Depth");
 }
 
 void TestAppWindow::aPromptIsAddedAndTheBasisStays() {

@@ -16,11 +16,12 @@ constexpr double frameWidth = 0.6;
 constexpr double gridWidth = 0.5;
 constexpr double tickWidth = 0.6;
 constexpr double bandOpacity = 0.25;
-constexpr double curveMarker = 3.4;  // in a legend
-constexpr int colorSteps = 64;       // what differs by less has one colour
-constexpr double labelMargin = 1;    // of a cell
-constexpr double smallestLabel = 4;  // of a font in a cell
-constexpr int leastLetters = 3;      // that a cell must have room for
+constexpr double curveMarker = 3.4;    // in a legend
+constexpr double hiddenOpacity = 0.3;  // in a legend, of the sample of what is not drawn
+constexpr int colorSteps = 64;         // what differs by less has one colour
+constexpr double labelMargin = 1;      // of a cell
+constexpr double smallestLabel = 4;    // of a font in a cell
+constexpr int leastLetters = 3;        // that a cell must have room for
 // Beyond this many points outside of what is seen, curves are cut: some viewers give up on far places.
 constexpr double farAway = 5000;
 
@@ -394,18 +395,23 @@ private:
             const QPointF a = entry.place;
             const QPointF b = a + QPointF(sampleWidth, 0);
             const QPointF middle = (a + b) / 2;
+            const double strength = entry.hidden ? hiddenOpacity : 1;
             if (entry.band)
                 m_canvas.rectangle(QRectF(a.x(), a.y() - 3, sampleWidth, 6),
                                    toQColor(*entry.band, bandOpacity));
             if (entry.line && entry.line->color)
                 m_canvas.lines({QPolygonF{{a, b}}},
-                               {toQColor(*entry.line->color), entry.line->width, entry.line->dash});
+                               {toQColor(*entry.line->color, strength), entry.line->width, entry.line->dash});
             if (entry.square)
                 m_canvas.rectangle(QRectF(middle.x() - 3.5, a.y() - 3, 7, 6), toQColor(*entry.square));
             if (entry.marker)
                 m_canvas.marker(*entry.marker, middle, curveMarker, toQColor(entry.markerColor));
-            m_canvas.text(b + QPointF(sampleGap, m_metrics.capHeight(type::legend) / 2), entry.text,
-                          {type::legend, false, ink(), Anchor::Start, 0});
+            m_canvas.text(
+                b + QPointF(sampleGap, m_metrics.capHeight(type::legend) / 2), entry.text,
+                {type::legend, false, entry.hidden ? toQColor(m_theme.muted) : ink(), Anchor::Start, 0});
+            if (entry.hidden)  // struck through
+                m_canvas.lines({QPolygonF{{b + QPointF(sampleGap, 0), a + QPointF(entry.width, 0)}}},
+                               {toQColor(m_theme.muted), gridWidth});
         }
         m_canvas.endGroup();
     }

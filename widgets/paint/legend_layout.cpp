@@ -121,6 +121,8 @@ std::vector<LegendEntry> legendOf(const Panel& panel) {
             LegendEntry entry;
             entry.text = readable(set.name);
             entry.line = styled(set.style, set.style.color.value_or(Color{0.5f, 0.5f, 0.5f}));
+            entry.key = set.legendKey;
+            entry.hidden = set.hidden;
             entries.push_back(std::move(entry));
         }
         for (const auto& set : space->markers) {
@@ -137,7 +139,7 @@ std::vector<LegendEntry> legendOf(const Panel& panel) {
 
 LegendLayout stripLegend(std::vector<LegendEntry> entries, double width, const TextMetrics& metrics) {
     LegendLayout legend;
-    const double line = metrics.lineHeight(type::legend);
+    const double line = legend.lineHeight = metrics.lineHeight(type::legend);
     double x = 0;
     double y = line / 2;
     for (auto& entry : entries) {
@@ -148,11 +150,21 @@ LegendLayout stripLegend(std::vector<LegendEntry> entries, double width, const T
             y += line;
         }
         entry.place = {x, y};
+        entry.width = w;
         legend.rect |= QRectF(x, y - line / 2, w, line);
         x += w + legendGap;
     }
     legend.entries = std::move(entries);
     return legend;
+}
+
+const LegendEntry* entryAt(const LegendLayout& legend, const QPointF& at) {
+    for (const LegendEntry& entry : legend.entries) {
+        const QPointF from = at - entry.place;
+        if (from.x() >= 0 && from.x() <= entry.width && 2 * std::abs(from.y()) <= legend.lineHeight)
+            return &entry;
+    }
+    return nullptr;
 }
 
 void moveLegend(LegendLayout& legend, const QPointF& by) {
@@ -163,7 +175,7 @@ void moveLegend(LegendLayout& legend, const QPointF& by) {
 LegendLayout insideLegend(std::vector<LegendEntry> entries, const Panel& panel, const LegendPlace& place,
                           const TextMetrics& metrics) {
     LegendLayout legend;
-    const double line = metrics.lineHeight(type::legend);
+    const double line = legend.lineHeight = metrics.lineHeight(type::legend);
     double width = 0;
     for (const auto& entry : entries) width = std::max(width, entryWidth(entry, metrics));
     const QSizeF size(width + 2 * legendPadding,
@@ -178,10 +190,12 @@ LegendLayout insideLegend(std::vector<LegendEntry> entries, const Panel& panel, 
             if (coversData(rect.adjusted(-3, -3, 3, 3), panel, place)) continue;
             legend.rect = rect;
             legend.inside = true;
-            for (std::size_t i = 0; i < entries.size(); ++i)
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                entries[i].width = width;
                 entries[i].place =
                     rect.topLeft() +
                     QPointF(legendPadding, legendPadding + line * (static_cast<double>(i) + 0.5));
+            }
             legend.entries = std::move(entries);
             return legend;
         }

@@ -20,14 +20,21 @@ struct LegendEntry {
     std::optional<Color> square;
     std::optional<MarkerShape> marker;
     Color markerColor;
-    QPointF place;  ///< left end of the sample, half way up
+    std::string key;      ///< see LineSet3::legendKey
+    bool hidden = false;  ///< what it names is not drawn
+    QPointF place;        ///< left end of the sample, half way up
+    double width = 0;     ///< with the sample
 };
 
 struct LegendLayout {
     QRectF rect;          ///< empty: no legend
     bool inside = false;  ///< in the plot, where no data are; else above it
     std::vector<LegendEntry> entries;
+    double lineHeight = 0;
 };
+
+/// The entry at a place; null: none is there.
+const LegendEntry* entryAt(const LegendLayout& legend, const QPointF& at);
 
 /// Everything in a panel that has a name, without places.
 std::vector<LegendEntry> legendOf(const Panel& panel);

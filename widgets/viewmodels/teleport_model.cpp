@@ -18,7 +18,8 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr int drawnComponents = 3;
-constexpr int keyPause = 600;  ///< milliseconds without a key after which a nudge is let go
+constexpr int announcePause = 8;  ///< milliseconds that a handle waits for its path to be shown with it
+constexpr int keyPause = 600;     ///< milliseconds without a key after which a nudge is let go
 
 /// Scores of the first token of a path in all components of the basis, [Q, component].
 MatrixD pathScores(const PcaBasis& basis, const TeleportPath& path) {
@@ -154,6 +155,7 @@ struct TeleportModel::Private {
     std::optional<JobId> controlsJob;
     QString trouble;  ///< why nothing could be prepared
     QTimer keys;
+    QTimer announce;  ///< the handle moved, and nobody was told yet
 };
 
 TeleportModel::TeleportModel(Workspace& workspace, Selection& selection, QObject* parent)
@@ -164,6 +166,10 @@ TeleportModel::TeleportModel(Workspace& workspace, Selection& selection, QObject
     m_private->keys.setSingleShot(true);
     m_private->keys.setInterval(keyPause);
     connect(&m_private->keys, &QTimer::timeout, this, &TeleportModel::endDrag);
+    m_private->announce.setSingleShot(true);
+    m_private->announce.setTimerType(Qt::PreciseTimer);
+    m_private->announce.setInterval(announcePause);
+    connect(&m_private->announce, &QTimer::timeout, this, &TeleportModel::announceMove);
     connect(&selection, &Selection::promptChanged, this, &TeleportModel::refresh);
     connect(&selection, &Selection::tokenChanged, this, &TeleportModel::refresh);
     connect(&selection, &Selection::pointChanged, this, &TeleportModel::refresh);
@@ -409,9 +415,16 @@ void TeleportModel::moveTo(const VectorD& target) {
     if (target.size() != components() || !target.allFinite() || !beginDrag()) return;
     if (target == m_target) return;
     m_target = target;
+    post();
+    if (!m_private->announce.isActive()) m_private->announce.start();
+}
+
+/// What shows the handle is drawn with its path where that comes at once: to draw the window takes longer
+/// than the path of a small model, which would have to wait.
+void TeleportModel::announceMove() {
+    m_private->announce.stop();
     Q_EMIT handleMoved();
     Q_EMIT statusChanged();
-    post();
 }
 
 void TeleportModel::post() {
@@ -425,6 +438,7 @@ void TeleportModel::liveAnswered(Live live) {
     m_teleportedComponents = d.answer->scores;
     m_teleportedPath = m_teleportedComponents.leftCols(d.held->k);
     m_pathTarget = d.answer->target;
+    if (d.announce.isActive()) announceMove();
     Q_EMIT pathChanged();
     if (d.awaitsPath && d.answer->target == m_target && d.answer->mode == m_mode) commit();
 }
@@ -432,6 +446,7 @@ void TeleportModel::liveAnswered(Live live) {
 void TeleportModel::endDrag() {
     Private& d = *m_private;
     d.keys.stop();
+    if (d.announce.isActive()) announceMove();
     if (m_state != State::Dragging) return;
     if (m_target == d.before) {
         cancelDrag();

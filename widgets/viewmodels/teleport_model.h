@@ -132,6 +132,7 @@ Q_SIGNALS:
     void statusChanged();
     /// Another state can be taken hold of: handle, natural path and spread are new.
     void naturalChanged();
+    /// With the path that it has now, or a few milliseconds later without one.
     void handleMoved();
     /// teleportedPath(), nextTokens() and measures() are new.
     void pathChanged();
@@ -147,6 +148,7 @@ private:
     void enter(State state);
     void refresh();
     void prepared(Held held);
+    void announceMove();
     void liveAnswered(Live live);
     void measureSpread();
     void forget();

@@ -25,6 +25,7 @@ constexpr double pickTolerance = 6;  // pixels of the widget
 constexpr double keyStep = 10;       // pixels of the widget that an arrow key moves the handle
 constexpr double degreesPerKey = 5;
 constexpr double zoomPerNotch = 1.15;
+constexpr int handlePause = 8;  // milliseconds that a dragged handle waits for its path
 
 Eigen::Vector2d toVector(const QPointF& at) {
     return {at.x(), at.y()};
@@ -116,6 +117,10 @@ TrajectoryCanvas::TrajectoryCanvas(QWidget* parent)
     : VtkViewport(parent), m_card(nullptr), m_painted(new Overlay(this)) {
     m_card = new HoverCard(this);
     m_clock.start();
+    m_handleFrame.setSingleShot(true);
+    m_handleFrame.setTimerType(Qt::PreciseTimer);
+    m_handleFrame.setInterval(handlePause);
+    connect(&m_handleFrame, &QTimer::timeout, m_painted, qOverload<>(&QWidget::update));
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
     setMinimumSize(240, 180);
@@ -150,6 +155,7 @@ void TrajectoryCanvas::setFigure(std::shared_ptr<const Figure> figure) {
 void TrajectoryCanvas::setOverlay(std::shared_ptr<const Plot3D> overlay) {
     if (overlay == nullptr && !m_frame.hasOverlay()) return;
     m_frame.setOverlay(std::move(overlay));
+    m_handleFrame.stop();
     if (plot() != nullptr) m_painted->renew();
 }
 
@@ -217,7 +223,10 @@ void TrajectoryCanvas::apply(CameraEffect effect) {
 
 void TrajectoryCanvas::apply(const HandleEffects& effects) {
     updateCursor();
-    m_painted->update();
+    if (!isDragging())
+        m_painted->update();
+    else if (!m_handleFrame.isActive())  // its path may come at once (setOverlay)
+        m_handleFrame.start();
     const Eigen::Vector3d place = m_handle.place.value_or(Eigen::Vector3d::Zero());
     for (const HandleEffect effect : effects) switch (effect) {
             case HandleEffect::Grabbed: Q_EMIT handleGrabbed(); break;
@@ -281,6 +290,11 @@ std::optional<int> TrajectoryCanvas::handlePart(const QPointF& at) const {
     return handlePartAt(m_handle, m_view.camera, m_frame.viewArea(), toVector(at));
 }
 
+QString TrajectoryCanvas::legendKey(const QPointF& at) const {
+    const LegendEntry* entry = plot() == nullptr ? nullptr : m_frame.legendEntryAt(at);
+    return entry == nullptr ? QString() : QString::fromStdString(entry->key);
+}
+
 bool TrajectoryCanvas::mouseHolds() const {
     return isDragging() || m_boxing || m_view.gesture != CameraControl::Gesture::None;
 }
@@ -292,7 +306,7 @@ void TrajectoryCanvas::updateCursor() {
     if (mouseHolds()) return unsetCursor();
     if (m_handle.hovered) return setCursor(Qt::OpenHandCursor);
     if (m_selectBy != SelectBy::None) return setCursor(Qt::CrossCursor);
-    if (m_hovered) return setCursor(Qt::PointingHandCursor);
+    if (m_hovered || !legendKey(m_mouse).isEmpty()) return setCursor(Qt::PointingHandCursor);
     unsetCursor();
 }
 
@@ -302,6 +316,7 @@ void TrajectoryCanvas::mousePressEvent(QMouseEvent* event) {
     const bool left = event->button() == Qt::LeftButton;
     if (!left && event->button() != Qt::MiddleButton) return VtkViewport::mousePressEvent(event);
     if (left) letGo();
+    if (const QString key = legendKey(at); left && !key.isEmpty()) return Q_EMIT legendClicked(key);
     m_button = event->button();
     m_pressed = at;
     m_card->hide();
@@ -360,7 +375,10 @@ void TrajectoryCanvas::click(const QPointF& at, Qt::KeyboardModifiers modifiers)
 }
 
 void TrajectoryCanvas::mouseDoubleClickEvent(QMouseEvent* event) {
-    if (event->button() == Qt::LeftButton && !handlePart(event->position())) fitToData();
+    if (event->button() != Qt::LeftButton) return;
+    if (const QString key = legendKey(event->position()); !key.isEmpty())
+        return Q_EMIT legendDoubleClicked(key);
+    if (!handlePart(event->position())) fitToData();
 }
 
 void TrajectoryCanvas::beginBox(const QPointF& at, bool adds) {
@@ -416,7 +434,7 @@ void TrajectoryCanvas::hover(const QPointF& at) {
     const bool sameRow = picked.has_value() == m_hovered.has_value() &&
                          (!picked || (picked->tag == m_hovered->tag && picked->vertex == m_hovered->vertex));
     if (sameRow && picked && m_card->isVisible()) m_card->moveBeside(at.toPoint());
-    if (part == m_handle.hovered && sameRow) return;
+    if (part == m_handle.hovered && sameRow) return updateCursor();
     m_handle.hovered = part;
     m_hovered = picked;
     updateCursor();
@@ -465,6 +483,8 @@ void TrajectoryCanvas::showToolTip(const QPoint& at, const QPoint& global) {
             "toward you and away). Enter keeps the new state, Esc restores the old one.");
     else if (part)
         text = tr("Drag along %1 alone").arg(shortTitle(plot()->axes[static_cast<std::size_t>(*part)]));
+    else if (!legendKey(at).isEmpty())
+        text = tr("Click to hide or show, double-click to show this alone");
     QToolTip::showText(global, text, this);
 }
 

@@ -2,6 +2,7 @@
 
 #include <QElapsedTimer>
 #include <QPolygonF>
+#include <QTimer>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -64,6 +65,11 @@ public:
     /// Where a point of the data is on the widget, in its own coordinates.
     QPointF placeOf(const Eigen::Vector3d& point) const;
 
+    /// Where the legend names what has this key; empty: nowhere.
+    QRectF legendRect(const QString& key) const {
+        return plot() == nullptr ? QRectF() : m_frame.legendRect(key.toStdString());
+    }
+
     /// What a drag with the left button selects by; None: it turns the view.
     enum class SelectBy { None, Box, Lasso };
     void setSelectBy(SelectBy shape);
@@ -85,6 +91,9 @@ Q_SIGNALS:
     void rowClicked(qint64 row, int point, Qt::KeyboardModifiers modifiers);
     /// `add`: to those that are selected, instead of them.
     void rowsBoxed(const QList<qint64>& rows, bool add);
+    /// On what the legend shows and hides (LineSet3::legendKey). A double click is a click before.
+    void legendClicked(const QString& key);
+    void legendDoubleClicked(const QString& key);
     void handleGrabbed();
     void handleMoved(double x, double y, double z);
     void handleReleased();
@@ -120,6 +129,8 @@ private:
     const Projected3& projected() const;
     std::optional<Picked> pick(const QPointF& at) const;
     std::optional<int> handlePart(const QPointF& at) const;
+    /// The key of the legend's entry there; empty: none that shows and hides something.
+    QString legendKey(const QPointF& at) const;
     void hover(const QPointF& at);
     void showToolTip(const QPoint& at, const QPoint& global);
     void updateCursor();
@@ -143,6 +154,7 @@ private:
     HandleControl m_handle;
     AxisKeys m_axisKeys;
     QElapsedTimer m_clock;
+    QTimer m_handleFrame;  ///< the handle that is dragged is to be painted
     mutable std::optional<Projected3> m_projected;
     bool m_sceneStale = true;
     int m_startFrames = 0;  ///< that were drawn before the lines

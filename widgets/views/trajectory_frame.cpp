@@ -34,6 +34,8 @@ LineSet3 nameAndLookOf(const LineSet3& set) {
     named.name = set.name;
     named.style = set.style;
     named.layer = set.layer;
+    named.legendKey = set.legendKey;
+    named.hidden = set.hidden;
     return named;
 }
 
@@ -116,6 +118,21 @@ void TrajectoryFrame::placeLegend() {
     moveLegend(legend, m_legendPlace);
     // Where it is higher than the space it was given, it lies over the plot, on a ground of its own.
     legend.inside = legend.rect.bottom() > panel().plot.top();
+}
+
+const LegendEntry* TrajectoryFrame::legendEntryAt(const QPointF& at) const {
+    const LegendEntry* entry = entryAt(panel().legend, at / pixelsPerUnit());
+    return entry != nullptr && !entry->key.empty() ? entry : nullptr;
+}
+
+QRectF TrajectoryFrame::legendRect(const std::string& key) const {
+    const LegendLayout& legend = panel().legend;
+    for (const LegendEntry& entry : legend.entries)
+        if (entry.key == key)
+            return scaled(
+                {entry.place.x(), entry.place.y() - legend.lineHeight / 2, entry.width, legend.lineHeight},
+                pixelsPerUnit());
+    return {};
 }
 
 double TrajectoryFrame::pixelsPerUnit() const {

@@ -44,6 +44,11 @@ public:
     /// See fittedToLabels().
     std::optional<Camera> fittedCamera(const Camera& camera) const;
 
+    /// The legend's entry at a place of the widget that shows and hides something; null: none.
+    const LegendEntry* legendEntryAt(const QPointF& at) const;
+    /// Of the legend's entry with a key, pixels of the widget; empty: there is none.
+    QRectF legendRect(const std::string& key) const;
+
     /// The lines that are the scene's.
     Plot3D sceneLines() const;
     /// The box behind the data, in device pixels, y up; `ratio` of them a pixel of the widget.

@@ -120,7 +120,10 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
     m_colors->setAccessibleName(tr("Colour"));
     m_colors->setToolTip(tr("What colours a trajectory"));
     m_colors->setFocusPolicy(Qt::TabFocus);  // the wheel belongs to the view
-    connect(m_colors, &QComboBox::currentIndexChanged, this, &TrajectoryView::rebuild);
+    connect(m_colors, &QComboBox::currentIndexChanged, this, [this] {
+        m_hidden.removeIf([](const QString& key) { return key != QStringLiteral("mean"); });
+        rebuild();
+    });
     connect(&m_surprise, &RowSurprise::changed, this, &TrajectoryView::rebuild);
     connect(&m_workspace, &Workspace::modelChanged, this, &TrajectoryView::rebuild);
     bar->addWidget(new QLabel(tr("Colour ")));
@@ -178,6 +181,10 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
         if (add) return m_selection.addRows(rows);
         rows.isEmpty() ? m_selection.keepFollowed() : m_selection.selectRows(rows);
     });
+    connect(m_canvas, &TrajectoryCanvas::legendClicked, this,
+            [this](const QString& key) { toggle(key, false); });
+    connect(m_canvas, &TrajectoryCanvas::legendDoubleClicked, this,
+            [this](const QString& key) { toggle(key, true); });
     connect(m_canvas, &TrajectoryCanvas::hovered, this, [this, pointAt](qint64 row, int vertex) {
         Q_EMIT hovered(row < 0 ? QString() : describe(row, pointAt(vertex)));
     });
@@ -235,6 +242,7 @@ TrajectoryOptions TrajectoryView::options() const {
     TrajectoryOptions options = m_options->options();
     options.theme = m_theme;
     options.colorBy = colorBy();
+    for (const QString& key : m_hidden) options.hidden.push_back(key.toStdString());
     if (options.colorBy == RowColor::Column) options.column = m_colors->currentText().toStdString();
     options.selected = shown.basis != nullptr && !shown.live ? m_resultsRow : m_selection.row();
     if (options.selected && shown.scores != nullptr && options.selected->value() >= shown.scores->n0)
@@ -263,6 +271,26 @@ void TrajectoryView::addLive(TrajectoryOptions& options, const Array3F& scores) 
         options.strong = rowsOf(m_selection.rows(), scores);
         options.strongMean = m_selection.showsMean();
     }
+}
+
+void TrajectoryView::toggle(const QString& key, bool alone) {
+    if (!alone) {
+        if (!m_hidden.removeAll(key)) m_hidden << key;
+        return rebuild();
+    }
+    // The click before hid it, or showed it.
+    const bool isKind = key != QStringLiteral("mean");
+    QStringList others;
+    for (const LineSet3& set : std::get<Plot3D>(m_canvas->figure()->panels[0].plot).lines) {
+        const QString other = QString::fromStdString(set.legendKey);
+        if (!other.isEmpty() && other != key && !others.contains(other) &&
+            (other != QStringLiteral("mean") || !isKind))
+            others << other;
+    }
+    const bool wasAlone = std::all_of(others.begin(), others.end(),
+                                      [this](const QString& other) { return m_hidden.contains(other); });
+    m_hidden = wasAlone ? QStringList() : others;
+    rebuild();
 }
 
 RowColor TrajectoryView::colorBy() const {
@@ -343,6 +371,7 @@ Figure TrajectoryView::makeFigure(const Paths& shown) const {
     how.camera = hasFigure() ? std::optional(m_canvas->camera()) : std::nullopt;
     colorRows(input, *shown.info, how);
     how.rows = rowsShown(*shown.info, how);
+    how.listHidden = true;
     return trajectoryFigure(input, how);
 }
 
@@ -431,6 +460,7 @@ std::shared_ptr<const Figure> TrajectoryView::figure() const {
     auto figure = std::make_shared<Figure>(*m_canvas->figure());
     for (auto& panel : figure->panels)
         if (auto* plot = std::get_if<Plot3D>(&panel.plot)) {
+            std::erase_if(plot->lines, [](const LineSet3& set) { return set.hidden; });
             plot->camera = m_canvas->camera();
             plot->fitCamera = false;  // the recipe has this camera
         }

@@ -79,6 +79,8 @@ private:
     QString usualHint() const;
     void showHint();
     QString colorHint() const;
+    /// A click in the legend shows or hides what has that key; `alone`: hides the other kinds, or shows all.
+    void toggle(const QString& key, bool alone);
     RowColor colorBy() const;
     void offerColumns();
     bool showsHandle() const;
@@ -122,6 +124,7 @@ private:
     const TraceInfo* m_offered =
         nullptr;                        ///< whose columns stand in the list of colours; to be compared only
     const PcaBasis* m_basis = nullptr;  ///< of what was shown last; to be compared only
+    QStringList m_hidden;               ///< legend keys
     std::optional<RowIndex> m_resultsRow;  ///< chosen among paths that are not live
     Theme m_theme;
 };

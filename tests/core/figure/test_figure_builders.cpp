@@ -60,6 +60,7 @@ private Q_SLOTS:
     void veryManyRowsAreThinned();
     void coloursHaveTheRangeThatIsAsked();
     void firstTokensAreHidden();
+    void theLegendHidesKinds();
     void trajectoriesAreColouredByKindAndNumber();
     void rareKindsShareAColour();
     void trajectoriesMarkSelectionAndPoint();
@@ -277,6 +278,43 @@ void TestFigureBuilders::firstTokensAreHidden() {
     QCOMPARE(rowsShown(info, options), std::vector{RowIndex{3}});
     options.rows = {RowIndex{2}};
     QVERIFY(refused(ErrorCode::InvalidArgument, [&] { rowsShown(info, options); }));
+}
+
+/// What is hidden keeps its colour and the axes; the mean is of the rows that are drawn.
+void TestFigureBuilders::theLegendHidesKinds() {
+    const auto scores = exampleScores();
+    TrajectoryInput input{scores, {}, residualPoints(4, false), {}};
+    for (std::int64_t n = 0; n < scores.n0; ++n) input.rowKinds.push_back(n % 3 == 0 ? "code" : "prose");
+    TrajectoryOptions options;
+    options.colorBy = RowColor::Group;
+    options.groupMeans = GroupMeans::Mean;
+    const Figure all = trajectoryFigure(input, options);
+    options.hidden = {"kind:prose"};
+    const auto named = [](const Figure& figure, const std::string& start) {
+        const auto& lines = plotOf(figure).lines;
+        const auto found = std::find_if(lines.begin(), lines.end(),
+                                        [&](const LineSet3& set) { return set.name.starts_with(start); });
+        return found == lines.end() ? nullptr : &*found;
+    };
+    const Figure one = trajectoryFigure(input, options);
+    QVERIFY(named(all, "prose (") != nullptr && named(one, "prose (") == nullptr);
+    QVERIFY(named(all, "mean of prose") != nullptr && named(one, "mean of prose") == nullptr);
+    QCOMPARE(*named(one, "code (")->style.color, *named(all, "code (")->style.color);
+    QCOMPARE(plotOf(one).axes[0].low, plotOf(all).axes[0].low);
+    const LineSet3* code = named(one, "code (");
+    const LineSet3* mean = named(one, "mean of " + std::to_string(code->tags.size()) + " rows");
+    QVERIFY(mean != nullptr);
+    double sum = 0;
+    for (std::size_t i = 0; i < code->tags.size(); ++i)
+        sum += code->xyz[3 * static_cast<std::size_t>(code->offsets[i])];
+    QVERIFY(std::abs(mean->xyz[0] - sum / static_cast<double>(code->tags.size())) < 1e-5);
+    // A window's legend brings them back.
+    options.listHidden = true;
+    const Figure listed = trajectoryFigure(input, options);
+    const LineSet3* prose = named(listed, "prose (");
+    QVERIFY(prose != nullptr && prose->hidden && prose->xyz.empty() && prose->offsets.size() == 1);
+    options.hidden = {"mean"};
+    QVERIFY(named(trajectoryFigure(input, options), "mean of " + std::to_string(scores.n0))->hidden);
 }
 
 void TestFigureBuilders::trajectoriesAreColouredByKindAndNumber() {

@@ -212,7 +212,7 @@ void TestViewmodelsTeleport::theHandleMovesAtOnceAndThePathFollows() {
     m_model->moveTo(target);  // takes hold of it, too
     QCOMPARE(m_model->state(), State::Dragging);
     QCOMPARE(m_model->target(), target);
-    QCOMPARE(moved.size(), 1);
+    QTRY_COMPARE_WITH_TIMEOUT(moved.size(), 1, wait);
     QCOMPARE(path.size(), 0);
     // Cheap and at once: the natural path moved as a whole.
     const MatrixD predicted = m_model->predictedPath();
