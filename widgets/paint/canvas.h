@@ -36,6 +36,11 @@ struct TextStyle {
 
 using Polylines = std::vector<QPolygonF>;
 
+struct Disc {
+    QPointF centre;
+    QColor color;
+};
+
 /// What a figure is drawn on: few shapes, all lengths in points (1/72 inch), y down. There is one for
 /// QPainter (screen, PDF, PNG) and one that writes SVG, so that both hold the same picture.
 class Canvas {
@@ -55,6 +60,10 @@ public:
     virtual void polygons(const Polylines& polygons, const QColor& fill) = 0;
     virtual void rectangle(const QRectF& rect, const QColor& fill) = 0;
     virtual void marker(MarkerShape shape, const QPointF& centre, double diameter, const QColor& color) = 0;
+    /// Many discs, later ones over earlier ones.
+    virtual void discs(const std::vector<Disc>& discs, double diameter) {
+        for (const Disc& disc : discs) marker(MarkerShape::Disc, disc.centre, diameter, disc.color);
+    }
     /// `at` is on the baseline, at the start, middle or end of the text.
     virtual void text(const QPointF& at, const QString& text, const TextStyle& style) = 0;
     /// The image stretched over `rect`, a pixel a cell, never smoothed.

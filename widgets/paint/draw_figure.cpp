@@ -46,7 +46,7 @@ public:
             const double top = all.bottom() - margin - m_layout.note.height(m_metrics);
             title(m_layout.note, {margin, top + m_metrics.ascent(m_layout.note.size)}, false, m_theme.muted);
         }
-        legend(m_layout.legend);
+        drawLegend(m_canvas, m_layout.legend, m_theme, m_metrics);
         if (m_figure.colorScale && m_layout.colorBar) colorBar(*m_figure.colorScale, *m_layout.colorBar);
         for (std::size_t i = 0; i < m_layout.panels.size(); ++i) drawPanel(static_cast<int>(i));
     }
@@ -82,7 +82,7 @@ private:
             drawBars(*bars, layout);
             axes(layout, false);
         }
-        legend(layout.legend);
+        drawLegend(m_canvas, layout.legend, m_theme, m_metrics);
         m_canvas.endGroup();
     }
 
@@ -347,6 +347,7 @@ private:
 
     void drawColoredMarkers(const Curve& curve, const PanelLayout& layout) {
         const ColorScale scale = m_figure.colorScale.value_or(ColorScale{});
+        std::vector<Disc> discs;
         for (std::size_t i = 0; i < std::min({curve.x.size(), curve.y.size(), curve.values.size()}); ++i) {
             const QPointF at = place(curve.x[i], curve.y[i], layout);
             const double share = (curve.values[i] - scale.low) / (scale.high - scale.low);
@@ -354,8 +355,9 @@ private:
             const double step = std::round(std::clamp(share, 0.0, 1.0) * (colorSteps - 1)) / (colorSteps - 1);
             QColor color = barColor(scale, step);
             color.setAlphaF(static_cast<float>(curve.style.opacity));
-            m_canvas.marker(MarkerShape::Disc, at, curve.markerSize, color);
+            discs.push_back({at, color});
         }
+        m_canvas.discs(discs, curve.markerSize);
     }
 
     void drawBars(const BarPlot& plot, const PanelLayout& layout) {
@@ -387,35 +389,6 @@ private:
         m_canvas.endGroup();
     }
 
-    void legend(const LegendLayout& legend) {
-        if (legend.entries.empty()) return;
-        m_canvas.beginGroup("legend");
-        if (legend.inside) m_canvas.rectangle(legend.rect, toQColor(m_theme.background, 0.85));
-        for (const auto& entry : legend.entries) {
-            const QPointF a = entry.place;
-            const QPointF b = a + QPointF(sampleWidth, 0);
-            const QPointF middle = (a + b) / 2;
-            const double strength = entry.hidden ? hiddenOpacity : 1;
-            if (entry.band)
-                m_canvas.rectangle(QRectF(a.x(), a.y() - 3, sampleWidth, 6),
-                                   toQColor(*entry.band, bandOpacity));
-            if (entry.line && entry.line->color)
-                m_canvas.lines({QPolygonF{{a, b}}},
-                               {toQColor(*entry.line->color, strength), entry.line->width, entry.line->dash});
-            if (entry.square)
-                m_canvas.rectangle(QRectF(middle.x() - 3.5, a.y() - 3, 7, 6), toQColor(*entry.square));
-            if (entry.marker)
-                m_canvas.marker(*entry.marker, middle, curveMarker, toQColor(entry.markerColor));
-            m_canvas.text(
-                b + QPointF(sampleGap, m_metrics.capHeight(type::legend) / 2), entry.text,
-                {type::legend, false, entry.hidden ? toQColor(m_theme.muted) : ink(), Anchor::Start, 0});
-            if (entry.hidden)  // struck through
-                m_canvas.lines({QPolygonF{{b + QPointF(sampleGap, 0), a + QPointF(entry.width, 0)}}},
-                               {toQColor(m_theme.muted), gridWidth});
-        }
-        m_canvas.endGroup();
-    }
-
     Canvas& m_canvas;
     const Figure& m_figure;
     const Theme& m_theme;
@@ -425,6 +398,33 @@ private:
 };
 
 }  // namespace
+
+void drawLegend(Canvas& canvas, const LegendLayout& legend, const Theme& theme, const TextMetrics& metrics) {
+    const QColor ink = toQColor(theme.foreground);
+    if (legend.entries.empty()) return;
+    canvas.beginGroup("legend");
+    if (legend.inside) canvas.rectangle(legend.rect, toQColor(theme.background, 0.85));
+    for (const auto& entry : legend.entries) {
+        const QPointF a = entry.place;
+        const QPointF b = a + QPointF(sampleWidth, 0);
+        const QPointF middle = (a + b) / 2;
+        const double strength = entry.hidden ? hiddenOpacity : 1;
+        if (entry.band)
+            canvas.rectangle(QRectF(a.x(), a.y() - 3, sampleWidth, 6), toQColor(*entry.band, bandOpacity));
+        if (entry.line && entry.line->color)
+            canvas.lines({QPolygonF{{a, b}}},
+                         {toQColor(*entry.line->color, strength), entry.line->width, entry.line->dash});
+        if (entry.square)
+            canvas.rectangle(QRectF(middle.x() - 3.5, a.y() - 3, 7, 6), toQColor(*entry.square));
+        if (entry.marker) canvas.marker(*entry.marker, middle, curveMarker, toQColor(entry.markerColor));
+        canvas.text(b + QPointF(sampleGap, metrics.capHeight(type::legend) / 2), entry.text,
+                    {type::legend, false, entry.hidden ? toQColor(theme.muted) : ink, Anchor::Start, 0});
+        if (entry.hidden)  // struck through
+            canvas.lines({QPolygonF{{b + QPointF(sampleGap, 0), a + QPointF(entry.width, 0)}}},
+                         {toQColor(theme.muted), gridWidth});
+    }
+    canvas.endGroup();
+}
 
 const QImage& HeatmapImages::image(int index, const HeatmapPlot& plot, const Theme& theme, const QRect& cells,
                                    int width, int height) {

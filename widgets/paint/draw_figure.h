@@ -29,5 +29,9 @@ void drawFigure(Canvas& canvas, const Figure& figure, const FigureLayout& layout
 /// The inside of a 3D plot: its box behind, the data over it back to front, the labels around.
 void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme,
                const TextMetrics& metrics);
+/// The data alone.
+void drawData3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme);
+
+void drawLegend(Canvas& canvas, const LegendLayout& legend, const Theme& theme, const TextMetrics& metrics);
 
 }  // namespace rheo

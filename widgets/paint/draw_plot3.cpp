@@ -251,6 +251,16 @@ private:
     std::vector<Look> m_looks;
 };
 
+QRectF clipOf(const PanelLayout& layout) {
+    return layout.plot.adjusted(-1, -1, 1, 1);
+}
+
+void drawData(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme) {
+    canvas.beginGroup("data");
+    Scene3(plot, {layout.camera, layout.view}, theme).draw(canvas);
+    canvas.endGroup();
+}
+
 }  // namespace
 
 void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme,
@@ -258,7 +268,7 @@ void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, co
     const SpaceMap map{layout.camera, layout.view};
     const auto axes = layoutAxes3(axesInView(plot, map, layout.plot, metrics), map, metrics);
     const QColor ink = toQColor(theme.foreground);
-    canvas.beginClip(layout.plot.adjusted(-1, -1, 1, 1));
+    canvas.beginClip(clipOf(layout));
     canvas.beginGroup("axes");
     if (!axes.grid.empty()) canvas.lines(axes.grid, {toQColor(theme.grid), 0.5});
     if (!axes.edges.empty()) canvas.lines(axes.edges, {toQColor(theme.muted, 0.6), 0.5});
@@ -274,9 +284,13 @@ void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, co
         canvas.text(baseline, label.text, {label.size, false, color, Anchor::Middle, label.angle});
     }
     canvas.endGroup();
-    canvas.beginGroup("data");
-    Scene3(plot, map, theme).draw(canvas);
-    canvas.endGroup();
+    drawData(canvas, plot, layout, theme);
+    canvas.endClip();
+}
+
+void drawData3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme) {
+    canvas.beginClip(clipOf(layout));
+    drawData(canvas, plot, layout, theme);
     canvas.endClip();
 }
 

@@ -4,6 +4,8 @@
 #include <QPainter>
 #include <QPainterPath>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "widgets/paint/text_metrics.h"
 
@@ -95,6 +97,67 @@ void PainterCanvas::marker(MarkerShape shape, const QPointF& centre, double diam
             m_painter.drawRect(QRectF(centre.x() - r, centre.y() - r, diameter, diameter));
             break;
     }
+}
+
+namespace {
+
+constexpr std::size_t fewDiscs = 200;  // are drawn one by one
+constexpr int phases = 4;              // places of a centre in its pixel, along each axis
+
+/// Discs of one size on an image, of each colour and place in a pixel once.
+class DiscStamps {
+public:
+    explicit DiscStamps(double diameter)
+        : m_radius(diameter / 2), m_margin(static_cast<int>(std::ceil(m_radius)) + 1) {}
+
+    /// `centre` and the painter are in pixels.
+    void draw(QPainter& painter, const QPointF& centre, const QColor& color) {
+        const auto x = static_cast<int>(std::floor(centre.x() * phases)),
+                   y = static_cast<int>(std::floor(centre.y() * phases));
+        const int left = floorDivide(x), top = floorDivide(y);
+        const QImage& stamp = stampOf(color, x - phases * left, y - phases * top);
+        painter.drawImage(left - m_margin, top - m_margin, stamp);
+    }
+
+private:
+    static int floorDivide(int place) {
+        return place >= 0 ? place / phases : -((phases - 1 - place) / phases);
+    }
+    const QImage& stampOf(const QColor& color, int x, int y) {
+        QImage& stamp = m_stamps[{color.rgba(), phases * y + x}];
+        if (!stamp.isNull()) return stamp;
+        const int size = 2 * m_margin + 1;
+        stamp = QImage(size, size, QImage::Format_ARGB32_Premultiplied);
+        stamp.fill(Qt::transparent);
+        QPainter painter(&stamp);
+        painter.setRenderHint(QPainter::Antialiasing);
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(color);
+        painter.drawEllipse(QPointF(m_margin + (x + 0.5) / phases, m_margin + (y + 0.5) / phases), m_radius,
+                            m_radius);
+        return stamp;
+    }
+
+    double m_radius;
+    int m_margin;
+    std::map<std::pair<QRgb, int>, QImage> m_stamps;
+};
+
+}  // namespace
+
+void PainterCanvas::discs(const std::vector<Disc>& discs, double diameter) {
+    const auto* engine = m_painter.paintEngine();
+    const QTransform transform = m_painter.transform();
+    if (discs.size() < fewDiscs || engine == nullptr || engine->type() != QPaintEngine::Raster ||
+        transform.type() > QTransform::TxScale || m_painter.deviceTransform().type() > QTransform::TxScale)
+        return Canvas::discs(discs, diameter);
+    // In pixels of the image, whose own scale the painter hides.
+    const double ratio = m_painter.device()->devicePixelRatioF();
+    DiscStamps stamps(diameter * m_pixelsPerPoint);
+    m_painter.save();
+    m_painter.setTransform(QTransform::fromScale(1 / ratio, 1 / ratio));
+    for (const Disc& disc : discs) stamps.draw(m_painter, transform.map(disc.centre) * ratio, disc.color);
+    m_painter.restore();
 }
 
 void PainterCanvas::text(const QPointF& at, const QString& text, const TextStyle& style) {

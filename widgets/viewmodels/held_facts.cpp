@@ -8,6 +8,7 @@ namespace rheo {
 
 namespace {
 
+constexpr int dragPause = 30;  // milliseconds between two searches while the handle is dragged
 constexpr std::int64_t mostBytes = std::int64_t{256} << 20;
 
 }  // namespace
@@ -34,8 +35,14 @@ HeldFacts::HeldFacts(Workspace& workspace, TeleportModel& teleport, QObject* par
                  m_lens = std::move(*outcome.result());
                  Q_EMIT lensChanged();
              }) {
-    for (auto signal : {&TeleportModel::naturalChanged, &TeleportModel::pathChanged})
-        connect(&m_teleport, signal, this, &HeldFacts::refresh);
+    m_soon.setSingleShot(true);
+    m_soon.setInterval(dragPause);
+    connect(&m_soon, &QTimer::timeout, this, &HeldFacts::refresh);
+    connect(&m_teleport, &TeleportModel::naturalChanged, this, &HeldFacts::refresh);
+    connect(&m_teleport, &TeleportModel::pathChanged, this, [this] {
+        if (m_teleport.state() != TeleportModel::State::Dragging) return refresh();
+        if (!m_soon.isActive()) m_soon.start();
+    });
     connect(&m_workspace, &Workspace::stateChanged, this, [this] {  // rows came or went
         if (m_among && m_among->trace != m_workspace.state()->trace) refresh();
     });
@@ -72,6 +79,7 @@ void HeldFacts::clear() {
 }
 
 void HeldFacts::refresh() {
+    m_soon.stop();
     const VectorF& state = m_teleport.heldState();
     const auto& trace = m_workspace.state()->trace;
     if (state.size() == 0 || !m_workspace.model() || !trace || m_teleport.point().value() >= trace->points())

@@ -2,6 +2,7 @@
 
 #include <QObject>
 #include <QString>
+#include <QTimer>
 #include <memory>
 #include <vector>
 
@@ -65,6 +66,7 @@ private:
     TeleportModel& m_teleport;
     LatestWins<NearRequest, NearAnswer> m_search;
     LatestWins<LensRequest, std::vector<LensToken>> m_read;
+    QTimer m_soon;  ///< refresh() follows: during a drag the path comes first
     std::shared_ptr<const RowStates> m_among;
     std::vector<NearRow> m_nearest;
     std::int64_t m_searched = 0;

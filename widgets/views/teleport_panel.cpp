@@ -20,6 +20,8 @@
 
 namespace rheo {
 
+static constexpr int dragPause = 30;  // milliseconds between two drawings while the handle is dragged
+
 TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, HeldFacts& held,
                              TeleportComparison& comparison, QWidget* parent)
     : QWidget(parent),
@@ -132,9 +134,15 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
             [this](const QString& row) { Q_EMIT rowChosen(row.toLongLong()); });
     for (auto signal : {&TeleportModel::naturalChanged, &TeleportModel::handleMoved})
         connect(&m_teleport, signal, this, &TeleportPanel::updateCoordinates);
-    for (auto signal :
-         {&TeleportModel::naturalChanged, &TeleportModel::pathChanged, &TeleportModel::resultChanged})
+    for (auto signal : {&TeleportModel::naturalChanged, &TeleportModel::resultChanged})
         connect(&m_teleport, signal, this, &TeleportPanel::updatePath);
+    m_soon.setSingleShot(true);
+    m_soon.setInterval(dragPause);
+    connect(&m_soon, &QTimer::timeout, this, &TeleportPanel::updatePath);
+    connect(&m_teleport, &TeleportModel::pathChanged, this, [this] {
+        if (m_teleport.state() != TeleportModel::State::Dragging) return updatePath();
+        if (!m_soon.isActive()) m_soon.start();
+    });
     connect(&m_teleport, &TeleportModel::stateChanged, this, [this](TeleportModel::State state) {
         // What is dragged is shown alone.
         if (state == TeleportModel::State::Dragging && m_comparison.isActive()) m_history->clearSelection();
@@ -381,6 +389,7 @@ std::shared_ptr<const Figure> TeleportPanel::curvesFigure() const {
 }
 
 void TeleportPanel::updatePath() {
+    m_soon.stop();
     updateStatus();
     updateTokens();
     try {

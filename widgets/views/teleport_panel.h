@@ -1,5 +1,6 @@
 #pragma once
 
+#include <QTimer>
 #include <QWidget>
 #include <array>
 #include <memory>
@@ -83,6 +84,7 @@ private:
     QListView* m_history;
     TeleportHistory* m_historyModel;
     QPushButton *m_save, *m_copy, *m_compare, *m_export;
+    QTimer m_soon;  ///< updatePath() follows: during a drag the path in the trajectories comes first
     bool m_dark = false;
     bool m_updating = false;
 };

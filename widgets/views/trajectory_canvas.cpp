@@ -64,6 +64,11 @@ public:
     /// What stays while the handle and the mouse move is to be painted again.
     void renew() {
         m_still = QPixmap();
+        renewOverlay();
+    }
+    /// What follows the handle is.
+    void renewOverlay() {
+        m_following = QPixmap();
         update();
     }
 
@@ -73,15 +78,10 @@ protected:
         if (!m_canvas->trouble().isEmpty()) return paintTrouble(painter);
         const TrajectoryFrame& frame = m_canvas->m_frame;
         if (frame.plot() == nullptr) return;
-        const QSize pixels = (QSizeF(size()) * devicePixelRatioF()).toSize();
-        if (m_still.size() != pixels) {
-            m_still = QPixmap(pixels);
-            m_still.setDevicePixelRatio(devicePixelRatioF());
-            m_still.fill(Qt::transparent);
-            QPainter still(&m_still);
-            frame.paint(still);
-        }
+        keep(m_still, [&](QPainter& still) { frame.paint(still); });
+        keep(m_following, [&](QPainter& following) { frame.paintOverlay(following); });
         painter.drawPixmap(0, 0, m_still);
+        painter.drawPixmap(0, 0, m_following);
         painter.setRenderHint(QPainter::Antialiasing);
         if (const auto& row = m_canvas->m_hovered; row && !m_canvas->mouseHolds())
             frame.paintLine(painter, row->tag, row->vertex);
@@ -93,6 +93,18 @@ protected:
     }
 
 private:
+    /// Paints `picture` where it is not there yet, or of another size.
+    template <class Paint>
+    void keep(QPixmap& picture, Paint paint) {
+        const QSize pixels = (QSizeF(size()) * devicePixelRatioF()).toSize();
+        if (picture.size() == pixels) return;
+        picture = QPixmap(pixels);
+        picture.setDevicePixelRatio(devicePixelRatioF());
+        picture.fill(Qt::transparent);
+        QPainter painter(&picture);
+        paint(painter);
+    }
+
     void paintLasso(QPainter& painter) {
         const QColor color = palette().color(QPalette::Highlight);
         QColor inside = color;
@@ -110,7 +122,7 @@ private:
     }
 
     TrajectoryCanvas* m_canvas;
-    QPixmap m_still;
+    QPixmap m_still, m_following;
 };
 
 TrajectoryCanvas::TrajectoryCanvas(QWidget* parent)
@@ -156,7 +168,7 @@ void TrajectoryCanvas::setOverlay(std::shared_ptr<const Plot3D> overlay) {
     if (overlay == nullptr && !m_frame.hasOverlay()) return;
     m_frame.setOverlay(std::move(overlay));
     m_handleFrame.stop();
-    if (plot() != nullptr) m_painted->renew();
+    if (plot() != nullptr) m_painted->renewOverlay();
 }
 
 void TrajectoryCanvas::changed() {

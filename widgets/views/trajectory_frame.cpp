@@ -70,9 +70,7 @@ void TrajectoryFrame::setFigure(std::shared_ptr<const Figure> figure) {
 
 void TrajectoryFrame::setOverlay(std::shared_ptr<const Plot3D> overlay) {
     m_overlay = std::move(overlay);
-    if (plot() == nullptr) return;
-    compose();
-    placeLegend();
+    if (plot() != nullptr) placeLegend();
 }
 
 void TrajectoryFrame::compose() {
@@ -89,32 +87,27 @@ void TrajectoryFrame::compose() {
     painted.markers = all.markers;
     painted.colorScale = all.colorScale;
     for (const auto& set : all.lines) painted.lines.push_back(isPainted(set) ? set : nameAndLookOf(set));
-    if (m_overlay) {
-        painted.lines.insert(painted.lines.end(), m_overlay->lines.begin(), m_overlay->lines.end());
-        painted.markers.insert(painted.markers.end(), m_overlay->markers.begin(), m_overlay->markers.end());
-    }
     m_painted.panels[m_panel].title = m_figure->panels[m_panel].title;
     m_painted.panels[m_panel].plot = std::move(painted);
 }
 
 void TrajectoryFrame::layOut(const QSizeF& size, const Camera& camera) {
     // Without the overlay: what is dragged must not move the view.
-    Figure still = m_painted;
-    Plot3D& frame = std::get<Plot3D>(still.panels[m_panel].plot);
-    frame.lines.resize(plot()->lines.size());
-    frame.markers.resize(plot()->markers.size());
     m_size = size;
-    m_layout = layoutFigure(still, size * pointsPerPixel, metrics());
+    m_layout = layoutFigure(m_painted, size * pointsPerPixel, metrics());
     m_legendPlace = panel().legend.entries.empty() ? panel().outer.topLeft() : panel().legend.rect.topLeft();
     panel().view = panel().plot;
     panel().camera = camera;
     placeLegend();
 }
 
-/// The legend of the figure and the overlay, where that of the figure alone was placed.
+/// The legend of the figure and of the overlay, where that of the figure alone was placed.
 void TrajectoryFrame::placeLegend() {
+    auto entries = legendOf(m_painted.panels[m_panel]);
+    if (m_overlay)
+        for (LegendEntry& entry : legendOf({"", *m_overlay})) entries.push_back(std::move(entry));
     auto& legend = panel().legend;
-    legend = stripLegend(legendOf(m_painted.panels[m_panel]), panel().outer.width(), metrics());
+    legend = stripLegend(std::move(entries), panel().outer.width(), metrics());
     moveLegend(legend, m_legendPlace);
     // Where it is higher than the space it was given, it lies over the plot, on a ground of its own.
     legend.inside = legend.rect.bottom() > panel().plot.top();
@@ -189,9 +182,20 @@ std::vector<BackdropLine> TrajectoryFrame::backdrop(double ratio) const {
     return canvas.backdrop();
 }
 
-void TrajectoryFrame::paint(QPainter& painter) const {
+void TrajectoryFrame::beginPaint(QPainter& painter) const {
     painter.setRenderHint(QPainter::Antialiasing);
     painter.scale(pixelsPerUnit(), pixelsPerUnit());
+}
+
+void TrajectoryFrame::paintOverlay(QPainter& painter) const {
+    beginPaint(painter);
+    PainterCanvas canvas(painter);
+    if (m_overlay) drawData3(canvas, *m_overlay, panel(), m_figure->theme);
+    drawLegend(canvas, panel().legend, m_figure->theme, metrics());
+}
+
+void TrajectoryFrame::paint(QPainter& painter) const {
+    beginPaint(painter);
     PainterCanvas over(painter);
     SplitCanvas canvas(
         &over,
@@ -200,7 +204,9 @@ void TrajectoryFrame::paint(QPainter& painter) const {
         },
         over.pixelsPerPoint());
     HeatmapImages images;
-    drawFigure(canvas, m_painted, m_layout, metrics(), images);
+    FigureLayout layout = m_layout;
+    layout.panels[m_panel].legend = {};
+    drawFigure(canvas, m_painted, layout, metrics(), images);
 }
 
 void TrajectoryFrame::paintLine(QPainter& painter, std::int64_t tag, std::int32_t vertex) const {

@@ -53,12 +53,15 @@ public:
     Plot3D sceneLines() const;
     /// The box behind the data, in device pixels, y up; `ratio` of them a pixel of the widget.
     std::vector<BackdropLine> backdrop(double ratio) const;
-    /// All but the scene's lines and the box behind the data.
+    /// All but the scene's lines, the box behind the data, the overlay and the legend.
     void paint(QPainter& painter) const;
+    /// The overlay, and the legend with it: what changes while something is dragged.
+    void paintOverlay(QPainter& painter) const;
     /// The pickable line of a row with a mark at a vertex; nothing where there is no such line.
     void paintLine(QPainter& painter, std::int64_t tag, std::int32_t vertex) const;
 
 private:
+    void beginPaint(QPainter& painter) const;
     PanelLayout& panel() { return m_layout.panels[m_panel]; }
     const PanelLayout& panel() const { return m_layout.panels[m_panel]; }
     void compose();
@@ -69,7 +72,7 @@ private:
     std::shared_ptr<const Figure> m_figure;
     std::size_t m_panel = 0;
     std::shared_ptr<const Plot3D> m_overlay;
-    /// What is painted: the figure with the overlay in it, without the lines that the scene draws.
+    /// The figure without the lines that the scene draws.
     Figure m_painted;
     FigureLayout m_layout;
     QSizeF m_size;
