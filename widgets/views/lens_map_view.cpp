@@ -261,6 +261,7 @@ std::shared_ptr<const Results> LensMapView::ownResults() const {
 }
 
 void LensMapView::draw() {
+    if (std::exchange(m_wasDrawn, hasFigure()) != hasFigure()) Q_EMIT statusChanged();
     m_pages->setCurrentIndex(hasFigure() ? 1 : 0);
     m_shown->setEnabled(m_moved != nullptr);
     if (!hasFigure()) return m_widget->setFigure(nullptr);

@@ -87,6 +87,7 @@ private:
     std::shared_ptr<const PromptLens> m_moved;           ///< with the teleport beside it; null: none is shown
     std::shared_ptr<const TeleportResult> m_teleported;  ///< that m_moved is of, or will be
     JobId m_job, m_moving;
+    bool m_wasDrawn = false;
 };
 
 }  // namespace rheo

@@ -7,12 +7,15 @@
 
 #include "widgets/views/option_lists.h"
 
+class QBoxLayout;
 class QComboBox;
+class QHBoxLayout;
 class QLabel;
 
 namespace rheo {
 
-/// Above a figure: one line on what it shows, and the options that a person chooses from lists.
+/// Above a figure: one line on what it shows, and the options that a person chooses from lists; in a narrow
+/// window one above the other.
 class OptionBar : public QWidget {
     Q_OBJECT
 public:
@@ -38,6 +41,8 @@ protected:
 private:
     QString m_shows;
     QLabel* m_line;
+    QBoxLayout* m_both;
+    QHBoxLayout* m_options;
     OptionLists m_lists;
 };
 

@@ -284,11 +284,14 @@ void OrbitView::drawHistogram() {
     shown.theme = m_theme;
     shown.panels.push_back(std::move(all.panels.front()));
     auto& plot = std::get<CurvePlot>(shown.panels.front().plot);
-    // In the whole figure another panel has the legend.
-    for (const CurveNull& null : nullsOf(m_results->results))
-        for (Curve& curve : plot.curves)
-            if (curve.style.dash == Dash::Dashed && curve.color == nullColor(m_theme, null.null))
-                curve.name = nullLabel(null.null);
+    // In the whole figure another panel has the legend. A dashed line is the mean of a null.
+    auto dashed = plot.curves.begin();
+    for (const CurveNull& null : nullsOf(m_results->results)) {
+        if (null.dataset != "turning") continue;
+        dashed = std::find_if(dashed, plot.curves.end(),
+                              [](const Curve& curve) { return curve.style.dash == Dash::Dashed; });
+        if (dashed != plot.curves.end()) (dashed++)->name = nullLabel(null.null);
+    }
     const auto drawn = units();
     for (std::size_t i = 0; i < drawn.size(); ++i) {
         const double turning = rotation.turning[drawn[i].value()];
