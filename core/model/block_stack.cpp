@@ -12,6 +12,7 @@
 
 #include "core/model/first_position.h"
 #include "core/model/kernels.h"
+#include "core/model/row_step.h"
 
 namespace rheo {
 
@@ -433,6 +434,20 @@ void BlockStack::Run::add(at::Tensor increment, bool ofAttention, bool ofMlp) {
 
 at::Tensor BlockStack::run(const ForwardPass& pass, const Progress& progress) const {
     return Run(*this, pass, progress).toLastPoint();
+}
+
+at::Tensor BlockStack::stepJacobian(std::int64_t point, const at::Tensor& state, const KeyValueCache* before,
+                                    std::int64_t position, std::int64_t tokens,
+                                    const Progress& progress) const {
+    const bool parallel = m_config.parallelBlocks;
+    const auto layer = static_cast<std::size_t>(parallel ? point : point / 2);
+    RowStepTask task{m_config, m_config.blocks[layer], m_weights.blocks[layer]};
+    task.attention = parallel || point % 2 == 0;
+    task.mlp = parallel || point % 2 == 1;
+    task.position = position;
+    task.tokens = tokens;
+    task.before = before != nullptr ? &before->blocks[layer] : nullptr;
+    return RowStep(task).jacobian(state.to(m_device, at::kDouble), progress);
 }
 
 FinalNorm BlockStack::finalNorm() const {

@@ -57,6 +57,10 @@ public:
     /// Final norm and unembedding of states at the final point [row, unit]: [row, vocabulary] float32, on
     /// the CPU, into `out`.
     void unembed(const at::Tensor& state, float* out, const Progress& progress) const;
+    /// The derivative of the step from `point` to the next for one row, RowStep::jacobian: of the token at
+    /// `position` of `tokens`, after those of `before` (null: a lone token).
+    at::Tensor stepJacobian(std::int64_t point, const at::Tensor& state, const KeyValueCache* before,
+                            std::int64_t position, std::int64_t tokens, const Progress& progress) const;
     FinalNorm finalNorm() const;
     UnembeddingRow unembeddingRow(std::int64_t id) const;
     /// Buffers for `capacity` tokens in every block.

@@ -198,6 +198,8 @@ public:
     std::shared_ptr<const PromptContext> prepare(std::span<const std::int32_t> ids,
                                                  Progress& progress) const override;
     VectorF naturalState(const PromptContext& context, PointIndex point, int token) const override;
+    MatrixD stepJacobian(const PromptContext& context, PointIndex point, int token, bool alone,
+                         Progress& progress) const override;
     Continuation continueFrom(const PromptContext& context, const ContinueRequest& request,
                               Progress& progress) const override;
 
@@ -564,6 +566,26 @@ VectorF TorchModel::naturalState(const PromptContext& context, PointIndex point,
     });
 }
 
+MatrixD TorchModel::stepJacobian(const PromptContext& context, PointIndex point, int token, bool alone,
+                                 Progress& progress) const {
+    const TorchContext& prompt = own(context);
+    const std::int64_t p = checkPoint(point), t = checkToken(prompt, token);
+    if (p == lastPoint())
+        throw Error(ErrorCode::InvalidArgument, "no step follows the final point: it has no derivative");
+    return translated("the derivative of a step", [&] {
+        const ThreadScope threads(m_threads);  // not in inference mode, which keeps no derivatives
+        const at::Tensor state = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, 1);
+        const auto tokens = static_cast<std::int64_t>(prompt.ids().size());
+        const at::Tensor found = m_stack
+                                     .stepJacobian(p, state, alone ? nullptr : &prompt.cache, alone ? 0 : t,
+                                                   alone ? 1 : tokens, progress)
+                                     .to(at::kCPU)
+                                     .contiguous();
+        m_checkpoint->requireWhole();
+        return MatrixD(Eigen::Map<const MatrixD>(found.data_ptr<double>(), config().dModel, config().dModel));
+    });
+}
+
 void TorchModel::checkContinue(const ContinueRequest& request) const {
     if (request.edits.empty())
         throw Error(ErrorCode::InvalidArgument, "no list of edits is given: nothing is to be run");
@@ -666,6 +688,10 @@ Continuation Model::resume(const PromptContext& context, PointIndex point, int t
     for (Eigen::Index i = 0; i < states.rows(); ++i)
         request.edits.push_back({setState(point, token, states.row(i).transpose())});
     return continueFrom(context, request, progress);
+}
+
+MatrixD Model::stepJacobian(const PromptContext&, PointIndex, int, bool, Progress&) const {
+    throw Error(ErrorCode::Unsupported, "this model has no derivatives");
 }
 
 std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> checkpoint,

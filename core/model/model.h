@@ -138,6 +138,14 @@ public:
     /// Natural state of one token at one point in `context`, [unit].
     virtual VectorF naturalState(const PromptContext& context, PointIndex point, int token) const = 0;
 
+    /// The derivative of one step for one token: that of each unit of the state at point + 1 by each unit at
+    /// `point`, [unit, unit], about the natural state of `token`. The states of earlier tokens are fixed;
+    /// with `alone` there are none. Exact, in float64 whatever the dtype. Throws Error(InvalidArgument) for
+    /// the final point or a token that is not there, Error(Unsupported) where a model has no derivatives.
+    /// Cost: three times the step for as many rows as there are units. Cancellable.
+    virtual MatrixD stepJacobian(const PromptContext& context, PointIndex point, int token, bool alone,
+                                 Progress& progress) const;
+
     /// Runs a prepared prompt again with edits, all lists of edits as one batch. Keys and values of tokens
     /// before `request.token` are reused; it and the later ones start from their natural states at
     /// `request.point`. The same shapes always give the same bits. Throws Error(InvalidArgument) where an
