@@ -31,7 +31,8 @@ struct Options {
     SelectOption select;
     std::string memory = "1G";
     std::string autoencoder;
-    std::string pca = "pooled", basis, fitRows;
+    std::string pca = "pooled", fitRows;
+    BasisOption basis;
     ModelOption model;
 };
 
@@ -201,14 +202,14 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
     request.untrainedSeed = options.model.untrained.value_or(common.seed);
     if (request.lens && options.model.name.empty())
         throw UsageError("the lens needs the model of the trace; name it with --model");
-    const int bases = (options.basis.empty() ? 0 : 1) + (options.fitRows.empty() ? 0 : 1) +
+    const int bases = (options.basis.given() ? 1 : 0) + (options.fitRows.empty() ? 0 : 1) +
                       (options.pca == "per-point" ? 1 : 0);
     if (all.get<Pca>() && bases > 1)
-        throw UsageError("--basis, --fit-rows and --pca per-point are three ways to a basis; choose one");
+        throw UsageError("--basis, --axes, --fit-rows and --pca per-point are ways to a basis; choose one");
     if (all.get<Pca>() && bases == 1) {
         request.otherBasis.emplace().perPoint = options.pca == "per-point";
-        if (!options.basis.empty()) request.otherBasis->given = readPcaBasis(options.basis);
-        request.otherBasis->givenName = options.basis;
+        request.otherBasis->given = options.basis.read(nullptr);
+        request.otherBasis->givenName = options.basis.source();
         request.otherBasis->fitRowsText = options.fitRows;
     }
     if (all.get<AutoencoderFit>() && !options.autoencoder.empty()) {
@@ -237,7 +238,7 @@ void rejectUnusedOptions(const CLI::App& command, const Options& options, const 
         if (command.count(option) > 0 && !used)
             throw UsageError(fmt::format("{} is about {}, which was not requested", option, statistic));
     };
-    for (const char* option : {"--pca", "--basis", "--fit-rows"})
+    for (const char* option : {"--pca", "--basis", "--axes", "--fit-rows"})
         reject(option, request.options.get<Pca>().has_value(), "pca");
     reject("--autoencoder", request.options.get<AutoencoderFit>().has_value(), "autoencoder");
     reject("--top", request.lens.has_value(), "lens");
@@ -260,6 +261,10 @@ OpenModel openModelOf(const Options& options, const TraceInfo& info, Common& com
 
 AnalysisView makeView(const Options& options, Common& common, Progress& progress) {
     const auto trace = TraceReader::open(options.trace, 0);  // what is kept of it counts as --memory
+    if (ModelIdentity model = trace->info().model.value_or(ModelIdentity()); !options.basis.axes.empty()) {
+        model.dModel = trace->units();
+        options.basis.read(&model);  // refuses vectors of another model
+    }
     if (trace->rows() == 0)
         throw Error(
             ErrorCode::InvalidArgument,
@@ -328,9 +333,9 @@ void requireOutputs(const Options& options) {
     const bool adds = addsToResults(options);
     // Results that are added to may be those that a basis is taken of.
     std::vector<std::filesystem::path> inputs{options.trace, options.model.name};
-    if (!adds) inputs.insert(inputs.end(), {options.basis, options.autoencoder});
+    if (!adds) inputs.insert(inputs.end(), {options.basis.results, options.autoencoder});
     requireOutput(options.out.path, adds ? IfExists::Replace : options.out.ifExists(), inputs);
-    inputs.insert(inputs.end(), {options.basis, options.autoencoder, options.out.path});
+    inputs.insert(inputs.end(), {options.basis.results, options.autoencoder, options.out.path});
     for (const auto& path : options.curves) requireOutput(path, options.out.ifExists(), inputs);
 }
 
@@ -343,7 +348,7 @@ void describeView(const Options& options, const AnalysisView& made, const Analys
         console.say(masked.empty() ? fmt::format("no unit stands out at {}", options.choice.maskUnits)
                                    : fmt::format("masked units: {}", fmt::join(masked, ", ")));
     const auto& pca = request.options.get<Pca>();
-    if (pca && options.pca == "pooled" && options.basis.empty() && pca->components < 3)
+    if (pca && options.pca == "pooled" && !options.basis.given() && pca->components < 3)
         console.warn("fewer than 3 components cannot be drawn as trajectories");
 }
 
@@ -488,8 +493,8 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"pooled", "per-point"}));
     command->add_option("--fit-rows", options->fitRows, "fit the PCA on these rows, and score all")
         ->type_name("0,5,7|0:99|stride:K");
-    command->add_option("--basis", options->basis, "score with the basis of other results, and fit none")
-        ->type_name("R.h5");
+    options->basis.addTo(*command);
+    options->basis.resultsGiven->description("score with the basis of other results, and fit none");
     command->add_option("--top", options->choice.top, "likeliest tokens kept (lens)")
         ->check(wholeNumber(1, 1000))
         ->type_name("K");

@@ -22,7 +22,7 @@ struct Options {
     OutOption out;
     std::string point;
     int token = -1;
-    std::string basis;
+    BasisOption basis;
     std::string to, by, state;
     std::string mode = "shift";
     int components = 3;
@@ -34,8 +34,10 @@ VectorD targetScores(const Options& options, const PcaBasis& basis, const Vector
     const auto given = parseNumbers(options.to.empty() ? options.by : options.to);
     if (static_cast<int>(given.size()) > k)
         throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("{} coordinates are given for {} components; say --components {}",
-                                given.size(), k, given.size()));
+                    options.basis.axes.empty()
+                        ? fmt::format("{} coordinates are given for {} components; say --components {}",
+                                      given.size(), k, given.size())
+                        : fmt::format("{} coordinates are given for {} axes", given.size(), k));
     VectorD target = scoresOf(basis, h, k);
     for (std::size_t i = 0; i < given.size(); ++i) {
         const auto j = static_cast<Eigen::Index>(i);
@@ -58,21 +60,27 @@ void showTokens(TeleportFile& file, const Tokenizer* tokenizer) {
 
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
-    options.out.refuseEarly({options.model.name, options.basis, options.state, options.text.file});
+    options.out.refuseEarly({options.model.name, options.basis.results, options.state, options.text.file});
     TeleportRequest request;
     request.mode = options.state.empty() ? parseTeleportMode(options.mode).value() : TeleportMode::State;
     request.components = options.components;
     request.controls = options.controls;
     request.seed = common.seed;
-    if (options.state.empty() && options.basis.empty())
+    if (options.state.empty() && !options.basis.given())
         throw UsageError(
-            "--to and --by are coordinates in a PCA basis; name the results that hold it with --basis R.h5");
-
+            "--to and --by are coordinates in a basis; name the results that hold a PCA with --basis R.h5, "
+            "or "
+            "directions with --axes FILE");
     std::optional<PcaBasis> basis;
-    if (!options.basis.empty()) basis = readPcaBasis(options.basis);
+    if (!options.basis.results.empty()) basis = options.basis.read(nullptr);
     Progress progress = common.console.progress();
     Progress loading = progress.part(0, 0.5);
     const OpenModel open = openModel(options.model, common, loading);
+    if (!basis) basis = options.basis.read(&open.model->identity());
+    if (basis && !basis->names.empty()) {
+        request.components = static_cast<int>(basis->components.rows());
+        common.console.say("axes: " + axesText(*basis));
+    }
     const auto ids = options.text.readIds(open, common.console);
     Progress running = progress.part(0.5, 1);
     running.setStage("running the prompt");
@@ -89,7 +97,7 @@ int run(const Options& options, Common& common) {
         request.state = readNpyVector(options.state, h.size());
     else
         request.state =
-            teleportState(request.mode, h, *basis, targetScores(options, *basis, h, options.components));
+            teleportState(request.mode, h, *basis, targetScores(options, *basis, h, request.components));
 
     const TeleportResult result =
         teleport(*open.model, *context, request, basis ? &*basis : nullptr, running);
@@ -131,9 +139,7 @@ void addTeleport(CLI::App& app, Command& chosen) {
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
-    auto* basis =
-        command->add_option("--basis", options->basis, "results that hold a pooled PCA of raw states")
-            ->type_name("R.h5");
+    options->basis.addTo(*command);
     auto* to = command->add_option("--to", options->to, "scores to go to, in units of the states")
                    ->check(readBy(parseNumbers))
                    ->type_name("z1,z2,z3");
@@ -150,7 +156,7 @@ void addTeleport(CLI::App& app, Command& chosen) {
         ->excludes(state);
     command->add_option("--components", options->components, "of the basis to use")
         ->check(wholeNumber(1, 4096))
-        ->needs(basis)
+        ->needs(options->basis.resultsGiven)
         ->type_name("K");
     command->add_option("--controls", options->controls, "random directions of the same norm, of each kind")
         ->check(wholeNumber(0, 4096))

@@ -17,6 +17,7 @@
 #include "core/model/model.h"
 #include "core/session/analysis_view.h"
 #include "core/session/capture_run.h"
+#include "core/statistics/pca.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/trace/row_selection.h"
 #include "core/trace/trace.h"
@@ -143,6 +144,20 @@ struct TokenOption {
     /// -1 where none is given. Throws Error(InvalidArgument) for a text of several tokens, naming them.
     std::int32_t readId(const OpenModel& model) const;
 };
+
+/// `--basis R.h5`, or `--axes FILE[:NAME,...]` with `--skew`: what coordinates are written in.
+struct BasisOption {
+    std::string results, axes;
+    bool skew = false;
+    CLI::Option *resultsGiven = nullptr, *axesGiven = nullptr;
+    void addTo(CLI::App& command);
+    bool given() const { return !results.empty() || !axes.empty(); }
+    std::string source() const { return results.empty() ? axes : results; }  ///< as a person named it
+    /// Throws as readPcaBasis and readAxes. `model` may be null.
+    std::optional<PcaBasis> read(const ModelIdentity* model) const;
+};
+/// "NAME (37.2 degrees from NAME)": the axes, and the angles of a skew frame.
+std::string axesText(const PcaBasis& axes);
 
 /// `--temperature` and `--top-p`.
 void addSamplingOptions(CLI::App& command, Sampling& sampling);

@@ -11,6 +11,8 @@
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/capture/prompt_remarks.h"
+#include "core/results/results_file.h"
+#include "core/results/vector_file.h"
 #include "core/tokenizer/tokenizer_folder.h"
 
 namespace rheo::cli {
@@ -139,6 +141,40 @@ OpenModel openModel(const ModelOption& option, const Common& common, Progress& p
     open.model = Model::load(open.checkpoint,
                              {common.device, dtypeOf(common), common.threads, option.untrained}, progress);
     return open;
+}
+
+void BasisOption::addTo(CLI::App& command) {
+    resultsGiven = command.add_option("--basis", results, "results that hold a pooled PCA of raw states")
+                       ->type_name("R.h5");
+    axesGiven =
+        command
+            .add_option("--axes", axes,
+                        "directions as axes, in place of principal components: one to three vectors of a "
+                        "file, orthonormalised in their order")
+            ->type_name("FILE[:NAME,...]");
+    command
+        .add_flag("--skew", skew, "the directions as they are, of length 1; coordinates are the dual ones")
+        ->needs(axesGiven);
+    axesGiven->excludes(resultsGiven);
+}
+
+std::optional<PcaBasis> BasisOption::read(const ModelIdentity* model) const {
+    if (!results.empty()) return readPcaBasis(results);
+    if (!axes.empty()) return readAxes(axes, skew ? AxesFrame::Skew : AxesFrame::Orthonormal, model);
+    return std::nullopt;
+}
+
+std::string axesText(const PcaBasis& axes) {
+    const MatrixD angles = anglesBetween(axes.components);
+    std::string text;
+    for (std::size_t i = 0; i < axes.names.size(); ++i) {
+        text += (i > 0 ? ", " : "") + axes.names[i];
+        for (std::size_t j = 0; axes.dual.size() > 0 && j < i; ++j)
+            text += fmt::format(" ({:.1f} degrees from {})",
+                                angles(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)),
+                                axes.names[j]);
+    }
+    return text;
 }
 
 void TextOption::addTo(CLI::App& command, bool idsToo) {

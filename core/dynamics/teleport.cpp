@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/statistics/axes.h"
 
 namespace rheo {
 
@@ -44,6 +45,12 @@ int usableComponents(const PcaBasis& basis, Eigen::Index wanted) {
                     fmt::format("{} components are asked for, and the basis has {}", wanted,
                                 basis.components.rows()));
     return static_cast<int>(wanted);
+}
+
+/// The span of the first k components as orthonormal rows, [k, unit].
+MatrixD spanOf(const PcaBasis& basis, int k) {
+    const MatrixD rows = basis.components.topRows(k);
+    return basis.dual.size() == 0 ? rows : orthonormalSpan(rows);
 }
 
 /// The first token of a path as float64, [Q, unit].
@@ -117,7 +124,7 @@ std::optional<TeleportMode> parseTeleportMode(std::string_view name) {
 
 VectorD scoresOf(const PcaBasis& basis, const VectorF& h, int k) {
     requireRawBasis(basis, h.size());
-    return basis.components.topRows(usableComponents(basis, k)) * (h.cast<double>() - basis.mean);
+    return scoreRows(basis).topRows(usableComponents(basis, k)) * (h.cast<double>() - basis.mean);
 }
 
 VectorF teleportState(TeleportMode mode, const VectorF& h, const PcaBasis& basis, const VectorD& target) {
@@ -157,8 +164,7 @@ TeleportMeasures measureTeleport(const TeleportPath& natural, const TeleportPath
     m.distance = push.rowwise().norm();
     if (basis != nullptr) {
         requireRawBasis(*basis, h.cols());
-        const auto components = basis->components.topRows(usableComponents(*basis, k));
-        m.distancePca = (push * components.transpose()).rowwise().norm();
+        m.distancePca = (push * spanOf(*basis, usableComponents(*basis, k)).transpose()).rowwise().norm();
     }
     m.relative = m.distance.cwiseQuotient(h.rowwise().norm());
     m.contraction = logRatios(m.distance);
@@ -223,8 +229,7 @@ TeleportResult teleport(const Model& model, const PromptContext& context, const 
         if (basis != nullptr) {
             progress.setStage("random directions in the PCA space");
             const MatrixD inside = randomDirections(request.controls, k, length, request.seed, 2);
-            distances =
-                controlDistances(model, context, request, h, inside * basis->components.topRows(k), progress);
+            distances = controlDistances(model, context, request, h, inside * spanOf(*basis, k), progress);
             result.controlPcaDistance = std::move(distances.raw);
             result.controlPcaDistanceRms = std::move(distances.rms);
         }

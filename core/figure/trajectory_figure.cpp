@@ -68,6 +68,9 @@ void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) 
     check(input.explained.size() == 0 || input.explained.size() >= scores.n2, ErrorCode::Mismatch,
           fmt::format("The scores have {} components, but the explained variance is given for {}.", scores.n2,
                       input.explained.size()));
+    check(input.axisNames.empty() || static_cast<std::int64_t>(input.axisNames.size()) == scores.n2,
+          ErrorCode::Mismatch,
+          fmt::format("The scores have {} components, but {} are named.", scores.n2, input.axisNames.size()));
     for (const auto count : {input.rowKinds.size(), input.rowNumbers.size()})
         check(count == 0 || static_cast<std::int64_t>(count) == scores.n0, ErrorCode::Mismatch,
               fmt::format("The scores have {} rows, but {} are coloured.", scores.n0, count));
@@ -93,7 +96,8 @@ void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) 
 void nameAxes(Plot3D& plot, const TrajectoryInput& input, const std::array<int, 3>& components) {
     for (std::size_t i = 0; i < 3; ++i) {
         const int c = components[i];
-        plot.axes[i].title = fmt::format("PC{}", c + 1);
+        plot.axes[i].title = input.axisNames.empty() ? fmt::format("PC{}", c + 1)
+                                                     : input.axisNames[static_cast<std::size_t>(c)];
         if (input.explained.size() > 0)
             plot.axes[i].title += fmt::format(" ({:.1f} % of variance)", 100 * input.explained[c]);
     }

@@ -26,7 +26,8 @@ struct TrajectoryInput {
     /// or a number, on a scale.
     std::vector<std::string> rowKinds = {};
     std::vector<double> rowNumbers = {};
-    std::string numberTitle = {};  ///< of that scale
+    std::string numberTitle = {};             ///< of that scale
+    std::vector<std::string> axisNames = {};  ///< [k] of axes of one's own; empty: PC1, PC2, ...
 };
 
 /// What the paths of rows are coloured by; kinds and numbers are given with the scores.

@@ -73,6 +73,9 @@ public:
         m_file.write<std::int32_t>(path("token_ids"), ids, {static_cast<std::int64_t>(ids.size())});
         m_file.writeStrings(path("token_texts"), words);
     }
+    void names(const char* name, const std::vector<std::string>& values, std::int64_t) {
+        if (!values.empty()) m_file.writeStrings(path(name), values);
+    }
     void ids(const char* name, const Array3<std::int32_t>& values) {
         m_file.write<std::int32_t>(path(name), values.data, {values.n0, values.n1, values.n2});
     }
@@ -194,6 +197,13 @@ public:
         const auto words = m_file.readStrings(path("token_texts"));
         if (ids.size() != words.size()) refuseShape("token_texts", m_file.info(path("token_ids")).shape);
         for (std::size_t i = 0; i < ids.size(); ++i) texts[ids[i]] = words[i];
+    }
+    void names(const char* name, std::vector<std::string>& values, std::int64_t size) {
+        values.clear();
+        if (!m_file.exists(path(name))) return;
+        values = m_file.readStrings(path(name));
+        if (static_cast<std::int64_t>(values.size()) != size)
+            refuseShape(name, m_file.info(path(name)).shape);
     }
     void ids(const char* name, Array3<std::int32_t>& values) {
         const auto shape = m_file.info(path(name)).shape;

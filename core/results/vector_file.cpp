@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -137,8 +138,58 @@ NamedVector readVector(const std::string& reference, const std::filesystem::path
                 file.string());
 }
 
+std::vector<NamedVector> readAxisVectors(const std::string& reference) {
+    std::error_code ignored;
+    const auto colon = std::filesystem::exists(reference, ignored) ? std::string::npos : reference.rfind(':');
+    const std::string file = reference.substr(0, colon);
+    const auto vectors = readVectors(file);
+    const auto named = [&](const std::string& name) {
+        return std::find_if(vectors.begin(), vectors.end(),
+                            [&](const NamedVector& vector) { return vector.name == name; });
+    };
+    std::vector<NamedVector> chosen = vectors;
+    if (colon != std::string::npos) {
+        chosen.clear();
+        const std::string list = reference.substr(colon + 1);
+        const auto parts =
+            named(list) != vectors.end() ? std::vector<std::string>{list} : splitText(list, ',');
+        std::vector<std::string> names;
+        for (const auto& vector : vectors) names.push_back(vector.name);
+        for (const auto& name : parts) {
+            if (named(name) == vectors.end())
+                throw Error(
+                    ErrorCode::NotFound,
+                    fmt::format("{} holds no vector '{}'; it holds {}", file, name, listedNames(names)),
+                    file);
+            chosen.push_back(*named(name));
+        }
+    }
+    if (chosen.empty() || chosen.size() > 3)
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("{} names {} vectors, and one to three can be axes; name them as {}:NAME,NAME",
+                        reference, chosen.size(), file),
+            file);
+    return chosen;
+}
+
+namespace {
+
+/// Whether what both say of their models differs; results and traces do not say all.
+bool contradicts(const ModelIdentity& one, const ModelIdentity& other) {
+    const auto differ = [](const std::string& a, const std::string& b) {
+        return !a.empty() && !b.empty() && a != b;
+    };
+    const bool bothWhole = !one.configSha256.empty() && !other.configSha256.empty();
+    return differ(one.configSha256, other.configSha256) ||
+           differ(one.tokenizerSha256, other.tokenizerSha256) ||
+           differ(one.weightsSha256, other.weightsSha256) || (bothWhole && !one.sameModel(other));
+}
+
+}  // namespace
+
 void requireVectorOf(const NamedVector& vector, const ModelIdentity& model, const std::string& reference) {
-    if (vector.model && !vector.model->sameModel(model))
+    if (vector.model && contradicts(*vector.model, model))
         throw Error(ErrorCode::Mismatch,
                     fmt::format("{} is of another model ({}), and this one is {}; use the model it was made "
                                 "with, or make it anew",
@@ -151,6 +202,15 @@ void requireVectorOf(const NamedVector& vector, const ModelIdentity& model, cons
                     reference);
 }
 
+PcaBasis readAxes(const std::string& reference, AxesFrame frame, const ModelIdentity* model) {
+    std::vector<NamedDirection> directions;
+    for (const NamedVector& vector : readAxisVectors(reference)) {
+        if (model != nullptr) requireVectorOf(vector, *model, reference + ", " + vector.name);
+        directions.push_back({vector.name, vector.values});
+    }
+    return axesOf(directions, frame);
+}
+
 namespace {
 
 std::string recordText(const std::vector<NamedVector>& vectors, const ModelIdentity& model) {
@@ -159,11 +219,12 @@ std::string recordText(const std::vector<NamedVector>& vectors, const ModelIdent
         entries[vector.name] = {{"point", vector.point},
                                 {"norm", vector.values.cast<double>().norm()},
                                 {"origin", vector.origin}};
-    return Json{{"format", "rheograph-vectors"},
-                {"version", 1},
-                {"model", Json::parse(identityToJson(model))},
-                {"vectors", entries}}
-        .dump();
+    Json record{{"format", "rheograph-vectors"}, {"version", 1}};
+    ModelIdentity identity = model;
+    if (identity.dModel == 0) identity.dModel = vectors.front().values.size();
+    if (!identity.weightsSha256.empty()) record["model"] = Json::parse(identityToJson(identity));
+    record["vectors"] = entries;
+    return record.dump();
 }
 
 std::string safetensorsOf(const std::vector<NamedVector>& vectors, const ModelIdentity& model) {

@@ -14,6 +14,7 @@
 #include "core/capture/capture.h"
 #include "core/dynamics/lens.h"
 #include "core/model/model.h"
+#include "core/statistics/axes.h"
 #include "core/statistics/other_traces.h"
 #include "core/trace/normed_trace.h"
 
@@ -32,6 +33,7 @@ std::string digestOf(const PcaBasis& basis) {
     Sha256 hash;
     feed(hash, basis.mean);
     feed(hash, basis.components);
+    feed(hash, basis.dual);  // adds nothing where there is none
     return hash.hex();
 }
 
@@ -241,12 +243,41 @@ private:
         auto& result = m_out.results.statistics.get<Pca>();
         if (keepKnown("pca", m_known.statistics.get<Pca>(), result)) return;
         const OtherBasis& other = *m_request.otherBasis;
-        result = other.given ? pcaWithBasis(*other.given, m_view, progress)
+        Progress measuring = progress.part(0, 0.5), scoring = progress.part(0.5, 1);
+        result = other.given ? pcaWithBasis(measured(*other.given, measuring), m_view, scoring)
                              : pcaFittedOn(m_view, other.fitRows, pcaOptions(), progress);
+        if (!result->basis.names.empty()) sayAxes(result->basis);
         if (!m_out.results.nulls.empty())
             m_out.warnings.emplace_back(
                 "nulls of the PCA are of one that is fitted on all rows; it has none here");
         done("pca", result->excludedRows);
+    }
+
+    /// Axes about the mean of these states, with their shares of the variance, and three of them: the figure
+    /// in space needs as many. A basis that was fitted stays as it is.
+    PcaBasis measured(const PcaBasis& given, Progress& progress) {
+        if (given.explained.size() > 0) return given;
+        PcaBasis axes = given;
+        Progress fitting = progress.part(0, 0.5), summing = progress.part(0.5, 1);
+        if (axes.components.rows() < 3) {
+            PcaOptions options = pcaOptions();
+            options.perPointExplained = false;
+            options.components = 6;
+            axes = completedAxes(axes, pca(m_view, options, fitting).basis);
+        }
+        measureAxes(axes, m_view, summing);
+        return axes;
+    }
+
+    void sayAxes(const PcaBasis& axes) {
+        for (Eigen::Index i = 0; i < axes.components.rows(); ++i)
+            say(fmt::format("axis {}: {:.3g} % of the variance", axes.names[static_cast<std::size_t>(i)],
+                            100 * axes.explained[i]));
+        const MatrixD angles = anglesBetween(axes.components);
+        for (Eigen::Index i = 0; axes.dual.size() > 0 && i < angles.rows(); ++i)
+            for (Eigen::Index j = i + 1; j < angles.cols(); ++j)
+                say(fmt::format("angle of {} and {}: {:.1f} degrees", axes.names[static_cast<std::size_t>(i)],
+                                axes.names[static_cast<std::size_t>(j)], angles(i, j)));
     }
 
     void look(Progress progress) {

@@ -193,6 +193,7 @@ Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
     TrajectoryOptions options = trajectoryOptions(recipe);
     const TraceInfo& info = results.source.info;
     TrajectoryInput input{pca.scores, pca.basis.explained, info.points, rowNames(info)};
+    input.axisNames = pca.basis.names;
     if (options.tokenTexts.empty() && results.lens) options.tokenTexts = results.lens->texts;
     colorRows(input, info, options);
     options.rows = rowsShown(info, options);

@@ -187,7 +187,7 @@ Array3F project(const PcaBasis& basis, const TraceView& view, Progress& progress
             scaleStates(scaled, states);
             states.rowwise() -= basis.mean.transpose();
             Eigen::Map<MatrixF>(scores.at(first, begin), end - begin, k) =
-                (states * basis.components.transpose()).cast<float>();
+                (states * scoreRows(basis).transpose()).cast<float>();
         });
         // A row with one bad value is left out whole: half a path would look like a short one. Scores of a
         // state that has one are not finite.
@@ -203,7 +203,7 @@ MatrixD project(const PcaBasis& basis, const MatrixF& states) {
     if (basis.components.cols() != states.cols())
         throw Error(ErrorCode::Mismatch, fmt::format("the basis is of states of {} units, and these have {}",
                                                      basis.components.cols(), states.cols()));
-    return (states.cast<double>().rowwise() - basis.mean.transpose()) * basis.components.transpose();
+    return (states.cast<double>().rowwise() - basis.mean.transpose()) * scoreRows(basis).transpose();
 }
 
 double Pca::nanoseconds(const PcaOptions& options, const Sizes& sizes, bool observed) {

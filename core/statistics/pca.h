@@ -13,14 +13,25 @@
 
 namespace rheo {
 
-/// A basis that states of any trace of the same width can be projected on.
+/// A basis that states of any trace of the same width can be projected on: principal components, or axes of
+/// one's own (axes.h).
 struct PcaBasis {
     VectorD mean;        ///< [unit]
-    MatrixD components;  ///< [k, unit], orthonormal rows; the entry of largest magnitude is positive
-    VectorD variance;    ///< [k], eigenvalues of the covariance (N - 1)
+    MatrixD components;  ///< [k, unit], orthonormal rows; the entry of largest magnitude is positive. Of a
+                         ///< skew frame rows of length 1
+    VectorD variance;    ///< [k], eigenvalues of the covariance (N - 1); of axes the variance along each
     VectorD explained;   ///< [k], share of the total variance
     Scaling scaling = Scaling::Raw;
+    /// [k, unit] of a skew frame: dual components^T = 1. Scores are dual (h - mean), so that a change of
+    /// score i moves a state along component i alone. Empty: the components themselves.
+    MatrixD dual = {};
+    std::vector<std::string> names = {};  ///< [k] of axes; empty: PC1, PC2, ...
 };
+
+/// The rows whose products with h - mean are the scores, [k, unit].
+inline const MatrixD& scoreRows(const PcaBasis& basis) {
+    return basis.dual.size() > 0 ? basis.dual : basis.components;
+}
 
 struct PcaOptions {
     int components = 10;            ///< k; at most min(D, rows * points - 1)
@@ -102,6 +113,8 @@ struct Pca {
         io.vector("mean", basis.mean, basis.components.cols());
         io.curve("explained", basis.explained, Along::Components, basis.components.rows());
         io.vector("variance", basis.variance, basis.components.rows());
+        io.optional("dual", basis.dual, basis.components.rows(), basis.components.cols());
+        io.names("names", basis.names, basis.components.rows());
     }
     static void visit(auto& io, auto& r) {
         visitBasis(io, r.basis, io.sizes.units);

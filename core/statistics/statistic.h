@@ -93,6 +93,7 @@ struct DatasetVisitor {
     void scores(const auto&...) {}
     void examples(const auto&...) {}
     void ids(const auto&...) {}
+    void names(const auto&...) {}
     void histogram(const auto&...) {}
     void rows(const auto&...) {}
     void layers(const auto&...) {}

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/dynamics/teleport.h"
+#include "core/statistics/axes.h"
 #include "tests/test_main.h"
 
 using namespace rheo;
@@ -72,6 +73,7 @@ private Q_SLOTS:
     void shiftKeepsWhatIsOutside();
     void shiftToWhereItIsChangesNothing();
     void projectDropsWhatIsOutside();
+    void skewAxesMoveAlongOneOfThem();
     void basisOfScaledStatesIsRefused();
     void topTokensAreSorted();
 };
@@ -190,6 +192,25 @@ void TestDynamicsMeasures::projectDropsWhatIsOutside() {
     const VectorF moved = teleportState(TeleportMode::Project, h, basis, target);
     const VectorD expected = basis.mean + basis.components.topRows(3).transpose() * target;
     QVERIFY((moved.cast<double>() - expected).norm() < rounding);
+}
+
+/// Where axes are not orthogonal, a change of one coordinate is a move along that axis alone, and the
+/// distance in the frame is that of the part in its plane.
+void TestDynamicsMeasures::skewAxesMoveAlongOneOfThem() {
+    const VectorD a = randomUnitVector(1), b = (a + 0.5 * randomUnitVector(2)).normalized();
+    const PcaBasis axes = axesOf({{"a", a.cast<float>()}, {"b", (3 * b).cast<float>()}}, AxesFrame::Skew);
+    const VectorF h = (2 * randomUnitVector(77)).cast<float>();
+    VectorD target = scoresOf(axes, h, 2);
+    target[1] += 1.5;
+    const VectorF moved = teleportState(TeleportMode::Shift, h, axes, target);
+    QVERIFY(((moved - h).cast<double>() - 1.5 * b).norm() < rounding);
+    QVERIFY((scoresOf(axes, moved, 2) - target).norm() < rounding);
+    const VectorD push = randomUnitVector(9);
+    const auto natural = randomPath(3);
+    const auto m = measureTeleport(natural, pushed(natural, push, 1), &axes, 2);
+    const VectorD own = (b - a.dot(b) * a).normalized();
+    QVERIFY(near(m.distancePca[0], std::hypot(push.dot(a), push.dot(own)), rounding));
+    QVERIFY(teleportState(TeleportMode::Shift, h, axes, scoresOf(axes, h, 2)) == h);
 }
 
 void TestDynamicsMeasures::basisOfScaledStatesIsRefused() {

@@ -56,6 +56,7 @@ private Q_SLOTS:
     void refusals_data();
     void refusals();
     void vectorsOfFiles();
+    void vectorsAsAxes();
     void vectorsAndBack_data();
     void vectorsAndBack();
     void vectorsOfOthersAreRefused();
@@ -177,6 +178,35 @@ void TestResultsLaboratory::vectorsOfFiles() {
     expectError(ErrorCode::NotFound, {"two[7]", "two[1]"}, [&] { readVector("two.npy#two[7]", folder); });
     const auto edits = parse(R"({"edits": [{"point": "final", "op": "add", "vector": "two.npy#two[1]"}]})");
     QVERIFY(edits.edits.at(0).vector == vectorOf({4, 5, 6}));
+}
+
+void TestResultsLaboratory::vectorsAsAxes() {
+    const auto file = path("axes.safetensors");
+    std::vector<NamedVector> vectors;
+    for (const char* name : {"a", "b", "c", "d,e"})
+        vectors.push_back({name, vectorOf({1, static_cast<float>(vectors.size()), 0}), "", "", {}});
+    writeVectors(file, vectors, identity(), IfExists::Replace);
+    const auto namesOf = [&](const std::string& list) {
+        QStringList names;
+        for (const auto& vector : readAxisVectors(file.string() + list))
+            names << QString::fromStdString(vector.name);
+        return names;
+    };
+    QCOMPARE(namesOf(":c,a"), (QStringList{"c", "a"}));
+    QCOMPARE(namesOf(":d,e"), (QStringList{"d,e"}));  // a name that holds a comma
+    expectError(ErrorCode::InvalidArgument, {"4 vectors", "NAME"}, [&] { readAxisVectors(file.string()); });
+    expectError(ErrorCode::NotFound, {"'x'", "a, b, c"}, [&] { readAxisVectors(file.string() + ":x"); });
+    const ModelIdentity own = identity(), other = identity("bb");
+    const PcaBasis axes = readAxes(file.string() + ":a,b", AxesFrame::Skew, &own);
+    QCOMPARE(axes.names, (std::vector<std::string>{"a", "b"}));
+    QCOMPARE(axes.dual.rows(), 2);
+    expectError(ErrorCode::Mismatch, {"axes.safetensors", "another model"},
+                [&] { readAxes(file.string() + ":a", AxesFrame::Skew, &other); });
+    // What results and traces do not say of their model is not compared.
+    ModelIdentity partly = own;
+    partly.configSha256 = "";
+    partly.layers = 0;
+    readAxes(file.string() + ":a", AxesFrame::Orthonormal, &partly);
 }
 
 void TestResultsLaboratory::vectorsAndBack_data() {
