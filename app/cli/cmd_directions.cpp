@@ -1,26 +1,45 @@
-// rheo directions: vectors of the residual stream, to steer with.
+// rheo directions: vectors of the residual stream, to steer with and to be axes.
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/capture/prompts.h"
-#include "core/dynamics/directions.h"
 #include "core/results/vector_file.h"
+#include "core/session/direction_sources.h"
+#include "core/trace/trace_reader.h"
 
 namespace rheo::cli {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 struct Options {
     ModelOption model;
     OutOption out;
     std::vector<std::string> plus, minus;
     std::string plusPrompts, minusPrompts;
+    std::string trace, plusRows, minusRows;
+    std::optional<std::int64_t> row, minusRow;
+    std::string pca, components;
+    std::vector<std::string> from;
+    std::string list;
     TokenOption token;
     std::string point, name = "direction";
+    std::string probe;
+    ProbeOptions probeOptions;
+    int tokens = 5;
+};
+
+/// What a run makes: vectors, the model they are of, and of a probe how good it is.
+struct Made {
+    std::vector<NamedVector> vectors;
+    ModelIdentity model;  ///< empty: not known
+    std::optional<ProbeResult> probe;
 };
 
 std::vector<std::vector<std::int32_t>> groupOf(const std::vector<std::string>& texts, const std::string& file,
@@ -36,90 +55,326 @@ std::vector<std::vector<std::int32_t>> groupOf(const std::vector<std::string>& t
     return prompts;
 }
 
-NamedVector differenceOfMeans(const Options& options, const OpenModel& open, Progress& progress) {
+NamedVector between(const GroupedStates& groups, const Options& options, Made& made, Progress& progress) {
+    if (options.probe.empty()) return differenceOfMeans(groups, options.name, options.point);
+    return probeDirection(groups, options.probeOptions, options.name, options.point, made.probe.emplace(),
+                          progress);
+}
+
+Made ofTrace(const Options& options, const OpenModel& open, Progress& progress) {
+    const auto trace = TraceReader::open(options.trace);
+    const PointIndex point{findPoint(trace->info().points, options.point)};
+    Made made;
+    made.model = trace->info().model.value_or(ModelIdentity());
+    if (options.row) {
+        made.vectors = {stateDifference(*trace, RowIndex{*options.row}, RowIndex{options.minusRow.value()},
+                                        point, options.name)};
+        return made;
+    }
+    TokenText textOf;
+    if (open.tokenizer) textOf = tokenTexts(open.tokenizer);
+    const auto rows = [&](const std::string& text) {
+        return selectedRows(trace->info(), parseSelection(text), textOf);
+    };
+    made.vectors = {between(groupsOfRows(*trace, rows(options.plusRows), rows(options.minusRows), point),
+                            options, made, progress)};
+    return made;
+}
+
+Made ofPrompts(const Options& options, const OpenModel& open, Progress& progress) {
     const PointIndex point{findPoint(open.model->points(), options.point)};
-    const auto plus = groupOf(options.plus, options.plusPrompts, open, progress);
-    const auto minus = groupOf(options.minus, options.minusPrompts, open, progress);
-    const VectorD difference = meanLastState(*open.model, plus, point, progress) -
-                               meanLastState(*open.model, minus, point, progress);
-    return {options.name,
-            difference.cast<float>(),
-            options.point,
-            fmt::format("mean of the last tokens' states of {} prompts less that of {}", plus.size(),
-                        minus.size()),
+    Made made;
+    made.model = open.model->identity();
+    progress.setStage("running the prompts");
+    const auto groups =
+        groupsOfPrompts(*open.model, groupOf(options.plus, options.plusPrompts, open, progress),
+                        groupOf(options.minus, options.minusPrompts, open, progress), point, progress);
+    made.vectors = {between(groups, options, made, progress)};
+    return made;
+}
+
+Made ofToken(const Options& options, const OpenModel& open) {
+    const std::int32_t id = options.token.readId(open);
+    return {{{options.name,
+              logitDirection(*open.model, id),
+              "final",
+              fmt::format("unembedding row of token {} times the weight of the final norm", id),
+              {}}},
+            open.model->identity(),
             {}};
+}
+
+/// Vectors that are there already; of one model, as far as they say.
+Made ofFiles(const Options& options, const OpenModel& open) {
+    Made made;
+    if (open.model) made.model = open.model->identity();
+    for (const auto& reference : options.from) {
+        NamedVector vector = readVector(reference);
+        if (made.model.weightsSha256.empty() && vector.model) made.model = *vector.model;
+        if (made.model.dModel == 0) made.model.dModel = vector.values.size();
+        requireVectorOf(vector, made.model, reference);
+        if (!options.point.empty()) vector.point = options.point;
+        if (vector.origin.empty()) vector.origin = "read from " + reference;
+        if (options.from.size() == 1 && options.name != "direction") vector.name = options.name;
+        made.vectors.push_back(std::move(vector));
+    }
+    return made;
+}
+
+Made make(const Options& options, const OpenModel& open, Progress& progress) {
+    if (options.token.given()) return ofToken(options, open);
+    if (!options.trace.empty()) return ofTrace(options, open, progress);
+    if (!options.from.empty()) return ofFiles(options, open);
+    if (options.pca.empty()) return ofPrompts(options, open, progress);
+    Made made{componentDirections(options.pca, options.components.empty() ? std::vector<std::int32_t>()
+                                                                          : parseIds(options.components)),
+              {},
+              {}};
+    made.model = made.vectors.front().model.value_or(ModelIdentity());
+    return made;
+}
+
+Json tokensJson(const std::vector<NearToken>& tokens, const OpenModel& open) {
+    Json list = Json::array();
+    for (const NearToken& token : tokens)
+        list.push_back({{"id", token.id},
+                        {"piece", open.tokenizer ? open.tokenizer->pieceText(token.id) : ""},
+                        {"logit", token.logit}});
+    return list;
+}
+
+std::string tokensText(const std::vector<NearToken>& tokens, const OpenModel& open) {
+    std::string text;
+    for (const NearToken& token : tokens)
+        text += fmt::format("  '{}' {:+.3g}",
+                            open.tokenizer ? open.tokenizer->pieceText(token.id) : std::to_string(token.id),
+                            token.logit);
+    return text;
+}
+
+void sayDirection(const Console& console, const DirectionSummary& direction, const OpenModel& open) {
+    const NamedVector& vector = direction.vector;
+    console.say(fmt::format(
+        "{}: norm {:.4g}{}{}{}", vector.name, direction.norm,
+        vector.point.empty() ? "" : " at " + vector.point, vector.origin.empty() ? "" : "; " + vector.origin,
+        std::isnan(direction.share)
+            ? ""
+            : fmt::format("; {:.3g} % of the variance {}", 100 * direction.share,
+                          direction.shareAt.empty() ? "over all points" : "at " + direction.shareAt)));
+    if (!direction.near) return;
+    console.say("  toward: " + tokensText(direction.near->toward, open));
+    console.say("  against:" + tokensText(direction.near->against, open));
+}
+
+Json directionJson(const DirectionSummary& direction, const OpenModel& open) {
+    const NamedVector& vector = direction.vector;
+    Json json{{"name", vector.name},
+              {"point", vector.point},
+              {"units", vector.values.size()},
+              {"norm", direction.norm},
+              {"origin", vector.origin},
+              {"architecture", vector.model ? Json(vector.model->architecture) : Json()},
+              {"share", std::isnan(direction.share) ? Json() : Json(direction.share)},
+              {"share_at", direction.shareAt}};
+    if (direction.near) {
+        json["toward"] = tokensJson(direction.near->toward, open);
+        json["against"] = tokensJson(direction.near->against, open);
+    }
+    return json;
+}
+
+/// Says what there is, and gives it as JSON.
+Json show(const DirectionsListing& listing, const OpenModel& open, const Console& console) {
+    Json directions = Json::array(), angles = Json::array();
+    for (const DirectionSummary& direction : listing.directions) {
+        sayDirection(console, direction, open);
+        directions.push_back(directionJson(direction, open));
+    }
+    const auto& a = listing.angles;
+    for (Eigen::Index i = 0; i < a.rows(); ++i) {
+        angles.push_back(std::vector<double>(a.row(i).begin(), a.row(i).end()));
+        for (Eigen::Index j = i + 1; j < a.rows() && a.rows() <= 16; ++j)
+            console.say(fmt::format("angle of {} and {}: {:.1f} degrees",
+                                    listing.directions[static_cast<std::size_t>(i)].vector.name,
+                                    listing.directions[static_cast<std::size_t>(j)].vector.name, a(i, j)));
+    }
+    return {{"directions", directions}, {"angles", angles}};
+}
+
+Json probeJson(const ProbeResult& probe) {
+    return {{"accuracy", probe.accuracy},
+            {"shuffled_mean", probe.shuffled.size() > 0 ? Json(probe.shuffled.mean()) : Json()},
+            {"shuffled_low", std::isnan(probe.shuffledLow) ? Json() : Json(probe.shuffledLow)},
+            {"shuffled_high", std::isnan(probe.shuffledHigh) ? Json() : Json(probe.shuffledHigh)},
+            {"p", probe.p},
+            {"shuffles", probe.shuffled.size()},
+            {"folds", probe.folds},
+            {"samples", probe.samples}};
 }
 
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
-    options.out.refuseEarly({options.model.name, options.plusPrompts, options.minusPrompts});
+    options.out.refuseEarly({options.model.name, options.plusPrompts, options.minusPrompts, options.trace,
+                             options.pca, options.list});
     Progress progress = common.console.progress();
-    Progress loading = progress.part(0, 0.5);
-    const OpenModel open = openModel(options.model, common, loading);
-    Progress running = progress.part(0.5, 1);
-    running.setStage("running the prompts");
-    NamedVector made;
-    if (options.token.given()) {
-        const std::int32_t id = options.token.readId(open);
-        made = {options.name,
-                logitDirection(*open.model, id),
-                "final",
-                fmt::format("unembedding row of token {} times the weight of the final norm", id),
-                {}};
+    Progress loading = progress.part(0, 0.4), running = progress.part(0.4, 0.8),
+             describing = progress.part(0.8, 1);
+    const OpenModel open =
+        options.model.name.empty() ? OpenModel() : openModel(options.model, common, loading);
+    Options resolved = options;
+    resolved.probeOptions.seed = common.seed;
+    if (!options.probe.empty()) resolved.probeOptions.kind = parseProbeKind(options.probe).value();
+    Made made;
+    std::shared_ptr<const Trace> trace;
+    if (options.list.empty()) {
+        made = make(resolved, open, running);
+        if (open.model) {
+            for (NamedVector& vector : made.vectors) {
+                if (!vector.model && !made.model.weightsSha256.empty()) vector.model = made.model;
+                requireVectorOf(vector, open.model->identity(), vector.name);
+            }
+            made.model = open.model->identity();
+        }
+        writeVectors(options.out.path, made.vectors, made.model, options.out.ifExists());
     } else {
-        made = differenceOfMeans(options, open, running);
+        made.vectors = readVectors(options.list);
+        if (!options.trace.empty()) trace = TraceReader::open(options.trace);
     }
-    writeVectors(options.out.path, {made}, open.model->identity(), options.out.ifExists());
-    const double norm = made.values.cast<double>().norm();
-    common.console.say(fmt::format("{} at {}: norm {:.4g}; {}", made.name, made.point, norm, made.origin));
+    const auto listing =
+        describeDirections(made.vectors, trace, open.model.get(), options.tokens, describing);
+    Json said = show(listing, open, common.console);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    common.console.result({{"out", options.out.path},
-                           {"rows", 1},
-                           {"seconds", seconds},
-                           {"name", made.name},
-                           {"point", made.point},
-                           {"norm", norm},
-                           {"origin", made.origin}});
+    Json result{{"out", options.out.path}, {"rows", made.vectors.size()}, {"seconds", seconds}};
+    if (made.vectors.size() == 1)
+        result.update({{"name", made.vectors[0].name},
+                       {"point", made.vectors[0].point},
+                       {"norm", listing.directions[0].norm},
+                       {"origin", made.vectors[0].origin}});
+    result.update(said);
+    if (made.probe) result["probe"] = probeJson(*made.probe);
+    common.console.result(result);
     return 0;
+}
+
+/// Throws CLI::ValidationError unless the options name one source, whole.
+void checkSource(const CLI::App& command) {
+    const auto given = [&](std::initializer_list<const char*> names) {
+        for (const char* name : names)
+            if (command.count(name) > 0) return true;
+        return false;
+    };
+    const auto fail = [](const std::string& why) { throw CLI::ValidationError("directions", why); };
+    const bool plus = given({"--plus", "--plus-prompts"}), minus = given({"--minus", "--minus-prompts"}),
+               rows = given({"--plus-rows"}), token = given({"--token", "--token-id"}),
+               pca = given({"--pca"}), from = given({"--from"}), row = given({"--row"}),
+               list = given({"--list"});
+    if (plus != minus) fail("both groups are needed: --plus and --minus, or files of them");
+    if (int{plus} + int{rows} + int{token} + int{pca} + int{from} + int{row} + int{list} != 1)
+        fail(
+            "one source is needed: --plus with --minus, --trace with --plus-rows and --minus-rows or with "
+            "--row and --minus-row, --token, --pca, --from, or --list to see what a file holds");
+    if ((plus || rows || row) && !given({"--point"})) fail("--point says where in depth the states are");
+    if ((plus || token) && !given({"--model"})) fail("--model is needed");
+    if ((rows || row) && !given({"--trace"})) fail("--trace T.rheo.h5 names the states");
+    if (given({"--probe"}) && !plus && !rows) fail("--probe is between two groups");
+    if (!list && !given({"--out"})) fail("--out F is needed");
+    if (list && given({"--out"})) fail("--list writes nothing: leave --out out");
+    if (given({"--trace"}) && !rows && !row && !list) fail("--trace is for --plus-rows, --row and --list");
+    if (given({"--point"}) && (token || pca || list)) fail("--point is not for --token, --pca and --list");
+}
+
+void addGroups(CLI::App& command, Options& options) {
+    const auto group = [&](const char* name, std::vector<std::string>& texts, std::string& file,
+                           const std::string& what) {
+        command.add_option(name, texts, what + "; may be given several times")
+            ->type_name("S")
+            ->default_str("")
+            ->allow_extra_args(false);
+        command
+            .add_option(std::string(name) + "-prompts", file,
+                        "the same from a file, as rheo capture reads it")
+            ->type_name("F");
+    };
+    group("--plus", options.plus, options.plusPrompts,
+          "difference of means: a prompt whose last state counts for the direction");
+    group("--minus", options.minus, options.minusPrompts, "a prompt whose last state counts against it");
+    auto* plusRows = command
+                         .add_option("--plus-rows", options.plusRows,
+                                     "the same with rows of --trace, as --select of rheo analyze takes them")
+                         ->type_name("CONDITIONS");
+    auto* minusRows = command.add_option("--minus-rows", options.minusRows, "rows that count against it")
+                          ->type_name("CONDITIONS");
+    plusRows->needs(minusRows);
+    minusRows->needs(plusRows);
+    auto* probe = command
+                      .add_option("--probe", options.probe,
+                                  "of two groups: a linear probe in place of the difference, with its "
+                                  "cross-validated accuracy beside shuffled labels")
+                      ->check(CLI::IsMember({"ridge", "logistic"}));
+    command
+        .add_option("--penalty", options.probeOptions.penalty,
+                    "of the squared weights, in units of the states' mean squared norm")
+        ->check(realNumber(1e-9, 1e9))
+        ->needs(probe)
+        ->type_name("X");
+    command.add_option("--folds", options.probeOptions.folds, "of samples, of the cross-validation")
+        ->check(wholeNumber(2, 1000))
+        ->needs(probe)
+        ->type_name("N");
+    command.add_option("--shuffles", options.probeOptions.shuffles, "of the labels, for the null")
+        ->check(wholeNumber(0, 1'000'000))
+        ->needs(probe)
+        ->type_name("N");
+}
+
+void addOtherSources(CLI::App& command, Options& options) {
+    command.add_option("--point", options.point, "where in depth the states are taken")
+        ->type_name("L05.attn_in");
+    command.add_option("--trace", options.trace, "states of rows; with --list: whose variance is shared out")
+        ->type_name("T.rheo.h5");
+    auto* row = command.add_option("--row", options.row, "instead: the state of this row of --trace ...")
+                    ->check(wholeNumber(0))
+                    ->type_name("ROW");
+    auto* minusRow = command.add_option("--minus-row", options.minusRow, "... less that of this row")
+                         ->check(wholeNumber(0))
+                         ->type_name("ROW");
+    row->needs(minusRow);
+    minusRow->needs(row);
+    options.token.addTo(command, "--token", "instead: the direction in which the logit of this token grows");
+    auto* pca = command.add_option("--pca", options.pca, "instead: principal components of results")
+                    ->type_name("R.h5");
+    command.add_option("--components", options.components, "which of them; left out: all")
+        ->check(readBy(parseIds))
+        ->needs(pca)
+        ->type_name("1,2,3");
+    command
+        .add_option(
+            "--from", options.from,
+            "instead: a vector or row of a file (.npy, .safetensors, HDF5); may be given several times")
+        ->type_name("FILE#NAME")
+        ->default_str("")
+        ->allow_extra_args(false);
+    command.add_option("--list", options.list, "say what a file of directions holds")->type_name("FILE");
 }
 
 }  // namespace
 
 void addDirections(CLI::App& app, Command& chosen) {
-    auto* command = app.add_subcommand("directions", "make a vector of the residual stream to steer with");
+    auto* command = app.add_subcommand(
+        "directions", "make vectors of the residual stream to steer with, or list those of a file");
     auto options = std::make_shared<Options>();
-    options->model.addTo(*command);
+    options->model.addTo(*command, false);
     options->model.addLiteralTo(*command);
-    options->out.addTo(*command, "the vector (.safetensors or .npy), with its model, point, norm and origin");
-    const auto group = [&](const char* name, std::vector<std::string>& texts, std::string& file,
-                           const std::string& what) {
-        auto* asTexts = command->add_option(name, texts, what + "; may be given several times")
-                            ->type_name("S")
-                            ->default_str("")
-                            ->allow_extra_args(false);
-        auto* asFile = command
-                           ->add_option(std::string(name) + "-prompts", file,
-                                        "the same from a file, as rheo capture reads it")
-                           ->type_name("F");
-        return std::pair{asTexts, asFile};
-    };
-    const auto plus = group("--plus", options->plus, options->plusPrompts,
-                            "a prompt whose last state counts for the direction");
-    const auto minus = group("--minus", options->minus, options->minusPrompts,
-                             "a prompt whose last state counts against it");
-    auto* point = command->add_option("--point", options->point, "where in depth the states are taken")
-                      ->type_name("L05.attn_in");
-    options->token.addTo(*command, "--token",
-                         "instead: the direction in which the logit of this token grows");
+    options->out.addTo(
+        *command, "the vectors (.safetensors, or .npy for one), with model, point, norm and origin", false);
+    addGroups(*command, *options);
+    addOtherSources(*command, *options);
     command->add_option("--name", options->name, "of the vector in the file")->type_name("NAME");
-    command->callback([options, plus, minus, point, &chosen] {
-        const bool groups =
-            plus.first->count() + plus.second->count() + minus.first->count() + minus.second->count() > 0;
-        const bool both = plus.first->count() + plus.second->count() > 0 &&
-                          minus.first->count() + minus.second->count() > 0;
-        if (options->token.given() ? groups || point->count() > 0 : !both || point->count() == 0)
-            throw CLI::ValidationError("directions",
-                                       "either --plus, --minus and --point are needed, or --token alone");
+    command->add_option("--tokens", options->tokens, "with --model: nearest tokens that are said, either way")
+        ->check(wholeNumber(1, 1000))
+        ->type_name("N");
+    command->callback([options, command, &chosen] {
+        checkSource(*command);
         chosen = [options](Common& common) { return run(*options, common); };
     });
 }

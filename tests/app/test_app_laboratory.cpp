@@ -28,6 +28,8 @@ private Q_SLOTS:
     void attributeBesideAnIntervention();
     void generatedTokensAreRows();
     void directionsSteer();
+    void directionsOfATrace();
+    void axesInPlaceOfComponents();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -37,6 +39,8 @@ private:
                                    path("edits.json"), "--out", path(out), "--json"} +
                        more);
     }
+    /// A trace of all tokens of a few prompts, made once.
+    QString trace();
     QTemporaryDir m_folder;
     QString m_vector;  ///< [128] as JSON
 };
@@ -277,6 +281,98 @@ void TestAppLaboratory::directionsSteer() {
             0);
     QVERIFY(QFile::exists(path("u.npy.json")));
     QCOMPARE(runRheo({"directions", "--model", demoModel, "--plus", "a", "--out", path("no.npy")}).status, 2);
+}
+
+QString TestAppLaboratory::trace() {
+    const QString file = path("t.rheo.h5");
+    if (QFile::exists(file)) return file;
+    QByteArray prompts;
+    for (int i = 0; i < 6; ++i)
+        prompts += (i % 2 == 0 ? "It was the best of times, and" : "She said nothing at all to") +
+                   QByteArray(" him") + QByteArray::number(i) + "\n";
+    writeFile(path("prompts.txt"), prompts);
+    runRheo(
+        {"capture", "--model", demoModel, "--prompts", path("prompts.txt"), "--out", file, "--rows", "all"});
+    return file;
+}
+
+// Probe, difference of rows, components and rows of files: made, joined and listed with what they mean.
+void TestAppLaboratory::directionsOfATrace() {
+    const QStringList groups{"--trace", trace(), "--point", "L03.mlp_in"};
+    const auto probe =
+        runRheo(QStringList{"directions", "--plus-rows", "sample!=1,sample!=3,sample!=5,position>=1",
+                            "--minus-rows", "sample!=0,sample!=2,sample!=4,position>=1", "--probe", "ridge",
+                            "--shuffles", "20", "--name", "probe", "--out", path("probe.npy"), "--json"} +
+                groups);
+    QVERIFY2(probe.status == 0, probe.err);
+    const QJsonObject quality = probe.json()["probe"].toObject();
+    QVERIFY(quality["accuracy"].toDouble() > 0.5 && quality["p"].toDouble() <= 1);
+    QCOMPARE(quality["samples"].toInt(), 6);
+    QCOMPARE(quality["folds"].toInt(), 3);  // as many as the smaller group has samples
+    const auto rows = runRheo(QStringList{"directions", "--row", "4", "--minus-row", "2", "--name", "step",
+                                          "--out", path("step.npy"), "--json"} +
+                              groups);
+    QVERIFY2(rows.status == 0, rows.err);
+    QVERIFY(runRheo({"analyze", trace(), "--stat", "pca", "--out", path("pca.h5")}).status == 0);
+    QVERIFY(runRheo({"directions", "--pca", path("pca.h5"), "--components", "2,1", "--out",
+                     path("pcs.safetensors")})
+                .status == 0);
+    const auto joined = runRheo({"directions", "--from", path("pcs.safetensors#pc1"), "--from",
+                                 path("step.npy"), "--out", path("all.safetensors")});
+    QVERIFY2(joined.status == 0, joined.err);
+    const auto listed = runRheo({"directions", "--list", path("all.safetensors"), "--trace", trace(),
+                                 "--model", demoModel, "--tokens", "3", "--json"});
+    QVERIFY2(listed.status == 0, listed.err);
+    const QJsonArray directions = listed.json()["directions"].toArray();
+    QCOMPARE(directions.size(), 2);
+    const QJsonObject component = directions[0].toObject(), step = directions[1].toObject();
+    QCOMPARE(component["name"].toString(), QString("pc1"));
+    QVERIFY(std::abs(component["norm"].toDouble() - 1) < 1e-6);
+    QVERIFY(component["share"].toDouble() > 0.02);
+    QCOMPARE(step["point"].toString(), QString("L03.mlp_in"));
+    QCOMPARE(step["share_at"].toString(), QString("L03.mlp_in"));
+    QCOMPARE(step["toward"].toArray().size(), 3);
+    const QJsonArray angles = listed.json()["angles"].toArray();
+    QVERIFY(std::abs(angles[0].toArray()[1].toDouble() - angles[1].toArray()[0].toDouble()) < 1e-9);
+    QCOMPARE(runRheo({"directions", "--list", path("all.safetensors"), "--out", path("no.npy")}).status, 2);
+    QCOMPARE(runRheo(QStringList{"directions", "--row", "4", "--out", path("no.npy")} + groups).status, 2);
+}
+
+void TestAppLaboratory::axesInPlaceOfComponents() {
+    const QString axes = path("axes.safetensors");
+    QVERIFY(runRheo({"directions", "--trace", trace(), "--point", "L03.mlp_in", "--row", "4", "--minus-row",
+                     "2", "--name", "a", "--out", path("a.safetensors")})
+                .status == 0);
+    QVERIFY(runRheo({"directions", "--trace", trace(), "--point", "L03.mlp_in", "--row", "5", "--minus-row",
+                     "2", "--name", "b", "--out", path("b.safetensors")})
+                .status == 0);
+    QVERIFY(runRheo({"directions", "--from", path("a.safetensors#a"), "--from", path("b.safetensors#b"),
+                     "--out", axes})
+                .status == 0);
+    const auto moved = runRheo({"teleport", "--model", demoModel, "--text", "It was the best", "--point",
+                                "L03.mlp_in", "--axes", axes, "--skew", "--by", "0,2", "--controls", "0",
+                                "--out", path("skew.h5"), "--json"});
+    QVERIFY2(moved.status == 0, moved.err);
+    const auto file = rheo::Hdf5File::openForReading(path("skew.h5").toStdString());
+    // 128 units: the first state of either path. The push is 2 long, along b as it was drawn.
+    const auto natural = file.read<float>("/natural"), teleported = file.read<float>("/teleported");
+    double square = 0;
+    for (std::size_t u = 0; u < 128; ++u) square += std::pow(teleported[u] - natural[u], 2);
+    QVERIFY(std::abs(std::sqrt(square) - 2) < 1e-4);
+    const auto analyzed =
+        runRheo({"analyze", trace(), "--stat", "pca", "--axes", axes + ":b,a", "--out", path("axes.h5")});
+    QVERIFY2(analyzed.status == 0, analyzed.err);
+    const auto results = rheo::Hdf5File::openForReading(path("axes.h5").toStdString());
+    QCOMPARE(results.readStrings("/pca/names"), (std::vector<std::string>{"b", "a", "PC1 rest"}));
+    const auto drawn =
+        runRheo({"figure", path("axes.h5"), "--view", "trajectories", "--out", path("axes.svg")});
+    QVERIFY2(drawn.status == 0, drawn.err);
+    const QStringList teleport{"teleport", "--model", demoModel, "--text", "It was",     "--point",
+                               "final",    "--by",    "1",       "--out",  path("no.h5")};
+    QCOMPARE(runRheo(teleport + QStringList{"--axes", axes, "--basis", path("axes.h5")}).status, 2);
+    QCOMPARE(runRheo(teleport + QStringList{"--skew"}).status, 2);
+    const auto other = runRheo(teleport + QStringList{"--axes", axes, "--untrained", "3"});
+    QVERIFY2(other.status == 1 && other.err.contains("another model"), other.err);
 }
 
 RHEO_TEST(TestAppLaboratory)

@@ -1,0 +1,216 @@
+#include "core/session/direction_sources.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/results/results_file.h"
+#include "core/statistics/axes.h"
+
+namespace rheo {
+
+namespace {
+
+std::optional<ModelIdentity> modelOf(const Trace& trace) {
+    return trace.info().model;
+}
+
+void addRows(const Trace& trace, const std::vector<std::int64_t>& rows, PointIndex point, bool plus,
+             GroupedStates& groups) {
+    for (const std::int64_t row : rows) {
+        const auto at = static_cast<Eigen::Index>(groups.plus.size());
+        trace.readPoint(point, RowIndex{row}, 1, groups.states.row(at).data());
+        groups.plus.push_back(plus ? 1 : 0);
+        groups.samples.push_back(trace.info().rows[static_cast<std::size_t>(row)].sample);
+    }
+}
+
+VectorD meanOf(const GroupedStates& groups, bool plus) {
+    VectorD sum = VectorD::Zero(groups.states.cols());
+    double count = 0;
+    for (std::size_t i = 0; i < groups.plus.size(); ++i) {
+        if ((groups.plus[i] != 0) != plus) continue;
+        sum += groups.states.row(static_cast<Eigen::Index>(i)).transpose().cast<double>();
+        ++count;
+    }
+    return sum / count;
+}
+
+std::ptrdiff_t countOf(const GroupedStates& groups, bool plus) {
+    return std::count(groups.plus.begin(), groups.plus.end(), plus ? 1 : 0);
+}
+
+void requireBoth(const GroupedStates& groups) {
+    if (countOf(groups, true) == 0 || countOf(groups, false) == 0)
+        throw Error(ErrorCode::InvalidArgument, "both groups need a state: one of them has none");
+}
+
+}  // namespace
+
+GroupedStates groupsOfPrompts(const Model& model, const std::vector<std::vector<std::int32_t>>& plus,
+                              const std::vector<std::vector<std::int32_t>>& minus, PointIndex point,
+                              Progress& progress) {
+    ForwardRequest request;
+    request.ids = plus;
+    request.ids.insert(request.ids.end(), minus.begin(), minus.end());
+    for (const auto& ids : request.ids)
+        request.positions.push_back({static_cast<std::int32_t>(ids.size()) - 1});
+    request.firstPoint = point;
+    request.lastPoint = point;
+    GroupedStates groups;
+    if (plus.empty() || minus.empty())
+        throw Error(ErrorCode::InvalidArgument, "both groups need a prompt: one of them has none");
+    const ForwardResult run = model.forward(request, progress);
+    groups.states = Eigen::Map<const MatrixF>(run.states.data.data(), run.states.n0, run.states.n2);
+    std::map<std::vector<std::int32_t>, std::int64_t> samples;
+    for (std::size_t i = 0; i < request.ids.size(); ++i) {
+        groups.plus.push_back(i < plus.size() ? 1 : 0);
+        groups.samples.push_back(
+            samples.try_emplace(request.ids[i], static_cast<std::int64_t>(samples.size())).first->second);
+    }
+    return groups;
+}
+
+GroupedStates groupsOfRows(const Trace& trace, const std::vector<std::int64_t>& plus,
+                           const std::vector<std::int64_t>& minus, PointIndex point) {
+    const std::set<std::int64_t> those(plus.begin(), plus.end());
+    for (const std::int64_t row : minus)
+        if (those.contains(row))
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("row {} of the trace is in both groups; select them apart", row));
+    GroupedStates groups;
+    groups.states.resize(static_cast<Eigen::Index>(plus.size() + minus.size()), trace.units());
+    addRows(trace, plus, point, true, groups);
+    addRows(trace, minus, point, false, groups);
+    return groups;
+}
+
+NamedVector differenceOfMeans(const GroupedStates& groups, const std::string& name,
+                              const std::string& point) {
+    requireBoth(groups);
+    const VectorD difference = meanOf(groups, true) - meanOf(groups, false);
+    return {name,
+            difference.cast<float>(),
+            point,
+            fmt::format("mean of {} states less that of {}", countOf(groups, true), countOf(groups, false)),
+            {}};
+}
+
+NamedVector probeDirection(const GroupedStates& groups, const ProbeOptions& options, const std::string& name,
+                           const std::string& point, ProbeResult& result, Progress& progress) {
+    requireBoth(groups);
+    result = linearProbe(groups, options, progress);
+    return {name,
+            result.direction.cast<float>(),
+            point,
+            fmt::format(
+                "{} probe between {} and {} states of {} samples: balanced accuracy {:.3f} in {} folds "
+                "by sample; shuffled labels {:.3f} to {:.3f} (95 %), p {:.2g}",
+                probeKindName(options.kind), countOf(groups, true), countOf(groups, false), result.samples,
+                result.accuracy, result.folds, result.shuffledLow, result.shuffledHigh, result.p),
+            {}};
+}
+
+NamedVector stateDifference(const Trace& trace, RowIndex row, RowIndex minus, PointIndex point,
+                            const std::string& name) {
+    VectorF states[2];
+    for (int i = 0; i < 2; ++i) {
+        states[i].resize(trace.units());
+        trace.readPoint(point, i == 0 ? row : minus, 1, states[i].data());
+    }
+    const auto described = [&](RowIndex at) {
+        const TraceRow& of = trace.info().rows[static_cast<std::size_t>(at.value())];
+        return fmt::format("row {} (sample {}, token {})", at.value(), of.sample, of.position);
+    };
+    const VectorD difference = states[0].cast<double>() - states[1].cast<double>();
+    return {name, difference.cast<float>(),
+            pointName(trace.info().points[static_cast<std::size_t>(point.value())]),
+            fmt::format("state of {} less that of {}", described(row), described(minus)), modelOf(trace)};
+}
+
+std::vector<NamedVector> componentDirections(const std::filesystem::path& file,
+                                             const std::vector<std::int32_t>& asked) {
+    const Results results = readResults(file);
+    const PcaBasis basis = readPcaBasis(file);
+    if (basis.scaling != Scaling::Raw)
+        throw Error(
+            ErrorCode::Unsupported,
+            fmt::format("the components of {} are of states with {} scaling, and a direction is one of "
+                        "raw states; fit the PCA with --scaling raw",
+                        file.string(), scalingName(basis.scaling)),
+            file.string());
+    std::vector<std::int32_t> components = asked;
+    if (components.empty()) {
+        components.resize(static_cast<std::size_t>(basis.components.rows()));
+        std::iota(components.begin(), components.end(), 1);
+    }
+    std::vector<NamedVector> vectors;
+    for (const std::int32_t number : components) {
+        if (number < 1 || number > basis.components.rows())
+            throw Error(ErrorCode::InvalidArgument,
+                        fmt::format("component {} is asked for, and {} holds 1 to {}", number, file.string(),
+                                    basis.components.rows()),
+                        file.string());
+        const Eigen::Index i = number - 1;
+        vectors.push_back(
+            {basis.names.empty() ? fmt::format("pc{}", number) : basis.names[static_cast<std::size_t>(i)],
+             basis.components.row(i).transpose().cast<float>(), "",
+             fmt::format("component {} of {}: {:.2f} % of the variance, SD {:.4g}", number, file.string(),
+                         100 * basis.explained[i], std::sqrt(basis.variance[i])),
+             results.source.info.model});
+    }
+    return vectors;
+}
+
+DirectionsListing describeDirections(const std::vector<NamedVector>& vectors,
+                                     const std::shared_ptr<const Trace>& trace, const Model* model,
+                                     int tokens, Progress& progress) {
+    if (vectors.empty()) throw Error(ErrorCode::InvalidArgument, "there is no direction to describe");
+    const Eigen::Index units = vectors.front().values.size();
+    MatrixD all(static_cast<Eigen::Index>(vectors.size()), units);
+    DirectionsListing listing;
+    for (std::size_t i = 0; i < vectors.size(); ++i) {
+        if (vectors[i].values.size() != units)
+            throw Error(ErrorCode::Mismatch,
+                        fmt::format("{} has {} units, and {} has {}: they are not of one model",
+                                    vectors[i].name, vectors[i].values.size(), vectors.front().name, units));
+        if (model != nullptr) requireVectorOf(vectors[i], model->identity(), vectors[i].name);
+        all.row(static_cast<Eigen::Index>(i)) = vectors[i].values.cast<double>().transpose();
+        listing.directions.push_back({vectors[i],
+                                      vectors[i].values.cast<double>().norm(),
+                                      std::numeric_limits<double>::quiet_NaN(),
+                                      "",
+                                      {}});
+    }
+    listing.angles = anglesBetween(all);
+    if (trace != nullptr) {
+        std::map<std::int64_t, VectorD> shares;  // by point, -1: all
+        for (std::size_t i = 0; i < vectors.size(); ++i) {
+            const auto& points = trace->info().points;
+            const auto found = std::find_if(points.begin(), points.end(), [&](const ResidualPoint& point) {
+                return pointName(point) == vectors[i].point;
+            });
+            const std::int64_t at = found == points.end() ? -1 : found - points.begin();
+            if (!shares.contains(at)) {
+                TraceView view;
+                view.trace = trace;
+                if (at >= 0) view.points = {at};
+                shares[at] = varianceAlong(view, all, progress).share();
+            }
+            listing.directions[i].share = shares[at][static_cast<Eigen::Index>(i)];
+            if (at >= 0) listing.directions[i].shareAt = vectors[i].point;
+        }
+    }
+    if (model != nullptr) {
+        const auto near = nearTokens(*model, all, tokens, progress);
+        for (std::size_t i = 0; i < near.size(); ++i) listing.directions[i].near = near[i];
+    }
+    return listing;
+}
+
+}  // namespace rheo
