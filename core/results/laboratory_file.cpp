@@ -53,4 +53,41 @@ MatrixD readMatrix(const Hdf5File& file, const char* name, std::int64_t rows, st
     return Eigen::Map<const MatrixD>(values.data(), rows, columns);
 }
 
+VectorD readNumbers(const Hdf5File& file, const char* name, std::int64_t count) {
+    const auto shape = file.info(name).shape;
+    if (shape != std::vector<std::int64_t>{count})
+        refuseDataset(file, name,
+                      fmt::format("its shape is ({}), and ({}) was expected", fmt::join(shape, ", "), count));
+    const auto values = file.read<double>(name);
+    return Eigen::Map<const VectorD>(values.data(), count);
+}
+
+void writeTokenTexts(Hdf5File& file, const std::map<std::int32_t, std::string>& texts) {
+    if (texts.empty()) return;
+    std::vector<std::int32_t> ids;
+    std::vector<std::string> words;
+    for (const auto& [id, text] : texts) {
+        ids.push_back(id);
+        words.push_back(text);
+    }
+    writeList(file, "/token_ids", ids);
+    file.writeStrings("/token_texts", words);
+}
+
+std::map<std::int32_t, std::string> readTokenTexts(const Hdf5File& file) {
+    std::map<std::int32_t, std::string> texts;
+    if (!file.exists("/token_ids")) return texts;
+    const auto ids = file.read<std::int32_t>("/token_ids");
+    const auto words = file.readStrings("/token_texts");
+    if (ids.size() != words.size()) refuseDataset(file, "/token_texts", "there is not one text an id");
+    for (std::size_t i = 0; i < ids.size(); ++i) texts[ids[i]] = words[i];
+    return texts;
+}
+
+std::string readText(const Hdf5File& file, const char* name) {
+    if (!file.exists(name)) return "";
+    const auto lines = file.readStrings(name);
+    return lines.empty() ? "" : lines.front();
+}
+
 }  // namespace rheo

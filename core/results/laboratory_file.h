@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace rheo {
 
-// Parts that the files of interventions, patch maps and attributions store in the same way.
+// Parts that the files of interventions, patch maps, attributions, flows and responses store in the same way.
 
 /// A new file with the attributes that all have: format, version, program, created, and the model's.
 Hdf5File createLaboratoryFile(const OutputFile& output, const std::string& format,
@@ -21,6 +22,14 @@ Hdf5File openLaboratoryFile(const std::filesystem::path& path, const std::string
 [[noreturn]] void refuseDataset(const Hdf5File& file, const std::string& dataset, const std::string& why);
 /// A dataset of that shape. Throws Error(Format) for another.
 MatrixD readMatrix(const Hdf5File& file, const char* name, std::int64_t rows, std::int64_t columns);
+
+/// A dataset of that many numbers. Throws Error(Format) for another shape.
+VectorD readNumbers(const Hdf5File& file, const char* name, std::int64_t count);
+
+/// The texts of tokens, `token_ids` and `token_texts`; nothing where there are none.
+void writeTokenTexts(Hdf5File& file, const std::map<std::int32_t, std::string>& texts);
+/// Throws Error(Format) where there is not one text an id.
+std::map<std::int32_t, std::string> readTokenTexts(const Hdf5File& file);
 
 template <class T>
 void writeList(Hdf5File& file, const char* name, const std::vector<T>& values) {
@@ -42,5 +51,7 @@ inline void writeArray(Hdf5File& file, const char* name, const MatrixD& values) 
 inline void writeText(Hdf5File& file, const char* name, const std::string& text) {
     file.writeStrings(name, {text});
 }
+/// Empty where there is none.
+std::string readText(const Hdf5File& file, const char* name);
 
 }  // namespace rheo

@@ -6,8 +6,10 @@
 
 #include "core/base/error.h"
 #include "core/results/attribution_file.h"
+#include "core/results/flow_file.h"
 #include "core/results/intervention_file.h"
 #include "core/results/patch_map_file.h"
+#include "core/results/response_file.h"
 #include "core/results/vector_file.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/npy.h"
@@ -63,6 +65,8 @@ private Q_SLOTS:
     void patchMapAndBack();
     void patchMapsThatDoNotFit();
     void attributionAndBack();
+    void flowAndBack();
+    void responseAndBack();
 
 private:
     Intervention parse(const std::string& json) const {
@@ -334,6 +338,93 @@ void TestResultsLaboratory::attributionAndBack() {
     writeAttributionFile(path("a.h5"), record, IfExists::Replace);
     read = readAttributionFile(path("a.h5"));
     QVERIFY(read.natural && read.natural->logit == a.logit * 2 && read.intervention == "{}");
+}
+
+void TestResultsLaboratory::flowAndBack() {
+    FlowFile record;
+    record.points = residualPoints(1, false);
+    record.model = identity();
+    record.text = "a \"b\"\n";
+    record.ids = {1, 2};
+    Flow& flow = record.flow;
+    flow.request = {PointIndex{1}, 1, {0, 2}, 3, 2, {1.5, 2.5}, 2, 9};
+    flow.axisNames = {"PC1", "c"};
+    flow.x = VectorD::LinSpaced(3, -1, 2);
+    flow.y = VectorD::LinSpaced(2, 0, 1);
+    flow.natural = MatrixD::Random(2, 2);
+    flow.scores = Array3<double>(6, 2, 2);
+    for (std::size_t i = 0; i < 24; ++i) flow.scores.data[i] = 0.1 * static_cast<double>(i);
+    flow.distance = MatrixD::Random(6, 2);
+    flow.distanceRms = MatrixD::Random(6, 2);
+    flow.contraction = VectorD::Random(1);
+    flow.contractionRms = VectorD::Constant(1, std::nan(""));
+    flow.controlContraction = MatrixD::Random(2, 1);
+    flow.controlContractionRms = MatrixD::Random(2, 1);
+    flow.likeliest = {5, 5, 6, 7, 5, 5};
+    flow.probability = VectorD::Random(6);
+    flow.kl = VectorD::Random(6);
+    flow.naturalToken = 6;
+    flow.naturalProbability = 0.25;
+    record.tokenTexts = {{5, " five"}, {6, "six"}};
+    writeFlowFile(path("flow.h5"), record, IfExists::Refuse);
+    const FlowFile read = readFlowFile(path("flow.h5"));
+    QVERIFY(read.points == record.points && read.text == record.text && read.ids == record.ids);
+    QVERIFY(read.tokenTexts == record.tokenTexts);
+    const Flow& back = read.flow;
+    QVERIFY(back.request.point == PointIndex{1} && back.request.token == 1 && back.request.seed == 9);
+    QVERIFY(back.request.axes == flow.request.axes && back.request.extent == flow.request.extent);
+    QVERIFY(back.request.columns == 3 && back.request.rows == 2 && back.request.controls == 2);
+    QVERIFY(back.axisNames == flow.axisNames && back.x == flow.x && back.y == flow.y);
+    QVERIFY(back.natural == flow.natural && back.scores.data == flow.scores.data);
+    QVERIFY(back.distance == flow.distance && back.distanceRms == flow.distanceRms);
+    QVERIFY(back.contraction == flow.contraction && std::isnan(back.contractionRms[0]));
+    QVERIFY(back.controlContraction == flow.controlContraction);
+    QVERIFY(back.likeliest == flow.likeliest && back.probability == flow.probability && back.kl == flow.kl);
+    QVERIFY(back.naturalToken == 6 && back.naturalProbability == 0.25);
+    // A grid of other sides than its cells.
+    record.flow.x = VectorD::LinSpaced(4, -1, 2);
+    writeFlowFile(path("flow.h5"), record, IfExists::Replace);
+    expectError(ErrorCode::Format, {"flow.h5", "scores"}, [&] { readFlowFile(path("flow.h5")); });
+    expectError(ErrorCode::Format, {"a response"}, [&] { readResponseFile(path("flow.h5")); });
+}
+
+void TestResultsLaboratory::responseAndBack() {
+    ResponseFile record;
+    record.points = residualPoints(1, false);
+    record.model = identity();
+    record.ids = {1, 2};
+    record.along = "pc1";
+    record.unitName = "SD";
+    Response& response = record.response;
+    response.request.point = PointIndex{2};
+    response.request.token = 0;
+    response.request.direction = vectorOf({1, 2, 3});
+    response.request.unit = 0.5;
+    response.request.largest = 4;
+    response.request.controls = 1;
+    response.length = 0.5;
+    response.sizes = VectorD::LinSpaced(3, -4, 4);
+    response.distance = VectorD::Random(3);
+    response.relative = VectorD::Random(3);
+    response.kl = VectorD::Random(3);
+    response.probability = VectorD::Random(3);
+    response.likeliest = {3, 4, 4};
+    response.controlDistance = MatrixD::Random(1, 3);
+    response.controlKl = MatrixD::Random(1, 3);
+    response.sides = {{"+", {1, 2, 3, 4}, {{5, 6, 7, 8}}}, {"-", {9, 10, 11, 12}, {{13, 14, 15, 16}}}};
+    writeResponseFile(path("response.h5"), record, IfExists::Refuse);
+    const ResponseFile read = readResponseFile(path("response.h5"));
+    const Response& back = read.response;
+    QVERIFY(read.along == "pc1" && read.unitName == "SD" && read.ids == record.ids);
+    QVERIFY(back.request.direction == response.request.direction && back.request.target.size() == 0);
+    QVERIFY(back.request.unit == 0.5 && back.length == 0.5 && back.request.point == PointIndex{2});
+    QVERIFY(back.sizes == response.sizes && back.distance == response.distance && back.kl == response.kl);
+    QVERIFY(back.likeliest == response.likeliest && back.controlKl == response.controlKl);
+    QVERIFY(back.sides.size() == 2 && back.sides[1].name == "-" && back.sides[1].plateau.steepest == 11);
+    QVERIFY(back.sides[1].controls[0].width == 13 && back.sides[0].controls[0].slope == 8);
+    record.response.kl.resize(2);
+    writeResponseFile(path("response.h5"), record, IfExists::Replace);
+    expectError(ErrorCode::Format, {"response.h5", "kl"}, [&] { readResponseFile(path("response.h5")); });
 }
 
 RHEO_TEST(TestResultsLaboratory)
