@@ -86,6 +86,27 @@ VectorF lastLogits(const Model& model, const std::vector<std::int32_t>& ids,
     return model.forward(request, progress).logits.row(0).transpose();
 }
 
+/// -ln p of the tokens from `first` on, in a run without edits.
+std::vector<double> surpriseOf(const Model& model, const std::vector<std::int32_t>& ids, std::size_t first,
+                               Progress& progress) {
+    if (first >= ids.size()) return {};
+    ForwardRequest request;
+    request.ids = {ids};
+    request.positions.emplace_back();
+    for (std::size_t i = first; i < ids.size(); ++i)
+        request.positions[0].push_back(static_cast<std::int32_t>(i) - 1);
+    request.states = false;
+    request.logits = true;
+    const MatrixF logits = model.forward(request, progress).logits;
+    std::vector<double> surprise;
+    for (Eigen::Index i = 0; i < logits.rows(); ++i) {
+        const VectorD row = logits.row(i).transpose().cast<double>();
+        const double logNorm = row.maxCoeff() + std::log((row.array() - row.maxCoeff()).exp().sum());
+        surprise.push_back(logNorm - row[ids[first + static_cast<std::size_t>(i)]]);
+    }
+    return surprise;
+}
+
 }  // namespace
 
 double rmsNormAt(const Model& model, const PromptContext& context, PointIndex point) {
@@ -113,7 +134,7 @@ std::vector<StateEdit> resolveEdits(const Model& model, const PromptContext& con
         for (const TokenSpan& span : state.tokens)
             if (span.end != endless ? span.end > prompt + generated : span.first > prompt + generated)
                 refuse(edit, i, ErrorCode::InvalidArgument,
-                       fmt::format("its tokens are {}: the prompt has tokens 0 to {}{}",
+                       fmt::format("its tokens ({}) lie beyond the prompt, which has tokens 0 to {}{}",
                                    editTokensText(edit.tokens), prompt - 1,
                                    generated > 0 ? fmt::format(", and {} are generated", generated) : ""));
         state.vector = edit.vector;
@@ -142,8 +163,10 @@ InterveneResult intervene(const Model& model, const InterveneRequest& request, P
     generate.sampling = request.sampling;
     Progress natural = progress.part(0.1, 0.4);
     natural.setStage("natural text");
+    if (request.onToken) generate.onToken = [&](std::int32_t id) { request.onToken(false, id); };
     result.naturalIds = model.generate(generate, natural);
     generate.edits = result.edits;
+    if (request.onToken) generate.onToken = [&](std::int32_t id) { request.onToken(true, id); };
     Progress intervened = progress.part(0.4, 0.7);
     intervened.setStage("text with the intervention");
     result.intervenedIds = model.generate(generate, intervened);
@@ -160,32 +183,13 @@ InterveneResult intervene(const Model& model, const InterveneRequest& request, P
     result.logitsNatural = lastLogits(model, request.ids, {}, running);
     result.logitsIntervened = lastLogits(model, request.ids, result.edits, running);
     result.kl = klOfLogits(result.logitsNatural, result.logitsIntervened);
+    result.naturalSurprise = surpriseOf(model, whole(result.naturalIds), request.ids.size(), running);
+    result.intervenedSurprise = surpriseOf(model, whole(result.intervenedIds), request.ids.size(), running);
     progress.report(1, 1);
     return result;
 }
 
 namespace {
-
-/// exp of the mean of -ln p of the tokens from `first` on, in a run without edits.
-double naturalPerplexity(const Model& model, const std::vector<std::int32_t>& ids, std::size_t first,
-                         Progress& progress) {
-    if (first >= ids.size()) return std::numeric_limits<double>::quiet_NaN();
-    ForwardRequest request;
-    request.ids = {ids};
-    request.positions.emplace_back();
-    for (std::size_t i = first; i < ids.size(); ++i)
-        request.positions[0].push_back(static_cast<std::int32_t>(i) - 1);
-    request.states = false;
-    request.logits = true;
-    const MatrixF logits = model.forward(request, progress).logits;
-    double sum = 0;
-    for (Eigen::Index i = 0; i < logits.rows(); ++i) {
-        const VectorD row = logits.row(i).transpose().cast<double>();
-        const double logNorm = row.maxCoeff() + std::log((row.array() - row.maxCoeff()).exp().sum());
-        sum += logNorm - row[ids[first + static_cast<std::size_t>(i)]];
-    }
-    return std::exp(sum / static_cast<double>(logits.rows()));
-}
 
 double entropyOf(const VectorD& p) {
     return -(p.array() > 0).select(p.array() * p.array().max(1e-300).log(), 0.0).sum();
@@ -219,7 +223,9 @@ std::vector<SweepStep> sweepStrengths(const Model& model, const InterveneRequest
         step.entropy = entropyOf(p);
         std::vector<std::int32_t> whole = request.ids;
         whole.insert(whole.end(), step.ids.begin(), step.ids.end());
-        step.perplexity = naturalPerplexity(model, whole, request.ids.size(), one);
+        const std::vector<double> surprise = surpriseOf(model, whole, request.ids.size(), one);
+        step.perplexity = std::exp(std::accumulate(surprise.begin(), surprise.end(), 0.0) /
+                                   static_cast<double>(surprise.size()));  // NaN of none
         steps.push_back(std::move(step));
     }
     return steps;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "core/base/array.h"
@@ -27,6 +28,8 @@ struct InterveneRequest {
     Intervention intervention;
     int generate = 0;  ///< tokens that both texts are continued by
     Sampling sampling = {};
+    /// Told each generated token as it is chosen, of the natural text first, on the caller's thread.
+    std::function<void(bool intervened, std::int32_t id)> onToken = {};
 };
 
 /// A prompt and what follows it, without and with an intervention. P points.
@@ -36,11 +39,13 @@ struct InterveneResult {
     Array3F natural, intervened;              ///< [token, P, unit], of prompt and generated tokens
     VectorF logitsNatural, logitsIntervened;  ///< [vocabulary] of the prompt's last token
     double kl = 0;  ///< KL(natural || intervened) of the token after the prompt, nats
+    /// [generate] -ln p of each generated token in a run without edits, nats: how natural the texts are.
+    std::vector<double> naturalSurprise, intervenedSurprise;
 };
 
 /// Runs a prompt naturally and with an intervention; both sequences are generated alike (the same seed), then
 /// run once as a whole for their states. Edits at strength 0 (1 for `scale`) give the natural sequence bit
-/// for bit. Cost: 2 * generate + 4 forward passes.
+/// for bit. Cost: 2 * generate + 6 forward passes.
 InterveneResult intervene(const Model& model, const InterveneRequest& request, Progress& progress);
 
 /// What an intervention makes of a text at one strength.

@@ -293,6 +293,27 @@ std::optional<LineSet3> followedPath(const TrajectoryInput& input, const Traject
     return line;
 }
 
+/// They do not grow the axes.
+LineSet3 morePaths(const MorePaths& paths, const TrajectoryInput& input, const TrajectoryOptions& options,
+                   PointRange range) {
+    LineSet3 lines = emptyLines(paths.name);
+    for (const MatrixD& path : paths.scores) {
+        check(path.rows() == input.scores.n1 && path.cols() == input.scores.n2, ErrorCode::Mismatch,
+              fmt::format("A path of '{}' has shape [{}, {}], and the rows have [{}, {}].", paths.name,
+                          path.rows(), path.cols(), input.scores.n1, input.scores.n2));
+        if (!path.allFinite()) continue;
+        for (Eigen::Index p = range.first; p <= range.last; ++p)
+            for (const int c : options.components) lines.xyz.push_back(static_cast<float>(path(p, c)));
+        closeLine(lines, -1);
+    }
+    lines.style.color = paths.changed ? options.theme.teleported : options.theme.natural;
+    lines.style.width = 0.9;
+    lines.style.opacity = 0.8;
+    lines.pickable = false;
+    lines.layer = 1;
+    return lines;
+}
+
 /// The path with a dot at each point, and a ring at the highlighted one.
 void addSelected(Plot3D& plot, LineSet3 path, const TrajectoryOptions& options, PointRange range) {
     MarkerSet3 dots;
@@ -427,6 +448,7 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     addMeans(plot, drawn, options);
     plot.lines.insert(plot.lines.end(), means.begin(), means.end());
     hide(plot.lines, options);
+    for (const MorePaths& more : options.more) plot.lines.push_back(morePaths(more, input, options, range));
     if (selected) addSelected(plot, std::move(*selected), options, range);
     if (auto followed = followedPath(input, options, range))
         addSelected(plot, std::move(*followed), options, range);

@@ -39,6 +39,13 @@ enum class AxisLimits { All, Robust };
 /// along each axis.
 enum class GroupMeans { None, Mean, Spread };
 
+/// Paths that are no rows, as one set of lines: those of generated tokens.
+struct MorePaths {
+    std::string name;             ///< in the legend
+    bool changed = false;         ///< in the colour of teleported paths, else of natural ones
+    std::vector<MatrixD> scores;  ///< of each [point, k]
+};
+
 struct TrajectoryOptions {
     Theme theme = lightTheme();
     std::array<int, 3> components{0, 1, 2};  ///< which scores are the axes
@@ -47,10 +54,11 @@ struct TrajectoryOptions {
     /// Drawn heavier, in front of the other rows, which are faint and grey; of them, only those that are
     /// shown. Empty: all rows alike.
     std::vector<RowIndex> strong;
-    bool strongMean = false;                ///< also the mean path of the strong rows
-    bool onlyStrong = false;                ///< the other rows are not drawn, where there are strong ones
-    MatrixD followed;                       ///< [point, k] scores of a path that is no row, dashed; or empty
-    std::string followedName;               ///< for the legend
+    bool strongMean = false;   ///< also the mean path of the strong rows
+    bool onlyStrong = false;   ///< the other rows are not drawn, where there are strong ones
+    MatrixD followed;          ///< [point, k] scores of a path that is no row, dashed; or empty
+    std::string followedName;  ///< for the legend
+    std::vector<MorePaths> more = {};
     std::optional<PointIndex> highlighted;  ///< every row marked at this point
     bool mean = true;                       ///< also the mean path of the rows shown
     GroupMeans groupMeans = GroupMeans::None;

@@ -14,6 +14,7 @@ inline constexpr EditOperation editScale{
     .vector = VectorUse::Optional,
     .needsLength = true,
     .neutral = 1,
+    .high = 3,
     .apply = applyScale};
 
 }  // namespace rheo

@@ -525,6 +525,7 @@ std::vector<std::int32_t> TorchModel::generate(const GenerateRequest& request, P
             m_stack.unembed(m_stack.run(pass, progress), scores.data(), progress);
             cached = length;
             sequence.push_back(chooseToken(scores, request.sampling, random));
+            if (request.onToken) request.onToken(sequence.back());
             progress.report(step + 1, request.count);
         }
         sequence.erase(sequence.begin(), sequence.begin() + static_cast<std::ptrdiff_t>(request.ids.size()));

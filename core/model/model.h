@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -86,6 +87,8 @@ struct GenerateRequest {
     std::vector<StateEdit> edits = {};  ///< applied to prompt and generated tokens alike
     Sampling sampling = {};
     bool useCache = true;  ///< false: runs the whole sequence anew for each token, to test the cache against
+    std::function<void(std::int32_t)> onToken =
+        {};  ///< told each token as it is chosen, on the caller's thread
 };
 
 /// A row of the unembedding: the logit of a token is weight . finalNorm(h) + bias, before a softcap.

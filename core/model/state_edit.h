@@ -22,6 +22,7 @@ struct EditOperation {
     bool needsLength = false;  ///< the vector is a direction: zero has none
     bool acceptsRms = false;   ///< `strength` can be in units of the RMS norm of the rows at the point
     double neutral = 0;        ///< the strength at which every state stays as it is, bit for bit
+    double low = 0, high = 1;  ///< strengths that a slider offers; others can be typed
     /// Changes `state` [unit] in place. `vector` [unit], or empty where it is optional.
     void (*apply)(std::span<double> state, std::span<const float> vector, double strength) = nullptr;
 };

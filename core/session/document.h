@@ -9,6 +9,7 @@
 #include "core/base/array.h"
 #include "core/base/index.h"
 #include "core/base/progress.h"
+#include "core/dynamics/intervention.h"
 #include "core/dynamics/teleport_result.h"
 #include "core/statistics/pca.h"
 #include "core/trace/trace.h"
@@ -74,6 +75,7 @@ struct DocumentState {
 
     std::vector<std::shared_ptr<const TeleportRecord>> teleports;  ///< in the order they were made
     std::vector<NamedRows> named = {};                             ///< selections that were kept
+    std::shared_ptr<const Intervention> intervention = {};         ///< of the laboratory; null: no edits
 
     /// Rows were added or removed since the basis was fitted on all of them. One that was fitted on chosen
     /// rows stays what it is.

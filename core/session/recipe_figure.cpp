@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/printable.h"
 #include "core/figure/dimension_figure.h"
 #include "core/figure/divergence_figure.h"
 #include "core/figure/linear_step_figure.h"
@@ -21,6 +22,7 @@
 #include "core/figure/row_colors.h"
 #include "core/figure/unit_share_figure.h"
 #include "core/figure/verdicts_figure.h"
+#include "core/figure/writing_figure.h"
 #include "core/session/verdict_text.h"
 
 namespace rheo {
@@ -92,11 +94,11 @@ auto valueNamed(const Json& options, const char* key, const Names& names) {
 }
 
 Json parseTrajectoryOptions(const Recipe& recipe) {
-    return parseOptions(
-        recipe, {"components",   "rows",           "selected",  "highlighted", "mean",        "color_by",
-                 "token_texts",  "color_by_depth", "map",       "strong",      "strong_mean", "only_strong",
-                 "followed",     "teleport",       "teleports", "group_means", "limits",      "points",
-                 "first_tokens", "named_rows",     "surprise",  "most_rows",   "column",      "hidden"});
+    return parseOptions(recipe, {"components",  "rows",        "selected",       "highlighted",  "mean",
+                                 "color_by",    "token_texts", "color_by_depth", "map",          "strong",
+                                 "strong_mean", "only_strong", "followed",       "teleport",     "teleports",
+                                 "group_means", "limits",      "points",         "first_tokens", "named_rows",
+                                 "surprise",    "most_rows",   "column",         "hidden",       "more"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {
@@ -162,6 +164,23 @@ std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRowsOf(const Jso
         for (const auto row : option(one, "rows", std::vector<std::int64_t>{})) rows.emplace_back(row);
     }
     return named;
+}
+
+std::vector<MorePaths> morePathsOf(const Json& options) {
+    std::vector<MorePaths> all;
+    const auto list = options.find("more");
+    if (list == options.end() || list->is_null()) return all;
+    if (!list->is_array())
+        throw Error(ErrorCode::Format, "option more of the figure should be a list", "more");
+    for (const Json& one : *list) {
+        if (!one.is_object() || !one.contains("paths") || !one["paths"].is_array())
+            throw Error(ErrorCode::Format, "more paths of the figure should be objects with paths", "more");
+        MorePaths& more = all.emplace_back();
+        more.name = option(one, "name", std::string());
+        more.changed = option(one, "changed", false);
+        for (const Json& path : one["paths"]) more.scores.push_back(matrixOf(Json{{"path", path}}, "path"));
+    }
+    return all;
 }
 
 /// The statistic, or what to do about its not being there.
@@ -612,6 +631,7 @@ struct FileView {
 Figure figureOfTeleportFiles(const Recipe& recipe);
 Figure figureOfPatchMapFile(const Recipe& recipe);
 Figure figureOfAttributionFile(const Recipe& recipe);
+Figure figureOfWritingFile(const Recipe& recipe);
 
 constexpr std::array fileViews{
     FileView{{"teleport", "Teleport", "Teleport", "",
@@ -629,6 +649,12 @@ constexpr std::array fileViews{
          "two.",
          160, 200, true, attributionChoices},
         figureOfAttributionFile},
+    FileView{
+        {"writing", "Writing", "What the edits write", "",
+         "The text that the model writes with the edits beside its natural text, and where the text breaks "
+         "as the edits grow stronger.",
+         190, 120, true},
+        figureOfWritingFile},
 };
 
 }  // namespace
@@ -639,9 +665,15 @@ std::vector<FigureView> figureViewsOfResults() {
     return all;
 }
 
+std::vector<FigureView> figureViewsOfFiles() {
+    std::vector<FigureView> all;
+    for (const auto& entry : fileViews) all.push_back(entry.view);
+    return all;
+}
+
 std::vector<FigureView> figureViews() {
     auto all = figureViewsOfResults();
-    for (const auto& entry : fileViews) all.push_back(entry.view);
+    for (const auto& view : figureViewsOfFiles()) all.push_back(view);
     return all;
 }
 
@@ -701,6 +733,11 @@ std::string recipeOptions(const TrajectoryOptions& o, const std::vector<Teleport
     options["most_rows"] = o.mostRows;
     options["color_by"] = rowColorName(o.colorBy);
     if (!o.hidden.empty()) options["hidden"] = o.hidden;
+    for (const MorePaths& more : o.more) {
+        Json paths = Json::array();
+        for (const MatrixD& path : more.scores) paths.push_back(jsonOf(path));
+        options["more"].push_back({{"name", more.name}, {"changed", more.changed}, {"paths", paths}});
+    }
     if (!o.column.empty()) options["column"] = o.column;
     for (const auto& [id, text] : o.tokenTexts) options["token_texts"][std::to_string(id)] = text;
     for (const auto& [name, rows] : o.namedRows)
@@ -747,6 +784,7 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     o.column = option(options, "column", std::string());
     o.namedRows = namedRowsOf(options);
     o.hidden = option(options, "hidden", std::vector<std::string>{});
+    o.more = morePathsOf(options);
     if (const auto surprise = options.find("surprise"); surprise != options.end() && surprise->is_array())
         for (const Json& value : *surprise)
             o.surprise.push_back(value.is_number() ? value.get<double>()
@@ -881,6 +919,35 @@ Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe) {
                              themeNamed(recipe.theme));
 }
 
+namespace {
+
+/// As a person reads it in a note: without line breaks.
+std::string inOneLine(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return printable(text);
+}
+
+}  // namespace
+
+Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"followed"});
+    const InterveneResult& result = file.result;
+    WritingInput input;
+    input.naturalSurprise = result.naturalSurprise;
+    input.intervenedSurprise = result.intervenedSurprise;
+    for (const SweepStep& step : file.sweep) {
+        input.strength.push_back(step.factor);
+        input.probability.push_back(step.probability);
+        input.entropy.push_back(step.entropy);
+        input.perplexity.push_back(step.perplexity);
+    }
+    input.followed = option(options, "followed", std::string());
+    if (!file.naturalText.empty())
+        input.note = fmt::format("Natural: {} - With the edits: {}", inOneLine(file.naturalText),
+                                 inOneLine(file.intervenedText));
+    return writingFigure(input, themeNamed(recipe.theme));
+}
+
 std::string teleportNames(const std::vector<std::string>& names) {
     return Json{{"names", names}}.dump();
 }
@@ -895,6 +962,10 @@ Figure figureOfTeleportFiles(const Recipe& recipe) {
 
 Figure figureOfAttributionFile(const Recipe& recipe) {
     return figureOfAttribution(readAttributionFile(recipe.sources.front().path), recipe);
+}
+
+Figure figureOfWritingFile(const Recipe& recipe) {
+    return figureOfWriting(readIntervenedText(recipe.sources.front().path).record, recipe);
 }
 
 Figure figureOfPatchMapFile(const Recipe& recipe) {

@@ -19,6 +19,7 @@
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "core/results/attribution_file.h"
+#include "core/results/intervened_file.h"
 #include "core/results/patch_map_file.h"
 #include "core/results/results_file.h"
 #include "core/results/teleport_file.h"
@@ -58,6 +59,8 @@ std::vector<FigureView> figureViews();
 std::string_view sourceRole(std::string_view view);
 /// Those of results: none of files of their own.
 std::vector<FigureView> figureViewsOfResults();
+/// Those of files of their own: a teleport, a patch map, an attribution, what an intervention writes.
+std::vector<FigureView> figureViewsOfFiles();
 /// Those that these results hold.
 std::vector<FigureView> viewsOf(const Results& results);
 /// "trajectories, density, ..."
@@ -99,6 +102,8 @@ Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe);
 /// The view "attribution". Options: `run` ("intervened", "natural", "difference") and `token`, whose bars are
 /// drawn.
 Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe);
+/// The view "writing": the texts and the sweep of an intervention.
+Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe);
 /// The options of the view "teleport" that name several teleports.
 std::string teleportNames(const std::vector<std::string>& names);
 
