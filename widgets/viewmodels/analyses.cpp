@@ -405,6 +405,11 @@ ResultState Analyses::stateOf(const QString& statistic, bool ofRows) const {
                 m_undefined.contains(statistic)
                     ? tr("It cannot be computed of these rows: %1").arg(m_undefined.value(statistic))
                     : QString()};
+    if (ofRows && state->basis && !state->basis->names.empty()) {
+        QStringList names;
+        for (const std::string& axis : state->basis->names) names << QString::fromStdString(axis);
+        return {ResultStatus::Done, tr("On the axes %1").arg(names.join(QStringLiteral(", ")))};
+    }
     if (ofRows && !state->basisRows.empty())
         return {ResultStatus::Done, counted(static_cast<qint64>(state->basisRows.size()),
                                             tr("Fitted on 1 chosen row"), tr("Fitted on %1 chosen rows"))};

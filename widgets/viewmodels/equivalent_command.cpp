@@ -6,6 +6,7 @@
 
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/viewmodels/shell_line.h"
 #include "widgets/viewmodels/workspace.h"
 
@@ -235,6 +236,21 @@ QString whyNoCommand(const Workspace& workspace, const FigureView& view) {
 QString commandOf(const Workspace& workspace, const AnalysisChoice& choice) {
     return commandOfAnalysis(workspace.files().known(), workspace.state()->trace, workspace.model().get(),
                              choice);
+}
+
+QString commandOfEdits(const Workspace& workspace, PromptId prompt) {
+    const auto loaded = workspace.model();
+    const Sample sample = workspace.prompts().sampleOf(prompt);
+    if (!loaded || sample.tokenIds.empty()) return {};
+    QStringList words{"rheo", "intervene"};
+    for (const std::string& word : modelWordsOf(*loaded)) words << QString::fromStdString(word);
+    QStringList ids;
+    for (const auto id : sample.tokenIds) ids << QString::number(id);
+    words << "--ids" << ids.join(',') << "--edits"
+          << "edits.json"
+          << "--out"
+          << "intervened.h5";
+    return shellLine(words);
 }
 
 }  // namespace rheo

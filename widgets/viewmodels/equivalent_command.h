@@ -60,6 +60,9 @@ QString commandOf(const Workspace& workspace, std::int64_t teleport = 0);
 /// What a view shows: the results that it draws, else as above. Empty where whyNoCommand() says why.
 QString commandOf(const Workspace& workspace, const FigureView& view, std::int64_t teleport);
 QString whyNoCommand(const Workspace& workspace, const FigureView& view);
+/// The edits of the laboratory, saved as edits.json, and a prompt: `rheo intervene`. Empty without a model or
+/// the prompt's tokens.
+QString commandOfEdits(const Workspace& workspace, PromptId prompt);
 /// One analysis of the rows that are open, after the line that captures them where no file holds them.
 QString commandOf(const Workspace& workspace, const AnalysisChoice& choice);
 

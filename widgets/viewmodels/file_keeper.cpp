@@ -264,6 +264,21 @@ JobId FileKeeper::saveOther(std::shared_ptr<const Results> results, const QStrin
         });
 }
 
+JobId FileKeeper::saveWith(const QString& what,
+                           std::function<void(const std::filesystem::path&, IfExists)> write,
+                           const QString& file, bool replace) {
+    return m_workspace.jobs().submit(
+        {Lane::Io, tr("Saving %1").arg(QFileInfo(file).fileName())},
+        [write = std::move(write), path = toPath(file), replace, inputs = inputs()](Progress&) {
+            requireOutput(path, ifExists(replace), inputs);
+            write(path, ifExists(replace));
+        },
+        this,
+        [this, what, file](Outcome<std::monostate> outcome) {
+            m_workspace.use(what, outcome, [&](std::monostate) { Q_EMIT saved(file); });
+        });
+}
+
 std::int64_t FileKeeper::unsavedRows() const {
     std::int64_t rows = 0;
     std::shared_ptr<const Trace> last;

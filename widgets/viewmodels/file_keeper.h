@@ -53,6 +53,9 @@ public:
     JobId saveResults(const QString& file, bool replace, const QString& statistic = {});
 
     /// Writes results that are no part of the document.
+    /// Writes what has a file of its own; `what` for a person ("Save the patch map").
+    JobId saveWith(const QString& what, std::function<void(const std::filesystem::path&, IfExists)> write,
+                   const QString& file, bool replace);
     JobId saveOther(std::shared_ptr<const Results> results, const QString& file, bool replace);
 
     /// Captures, teleports or computed results that closing would lose.

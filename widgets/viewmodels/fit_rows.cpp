@@ -1,5 +1,6 @@
 #include "widgets/viewmodels/fit_rows.h"
 
+#include <numeric>
 #include <utility>
 
 #include "widgets/viewmodels/counted.h"
@@ -118,6 +119,42 @@ JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step) {
                            withFit(*workspace.state(), fit, std::move(result.scores)));
                 else
                     projectAndPush(workspace, fit);
+            });
+        }));
+}
+
+JobId useAxes(Workspace& workspace, std::vector<NamedDirection> directions, AxesFrame frame) {
+    const QString what = Workspace::tr("Use directions as axes");
+    if (workspace.refuse(what, Feature::FitBasis)) return {};
+    const auto trace = workspace.state()->trace;
+    const quint64 document = workspace.documentNumber();
+    const auto pca = workspace.state()->basis;
+    return workspace.remember(workspace.jobs().submit(
+        {Lane::Analysis, Workspace::tr("Projecting on the axes")},
+        [trace, pca, directions = std::move(directions), frame](Progress& progress) {
+            const TraceView view{.trace = trace};
+            PcaBasis axes = axesOf(directions, frame);
+            if (axes.components.rows() < 3) {
+                Progress fitting = progress.part(0, 0.5);
+                const bool fits = pca && pca->names.empty() && pca->scaling == Scaling::Raw;
+                axes = completedAxes(axes, fits ? *pca : fitOn(trace, {}, fitting).basis);
+            }
+            Progress measuring = progress.part(0.5, 0.7), projecting = progress.part(0.7, 1);
+            measureAxes(axes, view, measuring);
+            PcaResult result;
+            result.scores = project(axes, view, projecting);
+            result.basis = std::move(axes);
+            return result;
+        },
+        &workspace,
+        [&workspace, what, trace, document](Outcome<PcaResult> outcome) {
+            if (document != workspace.documentNumber() || workspace.state()->trace != trace) return;
+            workspace.use(what, outcome, [&](PcaResult result) {
+                // All rows are chosen: axes are not fitted to any, and never out of date.
+                std::vector<std::int64_t> rows(static_cast<std::size_t>(trace->rows()));
+                std::iota(rows.begin(), rows.end(), 0);
+                const FittedBasis fit = takeBasis(result, trace, std::move(rows));
+                workspace.change(what, withFit(*workspace.state(), fit, std::move(result.scores)));
             });
         }));
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/session/document.h"
+#include "core/statistics/axes.h"
 #include "widgets/jobs/job_runner.h"
 
 namespace rheo {
@@ -31,6 +32,11 @@ struct FitChoice {
 };
 /// Starts the PCA of some of the rows that are open; all rows are projected on it (undoable).
 JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step = FitStep::Undoable);
+
+/// Makes directions the axes that all rows are projected on (undoable); where there are fewer than three, the
+/// rest are principal components orthogonal to them. In a skew frame a state moves along the direction
+/// itself.
+JobId useAxes(Workspace& workspace, std::vector<NamedDirection> directions, AxesFrame frame);
 
 /// `state` with the PCA of its rows `trace`. For a job: no thread of the window is needed.
 DocumentState withPca(const DocumentState& state, const std::shared_ptr<const Trace>& trace,

@@ -1,5 +1,6 @@
 #include "widgets/viewmodels/held_facts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/figure/teleport_figure.h"
@@ -68,6 +69,21 @@ std::vector<LensToken> HeldFacts::read(const LensRequest& request, Progress& pro
                                                     : QString::number(token.id),
                           token.probability});
     return tokens;
+}
+
+VectorF HeldFacts::stateOf(RowIndex row) const {
+    if (!m_among || m_among->point != m_teleport.point()) return {};
+    const auto place = std::lower_bound(m_among->rows.begin(), m_among->rows.end(), row);
+    if (place == m_among->rows.end() || *place != row) return {};
+    return m_among->states.row(place - m_among->rows.begin()).transpose();
+}
+
+void HeldFacts::snapToNearest() {
+    if (m_nearest.empty()) return m_teleport.endDrag();
+    const RowIndex row = m_nearest.front().row;
+    const TraceRow& place = m_workspace.state()->trace->info().rows[static_cast<std::size_t>(row.value())];
+    m_teleport.snapTo(stateOf(row), tr("sample %1, token %2").arg(place.sample).arg(place.position));
+    m_teleport.endDrag();
 }
 
 void HeldFacts::clear() {

@@ -28,10 +28,15 @@ public:
 
     /// Nearest first; its own row is not among them.
     const std::vector<NearRow>& nearest() const { return m_nearest; }
+    /// The state of one of the nearest rows at the point of the handle, [unit]; empty for another row.
+    VectorF stateOf(RowIndex row) const;
     /// Rows that were searched: fewer than there are where their states take more than 256 MiB.
     std::int64_t searchedRows() const { return m_searched; }
     /// Likeliest first.
     const std::vector<LensToken>& lens() const { return m_lens; }
+
+    /// Puts the handle on the nearest row, as one step; where none is known the drag ends.
+    void snapToNearest();
 
     static constexpr std::size_t shownRows = 3;
     static constexpr int shownTokens = 3;

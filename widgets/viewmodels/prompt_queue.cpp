@@ -216,6 +216,32 @@ void PromptQueue::capturedPrompt(PromptId id, quint64 run, Outcome<CapturedRows>
     Q_EMIT captured(id);
 }
 
+JobId PromptQueue::addTokens(Sample sample, std::vector<std::int32_t> positions) {
+    const QString what = tr("Make rows of the tokens");
+    if (m_workspace.refuse(what, Feature::NextTokens) || positions.empty()) return {};
+    const PointIndex first = m_workspace.modelPoint(PointIndex{0}).value_or(PointIndex{0});
+    const PointIndex last{first.value() + static_cast<std::int64_t>(m_workspace.points().size()) - 1};
+    const quint64 document = m_workspace.documentNumber();
+    const QString title = shortened(QString::fromStdString(sample.text));
+    return m_workspace.remember(m_workspace.jobs().submit(
+        {Lane::Model, tr("Running \"%1\"").arg(title)},
+        [loaded = model(), sample = std::move(sample), positions = std::move(positions),
+         basis = state()->basis, first, last](Progress& progress) {
+            return projected(captureTokens(*loaded->model, sample, positions, first, last, progress), basis,
+                             progress);
+        },
+        this,
+        [this, what, title, document](Outcome<CapturedRows> outcome) {
+            if (document != m_workspace.documentNumber()) return;
+            m_workspace.use(what, outcome, [&](const CapturedRows& rows) {
+                const PromptId id{m_nextPrompt++};
+                m_workspace.change(tr("Add \"%1\"").arg(title), addPrompts(*state(), {id}, rows));
+                Q_EMIT changed();
+                Q_EMIT captured(id);
+            });
+        }));
+}
+
 JobId PromptQueue::addFromFile(const QString& file, int limit) {
     const QString what = tr("Add the prompts");
     // A file may give token ids, so a tokenizer is not needed; the reader says so where it is.

@@ -52,6 +52,8 @@ public:
     /// The model runs `text` in the background; then its last token is a row (undoable). Returns the
     /// prompt's id at once: it is in the list, queued. PromptId{} where it was refused.
     PromptId add(const QString& text);
+    /// Runs a prompt whose token ids are known; then these tokens of it are rows (undoable).
+    JobId addTokens(Sample sample, std::vector<std::int32_t> positions);
     /// One prompt for each line of a file, as `rheo capture` reads them.
     JobId addFromFile(const QString& file, int limit);
     /// Runs the new text, then replaces the prompt's rows (undoable). The old rows stay until then, and

@@ -86,6 +86,7 @@ struct TeleportModel::Private {
         std::shared_ptr<const Held> held;
         VectorD target;
         TeleportMode mode = TeleportMode::Shift;
+        VectorF state;  ///< in mode State
     };
 
     Private(JobRunner& jobs, TeleportModel* model)
@@ -120,7 +121,9 @@ struct TeleportModel::Private {
                   Live made;
                   made.target = request.target;
                   made.mode = request.mode;
-                  made.state = teleportState(request.mode, from.state, *from.basis, request.target);
+                  made.state = request.mode == TeleportMode::State
+                                   ? request.state
+                                   : teleportState(request.mode, from.state, *from.basis, request.target);
                   made.path = std::make_shared<const TeleportPath>(
                       teleportPath(*from.loaded->model, *from.context, from.modelPoint, from.token,
                                    made.state, true, progress));
@@ -153,7 +156,10 @@ struct TeleportModel::Private {
     std::vector<std::shared_ptr<const TeleportRecord>>
         seen;  ///< the document's, when they were last looked at
     std::optional<JobId> controlsJob;
-    QString trouble;  ///< why nothing could be prepared
+    VectorF snap;      ///< [unit] the state that the handle was snapped to; empty: none
+    VectorF snapped;   ///< [unit] between the natural one and that
+    QString snapName;  ///< whose it is
+    QString trouble;   ///< why nothing could be prepared
     QTimer keys;
     QTimer announce;  ///< the handle moved, and nobody was told yet
 };
@@ -295,6 +301,7 @@ void TeleportModel::prepared(Held held) {
     m_naturalComponents = d.held->path;
     m_naturalPath = m_naturalComponents.leftCols(d.held->k);
     m_target = m_naturalScores;
+    moveFreely();
     clearPath();
     measureSpread();
     enter(State::Ready);
@@ -311,6 +318,7 @@ void TeleportModel::forget() {
     stopControls();
     d.wanted = nullptr;
     d.awaitsPath = false;
+    moveFreely();
     const bool had = d.held != nullptr;
     m_workspace.jobs().release(Lane::Model, std::exchange(d.held, nullptr));
     m_naturalScores = m_target = m_spread = m_mean = {};
@@ -372,6 +380,7 @@ QString TeleportModel::tokenText() const {
 
 void TeleportModel::setMode(TeleportMode mode) {
     if (mode == m_mode || mode == TeleportMode::State) return;
+    m_private->snap = m_private->snapped = {};
     m_mode = mode;
     Q_EMIT modeChanged();
     if (m_state == State::Dragging || m_private->awaitsPath)
@@ -414,6 +423,7 @@ bool TeleportModel::beginDrag() {
 void TeleportModel::moveTo(const VectorD& target) {
     if (target.size() != components() || !target.allFinite() || !beginDrag()) return;
     if (target == m_target) return;
+    moveFreely();
     m_target = target;
     post();
     if (!m_private->announce.isActive()) m_private->announce.start();
@@ -428,7 +438,45 @@ void TeleportModel::announceMove() {
 }
 
 void TeleportModel::post() {
-    m_private->live.post({m_private->held, m_target, m_mode});
+    m_private->live.post({m_private->held, m_target, m_mode, m_private->snapped});
+}
+
+/// A handle that is moved by its coordinates leaves the state that it was snapped to.
+void TeleportModel::moveFreely() {
+    m_private->snap = m_private->snapped = {};
+    if (m_mode != TeleportMode::State) return;
+    m_mode = TeleportMode::Shift;
+    Q_EMIT modeChanged();
+}
+
+void TeleportModel::snapTo(const VectorF& state, const QString& name) {
+    const Private& d = *m_private;
+    if (!d.held || state.size() != d.held->state.size() || !state.allFinite() || !beginDrag()) return;
+    m_private->snap = state;
+    m_private->snapName = name;
+    setMix(1);
+}
+
+bool TeleportModel::isSnapped() const {
+    return m_private->snap.size() > 0;
+}
+
+QString TeleportModel::snappedTo() const {
+    return isSnapped() ? m_private->snapName : QString();
+}
+
+void TeleportModel::setMix(double share) {
+    Private& d = *m_private;
+    if (!isSnapped() || !d.held || !beginDrag()) return;
+    m_mix = std::clamp(share, 0.0, 1.0);
+    const VectorF& natural = d.held->state;
+    d.snapped = m_mix == 0   ? natural
+                : m_mix == 1 ? d.snap
+                             : VectorF(natural + static_cast<float>(m_mix) * (d.snap - natural));
+    m_target = scoresOf(*d.held->basis, d.snapped, d.held->k);
+    if (std::exchange(m_mode, TeleportMode::State) != TeleportMode::State) Q_EMIT modeChanged();
+    post();
+    if (!d.announce.isActive()) d.announce.start();
 }
 
 void TeleportModel::liveAnswered(Live live) {
@@ -452,7 +500,8 @@ void TeleportModel::endDrag() {
         cancelDrag();
         return;
     }
-    if (m_target == m_naturalScores && m_mode == TeleportMode::Shift) {  // put back by hand
+    const bool isExact = m_mode == TeleportMode::Shift || (isSnapped() && m_mix == 0);
+    if (m_target == m_naturalScores && isExact) {  // put back by hand
         showNatural();
         return;
     }
@@ -509,6 +558,7 @@ void TeleportModel::showNatural() {
     d.live.drop();
     d.awaitsPath = false;
     stopControls();
+    moveFreely();
     m_target = m_naturalScores;
     clearPath();
     if (m_state == State::Dragging || m_state == State::Settling) enter(State::Ready);
@@ -688,6 +738,11 @@ const VectorF& TeleportModel::heldState() const {
     static const VectorF none;
     const Private& d = *m_private;
     return d.answer ? d.answer->state : d.held ? d.held->state : none;
+}
+
+const VectorF& TeleportModel::naturalState() const {
+    static const VectorF none;
+    return m_private->held ? m_private->held->state : none;
 }
 
 bool TeleportModel::isMoved() const {

@@ -62,6 +62,8 @@ public:
     int token() const { return m_token; }
     int tokenCount() const;
     QString tokenText() const;  ///< of the token that is held, spaces visible; its id without a tokenizer
+    /// [unit] the state as the model makes it; empty: there is nothing to take hold of.
+    const VectorF& naturalState() const;
     const VectorD& naturalScores() const { return m_naturalScores; }  ///< [k] where the handle starts
     const MatrixD& naturalPath() const { return m_naturalPath; }      ///< [Q, k] the ghost
     /// [Q, component] the same in all components of the basis; its first k are naturalPath().
@@ -75,6 +77,16 @@ public:
     void endDrag();
     /// Esc: back to where it was before it was taken.
     void cancelDrag();
+    /// Puts another state of the same point in the handle's place, as one that is dragged there; `name` says
+    /// whose. From then on setMix() moves along the line between the natural state and that one, until the
+    /// handle is moved otherwise. Nothing for a state of another width.
+    void snapTo(const VectorF& state, const QString& name);
+    /// Whether it was snapped to a state, and to which.
+    bool isSnapped() const;
+    QString snappedTo() const;
+    /// 0: the natural state, 1: the snapped one. Takes hold of it; endDrag() lets go.
+    void setMix(double share);
+    double mix() const { return m_mix; }
     /// Typed coordinates: taken, moved and let go in one.
     void setCoordinates(const VectorD& target);
     /// Arrow keys: `steps` tenths of the data's spread along component `c`; let go when no key came for a
@@ -149,6 +161,7 @@ private:
     void refresh();
     void prepared(Held held);
     void announceMove();
+    void moveFreely();
     void liveAnswered(Live live);
     void measureSpread();
     void forget();
@@ -168,6 +181,7 @@ private:
     State m_state = State::Idle;
     bool m_active = true;
     TeleportMode m_mode = TeleportMode::Shift;
+    double m_mix = 1;
     int m_controls = 32;
     quint64 m_seed = 0;
     PointIndex m_point{0}, m_modelPoint{0};
