@@ -44,6 +44,7 @@
 #include "widgets/views/compare_dialog.h"
 #include "widgets/views/depth_bar.h"
 #include "widgets/views/jobs_panel.h"
+#include "widgets/views/laboratory_panel.h"
 #include "widgets/views/palette.h"
 #include "widgets/views/result_bar.h"
 #include "widgets/views/source_panel.h"
@@ -149,10 +150,12 @@ MainWindow::MainWindow(QWidget* parent)
       m_teleport(m_workspace, m_selection),
       m_held(m_workspace, m_teleport),
       m_comparison(m_workspace),
+      m_laboratory(m_workspace, m_selection),
       m_messages(m_workspace),
       m_pages(new QStackedWidget),
       m_source(new SourcePanel(m_workspace, m_selection)),
       m_teleportPanel(new TeleportPanel(m_workspace, m_teleport, m_held, m_comparison)),
+      m_laboratoryPanel(new LaboratoryPanel(m_workspace, m_selection, m_teleport, m_laboratory)),
       m_depth(new DepthBar(m_workspace, m_selection)) {
     setAcceptDrops(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
@@ -190,22 +193,30 @@ MainWindow::MainWindow(QWidget* parent)
     auto* left = dock(m_source, tr("Source"), "source", Qt::LeftDockWidgetArea);
     setCentralWidget(centre);
 
-    auto* scroll = new QScrollArea;  // in a low window
-    scroll->setWidget(m_teleportPanel);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    scroll->setMinimumWidth(m_teleportPanel->minimumSizeHint().width() +
-                            style()->pixelMetric(QStyle::PM_ScrollBarExtent));
-    auto* right = dock(scroll, tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
-    resizeDocks({left, right}, {270, 350}, Qt::Horizontal);
+    const auto scrolled = [this](QWidget* panel) {  // in a low window
+        auto* scroll = new QScrollArea;
+        scroll->setWidget(panel);
+        scroll->setWidgetResizable(true);
+        scroll->setFrameShape(QFrame::NoFrame);
+        scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+        scroll->setMinimumWidth(panel->minimumSizeHint().width() +
+                                style()->pixelMetric(QStyle::PM_ScrollBarExtent));
+        return scroll;
+    };
+    m_teleportDock = dock(scrolled(m_teleportPanel), tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
+    m_laboratoryDock =
+        dock(scrolled(m_laboratoryPanel), tr("Laboratory"), "laboratory", Qt::RightDockWidgetArea);
+    tabifyDockWidget(m_teleportDock, m_laboratoryDock);
+    m_teleportDock->raise();
+    resizeDocks({left, m_teleportDock}, {270, 350}, Qt::Horizontal);
 
     buildFileMenu();
     buildEditMenu();
     buildAnalysisMenu();
     buildViewMenu();
     m_viewMenu->addAction(left->toggleViewAction());
-    m_viewMenu->addAction(right->toggleViewAction());
+    m_viewMenu->addAction(m_teleportDock->toggleViewAction());
+    m_viewMenu->addAction(m_laboratoryDock->toggleViewAction());
     buildHelpMenu();
 
     connectWorkspace();
@@ -215,6 +226,8 @@ MainWindow::MainWindow(QWidget* parent)
     connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
     connect(m_teleportPanel, &TeleportPanel::exportRequested, this, &MainWindow::askExportTeleport);
     connect(m_teleportPanel, &TeleportPanel::compareRequested, this, &MainWindow::compareTeleports);
+    connect(m_laboratoryPanel, &LaboratoryPanel::copyRequested, this,
+            [this] { copyText(commandOfEdits(m_workspace, m_selection.prompt())); });
     connect(m_teleportPanel, &TeleportPanel::rowChosen, &m_selection,
             [this](qint64 row) { m_selection.selectRow(RowIndex{row}); });
     connect(&m_theme, &ThemeSource::darkChanged, this, &MainWindow::applyTheme);
@@ -279,8 +292,8 @@ void MainWindow::connectWorkspace() {
 
 void MainWindow::buildViews() {
     for (const ViewEntry& entry : viewTable()) {
-        View* view =
-            entry.make(entry, {m_workspace, m_selection, m_teleport, m_held, m_comparison, m_analyses});
+        View* view = entry.make(
+            entry, {m_workspace, m_selection, m_teleport, m_held, m_comparison, m_laboratory, m_analyses});
         m_views.push_back(view);
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
         connect(view, &View::optionsRequested, this, [this, view] { showOptions(view); });
@@ -488,6 +501,8 @@ void MainWindow::buildArrangeMenu() {
     auto* reopen = add(menu, tr("&Reopen the view that was closed last"), QKeySequence("Ctrl+Shift+T"), this,
                        [this] { m_viewTabs->reopen(); });
     menu->addSeparator();
+    add(menu, tr("&Laboratory: trajectories beside the edits"), QKeySequence("Ctrl+L"), this,
+        [this] { showLaboratory(); });
     auto* whole = add(menu, tr("&Maximise the view"), QKeySequence("Ctrl+Shift+M"), this, [] {});
     whole->setCheckable(true);
     connect(whole, &QAction::toggled, this, &MainWindow::maximizeView);
@@ -499,6 +514,13 @@ void MainWindow::buildArrangeMenu() {
     connect(m_viewTabs, &ViewTabs::arranged, this, update);
     connect(m_viewTabs, &ViewTabs::currentChanged, this, update);
     update();
+}
+
+void MainWindow::showLaboratory() {
+    m_viewTabs->setMaximized(false);
+    showView(m_views.front());
+    m_laboratoryDock->show();
+    m_laboratoryDock->raise();
 }
 
 /// Without the panels at the sides, until it is said again.
@@ -673,6 +695,7 @@ void MainWindow::applyTheme(bool dark) {
     for (View* view : m_views) view->setTheme(dark ? darkTheme() : lightTheme());
     updateTabs();
     m_teleportPanel->setDark(dark);
+    m_laboratoryPanel->setDark(dark);
     if (m_compareDialog != nullptr) m_compareDialog->setTheme(dark ? darkTheme() : lightTheme());
 }
 
@@ -795,6 +818,7 @@ void MainWindow::saveTeleport(qint64 id) {
 
 void MainWindow::copyCommand(qint64 id) {
     const View* view = currentView();
+    if (const QString own = view->command(); id == 0 && !own.isEmpty()) return copyText(own);
     const QString command = commandOf(m_workspace, view->figureView(), id);
     if (command.isEmpty())
         return m_messages.post(
@@ -817,7 +841,12 @@ void MainWindow::showOptions(const View* view) {
 FigureToExport MainWindow::viewToExport() {
     View* view = currentView();
     FigureToExport what{view->id(), view->figure(), view->recipe(), {}};
-    if (what.recipe.sources.empty()) {
+    if (const auto own = view->ownFile()) {
+        what.toSave.push_back(
+            {own->role, own->suffix, [this, own, title = view->title()](const QString& file, bool replace) {
+                 m_workspace.files().saveWith(tr("Save “%1”").arg(title), own->write, file, replace);
+             }});
+    } else if (what.recipe.sources.empty()) {
         const auto statistic = view->figureView().statistic;
         const QString name = QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size()));
         what.toSave.push_back({"results", ".results.h5",

@@ -9,6 +9,7 @@
 #include "widgets/viewmodels/analyses.h"
 #include "widgets/viewmodels/file_opener.h"
 #include "widgets/viewmodels/held_facts.h"
+#include "widgets/viewmodels/laboratory.h"
 #include "widgets/viewmodels/message_board.h"
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/selection.h"
@@ -30,6 +31,7 @@ class AnalysisDialog;
 class Banner;
 class CompareDialog;
 class DepthBar;
+class LaboratoryPanel;
 class OpenModelDialog;
 class ResultBar;
 class SourcePanel;
@@ -64,6 +66,8 @@ public:
     ResultBar* resultBar() const { return m_resultBar; }
     CompareDialog* compareDialog() const { return m_compareDialog; }
     TeleportPanel* teleportPanel() const { return m_teleportPanel; }
+    Laboratory& laboratory() { return m_laboratory; }
+    LaboratoryPanel* laboratoryPanel() const { return m_laboratoryPanel; }
     SourcePanel* sourcePanel() const { return m_source; }
     DepthBar* depthBar() const { return m_depth; }
     Banner* banner() const { return m_banner; }
@@ -100,6 +104,8 @@ private:
     void buildViewMenu();
     void buildArrangeMenu();
     void maximizeView(bool on);
+    /// Trajectories in the middle, the edits at the right.
+    void showLaboratory();
     void buildHelpMenu();
     void connectWorkspace();
     void updateViews();
@@ -145,6 +151,7 @@ private:
     TeleportModel m_teleport;
     HeldFacts m_held;
     TeleportComparison m_comparison;
+    Laboratory m_laboratory;
     MessageBoard m_messages;
     ThemeSource m_theme;
     RecentFiles m_recent;
@@ -159,6 +166,8 @@ private:
     std::vector<View*> m_views;
     SourcePanel* m_source;
     TeleportPanel* m_teleportPanel;
+    LaboratoryPanel* m_laboratoryPanel;
+    QDockWidget *m_teleportDock = nullptr, *m_laboratoryDock = nullptr;
     DepthBar* m_depth;
     QMenu* m_recentMenu = nullptr;
     QMenu* m_viewMenu = nullptr;

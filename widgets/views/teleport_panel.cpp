@@ -10,6 +10,7 @@
 #include <QLocale>
 #include <QPushButton>
 #include <QShortcut>
+#include <QSlider>
 #include <QVBoxLayout>
 #include <cmath>
 
@@ -20,6 +21,7 @@
 
 namespace rheo {
 
+static constexpr int mixSteps = 200;
 static constexpr int dragPause = 30;  // milliseconds between two drawings while the handle is dragged
 
 TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, HeldFacts& held,
@@ -32,6 +34,8 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
       m_where(new QLabel),
       m_status(new QLabel),
       m_mode(new QComboBox),
+      m_mixLabel(new QLabel),
+      m_mix(new QSlider(Qt::Horizontal)),
       m_displacement(new QLabel),
       m_nearest(new QLabel),
       m_natural(new QPushButton(tr("&Natural path"))),
@@ -53,6 +57,13 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
     m_nearest->setAccessibleName(tr("Nearest rows"));
     m_mode->addItem(tr("Shift: move these components, keep the others"), int(TeleportMode::Shift));
     m_mode->addItem(tr("Project: keep these components only"), int(TeleportMode::Project));
+    m_mode->addItem(tr("State: that of another row (S)"), int(TeleportMode::State));
+    m_mode->setItemData(2, tr("Press S while you drag: the handle takes the state of the nearest row"),
+                        Qt::ToolTipRole);
+    m_mixLabel->setWordWrap(true);
+    m_mix->setRange(0, mixSteps);
+    m_mix->setAccessibleName(tr("Share of the other state"));
+    m_mix->setToolTip(tr("Left: the natural state. Right: the state of the other row."));
     m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_mode->setAccessibleName(tr("Mode"));
     m_nextOf->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
@@ -105,6 +116,8 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
     layout->addWidget(m_where);
     layout->addWidget(m_mode);
     layout->addLayout(grid);
+    layout->addWidget(m_mixLabel);
+    layout->addWidget(m_mix);
     layout->addWidget(m_displacement);
     layout->addWidget(m_nearest);
     layout->addWidget(m_status);
@@ -116,10 +129,20 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
     layout->addWidget(m_history);
     layout->addLayout(buttons());
 
-    connect(m_mode, &QComboBox::activated, this,
-            [this] { m_teleport.setMode(TeleportMode(m_mode->currentData().toInt())); });
+    connect(m_mode, &QComboBox::activated, this, [this] {
+        const auto mode = TeleportMode(m_mode->currentData().toInt());
+        if (mode == TeleportMode::State && m_teleport.mode() != mode) m_held.snapToNearest();
+        m_teleport.setMode(mode);
+        m_mode->setCurrentIndex(m_mode->findData(int(m_teleport.mode())));
+    });
     connect(&m_teleport, &TeleportModel::modeChanged, this,
             [this] { m_mode->setCurrentIndex(m_mode->findData(int(m_teleport.mode()))); });
+    connect(m_mix, &QSlider::valueChanged, this, [this](int value) {
+        if (m_updating) return;
+        m_teleport.setMix(double(value) / mixSteps);
+        if (!m_mix->isSliderDown()) m_teleport.endDrag();  // by a key, or by a click beside it
+    });
+    connect(m_mix, &QSlider::sliderReleased, &m_teleport, &TeleportModel::endDrag);
     connect(m_nextOf, &QComboBox::activated, this,
             [this](int choice) { m_teleport.setFollowsToken(choice == 1); });
     connect(m_natural, &QPushButton::clicked, &m_teleport, &TeleportModel::showNatural);
@@ -302,6 +325,7 @@ void TeleportPanel::updateCoordinates() {
             box->setSingleStep(m_teleport.spread()[c] / 10);
     }
     m_updating = false;
+    updateMix();
     if (target.size() == 0) {
         m_displacement->clear();
     } else if (!m_teleport.isMoved()) {
@@ -318,6 +342,18 @@ void TeleportPanel::updateCoordinates() {
         m_displacement->setText(text);
     }
     updateStatus();
+}
+
+void TeleportPanel::updateMix() {
+    m_mixLabel->setVisible(m_teleport.isSnapped());
+    m_mix->setVisible(m_teleport.isSnapped());
+    if (!m_teleport.isSnapped()) return;
+    m_mixLabel->setText(tr("%1 % of the way from the natural state to that of %2")
+                            .arg(qRound(100 * m_teleport.mix()))
+                            .arg(m_teleport.snappedTo()));
+    m_updating = true;
+    if (!m_mix->isSliderDown()) m_mix->setValue(qRound(mixSteps * m_teleport.mix()));
+    m_updating = false;
 }
 
 /// What stands in the place of the curves.

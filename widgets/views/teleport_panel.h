@@ -16,6 +16,7 @@ class QDoubleSpinBox;
 class QLabel;
 class QListView;
 class QPushButton;
+class QSlider;
 
 namespace rheo {
 
@@ -32,6 +33,8 @@ public:
     qint64 chosen() const;
     FigureWidget* curves() const { return m_curves; }
     FigureWidget* tokens() const { return m_tokens; }
+    /// Between the natural state and the one that the handle was snapped to.
+    QSlider* mixSlider() const { return m_mix; }
     QComboBox* modeBox() const { return m_mode; }
     QListView* history() const { return m_history; }
     /// The rows nearest to the held state, a line each.
@@ -57,6 +60,7 @@ protected:
 private:
     void updateStatus();
     void updateCoordinates();
+    void updateMix();
     void updateTokens();
     void updateNearest();
     QString noCurves() const;
@@ -75,6 +79,8 @@ private:
     QLabel* m_status;
     QComboBox* m_mode;
     std::array<QDoubleSpinBox*, 3> m_coordinates{};
+    QLabel* m_mixLabel;
+    QSlider* m_mix;
     QLabel* m_displacement;
     QLabel* m_nearest;
     QPushButton* m_natural;

@@ -492,7 +492,8 @@ void TrajectoryCanvas::showToolTip(const QPoint& at, const QPoint& global) {
         text = tr(
             "Drag to move this state in the plane of the screen. Press X, Y or Z to keep it on one axis, and "
             "again to free it. The arrow keys move it as well (Shift: faster, Ctrl: finer, Page Up and Down: "
-            "toward you and away). Enter keeps the new state, Esc restores the old one.");
+            "toward you and away). S puts it on the nearest row. Enter keeps the new state, Esc restores the "
+            "old one.");
     else if (part)
         text = tr("Drag along %1 alone").arg(shortTitle(plot()->axes[static_cast<std::size_t>(*part)]));
     else if (!legendKey(at).isEmpty())
@@ -524,6 +525,8 @@ const std::vector<TrajectoryCanvas::KeyRow>& TrajectoryCanvas::keys() {
         {Qt::Key_X, axis(0)},
         {Qt::Key_Y, axis(1)},
         {Qt::Key_Z, axis(2)},
+        {Qt::Key_S,
+         [](Canvas& canvas, const QKeyEvent& event) { return !event.modifiers() && canvas.snap(); }},
         {Qt::Key_Escape, [](Canvas& canvas, const QKeyEvent&) { return canvas.takeBack(); }},
         {Qt::Key_Return, letGo},
         {Qt::Key_Enter, letGo},
@@ -578,6 +581,16 @@ bool TrajectoryCanvas::letGo() {
     const HandleEffects effects = releaseHandle(m_handle, HandleControl::Hold::Keys);
     if (effects.empty()) return false;
     apply(effects);
+    return true;
+}
+
+/// The hand lets go without an end of the drag: what snaps ends it.
+bool TrajectoryCanvas::snap() {
+    if (!m_handle.place) return false;
+    m_handle.hold = HandleControl::Hold::Free;
+    m_button = Qt::NoButton;
+    updateCursor();
+    Q_EMIT snapRequested();
     return true;
 }
 

@@ -29,9 +29,9 @@ class HoverCard;
 /// Left drag turns (on the handle: drags it), middle or Shift+left drag moves, Ctrl+left drag selects by a
 /// box, the wheel or a pinch zooms about the mouse, a double click shows the whole. The handle is dragged in
 /// the plane of the screen through it, or by one of its arrows along that axis. X, Y and Z lock that axis
-/// until the key is pressed again. The arrow keys move the handle in the plane of the screen (Shift: further,
-/// Ctrl: finer, Page Up and Down: toward the eye and away), Enter lets go, Esc takes it back. Where there is
-/// no handle, and with Alt, the arrow keys turn the view.
+/// until the key is pressed again; S puts it on the nearest row. The arrow keys move the handle in the plane
+/// of the screen (Shift: further, Ctrl: finer, Page Up and Down: toward the eye and away), Enter lets go, Esc
+/// takes it back. Where there is no handle, and with Alt, the arrow keys turn the view.
 class TrajectoryCanvas : public VtkViewport {
     Q_OBJECT
 public:
@@ -98,6 +98,8 @@ Q_SIGNALS:
     void handleMoved(double x, double y, double z);
     void handleReleased();
     void handleCancelled();
+    /// The handle is to take the place of the nearest row (key S); it is not held any more.
+    void snapRequested();
 
 protected:
     void prepareFrame() override;
@@ -145,6 +147,7 @@ private:
     bool lockAxis(const QKeyEvent& event, int axis);
     bool takeBack();
     bool letGo();
+    bool snap();
     bool step(const QKeyEvent& event, const Eigen::Vector3d& direction);
     bool zoomAboutMiddle(double factor);
     bool showWhole();

@@ -20,6 +20,7 @@
 #include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/far_rows.h"
 #include "widgets/viewmodels/fit_rows.h"
+#include "widgets/viewmodels/laboratory.h"
 #include "widgets/viewmodels/token_context.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/missing_page.h"
@@ -72,6 +73,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
       m_teleport(context.teleport),
       m_held(context.held),
       m_comparison(context.comparison),
+      m_laboratory(context.laboratory),
       m_facts(context.workspace),
       m_surprise(context.workspace),
       m_pages(new QStackedLayout(this)),
@@ -167,6 +169,10 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
         connect(&m_teleport, signal, this, &TrajectoryView::updateOverlay);
     connect(&m_teleport, &TeleportModel::stateChanged, this, [this] { updateHandle(); });
     connect(&m_comparison, &TeleportComparison::changed, this, &TrajectoryView::updateOverlay);
+    connect(&m_laboratory, &Laboratory::pathChanged, this, &TrajectoryView::updateOverlay);
+    connect(&m_laboratory, &Laboratory::writtenChanged, this, &TrajectoryView::rebuild);
+    connect(&m_held, &HeldFacts::nearestChanged, this, &TrajectoryView::updateOverlay);
+    connect(m_canvas, &TrajectoryCanvas::snapRequested, &m_held, &HeldFacts::snapToNearest);
 
     // A vertex is a point, counted from the first that is drawn.
     const auto pointAt = [this](int vertex) {
@@ -261,6 +267,7 @@ void TrajectoryView::addLive(TrajectoryOptions& options, const Array3F& scores) 
         for (const NamedRows& named : m_state->named)
             options.namedRows.emplace_back(named.name, rowsAt(*m_state, named.places));
     if (options.colorBy == RowColor::Surprise) options.surprise = m_surprise.values();
+    options.more = m_laboratory.written();
     if (const auto looked = m_selection.looked();
         looked && looked->basis.get() == m_state->basis.get() && looked->scores.rows() == scores.n1) {
         options.followed = looked->scores;
@@ -354,6 +361,9 @@ QString TrajectoryView::hint() const {
     if (const QString why = colorHint(); !why.isEmpty()) return why;
     if (shown.live && std::any_of(axes.begin(), axes.end(), [](int c) { return c > 2; }))
         return tr("A state is moved along PC1, PC2 and PC3: show these to take hold of it.");
+    if (shown.live && !shown.basis->names.empty())
+        return tr(
+            "On axes of your own: a state is moved along them. Ctrl+R fits the principal components again.");
     if (shown.basis == nullptr || !m_state->results) return usual;
     const QString file = Analyses::nameOf(*m_state->results);
     if (!shown.live)
@@ -367,6 +377,7 @@ QString TrajectoryView::hint() const {
 
 Figure TrajectoryView::makeFigure(const Paths& shown) const {
     TrajectoryInput input{*shown.scores, shown.basis->explained, shown.info->points, rowNames(*shown.info)};
+    input.axisNames = shown.basis->names;
     TrajectoryOptions how = options();
     how.camera = hasFigure() ? std::optional(m_canvas->camera()) : std::nullopt;
     colorRows(input, *shown.info, how);
@@ -429,14 +440,41 @@ bool TrajectoryView::showsHandle() const {
 std::vector<TeleportOverlay> TrajectoryView::overlays() const {
     if (!paths().live) return {};
     if (m_comparison.isActive()) return m_comparison.overlays();
+    std::vector<TeleportOverlay> drawn;
     const MatrixD &natural = m_teleport.naturalComponents(), &moved = m_teleport.teleportedComponents();
-    if (moved.size() == 0 || natural.rows() != moved.rows() || moved.cols() < 3) return {};
-    return {{m_teleport.point(), natural, moved, {}, false}};
+    if (moved.size() > 0 && natural.rows() == moved.rows() && moved.cols() >= 3)
+        drawn.push_back({m_teleport.point(), natural, moved, {}, false});
+    if (auto edited = m_laboratory.overlay(); edited && edited->natural.cols() >= 3) {
+        if (!drawn.empty()) edited->compared = 1;  // in another colour than the teleport
+        drawn.push_back(std::move(*edited));
+    }
+    return drawn;
+}
+
+/// A ring around the nearest row's state at the point of the handle that is dragged: where S puts it.
+std::optional<MarkerSet3> TrajectoryView::nearestRing() const {
+    const auto& nearest = m_held.nearest();
+    const Paths shown = paths();
+    const auto point = m_teleport.point().value();
+    if (m_teleport.state() != TeleportModel::State::Dragging || nearest.empty() || !shown.live ||
+        !showsHandle() || nearest.front().row.value() >= shown.scores->n0 || point >= shown.scores->n1)
+        return std::nullopt;
+    const float* at = shown.scores->at(nearest.front().row.value(), point);
+    MarkerSet3 ring;
+    for (const int c : m_options->options().components) ring.xyz.push_back(at[c]);
+    ring.tags = {nearest.front().row.value()};
+    ring.color = m_theme.foreground;
+    ring.shape = MarkerShape::Ring;
+    ring.size = 9;
+    ring.pickable = false;
+    ring.layer = 3;
+    return ring;
 }
 
 void TrajectoryView::updateOverlay() {
     const auto drawn = overlays();
-    if (drawn.empty() || !m_canvas->figure()) return m_canvas->setOverlay(nullptr);
+    const auto ring = nearestRing();
+    if ((drawn.empty() && !ring) || !m_canvas->figure()) return m_canvas->setOverlay(nullptr);
     // The exporter's own drawing of a teleport, into an empty plot.
     Figure figure;
     figure.theme = m_canvas->figure()->theme;
@@ -449,6 +487,7 @@ void TrajectoryView::updateOverlay() {
         }
     try {
         for (const auto& one : drawn) addTeleport(figure, one, options());
+        if (ring) std::get<Plot3D>(figure.panels[0].plot).markers.push_back(*ring);
         m_canvas->setOverlay(std::make_shared<const Plot3D>(std::get<Plot3D>(figure.panels[0].plot)));
     } catch (const Error&) {
         m_canvas->setOverlay(nullptr);  // the path of a basis that was just replaced

@@ -20,6 +20,7 @@ class QStackedLayout;
 namespace rheo {
 
 class Banner;
+class Laboratory;
 class MissingPage;
 class PathOptions;
 struct ViewContext;
@@ -52,7 +53,8 @@ public:
     QComboBox* colorList() const { return m_colors; }
     /// The other options.
     PathOptions* pathOptions() const { return m_options; }
-    /// The teleports that are drawn: those that are compared, else the one that is shown, if one is.
+    /// The teleports that are drawn: those that are compared, else the one that is shown, if one is; and what
+    /// the edits of the laboratory make of the selected token.
     std::vector<TeleportOverlay> overlays() const;
 
 public Q_SLOTS:
@@ -88,6 +90,7 @@ private:
     QString describe(std::int64_t row, std::int32_t point) const;
     QString card(std::int64_t row, std::int32_t point);
     void updateNotes();
+    std::optional<MarkerSet3> nearestRing() const;
 
     /// The paths that are shown.
     struct Paths {
@@ -104,6 +107,7 @@ private:
     TeleportModel& m_teleport;
     HeldFacts& m_held;
     TeleportComparison& m_comparison;
+    Laboratory& m_laboratory;
     HoverFacts m_facts;
     RowSurprise m_surprise;
     QStackedLayout* m_pages;

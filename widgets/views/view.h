@@ -3,9 +3,13 @@
 #include <QList>
 #include <QString>
 #include <QWidget>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "core/base/output_file.h"
 #include "core/figure/figure.h"
 #include "core/session/document.h"
 #include "core/session/recipe_figure.h"
@@ -14,6 +18,13 @@
 class QAction;
 
 namespace rheo {
+
+/// What a view computed by itself, as a file that its figure is made from.
+struct OwnFile {
+    std::string role;  ///< as a recipe names it
+    QString suffix;    ///< of the file: ".patch_map.h5"
+    std::function<void(const std::filesystem::path& file, IfExists ifExists)> write;  ///< on any thread
+};
 
 /// A view of the document in the middle of the window: one figure, on screen and to be exported. The window
 /// knows views by this alone; which there are stands in a table (view_table.h).
@@ -53,6 +64,10 @@ public:
     /// Results that it computed by itself and that are no part of the document; an export saves them. Null:
     /// none.
     virtual std::shared_ptr<const Results> ownResults() const { return nullptr; }
+    /// The same of what has files of its own.
+    virtual std::optional<OwnFile> ownFile() const { return std::nullopt; }
+    /// The line of `rheo` that computes what it shows; empty where the document knows it.
+    virtual QString command() const { return {}; }
     /// How it stands with what it computes by itself; none where the analyses know.
     virtual std::optional<ResultState> status() const { return std::nullopt; }
     /// Computations whose outcome the view shows, for the menu of analyses.

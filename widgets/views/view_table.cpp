@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "widgets/views/attribution_view.h"
 #include "widgets/views/lens_map_view.h"
 #include "widgets/views/orbit_view.h"
+#include "widgets/views/patch_map_view.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/verdicts_view.h"
+#include "widgets/views/writing_view.h"
 
 namespace rheo {
 
@@ -32,6 +35,18 @@ constexpr std::array ownWidgets{
     OwnWidget{"orbits_3d",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
                   return new OrbitView(entry.figure, c.workspace, c.selection, c.analyses);
+              }},
+    OwnWidget{"patch_map",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new PatchMapView(entry.figure, c);
+              }},
+    OwnWidget{"attribution",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new AttributionView(entry.figure, c);
+              }},
+    OwnWidget{"writing",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new WritingView(entry.figure, c);
               }},
     OwnWidget{"verdicts",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
@@ -58,6 +73,8 @@ QString text(std::string_view words) {
 
 std::vector<ViewEntry> viewTable() {
     auto figures = figureViewsOfResults();
+    for (const FigureView& figure : figureViewsOfFiles())
+        if (ownPlace(figure.name) < ownWidgets.size()) figures.push_back(figure);
     std::stable_sort(figures.begin(), figures.end(), [](const FigureView& a, const FigureView& b) {
         return ownPlace(a.name) < ownPlace(b.name);
     });

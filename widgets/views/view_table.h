@@ -9,6 +9,7 @@ namespace rheo {
 
 class Analyses;
 class HeldFacts;
+class Laboratory;
 class Selection;
 class TeleportComparison;
 class TeleportModel;
@@ -22,6 +23,7 @@ struct ViewContext {
     TeleportModel& teleport;
     HeldFacts& held;
     TeleportComparison& comparison;
+    Laboratory& laboratory;
     Analyses& analyses;
 };
 
