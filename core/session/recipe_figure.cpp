@@ -13,11 +13,13 @@
 #include "core/base/printable.h"
 #include "core/figure/dimension_figure.h"
 #include "core/figure/divergence_figure.h"
+#include "core/figure/flow_figure.h"
 #include "core/figure/linear_step_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
 #include "core/figure/orbit3_figure.h"
 #include "core/figure/orbit_figure.h"
+#include "core/figure/response_figure.h"
 #include "core/figure/rotation_figure.h"
 #include "core/figure/row_colors.h"
 #include "core/figure/unit_share_figure.h"
@@ -622,6 +624,16 @@ constexpr std::array attributionRuns{FigureChoice{R"("intervened")", "With the i
 constexpr std::array attributionChoices{
     FigureOption{"run", "Run", "Without an intervention there is only the natural run", attributionRuns}};
 
+constexpr std::array flowArrowsOf{FigureChoice{"false", "Displacement"},
+                                  FigureChoice{"true", "Less the natural step"}};
+constexpr std::array flowScalings{FigureChoice{"false", "States as they are"},
+                                  FigureChoice{"true", "Over their RMS"}};
+constexpr std::array flowChoices{
+    FigureOption{"relative", "Arrows", "What each state does, or what it does other than the natural one",
+                 flowArrowsOf},
+    FigureOption{"rms", "Contraction", "Growth of the norm alone cannot look like divergence over the RMS",
+                 flowScalings}};
+
 /// A view of files of its own.
 struct FileView {
     FigureView view;
@@ -632,6 +644,8 @@ Figure figureOfTeleportFiles(const Recipe& recipe);
 Figure figureOfPatchMapFile(const Recipe& recipe);
 Figure figureOfAttributionFile(const Recipe& recipe);
 Figure figureOfWritingFile(const Recipe& recipe);
+Figure figureOfFlowFile(const Recipe& recipe);
+Figure figureOfResponseFile(const Recipe& recipe);
 
 constexpr std::array fileViews{
     FileView{{"teleport", "Teleport", "Teleport", "",
@@ -655,6 +669,17 @@ constexpr std::array fileViews{
          "as the edits grow stronger.",
          190, 120, true},
         figureOfWritingFile},
+    FileView{
+        {"flow", "Flow", "Flow over two axes", "",
+         "Where the network carries the states of a grid, which next token each ends in, and whether they "
+         "draw together more than random pushes do.",
+         190, 160, true, flowChoices},
+        figureOfFlowFile},
+    FileView{
+        {"response", "Response", "Response against size", "",
+         "How far the output moves when one state is pushed further and further, beside random directions.",
+         160, 150, true},
+        figureOfResponseFile},
 };
 
 }  // namespace
@@ -948,6 +973,22 @@ Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe) {
     return writingFigure(input, themeNamed(recipe.theme));
 }
 
+Figure figureOfFlow(const FlowFile& file, const Recipe& recipe) {
+    const Json options = parseOptions(recipe, {"steps", "relative", "rms"});
+    FlowOptions o;
+    o.theme = themeNamed(recipe.theme);
+    if (options.contains("steps")) o.steps = option<std::int64_t>(options, "steps", 0);
+    o.relative = option(options, "relative", false);
+    o.rms = option(options, "rms", false);
+    return flowFigure({file.flow, file.points, file.tokenTexts}, o);
+}
+
+Figure figureOfResponse(const ResponseFile& file, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    return responseFigure({file.response, file.points, file.along, file.unitName, file.tokenTexts},
+                          themeNamed(recipe.theme));
+}
+
 std::string teleportNames(const std::vector<std::string>& names) {
     return Json{{"names", names}}.dump();
 }
@@ -966,6 +1007,14 @@ Figure figureOfAttributionFile(const Recipe& recipe) {
 
 Figure figureOfWritingFile(const Recipe& recipe) {
     return figureOfWriting(readIntervenedText(recipe.sources.front().path).record, recipe);
+}
+
+Figure figureOfFlowFile(const Recipe& recipe) {
+    return figureOfFlow(readFlowFile(recipe.sources.front().path), recipe);
+}
+
+Figure figureOfResponseFile(const Recipe& recipe) {
+    return figureOfResponse(readResponseFile(recipe.sources.front().path), recipe);
 }
 
 Figure figureOfPatchMapFile(const Recipe& recipe) {

@@ -19,8 +19,10 @@
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
 #include "core/results/attribution_file.h"
+#include "core/results/flow_file.h"
 #include "core/results/intervened_file.h"
 #include "core/results/patch_map_file.h"
+#include "core/results/response_file.h"
 #include "core/results/results_file.h"
 #include "core/results/teleport_file.h"
 #include "core/session/recipe.h"
@@ -104,6 +106,10 @@ Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe);
 Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe);
 /// The view "writing": the texts and the sweep of an intervention.
 Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe);
+/// The view "flow". Options: `steps` (a number; left out: to the final point), `relative`, `rms`.
+Figure figureOfFlow(const FlowFile& file, const Recipe& recipe);
+/// The view "response".
+Figure figureOfResponse(const ResponseFile& file, const Recipe& recipe);
 /// The options of the view "teleport" that name several teleports.
 std::string teleportNames(const std::vector<std::string>& names);
 

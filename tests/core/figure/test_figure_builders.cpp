@@ -7,10 +7,12 @@
 #include "core/figure/density_figure.h"
 #include "core/figure/describe.h"
 #include "core/figure/explained_figure.h"
+#include "core/figure/flow_figure.h"
 #include "core/figure/latent_figure.h"
 #include "core/figure/lens_figure.h"
 #include "core/figure/patch_map_figure.h"
 #include "core/figure/ranges.h"
+#include "core/figure/response_figure.h"
 #include "core/figure/row_colors.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
@@ -68,6 +70,8 @@ private Q_SLOTS:
     void trajectoriesLeaveOutWhatIsNotFinite();
     void patchMapHasTheFirstTokenAbove();
     void attributionHasABarForEachWrite();
+    void flowHasArrowsBasinsAndContraction();
+    void responseStandsBesideItsControls();
     void trajectoriesRefuseWhatIsNotThere();
     void trajectoriesOfOneStillRow();
     void teleportsAreAdded();
@@ -929,6 +933,77 @@ void TestFigureBuilders::patchMapHasTheFirstTokenAbove() {
         const std::vector<std::string> one{" Paris"};
         patchMapFigure({map, points, clean, one, "", ""}, {});
     }));
+}
+
+void TestFigureBuilders::flowHasArrowsBasinsAndContraction() {
+    const auto points = residualPoints(1, false);
+    Flow flow;
+    flow.request.point = PointIndex{1};
+    flow.request.token = 4;
+    flow.axisNames = {"PC1", "mood"};
+    flow.x = VectorD::LinSpaced(3, -1, 1);
+    flow.y = VectorD::LinSpaced(2, 0, 1);
+    flow.natural = MatrixD::Zero(2, 2);
+    flow.distance = flow.distanceRms = MatrixD::Ones(6, 2);
+    flow.scores = Array3<double>(6, 2, 2);
+    for (int cell = 0; cell < 6; ++cell) {
+        flow.scores.at(cell, 0)[0] = flow.x[cell % 3];
+        flow.scores.at(cell, 0)[1] = flow.y[cell / 3];
+        flow.scores.at(cell, 1)[0] = flow.x[cell % 3] + 2;  // beyond the next cell: arrows are shortened
+        flow.scores.at(cell, 1)[1] = flow.y[cell / 3];
+    }
+    flow.likeliest = {8, 8, 8, 9, 9, 8};
+    flow.probability = flow.kl = VectorD::Ones(6);
+    flow.contraction = VectorD::Constant(1, -0.5);
+    flow.contractionRms = VectorD::Constant(1, -0.25);
+    flow.controlContraction = flow.controlContractionRms = MatrixD::Constant(4, 1, 0.125);
+    const std::map<std::int32_t, std::string> texts{{8, " eight"}};
+    FlowOptions options;
+    ColorScale scale;
+    double shortened = 0;
+    const CurvePlot arrows = flowArrows({flow, points, texts}, options, scale, shortened);
+    QVERIFY(std::abs(shortened - 0.45) < 1e-12);  // 0.9 of the spacing of 1, over a length of 2
+    QVERIFY(std::abs(arrows.curves[1].x[1] - (-1 + 0.9)) < 1e-12);
+    QCOMPARE(arrows.curves[1].values.size(), arrows.curves[1].x.size());
+    QCOMPARE(arrows.y.title, std::string("mood (residual units)"));
+    const CurvePlot basins = flowBasins({flow, points, texts}, lightTheme());
+    QCOMPARE(basins.curves.size(), std::size_t{3});  // two tokens, and the natural state
+    QCOMPARE(basins.curves[0].x.size(), std::size_t{4});
+    QVERIFY(basins.curves[0].name.find("eight") != std::string::npos);
+    QCOMPARE(basins.curves[1].name, std::string("token 9"));
+    options.rms = true;
+    const CurvePlot contraction = flowContraction({flow, points, texts}, options);
+    QCOMPARE(contraction.curves.back().y, std::vector<double>{-0.25});
+    const Figure figure = flowFigure({flow, points, texts}, options);
+    QCOMPARE(figure.panels.size(), std::size_t{3});
+    QVERIFY(figure.colorScale.has_value());
+    QVERIFY(figure.note.find("0.45") != std::string::npos);
+    flow.likeliest.pop_back();
+    QVERIFY_THROWS_EXCEPTION(Error, flowFigure({flow, points, texts}, options));
+}
+
+void TestFigureBuilders::responseStandsBesideItsControls() {
+    const auto points = residualPoints(1, false);
+    Response response;
+    response.request.direction = VectorF::Ones(2);
+    response.length = 2;
+    response.sizes = VectorD::LinSpaced(5, -2, 2);
+    response.distance = response.sizes.cwiseAbs();
+    response.kl = response.sizes.cwiseAbs2();
+    response.controlDistance = MatrixD::Constant(3, 5, 1);
+    response.controlKl = MatrixD::Constant(3, 5, 2);
+    response.likeliest = {1, 1, 2, 2, 1};
+    response.sides = {{"+", {0.5, 2.5, 1.5, 3}, {{0.2, 1, 1, 1}}}, {"-", {0.2, 1, 1, 1}, {}}};
+    const std::map<std::int32_t, std::string> texts{{1, "one"}};
+    const Figure figure = responseFigure({response, points, "pc1", "SD", texts}, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t{2});
+    const auto& plot = std::get<CurvePlot>(figure.panels[0].plot);
+    QCOMPARE(plot.curves[0].bandName, std::string("3 of them, 95 %"));
+    QCOMPARE(plot.curves[1].y, (std::vector<double>{2, 1, 0, 1, 2}));
+    QVERIFY(figure.note.find("flat for 0.5 SD (2.5 of an even rise, random 1)") != std::string::npos);
+    QVERIFY(figure.note.find("'one' from -2, token 2 from 0, 'one' from 2") != std::string::npos);
+    response.kl.resize(4);
+    QVERIFY_THROWS_EXCEPTION(Error, responseFigure({response, points, "", "", texts}, lightTheme()));
 }
 
 RHEO_TEST(TestFigureBuilders)
