@@ -52,6 +52,8 @@ struct Options {
     std::string run;
     bool unsorted = false;
     bool rms = false;
+    std::optional<std::int64_t> steps;
+    bool relative = false;
 };
 
 constexpr std::string_view columnPrefix = "column:";
@@ -155,6 +157,8 @@ Recipe recipeOfOptions(const Options& options) {
     if (!options.depth.empty()) view["depth"] = options.depth;
     addTrajectoryOptions(options, view);
     if (options.rms) view["rms"] = true;
+    if (options.steps) view["steps"] = *options.steps;
+    if (options.relative) view["relative"] = true;
     if (!options.value.empty()) view["value"] = options.value;
     if (!options.run.empty()) view["run"] = options.run;
     recipe.options = view.dump();
@@ -187,7 +191,9 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--no-first-tokens", {"trajectories"}},
         {"--most-rows", {"trajectories"}},
         {"--unsorted", {"density"}},
-        {"--rms", {"teleport"}},
+        {"--rms", {"teleport", "flow"}},
+        {"--steps", {"flow"}},
+        {"--relative", {"flow"}},
         {"--value", {"patch_map"}},
         {"--run", {"attribution"}},
         {"--size", {}},
@@ -286,10 +292,12 @@ void startPainting() {
 void addFigure(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("figure", "draw results as SVG, PDF or PNG");
     auto options = std::make_shared<Options>();
-    auto* source = command
-                       ->add_option("results", options->source,
-                                    "results of rheo analyze, a teleport, a patch map or an attribution")
-                       ->type_name("R.h5");
+    auto* source =
+        command
+            ->add_option(
+                "results", options->source,
+                "results of rheo analyze, a teleport, a patch map, an attribution, a flow or a response")
+            ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
     auto* view = command->add_option("--view", options->view, namesOf(figureViews()))
                      ->check(isView)
@@ -383,7 +391,13 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_option("--depth", options->depth, "lens_map: which points are columns; left out: points")
         ->check(CLI::IsMember({"points", "blocks", "fourth_blocks"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");
-    command->add_flag("--rms", options->rms, "teleport: distances of states scaled by their RMS");
+    command->add_flag("--rms", options->rms, "teleport, flow: distances of states scaled by their RMS");
+    command
+        ->add_option("--steps", options->steps,
+                     "flow: after how many steps the arrows are drawn; left out: at the final point")
+        ->check(wholeNumber(0))
+        ->type_name("N");
+    command->add_flag("--relative", options->relative, "flow: arrows less the natural step");
     command
         ->add_option("--value", options->value,
                      "patch_map: the share of the clean outcome, or the change of the outcome; left out: "

@@ -86,6 +86,8 @@ void addIntervene(CLI::App& app, Command& chosen);
 void addPatch(CLI::App& app, Command& chosen);
 void addAttribute(CLI::App& app, Command& chosen);
 void addDirections(CLI::App& app, Command& chosen);
+void addFlow(CLI::App& app, Command& chosen);
+void addResponse(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);

@@ -195,9 +195,9 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     app.footer("rheo COMMAND --help shows the options of a command.");
     addCommon(app, common);
     Command chosen;
-    for (const auto add :
-         {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze, addTeleport,
-          addIntervene, addPatch, addAttribute, addDirections, addFigure, addReport, addDemo})
+    for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
+                           addTeleport, addIntervene, addPatch, addAttribute, addDirections, addFlow,
+                           addResponse, addFigure, addReport, addDemo})
         add(app, chosen);
     showCommonInHelp(app);
     readHelpAsOption(arguments);

@@ -30,6 +30,8 @@ private Q_SLOTS:
     void directionsSteer();
     void directionsOfATrace();
     void axesInPlaceOfComponents();
+    void flowIsWrittenAndDrawn();
+    void responseIsWrittenAndDrawn();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -373,6 +375,67 @@ void TestAppLaboratory::axesInPlaceOfComponents() {
     QCOMPARE(runRheo(teleport + QStringList{"--skew"}).status, 2);
     const auto other = runRheo(teleport + QStringList{"--axes", axes, "--untrained", "3"});
     QVERIFY2(other.status == 1 && other.err.contains("another model"), other.err);
+}
+
+void TestAppLaboratory::flowIsWrittenAndDrawn() {
+    QVERIFY(runRheo({"analyze", trace(), "--stat", "pca", "--out", path("flow_pca.h5")}).status == 0);
+    const QStringList flow{"flow",    "--model",   demoModel, "--text", "It was the best",
+                           "--point", "L03.mlp_in"};
+    const QStringList basis{"--basis", path("flow_pca.h5")};
+    const auto ran = runRheo(flow + basis +
+                             QStringList{"--grid", "5x3", "--controls", "2", "--extent", "4,6", "--out",
+                                         path("flow.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["rows"].toInt(), 15);
+    QCOMPARE(ran.json()["extent"].toArray(), (QJsonArray{4, 6}));
+    int cells = 0;
+    for (const auto& basin : ran.json()["basins"].toArray()) cells += basin.toObject()["cells"].toInt();
+    QCOMPARE(cells, 15);
+    for (const QStringList& options : {QStringList(), QStringList{"--steps", "2", "--relative", "--rms"}}) {
+        const auto drawn = runRheo(
+            QStringList{"figure", path("flow.h5"), "--view", "flow", "--out", path("flow.svg"), "--force"} +
+            options);
+        QVERIFY2(drawn.status == 0, drawn.err);
+    }
+    const auto again = runRheo({"figure", "--recipe", path("flow.svg"), "--out", path("flow_again.svg")});
+    QVERIFY2(again.status == 0, again.err);
+    QVERIFY(contentsOf(path("flow_again.svg")).contains("less the natural step"));
+    const auto tooFar =
+        runRheo({"figure", path("flow.h5"), "--view", "flow", "--steps", "999", "--out", path("no.svg")});
+    QVERIFY2(tooFar.status == 1 && tooFar.err.contains("999"), tooFar.err);
+    const QStringList no{"--out", path("no.h5")};
+    QCOMPARE(runRheo(flow + no).status, 2);
+    QCOMPARE(runRheo(flow + basis + no + QStringList{"--grid", "1x5"}).status, 2);
+    QCOMPARE(runRheo(flow + basis + no + QStringList{"--components", "2,2"}).status, 2);
+    QCOMPARE(runRheo(flow + basis + no + QStringList{"--components", "1,99"}).status, 1);
+    QCOMPARE(runRheo(flow + basis + no + QStringList{"--extent", "-1"}).status, 2);
+}
+
+void TestAppLaboratory::responseIsWrittenAndDrawn() {
+    QVERIFY(runRheo({"analyze", trace(), "--stat", "pca", "--out", path("response_pca.h5")}).status == 0);
+    const QStringList response{"response",        "--model", demoModel,   "--text",
+                               "It was the best", "--point", "L03.mlp_in"};
+    const auto ran =
+        runRheo(response + QStringList{"--basis", path("response_pca.h5"), "--component", "2", "--steps", "4",
+                                       "--controls", "2", "--out", path("response.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["rows"].toInt(), 9);
+    QCOMPARE(ran.json()["sides"].toArray()[0].toObject()["controls"].toArray().size(), 2);
+    const auto line = runRheo(response + QStringList{"--to-text", "It was the worst", "--steps", "4",
+                                                     "--controls", "0", "--out", path("line.h5"), "--json"});
+    QVERIFY2(line.status == 0, line.err);
+    QCOMPARE(line.json()["rows"].toInt(), 5);
+    for (const char* file : {"response", "line"}) {
+        const auto drawn = runRheo({"figure", path(QString(file) + ".h5"), "--view", "response", "--out",
+                                    path(QString(file) + ".svg")});
+        QVERIFY2(drawn.status == 0, drawn.err);
+    }
+    const QStringList no{"--out", path("no.h5")};
+    QCOMPARE(runRheo(response + no).status, 2);
+    QCOMPARE(
+        runRheo(response + no + QStringList{"--to-text", "a", "--basis", path("response_pca.h5")}).status, 2);
+    const auto same = runRheo(response + no + QStringList{"--to-text", "It was the best"});
+    QVERIFY2(same.status == 1 && same.err.contains("the same"), same.err);
 }
 
 RHEO_TEST(TestAppLaboratory)
