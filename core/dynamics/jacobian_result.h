@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/array.h"
+
+namespace rheo {
+
+struct JacobianOptions {
+    int rows = 4;  ///< of the view, evenly spaced
+    bool alone =
+        false;  ///< each row as a lone token; else after the earlier tokens of its sample, held fixed
+    int values =
+        64;  ///< singular values and eigenvalues kept where a state has more than 1,024 units; else all
+};
+
+/// What one matrix does to vectors. n rows and columns.
+struct MatrixSpectrum {
+    VectorD singularValues;  ///< [k] largest first; all n of them up to 1,024
+    MatrixD eigenvalues;     ///< [k, 2] real and imaginary parts, of largest magnitude first
+    double effectiveRank =
+        0;  ///< exp of the entropy of the singular values over their sum (Roy and Vetterli 2007), 1 to n
+    /// Departure from normality (Henrici 1962), 0 normal to 1: sqrt(|A|^2 - sum |eigenvalue|^2) / |A|,
+    /// Frobenius.
+    double henrici = 0;
+    double complexShare = 0;    ///< of the eigenvalues, those that are not real, 0 to 1
+    double symmetricShare = 0;  ///< |A + A'|^2 / (4 |A|^2): 1 symmetric, 0 antisymmetric, Frobenius
+};
+
+/// Derivatives of the steps of a network about rows. N rows, S steps of the whole model, k values.
+struct JacobianResult {
+    std::vector<std::int64_t> rows;                                ///< [N] of the view
+    Array3<double> singularValues;                                 ///< [N, S, k] of each step
+    Array3<double> eigenvalueReal, eigenvalueImaginary;            ///< [N, S, k]
+    MatrixD effectiveRank, henrici, complexShare, symmetricShare;  ///< [N, S]
+    /// [N, S, k] of all steps from that one to the end together, and their effective rank [N, S]: how many
+    /// directions of a state still matter at the end.
+    Array3<double> remainingSingularValues;
+    MatrixD remainingEffectiveRank;
+    /// [N, S] effective rank of all steps up to and with that one together.
+    MatrixD cumulativeEffectiveRank;
+    MatrixD lyapunov;  ///< [N, k] finite-depth exponents, nats a step, largest first
+    /// [S] means over the same rows in an untrained network of the same shape; empty: it was not asked for.
+    VectorD untrainedHenrici, untrainedSymmetricShare, untrainedComplexShare, untrainedEffectiveRank,
+        untrainedCumulativeEffectiveRank;
+    std::int64_t alone = 0;         ///< 1: of lone tokens
+    std::int64_t excludedRows = 0;  ///< none: a row that is not finite is refused
+
+    Eigen::Index steps() const { return henrici.cols(); }
+};
+
+}  // namespace rheo
