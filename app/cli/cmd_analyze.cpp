@@ -202,6 +202,8 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
     request.untrainedSeed = options.model.untrained.value_or(common.seed);
     if (request.lens && options.model.name.empty())
         throw UsageError("the lens needs the model of the trace; name it with --model");
+    if (request.jacobian && options.model.name.empty())
+        throw UsageError("derivatives need the model of the trace; name it with --model");
     const int bases = (options.basis.given() ? 1 : 0) + (options.fitRows.empty() ? 0 : 1) +
                       (options.pca == "per-point" ? 1 : 0);
     if (all.get<Pca>() && bases > 1)
@@ -222,7 +224,8 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
             "with --model");
     if (choice.scaling == "final_norm" && options.model.name.empty())
         throw UsageError("--scaling final_norm needs the model of the trace; name it with --model");
-    if ((request.untrained || !all.nulls.empty()) && !hasSweptStatistic(request))
+    const bool beside = request.untrained && request.jacobian && all.nulls.empty();
+    if ((request.untrained || !all.nulls.empty()) && !hasSweptStatistic(request) && !beside)
         throw UsageError("--null names surrogates, and --stat no statistic that is computed on them");
     return request;
 }
@@ -242,10 +245,11 @@ void rejectUnusedOptions(const CLI::App& command, const Options& options, const 
         reject(option, request.options.get<Pca>().has_value(), "pca");
     reject("--autoencoder", request.options.get<AutoencoderFit>().has_value(), "autoencoder");
     reject("--top", request.lens.has_value(), "lens");
+    for (const char* option : {"--rows", "--alone"}) reject(option, request.jacobian.has_value(), "jacobian");
     reject("--model",
-           request.untrained || request.lens || options.choice.scaling == "final_norm" ||
+           request.untrained || request.lens || request.jacobian || options.choice.scaling == "final_norm" ||
                options.select.parse().usesTokens(),
-           "lens, the null untrained, the scaling final_norm or --select token=");
+           "lens, jacobian, the null untrained, the scaling final_norm or --select token=");
     if (command.count("--repeats") > 0 && request.options.nulls.empty() && !request.untrained)
         throw UsageError("--repeats is about surrogates, and --null names none");
 }
@@ -495,6 +499,13 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->type_name("0,5,7|0:99|stride:K");
     options->basis.addTo(*command);
     options->basis.resultsGiven->description("score with the basis of other results, and fit none");
+    command
+        ->add_option("--rows", options->choice.jacobianRows,
+                     "that derivatives are taken about, evenly spaced (jacobian)")
+        ->check(wholeNumber(1, 100000))
+        ->type_name("N");
+    command->add_flag("--alone", options->choice.jacobianAlone,
+                      "each row as a lone token, in place of earlier tokens held fixed (jacobian)");
     command->add_option("--top", options->choice.top, "likeliest tokens kept (lens)")
         ->check(wholeNumber(1, 1000))
         ->type_name("K");

@@ -29,6 +29,9 @@ struct Options {
     std::vector<std::string> from;
     std::string list;
     TokenOption token;
+    TextOption text;
+    int carried = 0;
+    bool alone = false;
     std::string point, name = "direction";
     std::string probe;
     ProbeOptions probeOptions;
@@ -121,7 +124,13 @@ Made ofFiles(const Options& options, const OpenModel& open) {
     return made;
 }
 
-Made make(const Options& options, const OpenModel& open, Progress& progress) {
+Made make(const Options& options, const OpenModel& open, Console& console, Progress& progress) {
+    if (options.carried > 0)
+        return {carriedDirections(*open.model, options.text.readIds(open, console),
+                                  PointIndex{findPoint(open.model->points(), options.point)}, options.carried,
+                                  options.alone, progress),
+                open.model->identity(),
+                {}};
     if (options.token.given()) return ofToken(options, open);
     if (!options.trace.empty()) return ofTrace(options, open, progress);
     if (!options.from.empty()) return ofFiles(options, open);
@@ -227,7 +236,7 @@ int run(const Options& options, Common& common) {
     Made made;
     std::shared_ptr<const Trace> trace;
     if (options.list.empty()) {
-        made = make(resolved, open, running);
+        made = make(resolved, open, common.console, running);
         if (open.model) {
             for (NamedVector& vector : made.vectors) {
                 if (!vector.model && !made.model.weightsSha256.empty()) vector.model = made.model;
@@ -267,16 +276,18 @@ void checkSource(const CLI::App& command) {
     const bool plus = given({"--plus", "--plus-prompts"}), minus = given({"--minus", "--minus-prompts"}),
                rows = given({"--plus-rows"}), token = given({"--token", "--token-id"}),
                pca = given({"--pca"}), from = given({"--from"}), row = given({"--row"}),
-               list = given({"--list"});
+               list = given({"--list"}), carried = given({"--carried"});
     if (plus != minus) fail("both groups are needed: --plus and --minus, or files of them");
-    if (int{plus} + int{rows} + int{token} + int{pca} + int{from} + int{row} + int{list} != 1)
+    if (int{plus} + int{rows} + int{token} + int{pca} + int{from} + int{row} + int{list} + int{carried} != 1)
         fail(
             "one source is needed: --plus with --minus, --trace with --plus-rows and --minus-rows or with "
-            "--row and --minus-row, --token, --pca, --from, or --list to see what a file holds");
-    if ((plus || rows || row) && !given({"--point"})) fail("--point says where in depth the states are");
-    if ((plus || token) && !given({"--model"})) fail("--model is needed");
+            "--row and --minus-row, --token, --pca, --from, --carried, or --list to see what a file holds");
+    if ((plus || rows || row || carried) && !given({"--point"}))
+        fail("--point says where in depth the states are");
+    if ((plus || token || carried) && !given({"--model"})) fail("--model is needed");
     if ((rows || row) && !given({"--trace"})) fail("--trace T.rheo.h5 names the states");
     if (given({"--probe"}) && !plus && !rows) fail("--probe is between two groups");
+    if (!carried && given({"--text", "--text-file", "--ids", "--alone"})) fail("a prompt is for --carried");
     if (!list && !given({"--out"})) fail("--out F is needed");
     if (list && given({"--out"})) fail("--list writes nothing: leave --out out");
     if (given({"--trace"}) && !rows && !row && !list) fail("--trace is for --plus-rows, --row and --list");
@@ -354,6 +365,14 @@ void addOtherSources(CLI::App& command, Options& options) {
         ->type_name("FILE#NAME")
         ->default_str("")
         ->allow_extra_args(false);
+    command
+        .add_option("--carried", options.carried,
+                    "instead: the N directions at --point that the remaining steps carry farthest, by their "
+                    "derivative about the last token of --text")
+        ->check(wholeNumber(1, 256))
+        ->type_name("N");
+    options.text.addTo(command, true);
+    command.add_flag("--alone", options.alone, "--carried: the token alone, without those before it");
     command.add_option("--list", options.list, "say what a file of directions holds")->type_name("FILE");
 }
 

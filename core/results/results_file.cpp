@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/results/jacobian_group.h"
 #include "core/results/results_datasets.h"
 #include "core/results/verdict_json.h"
 #include "core/trace/file_parts.h"
@@ -343,6 +344,10 @@ Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
         visitLens(reader, results.lens.emplace());
         keepRecord("lens");
     }
+    if (use("/jacobian")) {
+        results.jacobian = readJacobian(file);
+        keepRecord("jacobian");
+    }
     if (use("/verdicts")) {
         GroupReader reader(file, "/verdicts", sizes);
         visitEvidence(reader, results.evidence.emplace());
@@ -407,6 +412,13 @@ StatisticRecord recordOf(const LensOptions& options, const std::string& model) {
     return {Json{{"top", options.top}, {"model", model}}.dump()};
 }
 
+StatisticRecord recordOf(const JacobianOptions& options, const std::string& model,
+                         const std::optional<std::uint64_t>& untrained) {
+    Json json{{"rows", options.rows}, {"alone", options.alone}, {"values", options.values}, {"model", model}};
+    if (untrained) json["untrained"] = *untrained;
+    return {json.dump()};
+}
+
 Records recordsOf(const TraceView& view, const AnalysisOptions& options) {
     Records records;
     forEachStatistic([&]<class S>() {
@@ -448,6 +460,7 @@ Results resultsMatching(const Results& results, const Records& records) {
     });
     if (results.perPointPca && isKnown("pca")) matching.perPointPca = results.perPointPca;
     if (results.lens && isKnown("lens")) matching.lens = results.lens;
+    if (results.jacobian && isKnown("jacobian")) matching.jacobian = results.jacobian;
     return matching;
 }
 
@@ -549,6 +562,7 @@ void ResultsWriter::write(const Results& results, bool replace) {
     };
     if (results.perPointPca) write(*results.perPointPca, recordOf("pca"), replace);
     if (results.lens) write(*results.lens, recordOf("lens"), replace);
+    if (results.jacobian) write(*results.jacobian, recordOf("jacobian"), replace);
     if (results.evidence) write(*results.evidence, recordOf("verdicts"));
     if (results.evidence && !results.verdicts.empty()) write(results.verdicts);
 }
@@ -558,6 +572,12 @@ void ResultsWriter::write(const LensResult& lens, const StatisticRecord& record,
     GroupWriter writer(*m_state->file, "/lens", sizesOf(m_state->source.info));
     visitLens(writer, lens);
     writeRecord(*m_state->file, "/lens", m_state->source, record);
+}
+
+void ResultsWriter::write(const JacobianResult& jacobian, const StatisticRecord& record, bool replace) {
+    if (!m_state->startGroup("/jacobian", record, replace)) return;
+    writeJacobian(*m_state->file, jacobian);
+    writeRecord(*m_state->file, "/jacobian", m_state->source, record);
 }
 
 void ResultsWriter::write(const PerPointPca& pca, const StatisticRecord& record, bool replace) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/output_file.h"
+#include "core/dynamics/jacobian_result.h"
 #include "core/dynamics/lens_result.h"
 #include "core/findings/verdicts.h"
 #include "core/statistics/analyze.h"
@@ -50,6 +51,9 @@ Records recordsOf(const TraceView& view, const AnalysisOptions& options);
 StatisticRecord recordOf(const TraceView& view, const AutoencoderOptions& options);
 /// Of the lens of a model; raw, whatever the other statistics look at.
 StatisticRecord recordOf(const LensOptions& options, const std::string& model);
+/// Of derivatives, likewise; `untrained`: the seed of the network beside it, or none.
+StatisticRecord recordOf(const JacobianOptions& options, const std::string& model,
+                         const std::optional<std::uint64_t>& untrained);
 
 /// Everything a results file holds.
 struct Results {
@@ -58,6 +62,7 @@ struct Results {
     std::map<std::string, Scaling> scalings;  ///< of the states, by statistic
     std::vector<CurveNull> nulls;
     std::optional<LensResult> lens = {};
+    std::optional<JacobianResult> jacobian = {};
     std::optional<PerPointPca> perPointPca = {};  ///< in place of a pooled one
     std::optional<Evidence> evidence = {};        ///< without its analysis and reasons
     std::vector<Verdict> verdicts = {};           ///< of a report; empty: none was made
@@ -98,6 +103,7 @@ public:
     void write(const Results& results, bool replace);
     /// The same of a lens, which is made with a model.
     void write(const LensResult& lens, const StatisticRecord& record, bool replace);
+    void write(const JacobianResult& jacobian, const StatisticRecord& record, bool replace);
     /// A PCA of each point, in the place of the pooled one.
     void write(const PerPointPca& pca, const StatisticRecord& record, bool replace);
     /// What verdicts rest on beside statistics and nulls (`/verdicts`); replaces what there is of it.

@@ -202,12 +202,14 @@ std::vector<ChoosableStatistic> choosableStatistics() {
     });
     all.push_back({lensName, "Logit lens", "What the unembedding would say at each point", CostClass::Slow,
                    true, false});
+    all.push_back({jacobianName, "Derivatives", "What each step does to small changes of a state",
+                   CostClass::Slow, true, false});
     return all;
 }
 
 bool needsModel(const AnalysisChoice& choice) {
-    return contains(choice.statistics, lensName) || contains(choice.nulls, untrainedNull) ||
-           choice.scaling == "final_norm" || usesTokens(choice);
+    return contains(choice.statistics, lensName) || contains(choice.statistics, jacobianName) ||
+           contains(choice.nulls, untrainedNull) || choice.scaling == "final_norm" || usesTokens(choice);
 }
 
 AnalysisRequest requestOf(const AnalysisChoice& choice) {
@@ -221,8 +223,10 @@ AnalysisRequest requestOf(const AnalysisChoice& choice) {
     request.untrainedRepeats = choice.untrainedRepeats;
     request.untrainedSeed = choice.seed;
     for (const auto& name : choice.statistics) {
-        bool known = name == lensName;
-        if (known)
+        bool known = name == lensName || name == jacobianName;
+        if (name == jacobianName)
+            request.jacobian = {.rows = choice.jacobianRows, .alone = choice.jacobianAlone};
+        if (name == lensName)
             request.lens = {.top = choice.top, .threads = choice.threads, .memoryBytes = choice.memoryBytes};
         forEachStatistic([&]<class S>() {
             if (name != S::info.name) return;
@@ -297,9 +301,14 @@ std::vector<ChoiceProblem> problemsOf(const AnalysisChoice& choice, const std::s
     if (choice.statistics.empty()) problems.push_back({Field::Statistic, "choose a statistic"});
     if (contains(choice.statistics, lensName) && !hasModel)
         problems.push_back({Field::Statistic, fmt::format("Logit lens: {}", attach)});
+    if (contains(choice.statistics, jacobianName) && !hasModel)
+        problems.push_back({Field::Statistic, fmt::format("Derivatives: {}", attach)});
     bool swept = false;
     for (const auto& statistic : choosableStatistics())
         swept = swept || (statistic.hasNulls && contains(choice.statistics, statistic.name));
+    // The untrained network stands beside derivatives as well.
+    swept = swept || (contains(choice.statistics, jacobianName) &&
+                      choice.nulls == std::vector<std::string>{untrainedNull});
     if (!choice.nulls.empty() && !swept && !choice.statistics.empty())
         problems.push_back({Field::Null, "no statistic that is chosen is computed on surrogates"});
     if (contains(choice.nulls, untrainedNull) && !hasModel)
@@ -361,6 +370,10 @@ std::vector<std::string> wordsOf(const AnalysisChoice& choice, const std::vector
     });
     if (contains(choice.statistics, lensName))
         add("--top", std::to_string(choice.top), std::to_string(usual.top));
+    if (contains(choice.statistics, jacobianName)) {
+        add("--rows", std::to_string(choice.jacobianRows), std::to_string(usual.jacobianRows));
+        if (choice.jacobianAlone) words.emplace_back("--alone");
+    }
     if (needsModel(choice)) words.insert(words.end(), modelWords.begin(), modelWords.end());
     return words;
 }
@@ -374,7 +387,9 @@ std::string choiceToJson(const AnalysisChoice& choice) {
               {"points", choice.points},
               {"select", choice.select},
               {"mask_units", choice.maskUnits},
-              {"top", choice.top}};
+              {"top", choice.top},
+              {"jacobian_rows", choice.jacobianRows},
+              {"jacobian_alone", choice.jacobianAlone}};
     forEachStatistic([&]<class S>() {
         json["options"][std::string(S::info.name)] = optionsOf<S>(*choice.options.get<S>());
     });
@@ -395,6 +410,9 @@ AnalysisChoice choiceFromJson(const std::string& text) {
     OptionReader reader{json};
     reader.whole("repeats", choice.repeats, 1, 1000000, "");
     reader.whole("top", choice.top, 1, 1000, "");
+    reader.whole("jacobian_rows", choice.jacobianRows, 1, 100000, "");
+    if (const auto alone = json.find("jacobian_alone"); alone != json.end() && alone->is_boolean())
+        choice.jacobianAlone = alone->get<bool>();
     if (const auto seed = json.find("seed"); seed != json.end() && seed->is_number_unsigned())
         choice.seed = seed->get<std::uint64_t>();
     if (choice.repeats != AnalysisChoice{}.repeats) choice.untrainedRepeats = choice.repeats;

@@ -14,8 +14,9 @@
 
 namespace rheo {
 
-/// The name of the statistic that is computed with the model of the trace, and has no row in the table.
+/// The names of the statistics that are computed with the model of the trace, and have no row in the table.
 constexpr const char* lensName = "lens";
+constexpr const char* jacobianName = "jacobian";
 
 /// The options of all statistics, with their defaults.
 StatisticOptions defaultStatisticOptions();
@@ -35,11 +36,13 @@ struct AnalysisChoice {
     std::string select = {};                               ///< as parseSelection
     std::string maskUnits = {};                            ///< as parseUnitMask
     int top = LensOptions{}.top;                           ///< likeliest tokens kept by the lens
+    int jacobianRows = JacobianOptions{}.rows;             ///< that derivatives are taken about
+    bool jacobianAlone = false;                            ///< each row as a lone token
     int threads = 0;                                       ///< 0: one for each core
     std::size_t memoryBytes = std::size_t{1} << 30;        ///< what may be held beside the results
 };
 
-/// A statistic that can be chosen: the rows of the table, then the lens.
+/// A statistic that can be chosen: the rows of the table, then the lens and the derivatives.
 struct ChoosableStatistic {
     std::string_view name, title, shows;
     CostClass cost = CostClass::Quick;
@@ -56,8 +59,8 @@ void visitOptionsOf(const std::string& name, StatisticOptions& options, Visitor&
     });
 }
 
-/// Whether it takes the model that made the trace: the lens, untrained networks, the final norm, or the texts
-/// of tokens.
+/// Whether it takes the model that made the trace: the lens, derivatives, untrained networks, the final norm,
+/// or the texts of tokens.
 bool needsModel(const AnalysisChoice& choice);
 
 /// The request that runAnalysis takes. Names of model and trace, and a basis or autoencoder from elsewhere,

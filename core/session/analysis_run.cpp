@@ -12,6 +12,7 @@
 #include "core/base/hash.h"
 #include "core/base/printable.h"
 #include "core/capture/capture.h"
+#include "core/dynamics/jacobian.h"
 #include "core/dynamics/lens.h"
 #include "core/model/model.h"
 #include "core/statistics/axes.h"
@@ -92,10 +93,12 @@ public:
         const bool pca = m_request.options.get<Pca>().has_value();
         const std::array parts{
             Part{"statistics", sweepsAny(sweptOptions(m_request)), &Run::sweep},
-            Part{untrainedNull, m_request.untrained, &Run::compareWithUntrained},
+            Part{untrainedNull, m_request.untrained && sweepsAny(sweptOptions(m_request)),
+                 &Run::compareWithUntrained},
             Part{"pca", pca && other && other->perPoint, &Run::fitEachPoint},
             Part{"pca", pca && other && !other->perPoint, &Run::fitOtherwise},
             Part{"lens", m_request.lens.has_value(), &Run::look},
+            Part{"jacobian", m_request.jacobian.has_value(), &Run::derive},
             Part{"autoencoder", m_request.options.get<AutoencoderFit>().has_value(), &Run::train}};
         const auto wanted = std::count_if(parts.begin(), parts.end(), [](const Part& p) { return p.wanted; });
         double done = 0;  // parts count as equally long, for want of anything better
@@ -298,6 +301,25 @@ private:
         if (result->meanKlToFinal.size() > 0) say("lens/mean_kl_to_final: " + ends(result->meanKlToFinal));
     }
 
+    void derive(Progress progress) {
+        auto& result = m_out.results.jacobian;
+        if (keepKnown("jacobian", m_known.jacobian, result)) return;
+        Progress loading = progress.part(0, 0.1), running = progress.part(0.1, 1);
+        const auto model = m_model({}, loading);
+        std::shared_ptr<const Model> untrained;
+        if (m_request.untrained) untrained = m_model(m_request.untrainedSeed, loading);
+        result = jacobians(*model, m_view, *m_request.jacobian, untrained.get(), running);
+        done("jacobian", 0);
+        const auto ends = [](const MatrixD& values) {
+            return fmt::format("{:.3g} to {:.3g}", values.col(0).mean(),
+                               values.col(values.cols() - 1).mean());
+        };
+        say("jacobian/henrici: " + ends(result->henrici));
+        say("jacobian/cumulative_effective_rank: " + ends(result->cumulativeEffectiveRank));
+        say(fmt::format("jacobian/lyapunov: {:.3g} to {:.3g} nats a step", result->lyapunov.col(0).mean(),
+                        result->lyapunov.col(result->lyapunov.cols() - 1).mean()));
+    }
+
     void train(Progress progress) {
         auto& result = m_out.results.statistics.get<AutoencoderFit>();
         if (keepKnown("autoencoder", m_known.statistics.get<AutoencoderFit>(), result)) return;
@@ -342,6 +364,10 @@ Records recordsOf(const TraceView& view, const AnalysisRequest& request) {
             Json{{"autoencoder", request.trainedName}, {"weights_sha256", digestOf(*request.trained)}}.dump(),
             request.options.seed, request.trained->scaling, request.trained->maskedUnits};
     if (request.lens) records["lens"] = recordOf(*request.lens, request.modelName);
+    if (request.jacobian)
+        records["jacobian"] =
+            recordOf(*request.jacobian, request.modelName,
+                     request.untrained ? std::optional(request.untrainedSeed) : std::nullopt);
     return records;
 }
 

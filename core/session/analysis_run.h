@@ -9,6 +9,7 @@
 
 #include "core/analysis/trace_view.h"
 #include "core/base/progress.h"
+#include "core/dynamics/jacobian_result.h"
 #include "core/dynamics/lens_result.h"
 #include "core/results/results_file.h"
 #include "core/statistics/analyze.h"
@@ -39,6 +40,7 @@ struct AnalysisRequest {
     std::optional<Autoencoder> trained = {};    ///< applied instead of training one
     std::string trainedName = {};               ///< of the file it came from
     std::optional<LensOptions> lens = {};
+    std::optional<JacobianOptions> jacobian = {};
     TokenText textOf = {};   ///< names the tokens of the lens; or none
     bool untrained = false;  ///< also beside untrained networks
     int untrainedRepeats = 1;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/dynamics/jacobian.h"
 #include "core/results/results_file.h"
 #include "core/statistics/axes.h"
 
@@ -164,6 +165,26 @@ std::vector<NamedVector> componentDirections(const std::filesystem::path& file,
                          100 * basis.explained[i], std::sqrt(basis.variance[i])),
              results.source.info.model});
     }
+    return vectors;
+}
+
+std::vector<NamedVector> carriedDirections(const Model& model, const std::vector<std::int32_t>& ids,
+                                           PointIndex point, int count, bool alone, Progress& progress) {
+    progress.setStage("derivatives");
+    const auto context = model.prepare(ids, progress);
+    const int token = static_cast<int>(ids.size()) - 1;
+    const auto factors = stepJacobians(model, *context, point, token, alone, progress);
+    const LeadingDirections leading = leadingDirections(factors, count, progress);
+    std::vector<NamedVector> vectors;
+    for (Eigen::Index i = 0; i < leading.gains.size(); ++i)
+        vectors.push_back(
+            {fmt::format("sv{}", i + 1), leading.vectors.row(i).transpose().cast<float>(),
+             pointName(model.points()[static_cast<std::size_t>(point.value())]),
+             fmt::format(
+                 "singular vector {} of the derivative of the {} later steps{}: a small push along it is "
+                 "{:.4g} times as long at the end",
+                 i + 1, factors.size(), alone ? ", of a lone token" : "", leading.gains[i]),
+             model.identity()});
     return vectors;
 }
 

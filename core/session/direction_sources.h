@@ -41,6 +41,12 @@ NamedVector stateDifference(const Trace& trace, RowIndex row, RowIndex minus, Po
 std::vector<NamedVector> componentDirections(const std::filesystem::path& results,
                                              const std::vector<std::int32_t>& components);
 
+/// The directions of the last token's state at `point` that all later steps carry farthest ("sv1", ...), by
+/// the derivative about its natural state; `alone`: as a lone token. Throws as leadingDirections. Cost: the
+/// derivative of every later step.
+std::vector<NamedVector> carriedDirections(const Model& model, const std::vector<std::int32_t>& ids,
+                                           PointIndex point, int count, bool alone, Progress& progress);
+
 /// What a direction is.
 struct DirectionSummary {
     NamedVector vector;

@@ -102,6 +102,12 @@ std::vector<Part> partsOf(const Sizes& sizes, const TraceInfo& info, const Analy
     });
     if (request.lens && !known.lens)
         parts.push_back({"lens", sizes.values() * vocabularyOf(info) * nanosecondsOfProduct});
+    if (request.jacobian && !known.jacobian) {
+        const double units = sizes.unitCount(), steps = sizes.pointCount(),
+                     rows = request.jacobian->rows * (request.untrained ? 2 : 1);
+        // Decompositions of a step and of two products; the derivative itself is that of 40 D^2 weights.
+        parts.push_back({"jacobian", rows * steps * units * units * (400 + 8 * units)});
+    }
     for (const NullKind null : defined.nulls)
         parts.push_back(partOfNull(nullName(null), nullSpec(null).nanoseconds, defined.repeats, ofSurrogates,
                                    sizes, known.nulls));
@@ -199,6 +205,7 @@ public:
     /// The rate of a part; none where it cannot be measured.
     std::optional<double> rateOf(const Part& part) {
         try {
+            if (part.name == "jacobian") return std::nullopt;
             return part.name == "lens"          ? rateOfLens()
                    : part.name == untrainedNull ? rateOfCapture(*m_model({}, m_silent), info(), m_silent)
                    : parseNull(part.name)       ? rateOfNull(part.name)
@@ -391,6 +398,7 @@ void learnRates(Rates& rates, const AnalysisRequest& request, const AnalysisCost
         if (request.options.get<S>()) learn(S::info.name);
     });
     if (request.lens) learn("lens");
+    if (request.jacobian) learn("jacobian");
     for (const NullKind null : request.options.nulls) learn(nullName(null));
     if (request.untrained) learn(untrainedNull);
 }

@@ -166,6 +166,7 @@ void mergeResults(Results made, Results& into) {
         if (S::info.name == Pca::info.name) into.perPointPca.reset();
     });
     if (made.lens) into.lens = std::move(made.lens);
+    if (made.jacobian) into.jacobian = std::move(made.jacobian);
     for (auto& [name, record] : made.records)
         if (holds(into, name)) into.records[name] = std::move(record);
     for (const auto& [name, scaling] : made.scalings)
@@ -386,6 +387,7 @@ ResultsToSave resultsToSave(const DocumentState& state, const std::string& trace
 
 bool holds(const Results& results, std::string_view statistic) {
     if (statistic == lensName) return results.lens.has_value();
+    if (statistic == jacobianName) return results.jacobian.has_value();
     if (statistic == verdictsGroup) return !results.verdicts.empty();
     if (statistic == Pca::info.name && results.perPointPca) return true;
     bool held = false;

@@ -14,6 +14,7 @@
 #include "core/figure/dimension_figure.h"
 #include "core/figure/divergence_figure.h"
 #include "core/figure/flow_figure.h"
+#include "core/figure/jacobian_figure.h"
 #include "core/figure/linear_step_figure.h"
 #include "core/figure/motion_figure.h"
 #include "core/figure/mutual_information_figure.h"
@@ -356,6 +357,19 @@ Figure reconstructionOf(const Results& results, const Recipe& recipe) {
                                 themeNamed(recipe.theme));
 }
 
+Figure jacobianOf(const Results& results, const Recipe& recipe) {
+    parseOptions(recipe, {});
+    const JacobianResult& jacobian = require(results.jacobian, "jacobian", results);
+    // Of all steps of the model, whichever points were chosen.
+    const auto& points = results.source.info.points;
+    const bool parallel =
+        jacobian.steps() % 2 == 1 ||
+        std::any_of(points.begin(), points.end(), [](const auto& p) { return p.site == Site::BlockIn; });
+    return jacobianFigure(jacobian,
+                          residualPoints(static_cast<int>(jacobian.steps()) / (parallel ? 1 : 2), parallel),
+                          themeNamed(recipe.theme));
+}
+
 Figure lensOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
     const LensResult& l = require(results.lens, "lens", results);
@@ -605,6 +619,13 @@ constexpr std::array resultsViews{
                  lensMapChoices},
                 holdsLensOfText,
                 lensMapOf},
+    ResultsView{
+        {"jacobian", "Derivatives", "Derivatives of the steps", "jacobian",
+         "How far each step is from normal and from symmetric, how many directions of a state survive so "
+         "far, and how fast small changes grow.",
+         190, 190, true},
+        [](const Results& r) { return r.jacobian.has_value(); },
+        jacobianOf},
     ResultsView{
         {"verdicts", "Verdicts", "The published findings, tested", verdictsGroup,
          "Each published finding beside the null that comes closest to it: what lies outside the band "

@@ -32,6 +32,7 @@ private Q_SLOTS:
     void axesInPlaceOfComponents();
     void flowIsWrittenAndDrawn();
     void responseIsWrittenAndDrawn();
+    void jacobianIsWrittenAndDrawn();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -436,6 +437,40 @@ void TestAppLaboratory::responseIsWrittenAndDrawn() {
         runRheo(response + no + QStringList{"--to-text", "a", "--basis", path("response_pca.h5")}).status, 2);
     const auto same = runRheo(response + no + QStringList{"--to-text", "It was the best"});
     QVERIFY2(same.status == 1 && same.err.contains("the same"), same.err);
+}
+
+void TestAppLaboratory::jacobianIsWrittenAndDrawn() {
+    const QStringList analyze{"analyze", trace(), "--stat", "jacobian", "--out", path("jacobian.h5")};
+    const auto ran =
+        runRheo(analyze + QStringList{"--model", demoModel, "--rows", "1", "--null", "untrained"});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto file = rheo::Hdf5File::openForReading(path("jacobian.h5").toStdString());
+    QCOMPARE(file.info("/jacobian/eigenvalues").shape, (std::vector<std::int64_t>{1, 64, 128, 2}));
+    QCOMPARE(file.info("/jacobian/lyapunov").shape, (std::vector<std::int64_t>{1, 128}));
+    QCOMPARE(file.info("/jacobian/untrained_henrici").shape, (std::vector<std::int64_t>{64}));
+    const auto drawn =
+        runRheo({"figure", path("jacobian.h5"), "--view", "jacobian", "--out", path("jacobian.svg")});
+    QVERIFY2(drawn.status == 0, drawn.err);
+    QVERIFY(contentsOf(path("jacobian.svg")).contains("Lyapunov"));
+    // It is there already, and is not computed again.
+    const auto again =
+        runRheo(analyze + QStringList{"--model", demoModel, "--rows", "1", "--null", "untrained", "--add"});
+    QVERIFY2(again.status == 0 && (again.out + again.err).contains("there already"), again.err);
+    QCOMPARE(runRheo(analyze + QStringList{"--rows", "1", "--force"}).status, 2);  // no model
+    QCOMPARE(runRheo({"analyze", trace(), "--stat", "density", "--rows", "1", "--out", path("no.h5")}).status,
+             2);
+    const auto carried =
+        runRheo({"directions", "--model", demoModel, "--text", "It was the best", "--point", "L30.attn_in",
+                 "--carried", "2", "--out", path("sv.safetensors"), "--json"});
+    QVERIFY2(carried.status == 0, carried.err);
+    const QJsonArray vectors = carried.json()["directions"].toArray();
+    QCOMPARE(vectors.size(), 2);
+    QCOMPARE(vectors[0].toObject()["name"].toString(), QString("sv1"));
+    QVERIFY(std::abs(carried.json()["angles"].toArray()[0].toArray()[1].toDouble() - 90) < 1e-3);
+    const auto pushed = runRheo({"response", "--model", demoModel, "--text", "It was the best", "--point",
+                                 "L30.attn_in", "--axes", path("sv.safetensors") + ":sv1", "--unit", "1",
+                                 "--out", path("sv.h5"), "--controls", "0", "--steps", "2"});
+    QVERIFY2(pushed.status == 0, pushed.err);
 }
 
 RHEO_TEST(TestAppLaboratory)

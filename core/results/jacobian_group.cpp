@@ -1,0 +1,109 @@
+#include "core/results/jacobian_group.h"
+
+#include <string>
+
+#include "core/base/error.h"
+#include "core/results/laboratory_file.h"
+
+namespace rheo {
+
+namespace {
+
+const std::string group = "/jacobian/";
+
+/// Values of each row and step by name, so that writing and reading cannot disagree.
+template <class R, class Visit>
+void forEachMatrix(R& r, Visit visit) {
+    visit("effective_rank", r.effectiveRank);
+    visit("henrici", r.henrici);
+    visit("complex_share", r.complexShare);
+    visit("symmetric_share", r.symmetricShare);
+    visit("remaining_effective_rank", r.remainingEffectiveRank);
+    visit("cumulative_effective_rank", r.cumulativeEffectiveRank);
+}
+
+template <class R, class Visit>
+void forEachUntrained(R& r, Visit visit) {
+    visit("untrained_henrici", r.untrainedHenrici);
+    visit("untrained_symmetric_share", r.untrainedSymmetricShare);
+    visit("untrained_complex_share", r.untrainedComplexShare);
+    visit("untrained_effective_rank", r.untrainedEffectiveRank);
+    visit("untrained_cumulative_effective_rank", r.untrainedCumulativeEffectiveRank);
+}
+
+void writeCube(Hdf5File& file, const char* name, const Array3<double>& values) {
+    file.write<double>(group + name, values.data, {values.n0, values.n1, values.n2});
+}
+
+std::vector<std::int64_t> shapeOf(const Hdf5File& file, const char* name, std::size_t axes) {
+    const auto shape = file.info(group + name).shape;
+    if (shape.size() != axes)
+        refuseDataset(file, group + name, "it has another number of axes than expected");
+    return shape;
+}
+
+Array3<double> readCube(const Hdf5File& file, const char* name, const std::vector<std::int64_t>& shape) {
+    if (shapeOf(file, name, 3) != shape)
+        refuseDataset(file, group + name, "its shape does not fit that of singular_values");
+    Array3<double> values;
+    values.n0 = shape[0];
+    values.n1 = shape[1];
+    values.n2 = shape[2];
+    values.data = file.read<double>(group + name);
+    return values;
+}
+
+}  // namespace
+
+void writeJacobian(Hdf5File& file, const JacobianResult& result) {
+    const Array3<double>& real = result.eigenvalueReal;
+    file.setAttribute("/jacobian", "alone", result.alone);
+    file.write<std::int64_t>(group + "rows", result.rows, {static_cast<std::int64_t>(result.rows.size())});
+    writeCube(file, "singular_values", result.singularValues);
+    writeCube(file, "remaining_singular_values", result.remainingSingularValues);
+    std::vector<double> pairs;
+    pairs.reserve(2 * real.data.size());
+    for (std::size_t i = 0; i < real.data.size(); ++i)
+        pairs.insert(pairs.end(), {real.data[i], result.eigenvalueImaginary.data[i]});
+    file.write<double>(group + "eigenvalues", pairs, {real.n0, real.n1, real.n2, 2});
+    writeArray(file, (group + "lyapunov").c_str(), result.lyapunov);
+    forEachMatrix(result, [&](const std::string& name, const MatrixD& values) {
+        writeArray(file, (group + name).c_str(), values);
+        const VectorD mean = values.colwise().mean().transpose();
+        writeVector<double>(file, (group + "mean_" + name).c_str(), mean);
+    });
+    forEachUntrained(result, [&](const char* name, const VectorD& values) {
+        if (values.size() > 0) writeVector<double>(file, (group + name).c_str(), values);
+    });
+}
+
+JacobianResult readJacobian(const Hdf5File& file) {
+    JacobianResult result;
+    result.rows = file.read<std::int64_t>(group + "rows");
+    result.alone = file.integerAttribute("/jacobian", "alone").value_or(0);
+    const auto shape = shapeOf(file, "singular_values", 3);
+    if (shape[0] != static_cast<std::int64_t>(result.rows.size()))
+        refuseDataset(file, group + "singular_values", "it is not of as many rows as are named");
+    result.singularValues = readCube(file, "singular_values", shape);
+    result.remainingSingularValues = readCube(file, "remaining_singular_values", shape);
+    auto ofPairs = shape;
+    ofPairs.push_back(2);
+    if (shapeOf(file, "eigenvalues", 4) != ofPairs)
+        refuseDataset(file, group + "eigenvalues", "its shape does not fit that of singular_values");
+    const auto pairs = file.read<double>(group + "eigenvalues");
+    result.eigenvalueReal = result.eigenvalueImaginary = result.singularValues;
+    for (std::size_t i = 0; i < result.singularValues.data.size(); ++i) {
+        result.eigenvalueReal.data[i] = pairs[2 * i];
+        result.eigenvalueImaginary.data[i] = pairs[2 * i + 1];
+    }
+    result.lyapunov = readMatrix(file, (group + "lyapunov").c_str(), shape[0], shape[2]);
+    forEachMatrix(result, [&](const std::string& name, MatrixD& values) {
+        values = readMatrix(file, (group + name).c_str(), shape[0], shape[1]);
+    });
+    forEachUntrained(result, [&](const std::string& name, VectorD& values) {
+        if (file.exists(group + name)) values = readNumbers(file, (group + name).c_str(), shape[1]);
+    });
+    return result;
+}
+
+}  // namespace rheo
