@@ -56,11 +56,11 @@ const std::map<std::string, std::set<std::string>>& users() {
     static const std::map<std::string, std::set<std::string>> table{
         {"--device",
          {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "directions",
-          "report"}},
+          "flow", "response", "report"}},
         {"--dtype",
          {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "directions",
-          "report"}},
-        {"--seed", {"analyze", "teleport", "intervene", "report", "demo"}},
+          "flow", "response", "report"}},
+        {"--seed", {"analyze", "teleport", "intervene", "directions", "flow", "response", "report", "demo"}},
     };
     return table;
 }

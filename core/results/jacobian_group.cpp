@@ -11,22 +11,23 @@ namespace {
 
 const std::string group = "/jacobian/";
 
-/// Values of each row and step by name, so that writing and reading cannot disagree.
+/// Values of each row and step by name, with the name of their mean over rows, so that writing and reading
+/// cannot disagree.
 template <class R, class Visit>
 void forEachMatrix(R& r, Visit visit) {
-    visit("effective_rank", r.effectiveRank);
-    visit("henrici", r.henrici);
-    visit("complex_share", r.complexShare);
-    visit("symmetric_share", r.symmetricShare);
-    visit("remaining_effective_rank", r.remainingEffectiveRank);
-    visit("cumulative_effective_rank", r.cumulativeEffectiveRank);
+    visit("effective_rank_rows", "effective_rank", r.effectiveRank);
+    visit("henrici", "non_normality", r.henrici);
+    visit("share_complex_rows", "share_complex", r.complexShare);
+    visit("symmetry_rows", "symmetry", r.symmetricShare);
+    visit("remaining_effective_rank_rows", "remaining_effective_rank", r.remainingEffectiveRank);
+    visit("cumulative_effective_rank_rows", "cumulative_effective_rank", r.cumulativeEffectiveRank);
 }
 
 template <class R, class Visit>
 void forEachUntrained(R& r, Visit visit) {
-    visit("untrained_henrici", r.untrainedHenrici);
-    visit("untrained_symmetric_share", r.untrainedSymmetricShare);
-    visit("untrained_complex_share", r.untrainedComplexShare);
+    visit("untrained_non_normality", r.untrainedHenrici);
+    visit("untrained_symmetry", r.untrainedSymmetricShare);
+    visit("untrained_share_complex", r.untrainedComplexShare);
     visit("untrained_effective_rank", r.untrainedEffectiveRank);
     visit("untrained_cumulative_effective_rank", r.untrainedCumulativeEffectiveRank);
 }
@@ -67,10 +68,10 @@ void writeJacobian(Hdf5File& file, const JacobianResult& result) {
         pairs.insert(pairs.end(), {real.data[i], result.eigenvalueImaginary.data[i]});
     file.write<double>(group + "eigenvalues", pairs, {real.n0, real.n1, real.n2, 2});
     writeArray(file, (group + "lyapunov").c_str(), result.lyapunov);
-    forEachMatrix(result, [&](const std::string& name, const MatrixD& values) {
-        writeArray(file, (group + name).c_str(), values);
-        const VectorD mean = values.colwise().mean().transpose();
-        writeVector<double>(file, (group + "mean_" + name).c_str(), mean);
+    forEachMatrix(result, [&](const std::string& rows, const std::string& mean, const MatrixD& values) {
+        writeArray(file, (group + rows).c_str(), values);
+        const VectorD means = values.colwise().mean().transpose();
+        writeVector<double>(file, (group + mean).c_str(), means);
     });
     forEachUntrained(result, [&](const char* name, const VectorD& values) {
         if (values.size() > 0) writeVector<double>(file, (group + name).c_str(), values);
@@ -97,7 +98,7 @@ JacobianResult readJacobian(const Hdf5File& file) {
         result.eigenvalueImaginary.data[i] = pairs[2 * i + 1];
     }
     result.lyapunov = readMatrix(file, (group + "lyapunov").c_str(), shape[0], shape[2]);
-    forEachMatrix(result, [&](const std::string& name, MatrixD& values) {
+    forEachMatrix(result, [&](const std::string& name, const char*, MatrixD& values) {
         values = readMatrix(file, (group + name).c_str(), shape[0], shape[1]);
     });
     forEachUntrained(result, [&](const std::string& name, VectorD& values) {

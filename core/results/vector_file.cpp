@@ -70,17 +70,19 @@ void addRecord(std::vector<NamedVector>& vectors, const std::string& text, const
     throw Error(code, fmt::format("{}, {}: {}", file, array, why), file);
 }
 
+/// Why an array is no vectors; empty where it is.
+std::string whyNoVectors(const ImportArray& array) {
+    if (!array.type || array.pickled || !isFloating(*array.type))
+        return fmt::format("it is of type {}, and floating-point numbers were expected", array.typeName);
+    if (array.shape.empty() || array.shape.size() > 2)
+        return fmt::format("it has {} axes, and [unit] or [vector, unit] was expected", array.shape.size());
+    return "";
+}
+
 /// The rows of one array, [row, unit].
 MatrixF rowsOf(ImportSource& source, std::size_t index, const std::string& name, const std::string& file) {
     const ImportArray array = source.describe(index);
-    if (!array.type || array.pickled || !isFloating(*array.type))
-        refuseArray(
-            file, name, ErrorCode::Unsupported,
-            fmt::format("it is of type {}, and floating-point numbers were expected", array.typeName));
     const std::size_t axes = array.shape.size();
-    if (axes < 1 || axes > 2)
-        refuseArray(file, name, ErrorCode::Format,
-                    fmt::format("it has {} axes, and [unit] or [vector, unit] was expected", axes));
     const std::int64_t rows = axes == 2 ? array.shape[0] : 1, units = array.shape.back();
     if (rows < 1 || units < 1 || units > maxNumbers || rows > maxNumbers / units)
         refuseArray(file, name, ErrorCode::Format,
@@ -94,13 +96,22 @@ MatrixF rowsOf(ImportSource& source, std::size_t index, const std::string& name,
     return values;
 }
 
+/// Datasets of HDF5 are called "/probe", and are found as "probe" as well.
+bool isCalled(const NamedVector& vector, const std::string& name) {
+    return vector.name == name || vector.name == "/" + name;
+}
+
 }  // namespace
 
 std::vector<NamedVector> readVectors(const std::filesystem::path& file) {
     const auto source = openImportSource(file);
     const auto names = source->names();
-    std::vector<std::size_t> all(names.size());
-    for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+    // Files of probes and autoencoders hold other things as well: labels, thresholds, kernels of more axes.
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (whyNoVectors(source->describe(i)).empty()) all.push_back(i);
+    if (all.empty() && !names.empty())
+        refuseArray(file.string(), names[0], ErrorCode::Unsupported, whyNoVectors(source->describe(0)));
     Progress progress;
     source->prepare(all, std::filesystem::temp_directory_path(), progress);
     std::vector<NamedVector> vectors;
@@ -125,7 +136,7 @@ NamedVector readVector(const std::string& reference, const std::filesystem::path
     const auto vectors = readVectors(file);
     std::vector<std::string> names;
     for (const auto& vector : vectors) {
-        if (hash == std::string::npos ? vectors.size() == 1 : vector.name == reference.substr(hash + 1))
+        if (hash == std::string::npos ? vectors.size() == 1 : isCalled(vector, reference.substr(hash + 1)))
             return vector;
         names.push_back(vector.name);
     }
@@ -145,7 +156,7 @@ std::vector<NamedVector> readAxisVectors(const std::string& reference) {
     const auto vectors = readVectors(file);
     const auto named = [&](const std::string& name) {
         return std::find_if(vectors.begin(), vectors.end(),
-                            [&](const NamedVector& vector) { return vector.name == name; });
+                            [&](const NamedVector& vector) { return isCalled(vector, name); });
     };
     std::vector<NamedVector> chosen = vectors;
     if (colon != std::string::npos) {
@@ -206,7 +217,8 @@ PcaBasis readAxes(const std::string& reference, AxesFrame frame, const ModelIden
     std::vector<NamedDirection> directions;
     for (const NamedVector& vector : readAxisVectors(reference)) {
         if (model != nullptr) requireVectorOf(vector, *model, reference + ", " + vector.name);
-        directions.push_back({vector.name, vector.values});
+        directions.push_back(
+            {vector.name.starts_with("/") ? vector.name.substr(1) : vector.name, vector.values});
     }
     return axesOf(directions, frame);
 }

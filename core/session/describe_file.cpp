@@ -88,6 +88,24 @@ FileDescription describeAttribution(const Hdf5File& file, const Input& input) {
     return found;
 }
 
+FileDescription describeFlow(const Hdf5File& file, const Input& input) {
+    FileDescription found{"flow", "a flow: where a network carries the states of a grid", {}, {}};
+    if (file.exists("/axis_names")) found.facts.emplace_back("axes", file.readStrings("/axis_names"));
+    if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
+    found.next = fmt::format("rheo figure {} --view flow --out flow.svg", input.name());
+    return found;
+}
+
+FileDescription describeResponse(const Hdf5File& file, const Input& input) {
+    FileDescription found{
+        "response", "a response: how far the output moves for pushes of growing size", {}, {}};
+    for (const char* name : {"along", "unit_name"})
+        if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
+    if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
+    found.next = fmt::format("rheo figure {} --view response --out response.svg", input.name());
+    return found;
+}
+
 FileDescription describeForeignHdf5(const Hdf5File& file, const Input& input) {
     FileDescription found{"hdf5", "an HDF5 file of another program", {}, {}};
     const auto names = file.datasets(100000);
@@ -110,6 +128,8 @@ FileDescription describeHdf5(const Input& input) {
     if (format && *format == "rheograph-teleport") return describeTeleport(file, input);
     if (format && *format == "rheograph-patch-map") return describePatchMap(file, input);
     if (format && *format == "rheograph-attribution") return describeAttribution(file, input);
+    if (format && *format == "rheograph-flow") return describeFlow(file, input);
+    if (format && *format == "rheograph-response") return describeResponse(file, input);
     if (format && *format == "rheograph-intervention")
         return {"intervention", "a text with edited states, beside the natural one", {}, {}};
     return describeForeignHdf5(file, input);

@@ -287,15 +287,15 @@ void TestAppLaboratory::directionsSteer() {
 }
 
 QString TestAppLaboratory::trace() {
-    const QString file = path("t.rheo.h5");
+    const QString file = path("tokens.rheo.h5");
     if (QFile::exists(file)) return file;
     QByteArray prompts;
     for (int i = 0; i < 6; ++i)
         prompts += (i % 2 == 0 ? "It was the best of times, and" : "She said nothing at all to") +
                    QByteArray(" him") + QByteArray::number(i) + "\n";
-    writeFile(path("prompts.txt"), prompts);
+    writeFile(path("tokens.txt"), prompts);
     runRheo(
-        {"capture", "--model", demoModel, "--prompts", path("prompts.txt"), "--out", file, "--rows", "all"});
+        {"capture", "--model", demoModel, "--prompts", path("tokens.txt"), "--out", file, "--rows", "all"});
     return file;
 }
 
@@ -447,7 +447,7 @@ void TestAppLaboratory::jacobianIsWrittenAndDrawn() {
     const auto file = rheo::Hdf5File::openForReading(path("jacobian.h5").toStdString());
     QCOMPARE(file.info("/jacobian/eigenvalues").shape, (std::vector<std::int64_t>{1, 64, 128, 2}));
     QCOMPARE(file.info("/jacobian/lyapunov").shape, (std::vector<std::int64_t>{1, 128}));
-    QCOMPARE(file.info("/jacobian/untrained_henrici").shape, (std::vector<std::int64_t>{64}));
+    QCOMPARE(file.info("/jacobian/untrained_non_normality").shape, (std::vector<std::int64_t>{64}));
     const auto drawn =
         runRheo({"figure", path("jacobian.h5"), "--view", "jacobian", "--out", path("jacobian.svg")});
     QVERIFY2(drawn.status == 0, drawn.err);

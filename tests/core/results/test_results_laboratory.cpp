@@ -179,6 +179,21 @@ void TestResultsLaboratory::vectorsOfFiles() {
     QVERIFY(readVector("one.npy", folder).values == vectorOf({1, 2, 3}));
     QVERIFY(readVector("two.npy#two[1]", folder).values == vectorOf({4, 5, 6}));
     expectError(ErrorCode::NotFound, {"two.npy", "two[0]"}, [&] { readVector("two.npy", folder); });
+    // An HDF5 file of a probe, with what is no vector beside it.
+    {
+        Hdf5File file = Hdf5File::create(path("probe.h5"), path("probe.h5"));
+        file.write<std::int32_t>("/labels", std::vector<std::int32_t>{1, 0}, {2});
+        file.write<double>("/probe", std::vector<double>{1, 2, 3}, {3});
+        file.write<float>("/decoder", std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3});
+        file.close();
+        Hdf5File labels = Hdf5File::create(path("labels.h5"), path("labels.h5"));
+        labels.write<std::int32_t>("/labels", std::vector<std::int32_t>{1, 0}, {2});
+        labels.close();
+    }
+    QVERIFY(readVector("probe.h5#probe", folder).values == vectorOf({1, 2, 3}));
+    QVERIFY(readVector("probe.h5#decoder[1]", folder).values == vectorOf({4, 5, 6}));
+    QCOMPARE(readVectors(path("probe.h5")).size(), std::size_t{3});
+    expectError(ErrorCode::Unsupported, {"labels.h5", "int32"}, [&] { readVectors(path("labels.h5")); });
     expectError(ErrorCode::NotFound, {"two[7]", "two[1]"}, [&] { readVector("two.npy#two[7]", folder); });
     const auto edits = parse(R"({"edits": [{"point": "final", "op": "add", "vector": "two.npy#two[1]"}]})");
     QVERIFY(edits.edits.at(0).vector == vectorOf({4, 5, 6}));
