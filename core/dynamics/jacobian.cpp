@@ -281,6 +281,8 @@ JacobianResult jacobians(const Model& model, const TraceView& view, const Jacobi
     JacobianResult result = measured(model, view, rows, options, own);
     if (untrained != nullptr) {
         const JacobianResult beside = measured(*untrained, view, rows, options, other);
+        result.untrainedHenriciRows = beside.henrici;
+        result.untrainedCumulativeRankRows = beside.cumulativeEffectiveRank;
         result.untrainedHenrici = columnMeans(beside.henrici);
         result.untrainedSymmetricShare = columnMeans(beside.symmetricShare);
         result.untrainedComplexShare = columnMeans(beside.complexShare);

@@ -44,8 +44,9 @@ struct JacobianResult {
     /// [S] means over the same rows in an untrained network of the same shape; empty: it was not asked for.
     VectorD untrainedHenrici, untrainedSymmetricShare, untrainedComplexShare, untrainedEffectiveRank,
         untrainedCumulativeEffectiveRank;
-    std::int64_t alone = 0;         ///< 1: of lone tokens
-    std::int64_t excludedRows = 0;  ///< none: a row that is not finite is refused
+    MatrixD untrainedHenriciRows, untrainedCumulativeRankRows;  ///< [N, S] the same of each row
+    std::int64_t alone = 0;                                     ///< 1: of lone tokens
+    std::int64_t excludedRows = 0;                              ///< none: a row that is not finite is refused
 
     Eigen::Index steps() const { return henrici.cols(); }
 };

@@ -3,7 +3,9 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/findings/derivative_verdicts.h"
 #include "core/results/laboratory_file.h"
+#include "core/results/verdict_json.h"
 
 namespace rheo {
 
@@ -56,7 +58,19 @@ Array3<double> readCube(const Hdf5File& file, const char* name, const std::vecto
 
 }  // namespace
 
-void writeJacobian(Hdf5File& file, const JacobianResult& result) {
+std::vector<Verdict> verdictsOf(const JacobianResult& result, const TraceInfo& info) {
+    DerivativeEvidence evidence{result.henrici,
+                                result.cumulativeEffectiveRank,
+                                result.untrainedHenriciRows,
+                                result.untrainedCumulativeRankRows,
+                                {},
+                                info.units};
+    for (const std::int64_t row : result.rows)
+        evidence.samples.push_back(info.rows.at(static_cast<std::size_t>(row)).sample);
+    return derivativeVerdicts(evidence, 0);
+}
+
+void writeJacobian(Hdf5File& file, const JacobianResult& result, const std::vector<Verdict>& verdicts) {
     const Array3<double>& real = result.eigenvalueReal;
     file.setAttribute("/jacobian", "alone", result.alone);
     file.write<std::int64_t>(group + "rows", result.rows, {static_cast<std::int64_t>(result.rows.size())});
@@ -73,6 +87,14 @@ void writeJacobian(Hdf5File& file, const JacobianResult& result) {
         const VectorD means = values.colwise().mean().transpose();
         writeVector<double>(file, (group + mean).c_str(), means);
     });
+    std::vector<std::string> texts;
+    for (const Verdict& verdict : verdicts) texts.push_back(verdictToJson(verdict));
+    file.writeStrings(group + "verdicts", texts);
+    if (result.untrainedHenriciRows.size() > 0) {
+        writeArray(file, (group + "untrained_henrici").c_str(), result.untrainedHenriciRows);
+        writeArray(file, (group + "untrained_cumulative_effective_rank_rows").c_str(),
+                   result.untrainedCumulativeRankRows);
+    }
     forEachUntrained(result, [&](const char* name, const VectorD& values) {
         if (values.size() > 0) writeVector<double>(file, (group + name).c_str(), values);
     });
@@ -101,6 +123,12 @@ JacobianResult readJacobian(const Hdf5File& file) {
     forEachMatrix(result, [&](const std::string& name, const char*, MatrixD& values) {
         values = readMatrix(file, (group + name).c_str(), shape[0], shape[1]);
     });
+    if (file.exists(group + "untrained_henrici")) {
+        result.untrainedHenriciRows =
+            readMatrix(file, (group + "untrained_henrici").c_str(), shape[0], shape[1]);
+        result.untrainedCumulativeRankRows = readMatrix(
+            file, (group + "untrained_cumulative_effective_rank_rows").c_str(), shape[0], shape[1]);
+    }
     forEachUntrained(result, [&](const std::string& name, VectorD& values) {
         if (file.exists(group + name)) values = readNumbers(file, (group + name).c_str(), shape[1]);
     });

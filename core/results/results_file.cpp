@@ -576,7 +576,7 @@ void ResultsWriter::write(const LensResult& lens, const StatisticRecord& record,
 
 void ResultsWriter::write(const JacobianResult& jacobian, const StatisticRecord& record, bool replace) {
     if (!m_state->startGroup("/jacobian", record, replace)) return;
-    writeJacobian(*m_state->file, jacobian);
+    writeJacobian(*m_state->file, jacobian, verdictsOf(jacobian, m_state->source.info));
     writeRecord(*m_state->file, "/jacobian", m_state->source, record);
 }
 

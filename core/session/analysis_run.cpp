@@ -15,6 +15,8 @@
 #include "core/dynamics/jacobian.h"
 #include "core/dynamics/lens.h"
 #include "core/model/model.h"
+#include "core/results/jacobian_group.h"
+#include "core/session/verdict_text.h"
 #include "core/statistics/axes.h"
 #include "core/statistics/other_traces.h"
 #include "core/trace/normed_trace.h"
@@ -315,6 +317,8 @@ private:
                                values.col(values.cols() - 1).mean());
         };
         say("jacobian/henrici: " + ends(result->henrici));
+        for (const Verdict& verdict : verdictsOf(*result, m_out.results.source.info))
+            say(fmt::format("{}: {}", verdict.key, sentenceOf(verdict)));
         say("jacobian/cumulative_effective_rank: " + ends(result->cumulativeEffectiveRank));
         say(fmt::format("jacobian/lyapunov: {:.3g} to {:.3g} nats a step", result->lyapunov.col(0).mean(),
                         result->lyapunov.col(result->lyapunov.cols() - 1).mean()));

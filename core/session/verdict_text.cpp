@@ -19,7 +19,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 /// Further out no p is told from another: no fit to a few hundred repeats reaches there.
 constexpr double leastP = 1.01e-6;
 
-constexpr std::array<FindingText, 12> texts{{
+constexpr std::array<FindingText, 14> texts{{
     {"density_rises", "Activity becomes denser with depth.",
      "mean Treves-Rolls density over the last quarter of points, minus that over the first quarter",
      "Activity becomes denser with depth", "Activity becomes sparser with depth", "sparsity"},
@@ -71,6 +71,15 @@ constexpr std::array<FindingText, 12> texts{{
      "pushes of the same norm; mean over the first quarter of steps (states scaled to unit RMS)",
      "Pushes along the first components shrink more slowly than random pushes of the same norm",
      "Pushes along the first components shrink faster than random pushes of the same norm", "trajectories"},
+    {"non_normality_falls", "Steps depart less and less from normality with depth (arXiv 2605.14258).",
+     "Henrici's departure from normality of the derivative of a step: mean over the last quarter of steps, "
+     "minus "
+     "that over the first quarter",
+     "Late steps depart more from normality than early ones",
+     "Late steps depart less from normality than early ones", "jacobian"},
+    {"low_rank_bottleneck", "All steps together pass few directions (arXiv 2605.14258).",
+     "log of the effective rank of the derivative of all steps together, over the number of units", "",
+     "All steps together pass few of the directions of a state", "jacobian"},
 }};
 
 std::string valueOf(const Verdict& v) {
