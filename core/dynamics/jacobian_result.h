@@ -15,19 +15,6 @@ struct JacobianOptions {
         64;  ///< singular values and eigenvalues kept where a state has more than 1,024 units; else all
 };
 
-/// What one matrix does to vectors. n rows and columns.
-struct MatrixSpectrum {
-    VectorD singularValues;  ///< [k] largest first; all n of them up to 1,024
-    MatrixD eigenvalues;     ///< [k, 2] real and imaginary parts, of largest magnitude first
-    double effectiveRank =
-        0;  ///< exp of the entropy of the singular values over their sum (Roy and Vetterli 2007), 1 to n
-    /// Departure from normality (Henrici 1962), 0 normal to 1: sqrt(|A|^2 - sum |eigenvalue|^2) / |A|,
-    /// Frobenius.
-    double henrici = 0;
-    double complexShare = 0;    ///< of the eigenvalues, those that are not real, 0 to 1
-    double symmetricShare = 0;  ///< |A + A'|^2 / (4 |A|^2): 1 symmetric, 0 antisymmetric, Frobenius
-};
-
 /// Derivatives of the steps of a network about rows. N rows, S steps of the whole model, k values.
 struct JacobianResult {
     std::vector<std::int64_t> rows;                                ///< [N] of the view

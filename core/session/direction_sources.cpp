@@ -174,7 +174,7 @@ std::vector<NamedVector> carriedDirections(const Model& model, const std::vector
     const auto context = model.prepare(ids, progress);
     const int token = static_cast<int>(ids.size()) - 1;
     const auto factors = stepJacobians(model, *context, point, token, alone, progress);
-    const LeadingDirections leading = leadingDirections(factors, count, progress);
+    const SingularVectors leading = leadingDirections(factors, count, progress);
     std::vector<NamedVector> vectors;
     for (Eigen::Index i = 0; i < leading.gains.size(); ++i)
         vectors.push_back(

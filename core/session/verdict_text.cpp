@@ -227,6 +227,7 @@ std::string nullInWords(std::string_view null) {
     if (const NullSpec* spec = findNull(null)) return std::string(spec->inWords);
     // Of paired differences, not of paths.
     if (null == "flipped_signs") return "the same differences with random signs";
+    if (null == "untrained") return "an untrained network of the same shape";
     return std::string(null);
 }
 

@@ -165,7 +165,7 @@ void TestDynamicsJacobian::exponents() {
 
 void TestDynamicsJacobian::leadingOfAProduct() {
     const std::vector<MatrixD> factors{randomMatrix(30, 4), randomMatrix(30, 5)};
-    const LeadingDirections found = leadingDirections(factors, 3, silent);
+    const SingularVectors found = leadingDirections(factors, 3, silent);
     const Eigen::JacobiSVD<Eigen::MatrixXd> svd(factors[1] * factors[0], Eigen::ComputeFullV);
     for (int i = 0; i < 3; ++i) {
         QVERIFY(near(found.gains[i], svd.singularValues()[i], 1e-8 * found.gains[0]));
@@ -186,7 +186,7 @@ void TestDynamicsJacobian::allStepsBesideContinuations() {
     const PointIndex point{last - 9};
     const auto factors = stepJacobians(*model, *context, point, 4, false, progress);
     QCOMPARE(factors.size(), std::size_t{9});
-    const LeadingDirections leading = leadingDirections(factors, 2, silent);
+    const SingularVectors leading = leadingDirections(factors, 2, silent);
     const VectorF h = model->naturalState(*context, point, 4);
     const double size = 0.01 * h.cast<double>().norm();
     for (int i = 0; i < 2; ++i) {
