@@ -192,6 +192,19 @@ bool hasSweptStatistic(const AnalysisRequest& request) {
     return any;
 }
 
+/// Throws UsageError where something is asked for that takes the model of the trace, and none is named.
+void requireModelFor(const AnalysisRequest& request, const AnalysisChoice& choice) {
+    if (!request.modelName.empty()) return;
+    if (request.lens) throw UsageError("the lens needs the model of the trace; name it with --model");
+    if (request.jacobian) throw UsageError("derivatives need the model of the trace; name it with --model");
+    if (request.untrained)
+        throw UsageError(
+            "--null untrained runs the prompts again through networks of the same shape; name the model "
+            "with --model");
+    if (choice.scaling == "final_norm")
+        throw UsageError("--scaling final_norm needs the model of the trace; name it with --model");
+}
+
 /// What the command line asks for, but for the rows to fit on, which need the trace.
 AnalysisRequest makeRequest(const Options& options, const CLI::App& command, const Common& common) {
     const AnalysisChoice choice = choiceOf(options, command, common);
@@ -200,10 +213,6 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
     request.modelName = options.model.name;
     request.traceName = options.trace;
     request.untrainedSeed = options.model.untrained.value_or(common.seed);
-    if (request.lens && options.model.name.empty())
-        throw UsageError("the lens needs the model of the trace; name it with --model");
-    if (request.jacobian && options.model.name.empty())
-        throw UsageError("derivatives need the model of the trace; name it with --model");
     const int bases = (options.basis.given() ? 1 : 0) + (options.fitRows.empty() ? 0 : 1) +
                       (options.pca == "per-point" ? 1 : 0);
     if (all.get<Pca>() && bases > 1)
@@ -218,12 +227,7 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
         request.trained = readAutoencoder(options.autoencoder);
         request.trainedName = options.autoencoder;
     }
-    if (request.untrained && options.model.name.empty())
-        throw UsageError(
-            "--null untrained runs the prompts again through networks of the same shape; name the model "
-            "with --model");
-    if (choice.scaling == "final_norm" && options.model.name.empty())
-        throw UsageError("--scaling final_norm needs the model of the trace; name it with --model");
+    requireModelFor(request, choice);
     const bool beside = request.untrained && request.jacobian && all.nulls.empty();
     if ((request.untrained || !all.nulls.empty()) && !hasSweptStatistic(request) && !beside)
         throw UsageError("--null names surrogates, and --stat no statistic that is computed on them");

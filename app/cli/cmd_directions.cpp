@@ -1,8 +1,10 @@
 // rheo directions: vectors of the residual stream, to steer with and to be axes.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -265,33 +267,68 @@ int run(const Options& options, Common& common) {
     return 0;
 }
 
-/// Throws CLI::ValidationError unless the options name one source, whole.
+/// A way to directions: the options that ask for it, and those it needs.
+struct Source {
+    std::vector<const char*> options;
+    std::vector<const char*> needs;
+};
+const std::vector<Source>& sources() {
+    static const std::vector<Source> table{
+        {{"--plus", "--plus-prompts"}, {"--point", "--model", "--out"}},
+        {{"--plus-rows"}, {"--point", "--trace", "--out"}},
+        {{"--row"}, {"--point", "--trace", "--out"}},
+        {{"--token", "--token-id"}, {"--model", "--out"}},
+        {{"--pca"}, {"--out"}},
+        {{"--from"}, {"--out"}},
+        {{"--carried"}, {"--point", "--model", "--out"}},
+        {{"--list"}, {}},
+    };
+    return table;
+}
+
+/// Options that only some sources take, and by which option those are known.
+const std::map<std::string, std::vector<const char*>>& takers() {
+    static const std::map<std::string, std::vector<const char*>> table{
+        {"--trace", {"--plus-rows", "--row", "--list"}},
+        {"--point", {"--plus", "--plus-prompts", "--plus-rows", "--row", "--from", "--carried"}},
+        {"--probe", {"--plus", "--plus-prompts", "--plus-rows"}},
+        {"--text", {"--carried"}},
+        {"--text-file", {"--carried"}},
+        {"--ids", {"--carried"}},
+        {"--alone", {"--carried"}},
+        {"--out",
+         {"--plus", "--plus-prompts", "--plus-rows", "--row", "--token", "--token-id", "--pca", "--from",
+          "--carried"}},
+    };
+    return table;
+}
+
+/// Throws CLI::ValidationError unless the options name one source, whole, and nothing that it does not take.
 void checkSource(const CLI::App& command) {
-    const auto given = [&](std::initializer_list<const char*> names) {
-        for (const char* name : names)
-            if (command.count(name) > 0) return true;
-        return false;
+    const auto given = [&](const std::vector<const char*>& names) {
+        return std::any_of(names.begin(), names.end(),
+                           [&](const char* name) { return command.count(name) > 0; });
     };
     const auto fail = [](const std::string& why) { throw CLI::ValidationError("directions", why); };
-    const bool plus = given({"--plus", "--plus-prompts"}), minus = given({"--minus", "--minus-prompts"}),
-               rows = given({"--plus-rows"}), token = given({"--token", "--token-id"}),
-               pca = given({"--pca"}), from = given({"--from"}), row = given({"--row"}),
-               list = given({"--list"}), carried = given({"--carried"});
-    if (plus != minus) fail("both groups are needed: --plus and --minus, or files of them");
-    if (int{plus} + int{rows} + int{token} + int{pca} + int{from} + int{row} + int{list} + int{carried} != 1)
+    if (given({"--plus", "--plus-prompts"}) != given({"--minus", "--minus-prompts"}))
+        fail("both groups are needed: --plus and --minus, or files of them");
+    const Source* chosen = nullptr;
+    for (const Source& source : sources()) {
+        if (!given(source.options)) continue;
+        if (chosen != nullptr)
+            fail(fmt::format("{} and {} are two sources; choose one", chosen->options[0], source.options[0]));
+        chosen = &source;
+    }
+    if (chosen == nullptr)
         fail(
-            "one source is needed: --plus with --minus, --trace with --plus-rows and --minus-rows or with "
-            "--row and --minus-row, --token, --pca, --from, --carried, or --list to see what a file holds");
-    if ((plus || rows || row || carried) && !given({"--point"}))
-        fail("--point says where in depth the states are");
-    if ((plus || token || carried) && !given({"--model"})) fail("--model is needed");
-    if ((rows || row) && !given({"--trace"})) fail("--trace T.rheo.h5 names the states");
-    if (given({"--probe"}) && !plus && !rows) fail("--probe is between two groups");
-    if (!carried && given({"--text", "--text-file", "--ids", "--alone"})) fail("a prompt is for --carried");
-    if (!list && !given({"--out"})) fail("--out F is needed");
-    if (list && given({"--out"})) fail("--list writes nothing: leave --out out");
-    if (given({"--trace"}) && !rows && !row && !list) fail("--trace is for --plus-rows, --row and --list");
-    if (given({"--point"}) && (token || pca || list)) fail("--point is not for --token, --pca and --list");
+            "a source is needed: --plus with --minus, --trace with --plus-rows and --minus-rows or with "
+            "--row "
+            "and --minus-row, --token, --pca, --from, --carried, or --list to see what a file holds");
+    for (const char* needed : chosen->needs)
+        if (command.count(needed) == 0) fail(fmt::format("{} needs {}", chosen->options[0], needed));
+    for (const auto& [option, by] : takers())
+        if (command.count(option) > 0 && !given(by))
+            fail(fmt::format("{} is not for {}", option, chosen->options[0]));
 }
 
 void addGroups(CLI::App& command, Options& options) {

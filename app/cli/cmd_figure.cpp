@@ -131,6 +131,15 @@ void addTrajectoryOptions(const Options& options, nlohmann::ordered_json& view) 
     if (options.noFirstTokens) view["first_tokens"] = false;
 }
 
+/// Those of files of their own: teleports, patch maps, attributions, flows.
+void addFileOptions(const Options& options, nlohmann::ordered_json& view) {
+    if (options.rms) view["rms"] = true;
+    if (options.steps) view["steps"] = *options.steps;
+    if (options.relative) view["relative"] = true;
+    if (!options.value.empty()) view["value"] = options.value;
+    if (!options.run.empty()) view["run"] = options.run;
+}
+
 Recipe recipeOfOptions(const Options& options) {
     Recipe recipe;
     recipe.view = options.view;
@@ -156,11 +165,7 @@ Recipe recipeOfOptions(const Options& options) {
     if (!options.color.empty()) view["color"] = options.color;
     if (!options.depth.empty()) view["depth"] = options.depth;
     addTrajectoryOptions(options, view);
-    if (options.rms) view["rms"] = true;
-    if (options.steps) view["steps"] = *options.steps;
-    if (options.relative) view["relative"] = true;
-    if (!options.value.empty()) view["value"] = options.value;
-    if (!options.run.empty()) view["run"] = options.run;
+    addFileOptions(options, view);
     recipe.options = view.dump();
     return recipe;
 }

@@ -458,9 +458,12 @@ Results resultsMatching(const Results& results, const Records& records) {
         for (const auto& null : results.nulls)
             if (null.statistic == S::info.name) matching.nulls.push_back(null);
     });
-    if (results.perPointPca && isKnown("pca")) matching.perPointPca = results.perPointPca;
-    if (results.lens && isKnown("lens")) matching.lens = results.lens;
-    if (results.jacobian && isKnown("jacobian")) matching.jacobian = results.jacobian;
+    const auto keep = [&](const char* name, const auto& from, auto& to) {
+        if (from && isKnown(name)) to = from;
+    };
+    keep("pca", results.perPointPca, matching.perPointPca);
+    keep("lens", results.lens, matching.lens);
+    keep("jacobian", results.jacobian, matching.jacobian);
     return matching;
 }
 

@@ -299,13 +299,13 @@ std::vector<ChoiceProblem> problemsOf(const AnalysisChoice& choice, const std::s
     constexpr const char* attach =
         "it needs the model that made the trace: attach it with File > Attach a model to this trace";
     if (choice.statistics.empty()) problems.push_back({Field::Statistic, "choose a statistic"});
-    if (contains(choice.statistics, lensName) && !hasModel)
-        problems.push_back({Field::Statistic, fmt::format("Logit lens: {}", attach)});
-    if (contains(choice.statistics, jacobianName) && !hasModel)
-        problems.push_back({Field::Statistic, fmt::format("Derivatives: {}", attach)});
     bool swept = false;
-    for (const auto& statistic : choosableStatistics())
-        swept = swept || (statistic.hasNulls && contains(choice.statistics, statistic.name));
+    for (const auto& statistic : choosableStatistics()) {
+        if (!contains(choice.statistics, statistic.name)) continue;
+        if (statistic.needsModel && !hasModel)
+            problems.push_back({Field::Statistic, fmt::format("{}: {}", statistic.title, attach)});
+        swept = swept || statistic.hasNulls;
+    }
     // The untrained network stands beside derivatives as well.
     swept = swept || (contains(choice.statistics, jacobianName) &&
                       choice.nulls == std::vector<std::string>{untrainedNull});

@@ -119,19 +119,34 @@ FileDescription describeForeignHdf5(const Hdf5File& file, const Input& input) {
     return found;
 }
 
+FileDescription describeTrace(const Hdf5File&, const Input&) {
+    return {"trace", "a trace", {}, {}};
+}
+
+FileDescription describeIntervention(const Hdf5File&, const Input&) {
+    return {"intervention", "a text with edited states, beside the natural one", {}, {}};
+}
+
+/// Files of this program by their attribute `format`.
+struct OwnFormat {
+    std::string_view format;
+    FileDescription (*describe)(const Hdf5File& file, const Input& input);
+};
+constexpr std::array ownFormats{OwnFormat{"rheograph-trace", describeTrace},
+                                OwnFormat{"rheograph-results", describeResults},
+                                OwnFormat{"rheograph-teleport", describeTeleport},
+                                OwnFormat{"rheograph-patch-map", describePatchMap},
+                                OwnFormat{"rheograph-attribution", describeAttribution},
+                                OwnFormat{"rheograph-flow", describeFlow},
+                                OwnFormat{"rheograph-response", describeResponse},
+                                OwnFormat{"rheograph-intervention", describeIntervention}};
+
 FileDescription describeHdf5(const Input& input) {
     const Hdf5File file = Hdf5File::openForReading(input.path);
     const auto format = file.textAttribute("/", "format");
-    if ((format && *format == "rheograph-trace") || (!format && file.exists("/residual")))
-        return {"trace", "a trace", {}, {}};
-    if (format && *format == "rheograph-results") return describeResults(file, input);
-    if (format && *format == "rheograph-teleport") return describeTeleport(file, input);
-    if (format && *format == "rheograph-patch-map") return describePatchMap(file, input);
-    if (format && *format == "rheograph-attribution") return describeAttribution(file, input);
-    if (format && *format == "rheograph-flow") return describeFlow(file, input);
-    if (format && *format == "rheograph-response") return describeResponse(file, input);
-    if (format && *format == "rheograph-intervention")
-        return {"intervention", "a text with edited states, beside the natural one", {}, {}};
+    if (!format && file.exists("/residual")) return describeTrace(file, input);
+    for (const OwnFormat& own : ownFormats)
+        if (format && *format == own.format) return own.describe(file, input);
     return describeForeignHdf5(file, input);
 }
 
