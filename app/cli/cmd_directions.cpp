@@ -407,6 +407,7 @@ void addOtherSources(CLI::App& command, Options& options) {
                     "instead: the N directions at --point that the remaining steps carry farthest, by their "
                     "derivative about the last token of --text")
         ->check(wholeNumber(1, 256))
+        ->default_str("")
         ->type_name("N");
     options.text.addTo(command, true);
     command.add_flag("--alone", options.alone, "--carried: the token alone, without those before it");

@@ -57,12 +57,12 @@ Curve naturalRing(const Flow& flow, const Theme& theme) {
     return ring;
 }
 
-/// The factor by which arrows are drawn: the longest fits between two cells; none is lengthened.
-double shortening(const Flow& flow, const FlowField& field) {
+/// The factor by which arrows are drawn: the longest just fits between two cells.
+double arrowFactor(const Flow& flow, const FlowField& field) {
     const double across = field.across.cwiseAbs().maxCoeff() / (0.9 * spacing(flow.x)),
                  up = field.up.cwiseAbs().maxCoeff() / (0.9 * spacing(flow.y));
     const double most = std::max(across, up);
-    return most > 1 ? 1 / most : 1;
+    return most > 0 ? 1 / most : 1;
 }
 
 /// Shaft and head of an arrow from (x, y) by (dx, dy), a break behind it. The head is drawn in cells, so that
@@ -120,18 +120,17 @@ std::string tokenText(const FlowInput& input, std::int32_t token) {
 
 }  // namespace
 
-CurvePlot flowArrows(const FlowInput& input, const FlowOptions& options, ColorScale& scale,
-                     double& shortened) {
+CurvePlot flowArrows(const FlowInput& input, const FlowOptions& options, ColorScale& scale, double& factor) {
     const Flow& flow = input.flow;
     const FlowField field = flowField(flow, stepsOf(input, options), options.relative);
     CurvePlot plot = emptyGrid(flow);
-    shortened = shortening(flow, field);
+    factor = arrowFactor(flow, field);
     Curve arrows;
     arrows.color = options.theme.foreground;
     arrows.style.width = 1.1;
     for (Eigen::Index i = 0; i < flow.y.size(); ++i)
         for (Eigen::Index j = 0; j < flow.x.size(); ++j)
-            addArrow(arrows, flow.x[j], flow.y[i], shortened * field.across(i, j), shortened * field.up(i, j),
+            addArrow(arrows, flow.x[j], flow.y[i], factor * field.across(i, j), factor * field.up(i, j),
                      spacing(flow.x), spacing(flow.y), field.divergence(i, j));
     // The middle of the map is pale: a line beneath keeps such arrows in sight.
     Curve beneath = arrows;
@@ -222,9 +221,9 @@ Figure flowFigure(const FlowInput& input, const FlowOptions& options) {
     figure.theme = options.theme;
     figure.columns = 2;
     ColorScale scale;
-    double shortened = 1;
+    double factor = 1;
     const auto at = static_cast<std::size_t>(flow.request.point.value() + stepsOf(input, options));
-    CurvePlot arrows = flowArrows(input, options, scale, shortened);
+    CurvePlot arrows = flowArrows(input, options, scale, factor);
     const std::string from = pointName(input.points[static_cast<std::size_t>(flow.request.point.value())]);
     figure.panels.push_back(
         {fmt::format("{} from {} to {}", options.relative ? "Flow less the natural step" : "Flow", from,
@@ -234,15 +233,15 @@ Figure flowFigure(const FlowInput& input, const FlowOptions& options) {
     if (flow.contraction.size() > 0)
         figure.panels.push_back({"Mean contraction", flowContraction(input, options)});
     figure.colorScale = scale;
-    figure.note = joinNotes(
-        {fmt::format("Teleports of token {} at {}: {} by {} states.", flow.request.token, from, flow.x.size(),
-                     flow.y.size()),
-         shortened < 1 ? fmt::format("Arrows at {} of their length.", formatNumber(shortened, 2)) : "",
-         fmt::format("Natural next token {} ({}).", tokenText(input, flow.naturalToken),
-                     formatNumber(flow.naturalProbability, 2)),
-         flow.contraction.size() > 0 ? "Contraction: ln of the ratio of distances, below 0 where they "
-                                       "shrink."
-                                     : ""});
+    figure.note = joinNotes({fmt::format("Teleports of token {} at {}: {} by {} states.", flow.request.token,
+                                         from, flow.x.size(), flow.y.size()),
+                             fmt::format("Arrows at {} times their length.", formatNumber(factor, 2)),
+                             fmt::format("Natural next token {} ({}).", tokenText(input, flow.naturalToken),
+                                         formatNumber(flow.naturalProbability, 2)),
+                             flow.contraction.size() > 0
+                                 ? "Contraction: ln of the ratio of distances, below 0 where they "
+                                   "shrink."
+                                 : ""});
     return figure;
 }
 

@@ -27,10 +27,9 @@ struct FlowOptions {
 };
 
 /// The displacement of each cell as an arrow from its place, coloured by the divergence (`scale` receives the
-/// colours of curves with values). Arrows longer than the spacing of the grid allows are all shortened by one
-/// factor, which `shortened` receives (1: as they are). Throws Error(InvalidArgument) as flowField.
-CurvePlot flowArrows(const FlowInput& input, const FlowOptions& options, ColorScale& scale,
-                     double& shortened);
+/// colours of curves with values). All arrows are drawn at one factor of their length, which `factor`
+/// receives, so that the longest just fits between two cells. Throws Error(InvalidArgument) as flowField.
+CurvePlot flowArrows(const FlowInput& input, const FlowOptions& options, ColorScale& scale, double& factor);
 /// Cells by their likeliest next token: the most frequent ones have a colour and a line in the legend each,
 /// all others share one. The natural state is a ring.
 CurvePlot flowBasins(const FlowInput& input, const Theme& theme);

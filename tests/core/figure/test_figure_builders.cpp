@@ -949,7 +949,7 @@ void TestFigureBuilders::flowHasArrowsBasinsAndContraction() {
     for (int cell = 0; cell < 6; ++cell) {
         flow.scores.at(cell, 0)[0] = flow.x[cell % 3];
         flow.scores.at(cell, 0)[1] = flow.y[cell / 3];
-        flow.scores.at(cell, 1)[0] = flow.x[cell % 3] + 2;  // beyond the next cell: arrows are shortened
+        flow.scores.at(cell, 1)[0] = flow.x[cell % 3] + 2;  // beyond the next cell
         flow.scores.at(cell, 1)[1] = flow.y[cell / 3];
     }
     flow.likeliest = {8, 8, 8, 9, 9, 8};
@@ -960,9 +960,9 @@ void TestFigureBuilders::flowHasArrowsBasinsAndContraction() {
     const std::map<std::int32_t, std::string> texts{{8, " eight"}};
     FlowOptions options;
     ColorScale scale;
-    double shortened = 0;
-    const CurvePlot arrows = flowArrows({flow, points, texts}, options, scale, shortened);
-    QVERIFY(std::abs(shortened - 0.45) < 1e-12);  // 0.9 of the spacing of 1, over a length of 2
+    double factor = 0;
+    const CurvePlot arrows = flowArrows({flow, points, texts}, options, scale, factor);
+    QVERIFY(std::abs(factor - 0.45) < 1e-12);  // 0.9 of the spacing of 1, over a length of 2
     QVERIFY(std::abs(arrows.curves[1].x[1] - (-1 + 0.9)) < 1e-12);
     QCOMPARE(arrows.curves[1].values.size(), arrows.curves[1].x.size());
     QCOMPARE(arrows.y.title, std::string("mood (residual units)"));
@@ -977,7 +977,7 @@ void TestFigureBuilders::flowHasArrowsBasinsAndContraction() {
     const Figure figure = flowFigure({flow, points, texts}, options);
     QCOMPARE(figure.panels.size(), std::size_t{3});
     QVERIFY(figure.colorScale.has_value());
-    QVERIFY(figure.note.find("0.45") != std::string::npos);
+    QVERIFY(figure.note.find("at 0.45 times their length") != std::string::npos);
     flow.likeliest.pop_back();
     QVERIFY_THROWS_EXCEPTION(Error, flowFigure({flow, points, texts}, options));
 }
