@@ -55,7 +55,8 @@ struct NullSpec {
     std::string_view name;     ///< in results files, and for --null: "sign_flip"
     std::string_view shows;    ///< how a surrogate is made, in one line
     std::string_view inWords;  ///< what a surrogate is, inside a sentence: "a random walk with the same .."
-    int series = -1;           ///< its colour in figures, of Theme::series; -1: that of all other nulls
+    /// Its colour in figures: of Theme::series, behind its end Theme::persistentNull; -1: that of all others.
+    int series = -1;
     /// About what one core of a machine of 2024 takes to make a value, at some hundred units.
     double nanoseconds = 1;
     std::int64_t leastPoints = 2, leastRows = 1;

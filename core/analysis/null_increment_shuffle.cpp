@@ -28,7 +28,7 @@ constinit const NullSpec null_specs::IncrementShuffle{
     .name = "increment_shuffle",
     .shows = "a permutation of the steps of each row, shared by its units",
     .inWords = "the same steps in random order",
-    .series = 5,
+    .series = 3,
     .nanoseconds = 0.5,
     .makeTile = shuffleSteps,
 };

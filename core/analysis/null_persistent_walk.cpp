@@ -70,7 +70,7 @@ constinit const NullSpec null_specs::PersistentWalk{
         "what is new in each step from another sample, drawn anew for each step and shared by the "
         "units; without the mean step",
     .inWords = "a random walk whose steps are correlated across units and over depth as in the data",
-    .series = 3,
+    .series = 6,
     .nanoseconds = 9,
     .leastRows = 2,
     .moments = StepMomentKind::Persistence,

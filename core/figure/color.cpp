@@ -65,6 +65,7 @@ Theme lightTheme() {
     theme.selected = hex(0xd6007a);
     theme.mean = hex(0x1c1f23);
     theme.null = hex(0x8a9099);
+    theme.persistentNull = hex(0x7b5ea7);
     theme.axes = {hex(0x9c3f77), hex(0x00704f), hex(0x0060a8)};
     // Okabe and Ito's colours for a white ground; their yellow is too pale for a thin line on it.
     theme.series = {hex(0x0072b2), hex(0xd55e00), hex(0x009e73), hex(0xcc79a7), hex(0xe69f00), hex(0x56b4e9)};
@@ -84,6 +85,7 @@ Theme darkTheme() {
     theme.selected = hex(0xff5fb4);
     theme.mean = hex(0xf4f5f7);
     theme.null = hex(0x868c95);
+    theme.persistentNull = hex(0xb497e0);
     theme.axes = {hex(0xe596c4), hex(0x3fcf9f), hex(0x6fb6ff)};
     theme.series = {hex(0x56b4e9), hex(0xe69f00), hex(0x2fbf95), hex(0xe092bf), hex(0xf0e442), hex(0x4a90d9)};
     return theme;

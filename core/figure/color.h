@@ -35,6 +35,7 @@ struct Theme {
     Color selected;
     Color mean;
     Color null;                 ///< bands of nulls and controls
+    Color persistentNull;       ///< of nulls that keep how steps are correlated
     std::array<Color, 3> axes;  ///< of a plot in space, and of arrows along them; readable as text
     std::vector<Color> series;  ///< for further curves, in order (Okabe and Ito 2008)
 };

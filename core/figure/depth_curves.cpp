@@ -56,8 +56,9 @@ std::vector<StepKind> stepKinds(const std::vector<ResidualPoint>& points) {
 Color nullColor(const Theme& theme, std::string_view null) {
     // The first two further colours are those of attention and MLP steps.
     const NullSpec* spec = findNull(null);
-    return spec == nullptr || spec->series < 0 ? theme.null
-                                               : theme.series.at(static_cast<std::size_t>(spec->series));
+    if (spec == nullptr || spec->series < 0) return theme.null;
+    const auto place = static_cast<std::size_t>(spec->series);
+    return place < theme.series.size() ? theme.series[place] : theme.persistentNull;
 }
 
 std::string nullLabel(std::string_view null) {

@@ -245,13 +245,15 @@ void TestFigureCurves::curvesAlongDepth() {
 void TestFigureCurves::nullsHaveTheirColours() {
     for (const Theme& theme : {lightTheme(), darkTheme()}) {
         std::vector<Color> colors{theme.series[0], theme.series[1], theme.foreground};
-        for (const char* null :
-             {"depth_shuffle", "increment_shuffle", "sign_flip", "gaussian_walk", "row_shuffle"}) {
+        for (const char* null : {"depth_shuffle", "increment_shuffle", "sign_flip", "gaussian_walk",
+                                 "row_shuffle", "persistent_walk"}) {
             const Color color = nullColor(theme, null);
             QVERIFY2(std::find(colors.begin(), colors.end(), color) == colors.end(), null);
             colors.push_back(color);
         }
         QVERIFY(nullColor(theme, "another") == theme.null);
+        // A family: they are computed for different statistics.
+        QVERIFY(nullColor(theme, "persistent_flip") == nullColor(theme, "persistent_walk"));
     }
 }
 
