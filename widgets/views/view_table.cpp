@@ -4,9 +4,11 @@
 #include <array>
 
 #include "widgets/views/attribution_view.h"
+#include "widgets/views/flow_view.h"
 #include "widgets/views/lens_map_view.h"
 #include "widgets/views/orbit_view.h"
 #include "widgets/views/patch_map_view.h"
+#include "widgets/views/response_view.h"
 #include "widgets/views/results_view.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/verdicts_view.h"
@@ -47,6 +49,13 @@ constexpr std::array ownWidgets{
     OwnWidget{"writing",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
                   return new WritingView(entry.figure, c);
+              }},
+    OwnWidget{
+        "flow",
+        [](const ViewEntry& entry, const ViewContext& c) -> View* { return new FlowView(entry.figure, c); }},
+    OwnWidget{"response",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new ResponseView(entry.figure, c);
               }},
     OwnWidget{"verdicts",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {

@@ -1,0 +1,116 @@
+#include "widgets/views/response_view.h"
+
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "core/dynamics/response.h"
+#include "core/session/recipe_figure.h"
+
+namespace rheo {
+
+ResponseView::ResponseView(const FigureView& figure, const ViewContext& context)
+    : ComputedView(figure, context, tr("Compute the response")),
+      m_along(new QComboBox),
+      m_largest(new QDoubleSpinBox) {
+    m_along->setAccessibleName(tr("Direction"));
+    m_along->setToolTip(tr("The vectors of the edits, and the axes of the trajectories"));
+    m_largest->setRange(0.5, 100);
+    m_largest->setValue(8);
+    m_largest->setPrefix(tr("to "));
+    m_largest->setSuffix(tr(" SD"));
+    m_largest->setAccessibleName(tr("Largest push"));
+    m_largest->setToolTip(
+        tr("In standard deviations of the prompt's states along the direction, in both signs"));
+    auto* row = new QHBoxLayout;
+    row->addWidget(new QLabel(tr("Push along")));
+    row->addWidget(m_along, 1);
+    row->addWidget(m_largest);
+    form()->addLayout(row);
+    connect(&m_laboratory, &Laboratory::editsChanged, this, [this] {
+        offer();
+        refresh();
+    });
+    connect(&m_selection, &Selection::promptChanged, this, &ComputedView::refresh);
+}
+
+void ResponseView::offer() {
+    const QString before = m_along->currentText();
+    m_along->clear();
+    m_directions.clear();
+    for (const Edit& edit : m_laboratory.edits()) {
+        if (edit.vector.size() == 0) continue;
+        m_along->addItem(QString::fromStdString(edit.name));
+        m_directions.push_back(edit.vector);
+    }
+    if (const auto basis = m_workspace.state()->basis)
+        for (Eigen::Index c = 0; c < std::min<Eigen::Index>(3, basis->components.rows()); ++c) {
+            m_along->addItem(basis->names.empty()
+                                 ? tr("PC%1").arg(c + 1)
+                                 : QString::fromStdString(basis->names[static_cast<std::size_t>(c)]));
+            m_directions.push_back(basis->components.row(c).transpose().cast<float>());
+        }
+    m_along->setCurrentIndex(std::max(0, m_along->findText(before)));
+}
+
+void ResponseView::setDocument(std::shared_ptr<const DocumentState> state) {
+    offer();
+    ComputedView::setDocument(std::move(state));
+}
+
+QString ResponseView::whyNot() const {
+    if (const QString why = ComputedView::whyNot(); !why.isEmpty()) return why;
+    if (m_directions.empty())
+        return tr("This needs a direction: add an edit in the laboratory, or fit the PCA (Ctrl+R).");
+    return m_laboratory.sample().tokenIds.empty() ? tr("Choose a prompt in the list on the left.")
+                                                  : QString();
+}
+
+void ResponseView::compute() {
+    const auto loaded = m_workspace.model();
+    const Sample sample = m_laboratory.sample();
+    const auto point = m_workspace.modelPoint(m_selection.point());
+    if (!point || m_along->currentIndex() < 0) return;
+    ResponseRequest request;
+    request.point = *point;
+    request.token = std::min(m_selection.token(), static_cast<int>(sample.tokenIds.size()) - 1);
+    request.direction = m_directions[static_cast<std::size_t>(m_along->currentIndex())];
+    request.largest = m_largest->value();
+    start(
+        tr("Compute the response"),
+        [loaded, sample, request, along = m_along->currentText().toStdString()](Progress& progress) {
+            const Model& model = *loaded->model;
+            const auto context = model.prepare(sample.tokenIds, progress);
+            ResponseRequest asked = request;
+            asked.unit = deviationAlong(model, *context, request.point, request.direction);
+            ResponseFile file;
+            file.points = model.points();
+            file.model = model.identity();
+            file.text = sample.text;
+            file.ids = sample.tokenIds;
+            file.along = along;
+            file.unitName = "SD of the prompt";
+            file.response = rheo::response(model, *context, asked, progress);
+            for (const std::int32_t id : file.response.likeliest)
+                file.tokenTexts[id] = piecesOf(*loaded, {id}).front();
+            return std::make_shared<const ResponseFile>(std::move(file));
+        },
+        [this](std::shared_ptr<const ResponseFile> made) { m_response = std::move(made); });
+}
+
+std::shared_ptr<const Figure> ResponseView::makeFigure(const Recipe& recipe) const {
+    return m_response ? std::make_shared<const Figure>(figureOfResponse(*m_response, recipe)) : nullptr;
+}
+
+std::optional<OwnFile> ResponseView::ownFile() const {
+    if (!m_response) return std::nullopt;
+    return OwnFile{"response", QStringLiteral(".response.h5"),
+                   [made = m_response](const std::filesystem::path& file, IfExists ifExists) {
+                       writeResponseFile(file, *made, ifExists);
+                   }};
+}
+
+}  // namespace rheo
