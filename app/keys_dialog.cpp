@@ -49,6 +49,8 @@ QString linesOfViews() {
            line(tr("1, 2, 3, 0, 5"), tr("front; side; top; reset; perspective")) +
            line(tr("Drag the ring"), tr("move the state in the plane of the screen; X, Y or Z: along that "
                                         "axis, until it is pressed again")) +
+           line(tr("S"), tr("put the ring on the nearest row; the panel has a slider between both states")) +
+           line(tr("Click the legend"), tr("hide or show a kind of rows; double click: this one alone")) +
            line(tr("Arrows, Page Up/Down"), tr("move the ring; Shift: further, Ctrl: finer")) +
            line(tr("Enter, Esc"), tr("keep the new state; put the ring back")) +
            line(tr("Space, [ and ]"), tr("play or pause depth; one point back or on")) +

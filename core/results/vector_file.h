@@ -21,10 +21,11 @@ struct NamedVector {
     std::optional<ModelIdentity> model;  ///< the model of the states; none where the file does not say
 };
 
-/// All vectors of `file` (.npy, .npz, safetensors or HDF5): floating-point arrays of one axis, and each row of
-/// those of two ("NAME[3]"); other arrays are passed over where there are such. A single one without a name has that of the file. Converted to float32. Model, point and
-/// origin are read where the file was written by writeVectors. Throws Error(NotFound, Format, Unsupported)
-/// naming the file and the array. Refuses more than 2^28 numbers.
+/// All vectors of `file` (.npy, .npz, safetensors or HDF5): floating-point arrays of one axis, and each row
+/// of those of two ("NAME[3]"); other arrays are passed over where there are such. A single one without a
+/// name has that of the file. Converted to float32. Model, point and origin are read where the file was
+/// written by writeVectors. Throws Error(NotFound, Format, Unsupported) naming the file and the array.
+/// Refuses more than 2^28 numbers.
 std::vector<NamedVector> readVectors(const std::filesystem::path& file);
 
 /// The vector that `reference` names: "F.npy", where the file holds one, or "F.safetensors#NAME". A relative

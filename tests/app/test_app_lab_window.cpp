@@ -34,8 +34,10 @@
 #include "widgets/views/attribution_view.h"
 #include "widgets/views/banner.h"
 #include "widgets/views/figure_widget.h"
+#include "widgets/views/flow_view.h"
 #include "widgets/views/laboratory_panel.h"
 #include "widgets/views/patch_map_view.h"
+#include "widgets/views/response_view.h"
 #include "widgets/views/teleport_panel.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/writing_view.h"
@@ -61,6 +63,8 @@ private Q_SLOTS:
     void directionsBecomeAxes();
     void aCellOfThePatchMapBecomesAnEdit();
     void theAttributionFollowsTheEdits();
+    void aFlowIsComputed();
+    void aResponseIsComputed();
     void theModelWritesWithTheEdits();
     void writingStops();
     void figuresAreMadeAgainFromTheirRecipes();
@@ -311,6 +315,36 @@ void TestAppLabWindow::theAttributionFollowsTheEdits() {
         QVERIFY(std::abs(sum - run->logit[t]) < 1e-5 * std::abs(run->logit[t]));
     }
     keepPicture(*m_window, "attribution");
+}
+
+void TestAppLabWindow::aFlowIsComputed() {
+    auto* view = this->view<FlowView>();
+    m_window->showView(view);
+    view->cells()->setValue(5);
+    QTest::mouseClick(view->startButton(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(view->flow() && settled(), wait);
+    const Flow& made = view->flow()->flow;
+    QCOMPARE(made.cells(), Eigen::Index(25));
+    // The cell in the middle is the natural state.
+    QVERIFY(made.distance.row(12).maxCoeff() == 0);
+    QCOMPARE(made.likeliest[12], made.naturalToken);
+    QVERIFY(view->hasFigure() && view->command().contains("rheo flow"));
+    view->steps()->setValue(4);
+    QVERIFY(view->recipe().options.find("\"steps\":4") != std::string::npos);
+    keepPicture(*m_window, "flow");
+}
+
+void TestAppLabWindow::aResponseIsComputed() {
+    auto* view = this->view<ResponseView>();
+    m_window->showView(view);
+    QCOMPARE(view->directions()->itemText(0), QString("she"));
+    QTest::mouseClick(view->startButton(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(view->response() && settled(), wait);
+    const Response& made = view->response()->response;
+    QCOMPARE(made.distance[made.sizes.size() / 2], 0.0);  // no push
+    QVERIFY(made.distance[0] > 0 && made.controlDistance.rows() == 8);
+    QVERIFY(view->hasFigure() && view->command().contains("rheo response"));
+    keepPicture(*m_window, "response");
 }
 
 void TestAppLabWindow::theModelWritesWithTheEdits() {

@@ -9,6 +9,8 @@
 
 #include "core/dynamics/response.h"
 #include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/equivalent_command.h"
+#include "widgets/viewmodels/shell_line.h"
 
 namespace rheo {
 
@@ -111,6 +113,26 @@ std::optional<OwnFile> ResponseView::ownFile() const {
                    [made = m_response](const std::filesystem::path& file, IfExists ifExists) {
                        writeResponseFile(file, *made, ifExists);
                    }};
+}
+
+/// The direction stands as a file: that of an edit is saved by the laboratory.
+QString ResponseView::command() const {
+    const auto loaded = m_workspace.model();
+    if (!m_response || !loaded) return {};
+    const ResponseRequest& request = m_response->response.request;
+    QStringList words{"rheo", "response"};
+    for (const std::string& word : modelWordsOf(*loaded)) words << QString::fromStdString(word);
+    QStringList ids;
+    for (const auto id : m_response->ids) ids << QString::number(id);
+    words << "--ids" << ids.join(',') << "--point"
+          << QString::fromStdString(
+                 pointName(m_response->points[static_cast<std::size_t>(request.point.value())]))
+          << "--token" << QString::number(request.token) << "--axes"
+          << "vector.safetensors"
+          << "--largest" << QString::number(request.largest) << "--out"
+          << "response.h5";
+    return shellLine(words) +
+           QStringLiteral(" && rheo figure response.h5 --view response --out response.svg");
 }
 
 }  // namespace rheo

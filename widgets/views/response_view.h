@@ -16,6 +16,7 @@ public:
     ResponseView(const FigureView& figure, const ViewContext& context);
 
     std::optional<OwnFile> ownFile() const override;
+    QString command() const override;
     QComboBox* directions() const { return m_along; }
     std::shared_ptr<const ResponseFile> response() const { return m_response; }
     void setDocument(std::shared_ptr<const DocumentState> state) override;
