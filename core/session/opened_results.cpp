@@ -328,7 +328,10 @@ void addOwnPca(const DocumentState& state, TraceView view, Results& out) {
     out.perPointPca.reset();
     AnalysisRequest request;
     request.options.get<Pca>().emplace().components = static_cast<int>(state.basis->components.rows());
-    if (!state.basisRows.empty())
+    if (!state.basis->names.empty())
+        request.otherBasis = OtherBasis{
+            .given = *state.basis, .givenName = fmt::format("axes {}", fmt::join(state.basis->names, ", "))};
+    else if (!state.basisRows.empty())
         request.otherBasis = OtherBasis{.fitRows = state.basisRows,
                                         .fitRowsText = fmt::format("{}", fmt::join(state.basisRows, ","))};
     view.scaling = state.basis->scaling;

@@ -29,6 +29,7 @@
 #include "keep_picture.h"
 #include "tests/test_main.h"
 #include "widgets/viewmodels/edit_sources.h"
+#include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/fit_rows.h"
 #include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/attribution_view.h"
@@ -249,6 +250,7 @@ void TestAppLabWindow::directionsBecomeAxes() {
     QCOMPARE(basis->components.rows(), Eigen::Index(3));
     const auto& plot = std::get<Plot3D>(canvas()->figure()->panels[0].plot);
     QVERIFY2(plot.axes[0].title.starts_with("she"), plot.axes[0].title.c_str());
+    QVERIFY(commandOf(m_window->workspace()).isEmpty());  // no file holds these axes
     keepPicture(*m_window, "axes");
     m_window->workspace().undoStack()->undo();
     QCOMPARE(m_window->workspace().state()->basis, before);

@@ -161,6 +161,10 @@ QString commandOfDocument(const DocumentFiles& files, const DocumentState& state
 }
 
 QString whyNoCommandOfDocument(const DocumentFiles& files, const DocumentState& state, bool hasModel) {
+    if (state.basis && !state.basis->names.empty() && files.resultsBasis != state.basis)
+        return tr(
+            "The axes are directions of the laboratory: save their vectors there, and give the file to "
+            "rheo analyze --stat pca --axes; or save the results first.");
     if (basisIsOfResults(state))
         return whyNoCommandOfResults(files, {state.results, state.resultsTrace}, hasModel);
     if (files.resultsBasis == state.basis || state.basisTrace == files.fileTrace) return {};

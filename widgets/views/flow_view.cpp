@@ -87,12 +87,12 @@ void FlowView::compute() {
     for (const std::string& word : modelWordsOf(*loaded)) m_asked << QString::fromStdString(word);
     QStringList ids;
     for (const auto id : sample.tokenIds) ids << QString::number(id);
-    const QString point_ =
+    const QString at =
         QString::fromStdString(pointName(loaded->model->points()[static_cast<std::size_t>(point->value())]));
-    m_asked << "--ids" << ids.join(',') << "--point" << point_ << "--token" << QString::number(request.token)
-            << "--basis"
-            << "results.h5"
-            << "--grid" << QStringLiteral("%1x%1").arg(m_cells->value()) << "--out"
+    m_asked << "--ids" << ids.join(',') << "--point" << at << "--token" << QString::number(request.token)
+            << (m_offered->names.empty() ? "--basis" : "--axes")
+            << (m_offered->names.empty() ? "results.h5" : "axes.safetensors") << "--grid"
+            << QStringLiteral("%1x%1").arg(m_cells->value()) << "--out"
             << "flow.h5";
     start(
         tr("Compute the flow"),
