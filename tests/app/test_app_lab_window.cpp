@@ -7,6 +7,7 @@
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QFileDialog>
+#include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
 #include <QPushButton>
@@ -70,6 +71,7 @@ private Q_SLOTS:
     void writingStops();
     void figuresAreMadeAgainFromTheirRecipes();
     void undoTakesEverythingBack();
+    void nothingStaysOfAModelThatIsClosed();
 
 private:
     template <class T>
@@ -445,6 +447,19 @@ void TestAppLabWindow::undoTakesEverythingBack() {
     QVERIFY(!m_window->workspace().state()->intervention);
     while (stack->canRedo()) stack->redo();
     QCOMPARE(laboratory().edits().size(), std::size_t(1));
+}
+
+/// What was computed is of the model that was open.
+void TestAppLabWindow::nothingStaysOfAModelThatIsClosed() {
+    QVERIFY(view<PatchMapView>()->hasFigure());
+    m_window->workspace().closeModel();
+    for (View* each : m_window->views())
+        if (auto* computed = qobject_cast<ComputedView*>(each)) {
+            QVERIFY2(!computed->hasFigure(), qPrintable(computed->id()));
+            QVERIFY(computed->explanation()->text().contains("model"));
+        }
+    QVERIFY(!laboratory().edits().empty());
+    QVERIFY(laboratory().trouble().contains("model"));
 }
 
 RHEO_TEST(TestAppLabWindow)

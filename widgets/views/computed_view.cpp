@@ -58,10 +58,12 @@ ComputedView::ComputedView(const FigureView& figure, const ViewContext& context,
         if (m_clicked.empty()) QTimer::singleShot(0, this, [this] { clicked(std::exchange(m_clicked, {})); });
         m_clicked[kind] = id;
     });
-    connect(&m_workspace, &Workspace::modelChanged, this, [this] {
-        cancel();
-        refresh();
-    });
+    for (auto signal : {&Workspace::modelChanged, &Workspace::documentReplaced})
+        connect(&m_workspace, signal, this, [this] {
+            cancel();
+            forget();
+            refresh();
+        });
 }
 
 QString ComputedView::whyNot() const {

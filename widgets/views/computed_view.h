@@ -59,6 +59,8 @@ protected:
     virtual std::shared_ptr<const Figure> makeFigure(const Recipe& recipe) const = 0;
     /// More options of the recipe than the bar has.
     virtual std::vector<std::pair<std::string, std::string>> moreOptions() const { return {}; }
+    /// Drops what was computed: it is of a model or document that is not open any more.
+    virtual void forget() = 0;
     /// A click on a cell or line: what it shows there.
     virtual void clicked(const std::map<AxisKind, qint64>& ids) { Q_UNUSED(ids); }
 

@@ -26,6 +26,7 @@ public:
 protected:
     QString whyNot() const override;
     void compute() override;
+    void forget() override { m_flow = nullptr; }
     std::shared_ptr<const Figure> makeFigure(const Recipe& recipe) const override;
     std::vector<std::pair<std::string, std::string>> moreOptions() const override;
 

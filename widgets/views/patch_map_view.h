@@ -33,6 +33,7 @@ public:
 protected:
     QString whyNot() const override;
     void compute() override;
+    void forget() override { m_map = nullptr; }
     std::shared_ptr<const Figure> makeFigure(const Recipe& recipe) const override;
     void clicked(const std::map<AxisKind, qint64>& ids) override;
 

@@ -24,6 +24,7 @@ public:
 protected:
     QString whyNot() const override;
     void compute() override;
+    void forget() override { m_response = nullptr; }
     std::shared_ptr<const Figure> makeFigure(const Recipe& recipe) const override;
 
 private:

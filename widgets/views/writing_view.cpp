@@ -226,6 +226,15 @@ void WritingView::compute() {
         });
 }
 
+void WritingView::forget() {
+    m_written = nullptr;
+    m_stream = nullptr;
+    m_model = nullptr;
+    m_natural->clear();
+    m_intervened->clear();
+    m_keep->setEnabled(false);
+}
+
 void WritingView::showStream() {
     if (!isRunning()) m_tick.stop();
     if (!m_stream || m_written) return;
