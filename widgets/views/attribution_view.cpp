@@ -111,8 +111,10 @@ void AttributionView::showEvent(QShowEvent* event) {
 /// Of the prompt and the edits as they are now. Cheap: a run of the prompt or two.
 void AttributionView::follow() {
     const auto ids = m_laboratory.sample().tokenIds;
-    if (m_attribution && m_attribution->ids != ids) m_attribution = nullptr;
-    refresh();
+    if (m_attribution && m_attribution->ids != ids) {
+        m_attribution = nullptr;
+        refresh();
+    }
     if (isVisible() && whyNot().isEmpty()) compute();
 }
 

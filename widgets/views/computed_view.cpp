@@ -109,6 +109,7 @@ void ComputedView::startOrStop() {
 }
 
 void ComputedView::cancel() {
+    ++m_runs;
     m_workspace.jobs().cancel(std::exchange(m_job, JobId{}));
 }
 

@@ -68,11 +68,11 @@ protected:
     template <class Work, class Use>
     void start(const QString& title, Work work, Use use) {
         cancel();
-        const quint64 document = m_workspace.documentNumber();
+        const quint64 run = m_runs;
         m_job = m_workspace.remember(m_workspace.jobs().submit(
             {Lane::Model, title}, std::move(work), this,
-            [this, title, document, use = std::move(use)](auto outcome) mutable {
-                if (document != m_workspace.documentNumber()) return;
+            [this, title, run, use = std::move(use)](auto outcome) mutable {
+                if (run != m_runs) return;  // a newer one runs, or none is wanted
                 m_job = {};
                 m_workspace.use(title, outcome, [&](auto result) { use(std::move(result)); });
                 refresh();
@@ -95,6 +95,7 @@ private:
     QStackedLayout* m_pages;
     FigureWidget* m_widget;
     JobId m_job;
+    quint64 m_runs = 0;  ///< of jobs that were started or cancelled
     std::map<AxisKind, qint64> m_clicked;
     bool m_wasDrawn = false;
 };
