@@ -58,6 +58,7 @@ Panel surprisePanel(const WritingInput& input, const Theme& theme) {
     plot.x.title = "Generated token";
     plot.x.ticks = niceTicks(plot.x.low, plot.x.high, 8);
     std::erase_if(plot.x.ticks, [](const Tick& tick) { return tick.value != std::round(tick.value); });
+    for (Tick& tick : plot.x.ticks) tick.label = formatNumber(tick.value);
     plot.y.title = "Surprise of the natural model (nats)";
     return {"How likely the natural model finds what is written", std::move(plot)};
 }
@@ -102,8 +103,10 @@ Figure writingFigure(const WritingInput& input, const Theme& theme) {
     const auto isKnown = [](double value) { return std::isfinite(value); };
     if (std::any_of(input.probability.begin(), input.probability.end(), isKnown))
         figure.panels.push_back(sweepPanel(input, input.probability,
-                                           fmt::format("Next token '{}'", input.followed), "Probability",
-                                           false, theme));
+                                           input.followed.empty()
+                                               ? "Next token that is followed"
+                                               : fmt::format("Next token '{}'", input.followed),
+                                           "Probability", false, theme));
     figure.panels.push_back(
         sweepPanel(input, input.entropy, "After the prompt", "Entropy (nats)", false, theme));
     if (std::any_of(input.perplexity.begin(), input.perplexity.end(), isKnown))

@@ -14,7 +14,7 @@ struct WritingInput {
         intervenedSurprise;  ///< [token] generated, nats, of the natural model
     /// A sweep over strengths, all of one length or all empty; probability may be NaN.
     std::vector<double> strength, probability, entropy, perplexity;
-    std::string followed;  ///< the token whose probability it is; empty: none
+    std::string followed;  ///< the token whose probability it is; empty: not known by text
     std::string note;      ///< the texts themselves
 };
 

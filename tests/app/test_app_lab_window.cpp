@@ -377,6 +377,15 @@ void TestAppLabWindow::theModelWritesWithTheEdits() {
     QVERIFY(made.result.naturalIds != made.result.intervenedIds);
     QCOMPARE(made.sweep.size(), std::size_t(3));
     QCOMPARE(made.sweep[0].ids, made.result.naturalIds);  // strength 0
+    // The surprise by way of the logits of the whole text.
+    std::vector<std::int32_t> whole = made.ids;
+    whole.insert(whole.end(), made.result.intervenedIds.begin(), made.result.intervenedIds.end());
+    const MatrixF logits = loaded().model->logits(whole, progress);
+    for (std::size_t i = 0; i < 12; ++i) {
+        const auto at = made.ids.size() + i;
+        const VectorD p = softmax(logits.row(static_cast<Eigen::Index>(at) - 1).transpose());
+        QVERIFY(std::abs(made.result.intervenedSurprise[i] + std::log(p[whole[at]])) < 1e-4);
+    }
     QVERIFY(writing->naturalText()->toPlainText().endsWith(
         QString::fromStdString(made.naturalText).simplified().right(4)));
     QVERIFY(writing->hasFigure());

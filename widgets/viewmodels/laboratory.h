@@ -54,16 +54,15 @@ public:
     /// The paths of the selected token, natural and with the edits, in the basis of the document; none where
     /// no edit reaches it.
     std::optional<TeleportOverlay> overlay() const;
-    /// The paths of tokens that were generated without and with edits, in the basis of the document; none
-    /// where nothing was, or the basis does not fit.
+    /// The paths of tokens that were generated without and with edits, scores [point, k] in the basis of the
+    /// document; none where nothing was, or the basis does not fit.
     std::vector<MorePaths> written() const;
     /// What was generated after the prompt that is tried or selected; null: nothing.
     void setWritten(std::shared_ptr<const InterveneResult> result);
     /// The newest answer; null: none.
     std::shared_ptr<const IntervenedPath> path() const { return m_answer ? m_answer->path : nullptr; }
 
-    /// What a norm of 1 in units of RMS is at a point of the selected prompt is known to the model alone; a
-    /// strength as a person reads it: "0.8 RMS", "1".
+    /// The strength of an edit with its unit: "0.8 RMS", or "1" times the vector.
     static QString strengthText(const Edit& edit);
 
 Q_SIGNALS:
@@ -71,6 +70,7 @@ Q_SIGNALS:
     void editsChanged();
     /// path() is another, or none.
     void pathChanged();
+    /// written() is another, or none.
     void writtenChanged();
 
 private:
