@@ -15,6 +15,7 @@
 
 #include "core/base/error.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/session/session_file.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/npy.h"
@@ -342,10 +343,22 @@ Input readHead(const fs::path& path) {
     return input;
 }
 
+FileDescription describeSavedSession(const Input& input) {
+    const SessionSummary summary = describeSessionFile(input.path);
+    FileDescription found{"session", "a session of the window", {}, {}};
+    if (!summary.title.empty()) found.facts.emplace_back("of", summary.title);
+    found.facts.emplace_back("saved", summary.saved);
+    if (summary.rows >= 0) found.facts.emplace_back("rows", summary.rows);
+    found.facts.emplace_back("teleports", summary.teleports);
+    found.next = fmt::format("rheograph {}", input.name());
+    return found;
+}
+
 }  // namespace
 
 FileDescription describeFile(const fs::path& path) {
     const Input input = readHead(path);
+    if (isSessionFile(path)) return describeSavedSession(input);
     struct Kind {
         std::string_view magic;
         FileDescription (*describe)(const Input&);
@@ -363,7 +376,7 @@ FileDescription describeFile(const fs::path& path) {
     throw Error(ErrorCode::Format,
                 path.string() +
                     " is not a file that rheo knows: it knows traces, results, teleports, HDF5, .npy, .npz, "
-                    "safetensors, GGUF, figures that hold a recipe, and texts",
+                    "safetensors, GGUF, sessions, figures that hold a recipe, and texts",
                 path.string());
 }
 

@@ -8,7 +8,9 @@
 
 #include "core/base/array.h"
 #include "core/base/index.h"
+#include "core/base/model_identity.h"
 #include "core/base/progress.h"
+#include "core/base/residual_point.h"
 #include "core/dynamics/intervention.h"
 #include "core/dynamics/teleport_result.h"
 #include "core/statistics/pca.h"
@@ -30,7 +32,9 @@ struct TeleportRecord {
     VectorD target;                         ///< [k] scores the state was moved to
     /// Exact paths and measures; no controls (they are computed for what is looked at).
     TeleportResult result;
-    std::string name = {};  ///< that a person gave it; empty: none
+    std::string name = {};                   ///< that a person gave it; empty: none
+    ModelIdentity model = {};                ///< that made it
+    std::vector<ResidualPoint> points = {};  ///< of that model
 };
 
 /// A token of a prompt: what a row is, whatever its number.

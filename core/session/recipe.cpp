@@ -181,6 +181,7 @@ std::string recipeToJson(const Recipe& recipe) {
     json["size_mm"] = {checked(recipe.widthMm, "size_mm"), checked(recipe.heightMm, "size_mm")};
     json["dpi"] = checked(recipe.dpi, "dpi");
     json["theme"] = recipe.theme;
+    if (recipe.transparent) json["transparent"] = true;
     json["versions"] = Json::object();
     for (const auto& [name, version] : recipe.versions) json["versions"][name] = version;
     json["time"] = recipe.time;
@@ -265,6 +266,11 @@ constexpr Field optionalFields[] = {
     {"size_mm", readSize},
     {"dpi", [](const Json& value, Recipe& recipe) { recipe.dpi = readPositive(value, "dpi"); }},
     {"theme", readTheme},
+    {"transparent",
+     [](const Json& value, Recipe& recipe) {
+         if (!value.is_boolean()) refuse("transparent", "true or false", value);
+         recipe.transparent = value.get<bool>();
+     }},
     {"versions", readVersions},
 };
 

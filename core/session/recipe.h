@@ -31,6 +31,7 @@ struct Recipe {
     double heightMm = 120;
     double dpi = 300;                             ///< of a PNG; above 0
     std::string theme = "light";                  ///< or "dark"
+    bool transparent = false;                     ///< nothing is painted behind the figure
     std::map<std::string, std::string> versions;  ///< program and libraries, by name
     std::string time;                             ///< ISO 8601, UTC; the one thing that is made anew
 };
