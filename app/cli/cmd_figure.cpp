@@ -32,6 +32,7 @@ struct Options {
     std::string size;  ///< empty: what suits the view
     double dpi = 300;
     std::string theme = "light";
+    bool transparent = false;
     std::string camera;
     std::string rows;
     std::string units;
@@ -153,6 +154,7 @@ Recipe recipeOfOptions(const Options& options) {
     if (!options.size.empty()) parseSize(options.size, recipe);
     recipe.dpi = options.dpi;
     recipe.theme = options.theme;
+    recipe.transparent = options.transparent;
     nlohmann::ordered_json view = nlohmann::ordered_json::object();
     if (!options.rows.empty()) view["rows"] = parseIds(options.rows);
     if (!options.units.empty()) view["units"] = parseIds(options.units);
@@ -204,6 +206,7 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--size", {}},
         {"--dpi", {}},
         {"--theme", {}},
+        {"--transparent", {}},
     };
     return table;
 }
@@ -270,8 +273,9 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
     recipe.time = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
     startPainting();
-    exportFigure(figure, {options.out.path, recipe.widthMm, recipe.heightMm, recipe.dpi, recipeToJson(recipe),
-                          options.out.ifExists()});
+    exportFigure(figure,
+                 {options.out.path, recipe.widthMm, recipe.heightMm, recipe.dpi, recipeToJson(recipe),
+                  options.out.ifExists(), recipe.transparent ? Background::None : Background::Filled});
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     common.console.say(options.out.path);
     common.console.result({{"out", options.out.path}, {"rows", 0}, {"seconds", seconds}});
@@ -320,6 +324,7 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->check(realNumber(10, 2400))
         ->type_name("DPI");
     command->add_option("--theme", options->theme, "of the colours")->check(CLI::IsMember({"light", "dark"}));
+    command->add_flag("--transparent", options->transparent, "paint nothing behind the figure");
     command
         ->add_option("--camera", options->camera,
                      "trajectories, orbits_3d: front, side, top or AZ,EL,ROLL in degrees; left out: as the "

@@ -36,9 +36,9 @@ public:
           m_metrics(metrics),
           m_images(images) {}
 
-    void draw() {
+    void draw(Background background) {
         const QRectF all(QPointF(0, 0), m_layout.size);
-        m_canvas.rectangle(all, toQColor(m_theme.background));
+        if (background == Background::Filled) m_canvas.rectangle(all, toQColor(m_theme.background));
         if (!m_layout.title.lines.isEmpty())
             title(m_layout.title, {margin, margin + m_metrics.capHeight(m_layout.title.size) + 1}, true,
                   m_theme.foreground);
@@ -437,8 +437,8 @@ const QImage& HeatmapImages::image(int index, const HeatmapPlot& plot, const The
 }
 
 void drawFigure(Canvas& canvas, const Figure& figure, const FigureLayout& layout, const TextMetrics& metrics,
-                HeatmapImages& images) {
-    Drawer(canvas, figure, layout, metrics, images).draw();
+                HeatmapImages& images, Background background) {
+    Drawer(canvas, figure, layout, metrics, images).draw(background);
 }
 
 }  // namespace rheo

@@ -6,6 +6,12 @@
 
 namespace rheo {
 
+/// What is behind a figure.
+enum class Background {
+    Filled,  ///< the colour of its theme
+    None,    ///< whatever is there
+};
+
 /// Heatmaps as images, kept from one paint to the next.
 class HeatmapImages {
 public:
@@ -24,7 +30,7 @@ private:
 
 /// Draws all of `figure` as `layout` places it. The same calls for the same figure, whatever the canvas.
 void drawFigure(Canvas& canvas, const Figure& figure, const FigureLayout& layout, const TextMetrics& metrics,
-                HeatmapImages& images);
+                HeatmapImages& images, Background background = Background::Filled);
 
 /// The inside of a 3D plot: its box behind, the data over it back to front, the labels around.
 void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme,

@@ -47,7 +47,7 @@ QByteArray encodeSvg(const Figure& figure, const ExportOptions& options) {
     const auto layout = layoutFigure(figure, sizeInPoints(options), metrics);
     SvgCanvas canvas(sizeInPoints(options), layout.scale, QString::fromStdString(figure.title),
                      QString::fromStdString(options.recipeJson));
-    drawFigure(canvas, figure, layout, metrics, images);
+    drawFigure(canvas, figure, layout, metrics, images, options.background);
     return canvas.finish();
 }
 
@@ -88,7 +88,7 @@ QByteArray encodePdf(const Figure& figure, const ExportOptions& options) {
         if (!painter.begin(&writer)) throw Error(ErrorCode::Internal, "The PDF could not be begun.");
         const double unitsPerPoint = pdfResolution / 72.0;
         paintFigure(painter, QRectF(QPointF(0, 0), sizeInPoints(options) * unitsPerPoint), figure,
-                    unitsPerPoint);
+                    unitsPerPoint, options.background);
         if (!painter.end()) throw Error(ErrorCode::Internal, "The PDF could not be ended.");
     }
     setExactPage(bytes, sizeInPoints(options));
@@ -112,15 +112,18 @@ QByteArray encodePng(const Figure& figure, const ExportOptions& options) {
                 .arg(largestSide)
                 .arg(mostPixels / 1e6)
                 .toStdString());
-    QImage image(static_cast<int>(width), static_cast<int>(height), QImage::Format_RGB32);
+    QImage image(
+        static_cast<int>(width), static_cast<int>(height),
+        options.background == Background::None ? QImage::Format_ARGB32_Premultiplied : QImage::Format_RGB32);
     if (image.isNull())
         throw Error(ErrorCode::OutOfMemory,
                     "There is no memory for a picture of that size. Choose fewer dpi.");
     const int dotsPerMetre = static_cast<int>(std::lround(options.dpi / millimetresPerInch * 1000));
-    image.fill(toQColor(figure.theme.background));
+    image.fill(options.background == Background::None ? QColor(Qt::transparent)
+                                                      : toQColor(figure.theme.background));
     {
         QPainter painter(&image);
-        paintFigure(painter, QRectF(0, 0, width, height), figure, options.dpi / 72);
+        paintFigure(painter, QRectF(0, 0, width, height), figure, options.dpi / 72, options.background);
     }
     image.setDotsPerMeterX(dotsPerMetre);
     image.setDotsPerMeterY(dotsPerMetre);

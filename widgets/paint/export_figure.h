@@ -6,6 +6,7 @@
 
 #include "core/base/output_file.h"
 #include "core/figure/figure.h"
+#include "widgets/paint/draw_figure.h"
 
 namespace rheo {
 
@@ -21,6 +22,7 @@ struct ExportOptions {
     double dpi = 300;            ///< of a PNG; 30 to 2,400, at most 20,000 pixels a side
     std::string recipeJson;      ///< what made it (core/session/recipe.h), kept in the file; or empty
     IfExists ifExists = IfExists::Refuse;
+    Background background = Background::Filled;
 };
 
 /// Writes the figure at its physical size: SVG and PDF as vectors and text, with one image only for the cells

@@ -25,7 +25,8 @@ Axes2 axesOf(const Panel& panel) {
 
 }  // namespace
 
-void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, double unitsPerPoint) {
+void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, double unitsPerPoint,
+                 Background background) {
     const TextMetrics metrics;
     HeatmapImages images;
     const auto layout = layoutFigure(figure, rect.size() / unitsPerPoint, metrics);
@@ -33,7 +34,7 @@ void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, do
     painter.translate(rect.topLeft());
     painter.scale(unitsPerPoint * layout.scale, unitsPerPoint * layout.scale);
     PainterCanvas canvas(painter);
-    drawFigure(canvas, figure, layout, metrics, images);
+    drawFigure(canvas, figure, layout, metrics, images, background);
     painter.restore();
 }
 

@@ -21,7 +21,8 @@ namespace rheo {
 
 /// Paints `figure` into `rect` of a painter, once. `unitsPerPoint`: how long a point (1/72 inch) is in
 /// the painter's coordinates, which is 96 / 72 on most screens. Needs a QGuiApplication.
-void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, double unitsPerPoint = 1);
+void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, double unitsPerPoint = 1,
+                 Background background = Background::Filled);
 
 /// A figure on the screen: painted again and again, zoomed and moved, asked what is under the mouse.
 /// Keeps the layout and the images of heatmaps between paints. All places are in the coordinates of
