@@ -53,8 +53,9 @@ struct JobRunner::Shared {
     std::condition_variable work;
     std::condition_variable threadEnded;
     std::array<std::deque<Queued>, laneCount> waiting;
-    std::deque<std::pair<qint64, std::shared_ptr<Ended>>> ended;  ///< by id; an event is posted for each
-    JobRunner* runner = nullptr;                                  ///< null once nothing more is delivered
+    /// By id, 0 for what a job brings before it ends; an event is posted for each.
+    std::deque<std::pair<qint64, std::shared_ptr<Ended>>> ended;
+    JobRunner* runner = nullptr;  ///< null once nothing more is delivered
     bool closing = false;
     int threads = 0;  ///< alive
 
@@ -134,6 +135,17 @@ void JobRunner::Shared::workOn(const std::shared_ptr<Shared>& shared, Lane lane)
     }
     --shared->threads;
     shared->threadEnded.notify_all();
+}
+
+void JobRunner::deliver(std::function<void()> call) {
+    const auto shared = std::static_pointer_cast<Shared>(here.shared.lock());
+    if (!shared) return;
+    auto part = std::make_shared<Ended>();
+    part->deliver = std::move(call);
+    const std::scoped_lock lock(shared->mutex);
+    if (shared->runner == nullptr) return;
+    shared->ended.emplace_back(0, std::move(part));
+    QMetaObject::invokeMethod(shared->runner, "takeEnded", Qt::QueuedConnection);
 }
 
 void JobRunner::letUrgentThrough() {
@@ -296,6 +308,7 @@ void JobRunner::takeEnded() {
 }
 
 void JobRunner::jobEndedOnLane(qint64 id, const std::shared_ptr<Ended>& ended) {
+    if (id == 0) return ended->deliver();  // a piece of what a job brings
     const auto found = m_private->entries.find(id);
     if (found == m_private->entries.end()) return;  // shut down meanwhile
     JobInfo info = std::move(found->second.info);

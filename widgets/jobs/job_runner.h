@@ -87,6 +87,21 @@ public:
     /// and nothing more is delivered.
     bool shutdown(std::chrono::milliseconds bound = std::chrono::seconds(5));
 
+    /// For a job: has `call` run on the window's thread, before the job's own outcome is brought there. Does
+    /// nothing outside of a job, or after shutdown().
+    static void deliver(std::function<void()> call);
+    /// What a job brings piece by piece: the function that is returned is called in the job, and `use` with
+    /// what it was given on the window's thread, unless `receiver` is gone by then.
+    template <class Part, class Use>
+    static std::function<void(Part)> partsTo(QObject* receiver, Use use) {
+        return [alive = QPointer<QObject>(receiver), use = std::move(use)](Part part) {
+            auto kept = std::make_shared<Part>(std::move(part));
+            deliver([alive, use, kept] {
+                if (alive) use(std::move(*kept));
+            });
+        };
+    }
+
     /// For a long job, between two pieces of its work: runs the urgent jobs that wait on its lane, here and
     /// now, so that a hand that drags does not wait for it. Does nothing outside of a job.
     static void letUrgentThrough();

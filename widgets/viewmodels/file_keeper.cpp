@@ -11,7 +11,7 @@
 #include "core/session/opened_results.h"
 #include "core/trace/joined_trace.h"
 #include "core/trace/trace_reader.h"
-#include "core/trace/trace_writer.h"
+#include "core/trace/write_trace.h"
 #include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/workspace.h"
@@ -22,8 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Rows written to a trace file at a time.
-constexpr std::int64_t writeBytes = std::int64_t{32} << 20;
 constexpr int shownTokens = 6;
 
 fs::path toPath(const QString& path) {
@@ -57,10 +55,10 @@ IfExists ifExists(bool replace) {
 TeleportFile teleportFileOf(const TeleportRecord& record, const LoadedModel& loaded,
                             const TeleportResult& result) {
     TeleportFile out;
-    out.points = loaded.model->points();
+    out.points = record.points;
     out.text = record.sample.text;
     out.tokenIds = record.sample.tokenIds;
-    out.model = loaded.model->identity();
+    out.model = record.model;
     out.result = result;
     for (const auto* side : {&result.natural, &result.teleported})
         for (const auto& token : topTokens(side->logits, shownTokens)) {
@@ -72,26 +70,6 @@ TeleportFile teleportFileOf(const TeleportRecord& record, const LoadedModel& loa
     return out;
 }
 
-void writeTrace(const Trace& trace, const fs::path& path, IfExists exists, Progress& progress) {
-    progress.setStage("writing " + path.filename().string());
-    OutputFile output(path, exists);
-    TraceWriter writer = TraceWriter::createIn(output, trace.info());
-    const std::int64_t perRow = trace.points() * trace.units();
-    const std::int64_t atOnce =
-        std::clamp<std::int64_t>(writeBytes / (perRow * static_cast<std::int64_t>(sizeof(float))), 1,
-                                 std::max<std::int64_t>(1, trace.rows()));
-    std::vector<float> states(static_cast<std::size_t>(atOnce * perRow));
-    for (std::int64_t first = 0; first < trace.rows(); first += atOnce) {
-        progress.check();
-        const std::int64_t count = std::min(atOnce, trace.rows() - first);
-        trace.readRows(RowIndex{first}, count, states.data());
-        writer.writeRows(RowIndex{first}, count, states.data());
-        progress.report(static_cast<double>(first + count), static_cast<double>(trace.rows()));
-    }
-    writer.close();
-    output.commit();
-}
-
 FileKeeper::FileKeeper(Workspace& workspace) : m_workspace(workspace) {
     connect(&workspace, &Workspace::stateChanged, this, &FileKeeper::updateUnsaved);
 }
@@ -101,6 +79,8 @@ void FileKeeper::restart(const std::shared_ptr<const Trace>& trace, DocumentFile
     m_savedTeleports.clear();
     m_savedResults.clear();
     m_safe.clear();
+    m_sessionState.reset();
+    m_isRecovered = false;
     forEachSource(trace, [&](const auto& part) { m_safe.insert(part); });
 }
 
@@ -115,6 +95,17 @@ void FileKeeper::setPrompts(const QString& file, int limit, std::shared_ptr<cons
     m_known.promptsFile = file;
     m_known.limit = limit;
     m_known.promptsTrace = std::move(trace);
+}
+
+void FileKeeper::setSession(std::shared_ptr<const DocumentState> saved) {
+    m_sessionState = std::move(saved);
+    m_isRecovered = false;
+    updateUnsaved();
+}
+
+void FileKeeper::setRecovered() {
+    m_isRecovered = true;
+    updateUnsaved();
 }
 
 void FileKeeper::updateUnsaved() {
@@ -312,10 +303,14 @@ std::int64_t FileKeeper::unsavedResults() const {
 }
 
 bool FileKeeper::hasUnsaved() const {
+    if (m_isRecovered) return true;
+    if (m_sessionState) return m_sessionState != m_workspace.state();
     return unsavedRows() > 0 || !unsavedTeleports().empty() || unsavedResults() > 0;
 }
 
 QString FileKeeper::unsavedSummary() const {
+    if (m_isRecovered) return tr("the session that was recovered");
+    if (m_sessionState) return tr("what changed since the session was saved");
     QStringList parts;
     if (const auto rows = static_cast<int>(unsavedRows()); rows > 0)
         parts << counted(rows, tr("1 captured row"), tr("%1 captured rows"));

@@ -23,9 +23,6 @@ struct Results;
 TeleportFile teleportFileOf(const TeleportRecord& record, const LoadedModel& loaded,
                             const TeleportResult& result);
 
-/// Writes all rows of a trace, a few at a time. Throws as OutputFile and the reader of `trace`. For a job.
-void writeTrace(const Trace& trace, const std::filesystem::path& path, IfExists exists, Progress& progress);
-
 /// Which files hold the rows, teleports and results of the document; writes them, and knows what would be
 /// lost. Workspace::failed() says what was refused or failed.
 class FileKeeper : public QObject {
@@ -40,6 +37,11 @@ public:
     void setTraceFile(const QString& file, std::shared_ptr<const Trace> trace);
     /// `trace` is what capturing `limit` prompts of a file gives.
     void setPrompts(const QString& file, int limit, std::shared_ptr<const Trace> trace);
+
+    /// A session file holds the document `saved`: closing loses nothing while it is that one.
+    void setSession(std::shared_ptr<const DocumentState> saved);
+    /// The document comes from a session that was never saved: closing would lose it.
+    void setRecovered();
 
     /// Files that the document is made of: none of them may be an output.
     std::vector<std::filesystem::path> inputs() const;
@@ -80,6 +82,9 @@ private:
     std::set<std::weak_ptr<const Trace>, std::owner_less<>> m_safe;
     /// Computed results that a file holds.
     std::set<std::weak_ptr<const OpenedResults>, std::owner_less<>> m_savedResults;
+    std::shared_ptr<const DocumentState>
+        m_sessionState;  ///< that the session file holds; null: there is none
+    bool m_isRecovered = false;
     bool m_unsaved = false;
 };
 

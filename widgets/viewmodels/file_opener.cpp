@@ -1,10 +1,14 @@
 #include "widgets/viewmodels/file_opener.h"
 
+#include <fmt/format.h>
+
 #include <QFileInfo>
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/results/teleport_file.h"
 #include "core/session/describe_file.h"
 #include "core/session/opened_results.h"
 #include "core/trace/trace_reader.h"
@@ -24,6 +28,7 @@ struct FileContents {
     std::string traceMissing;                      ///< why the trace of the results is not there
     QString traceFile;                             ///< of `rows`
     DocumentState rows;                            ///< those of the results; empty: their trace was not found
+    std::shared_ptr<const TeleportFile> teleport;  ///< null: it is none
 };
 
 namespace {
@@ -49,7 +54,8 @@ fs::path fileAt(const fs::path& path) {
 [[noreturn]] void refuse(const fs::path& path, const FileDescription& description) {
     throw Error(ErrorCode::Unsupported,
                 path.string() + " is " + description.summary +
-                    "; the window opens model folders, traces, and results of rheo analyze and rheo report" +
+                    "; the window opens sessions, model folders, traces, results of rheo analyze and rheo "
+                    "report, and teleports" +
                     (description.next.empty() ? "" : ". What can be done with it: " + description.next),
                 path.string());
 }
@@ -93,6 +99,11 @@ FileContents readFile(const fs::path& path, const Open& open, Progress& progress
     progress.setStage("reading " + file.filename().string());
     const FileDescription description = describeFile(file);
     if (description.kind == "trace") return readTrace(file, open);
+    if (description.kind == "teleport") {
+        FileContents contents;
+        contents.teleport = std::make_shared<const TeleportFile>(readTeleportFile(file));
+        return contents;
+    }
     if (description.kind != "results") refuse(file, description);
     FileContents contents;
     contents.results = openResults(file);
@@ -122,7 +133,9 @@ JobId FileOpener::open(const QString& path) {
             if (outcome.failure() != nullptr) Q_EMIT m_workspace.failed(what, *outcome.failure());
             if (outcome.result() == nullptr) return;
             try {
-                if (outcome.result()->results)
+                if (outcome.result()->teleport)
+                    useTeleport(path, *outcome.result()->teleport);
+                else if (outcome.result()->results)
                     useResults(path, *outcome.result());
                 else
                     useTrace(path);
@@ -131,6 +144,47 @@ JobId FileOpener::open(const QString& path) {
                                                  QString::fromStdString(error.context())});
             }
         });
+}
+
+/// A teleport joins the document of the model that made it.
+void FileOpener::useTeleport(const QString& path, const TeleportFile& file) {
+    const auto state = m_workspace.state();
+    std::optional<ModelIdentity> open;
+    if (m_workspace.model())
+        open = m_workspace.model()->model->identity();
+    else if (state->trace)
+        open = state->trace->info().model;
+    if (!open || open->weightsSha256 != file.model.weightsSha256)
+        throw Error(
+            ErrorCode::Mismatch,
+            fmt::format("{} is a teleport of another model ({}, weights {}) than the one that is open; "
+                        "open that model, or a trace of it, and then the teleport",
+                        path.toStdString(), file.model.architecture, file.model.weightsSha256.substr(0, 12)),
+            path.toStdString());
+    TeleportRecord record;
+    record.sample = {file.text, file.tokenIds};
+    for (std::size_t s = 0; s < state->prompts.size(); ++s)
+        if (state->trace->info().samples[s].tokenIds == file.tokenIds) {
+            record.prompt = state->prompts[s];
+            record.sample = state->trace->info().samples[s];
+        }
+    record.result = file.result;
+    record.model = file.model;
+    record.points = file.points;
+    record.basis = state->basis;
+    if (record.basis && record.basis->components.cols() == record.result.request.state.size()) {
+        const MatrixF moved = record.result.request.state.transpose();
+        record.target = project(*record.basis, moved)
+                            .row(0)
+                            .head(std::min<Eigen::Index>(record.result.request.components,
+                                                         record.basis->components.rows()));
+    }
+    record.name = QFileInfo(path).completeBaseName().toStdString();
+    m_workspace.addTeleport(std::move(record));
+    Q_EMIT m_workspace.opened(path);
+    if (record.prompt == PromptId{})
+        Q_EMIT m_workspace.noted(
+            tr("%1 is in the list of teleports; its prompt is not open").arg(QFileInfo(path).fileName()));
 }
 
 bool FileOpener::confirm(const QString& doing, const QString& question) const {

@@ -10,6 +10,7 @@ namespace rheo {
 
 class Workspace;
 struct FileContents;
+struct TeleportFile;
 
 /// Opens what a file holds: a trace, or results of `rheo analyze` and `rheo report` with their trace beside
 /// them if it can be found. What a file is, and all that is in it, is read by a job.
@@ -27,8 +28,8 @@ public:
     using Confirm = std::function<bool(const QString& doing, const QString& question)>;
     void setConfirm(Confirm confirm) { m_confirm = std::move(confirm); }
 
-    /// A trace file, a results file, or a folder with results.h5 in it. Results of the trace that is open
-    /// join it; those of another trace replace it, after a question.
+    /// A trace file, a results file, a folder with results.h5 in it, or a teleport of the model that is open.
+    /// Results of the trace that is open join it; those of another trace replace it, after a question.
     JobId open(const QString& path);
     /// Closes the results (undoable); nothing happens without them.
     void closeResults();
@@ -36,6 +37,7 @@ public:
 private:
     void useTrace(const QString& path);
     void useResults(const QString& path, const FileContents& read);
+    void useTeleport(const QString& path, const TeleportFile& file);
     bool mayReplace(const QString& path, const FileContents& read);
     bool confirm(const QString& doing, const QString& question) const;
 

@@ -17,6 +17,9 @@ namespace rheo {
 
 namespace {
 
+/// Prompts of a file that become rows together: a person who stops the capture, or a crash, loses no more.
+constexpr std::ptrdiff_t promptsAtOnce = 32;
+
 QString shortened(const QString& text) {
     const QString line = text.simplified();
     return line.size() <= 40 ? line : line.left(39) + QChar(0x2026);
@@ -59,10 +62,22 @@ std::shared_ptr<const LoadedModel> PromptQueue::model() const {
     return m_workspace.model();
 }
 
-void PromptQueue::restart(std::size_t prompts) {
+void PromptQueue::restart(const DocumentState& opened) {
     m_pending.clear();
     m_capturing.clear();
-    m_nextPrompt = static_cast<std::int64_t>(prompts) + 1;
+    m_nextPrompt = 1;
+    const auto see = [&](PromptId id) { m_nextPrompt = std::max(m_nextPrompt, id.value() + 1); };
+    for (const PromptId id : opened.prompts) see(id);
+    for (const auto& record : opened.teleports) see(record->prompt);
+    for (const auto& named : opened.named)
+        for (const auto& place : named.places) see(place.prompt);
+}
+
+QStringList PromptQueue::waiting() const {
+    QStringList texts;
+    for (const Pending& pending : m_pending)
+        if (!pending.isEdit && pending.status != PromptStatus::Failed) texts << pending.text;
+    return texts;
 }
 
 void PromptQueue::countRows() {
@@ -242,6 +257,21 @@ JobId PromptQueue::addTokens(Sample sample, std::vector<std::int32_t> positions)
         }));
 }
 
+/// Rows of some of the prompts of a file.
+struct PromptQueue::FilePart {
+    CapturedRows rows;
+    qint64 total = 0;  ///< prompts of the file
+};
+
+namespace {
+
+/// What a file held.
+struct FileRead {
+    std::int64_t prompts = 0, blank = 0;
+};
+
+}  // namespace
+
 JobId PromptQueue::addFromFile(const QString& file, int limit) {
     const QString what = tr("Add the prompts");
     // A file may give token ids, so a tokenizer is not needed; the reader says so where it is.
@@ -249,46 +279,64 @@ JobId PromptQueue::addFromFile(const QString& file, int limit) {
         m_workspace.refuse(what, Feature::AddPrompt);
         return {};
     }
-    struct Read {
-        CapturedRows rows;
-        std::int64_t blank = 0;
-    };
     const PointIndex first = m_workspace.modelPoint(PointIndex{0}).value_or(PointIndex{0});
     const PointIndex last{first.value() + static_cast<std::int64_t>(m_workspace.points().size()) - 1};
     const bool intoNothing = !state()->trace;
-    const quint64 document = m_workspace.documentNumber();
+    const quint64 document = m_workspace.documentNumber(), run = ++m_runs;
+    const auto give = JobRunner::partsTo<FilePart>(this, [this, document, run](const FilePart& part) {
+        if (document == m_workspace.documentNumber()) addPart(part, run);
+    });
+    ++m_files;
     return m_workspace.remember(m_workspace.jobs().submit(
         {Lane::Model, tr("Running the prompts of %1").arg(QFileInfo(file).fileName())},
         [loaded = model(), path = std::filesystem::path(file.toStdString()), basis = state()->basis, first,
-         last, limit](Progress& progress) {
+         last, limit, give](Progress& progress) {
             PromptOptions options;
             if (limit > 0) options.limit = limit;
             Progress reading = progress.part(0, 0.05);
             auto list = readPrompts(path, loaded->tokenizer.get(), loaded->model->config(), options, reading);
-            Progress capturing = progress.part(0.05, 0.98);
-            capturing.setStage("capturing");
-            const auto trace =
-                captureLastTokens(*loaded->model, std::move(list.samples), first, last, capturing);
-            Progress projecting = progress.part(0.98, 1);
-            return Read{projected(trace, basis, projecting), list.blankLines};
+            const auto total = static_cast<std::ptrdiff_t>(list.samples.size());
+            for (std::ptrdiff_t from = 0; from < total; from += promptsAtOnce) {
+                const std::ptrdiff_t to = std::min(from + promptsAtOnce, total);
+                const auto share = [&](std::ptrdiff_t n) {
+                    return 0.05 + 0.95 * static_cast<double>(n) / static_cast<double>(total);
+                };
+                Progress capturing = progress.part(share(from), share(to));
+                capturing.setStage("capturing");
+                const auto trace = captureLastTokens(*loaded->model,
+                                                     {list.samples.begin() + from, list.samples.begin() + to},
+                                                     first, last, capturing);
+                Progress projecting;
+                give({projected(trace, basis, projecting), total});
+            }
+            return FileRead{total, list.blankLines};
         },
         this,
-        [this, what, file, limit, intoNothing, document](Outcome<Read> outcome) {
+        [this, what, file, limit, intoNothing, document](Outcome<FileRead> outcome) {
+            --m_files;
+            Q_EMIT changed();
             if (document != m_workspace.documentNumber()) return;
-            m_workspace.use(what, outcome, [&](const Read& read) {
-                std::vector<PromptId> ids;
-                for (std::size_t i = 0; i < read.rows.trace->info().samples.size(); ++i)
-                    ids.emplace_back(m_nextPrompt++);
-                m_workspace.change(
-                    counted(static_cast<qint64>(ids.size()), tr("Add 1 prompt"), tr("Add %1 prompts")),
-                    addPrompts(*state(), ids, read.rows));
-                if (intoNothing && static_cast<std::size_t>(state()->rows()) == ids.size())
+            m_workspace.use(what, outcome, [&](const FileRead& read) {
+                if (intoNothing && state()->rows() == read.prompts)
                     m_workspace.files().setPrompts(file, limit, state()->trace);
                 if (read.blank > 0)
-                    Q_EMIT m_workspace.noted(counted(read.blank, tr("1 blank line was skipped."),
-                                                     tr("%1 blank lines were skipped.")));
+                    Q_EMIT m_workspace.noted(
+                        counted(read.blank, tr("1 blank line was skipped."), tr("%1 blank lines were skipped.")));
             });
         }));
+}
+
+/// What was captured stays, whatever becomes of the rest. All parts of a file are one step of undo.
+void PromptQueue::addPart(const FilePart& part, quint64 run) {
+    try {
+        std::vector<PromptId> ids;
+        for (std::size_t i = 0; i < part.rows.trace->info().samples.size(); ++i)
+            ids.emplace_back(m_nextPrompt++);
+        m_workspace.change(counted(part.total, tr("Add 1 prompt"), tr("Add %1 prompts")),
+                           addPrompts(*state(), ids, part.rows), run);
+    } catch (const Error& error) {
+        m_workspace.fail(tr("Add the prompts"), {error.code(), QString::fromUtf8(error.what()), {}});
+    }
 }
 
 void PromptQueue::remove(const QList<PromptId>& ids) {

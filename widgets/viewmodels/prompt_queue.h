@@ -3,6 +3,7 @@
 #include <QList>
 #include <QObject>
 #include <QString>
+#include <QStringList>
 #include <memory>
 #include <set>
 #include <utility>
@@ -54,7 +55,8 @@ public:
     PromptId add(const QString& text);
     /// Runs a prompt whose token ids are known; then these tokens of it are rows (undoable).
     JobId addTokens(Sample sample, std::vector<std::int32_t> positions);
-    /// One prompt for each line of a file, as `rheo capture` reads them.
+    /// One prompt for each line of a file, as `rheo capture` reads them. They become rows as they are
+    /// captured, some at a time, as one step of undo; those that were stay if the rest is stopped.
     JobId addFromFile(const QString& file, int limit);
     /// Runs the new text, then replaces the prompt's rows (undoable). The old rows stay until then, and
     /// if it fails.
@@ -65,9 +67,13 @@ public:
     /// it is there.
     void captureToken(PromptId id, int position);
     bool isCapturing(PromptId id, int position) const;
+    /// The prompts of a file are being captured: more rows will come.
+    bool isAddingFile() const { return m_files > 0; }
 
-    /// Forgets what waits, for a document of `prompts` prompts.
-    void restart(std::size_t prompts);
+    /// Forgets what waits, for another document: its prompts keep their numbers.
+    void restart(const DocumentState& opened);
+    /// The texts that wait for the model or are being run.
+    QStringList waiting() const;
     /// Stops what waits for the model or is being run; it stays in the list, as failed.
     void cancelAll();
 
@@ -80,11 +86,13 @@ Q_SIGNALS:
 
 private:
     struct Pending;
+    struct FilePart;
 
     std::shared_ptr<const DocumentState> state() const;
     std::shared_ptr<const LoadedModel> model() const;
     void countRows();
     void startCapture(Pending& pending);
+    void addPart(const FilePart& part, quint64 run);
     void capturedPrompt(PromptId id, quint64 run, Outcome<CapturedRows> outcome);
 
     Workspace& m_workspace;
@@ -93,6 +101,7 @@ private:
     std::vector<int> m_rowsOfSample;
     std::int64_t m_nextPrompt = 1;
     quint64 m_runs = 0;
+    int m_files = 0;  ///< that are being captured
 };
 
 }  // namespace rheo

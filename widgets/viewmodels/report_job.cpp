@@ -11,6 +11,7 @@
 #include "core/base/printable.h"
 #include "core/session/forecast.h"
 #include "core/session/report_run.h"
+#include "core/trace/write_trace.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/file_keeper.h"

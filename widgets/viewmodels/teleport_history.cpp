@@ -15,16 +15,15 @@ QString placeOf(const TeleportRecord& record, const LoadedModel* model) {
     if (model != nullptr && model->tokenizer && token < record.sample.tokenIds.size())
         text += QStringLiteral(" “%1”").arg(
             QString::fromStdString(visibleToken(model->tokenizer->pieceText(record.sample.tokenIds[token]))));
-    return TeleportHistory::tr("%1 at %2").arg(text, pointOf(record, model));
+    return TeleportHistory::tr("%1 at %2").arg(text, pointOf(record));
 }
 
 }  // namespace
 
-QString pointOf(const TeleportRecord& record, const LoadedModel* model) {
-    const std::int64_t point = record.result.request.point.value();
-    return model != nullptr && point < static_cast<std::int64_t>(model->model->points().size())
-               ? QString::fromStdString(pointName(model->model->points()[static_cast<std::size_t>(point)]))
-               : TeleportHistory::tr("point %1").arg(point);
+QString pointOf(const TeleportRecord& record) {
+    const auto point = static_cast<std::size_t>(record.result.request.point.value());
+    return point < record.points.size() ? QString::fromStdString(pointName(record.points[point]))
+                                        : TeleportHistory::tr("point %1").arg(point);
 }
 
 QString shortNameOf(const TeleportRecord& record, const LoadedModel* model) {
@@ -73,7 +72,7 @@ QVariant TeleportHistory::data(const QModelIndex& index, int role) const {
                                   .arg(prompt);
         case PromptRole: return prompt;
         case IdRole: return static_cast<qlonglong>(record.id);
-        case PointRole: return pointOf(record, m_workspace.model().get());
+        case PointRole: return pointOf(record);
         case TokenRole: return request.token;
         case ModeRole: return QString::fromUtf8(teleportModeName(request.mode).data());
         case PushRole: return last >= 0 ? measures.distance[0] : 0.0;

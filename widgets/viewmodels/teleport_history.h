@@ -8,7 +8,7 @@
 namespace rheo {
 
 /// "L05.attn_in": where the state was put in; "point 10" without a model.
-QString pointOf(const TeleportRecord& record, const LoadedModel* model);
+QString pointOf(const TeleportRecord& record);
 /// Its name, else 'token 44 "␣else" at L08.attn_in'.
 QString shortNameOf(const TeleportRecord& record, const LoadedModel* model);
 

@@ -42,7 +42,7 @@ constexpr std::array columns{
     Column{QT_TR_NOOP("Teleport"), QT_TR_NOOP("Its name, or token and point"),
            [](const Row& r) { return QVariant(shortNameOf(r.record, r.model)); }},
     Column{QT_TR_NOOP("Point"), QT_TR_NOOP("Where the state was put in"),
-           [](const Row& r) { return QVariant(pointOf(r.record, r.model)); }},
+           [](const Row& r) { return QVariant(pointOf(r.record)); }},
     Column{QT_TR_NOOP("Mode"), QT_TR_NOOP("Shift keeps what lies outside the components; project drops it"),
            [](const Row& r) {
                return QVariant(QString::fromUtf8(teleportModeName(r.record.result.request.mode).data()));

@@ -45,17 +45,26 @@ DocumentFiles filesOf(const OpenedDocument& opened) {
 class Workspace::StateCommand : public QUndoCommand {
 public:
     StateCommand(Workspace& workspace, const QString& text, std::shared_ptr<const DocumentState> before,
-                 std::shared_ptr<const DocumentState> after)
+                 std::shared_ptr<const DocumentState> after, quint64 group)
         : QUndoCommand(text),
           m_workspace(workspace),
           m_before(std::move(before)),
-          m_after(std::move(after)) {}
+          m_after(std::move(after)),
+          m_group(group) {}
+    int id() const override { return m_group == 0 ? -1 : 1; }
+    bool mergeWith(const QUndoCommand* other) override {
+        const auto* next = dynamic_cast<const StateCommand*>(other);
+        if (next == nullptr || next->m_group != m_group || next->m_before != m_after) return false;
+        m_after = next->m_after;
+        return true;
+    }
     void undo() override { m_workspace.setState(m_before); }
     void redo() override { m_workspace.setState(m_after); }
 
 private:
     Workspace& m_workspace;
     std::shared_ptr<const DocumentState> m_before, m_after;
+    quint64 m_group;
 };
 
 Workspace::Workspace(JobRunner& jobs, QObject* parent)
@@ -112,10 +121,10 @@ void Workspace::setState(std::shared_ptr<const DocumentState> state) {
     if (std::exchange(m_stale, stale) != stale) Q_EMIT basisStaleChanged(stale);
 }
 
-void Workspace::change(const QString& text, DocumentState next) {
+void Workspace::change(const QString& text, DocumentState next, quint64 group) {
     if (m_undo.count() == 0) limitUndo(next);
-    m_undo.push(
-        new StateCommand(*this, text, m_state, std::make_shared<const DocumentState>(std::move(next))));
+    m_undo.push(new StateCommand(*this, text, m_state, std::make_shared<const DocumentState>(std::move(next)),
+                                 group));
 }
 
 void Workspace::amend(DocumentState next) {
@@ -141,7 +150,9 @@ void Workspace::replace(OpenedDocument opened) {
     ++m_document;
     m_fullTeleports.clear();
     m_nextTeleport = 1;
-    m_prompts->restart(opened.state.prompts.size());
+    for (const auto& record : opened.state.teleports)
+        m_nextTeleport = std::max(m_nextTeleport, record->id + 1);
+    m_prompts->restart(opened.state);
     m_files->restart(opened.state.trace, filesOf(opened));
     m_undo.clear();
     limitUndo(opened.state);
@@ -182,12 +193,14 @@ void Workspace::clear() {
 
 void Workspace::addTeleport(TeleportRecord record) {
     record.id = m_nextTeleport++;
-    const QString text =
-        tr("Teleport at %1")
-            .arg(QString::fromStdString(pointName(
-                m_model
-                    ? m_model->model->points()[static_cast<std::size_t>(record.result.request.point.value())]
-                    : ResidualPoint{})));
+    if (m_model && record.points.empty()) {
+        record.model = m_model->model->identity();
+        record.points = m_model->model->points();
+    }
+    const auto point = static_cast<std::size_t>(record.result.request.point.value());
+    const QString text = tr("Teleport at %1")
+                             .arg(QString::fromStdString(pointName(
+                                 point < record.points.size() ? record.points[point] : ResidualPoint{})));
     DocumentState next = *m_state;
     next.teleports.push_back(std::make_shared<const TeleportRecord>(std::move(record)));
     change(text, std::move(next));

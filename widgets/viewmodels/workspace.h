@@ -64,8 +64,9 @@ public:
 
     // ---- the document becomes another -------------------------------------------------------------
 
-    /// Makes `next` the document; `text` names the step for undo.
-    void change(const QString& text, DocumentState next);
+    /// Makes `next` the document; `text` names the step for undo. Steps of the same `group` (0: none) that
+    /// follow each other are undone as one.
+    void change(const QString& text, DocumentState next, quint64 group = 0);
     /// Makes `next` the document, as a part of what was done last: no step for undo.
     void amend(DocumentState next);
     /// Replaces everything, and stops the jobs of the document that was open.

@@ -25,7 +25,8 @@ constexpr double pickTolerance = 6;  // pixels of the widget
 constexpr double keyStep = 10;       // pixels of the widget that an arrow key moves the handle
 constexpr double degreesPerKey = 5;
 constexpr double zoomPerNotch = 1.15;
-constexpr int handlePause = 8;  // milliseconds that a dragged handle waits for its path
+constexpr int handlePause = 8;    // milliseconds that a dragged handle waits for its path
+constexpr int cameraPause = 500;  // milliseconds that it rests before its place is remembered
 
 Eigen::Vector2d toVector(const QPointF& at) {
     return {at.x(), at.y()};
@@ -129,6 +130,9 @@ TrajectoryCanvas::TrajectoryCanvas(QWidget* parent)
     : VtkViewport(parent), m_card(nullptr), m_painted(new Overlay(this)) {
     m_card = new HoverCard(this);
     m_clock.start();
+    m_cameraRests.setSingleShot(true);
+    m_cameraRests.setInterval(cameraPause);
+    connect(&m_cameraRests, &QTimer::timeout, this, [this] { rememberCamera(m_cameras, m_view.camera); });
     m_handleFrame.setSingleShot(true);
     m_handleFrame.setTimerType(Qt::PreciseTimer);
     m_handleFrame.setInterval(handlePause);
@@ -229,8 +233,21 @@ void TrajectoryCanvas::apply(CameraEffect effect) {
     if (effect == CameraEffect::Settled) requestRender();
     if (effect != CameraEffect::Changed) return;
     if (plot() != nullptr) m_frame.setCamera(m_view.camera);
+    m_cameraRests.start();
     changed();
     Q_EMIT cameraChanged();
+}
+
+bool TrajectoryCanvas::stepBack(int by) {
+    if (m_cameraRests.isActive()) {  // it was moved just now: from here
+        m_cameraRests.stop();
+        rememberCamera(m_cameras, m_view.camera);
+    }
+    const Camera* place = stepCamera(m_cameras, by);
+    if (place == nullptr) return false;
+    setCamera(*place);
+    m_cameraRests.stop();
+    return true;
 }
 
 void TrajectoryCanvas::apply(const HandleEffects& effects) {
@@ -540,6 +557,8 @@ const std::vector<TrajectoryCanvas::KeyRow>& TrajectoryCanvas::keys() {
         {Qt::Key_Equal, zoom(zoomPerNotch)},
         {Qt::Key_Minus, zoom(1 / zoomPerNotch)},
         {Qt::Key_Home, [](Canvas& canvas, const QKeyEvent&) { return canvas.showWhole(); }},
+        {Qt::Key_Comma, [](Canvas& canvas, const QKeyEvent&) { return canvas.stepBack(-1); }},
+        {Qt::Key_Period, [](Canvas& canvas, const QKeyEvent&) { return canvas.stepBack(1); }},
     };
     return rows;
 }

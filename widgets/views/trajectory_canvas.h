@@ -10,6 +10,7 @@
 
 #include "core/figure/figure.h"
 #include "widgets/scene/camera_control.h"
+#include "widgets/scene/camera_history.h"
 #include "widgets/scene/handle_control.h"
 #include "widgets/scene/pick3.h"
 #include "widgets/views/trajectory_frame.h"
@@ -31,7 +32,8 @@ class HoverCard;
 /// the plane of the screen through it, or by one of its arrows along that axis. X, Y and Z lock that axis
 /// until the key is pressed again; S puts it on the nearest row. The arrow keys move the handle in the plane
 /// of the screen (Shift: further, Ctrl: finer, Page Up and Down: toward the eye and away), Enter lets go, Esc
-/// takes it back. Where there is no handle, and with Alt, the arrow keys turn the view.
+/// takes it back. Where there is no handle, and with Alt, the arrow keys turn the view. Comma and period go
+/// back and forward through the places from which it was seen.
 class TrajectoryCanvas : public VtkViewport {
     Q_OBJECT
 public:
@@ -49,6 +51,8 @@ public:
     const Camera& camera() const { return m_view.camera; }
     void setCamera(const Camera& camera);
     bool showsWhole() const { return m_view.showsWhole; }
+    /// To where the camera rested before (-1), or after that (1). False: there is no such place.
+    bool stepBack(int by);
     /// The same direction, with the whole box and its labels in view, and kept so when the size or the data
     /// change until somebody moves or zooms.
     void fitToData();
@@ -154,6 +158,8 @@ private:
 
     TrajectoryFrame m_frame;
     CameraControl m_view;
+    CameraHistory m_cameras;
+    QTimer m_cameraRests;
     HandleControl m_handle;
     AxisKeys m_axisKeys;
     QElapsedTimer m_clock;

@@ -4,6 +4,7 @@
 
 #include "tests/test_main.h"
 #include "widgets/scene/camera_control.h"
+#include "widgets/scene/camera_history.h"
 #include "widgets/scene/handle_control.h"
 
 using namespace rheo;
@@ -205,7 +206,34 @@ private Q_SLOTS:
     void dataFollowTheMouse();
     void zoomKeepsWhatIsUnderTheMouse();
     void zoomEndsAtItsLimits();
+    void placesAreGoneBackTo();
 };
+
+void TestSceneControls::placesAreGoneBackTo() {
+    CameraHistory history;
+    QVERIFY(stepCamera(history, -1) == nullptr);
+    Camera camera = front();
+    for (int i = 0; i < 4; ++i) {
+        camera.azimuth = 10 * i;
+        rememberCamera(history, camera);
+        rememberCamera(history, camera);  // the same place is one
+    }
+    QVERIFY(stepCamera(history, 1) == nullptr);
+    QCOMPARE(stepCamera(history, -1)->azimuth, 20.0);
+    QCOMPARE(stepCamera(history, -1)->azimuth, 10.0);
+    QCOMPARE(stepCamera(history, 1)->azimuth, 20.0);
+    // Where it is moved from here, what came after is forgotten.
+    camera.azimuth = 77;
+    rememberCamera(history, camera);
+    QVERIFY(stepCamera(history, 1) == nullptr);
+    QCOMPARE(stepCamera(history, -1)->azimuth, 20.0);
+    for (int i = 0; i < 1000; ++i) {
+        camera.azimuth = i;
+        rememberCamera(history, camera);
+    }
+    QCOMPARE(history.places.size(), CameraHistory::most);
+    QCOMPARE(stepCamera(history, -1)->azimuth, 998.0);
+}
 
 void TestSceneControls::handle_data() {
     QTest::addColumn<int>("index");
