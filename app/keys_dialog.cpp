@@ -42,6 +42,7 @@ QString linesOf(const QMenu* menu) {
 QString linesOfViews() {
     return line(tr("Drag"), tr("turn; middle button or Shift: move")) +
            line(tr("Wheel, + and -"), tr("zoom; Home or double click: the whole plot")) +
+           line(tr("Comma, period"), tr("back and forward through the places it was seen from")) +
            line(tr("Click, Ctrl+click"), tr("select a trajectory; one more")) +
            line(tr("Ctrl+drag"), tr("select more by a box; B: each drag is a box")) +
            line(tr("H, Shift+H, I"), tr("hide the selected rows; show all; show only the selected rows")) +

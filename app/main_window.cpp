@@ -24,13 +24,18 @@
 #include <QTabBar>
 #include <QTimer>
 #include <QToolBar>
+#include <QUndoView>
 #include <QVBoxLayout>
 
+#include "app/command_palette.h"
 #include "app/keys_dialog.h"
 #include "app/open_model_dialog.h"
 #include "app/resource_paths.h"
+#include "app/session_actions.h"
+#include "app/start_page.h"
 #include "core/base/error.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/results/curves_file.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/equivalent_command.h"
@@ -74,70 +79,6 @@ std::filesystem::path folderOfModel(const char* name) {
     }
 }
 
-/// What to do when nothing is open.
-QWidget* startPage(const std::function<void()>& demo, const std::function<void()>& published,
-                   const std::function<void()>& model, const std::function<void()>& file) {
-    auto* page = new QWidget;
-    auto* layout = new QVBoxLayout(page);
-    layout->addStretch(2);
-    auto* title = new QLabel(QObject::tr("<h1>Watch a residual stream move</h1>"));
-    auto* text = new QLabel(
-        QObject::tr("Each token of a language model is a point that moves from block to block. Open "
-                    "something to see how.<br><br>"
-                    "<b>New here?</b> The demo is a small model that read 300 passages from two novels, "
-                    "with every analysis of them. Click a trajectory, choose a depth with the slider "
-                    "below, and drag the ring."));
-    text->setWordWrap(true);
-    text->setFixedWidth(360);
-    text->setMinimumHeight(text->heightForWidth(360));
-    layout->addWidget(title, 0, Qt::AlignHCenter);
-    layout->addWidget(text, 0, Qt::AlignHCenter);
-    layout->addSpacing(18);
-    const auto button = [&](const QString& label, const std::function<void()>& act, bool first) {
-        auto* b = new QPushButton(label);
-        b->setMinimumSize(320, 40);
-        b->setDefault(first);
-        QObject::connect(b, &QPushButton::clicked, page, act);
-        layout->addWidget(b, 0, Qt::AlignHCenter);
-    };
-    button(QObject::tr("Open the demo"), demo, true);
-    button(QObject::tr("Open a published model: SmolLM2-135M"), published, false);
-    button(QObject::tr("Open a model…"), model, false);
-    button(QObject::tr("Open a trace or results (.h5)…"), file, false);
-    auto* drop = new QLabel(QObject::tr("or drop a folder or a file here"));
-    drop->setForegroundRole(QPalette::PlaceholderText);
-    layout->addWidget(drop, 0, Qt::AlignHCenter);
-    layout->addStretch(3);
-    return page;
-}
-
-/// What to do with a model that has read nothing yet.
-QWidget* modelPage(const std::function<void()>& prompt, const std::function<void()>& file,
-                   const std::function<void()>& shipped) {
-    auto* page = new QWidget;
-    auto* layout = new QVBoxLayout(page);
-    auto* text = new QLabel(QObject::tr(
-        "<h2>The model is open</h2>Give it something to read: the last token of each prompt becomes "
-        "a trajectory, and the first picture follows by itself."));
-    text->setWordWrap(true);
-    text->setFixedWidth(360);
-    text->setMinimumHeight(text->heightForWidth(360));
-    layout->addStretch(2);
-    layout->addWidget(text, 0, Qt::AlignHCenter);
-    layout->addSpacing(14);
-    const auto button = [&](const QString& label, const std::function<void()>& act) {
-        auto* b = new QPushButton(label);
-        b->setMinimumSize(320, 40);
-        QObject::connect(b, &QPushButton::clicked, page, act);
-        layout->addWidget(b, 0, Qt::AlignHCenter);
-    };
-    button(QObject::tr("Type a prompt… (Ctrl+N)"), prompt);
-    button(QObject::tr("Load prompts from a file…"), file);
-    button(QObject::tr("Use 200 of the shipped passages"), shipped);
-    layout->addStretch(3);
-    return page;
-}
-
 }  // namespace
 
 MainWindow::MainWindow(QWidget* parent)
@@ -152,7 +93,9 @@ MainWindow::MainWindow(QWidget* parent)
       m_comparison(m_workspace),
       m_laboratory(m_workspace, m_selection),
       m_messages(m_workspace),
+      m_sessions(m_workspace),
       m_pages(new QStackedWidget),
+      m_start(new StartPage),
       m_source(new SourcePanel(m_workspace, m_selection)),
       m_teleportPanel(new TeleportPanel(m_workspace, m_teleport, m_held, m_comparison)),
       m_laboratoryPanel(new LaboratoryPanel(m_workspace, m_selection, m_teleport, m_laboratory)),
@@ -162,8 +105,19 @@ MainWindow::MainWindow(QWidget* parent)
     buildViews();
     m_files.setConfirm(
         [this](const QString& doing, const QString& question) { return confirm(doing, question); });
-    m_pages->addWidget(startPage([this] { openDemo(); }, [this] { openPublished(); },
-                                 [this] { askOpenModel(false); }, [this] { askOpenFile(); }));
+    m_sessionActions = new SessionActions(*this, m_sessions);
+    m_pages->addWidget(m_start);
+    connect(m_start, &StartPage::demoRequested, this, [this] { openDemo(); });
+    connect(m_start, &StartPage::publishedRequested, this, &MainWindow::openPublished);
+    connect(m_start, &StartPage::modelRequested, this, [this] { askOpenModel(false); });
+    connect(m_start, &StartPage::fileRequested, this, &MainWindow::askOpenFile);
+    connect(m_start, &StartPage::pathRequested, this, &MainWindow::openPath);
+    connect(m_start, &StartPage::recoverRequested, m_sessionActions, &SessionActions::recover);
+    connect(m_start, &StartPage::discardRequested, this, [this](const QString& folder) {
+        m_sessions.discard(folder);
+        m_start->setLost(m_sessions.lost());
+    });
+    m_start->setLost(m_sessions.lost());
     auto* viewPage = new QWidget;
     auto* viewLayout = new QVBoxLayout(viewPage);
     viewLayout->setContentsMargins(0, 0, 0, 0);
@@ -172,8 +126,11 @@ MainWindow::MainWindow(QWidget* parent)
     viewLayout->addWidget(m_viewTabs, 1);
     m_pages->addWidget(viewPage);
     m_pages->setMinimumWidth(370);  // with both docks that is half of a screen
-    m_pages->addWidget(modelPage([this] { m_source->addPrompt(); }, [this] { askPromptsFile(); },
-                                 [this] { addShippedPrompts(); }));
+    auto* modelPage = new ModelPage;
+    connect(modelPage, &ModelPage::promptRequested, m_source, &SourcePanel::addPrompt);
+    connect(modelPage, &ModelPage::fileRequested, this, &MainWindow::askPromptsFile);
+    connect(modelPage, &ModelPage::shippedRequested, this, &MainWindow::addShippedPrompts);
+    m_pages->addWidget(modelPage);
 
     auto* centre = new QWidget;
     auto* layout = new QVBoxLayout(centre);
@@ -208,6 +165,11 @@ MainWindow::MainWindow(QWidget* parent)
         dock(scrolled(m_laboratoryPanel), tr("Laboratory"), "laboratory", Qt::RightDockWidgetArea);
     tabifyDockWidget(m_teleportDock, m_laboratoryDock);
     m_teleportDock->raise();
+    auto* steps = new QUndoView(m_workspace.undoStack());
+    steps->setEmptyLabel(tr("As it was opened"));
+    steps->setAccessibleName(tr("Steps that can be undone"));
+    auto* stepsDock = dock(steps, tr("History"), "history", Qt::LeftDockWidgetArea);
+    stepsDock->hide();
     resizeDocks({left, m_teleportDock}, {270, 350}, Qt::Horizontal);
 
     buildFileMenu();
@@ -217,6 +179,7 @@ MainWindow::MainWindow(QWidget* parent)
     m_viewMenu->addAction(left->toggleViewAction());
     m_viewMenu->addAction(m_teleportDock->toggleViewAction());
     m_viewMenu->addAction(m_laboratoryDock->toggleViewAction());
+    m_viewMenu->addAction(stepsDock->toggleViewAction());
     buildHelpMenu();
 
     connectWorkspace();
@@ -268,6 +231,7 @@ void MainWindow::connectWorkspace() {
     connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updateActions);
     // Once the step is on the undo stack.
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::fitFirst, Qt::QueuedConnection);
+    connect(&m_workspace.prompts(), &PromptQueue::changed, this, &MainWindow::fitFirst, Qt::QueuedConnection);
     connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
     connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, [this](bool unsaved) {
         updateTitle();
@@ -277,6 +241,11 @@ void MainWindow::connectWorkspace() {
     connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
         m_recent.add(path);
         showSomething();
+    });
+    connect(&m_sessions, &SessionKeeper::fileChanged, this, &MainWindow::updateTitle);
+    connect(&m_sessions, &SessionKeeper::saved, this, [this](const QString& path) {
+        statusBar()->showMessage(tr("Saved %1").arg(path), 8000);
+        m_recent.add(path);
     });
     connect(&m_workspace.files(), &FileKeeper::saved, this, [this](const QString& path) {
         statusBar()->showMessage(tr("Saved %1").arg(path), 8000);
@@ -383,7 +352,8 @@ void MainWindow::showSomething() {
 void MainWindow::buildFileMenu() {
     auto* file = menuBar()->addMenu(tr("&File"));
     add(file, tr("Open &model…"), QKeySequence("Ctrl+M"), this, [this] { askOpenModel(false); });
-    add(file, tr("&Open a trace or results…"), QKeySequence::Open, this, [this] { askOpenFile(); });
+    add(file, tr("&Open a session, a trace or results…"), QKeySequence::Open, this,
+        [this] { askOpenFile(); });
     add(file, tr("Open the &demo"), QKeySequence("Ctrl+D"), this, [this] {
         if (confirmLosing(tr("Open the demo"))) openDemo();
     });
@@ -398,17 +368,20 @@ void MainWindow::buildFileMenu() {
     m_closeResults = add(file, tr("&Close the results"), {}, &m_files, [this] { m_files.closeResults(); });
     m_closeResults->setEnabled(false);
     file->addSeparator();
-    auto* trace =
-        add(file, tr("&Save trace as…"), QKeySequence("Ctrl+Shift+S"), this, [this] { askSaveTrace(); });
-    auto* results = add(file, tr("Save &results as…"), {}, this, [this] { askSaveResults(); });
+    m_sessionActions->addTo(file);
+    auto* parts = file->addMenu(tr("Save a &part"));
+    auto* trace = add(parts, tr("The t&race…"), {}, this, [this] { askSaveTrace(); });
+    auto* results = add(parts, tr("The re&sults…"), {}, this, [this] { askSaveResults(); });
     auto* teleport =
-        add(file, tr("Save &teleport…"), {}, this, [this] { saveTeleport(m_teleport.shownId()); });
+        add(parts, tr("The &teleport…"), {}, this, [this] { saveTeleport(m_teleport.shownId()); });
     m_actions = {{attach, Feature::AttachModel},
                  {prompts, Feature::AddPrompt},
                  {trace, Feature::SaveTrace},
                  {results, Feature::SaveResults},
                  {teleport, Feature::Teleport}};
+    add(parts, tr("The &curves as CSV…"), {}, this, [this] { askSaveCurves(); });
     add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
+    add(file, tr("Export all &views…"), QKeySequence("Ctrl+Shift+E"), this, [this] { askExportAll(); });
     file->addSeparator();
     add(file, tr("&Quit"), QKeySequence::Quit, this, [this] { close(); });
 }
@@ -436,6 +409,7 @@ void MainWindow::buildEditMenu() {
     m_actions.push_back(
         {add(edit, tr("Add a &prompt…"), QKeySequence("Ctrl+N"), m_source, [this] { m_source->addPrompt(); }),
          Feature::AddPrompt});
+    add(edit, tr("&Find anything…"), QKeySequence("Ctrl+K"), this, [this] { CommandPalette(*this).exec(); });
     add(edit, tr("Copy as &command"), QKeySequence("Ctrl+Shift+C"), this,
         [this] { copyCommand(m_teleport.shownId()); });
     add(edit, tr("Copy &picture"), QKeySequence("Ctrl+Alt+C"), this, [this] { copyPicture(); });
@@ -582,6 +556,7 @@ void MainWindow::openPublished() {
 }
 
 void MainWindow::openPath(const QString& path) {
+    if (isSessionFile(path.toStdString())) return m_sessionActions->open(path);
     if (kindOfPath(path) == PathKind::Model) {
         inspectModel(m_workspace, path, [this](std::shared_ptr<const Checkpoint> checkpoint) {
             OpenModelDialog dialog(m_jobs, std::move(checkpoint), this);
@@ -593,9 +568,10 @@ void MainWindow::openPath(const QString& path) {
 }
 
 void MainWindow::askOpenFile() {
-    const QString file = QFileDialog::getOpenFileName(this, tr("Open a trace or results"), {},
-                                                      tr("Traces and results (*.h5);;All files (*)"));
-    if (!file.isEmpty()) m_files.open(file);
+    const QString file =
+        QFileDialog::getOpenFileName(this, tr("Open a session, a trace or results"), {},
+                                     tr("Sessions, traces and results (*.rheo *.h5);;All files (*)"));
+    if (!file.isEmpty()) openPath(file);
 }
 
 void MainWindow::askOpenModel(bool attach) {
@@ -626,7 +602,8 @@ void MainWindow::updatePage() {
 void MainWindow::fitFirst() {
     const auto state = m_workspace.state();
     const auto* undo = m_workspace.undoStack();
-    if (state->basis || state->results || undo->count() == 0 || undo->canRedo() || !isSmall(m_workspace))
+    if (state->basis || state->results || undo->count() == 0 || undo->canRedo() || !isSmall(m_workspace) ||
+        m_workspace.prompts().isAddingFile())
         return;
     const auto running = m_jobs.jobs();
     if (std::none_of(running.begin(), running.end(),
@@ -645,7 +622,9 @@ void MainWindow::updateActions() {
 }
 
 void MainWindow::updateTitle() {
-    const QString title = m_workspace.title();
+    QString title =
+        m_sessions.file().isEmpty() ? m_workspace.title() : QFileInfo(m_sessions.file()).completeBaseName();
+    if (title.isEmpty() && m_workspace.state()->rows() > 0) title = tr("Not saved");
     setWindowTitle(title.isEmpty() ? QStringLiteral("Rheograph")
                                    : QStringLiteral("%1[*] – Rheograph").arg(title));
     setWindowModified(m_workspace.files().hasUnsaved() && !title.isEmpty());
@@ -705,6 +684,7 @@ void MainWindow::rebuildRecent() {
         connect(m_recentMenu->addAction(titleOfPath(path)), &QAction::triggered, this,
                 [this, path] { openPath(path); });
     m_recentMenu->setEnabled(!m_recentMenu->isEmpty());
+    m_start->setRecent(m_recent.paths());
 }
 
 bool MainWindow::confirm(const QString& doing, const QString& question) {
@@ -722,7 +702,10 @@ bool MainWindow::mayClose() {
     QStringList reasons;
     const bool unsaved = m_workspace.files().hasUnsaved();
     if (unsaved) reasons << tr("Not saved: %1.").arg(m_workspace.files().unsavedSummary());
-    if (const auto jobs = static_cast<int>(m_jobs.jobs().size()); jobs > 0)
+    const auto all = m_jobs.jobs();
+    if (const auto jobs =
+            std::count_if(all.begin(), all.end(), [](const JobInfo& job) { return job.listed; });
+        jobs > 0)
         reasons << counted(jobs, tr("One job is running."), tr("%1 jobs are running."));
     if (reasons.isEmpty()) return true;
     QMessageBox box(QMessageBox::Question, tr("Close Rheograph"), reasons.join(' '),
@@ -731,19 +714,8 @@ bool MainWindow::mayClose() {
     if (unsaved) box.addButton(QMessageBox::Save);
     box.setDefaultButton(unsaved ? QMessageBox::Save : QMessageBox::Cancel);
     const int answer = box.exec();
-    if (answer == QMessageBox::Save) {
-        m_closeWhenSaved = true;
-        saveAll();
-    }
+    if (answer == QMessageBox::Save) m_closeWhenSaved = m_sessionActions->save();
     return answer == QMessageBox::Discard;
-}
-
-/// Asks for a file for each thing that no file holds.
-void MainWindow::saveAll() {
-    const FileKeeper& files = m_workspace.files();
-    if (files.unsavedRows() > 0) askSaveTrace();
-    if (files.unsavedResults() > 0) askSaveResults();
-    for (const qint64 id : files.unsavedTeleports()) saveTeleport(id);
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
@@ -838,9 +810,16 @@ void MainWindow::showOptions(const View* view) {
     m_analysisDialog->openFor(QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())));
 }
 
-FigureToExport MainWindow::viewToExport() {
-    View* view = currentView();
-    FigureToExport what{view->id(), view->figure(), view->recipe(), {}};
+/// A view as it would be exported now; its figure in the other colours is made when it is asked for.
+FigureToExport MainWindow::viewToExport(View* view) {
+    FigureToExport what{view->id(), view->figure(), {}, view->recipe(), {}};
+    what.recipe.theme = m_theme.isDark() ? "dark" : "light";
+    what.inTheme = [this, view](bool dark) {
+        view->setTheme(dark ? darkTheme() : lightTheme());
+        auto figure = view->figure();
+        view->setTheme(m_theme.isDark() ? darkTheme() : lightTheme());
+        return figure;
+    };
     if (const auto own = view->ownFile()) {
         what.toSave.push_back(
             {own->role, own->suffix, [this, own, title = view->title()](const QString& file, bool replace) {
@@ -862,7 +841,7 @@ FigureToExport MainWindow::viewToExport() {
 
 /// The plots of the panel: of the teleports that are compared, else of the one that is chosen.
 FigureToExport MainWindow::teleportToExport() {
-    FigureToExport what{QStringLiteral("teleport"), nullptr, {}, {}};
+    FigureToExport what{QStringLiteral("teleport"), nullptr, {}, {}, {}};
     what.recipe.view = "teleport";
     what.recipe.theme = m_theme.isDark() ? "dark" : "light";
     if (!m_comparison.isActive()) m_comparison.choose({m_teleportPanel->chosen()});
@@ -903,20 +882,73 @@ void MainWindow::copyPicture() {
 void MainWindow::askExport() {
     if (!currentView()->hasFigure())
         return saySomethingIsMissing(tr("There is nothing in this view to export yet."));
-    const FigureToExport what = viewToExport();
-    if (const auto choice = askForExport(this, what)) exportFigureTo(what, *choice);
+    const FigureToExport what = viewToExport(currentView());
+    if (const auto choice = askForExport(this, what, m_theme.isDark())) exportFigureTo(what, *choice);
+}
+
+/// Every view that shows something, as an SVG of its usual size; what they are made from once, beside them.
+void MainWindow::askExportAll() {
+    const QString folder = QFileDialog::getExistingDirectory(this, tr("Export all views into a folder"));
+    if (!folder.isEmpty()) exportAll(folder);
+}
+
+int MainWindow::exportAll(const QString& folder) {
+    const QString results = folder + QStringLiteral("/results.h5");
+    int written = 0;
+    bool isSaved = false;
+    for (View* view : m_views) {
+        if (!view->hasFigure()) continue;
+        FigureToExport what = viewToExport(view);
+        // Results that several views are made from are saved once; older ones of other rows by themselves.
+        const HeldResults held = resultsWith(*m_workspace.state(), view->figureView().statistic);
+        const bool isNewest =
+            !view->ownResults() && (!held.opened || held.opened == m_workspace.state()->results);
+        if (isNewest &&
+            std::erase_if(what.toSave, [](const auto& source) { return source.role == "results"; }) > 0) {
+            what.recipe.sources.push_back({"results", results.toStdString(), ""});
+            if (!std::exchange(isSaved, true)) m_workspace.files().saveResults(results, true);
+        }
+        const ExportChoice choice{QStringLiteral("%1/%2.svg").arg(folder, what.name),
+                                  what.recipe.widthMm,
+                                  what.recipe.heightMm,
+                                  what.recipe.dpi,
+                                  true,
+                                  true,
+                                  m_theme.isDark(),
+                                  false};
+        if (!exportFigureTo(what, choice)) return written;
+        ++written;
+    }
+    statusBar()->showMessage(tr("%1 figures are in %2").arg(written).arg(folder), 8000);
+    return written;
+}
+
+/// Every curve of the results with its nulls, for a spreadsheet.
+void MainWindow::askSaveCurves() {
+    if (!m_workspace.state()->results)
+        return saySomethingIsMissing(tr("There are no results yet whose curves could be saved."));
+    QString file = QFileDialog::getSaveFileName(this, tr("Save the curves"), "curves.csv",
+                                                tr("Comma-separated values (*.csv)"));
+    if (file.isEmpty()) return;
+    if (QFileInfo(file).suffix().isEmpty()) file += ".csv";
+    m_workspace.files().saveWith(
+        tr("Save the curves"),
+        [opened = m_workspace.state()->results](const std::filesystem::path& path, IfExists exists) {
+            writeFile(path, curvesCsv(opened->results), exists);
+        },
+        file, true);
 }
 
 void MainWindow::askExportTeleport() {
     const FigureToExport what = teleportToExport();
     if (!what.figure) return;
-    if (const auto choice = askForExport(this, what)) exportFigureTo(what, *choice);
+    if (const auto choice = askForExport(this, what, m_theme.isDark())) exportFigureTo(what, *choice);
 }
 
 bool MainWindow::exportFigureTo(const FigureToExport& what, const ExportChoice& choice) {
     const QString doing = tr("Export");
     try {
-        exportTo(what, choice, m_theme.isDark(), m_workspace.files().inputs());
+        exportTo(what, choice, m_workspace.files().inputs());
         m_messages.succeed(doing);
         statusBar()->showMessage(tr("Exported %1").arg(choice.file), 8000);
         return true;
@@ -928,7 +960,8 @@ bool MainWindow::exportFigureTo(const FigureToExport& what, const ExportChoice& 
 
 bool MainWindow::exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
                             bool saveResults) {
-    return exportFigureTo(viewToExport(), {file, widthMm, heightMm, dpi, replace, saveResults});
+    return exportFigureTo(viewToExport(currentView()),
+                          {file, widthMm, heightMm, dpi, replace, saveResults, m_theme.isDark(), false});
 }
 
 void MainWindow::showAbout() {

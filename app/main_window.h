@@ -14,6 +14,7 @@
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/selection_history.h"
+#include "widgets/viewmodels/session_keeper.h"
 #include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/theme_source.h"
@@ -34,7 +35,9 @@ class DepthBar;
 class LaboratoryPanel;
 class OpenModelDialog;
 class ResultBar;
+class SessionActions;
 class SourcePanel;
+class StartPage;
 class TeleportPanel;
 class View;
 class ViewTabs;
@@ -48,8 +51,13 @@ public:
     ~MainWindow() override;
 
     Workspace& workspace() { return m_workspace; }
+    const Workspace& workspace() const { return m_workspace; }
     Analyses& analyses() { return m_analyses; }
     Selection& selection() { return m_selection; }
+    const Selection& selection() const { return m_selection; }
+    SessionKeeper& sessions() { return m_sessions; }
+    SessionActions* sessionActions() const { return m_sessionActions; }
+    StartPage* startPage() const { return m_start; }
     SelectionHistory& selectionHistory() { return m_history; }
     TeleportModel& teleport() { return m_teleport; }
     HeldFacts& heldFacts() { return m_held; }
@@ -84,10 +92,15 @@ public:
     /// followed. True if it was written; else the banner says why.
     bool exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
                     bool saveResults);
+    /// Every view that shows something into a folder, as SVG, and what they are made from; stops at the first
+    /// that fails. Returns how many were written.
+    int exportAll(const QString& folder);
     /// The plots of the teleport panel, as they would be exported now.
     FigureToExport teleportToExport();
     bool exportFigureTo(const FigureToExport& what, const ExportChoice& choice);
     void setThemeChoice(ThemeChoice choice);
+    /// Whether what is open may be lost: nothing would be, or a person said so.
+    bool confirmLosing(const QString& doing);
 
 protected:
     void closeEvent(QCloseEvent* event) override;
@@ -120,8 +133,10 @@ private:
     void askOpenFile();
     void askOpenModel(bool attach);
     void openChosen(OpenModelDialog& dialog, bool attach);
-    FigureToExport viewToExport();
+    FigureToExport viewToExport(View* view);
     void askExport();
+    void askExportAll();
+    void askSaveCurves();
     void askExportTeleport();
     void compareTeleports();
     void postBasisIsStale();
@@ -130,7 +145,6 @@ private:
     void askPromptsFile();
     void addShippedPrompts();
     bool mayClose();
-    void saveAll();
     void askSaveTrace();
     void askSaveResults();
     void saveTeleport(qint64 id);
@@ -139,7 +153,6 @@ private:
     void showOptions(const View* view);
     void copyPicture();
     void showAbout();
-    bool confirmLosing(const QString& doing);
     bool confirm(const QString& doing, const QString& question);
 
     JobRunner m_jobs;
@@ -153,10 +166,13 @@ private:
     TeleportComparison m_comparison;
     Laboratory m_laboratory;
     MessageBoard m_messages;
+    SessionKeeper m_sessions;
     ThemeSource m_theme;
     RecentFiles m_recent;
     Banner* m_banner = nullptr;
     QStackedWidget* m_pages;
+    StartPage* m_start;
+    SessionActions* m_sessionActions = nullptr;
     QToolBar* m_viewTools = nullptr;
     ViewTabs* m_viewTabs = nullptr;
     QList<QDockWidget*> m_hiddenDocks;  ///< while a view is maximised

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <QList>
+#include <QStringList>
+#include <QWidget>
+
+#include "widgets/viewmodels/session_keeper.h"
+
+class QVBoxLayout;
+
+namespace rheo {
+
+/// What to do when nothing is open: the demo, something of one's own, what was open last, and what was lost.
+class StartPage : public QWidget {
+    Q_OBJECT
+public:
+    explicit StartPage(QWidget* parent = nullptr);
+
+    /// Paths, newest first; the first few are shown.
+    void setRecent(const QStringList& paths);
+    /// Sessions that a process left behind; none: nothing is said.
+    void setLost(const QList<LostSession>& lost);
+
+Q_SIGNALS:
+    void demoRequested();
+    void publishedRequested();
+    void modelRequested();
+    void fileRequested();
+    void pathRequested(const QString& path);
+    void recoverRequested(const QString& folder);
+    void discardRequested(const QString& folder);
+
+private:
+    QWidget* m_lost;
+    QVBoxLayout* m_lostLayout;
+    QWidget* m_recent;
+    QVBoxLayout* m_recentLayout;
+};
+
+/// What to do with a model that has read nothing yet.
+class ModelPage : public QWidget {
+    Q_OBJECT
+public:
+    explicit ModelPage(QWidget* parent = nullptr);
+
+Q_SIGNALS:
+    void promptRequested();
+    void fileRequested();
+    void shippedRequested();
+};
+
+}  // namespace rheo

@@ -1,0 +1,398 @@
+// Sessions in the window, by mouse and keys: a day's work saved by one window is there in another, what a
+// killed one left is offered, steps are listed, and everything can be found by its name.
+
+#include <QApplication>
+#include <QComboBox>
+#include <QDir>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QMessageBox>
+#include <QPushButton>
+#include <QSettings>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <QTimer>
+#include <QUndoStack>
+#include <QUndoView>
+#include <filesystem>
+
+#include "app/command_palette.h"
+#include "app/main_window.h"
+#include "app/session_actions.h"
+#include "app/start_page.h"
+#include "core/trace/write_trace.h"
+#include "tests/app/keep_picture.h"
+#include "tests/app/window_test.h"
+#include "tests/test_main.h"
+#include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/prompt_queue.h"
+#include "widgets/views/banner.h"
+#include "widgets/views/laboratory_panel.h"
+#include "widgets/views/trajectory_view.h"
+#include "widgets/views/view_tabs.h"
+
+using namespace rheo;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int wait = 60000;
+
+QString sessionsRoot() {
+    return QStandardPaths::writableLocation(QStandardPaths::AppLocalDataLocation) + "/sessions";
+}
+
+std::vector<float> statesOf(const DocumentState& state) {
+    std::vector<float> states(
+        static_cast<std::size_t>(state.rows() * state.trace->points() * state.trace->units()));
+    state.trace->readRows(RowIndex{0}, state.rows(), states.data());
+    return states;
+}
+
+/// Answers the file dialog that comes next.
+void chooseFile(QWidget* window, const QString& file) {
+    QTimer::singleShot(300, window, [file] {
+        auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
+        if (dialog == nullptr) return;
+        dialog->setDirectory(QFileInfo(file).path());
+        dialog->findChild<QLineEdit*>()->setText(file);
+        QMetaObject::invokeMethod(dialog, "accept");
+    });
+}
+
+QPushButton* buttonIn(const QWidget* widget, const QString& text) {
+    for (auto* button : widget->findChildren<QPushButton*>())
+        if (button->text() == text && button->isVisibleTo(widget)) return button;
+    return nullptr;
+}
+
+}  // namespace
+
+class TestAppSession : public QObject {
+    Q_OBJECT
+public:
+    static void initMain() { prepareWindowTest("Rheograph session test"); }
+
+private Q_SLOTS:
+    void initTestCase();
+    void init();
+    void cleanup();
+    void everythingComesBackInAnotherWindow();
+    void quittingOffersToSave();
+    void whatAKilledWindowLeftIsOffered();
+    void aDiscardedSessionIsGone();
+    void aMovedTraceIsAskedFor();
+    void whatWasCapturedStaysWhenTheRestIsStopped();
+    void stepsAreListed();
+    void theProgramIsFoundByName();
+
+private:
+    std::unique_ptr<MainWindow> makeWindow() const {
+        auto window = std::make_unique<MainWindow>();
+        window->setThemeChoice(ThemeChoice::Light);
+        window->resize(1280, 800);
+        window->show();
+        if (!QTest::qWaitForWindowExposed(window.get())) return nullptr;
+        QApplication::setActiveWindow(window.get());
+        return window;
+    }
+    void openDemo() {
+        m_window->openDemo(20);
+        QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{20}, wait);
+        QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, wait);
+    }
+    const DocumentState& state() const { return *m_window->workspace().state(); }
+    QString path(const QString& name) const { return m_dir->filePath(name); }
+    TrajectoryView* trajectories() const { return qobject_cast<TrajectoryView*>(m_window->views().front()); }
+    void teleport() {
+        const VectorD from = m_window->teleport().target();
+        m_window->teleport().setCoordinates(from * 0.5);
+        QTRY_VERIFY_WITH_TIMEOUT(!state().teleports.empty(), wait);
+        QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, wait);
+    }
+
+    std::unique_ptr<QTemporaryDir> m_dir;
+    std::unique_ptr<MainWindow> m_window;
+};
+
+void TestAppSession::initTestCase() {
+    QStandardPaths::setTestModeEnabled(true);
+    QSettings().clear();
+}
+
+void TestAppSession::init() {
+    m_dir = std::make_unique<QTemporaryDir>();
+    m_window = makeWindow();
+    QVERIFY(m_window);
+}
+
+void TestAppSession::cleanup() {
+    m_window.reset();
+}
+
+void TestAppSession::everythingComesBackInAnotherWindow() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    teleport();
+    if (QTest::currentTestFailed()) return;
+    m_window->selection().selectRows({3, 5, 8}, 5);
+    m_window->selection().hideRows({1});
+    m_window->selection().selectUnit(UnitIndex{17});
+    m_window->selection().selectPoint(PointIndex{4});
+    trajectories()->lookFrom(123, 12);
+    trajectories()->colorList()->setCurrentIndex(2);
+    Q_EMIT trajectories()->colorList()->activated(2);
+    const QString colour = trajectories()->colorList()->currentText();
+    m_window->viewTabs()->moveToOtherColumn(m_window->views()[3]);
+    m_window->showView(m_window->views().front());
+    chooseFile(m_window.get(), path("day.rheo"));
+    QTest::keyClick(m_window.get(), Qt::Key_S, Qt::ControlModifier);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->sessions().file(), path("day.rheo"), wait);
+    QVERIFY(!m_window->workspace().files().hasUnsaved());
+    QVERIFY2(m_window->windowTitle().startsWith("day"), qPrintable(m_window->windowTitle()));
+
+    const auto saved = m_window->workspace().state();
+    const auto states = statesOf(*saved);
+    const Camera camera = trajectories()->canvas()->camera();
+    m_window.reset();
+
+    m_window = makeWindow();
+    m_window->openPath(path("day.rheo"));
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{20}, wait);
+    QCOMPARE(statesOf(state()), states);
+    QCOMPARE(state().scores->data, saved->scores->data);
+    QCOMPARE(state().teleports.size(), std::size_t{1});
+    QCOMPARE(state().teleports[0]->result.teleported.states.data,
+             saved->teleports[0]->result.teleported.states.data);
+    QVERIFY(!state().basisIsStale());
+    QCOMPARE(m_window->selection().rows(), (QList<qint64>{3, 5, 8}));
+    QCOMPARE(m_window->selection().row()->value(), std::int64_t{5});
+    QCOMPARE(m_window->selection().hiddenRows(), (QList<qint64>{1}));
+    QCOMPARE(m_window->selection().unit().value(), std::int64_t{17});
+    QCOMPARE(m_window->selection().point().value(), std::int64_t{4});
+    QCOMPARE(trajectories()->canvas()->camera().azimuth, camera.azimuth);
+    QCOMPARE(trajectories()->canvas()->camera().halfHeight, camera.halfHeight);
+    QCOMPARE(trajectories()->colorList()->currentText(), colour);
+    QCOMPARE(m_window->viewTabs()->columnOf(m_window->views()[3]), 1);
+    QVERIFY(!m_window->workspace().files().hasUnsaved());
+    // The model follows in the background, and the teleport can be shown and more can be made.
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() != nullptr, wait);
+    m_window->workspace().prompts().add("It is a truth");
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{21}, wait);
+    QVERIFY(m_window->workspace().files().hasUnsaved());
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    keepPicture(*m_window, "session restored");
+    // Undo gives back what was saved, which is then nothing to lose.
+    m_window->workspace().undoStack()->undo();
+    QVERIFY(!m_window->workspace().files().hasUnsaved());
+}
+
+void TestAppSession::quittingOffersToSave() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    teleport();
+    if (QTest::currentTestFailed()) return;
+    QString asked;
+    QTimer::singleShot(300, m_window.get(), [&] {
+        auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+        if (box == nullptr) return;
+        asked = box->text();
+        chooseFile(m_window.get(), path("kept.rheo"));
+        box->button(QMessageBox::Save)->click();
+    });
+    m_window->close();
+    QVERIFY2(asked.contains("1 teleport"), qPrintable(asked));
+    QTRY_VERIFY_WITH_TIMEOUT(!m_window->isVisible(), wait);
+    QVERIFY(isSessionFile(path("kept.rheo").toStdString()));
+}
+
+void TestAppSession::whatAKilledWindowLeftIsOffered() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    m_window->workspace().prompts().add("Nothing of this was saved");
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{21}, wait);
+    const auto states = statesOf(state());
+    // It is written soon, without being asked.
+    const auto written = [] {
+        for (const auto& entry : QDir(sessionsRoot()).entryInfoList(QDir::Dirs | QDir::NoDotAndDotDot))
+            if (QFile::exists(entry.filePath() + "/session.json")) {
+                QFile index(entry.filePath() + "/session.json");
+                if (index.open(QIODevice::ReadOnly) && index.readAll().contains("Nothing of this"))
+                    return entry.filePath();
+                for (const auto& part : QDir(entry.filePath()).entryInfoList({"rows*"}))
+                    if (part.size() > 0 && part.lastModified().secsTo(QDateTime::currentDateTime()) < 20)
+                        return entry.filePath();
+            }
+        return QString();
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(!written().isEmpty() && m_window->workspace().jobs().isIdle(), wait);
+    QTest::qWait(3000);  // the last prompt too
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    // What a killed process leaves is this folder, without anybody who holds its lock.
+    const fs::path left = (sessionsRoot() + "/session-killed").toStdString();
+    fs::remove_all(left);
+    fs::copy(written().toStdString(), left, fs::copy_options::recursive);
+    m_window.reset();
+    m_window = makeWindow();
+    auto* page = m_window->startPage();
+    QVERIFY(page->isVisible());
+    QPushButton* recover = buttonIn(page, "Recover");
+    QVERIFY(recover != nullptr);
+    keepPicture(*m_window, "session lost");
+    QTest::mouseClick(recover, Qt::LeftButton);
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{21}, wait);
+    QCOMPARE(statesOf(state()), states);
+    QVERIFY(m_window->workspace().files().hasUnsaved());
+    QVERIFY(m_window->isWindowModified());
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() != nullptr, wait);
+    chooseFile(m_window.get(), path("recovered.rheo"));
+    QVERIFY(m_window->sessionActions()->save());
+    QTRY_VERIFY_WITH_TIMEOUT(!m_window->workspace().files().hasUnsaved(), wait);
+    m_window.reset();
+    QVERIFY2(!fs::exists(left), "what was saved is offered no more");
+}
+
+void TestAppSession::aDiscardedSessionIsGone() {
+    const fs::path left = (sessionsRoot() + "/session-old").toStdString();
+    fs::create_directories(left);
+    {
+        Session session;
+        openDemo();
+        if (QTest::currentTestFailed()) return;
+        session.state = state();
+        session.state.results = nullptr;
+        Progress progress;
+        SessionFolder(left).write(session, progress);
+    }
+    m_window.reset();
+    m_window = makeWindow();
+    QPushButton* discard = buttonIn(m_window->startPage(), "Discard");
+    QVERIFY(discard != nullptr);
+    QTest::mouseClick(discard, Qt::LeftButton);
+    QVERIFY(!fs::exists(left));
+    QVERIFY(buttonIn(m_window->startPage(), "Recover") == nullptr);
+}
+
+void TestAppSession::aMovedTraceIsAskedFor() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    const QString trace = path("trace.rheo.h5");
+    m_window->workspace().files().saveTrace(trace, false);
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(trace) && m_window->workspace().jobs().isIdle(), wait);
+    m_window->openPath(trace);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().files().known().traceFile == trace &&
+                                 m_window->workspace().jobs().isIdle() && state().basis,
+                             wait);
+    m_window->sessions().save(path("day.rheo"), Packing::Own, false);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->sessions().file(), path("day.rheo"), wait);
+    m_window.reset();
+    QVERIFY(QDir(m_dir->path()).mkdir("away"));
+    QVERIFY(QFile::rename(trace, path("away/moved.h5")));
+    m_window = makeWindow();
+    QString said;
+    QTimer answer;
+    answer.setInterval(200);
+    connect(&answer, &QTimer::timeout, this, [&] {
+        auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+        if (box == nullptr) return;
+        answer.stop();
+        said = box->text();
+        chooseFile(m_window.get(), path("away/moved.h5"));
+        for (QAbstractButton* button : box->buttons())
+            if (button->text().startsWith("Choose the file")) button->click();
+    });
+    answer.start();
+    m_window->openPath(path("day.rheo"));
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{20}, wait);
+    QVERIFY2(said.contains("trace.rheo.h5"), qPrintable(said));
+}
+
+void TestAppSession::whatWasCapturedStaysWhenTheRestIsStopped() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    QFile prompts(path("prompts.txt"));
+    QVERIFY(prompts.open(QIODevice::WriteOnly));
+    for (int i = 0; i < 400; ++i)
+        prompts.write(QString("Passage %1 of a book that nobody has read, with enough words to take a while, "
+                              "and then some more of them\n")
+                          .arg(i)
+                          .toUtf8());
+    prompts.close();
+    const JobId job = m_window->workspace().prompts().addFromFile(prompts.fileName(), 0);
+    QTRY_VERIFY_WITH_TIMEOUT(state().rows() > 20, wait);
+    m_window->workspace().jobs().cancel(job);
+    QTRY_VERIFY_WITH_TIMEOUT(!m_window->workspace().prompts().isAddingFile(), wait);
+    QVERIFY(state().rows() > 20 && state().rows() < 420);
+    QCOMPARE((state().rows() - 20) % 32, std::int64_t{0});
+    // One step, whatever came of it.
+    QCOMPARE(m_window->workspace().undoStack()->undoText(), QString("Add 400 prompts"));
+    m_window->workspace().undoStack()->undo();
+    QCOMPARE(state().rows(), std::int64_t{20});
+    m_window->workspace().undoStack()->redo();
+    QVERIFY(state().rows() > 20);
+}
+
+void TestAppSession::stepsAreListed() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    m_window->workspace().prompts().add("The first");
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{21}, wait);
+    m_window->workspace().prompts().add("The second");
+    QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{22}, wait);
+    auto* steps = m_window->findChild<QUndoView*>();
+    QVERIFY(steps != nullptr);
+    for (QWidget* widget = steps; widget != nullptr; widget = widget->parentWidget())
+        if (auto* dock = qobject_cast<QDockWidget*>(widget)) dock->show();
+    QTRY_VERIFY(steps->isVisible());
+    QCOMPARE(steps->model()->rowCount(), 3);
+    QCOMPARE(steps->model()->index(1, 0).data().toString(), QString("Add \"The first\""));
+    // A click on a step goes there.
+    QTest::mouseClick(steps->viewport(), Qt::LeftButton, {},
+                      steps->visualRect(steps->model()->index(1, 0)).center());
+    QCOMPARE(state().rows(), std::int64_t{21});
+    keepPicture(*m_window, "session steps");
+}
+
+void TestAppSession::theProgramIsFoundByName() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    const auto run = [&](const QString& text, const std::function<void(CommandPalette*)>& look = {}) {
+        bool shown = false;
+        QApplication::setActiveWindow(m_window.get());
+        QTimer::singleShot(200, m_window.get(), [&] {
+            auto* palette = qobject_cast<CommandPalette*>(QApplication::activeModalWidget());
+            if (palette == nullptr) return;
+            shown = true;
+            QTest::keyClicks(palette->field(), text);
+            if (look) look(palette);
+            QTest::keyClick(palette->field(), look ? Qt::Key_Escape : Qt::Key_Return);
+        });
+        QTest::keyClick(m_window.get(), Qt::Key_K, Qt::ControlModifier);
+        return shown;
+    };
+    QVERIFY(run("density"));
+    QTRY_COMPARE(m_window->currentView()->id(), QString("density"));
+    QVERIFY(run("unit 9"));
+    QTRY_COMPARE(m_window->selection().unit().value(), std::int64_t{9});
+    QVERIFY(run("L02.mlp"));
+    QTRY_COMPARE(m_window->selection().point().value(), std::int64_t{5});
+    const QString words = QString::fromStdString(state().trace->info().samples[7].text).simplified().left(24);
+    QVERIFY(run(words));
+    QTRY_COMPARE(m_window->selection().prompt(), state().prompts[7]);
+    QStringList found;
+    QVERIFY(run("theme dark", [&](CommandPalette* palette) {
+        for (int i = 0; i < palette->list()->count(); ++i) found << palette->list()->item(i)->text();
+        keepPicture(*palette, "palette");
+    }));
+    QCOMPARE(found, QStringList{"Theme: Dark"});
+    QVERIFY(run("no such thing at all",
+                [&](CommandPalette* palette) { found = {palette->list()->item(0)->text()}; }));
+    QCOMPARE(found, QStringList{"Nothing is called that"});
+}
+
+RHEO_TEST(TestAppSession)
+#include "test_app_session.moc"
