@@ -33,6 +33,7 @@
 #include "app/resource_paths.h"
 #include "app/session_actions.h"
 #include "app/start_page.h"
+#include "app/tour.h"
 #include "core/base/error.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/results/curves_file.h"
@@ -107,6 +108,8 @@ MainWindow::MainWindow(QWidget* parent)
         [this](const QString& doing, const QString& question) { return confirm(doing, question); });
     m_sessionActions = new SessionActions(*this, m_sessions);
     m_pages->addWidget(m_start);
+    m_start->setTourStep(Tour::leftAt());
+    connect(m_start, &StartPage::tourRequested, this, &MainWindow::takeTour);
     connect(m_start, &StartPage::demoRequested, this, [this] { openDemo(); });
     connect(m_start, &StartPage::publishedRequested, this, &MainWindow::openPublished);
     connect(m_start, &StartPage::modelRequested, this, [this] { askOpenModel(false); });
@@ -170,6 +173,13 @@ MainWindow::MainWindow(QWidget* parent)
     steps->setAccessibleName(tr("Steps that can be undone"));
     auto* stepsDock = dock(steps, tr("History"), "history", Qt::LeftDockWidgetArea);
     stepsDock->hide();
+    m_tour = new Tour(*this);
+    m_tourDock = dock(m_tour, tr("Guided tour"), "tour", Qt::BottomDockWidgetArea);
+    m_tourDock->hide();
+    connect(m_tour, &Tour::ended, this, [this] {
+        m_tourDock->hide();
+        m_start->setTourStep(Tour::leftAt());
+    });
     resizeDocks({left, m_teleportDock}, {270, 350}, Qt::Horizontal);
 
     buildFileMenu();
@@ -204,6 +214,7 @@ MainWindow::MainWindow(QWidget* parent)
     resize(1280, 800);
     restoreGeometry(settings.value("geometry").toByteArray());
     restoreState(settings.value("windowState").toByteArray());
+    m_tourDock->hide();  // it is taken when somebody wants it
     if (const auto views = QJsonDocument::fromJson(settings.value("views").toByteArray()); views.isObject())
         m_viewTabs->restore(views.object());
     m_theme.setChoice(ThemeChoice(settings.value("theme", int(ThemeChoice::System)).toInt()));
@@ -510,6 +521,7 @@ void MainWindow::maximizeView(bool on) {
 
 void MainWindow::buildHelpMenu() {
     auto* help = menuBar()->addMenu(tr("&Help"));
+    add(help, tr("&Guided tour"), {}, this, [this] { takeTour(); });
     add(help, tr("&Keys and mouse"), QKeySequence("F1"), this, [this] { showKeys(this); });
     add(help, tr("&About Rheograph"), {}, this, [this] { showAbout(); });
 }
@@ -544,6 +556,11 @@ void MainWindow::openDemo(int limit) {
     } catch (const Error& e) {
         m_messages.fail(tr("Open the demo"), QString::fromUtf8(e.what()));
     }
+}
+
+void MainWindow::takeTour() {
+    m_tourDock->show();
+    m_tour->start(Tour::leftAt());
 }
 
 void MainWindow::openPublished() {

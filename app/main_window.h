@@ -39,6 +39,7 @@ class SessionActions;
 class SourcePanel;
 class StartPage;
 class TeleportPanel;
+class Tour;
 class View;
 class ViewTabs;
 
@@ -58,6 +59,9 @@ public:
     SessionKeeper& sessions() { return m_sessions; }
     SessionActions* sessionActions() const { return m_sessionActions; }
     StartPage* startPage() const { return m_start; }
+    Tour* tour() const { return m_tour; }
+    /// Goes on with the guided tour where it was left.
+    void takeTour();
     SelectionHistory& selectionHistory() { return m_history; }
     TeleportModel& teleport() { return m_teleport; }
     HeldFacts& heldFacts() { return m_held; }
@@ -173,6 +177,8 @@ private:
     QStackedWidget* m_pages;
     StartPage* m_start;
     SessionActions* m_sessionActions = nullptr;
+    Tour* m_tour = nullptr;
+    QDockWidget* m_tourDock = nullptr;
     QToolBar* m_viewTools = nullptr;
     ViewTabs* m_viewTabs = nullptr;
     QList<QDockWidget*> m_hiddenDocks;  ///< while a view is maximised

@@ -78,11 +78,13 @@ StartPage::StartPage(QWidget* parent) : QWidget(parent), m_lost(new QFrame), m_r
         textOf(tr("Each token of a language model is a point that moves from block to block. Open "
                   "something to see how.<br><br>"
                   "<b>New here?</b> The demo is a small model that read 300 passages from two novels, "
-                  "with every analysis of them. Click a trajectory, choose a depth with the slider "
-                  "below, and drag the ring.")),
+                  "with every analysis of them. The guided tour shows ten things on it, one by one.")),
         0, Qt::AlignHCenter);
     layout->addSpacing(18);
-    addButton(layout, tr("Open the demo"), this, &StartPage::demoRequested)->setDefault(true);
+    m_tour = addButton(layout, {}, this, &StartPage::tourRequested);
+    m_tour->setDefault(true);
+    setTourStep(0);
+    addButton(layout, tr("Open the demo"), this, &StartPage::demoRequested);
     addButton(layout, tr("Open a published model: SmolLM2-135M"), this, &StartPage::publishedRequested);
     addButton(layout, tr("Open a model…"), this, &StartPage::modelRequested);
     addButton(layout, tr("Open a session, a trace or results…"), this, &StartPage::fileRequested);
@@ -95,6 +97,11 @@ StartPage::StartPage(QWidget* parent) : QWidget(parent), m_lost(new QFrame), m_r
     layout->addSpacing(12);
     layout->addWidget(m_recent, 0, Qt::AlignHCenter);
     layout->addStretch(3);
+}
+
+void StartPage::setTourStep(int step) {
+    m_tour->setText(step > 0 ? tr("Go on with the guided tour (step %1)").arg(step + 1)
+                             : tr("Take the guided tour"));
 }
 
 void StartPage::setRecent(const QStringList& paths) {

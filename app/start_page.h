@@ -6,6 +6,7 @@
 
 #include "widgets/viewmodels/session_keeper.h"
 
+class QPushButton;
 class QVBoxLayout;
 
 namespace rheo {
@@ -20,8 +21,11 @@ public:
     void setRecent(const QStringList& paths);
     /// Sessions that a process left behind; none: nothing is said.
     void setLost(const QList<LostSession>& lost);
+    /// The step that the guided tour goes on with; 0: it was not begun.
+    void setTourStep(int step);
 
 Q_SIGNALS:
+    void tourRequested();
     void demoRequested();
     void publishedRequested();
     void modelRequested();
@@ -31,6 +35,7 @@ Q_SIGNALS:
     void discardRequested(const QString& folder);
 
 private:
+    QPushButton* m_tour;
     QWidget* m_lost;
     QVBoxLayout* m_lostLayout;
     QWidget* m_recent;

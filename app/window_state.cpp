@@ -3,6 +3,7 @@
 #include <QJsonArray>
 
 #include "app/main_window.h"
+#include "app/tour.h"
 #include "widgets/views/view.h"
 #include "widgets/views/view_state.h"
 #include "widgets/views/view_tabs.h"
@@ -67,6 +68,7 @@ void restoreWindow(MainWindow& window, const QJsonObject& state) {
     selection.selectPoint(PointIndex{chosen["point"].toInteger()});
     selection.selectUnit(UnitIndex{chosen["unit"].toInteger()});
     window.restoreState(QByteArray::fromBase64(state["panels"].toString().toLatin1()));
+    if (window.tour()->step() < 0) window.tour()->parentWidget()->hide();
     window.viewTabs()->restore(state["layout"].toObject());
     const QJsonObject views = state["views"].toObject();
     for (View* view : window.views()) restoreView(*view, views[view->id()].toObject());

@@ -19,11 +19,15 @@
 #include <QUndoStack>
 #include <QUndoView>
 #include <filesystem>
+#include <set>
 
 #include "app/command_palette.h"
 #include "app/main_window.h"
 #include "app/session_actions.h"
 #include "app/start_page.h"
+#include "app/tour.h"
+#include "core/session/opened_results.h"
+#include "core/session/verdict_text.h"
 #include "core/trace/write_trace.h"
 #include "tests/app/keep_picture.h"
 #include "tests/app/window_test.h"
@@ -89,6 +93,7 @@ private Q_SLOTS:
     void whatWasCapturedStaysWhenTheRestIsStopped();
     void stepsAreListed();
     void theProgramIsFoundByName();
+    void theTourShowsTheFindings();
 
 private:
     std::unique_ptr<MainWindow> makeWindow() const {
@@ -392,6 +397,51 @@ void TestAppSession::theProgramIsFoundByName() {
     QVERIFY(run("no such thing at all",
                 [&](CommandPalette* palette) { found = {palette->list()->item(0)->text()}; }));
     QCOMPARE(found, QStringList{"Nothing is called that"});
+}
+
+void TestAppSession::theTourShowsTheFindings() {
+    QSettings().remove("tour/step");
+    auto* page = m_window->startPage();
+    QPushButton* take = buttonIn(page, "Take the guided tour");
+    QVERIFY(take != nullptr);
+    QTest::mouseClick(take, Qt::LeftButton);
+    Tour* tour = m_window->tour();
+    QTRY_VERIFY_WITH_TIMEOUT(tour->isVisible() && tour->text().contains("1 of 10"), wait);
+    std::set<std::string> told;
+    for (int i = 0; i < static_cast<int>(tourSteps().size()); ++i) {
+        const TourStep& step = tourSteps()[static_cast<std::size_t>(i)];
+        QCOMPARE(tour->step(), i);
+        QCOMPARE(m_window->currentView()->id(), QString(step.view));
+        QVERIFY2(m_window->currentView()->hasFigure(), step.view);
+        // The verdict that the demo was shipped with, in words.
+        for (const char* key : step.findings) {
+            if (key == nullptr) continue;
+            told.insert(key);
+            for (const Verdict& verdict : state().results->results.verdicts)
+                if (verdict.key == key)
+                    QVERIFY2(
+                        tour->text().contains(QString::fromStdString(sentenceOf(verdict)).toHtmlEscaped()),
+                        key);
+        }
+        if (QString(step.title).startsWith("Take hold"))
+            QTRY_VERIFY_WITH_TIMEOUT(!state().teleports.empty(), wait);
+        QTest::qWait(300);
+        keepPicture(*m_window, QString("tour %1").arg(i + 1));
+        if (i == 4) {  // left here, and gone on with by the next window
+            QTest::mouseClick(tour->leave(), Qt::LeftButton);
+            QVERIFY(!tour->isVisible());
+            QCOMPARE(Tour::leftAt(), 4);
+            m_window->takeTour();
+            QTRY_VERIFY(tour->isVisible() && tour->step() == 4);
+        }
+        if (i + 1 < static_cast<int>(tourSteps().size())) QTest::mouseClick(tour->next(), Qt::LeftButton);
+    }
+    // Every verdict that the demo holds is told.
+    for (const Verdict& verdict : state().results->results.verdicts)
+        QVERIFY2(told.contains(verdict.key), verdict.key.c_str());
+    QTest::mouseClick(tour->next(), Qt::LeftButton);
+    QVERIFY(!tour->isVisible());
+    QCOMPARE(Tour::leftAt(), 0);
 }
 
 RHEO_TEST(TestAppSession)
