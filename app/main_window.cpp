@@ -392,6 +392,7 @@ void MainWindow::buildFileMenu() {
                  {teleport, Feature::Teleport}};
     add(parts, tr("The &curves as CSV…"), {}, this, [this] { askSaveCurves(); });
     add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
+    add(file, tr("Export an an&imation…"), {}, this, [this] { askAnimation(); });
     add(file, tr("Export all &views…"), QKeySequence("Ctrl+Shift+E"), this, [this] { askExportAll(); });
     file->addSeparator();
     add(file, tr("&Quit"), QKeySequence::Quit, this, [this] { close(); });
@@ -938,6 +939,27 @@ int MainWindow::exportAll(const QString& folder) {
     }
     statusBar()->showMessage(tr("%1 figures are in %2").arg(written).arg(folder), 8000);
     return written;
+}
+
+void MainWindow::askAnimation() {
+    if (!currentView()->hasFigure() || !currentView()->recipe().camera)
+        return saySomethingIsMissing(tr("Views in space can be animated: trajectories and orbits."));
+    if (const auto choice = askForAnimation(this)) exportAnimation(*choice);
+}
+
+JobId MainWindow::exportAnimation(const AnimationChoice& choice) {
+    const QString what = tr("Export the animation");
+    return m_jobs.submit(
+        {Lane::Analysis, tr("Painting %1 pictures").arg(choice.frames())},
+        [choice, figure = currentView()->figure()](Progress& progress) {
+            writeAnimation(choice, *figure, progress);
+        },
+        this,
+        [this, what, path = choice.path](Outcome<std::monostate> outcome) {
+            m_workspace.use(what, outcome, [&](std::monostate) {
+                statusBar()->showMessage(tr("The animation is in %1").arg(path), 8000);
+            });
+        });
 }
 
 /// Every curve of the results with its nulls, for a spreadsheet.

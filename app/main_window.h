@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "app/animation.h"
 #include "app/export_view.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/analyses.h"
@@ -99,6 +100,8 @@ public:
     /// Every view that shows something into a folder, as SVG, and what they are made from; stops at the first
     /// that fails. Returns how many were written.
     int exportAll(const QString& folder);
+    /// Starts to write an animation of the view in front.
+    JobId exportAnimation(const AnimationChoice& choice);
     /// The plots of the teleport panel, as they would be exported now.
     FigureToExport teleportToExport();
     bool exportFigureTo(const FigureToExport& what, const ExportChoice& choice);
@@ -141,6 +144,7 @@ private:
     void askExport();
     void askExportAll();
     void askSaveCurves();
+    void askAnimation();
     void askExportTeleport();
     void compareTeleports();
     void postBasisIsStale();

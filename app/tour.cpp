@@ -61,6 +61,7 @@ void teleportWhenReady(MainWindow& window, int waited) {
     VectorD to = from;
     to[0] += 0.5 * std::max(1.0, from.norm());
     teleport.setCoordinates(to);
+    trajectories(window)->frameSelection();
 }
 
 constexpr std::array steps{

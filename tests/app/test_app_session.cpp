@@ -7,6 +7,7 @@
 #include <QDockWidget>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QImage>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
@@ -94,6 +95,8 @@ private Q_SLOTS:
     void stepsAreListed();
     void theProgramIsFoundByName();
     void theTourShowsTheFindings();
+    void allViewsAreExported();
+    void animationsAreWritten();
 
 private:
     std::unique_ptr<MainWindow> makeWindow() const {
@@ -442,6 +445,52 @@ void TestAppSession::theTourShowsTheFindings() {
     QTest::mouseClick(tour->next(), Qt::LeftButton);
     QVERIFY(!tour->isVisible());
     QCOMPARE(Tour::leftAt(), 0);
+}
+
+void TestAppSession::allViewsAreExported() {
+    m_window->openDemo();
+    QTRY_VERIFY_WITH_TIMEOUT(state().results && m_window->workspace().model(), wait);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    const int written = m_window->exportAll(m_dir->path());
+    const auto files = QDir(m_dir->path()).entryList({"*.svg"});
+    QCOMPARE(files.size(), written);
+    QVERIFY2(written >= 15, qPrintable(files.join(", ")));
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    for (const QString& file : files) {
+        QFile svg(path(file));
+        QVERIFY(svg.open(QIODevice::ReadOnly));
+        QVERIFY2(svg.readAll().contains("rheograph_recipe"), qPrintable(file));
+    }
+}
+
+void TestAppSession::animationsAreWritten() {
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    const auto write = [&](AnimationMotion motion) {
+        const QString folder = path(motion == AnimationMotion::Depth ? "depth" : "turn");
+        QDir().mkpath(folder);
+        const JobId job = m_window->exportAnimation({folder, motion, 0.5, 12, 400, 300});
+        [&] { QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle() || job == JobId{}, wait); }();
+        QList<QImage> frames;
+        for (const QString& name : QDir(folder).entryList({"frame_*.png"}))
+            frames << QImage(folder + '/' + name);
+        return frames;
+    };
+    for (const AnimationMotion motion : {AnimationMotion::Turntable, AnimationMotion::Depth}) {
+        const auto frames = write(motion);
+        QCOMPARE(frames.size(), 6);
+        for (qsizetype i = 0; i < frames.size(); ++i) {
+            QCOMPARE(frames[i].size(), QSize(400, 300));
+            if (i > 0) QVERIFY2(frames[i] != frames[i - 1], "something moves from one picture to the next");
+        }
+    }
+    if (!canMakeVideos()) qInfo("no video was made: ffmpeg is not installed");
+    if (canMakeVideos()) {
+        const JobId job =
+            m_window->exportAnimation({path("turn.webm"), AnimationMotion::Turntable, 0.5, 12, 320, 240});
+        QVERIFY(job != JobId{});
+        QTRY_VERIFY_WITH_TIMEOUT(QFileInfo(path("turn.webm")).size() > 500, wait);
+    }
 }
 
 RHEO_TEST(TestAppSession)
