@@ -2,12 +2,14 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QIcon>
+#include <QProcess>
 #include <QStyleFactory>
 #include <QTimer>
 #include <cstdio>
 
 #include "app/main_window.h"
 #include "app/resource_paths.h"
+#include "app/window_options.h"
 #include "core/base/error.h"
 #include "widgets/views/vtk_viewport.h"
 
@@ -37,38 +39,35 @@ int main(int argc, char** argv) {
     }
 
     QCommandLineParser parser;
-    parser.setApplicationDescription(
-        "Watch a transformer's residual stream as a dynamical system over depth.");
+    parser.setApplicationDescription(rheo::windowSummary);
     parser.addHelpOption();
     parser.addVersionOption();
-    parser.addPositionalArgument(
-        "path", "A model folder, a trace, a results file, or the folder of a report to open.", "[path]");
-    const QCommandLineOption demo("demo", "Open the built-in demo.");
-    const QCommandLineOption published("published", "Open the trace of a published model, SmolLM2-135M.");
-    const QCommandLineOption theme("theme", "light, dark or system.", "name");
-    const QCommandLineOption screenshot(
-        "screenshot", "Save a picture of the window once it shows its trajectories, and quit.", "file.png");
-    parser.addOptions({demo, published, theme, screenshot});
+    parser.addPositionalArgument("path", rheo::windowPath, "[path...]");
+    for (const rheo::WindowOption& option : rheo::windowOptions)
+        parser.addOption({option.name, option.description, option.value});
     parser.process(app);
 
     rheo::MainWindow window;
-    if (parser.isSet(theme))
-        window.setThemeChoice(parser.value(theme) == "dark"    ? rheo::ThemeChoice::Dark
-                              : parser.value(theme) == "light" ? rheo::ThemeChoice::Light
-                                                               : rheo::ThemeChoice::System);
+    if (parser.isSet("theme"))
+        window.setThemeChoice(parser.value("theme") == "dark"    ? rheo::ThemeChoice::Dark
+                              : parser.value("theme") == "light" ? rheo::ThemeChoice::Light
+                                                                 : rheo::ThemeChoice::System);
     window.show();
-    if (parser.isSet(demo))
+    if (parser.isSet("demo"))
         window.openDemo();
-    else if (parser.isSet(published))
+    else if (parser.isSet("published"))
         window.openPublished();
     else if (!parser.positionalArguments().isEmpty())
         window.openPath(parser.positionalArguments().front());
+    // A window shows one document: others, as a file manager passes them, get windows of their own.
+    for (const QString& path : parser.positionalArguments().mid(1))
+        QProcess::startDetached(QApplication::applicationFilePath(), {path});
 
-    if (parser.isSet(screenshot)) {
+    if (parser.isSet("screenshot")) {
         auto* timer = new QTimer(&window);
         auto* waited = new int(0);
         QObject::connect(timer, &QTimer::timeout, &window,
-                         [&window, timer, waited, file = parser.value(screenshot)] {
+                         [&window, timer, waited, file = parser.value("screenshot")] {
                              // Until nothing is computed any more; the start page never computes.
                              *waited += 250;
                              if ((!window.workspace().jobs().isIdle() || *waited < 3000) && *waited < 300000)

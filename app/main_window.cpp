@@ -28,7 +28,8 @@
 #include <QVBoxLayout>
 
 #include "app/command_palette.h"
-#include "app/keys_dialog.h"
+#include "app/manual_window.h"
+#include "app/menu_keys.h"
 #include "app/open_model_dialog.h"
 #include "app/resource_paths.h"
 #include "app/session_actions.h"
@@ -275,6 +276,7 @@ void MainWindow::buildViews() {
         View* view = entry.make(
             entry, {m_workspace, m_selection, m_teleport, m_held, m_comparison, m_laboratory, m_analyses});
         m_views.push_back(view);
+        setManualPlace(*view, "views#" + view->id());
         connect(view, &View::hovered, this, [this](const QString& text) { statusBar()->showMessage(text); });
         connect(view, &View::optionsRequested, this, [this, view] { showOptions(view); });
         connect(view, &View::statusChanged, this, &MainWindow::updateTabs);
@@ -284,6 +286,10 @@ void MainWindow::buildViews() {
                 if (other->id() == id) showView(other);
         });
     }
+    setManualPlace(*m_source, "window#source-and-prompts");
+    setManualPlace(*m_depth, "window#depth");
+    setManualPlace(*m_teleportPanel, "teleport");
+    setManualPlace(*m_laboratoryPanel, "laboratory#edits");
     m_viewTabs = new ViewTabs(m_views);
     m_viewTabs->setObjectName("views");
     m_viewTabs->setMinimumWidth(300);
@@ -522,9 +528,32 @@ void MainWindow::maximizeView(bool on) {
 
 void MainWindow::buildHelpMenu() {
     auto* help = menuBar()->addMenu(tr("&Help"));
-    add(help, tr("&Guided tour"), {}, this, [this] { takeTour(); });
-    add(help, tr("&Keys and mouse"), QKeySequence("F1"), this, [this] { showKeys(this); });
+    add(help, tr("&Manual"), QKeySequence("F1"), this, [this] { showManual(); });
+    add(help, tr("Guided &tour"), {}, this, [this] { takeTour(); });
+    add(help, tr("&Getting started"), {}, this, [this] { showManual("getting_started"); });
+    add(help, tr("&Keys and mouse"), {}, this, [this] { showManual("keys"); });
     add(help, tr("&About Rheograph"), {}, this, [this] { showAbout(); });
+}
+
+void MainWindow::showManual(QString address) {
+    const bool shows = m_pages->currentIndex() == 1;
+    if (address.isEmpty() && shows) address = manualPlaceOf(QApplication::focusWidget());
+    if (address.isEmpty()) address = shows ? manualPlaceOf(currentView()) : QStringLiteral("getting_started");
+    try {
+        if (m_manual == nullptr)
+            m_manual = new ManualWindow(
+                readManual(resourceFolder() / "help"),
+                [this](const QString& topic) {
+                    return topic == "keys" ? keysOfMenus(*menuBar()) : QString();
+                },
+                this);
+    } catch (const Error& e) {
+        return m_messages.fail(tr("Open the manual"), QString::fromUtf8(e.what()));
+    }
+    m_manual->showPlace(address);
+    m_manual->show();
+    m_manual->raise();
+    m_manual->activateWindow();
 }
 
 void MainWindow::keyPressEvent(QKeyEvent* event) {
@@ -532,7 +561,7 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Space: m_depth->player().toggle(); break;
         case Qt::Key_BracketLeft: m_depth->player().stepBack(); break;
         case Qt::Key_BracketRight: m_depth->player().stepForward(); break;
-        case Qt::Key_Question: showKeys(this); break;
+        case Qt::Key_Question: showManual("keys"); break;
         default: QMainWindow::keyPressEvent(event);
     }
 }

@@ -34,6 +34,7 @@ class Banner;
 class CompareDialog;
 class DepthBar;
 class LaboratoryPanel;
+class ManualWindow;
 class OpenModelDialog;
 class ResultBar;
 class SessionActions;
@@ -84,6 +85,8 @@ public:
     SourcePanel* sourcePanel() const { return m_source; }
     DepthBar* depthBar() const { return m_depth; }
     Banner* banner() const { return m_banner; }
+    /// Null until it is shown.
+    ManualWindow* manualWindow() const { return m_manual; }
 
     /// As it is shipped: rows, results and the model. With a `limit`, this many rows captured anew.
     void openDemo(int limit = 0);
@@ -108,6 +111,8 @@ public:
     void setThemeChoice(ThemeChoice choice);
     /// Whether what is open may be lost: nothing would be, or a person said so.
     bool confirmLosing(const QString& doing);
+    /// The manual at this place ("views#motion"); empty: about what has the focus.
+    void showManual(QString address = {});
 
 protected:
     void closeEvent(QCloseEvent* event) override;
@@ -189,6 +194,7 @@ private:
     ResultBar* m_resultBar = nullptr;
     AnalysisDialog* m_analysisDialog = nullptr;
     CompareDialog* m_compareDialog = nullptr;
+    ManualWindow* m_manual = nullptr;
     std::vector<View*> m_views;
     SourcePanel* m_source;
     TeleportPanel* m_teleportPanel;

@@ -121,11 +121,16 @@ void OpenModelDialog::build() {
     m_device->addItem(tr("GPU (CUDA)"), "cuda");
     for (const DType dtype : {DType::Float32, DType::BFloat16, DType::Float16})
         m_dtype->addItem(QString::fromUtf8(dtypeName(dtype).data()), int(dtype));
+    m_device->setToolTip(tr("What computes the model"));
+    m_dtype->setToolTip(
+        tr("Of weights and states while the model runs: float32 is exact, bfloat16 takes half the memory"));
+    m_threads->setToolTip(tr("Of the processor; more are faster up to the number of cores"));
     m_threads->setRange(0, 1024);
     m_threads->setSpecialValueText(tr("one per core (%1)").arg(QThread::idealThreadCount()));
     m_untrained->setToolTip(tr(
         "The same architecture with weights drawn anew: what its trajectories look like without training"));
     m_seed->setRange(0, std::numeric_limits<int>::max());
+    m_seed->setToolTip(tr("The same seed draws the same weights"));
     m_seed->setEnabled(false);
     m_seed->setAccessibleName(tr("Seed of the random weights"));
     // Room from the start: a dialog whose parts move while one reads it is a nuisance.
@@ -182,6 +187,8 @@ QWidget* OpenModelDialog::cacheList() {
     m_view->setAccessibleName(tr("Models of the Hugging Face cache"));
     m_search = new QLineEdit;
     m_search->setPlaceholderText(tr("Search"));
+    m_search->setToolTip(tr("Shows the models whose name holds this text"));
+    m_search->setAccessibleName(tr("Search the models"));
     m_search->setClearButtonEnabled(true);
     m_search->setMaximumWidth(200);
 

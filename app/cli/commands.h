@@ -66,6 +66,8 @@ CLI::Validator wholeNumber(std::uint64_t least,
                            std::uint64_t most = std::numeric_limits<std::int64_t>::max());
 CLI::Validator realNumber(double least, double most);
 
+struct ProgramText;
+
 /// The command that was chosen; runs after all options were read and returns the exit status.
 using Command = std::function<int(Common&)>;
 
@@ -91,6 +93,8 @@ void addResponse(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
+/// `program` describes all commands once they are added; it is read when the command runs.
+void addHelp(CLI::App& app, Command& chosen, const ProgramText& program);
 
 /// `--accept-unknown-config KEY,...`.
 void addAcceptOption(CLI::App& command, std::vector<std::string>& keys);

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "app/cli/commands.h"
+#include "app/cli/describe.h"
 #include "app/cli/process.h"
 #include "core/base/failure.h"
 
@@ -101,9 +102,11 @@ std::vector<std::string> namesOfCommands(const CLI::App& app) {
     return names;
 }
 
-/// "help" is --help, and "help COMMAND" is COMMAND --help.
-void readHelpAsOption(std::vector<std::string>& arguments) {
-    if (arguments.empty() || arguments.front() != "help") return;
+/// "help COMMAND" is COMMAND --help; any other topic is the manual's.
+void readHelpAsOption(std::vector<std::string>& arguments, const std::vector<std::string>& commands) {
+    if (arguments.size() < 2 || arguments.front() != "help" || arguments[1] == "help" ||
+        std::find(commands.begin(), commands.end(), arguments[1]) == commands.end())
+        return;
     arguments.erase(arguments.begin());
     arguments.emplace_back("--help");
 }
@@ -192,15 +195,18 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     app.option_defaults()->always_capture_default();
     app.set_version_flag("--version", "rheo " RHEO_VERSION);
     app.require_subcommand(1);
-    app.footer("rheo COMMAND --help shows the options of a command.");
+    app.footer("rheo COMMAND --help shows the options of a command, rheo help the manual.");
     addCommon(app, common);
     Command chosen;
     for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
                            addTeleport, addIntervene, addPatch, addAttribute, addDirections, addFlow,
                            addResponse, addFigure, addReport, addDemo})
         add(app, chosen);
+    ProgramText program;
+    addHelp(app, chosen, program);
+    program = describe(app, means);
     showCommonInHelp(app);
-    readHelpAsOption(arguments);
+    readHelpAsOption(arguments, namesOfCommands(app));
     common.console.json |= std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
     try {
         std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
@@ -220,7 +226,7 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
         common.console.style = ProgressStyle::Plain;
     else if (common.progress == "bar")
         common.console.style = ProgressStyle::Bar;
-    static const std::set<std::string> light{"info", "tokenize", "import", "merge", "figure"};
+    static const std::set<std::string> light{"info", "tokenize", "import", "merge", "figure", "help"};
     if (!light.contains(command)) requireAddressSpace();
     return chosen(common);
 }

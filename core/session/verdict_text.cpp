@@ -217,6 +217,10 @@ std::string responsesOf(const Verdict& v) {
 
 }  // namespace
 
+std::span<const FindingText> findingTexts() {
+    return texts;
+}
+
 const FindingText& findingText(std::string_view key) {
     for (const auto& text : texts)
         if (text.key == key) return text;

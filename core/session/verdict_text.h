@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ struct FindingText {
     const char* below;      ///< the same below; empty where it cannot
     const char* view;       ///< of the figure that shows what it is about (figureViews)
 };
+/// All of them.
+std::span<const FindingText> findingTexts();
 /// Throws Error(Internal) for a key that is none.
 const FindingText& findingText(std::string_view key);
 

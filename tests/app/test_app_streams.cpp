@@ -12,9 +12,11 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QProcess>
+#include <QRegularExpression>
 #include <QTemporaryDir>
 #include <functional>
 
+#include "app/window_options.h"
 #include "run_rheo.h"
 #include "tests/test_main.h"
 
@@ -64,6 +66,8 @@ private Q_SLOTS:
     void decodedTextIsRawInAPipe();
     void wrongUsageAsJson();
     void helpShowsDefaultsAndCommonOptions();
+    void helpIsTheManual();
+    void manPagesAndCompletionHoldEveryOption();
     void optionsWithoutUseAreRejected_data();
     void optionsWithoutUseAreRejected();
     void infoSaysWhatAFileIs_data();
@@ -300,6 +304,78 @@ void TestAppStreams::wrongUsageAsJson() {
     }
 }
 
+void TestAppStreams::helpIsTheManual() {
+    const Ran list = runRheo({"help"});
+    QCOMPARE(list.status, 0);
+    for (const char* name : {"getting_started", "verdicts", "glossary", "analyze"})
+        QVERIFY2(list.out.contains(name), name);
+    const Ran section = runRheo({"help", "sign_flip"});
+    QCOMPARE(section.status, 0);
+    QVERIFY(section.out.contains("an independent sign for each row, step and unit"));  // of analyses.md
+    QVERIFY(!section.out.contains("persistent_walk"));
+    // A word of several tables: the view, the statistic and the finding.
+    const QByteArray rotation = runRheo({"help", "rotation"}).out;
+    for (const char* words : {"Histogram of turns", "mean_path_turning", "sign_flip, persistent_flip"})
+        QVERIFY2(rotation.contains(words), words);
+    QVERIFY(runRheo({"help", "views#motion"}).out.startsWith("Motion (motion)"));
+    const Ran unknown = runRheo({"help", "sign_flop", "--json"});
+    QCOMPARE(unknown.status, 2);
+    const QString message = unknown.json()["error"].toObject()["message"].toString();
+    QVERIFY2(
+        message.contains("did you mean sign_flip?") && message.contains("getting_started, window, views"),
+        qPrintable(message));
+    QCOMPARE(unknown.err.count('\n'), 1);
+    // Wherever the program is, its manual is found or its absence is said.
+    QTemporaryDir nothing;
+    RunSettings settings;
+    QVERIFY(QDir(nothing.path()).mkpath("demo-model") &&
+            writeFile(nothing.filePath("demo-model/config.json"), "{}"));
+    settings.environment.insert("RHEO_RESOURCES", nothing.path());
+    const Ran lost = runRheo({"help"}, settings);
+    QCOMPARE(lost.status, 1);
+    QVERIFY(lost.err.contains("index.md"));
+}
+
+/// What help, man pages and completion say is made from one table: each option of each --help is in all of
+/// them.
+void TestAppStreams::manPagesAndCompletionHoldEveryOption() {
+    QTemporaryDir dir;
+    QCOMPARE(runRheo({"help", "--man", dir.path()}).status, 0);
+    const QByteArray bash = runRheo({"help", "--completion", "bash"}).out,
+                     zsh = runRheo({"help", "--completion", "zsh"}).out;
+    const auto commands = runRheo({"help", "--json"}).json()["commands"].toArray();
+    QVERIFY(commands.size() >= 18);
+    static const QRegularExpression option(QStringLiteral("^\\s+(?:-\\w,)?(--[a-z-]+)"),
+                                           QRegularExpression::MultilineOption);
+    int options = 0;
+    for (const auto& command : commands) {
+        const QString name = command.toObject()["name"].toString();
+        const QString page = contentsOf(dir.filePath("rheo-" + name + ".1"));
+        QVERIFY2(page.startsWith(".TH"), qPrintable(name));
+        // Its part of either script.
+        const qsizetype inBash = bash.indexOf("\n        " + name.toUtf8() + ") case"),
+                        inZsh = zsh.indexOf("\n                " + name.toUtf8() + ")\n");
+        QVERIFY2(inBash > 0 && inZsh > 0, qPrintable(name));
+        const QByteArray bashPart = bash.mid(inBash, bash.indexOf("return ;; esac", inBash) - inBash),
+                         zshPart = zsh.mid(inZsh, zsh.indexOf(" ;;\n", inZsh) - inZsh);
+        const QString help = QString::fromUtf8(runRheo({name, "--help"}).out);
+        for (auto found = option.globalMatch(help); found.hasNext(); ++options) {
+            const QString word = found.next().captured(1);
+            if (word == "--help") continue;
+            QVERIFY2(page.contains(QString("\\fB" + QString(word).replace("-", "\\-") + "\\fR")),
+                     qPrintable(name + " " + word));
+            QVERIFY2(bashPart.contains(word.toUtf8()), qPrintable(name + " " + word));
+            QVERIFY2(
+                zshPart.contains("'" + word.toUtf8() + "[") || zshPart.contains("'*" + word.toUtf8() + "["),
+                qPrintable(name + " " + word));
+        }
+    }
+    QVERIFY2(options > 250, qPrintable(QString::number(options)));
+    const QString window = contentsOf(dir.filePath("rheograph.1"));
+    for (const WindowOption& one : windowOptions)
+        QVERIFY2(window.contains(QString("\\-\\-") + one.name), one.name);
+}
+
 void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
     const QByteArray help = runRheo({"capture", "--help"}).out;
     for (const char* words : {"=last", "=all", "=16", "{float32,bfloat16}=float32", "--json", "--threads",
@@ -308,7 +384,6 @@ void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
     QVERIFY(!help.contains("--seed"));  // nothing of a capture is random
     QVERIFY(runRheo({"analyze", "--help"}).out.contains("--seed"));
     QCOMPARE(runRheo({"help", "capture"}).out, help);
-    QCOMPARE(runRheo({"help"}).out, runRheo({"--help"}).out);
     for (const char* command :
          {"info", "tokenize", "logits", "capture", "import", "merge", "analyze", "teleport", "intervene",
           "patch", "attribute", "directions", "figure", "report", "demo"}) {

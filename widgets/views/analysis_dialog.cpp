@@ -245,7 +245,10 @@ QWidget* AnalysisDialog::makeNulls() {
     for (const auto name : names) {
         auto* check = new QCheckBox(text(name));
         check->setObjectName(text(name));
-        if (const NullSpec* null = findNull(name)) check->setToolTip(text(null->shows));
+        const NullSpec* null = findNull(name);
+        check->setToolTip(
+            null != nullptr ? text(null->shows)
+                            : tr("the same tokens through a network of the same shape with random weights"));
         const int place = static_cast<int>(m_nulls.size());
         grid->addWidget(check, place / 2, place % 2);
         m_nulls.emplace_back(std::string(name), check);

@@ -21,6 +21,12 @@ FlowView::FlowView(const FigureView& figure, const ViewContext& context)
       m_steps(new QSpinBox) {
     m_axes[0]->setAccessibleName(tr("Axis across"));
     m_axes[1]->setAccessibleName(tr("Axis up"));
+    m_axes[0]->setToolTip(tr("The component that runs across the grid"));
+    m_axes[1]->setToolTip(tr("The component that runs up the grid"));
+    m_cells->setToolTip(
+        tr("Each cell is one state that the network carries on: twice as many a side take four times as "
+           "long"));
+    m_steps->setToolTip(tr("The arrows go from each cell to where its state is after so many steps"));
     m_cells->setRange(3, 41);
     m_cells->setSingleStep(2);
     m_cells->setValue(11);

@@ -132,11 +132,13 @@ void LaboratoryPanel::buildTable() {
 
 QLayout* LaboratoryPanel::buildForm() {
     m_point->setAccessibleName(tr("Residual point"));
+    m_point->setToolTip(tr("Where in depth the states are changed"));
     m_tokens->setAccessibleName(tr("Tokens"));
     m_tokens->setPlaceholderText(tr("last, all, 3:, 3:7, 1,2 or generated"));
     m_tokens->setToolTip(
         tr("Which tokens it changes: last, all, 3: (from 3 on), 3:7 (3 to 6), 1,2 or generated"));
     m_operation->setAccessibleName(tr("What it does"));
+    m_operation->setToolTip(tr("What becomes of a state h with the vector v; the list says each formula"));
     for (const EditOperation& operation : editOperations()) {
         m_operation->addItem(text(operation.name).replace('_', ' '), text(operation.name));
         m_operation->setItemData(m_operation->count() - 1, text(operation.summary), Qt::ToolTipRole);
@@ -148,11 +150,13 @@ QLayout* LaboratoryPanel::buildForm() {
         "A strength of 1 is the vector as it is, or the vector with the RMS norm of the rows at this point"));
     m_slider->setRange(0, sliderSteps);
     m_slider->setAccessibleName(tr("Strength"));
+    m_slider->setToolTip(tr("How strongly the edit acts; at 0 it changes nothing (to scale: at 1)"));
     m_strength->setRange(-1e6, 1e6);
     m_strength->setDecimals(3);
     m_strength->setSingleStep(0.1);
     m_strength->setKeyboardTracking(false);
     m_strength->setAccessibleName(tr("Strength as a number"));
+    m_strength->setToolTip(tr("The strength as a number, also beyond the ends of the slider"));
     m_strength->setMinimumWidth(84);
     auto* grid = new QGridLayout;
     grid->setContentsMargins(0, 0, 0, 0);
@@ -304,6 +308,8 @@ void LaboratoryPanel::askForPrompt() {
     }
     auto* token = new QSpinBox;
     token->setPrefix(tr("token "));
+    token->setToolTip(tr("The token whose state is replaced, counted from 0"));
+    prompts->setToolTip(tr("The prompt that the held state is put into"));
     const auto tokensOf = [&] {
         const auto* item = prompts->currentItem();
         return item == nullptr ? Sample{} : queue.sampleOf(PromptId{item->data(Qt::UserRole).toLongLong()});
@@ -358,6 +364,8 @@ void LaboratoryPanel::askForMeans() {
     dialog.setWindowTitle(tr("Difference of two means"));
     auto* form = new QFormLayout(&dialog);
     auto *plus = new QComboBox, *minus = new QComboBox;
+    plus->setToolTip(tr("The direction points towards the mean of these rows"));
+    minus->setToolTip(tr("The direction points away from the mean of these rows"));
     plus->addItems(names);
     minus->addItems(names);
     minus->setCurrentIndex(std::min<int>(1, static_cast<int>(names.size()) - 1));

@@ -131,6 +131,12 @@ PatchMapView::PatchMapView(const FigureView& figure, const ViewContext& context)
     m_outcome->addItem(tr("Probability of the answer"), int(PatchOutcome::Probability));
     m_outcome->addItem(tr("KL from the clean run"), int(PatchOutcome::Kl));
     m_outcome->setAccessibleName(tr("Outcome"));
+    m_outcome->setToolTip(
+        tr("What is measured after each patch: the logit of the answer less that of the foil, the "
+           "probability of "
+           "the answer, or how far the prediction is from that of the clean run"));
+    m_clean->setToolTip(tr("A prompt that gives the answer: its states are put into the other"));
+    m_corrupted->setToolTip(tr("A prompt that differs in one fact, and does not give the answer"));
     m_answer->setToolTip(tr("The next token that the clean prompt should give, with its space: \" Paris\""));
     m_foil->setToolTip(tr("The token that its logit is compared with: \" Rome\""));
     m_align->setToolTip(

@@ -33,6 +33,9 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
     setWindowTitle(tr("Test the published findings"));
     const int usual = VerdictOptions{}.repeats;
     m_folder->setObjectName("folder");
+    m_folder->setToolTip(tr("Where results, figures and the page are written"));
+    m_replace->setToolTip(
+        tr("Otherwise what the folder holds already is kept, and only what is missing is computed"));
     m_repeats->setRange(20, 100000);
     m_repeats->setValue(usual);
     m_repeats->setToolTip(

@@ -59,6 +59,8 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     connect(m_source, &QLabel::linkActivated, this, &SourcePanel::closeResultsRequested);
     m_search->setPlaceholderText(tr("Search the prompts"));
     m_search->setClearButtonEnabled(true);
+    m_search->setToolTip(tr("Shows the prompts that hold this text"));
+    m_search->setAccessibleName(tr("Search the prompts"));
     m_filtered->setSourceModel(m_promptModel);
     m_filtered->setFilterRole(PromptListModel::TextRole);
     m_filtered->setFilterCaseSensitivity(Qt::CaseInsensitive);

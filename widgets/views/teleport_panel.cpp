@@ -66,8 +66,10 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
     m_mix->setToolTip(tr("Left: the natural state. Right: the state of the other row."));
     m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_mode->setAccessibleName(tr("Mode"));
+    m_mode->setToolTip(tr("What becomes of the part of the state that the three components do not hold"));
     m_nextOf->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_nextOf->setAccessibleName(tr("Whose next tokens are shown"));
+    m_nextOf->setToolTip(tr("After which token of the prompt the next tokens below are predicted"));
     m_nextOf->addItems({QString(), QString()});
     m_curves->setMinimumHeight(96);
     m_curves->setAccessibleName(tr("Distance and retention by depth"));
@@ -98,6 +100,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
         box->setKeyboardTracking(false);
         box->setMinimumWidth(84);  // of seven digits: the range alone would take more
         box->setAccessibleName(tr("Score of component %1").arg(c + 1));
+        box->setToolTip(tr("Where the state is put along component %1, in units of the states").arg(c + 1));
         label->setBuddy(box);
         grid->addWidget(label, 0, c);
         grid->addWidget(box, 1, c);

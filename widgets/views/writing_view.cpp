@@ -100,6 +100,7 @@ WritingView::WritingView(const FigureView& figure, const ViewContext& context)
     m_count->setValue(20);
     m_count->setSuffix(tr(" tokens"));
     m_count->setAccessibleName(tr("Tokens to write"));
+    m_count->setToolTip(tr("How many tokens both texts are continued by"));
     m_temperature->setRange(0, 10);
     m_temperature->setSingleStep(0.1);
     m_temperature->setSpecialValueText(tr("likeliest"));
@@ -112,6 +113,8 @@ WritingView::WritingView(const FigureView& figure, const ViewContext& context)
     m_topP->setToolTip(tr("Draw from the fewest likeliest tokens that hold this much probability"));
     m_seed->setRange(0, 1 << 30);
     m_seed->setAccessibleName(tr("Seed"));
+    m_seed->setToolTip(tr("The same seed draws the same tokens"));
+    m_sweep->setToolTip(tr("Write the text once for each strength, to see where it breaks"));
     m_strengths->setAccessibleName(tr("Strengths of the sweep"));
     m_strengths->setToolTip(tr("What the strength of every edit is multiplied by, one after the other"));
     m_followed->setPlaceholderText(tr("token to follow"));
