@@ -414,7 +414,7 @@ void TestAppOpenModel::closingSavesFirst() {
     window->workspace().prompts().add("Something to keep");
     QTRY_VERIFY_WITH_TIMEOUT(window->workspace().files().hasUnsaved(), 30000);
     QTRY_VERIFY_WITH_TIMEOUT(window->workspace().jobs().isIdle(), 30000);
-    const QString file = m_dir.filePath("kept.rheo.h5");
+    const QString file = m_dir.filePath("kept.rheo");
     QString asked;
     whenShown<QMessageBox>([&](QMessageBox& box) {
         asked = box.text();
