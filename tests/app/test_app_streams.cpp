@@ -11,6 +11,7 @@
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <QMap>
 #include <QProcess>
 #include <QRegularExpression>
 #include <QTemporaryDir>
@@ -67,7 +68,6 @@ private Q_SLOTS:
     void wrongUsageAsJson();
     void helpShowsDefaultsAndCommonOptions();
     void helpIsTheManual();
-    void manPagesAndCompletionHoldEveryOption();
     void optionsWithoutUseAreRejected_data();
     void optionsWithoutUseAreRejected();
     void infoSaysWhatAFileIs_data();
@@ -309,15 +309,14 @@ void TestAppStreams::helpIsTheManual() {
     QCOMPARE(list.status, 0);
     for (const char* name : {"getting_started", "verdicts", "glossary", "analyze"})
         QVERIFY2(list.out.contains(name), name);
-    const Ran section = runRheo({"help", "sign_flip"});
-    QCOMPARE(section.status, 0);
-    QVERIFY(section.out.contains("an independent sign for each row, step and unit"));  // of analyses.md
-    QVERIFY(!section.out.contains("persistent_walk"));
     // A word of several tables: the view, the statistic and the finding.
     const QByteArray rotation = runRheo({"help", "rotation"}).out;
     for (const char* words : {"Histogram of turns", "mean_path_turning", "sign_flip, persistent_flip"})
         QVERIFY2(rotation.contains(words), words);
-    QVERIFY(runRheo({"help", "views#motion"}).out.startsWith("Motion (motion)"));
+    const QByteArray section = runRheo({"help", "nulls#sign_flip"}).out;
+    QVERIFY(section.startsWith("Random signs (sign_flip)"));
+    QVERIFY(section.contains("an independent sign for each row, step and unit"));  // of analyses.md
+    QVERIFY(!section.contains("persistent_walk"));
     const Ran unknown = runRheo({"help", "sign_flop", "--json"});
     QCOMPARE(unknown.status, 2);
     const QString message = unknown.json()["error"].toObject()["message"].toString();
@@ -338,60 +337,53 @@ void TestAppStreams::helpIsTheManual() {
 
 /// What help, man pages and completion say is made from one table: each option of each --help is in all of
 /// them.
-void TestAppStreams::manPagesAndCompletionHoldEveryOption() {
+void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
     QTemporaryDir dir;
     QCOMPARE(runRheo({"help", "--man", dir.path()}).status, 0);
     const QByteArray bash = runRheo({"help", "--completion", "bash"}).out,
                      zsh = runRheo({"help", "--completion", "zsh"}).out;
-    const auto commands = runRheo({"help", "--json"}).json()["commands"].toArray();
-    QVERIFY(commands.size() >= 18);
+    // From the last line that begins with `begin` to the next `end`.
+    const auto part = [](const QByteArray& script, const QByteArray& begin, const QByteArray& end) {
+        const qsizetype at = script.lastIndexOf(begin);
+        return at < 0 ? QByteArray() : script.mid(at, script.indexOf(end, at) - at);
+    };
     static const QRegularExpression option(QStringLiteral("^\\s+(?:-\\w,)?(--[a-z-]+)"),
                                            QRegularExpression::MultilineOption);
+    const auto commands = runRheo({"help", "--json"}).json()["commands"].toArray();
+    QVERIFY(commands.size() >= 18);
     int options = 0;
+    QMap<QString, QString> helps;
     for (const auto& command : commands) {
         const QString name = command.toObject()["name"].toString();
+        const Ran ran = runRheo({name, "--help"});
+        QCOMPARE(ran.status, 0);
+        QVERIFY2(ran.out.contains("--quiet") && !ran.out.contains("=-1") && !ran.out.contains("=[]"),
+                 ran.out);
+        helps[name] = QString::fromUtf8(ran.out);
         const QString page = contentsOf(dir.filePath("rheo-" + name + ".1"));
         QVERIFY2(page.startsWith(".TH"), qPrintable(name));
-        // Its part of either script.
-        const qsizetype inBash = bash.indexOf("\n        " + name.toUtf8() + ") case"),
-                        inZsh = zsh.indexOf("\n                " + name.toUtf8() + ")\n");
-        QVERIFY2(inBash > 0 && inZsh > 0, qPrintable(name));
-        const QByteArray bashPart = bash.mid(inBash, bash.indexOf("return ;; esac", inBash) - inBash),
-                         zshPart = zsh.mid(inZsh, zsh.indexOf(" ;;\n", inZsh) - inZsh);
-        const QString help = QString::fromUtf8(runRheo({name, "--help"}).out);
-        for (auto found = option.globalMatch(help); found.hasNext(); ++options) {
+        const QByteArray inBash = part(bash, "\n        " + name.toUtf8() + ") case", "return ;; esac"),
+                         inZsh = part(zsh, "\n                " + name.toUtf8() + ")\n", " ;;\n");
+        for (auto found = option.globalMatch(helps[name]); found.hasNext(); ++options) {
             const QString word = found.next().captured(1);
-            if (word == "--help") continue;
-            QVERIFY2(page.contains(QString("\\fB" + QString(word).replace("-", "\\-") + "\\fR")),
-                     qPrintable(name + " " + word));
-            QVERIFY2(bashPart.contains(word.toUtf8()), qPrintable(name + " " + word));
+            const bool inPage =
+                word == "--help" || page.contains("\\fB" + QString(word).replace("-", "\\-") + "\\fR");
             QVERIFY2(
-                zshPart.contains("'" + word.toUtf8() + "[") || zshPart.contains("'*" + word.toUtf8() + "["),
+                inPage && inBash.contains(word.toUtf8()) &&
+                    (inZsh.contains("'*" + word.toUtf8() + "[") || inZsh.contains("'" + word.toUtf8() + "[")),
                 qPrintable(name + " " + word));
         }
     }
     QVERIFY2(options > 250, qPrintable(QString::number(options)));
-    const QString window = contentsOf(dir.filePath("rheograph.1"));
-    for (const WindowOption& one : windowOptions)
-        QVERIFY2(window.contains(QString("\\-\\-") + one.name), one.name);
-}
-
-void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
-    const QByteArray help = runRheo({"capture", "--help"}).out;
     for (const char* words : {"=last", "=all", "=16", "{float32,bfloat16}=float32", "--json", "--threads",
                               "--device", "=cpu", "--dtype"})
-        QVERIFY2(help.contains(words), words);
-    QVERIFY(!help.contains("--seed"));  // nothing of a capture is random
-    QVERIFY(runRheo({"analyze", "--help"}).out.contains("--seed"));
-    QCOMPARE(runRheo({"help", "capture"}).out, help);
-    for (const char* command :
-         {"info", "tokenize", "logits", "capture", "import", "merge", "analyze", "teleport", "intervene",
-          "patch", "attribute", "directions", "figure", "report", "demo"}) {
-        const Ran ran = runRheo({command, "--help"});
-        QCOMPARE(ran.status, 0);
-        QVERIFY2(ran.out.contains("--quiet") && !ran.out.contains("=-1") && !ran.out.contains("=[]"),
-                 ran.out);
-    }
+        QVERIFY2(helps["capture"].contains(words), words);
+    QVERIFY(!helps["capture"].contains("--seed"));  // nothing of a capture is random
+    QVERIFY(helps["analyze"].contains("--seed"));
+    QCOMPARE(QString::fromUtf8(runRheo({"help", "capture"}).out), helps["capture"]);
+    const QString window = contentsOf(dir.filePath("rheograph.1"));
+    for (const rheo::WindowOption& one : rheo::windowOptions)
+        QVERIFY2(window.contains(QString("\\-\\-") + one.name), one.name);
 }
 
 void TestAppStreams::optionsWithoutUseAreRejected_data() {
