@@ -3,7 +3,6 @@
 #include "core/analysis/matrix_spectrum.h"
 
 #include <Spectra/GenEigsSolver.h>
-#include <Spectra/MatOp/DenseGenMatProd.h>
 #include <Spectra/SymEigsSolver.h>
 #include <fmt/format.h>
 
@@ -13,9 +12,11 @@
 #include <complex>
 #include <functional>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/random.h"
 
 namespace rheo {
 
@@ -28,21 +29,68 @@ void requireThat(bool holds, ErrorCode code, const std::string& otherwise) {
     if (!holds) throw Error(code, otherwise);
 }
 
-/// A'A as Spectra multiplies by it.
-class GramProduct {
+/// A matrix that is there.
+class DenseMap : public LinearMap {
+public:
+    explicit DenseMap(const MatrixD& matrix) : m_matrix(matrix) {}
+    Eigen::Index size() const override { return m_matrix.cols(); }
+    MatrixD times(const MatrixD& vectors) const override { return vectors * m_matrix.transpose(); }
+    MatrixD transposedTimes(const MatrixD& vectors) const override { return vectors * m_matrix; }
+
+private:
+    const MatrixD& m_matrix;
+};
+
+/// A map, or A'A of it, as Spectra multiplies by it. Stops where that is asked for.
+class Product {
 public:
     using Scalar = double;
-    explicit GramProduct(const Eigen::MatrixXd& matrix) : m_matrix(matrix) {}
-    Eigen::Index rows() const { return m_matrix.cols(); }
-    Eigen::Index cols() const { return m_matrix.cols(); }
+    Product(const LinearMap& map, bool gram, const Progress& progress)
+        : m_map(map), m_gram(gram), m_progress(progress) {}
+    Eigen::Index rows() const { return m_map.size(); }
+    Eigen::Index cols() const { return m_map.size(); }
     void perform_op(const double* in, double* out) const {
-        Eigen::Map<Eigen::VectorXd>(out, cols()) =
-            m_matrix.transpose() * (m_matrix * Eigen::Map<const Eigen::VectorXd>(in, cols()));
+        m_progress.check();
+        const MatrixD once = m_map.times(Eigen::Map<const MatrixD>(in, 1, cols()));
+        Eigen::Map<MatrixD>(out, 1, cols()) = m_gram ? m_map.transposedTimes(once) : once;
     }
 
 private:
-    const Eigen::MatrixXd& m_matrix;
+    const LinearMap& m_map;
+    bool m_gram;
+    const Progress& m_progress;
 };
+
+constexpr double residual = 1e-10;   ///< of a value, at which it is found
+constexpr int mostRestarts = 300;    ///< of an iteration
+constexpr Eigen::Index probes = 64;  ///< of an estimated trace
+
+Eigen::Index krylovSpace(Eigen::Index n, Eigen::Index k) {
+    return std::min(n, std::max<Eigen::Index>(2 * k + 10, 20));
+}
+
+/// Of A, [k] largest first; NaN for those not found.
+VectorD lanczosSingularValues(const LinearMap& map, Eigen::Index k, const Progress& progress) {
+    Product gram(map, true, progress);
+    Spectra::SymEigsSolver<Product> lanczos(gram, k, krylovSpace(map.size(), k));
+    lanczos.init();
+    lanczos.compute(Spectra::SortRule::LargestMagn, mostRestarts, residual);
+    VectorD values = VectorD::Constant(k, nan);
+    const VectorD found = lanczos.eigenvalues();
+    values.head(found.size()) = found.cwiseMax(0).cwiseSqrt();
+    return values;
+}
+
+/// |A + A'|^2 / (4 |A|^2) from products with random signs v: the mean of |A v|^2 is |A|^2, and that of
+/// (A v).(A' v) the trace of A A.
+double estimatedSymmetricShare(const LinearMap& map) {
+    RandomStream random(0);
+    MatrixD signs(probes, map.size());
+    for (double& sign : std::span(signs.data(), static_cast<std::size_t>(signs.size()))) sign = random.sign();
+    const MatrixD forward = map.times(signs), backward = map.transposedTimes(signs);
+    const double squares = forward.squaredNorm() + backward.squaredNorm();
+    return squares > 0 ? (forward + backward).squaredNorm() / (2 * squares) : nan;
+}
 
 MatrixD byMagnitude(const Eigen::VectorXcd& values) {
     std::vector<std::complex<double>> sorted(values.begin(), values.end());
@@ -73,29 +121,6 @@ MatrixSpectrum wholeSpectrum(const Eigen::MatrixXd& a, const Progress& progress)
     return found;
 }
 
-MatrixSpectrum largestOfSpectrum(const Eigen::MatrixXd& a, int values, const Progress& progress) {
-    const Eigen::Index k = std::clamp<Eigen::Index>(values, 1, a.rows() - 3),
-                       space = std::min<Eigen::Index>(a.rows(), std::max<Eigen::Index>(2 * k + 10, 20));
-    GramProduct gram(a);
-    Spectra::SymEigsSolver<GramProduct> lanczos(gram, k, space);
-    lanczos.init();
-    lanczos.compute(Spectra::SortRule::LargestMagn, 1000, 1e-12);
-    requireThat(lanczos.info() == Spectra::CompInfo::Successful, ErrorCode::Internal,
-                "the singular values did not converge");
-    progress.check();
-    Spectra::DenseGenMatProd<double> product(a);
-    Spectra::GenEigsSolver<Spectra::DenseGenMatProd<double>> arnoldi(product, k, space);
-    arnoldi.init();
-    arnoldi.compute(Spectra::SortRule::LargestMagn, 1000, 1e-10);
-    requireThat(arnoldi.info() == Spectra::CompInfo::Successful, ErrorCode::Internal,
-                "the eigenvalues did not converge");
-    MatrixSpectrum found;
-    found.singularValues = lanczos.eigenvalues().cwiseMax(0).cwiseSqrt();
-    found.eigenvalues = byMagnitude(arnoldi.eigenvalues());
-    found.effectiveRank = found.henrici = found.complexShare = nan;
-    return found;
-}
-
 }  // namespace
 
 double effectiveRank(const VectorD& singularValues) {
@@ -107,9 +132,16 @@ double effectiveRank(const VectorD& singularValues) {
 
 VectorD singularValues(const MatrixD& matrix, Eigen::Index count, const Progress& progress) {
     progress.check();
-    const Eigen::MatrixXd a = matrix;
-    if (a.rows() <= mostWhole) return Eigen::BDCSVD<Eigen::MatrixXd>(a).singularValues();
-    return largestOfSpectrum(a, static_cast<int>(count), progress).singularValues;
+    if (matrix.rows() <= mostWhole)
+        return Eigen::BDCSVD<Eigen::MatrixXd>(Eigen::MatrixXd(matrix)).singularValues();
+    return largestSingularValues(matrix, count, progress);
+}
+
+VectorD largestSingularValues(const MatrixD& matrix, Eigen::Index count, const Progress& progress) {
+    requireThat(
+        count >= 1 && count < matrix.rows(), ErrorCode::InvalidArgument,
+        fmt::format("{} singular values are asked for, and there can be 1 to {}", count, matrix.rows() - 1));
+    return lanczosSingularValues(DenseMap(matrix), count, progress);
 }
 
 MatrixD product(const MatrixD& a, const MatrixD& b) {
@@ -123,24 +155,47 @@ MatrixSpectrum matrixSpectrum(const MatrixD& matrix, int values, const Progress&
     requireThat(matrix.allFinite(), ErrorCode::InvalidArgument,
                 "the matrix holds a value that is not finite");
     const Eigen::MatrixXd a = matrix;
-    MatrixSpectrum found =
-        a.rows() <= mostWhole ? wholeSpectrum(a, progress) : largestOfSpectrum(a, values, progress);
+    MatrixSpectrum found = a.rows() <= mostWhole ? wholeSpectrum(a, progress)
+                                                 : largestOfSpectrum(DenseMap(matrix), values, progress);
     const double square = a.squaredNorm();
     found.symmetricShare = square > 0 ? (a + a.transpose()).squaredNorm() / (4 * square) : nan;
     return found;
 }
 
+MatrixSpectrum largestOfSpectrum(const LinearMap& map, int values, const Progress& progress) {
+    const Eigen::Index n = map.size();
+    requireThat(n >= 4, ErrorCode::InvalidArgument,
+                fmt::format("an iteration finds values of at least 4 rows, and there are {}", n));
+    const Eigen::Index k = std::clamp<Eigen::Index>(values, 1, n - 3);
+    MatrixSpectrum found;
+    found.singularValues = lanczosSingularValues(map, k, progress);
+    Product product(map, false, progress);
+    Spectra::GenEigsSolver<Product> arnoldi(product, k, krylovSpace(n, k));
+    arnoldi.init();
+    arnoldi.compute(Spectra::SortRule::LargestMagn, mostRestarts, residual);
+    found.eigenvalues = MatrixD::Constant(k, 2, nan);
+    const MatrixD converged = byMagnitude(arnoldi.eigenvalues());
+    found.eigenvalues.topRows(converged.rows()) = converged;
+    found.effectiveRank = found.henrici = found.complexShare = nan;
+    found.symmetricShare = estimatedSymmetricShare(map);
+    return found;
+}
+
+void addLyapunovFactor(const MatrixD& carried, MatrixD& frame, VectorD& sum) {
+    const Eigen::HouseholderQR<Eigen::MatrixXd> qr(carried.transpose());
+    const Eigen::Index count = carried.rows(), n = carried.cols();
+    sum.array() += qr.matrixQR().diagonal().head(count).array().abs().log();
+    frame = (qr.householderQ() * Eigen::MatrixXd::Identity(n, count)).transpose();
+}
+
 VectorD lyapunovExponents(const std::vector<MatrixD>& factors, Eigen::Index count, const Progress& progress) {
     requireThat(!factors.empty() && count >= 1 && count <= factors.front().cols(), ErrorCode::InvalidArgument,
                 "exponents are of at least one factor, as many as it has columns at most");
-    const Eigen::Index n = factors.front().cols();
-    Eigen::MatrixXd q = Eigen::MatrixXd::Identity(n, count);
+    MatrixD frame = MatrixD::Identity(count, factors.front().cols());
     VectorD sum = VectorD::Zero(count);
     for (const MatrixD& factor : factors) {
         progress.check();
-        const Eigen::HouseholderQR<Eigen::MatrixXd> qr(factor * q);
-        sum.array() += qr.matrixQR().diagonal().head(count).array().abs().log();
-        q = qr.householderQ() * Eigen::MatrixXd::Identity(n, count);
+        addLyapunovFactor(frame * factor.transpose(), frame, sum);
     }
     sum /= static_cast<double>(factors.size());
     std::sort(sum.begin(), sum.end(), std::greater<>());
@@ -149,13 +204,12 @@ VectorD lyapunovExponents(const std::vector<MatrixD>& factors, Eigen::Index coun
 
 SingularVectors leadingSingularVectors(const MatrixD& matrix, int count, const Progress& progress) {
     progress.check();
-    const Eigen::MatrixXd product = matrix;
     requireThat(
-        count >= 1 && count < product.cols(), ErrorCode::InvalidArgument,
-        fmt::format("{} directions are asked for, and there can be 1 to {}", count, product.cols() - 1));
-    GramProduct gram(product);
-    const Eigen::Index space = std::min<Eigen::Index>(product.cols(), std::max(2 * count + 10, 20));
-    Spectra::SymEigsSolver<GramProduct> lanczos(gram, count, space);
+        count >= 1 && count < matrix.cols(), ErrorCode::InvalidArgument,
+        fmt::format("{} directions are asked for, and there can be 1 to {}", count, matrix.cols() - 1));
+    const DenseMap map(matrix);
+    Product gram(map, true, progress);
+    Spectra::SymEigsSolver<Product> lanczos(gram, count, krylovSpace(matrix.cols(), count));
     lanczos.init();
     lanczos.compute(Spectra::SortRule::LargestMagn, 1000, 1e-12);
     requireThat(lanczos.info() == Spectra::CompInfo::Successful, ErrorCode::Internal,

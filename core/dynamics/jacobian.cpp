@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -12,44 +14,90 @@ namespace rheo {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr Eigen::Index mostWhole = 1024;  ///< units up to which all values are found
 
 void requireThat(bool holds, ErrorCode code, const std::string& otherwise) {
     if (!holds) throw Error(code, otherwise);
 }
 
-/// One row's numbers into a result.
-void measureRow(const std::vector<MatrixD>& factors, Eigen::Index row, Eigen::Index values,
-                JacobianResult& result, const Progress& progress) {
-    const auto steps = static_cast<Eigen::Index>(factors.size());
-    const auto put = [&](const VectorD& from, double* to) { std::copy_n(from.data(), values, to); };
-    for (Eigen::Index s = 0; s < steps; ++s) {
-        const MatrixSpectrum found =
-            matrixSpectrum(factors[static_cast<std::size_t>(s)], static_cast<int>(values), progress);
-        put(found.singularValues, result.singularValues.at(row, s));
-        const VectorD real = found.eigenvalues.col(0), imaginary = found.eigenvalues.col(1);
-        put(real, result.eigenvalueReal.at(row, s));
-        put(imaginary, result.eigenvalueImaginary.at(row, s));
-        result.effectiveRank(row, s) = found.effectiveRank;
-        result.henrici(row, s) = found.henrici;
-        result.complexShare(row, s) = found.complexShare;
-        result.symmetricShare(row, s) = found.symmetricShare;
+/// Rows of `all` times the step, checking for a stop every 128 rows.
+MatrixD pulledBack(const LinearMap& step, MatrixD all, const Progress& progress) {
+    constexpr Eigen::Index rowsAtOnce = 128;
+    for (Eigen::Index first = 0; first < all.rows(); first += rowsAtOnce) {
+        progress.check();
+        const Eigen::Index count = std::min(rowsAtOnce, all.rows() - first);
+        all.middleRows(first, count) = step.transposedTimes(all.middleRows(first, count));
     }
-    const bool whole = factors.front().rows() <= mostWhole;
+    return all;
+}
+
+/// The row of a result that is being measured.
+struct RowOfResult {
+    JacobianResult& result;
+    Eigen::Index row, values;
+
+    void putStep(Eigen::Index step, const MatrixSpectrum& found) {
+        put(found.singularValues, result.singularValues.at(row, step));
+        put(found.eigenvalues.col(0), result.eigenvalueReal.at(row, step));
+        put(found.eigenvalues.col(1), result.eigenvalueImaginary.at(row, step));
+        result.effectiveRank(row, step) = found.effectiveRank;
+        result.henrici(row, step) = found.henrici;
+        result.complexShare(row, step) = found.complexShare;
+        result.symmetricShare(row, step) = found.symmetricShare;
+    }
+    void putRemaining(Eigen::Index step, const VectorD& singular) {
+        put(singular, result.remainingSingularValues.at(row, step));
+    }
+
+private:
+    void put(const VectorD& from, double* to) const { std::copy_n(from.data(), values, to); }
+};
+
+/// One row's numbers into a result, from derivatives that are formed.
+void measureWhole(const std::vector<MatrixD>& factors, RowOfResult into, const Progress& progress) {
+    const auto steps = static_cast<Eigen::Index>(factors.size());
+    JacobianResult& result = into.result;
+    for (Eigen::Index s = 0; s < steps; ++s)
+        into.putStep(
+            s, matrixSpectrum(factors[static_cast<std::size_t>(s)], static_cast<int>(into.values), progress));
     MatrixD all;
     for (Eigen::Index s = steps - 1; s >= 0; --s) {  // from the end back
         const MatrixD& factor = factors[static_cast<std::size_t>(s)];
         all = s == steps - 1 ? factor : product(all, factor);
-        const VectorD singular = singularValues(all, values, progress);
-        put(singular, result.remainingSingularValues.at(row, s));
-        result.remainingEffectiveRank(row, s) = whole ? effectiveRank(singular) : nan;
+        const VectorD singular = singularValues(all, into.values, progress);
+        into.putRemaining(s, singular);
+        result.remainingEffectiveRank(into.row, s) = effectiveRank(singular);
     }
-    for (Eigen::Index s = 0; s < steps && whole; ++s) {
+    for (Eigen::Index s = 0; s < steps; ++s) {
         const MatrixD& factor = factors[static_cast<std::size_t>(s)];
         all = s == 0 ? factor : product(factor, all);
-        result.cumulativeEffectiveRank(row, s) = effectiveRank(singularValues(all, values, progress));
+        result.cumulativeEffectiveRank(into.row, s) =
+            effectiveRank(singularValues(all, into.values, progress));
     }
-    result.lyapunov.row(row) = lyapunovExponents(factors, values, progress).transpose();
+    result.lyapunov.row(into.row) = lyapunovExponents(factors, into.values, progress).transpose();
+}
+
+/// The same from products with vectors; what needs all values stays NaN.
+void measureByProducts(const Model& model, const PromptContext& context, int token, bool alone,
+                       RowOfResult into, Progress& progress) {
+    const Eigen::Index steps = into.result.steps(), units = model.config().dModel;
+    MatrixD frame = MatrixD::Identity(into.values, units);
+    VectorD sum = VectorD::Zero(into.values);
+    Progress forward = progress.part(0, 0.5), back = progress.part(0.5, 1);
+    for (Eigen::Index s = 0; s < steps; ++s) {
+        const auto step = model.stepProducts(context, PointIndex{s}, token, alone);
+        into.putStep(s, largestOfSpectrum(*step, static_cast<int>(into.values), forward));
+        addLyapunovFactor(step->times(frame), frame, sum);
+        forward.report(static_cast<double>(s + 1), static_cast<double>(steps));
+    }
+    sum /= static_cast<double>(steps);
+    std::sort(sum.begin(), sum.end(), std::greater<>());
+    into.result.lyapunov.row(into.row) = sum.transpose();
+    MatrixD all = MatrixD::Identity(units, units);
+    for (Eigen::Index s = steps - 1; s >= 0; --s) {
+        all = pulledBack(*model.stepProducts(context, PointIndex{s}, token, alone), std::move(all), back);
+        into.putRemaining(s, largestSingularValues(all, into.values, back));
+        back.report(static_cast<double>(steps - s), static_cast<double>(steps));
+    }
 }
 
 JacobianResult emptyResult(Eigen::Index rows, Eigen::Index steps, Eigen::Index values) {
@@ -70,8 +118,8 @@ JacobianResult measured(const Model& model, const TraceView& view, const std::ve
                         const JacobianOptions& options, Progress& progress) {
     const TraceInfo& info = view.trace->info();
     const auto units = static_cast<Eigen::Index>(model.config().dModel);
-    const Eigen::Index values =
-        units <= mostWhole ? units : std::min<Eigen::Index>(options.values, units - 3);
+    const bool whole = units <= options.mostWhole;
+    const Eigen::Index values = whole ? units : std::min<Eigen::Index>(options.values, units - 3);
     JacobianResult result = emptyResult(static_cast<Eigen::Index>(rows.size()),
                                         static_cast<Eigen::Index>(model.points().size()) - 1, values);
     result.rows = rows;
@@ -88,9 +136,12 @@ JacobianResult measured(const Model& model, const TraceView& view, const std::ve
         Progress deriving = one.part(0, 0.5), measuring = one.part(0.5, 1);
         one.setStage(fmt::format("derivatives of row {} of {}", i + 1, rows.size()));
         const auto context = model.prepare({ids.data(), static_cast<std::size_t>(at.position) + 1}, deriving);
-        const auto factors =
-            stepJacobians(model, *context, PointIndex{0}, at.position, options.alone, deriving);
-        measureRow(factors, static_cast<Eigen::Index>(i), values, result, measuring);
+        const RowOfResult into{result, static_cast<Eigen::Index>(i), values};
+        if (whole)
+            measureWhole(stepJacobians(model, *context, PointIndex{0}, at.position, options.alone, deriving),
+                         into, measuring);
+        else
+            measureByProducts(model, *context, at.position, options.alone, into, measuring);
         one.report(1, 1);
     }
     return result;
@@ -112,6 +163,19 @@ std::vector<MatrixD> stepJacobians(const Model& model, const PromptContext& cont
                         static_cast<double>(last - first.value()));
     }
     return factors;
+}
+
+MatrixD remainingDerivative(const Model& model, const PromptContext& context, PointIndex first, int token,
+                            bool alone, Progress& progress) {
+    const auto last = static_cast<std::int64_t>(model.points().size()) - 1;
+    requireThat(first.value() < last, ErrorCode::InvalidArgument, "no step follows the point");
+    MatrixD all = MatrixD::Identity(model.config().dModel, model.config().dModel);
+    for (std::int64_t point = last - 1; point >= first.value(); --point) {
+        all = pulledBack(*model.stepProducts(context, PointIndex{point}, token, alone), std::move(all),
+                         progress);
+        progress.report(static_cast<double>(last - point), static_cast<double>(last - first.value()));
+    }
+    return all;
 }
 
 SingularVectors leadingDirections(const std::vector<MatrixD>& factors, int count, const Progress& progress) {

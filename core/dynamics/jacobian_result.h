@@ -10,12 +10,13 @@ namespace rheo {
 struct JacobianOptions {
     int rows = 4;  ///< of the view, evenly spaced
     bool alone =
-        false;  ///< each row as a lone token; else after the earlier tokens of its sample, held fixed
-    int values =
-        64;  ///< singular values and eigenvalues kept where a state has more than 1,024 units; else all
+        false;        ///< each row as a lone token; else after the earlier tokens of its sample, held fixed
+    int values = 64;  ///< singular values and eigenvalues found where a state has more than `mostWhole` units
+    std::int64_t mostWhole = 1024;  ///< units up to which derivatives are formed, and all values found
 };
 
-/// Derivatives of the steps of a network about rows. N rows, S steps of the whole model, k values.
+/// Derivatives of the steps of a network about rows. N rows, S steps of the whole model, k values. A value
+/// that is not defined, or was not found, is NaN.
 struct JacobianResult {
     std::vector<std::int64_t> rows;                                ///< [N] of the view
     Array3<double> singularValues;                                 ///< [N, S, k] of each step

@@ -12,7 +12,6 @@
 
 #include "core/model/first_position.h"
 #include "core/model/kernels.h"
-#include "core/model/row_step.h"
 
 namespace rheo {
 
@@ -436,9 +435,8 @@ at::Tensor BlockStack::run(const ForwardPass& pass, const Progress& progress) co
     return Run(*this, pass, progress).toLastPoint();
 }
 
-at::Tensor BlockStack::stepJacobian(std::int64_t point, const at::Tensor& state, const KeyValueCache* before,
-                                    std::int64_t position, std::int64_t tokens,
-                                    const Progress& progress) const {
+RowStep BlockStack::rowStep(std::int64_t point, const KeyValueCache* before, std::int64_t position,
+                            std::int64_t tokens) const {
     const bool parallel = m_config.parallelBlocks;
     const auto layer = static_cast<std::size_t>(parallel ? point : point / 2);
     RowStepTask task{m_config, m_config.blocks[layer], m_weights.blocks[layer]};
@@ -447,7 +445,13 @@ at::Tensor BlockStack::stepJacobian(std::int64_t point, const at::Tensor& state,
     task.position = position;
     task.tokens = tokens;
     task.before = before != nullptr ? &before->blocks[layer] : nullptr;
-    return RowStep(task).jacobian(state.to(m_device, at::kDouble), progress);
+    return RowStep(task);
+}
+
+at::Tensor BlockStack::stepJacobian(std::int64_t point, const at::Tensor& state, const KeyValueCache* before,
+                                    std::int64_t position, std::int64_t tokens,
+                                    const Progress& progress) const {
+    return rowStep(point, before, position, tokens).jacobian(state.to(m_device, at::kDouble), progress);
 }
 
 FinalNorm BlockStack::finalNorm() const {

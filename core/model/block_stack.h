@@ -9,6 +9,7 @@
 #include "core/base/progress.h"
 #include "core/model/attention.h"
 #include "core/model/model.h"
+#include "core/model/row_step.h"
 #include "core/model/state_edit.h"
 #include "core/model/weights.h"
 
@@ -61,6 +62,9 @@ public:
     /// `position` of `tokens`, after those of `before` (null: a lone token).
     at::Tensor stepJacobian(std::int64_t point, const at::Tensor& state, const KeyValueCache* before,
                             std::int64_t position, std::int64_t tokens, const Progress& progress) const;
+    /// That step as a function of the row.
+    RowStep rowStep(std::int64_t point, const KeyValueCache* before, std::int64_t position,
+                    std::int64_t tokens) const;
     FinalNorm finalNorm() const;
     UnembeddingRow unembeddingRow(std::int64_t id) const;
     /// Buffers for `capacity` tokens in every block.

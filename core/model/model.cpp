@@ -106,6 +106,47 @@ public:
     std::vector<at::Tensor> states;  ///< [point] of [token, unit], compute dtype
 };
 
+/// RowStepProducts for what knows no tensors.
+class StepProducts : public LinearMap {
+public:
+    StepProducts(RowStep step, const at::Tensor& state, int threads)
+        : m_step(std::move(step)), m_products(m_step, state), m_device(state.device()), m_threads(threads) {
+        m_units = state.numel();
+    }
+    Eigen::Index size() const override { return m_units; }
+    MatrixD times(const MatrixD& vectors) const override { return each(&RowStepProducts::times, vectors); }
+    MatrixD transposedTimes(const MatrixD& vectors) const override {
+        return each(&RowStepProducts::transposedTimes, vectors);
+    }
+
+private:
+    static constexpr Eigen::Index vectorsAtOnce = 128;
+
+    MatrixD each(at::Tensor (RowStepProducts::*product)(const at::Tensor&) const,
+                 const MatrixD& vectors) const {
+        MatrixD found(vectors.rows(), m_units);
+        translated("the derivative of a step", [&] {
+            const ThreadScope threads(m_threads);
+            for (Eigen::Index first = 0; first < vectors.rows(); first += vectorsAtOnce) {
+                const Eigen::Index count = std::min(vectorsAtOnce, vectors.rows() - first);
+                at::Tensor some = at::empty({count, m_units}, at::kDouble);
+                Eigen::Map<MatrixD>(some.data_ptr<double>(), count, m_units) =
+                    vectors.middleRows(first, count);
+                const at::Tensor made = (m_products.*product)(some.to(m_device)).to(at::kCPU).contiguous();
+                found.middleRows(first, count) =
+                    Eigen::Map<const MatrixD>(made.data_ptr<double>(), count, m_units);
+            }
+        });
+        return found;
+    }
+
+    RowStep m_step;
+    RowStepProducts m_products;
+    at::Device m_device;
+    int m_threads;
+    Eigen::Index m_units = 0;
+};
+
 double largestProduct(const ModelConfig& config) {
     const std::int64_t widest = std::max(config.intermediate * (config.gatedMlp ? 2 : 1),
                                          (config.heads + 2 * config.kvHeads) * config.headDim);
@@ -200,6 +241,8 @@ public:
     VectorF naturalState(const PromptContext& context, PointIndex point, int token) const override;
     MatrixD stepJacobian(const PromptContext& context, PointIndex point, int token, bool alone,
                          Progress& progress) const override;
+    std::unique_ptr<LinearMap> stepProducts(const PromptContext& context, PointIndex point, int token,
+                                            bool alone) const override;
     Continuation continueFrom(const PromptContext& context, const ContinueRequest& request,
                               Progress& progress) const override;
 
@@ -281,6 +324,8 @@ private:
                                         i, config().vocabulary));
     }
 
+    /// That a step follows the point as well.
+    std::int64_t checkStep(PointIndex point) const;
     std::int64_t checkPoint(PointIndex point) const {
         if (point.value() < 0 || point.value() > lastPoint())
             throw Error(ErrorCode::InvalidArgument,
@@ -567,12 +612,17 @@ VectorF TorchModel::naturalState(const PromptContext& context, PointIndex point,
     });
 }
 
+std::int64_t TorchModel::checkStep(PointIndex point) const {
+    const std::int64_t p = checkPoint(point);
+    if (p == lastPoint())
+        throw Error(ErrorCode::InvalidArgument, "no step follows the final point: it has no derivative");
+    return p;
+}
+
 MatrixD TorchModel::stepJacobian(const PromptContext& context, PointIndex point, int token, bool alone,
                                  Progress& progress) const {
     const TorchContext& prompt = own(context);
-    const std::int64_t p = checkPoint(point), t = checkToken(prompt, token);
-    if (p == lastPoint())
-        throw Error(ErrorCode::InvalidArgument, "no step follows the final point: it has no derivative");
+    const std::int64_t p = checkStep(point), t = checkToken(prompt, token);
     return translated("the derivative of a step", [&] {
         const ThreadScope threads(m_threads);  // not in inference mode, which keeps no derivatives
         const at::Tensor state = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, 1);
@@ -584,6 +634,22 @@ MatrixD TorchModel::stepJacobian(const PromptContext& context, PointIndex point,
                                      .contiguous();
         m_checkpoint->requireWhole();
         return MatrixD(Eigen::Map<const MatrixD>(found.data_ptr<double>(), config().dModel, config().dModel));
+    });
+}
+
+std::unique_ptr<LinearMap> TorchModel::stepProducts(const PromptContext& context, PointIndex point, int token,
+                                                    bool alone) const {
+    const TorchContext& prompt = own(context);
+    const std::int64_t p = checkStep(point), t = checkToken(prompt, token);
+    return translated("the derivative of a step", [&] {
+        const ThreadScope threads(m_threads);
+        const at::Tensor state = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, 1);
+        const auto tokens = static_cast<std::int64_t>(prompt.ids().size());
+        auto products = std::make_unique<StepProducts>(
+            m_stack.rowStep(p, alone ? nullptr : &prompt.cache, alone ? 0 : t, alone ? 1 : tokens),
+            state.to(m_stack.device(), at::kDouble), m_threads);
+        m_checkpoint->requireWhole();
+        return products;
     });
 }
 
@@ -692,6 +758,10 @@ Continuation Model::resume(const PromptContext& context, PointIndex point, int t
 }
 
 MatrixD Model::stepJacobian(const PromptContext&, PointIndex, int, bool, Progress&) const {
+    throw Error(ErrorCode::Unsupported, "this model has no derivatives");
+}
+
+std::unique_ptr<LinearMap> Model::stepProducts(const PromptContext&, PointIndex, int, bool) const {
     throw Error(ErrorCode::Unsupported, "this model has no derivatives");
 }
 

@@ -11,6 +11,7 @@
 #include "core/base/array.h"
 #include "core/base/final_norm.h"
 #include "core/base/index.h"
+#include "core/base/linear_map.h"
 #include "core/base/model_identity.h"
 #include "core/base/progress.h"
 #include "core/base/residual_point.h"
@@ -148,6 +149,11 @@ public:
     /// Cost: three times the step for as many rows as there are units. Cancellable.
     virtual MatrixD stepJacobian(const PromptContext& context, PointIndex point, int token, bool alone,
                                  Progress& progress) const;
+    /// The same by its products with vectors, exact and in float64; it is never formed. Valid as long as the
+    /// model, and for one thread at a time. Throws as stepJacobian. Cost of a product with a vector: 2 to 3
+    /// times the step for a row; many vectors together cost less each.
+    virtual std::unique_ptr<LinearMap> stepProducts(const PromptContext& context, PointIndex point, int token,
+                                                    bool alone) const;
 
     /// Runs a prepared prompt again with edits, all lists of edits as one batch. Keys and values of tokens
     /// before `request.token` are reused; it and the later ones start from their natural states at

@@ -5,6 +5,7 @@
 #include "core/model/row_step.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/model/first_position.h"
 
@@ -146,6 +147,30 @@ at::Tensor RowStep::jacobian(const at::Tensor& state, const Progress& progress) 
             torch::autograd::grad({after}, {copies}, {identity.narrow(0, first, count)}).front().detach());
     }
     return at::cat(rows, 0);
+}
+
+RowStepProducts::RowStepProducts(const RowStep& step, at::Tensor state)
+    : m_step(step), m_state(std::move(state)) {}
+
+const RowStepProducts::Graph& RowStepProducts::graphOf(std::int64_t count) const {
+    if (m_graph.before.defined() && m_graph.before.size(0) == count) return m_graph;
+    const c10::AutoGradMode gradients(true);
+    m_graph.before = m_state.detach().reshape({1, -1}).repeat({count, 1}).requires_grad_(true);
+    m_graph.after = m_step(m_graph.before);
+    m_graph.weights = at::zeros_like(m_graph.before).requires_grad_(true);
+    m_graph.pulled =
+        torch::autograd::grad({m_graph.after}, {m_graph.before}, {m_graph.weights}, true, true).front();
+    return m_graph;
+}
+
+at::Tensor RowStepProducts::times(const at::Tensor& vectors) const {
+    const Graph& graph = graphOf(vectors.size(0));
+    return torch::autograd::grad({graph.pulled}, {graph.weights}, {vectors}, true).front().detach();
+}
+
+at::Tensor RowStepProducts::transposedTimes(const at::Tensor& vectors) const {
+    const Graph& graph = graphOf(vectors.size(0));
+    return torch::autograd::grad({graph.after}, {graph.before}, {vectors}, true).front().detach();
 }
 
 }  // namespace rheo

@@ -44,4 +44,28 @@ private:
     at::Tensor m_cosine, m_sine;  ///< [rotaryDim / 2], undefined without rotary positions
 };
 
+/// The derivative of a step about one state by its products with vectors, exact to rounding; it is never
+/// formed. Not for two threads at once.
+class RowStepProducts {
+public:
+    /// `state` [1, unit]; `step` lives as long as this.
+    RowStepProducts(const RowStep& step, at::Tensor state);
+    /// The derivative times each row of `vectors` [vector, unit]. Reverse mode twice: what it pulls back is
+    /// linear in what is pulled back, and the derivative of that is the transpose of the transpose.
+    at::Tensor times(const at::Tensor& vectors) const;
+    /// Its transpose times each row, by reverse mode.
+    at::Tensor transposedTimes(const at::Tensor& vectors) const;
+
+private:
+    /// What autograd remembers of one run of as many copies of the state as there are vectors.
+    struct Graph {
+        at::Tensor before, after, weights, pulled;
+    };
+    const Graph& graphOf(std::int64_t count) const;
+
+    const RowStep& m_step;
+    at::Tensor m_state;
+    mutable Graph m_graph;
+};
+
 }  // namespace rheo

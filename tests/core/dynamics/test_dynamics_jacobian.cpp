@@ -4,6 +4,8 @@
 #include <QtTest>
 #include <cmath>
 #include <numeric>
+#include <stop_token>
+#include <utility>
 
 #include "core/base/random.h"
 #include "core/dynamics/jacobian.h"
@@ -36,6 +38,18 @@ MatrixD randomMatrix(Eigen::Index n, std::uint64_t seed) {
     for (Eigen::Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = random.normal();
     return matrix;
 }
+
+/// A matrix that is only multiplied by.
+class Formed : public LinearMap {
+public:
+    explicit Formed(MatrixD matrix) : m_matrix(std::move(matrix)) {}
+    Eigen::Index size() const override { return m_matrix.rows(); }
+    MatrixD times(const MatrixD& vectors) const override { return vectors * m_matrix.transpose(); }
+    MatrixD transposedTimes(const MatrixD& vectors) const override { return vectors * m_matrix; }
+
+private:
+    MatrixD m_matrix;
+};
 
 bool near(double a, double b, double tolerance) {
     return std::abs(a - b) <= tolerance;
@@ -70,6 +84,8 @@ private Q_SLOTS:
     void leadingOfAProduct();
     void allStepsBesideContinuations();
     void rowsOfATrace();
+    void largestByProductsOfANonNormalMatrix();
+    void rowsByProducts();
     void whatCannotBe();
 };
 
@@ -241,6 +257,77 @@ void TestDynamicsJacobian::rowsOfATrace() {
     QVERIFY((alone.henrici.row(1) - found.henrici.row(1)).norm() < 1e-9);
     QVERIFY((alone.henrici.row(0) - found.henrici.row(0)).norm() > 1e-6);
     QVERIFY(alone.untrainedHenrici.size() == 0);
+}
+
+/// Triangular, so that its eigenvalues are known: its diagonal.
+void TestDynamicsJacobian::largestByProductsOfANonNormalMatrix() {
+    constexpr Eigen::Index n = 80;
+    MatrixD a = randomMatrix(n, 7).triangularView<Eigen::StrictlyUpper>();
+    a *= 0.3;
+    a.diagonal().setLinSpaced(n, 8, -2);
+    const MatrixSpectrum all = matrixSpectrum(a, n, silent);
+    QVERIFY(all.henrici > 0.4);
+    const MatrixSpectrum found = largestOfSpectrum(Formed(a), 6, silent);
+    for (Eigen::Index i = 0; i < 6; ++i) {
+        QVERIFY(near(found.singularValues[i], all.singularValues[i], 1e-9 * all.singularValues[0]));
+        // An eigenvalue of a matrix far from normal moves by many times what the matrix is changed by.
+        QVERIFY(near(found.eigenvalues(i, 0), a(i, i), 1e-6) && near(found.eigenvalues(i, 1), 0, 1e-6));
+    }
+    QVERIFY(std::isnan(found.henrici) && std::isnan(found.effectiveRank));
+    // 64 probes: the estimate's own deviation is 0.02 here.
+    QVERIFY2(near(found.symmetricShare, all.symmetricShare, 0.06),
+             qPrintable(QString("%1 of %2").arg(found.symmetricShare).arg(all.symmetricShare)));
+    QVERIFY(refused(ErrorCode::InvalidArgument,
+                    [] { largestOfSpectrum(Formed(MatrixD::Identity(3, 3)), 1, silent); }));
+    std::stop_source stop;
+    stop.request_stop();
+    const Progress stopped(stop.get_token());
+    QVERIFY_EXCEPTION_THROWN(largestOfSpectrum(Formed(a), 6, stopped), Cancelled);
+}
+
+/// What is computed without forming a derivative, on a network narrow enough to form all of them.
+void TestDynamicsJacobian::rowsByProducts() {
+    const auto model = loadModel(RHEO_FIXTURES "/models/qwen2/model");
+    Progress progress;
+    const std::vector<std::vector<std::int32_t>> prompts{{5, 80, 33}, {9, 1, 2, 3}};
+    const TraceView view = traceOf(prompts);
+    constexpr Eigen::Index values = 10;
+    const JacobianResult whole = jacobians(*model, view, {.rows = 2}, nullptr, progress);
+    const JacobianResult found =
+        jacobians(*model, view, {.rows = 2, .values = values, .mostWhole = 8}, nullptr, progress);
+    QCOMPARE(found.steps(), whole.steps());
+    QCOMPARE(found.singularValues.n2, std::int64_t{values});
+    QVERIFY(whole.henrici.maxCoeff() > 0.2);  // a step that is far from normal is among them
+    for (Eigen::Index row = 0; row < 2; ++row)
+        for (Eigen::Index s = 0; s < found.steps(); ++s) {
+            const double scale = whole.singularValues.at(row, s)[0];
+            for (Eigen::Index i = 0; i < values; ++i) {
+                QVERIFY(near(found.singularValues.at(row, s)[i], whole.singularValues.at(row, s)[i],
+                             1e-8 * scale));
+                QVERIFY(near(found.remainingSingularValues.at(row, s)[i],
+                             whole.remainingSingularValues.at(row, s)[i],
+                             1e-8 * whole.remainingSingularValues.at(row, s)[0]));
+                // Of a pair the last may stand alone, and which of the two is first is by rounding.
+                const auto size = [&](const JacobianResult& of) {
+                    return std::hypot(of.eigenvalueReal.at(row, s)[i], of.eigenvalueImaginary.at(row, s)[i]);
+                };
+                QVERIFY(near(size(found), size(whole), 1e-7 * scale));
+                QVERIFY(near(found.eigenvalueReal.at(row, s)[i], whole.eigenvalueReal.at(row, s)[i],
+                             1e-7 * scale));
+                QVERIFY(near(std::abs(found.eigenvalueImaginary.at(row, s)[i]),
+                             std::abs(whole.eigenvalueImaginary.at(row, s)[i]), 1e-7 * scale));
+            }
+            QVERIFY(near(found.symmetricShare(row, s), whole.symmetricShare(row, s), 0.05));
+            QVERIFY(std::isnan(found.henrici(row, s)) && std::isnan(found.remainingEffectiveRank(row, s)));
+        }
+    const auto context = model->prepare(prompts[1], progress);
+    const auto factors = stepJacobians(*model, *context, PointIndex{0}, 3, false, progress);
+    QVERIFY((found.lyapunov.row(1).transpose() - lyapunovExponents(factors, values, silent)).norm() < 1e-9);
+    // The directions carried farthest, from rows that are pulled back.
+    const MatrixD remaining = remainingDerivative(*model, *context, PointIndex{1}, 3, false, progress);
+    MatrixD product = factors[1];
+    for (std::size_t s = 2; s < factors.size(); ++s) product = (factors[s] * product).eval();
+    QVERIFY((remaining - product).norm() < 1e-11 * product.norm());
 }
 
 void TestDynamicsJacobian::whatCannotBe() {

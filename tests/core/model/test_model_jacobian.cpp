@@ -115,6 +115,15 @@ void TestModelJacobian::stepsOfEveryArchitecture() {
                     QVERIFY2(largest(y - model.state(point + 1, token)) <= 3e-5 * rmsOf(y),
                              qPrintable(QString("point %1 token %2").arg(point).arg(token)));
                 const at::Tensor jacobian = step.jacobian(x, progress);
+                // Products with vectors are those with what is formed, but for rounding of float64.
+                const RowStepProducts products(step, x);
+                const at::Tensor some = at::cat(
+                    {randomRow(x.size(1), 10), randomRow(x.size(1), 11), randomRow(x.size(1), 12)}, 0);
+                const at::Tensor forward = at::matmul(some, jacobian.t()), back = at::matmul(some, jacobian);
+                QVERIFY(largest(products.times(some) - forward) <= 1e-12 * largest(forward));
+                QVERIFY(largest(products.transposedTimes(some) - back) <= 1e-12 * largest(back));
+                QVERIFY(largest(products.times(some.narrow(0, 1, 1)) - forward.narrow(0, 1, 1)) <=
+                        1e-12 * largest(forward));
                 for (std::uint64_t seed = 0; seed < 2; ++seed) {
                     // Differences of size h err by h^2 times the curvature, and by 1e-16 / h of rounding.
                     const double h = 1e-4 * rmsOf(x);
@@ -181,6 +190,13 @@ void TestModelJacobian::modelGivesTheSame() {
     const VectorD difference = (after(0) - after(1)) / (2 * size), product = jacobian * v;
     // The rounding of float32 over a difference of a fiftieth, and the curvature.
     QVERIFY((difference - product).norm() < 1e-3 * product.norm());
+    const auto products = model->stepProducts(*context, point, 3, false);
+    QCOMPARE(products->size(), h.size());
+    QVERIFY((products->times(v.transpose()).transpose() - product).norm() < 1e-12 * product.norm());
+    QVERIFY((products->transposedTimes(v.transpose()) - v.transpose() * jacobian).norm() <
+            1e-12 * product.norm());
+    const auto loneProducts = model->stepProducts(*context, point, 3, true);
+    QVERIFY((loneProducts->times(v.transpose()).transpose() - product).norm() > 1e-3 * product.norm());
     // A lone token attends to itself alone: another derivative.
     const MatrixD alone = model->stepJacobian(*context, point, 3, true, progress);
     QVERIFY((alone - jacobian).norm() > 1e-3 * jacobian.norm());
@@ -200,6 +216,7 @@ void TestModelJacobian::whatHasNone() {
                     [&] { model->stepJacobian(*context, last, 0, false, progress); }));
     QVERIFY(refused(ErrorCode::InvalidArgument,
                     [&] { model->stepJacobian(*context, PointIndex{0}, 2, false, progress); }));
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] { model->stepProducts(*context, last, 0, false); }));
 }
 
 RHEO_TEST(TestModelJacobian)
