@@ -30,6 +30,7 @@ struct Options {
     SelectOption select;
     std::string memory = "1G";
     std::optional<int> repeats;
+    int derivativeRows = 0;
     VerdictOptions verdicts;
 };
 
@@ -71,6 +72,7 @@ ReportRequest makeRequest(const Options& options, const CLI::App& command, const
     request.view.leaveOutFirstTokens = true;
     request.view.threads = common.threads;
     request.command = callOf(command);
+    request.derivativeRows = options.derivativeRows;
     VerdictOptions& how = request.verdicts = options.verdicts;
     if (options.repeats) how.repeats = how.mostRepeats = *options.repeats;
     how.refits = std::min(how.refits, how.repeats);
@@ -86,6 +88,11 @@ ReportTools makeTools(const Options& options, Common& common) {
     tools.openModel = [&](Progress& progress) {
         OpenModel open = openModel(options.model, common, progress);
         return PromptModel{open.model, open.tokenizer, open.tokenizerNotes};
+    };
+    tools.openUntrained = [&](std::uint64_t seed, Progress& progress) {
+        ModelOption drawn = options.model;
+        drawn.untrained = seed;
+        return openModel(drawn, common, progress).model;
     };
     tools.draw = [](const Figure& figure, const Recipe& recipe) {
         startPainting();
@@ -103,6 +110,8 @@ void rejectContradictions(const Options& options) {
         throw UsageError("a report is of a trace, or of --model with --prompts");
     if (options.model.name.empty() && !options.capture.prompts.empty())
         throw UsageError("--prompts needs the model that reads them: --model");
+    if (options.model.name.empty() && options.derivativeRows > 0)
+        throw UsageError("--derivatives needs the model of the trace: --model");
     if (options.model.name.empty() && options.model.untrained)
         throw UsageError("--untrained needs the model whose weights it replaces: --model");
 }
@@ -184,6 +193,16 @@ void addReport(CLI::App& app, Command& chosen) {
                         options->verdicts.repeats, options->verdicts.mostRepeats))
         ->check(wholeNumber(1, 1000000))
         ->type_name("R");
+    command
+        ->add_option(
+            "--derivatives", options->derivativeRows,
+            fmt::format("also derivatives of all steps about N rows, beside an untrained network, and "
+                        "what they say of the findings on them ({} rows or more are needed for that); "
+                        "left out: none, for they can take longer than all else",
+                        leastSamples))
+        ->check(wholeNumber(1, 100000))
+        ->default_str("")
+        ->type_name("N");
     command->add_option("--memory", options->memory, "what may be held in memory beside the results")
         ->check(readBy(parseBytes))
         ->type_name("BYTES");

@@ -53,8 +53,9 @@ VectorD bySample(const VectorD& rows, const std::vector<std::int64_t>& samples) 
 std::string whyNot(const Verdict& v, const MatrixD& values, const MatrixD& untrained) {
     if (untrained.size() == 0) return "it needs an untrained network beside this one (--null untrained)";
     if (v.samples < leastSamples)
-        return fmt::format("there are {} distinct samples, and {} are needed (--rows)", v.samples,
-                           leastSamples);
+        return fmt::format(
+            "there are {} distinct samples, and {} are needed (--rows, or --derivatives of a report)",
+            v.samples, leastSamples);
     if (values.cols() < leastPoints - 1)
         return fmt::format("there are {} steps, and {} are needed", values.cols(), leastPoints - 1);
     return std::isnan(v.observed) ? "not all eigenvalues and singular values of so wide a state are computed"
@@ -92,9 +93,13 @@ void measure(const DerivativeFinding& finding, const DerivativeEvidence& evidenc
 
 }  // namespace
 
-std::vector<Verdict> derivativeVerdicts(const DerivativeEvidence& evidence, std::uint64_t seed) {
+bool isOfDerivatives(const std::string& key) {
+    return std::any_of(findingsOfDerivatives.begin(), findingsOfDerivatives.end(),
+                       [&](const DerivativeFinding& finding) { return key == finding.key; });
+}
+
+std::vector<Verdict> measuredDerivatives(const DerivativeEvidence& evidence, std::uint64_t seed) {
     std::vector<Verdict> list;
-    std::vector<double> p, away;
     for (const DerivativeFinding& finding : findingsOfDerivatives) {
         const MatrixD& values = evidence.*finding.values;
         const MatrixD& untrained = evidence.*finding.untrained;
@@ -106,18 +111,14 @@ std::vector<Verdict> derivativeVerdicts(const DerivativeEvidence& evidence, std:
         v.key = finding.key;
         v.direction = -1;
         measure(finding, evidence, seed, v);
-        p.push_back(v.p);
-        away.push_back(v.pAway);
         list.push_back(std::move(v));
     }
-    const auto adjusted = holmAdjusted(p), awayAdjusted = holmAdjusted(away);
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        Verdict& v = list[i];
-        if (!v.reason.empty()) continue;
-        v.pAdjusted = adjusted[i];
-        v.pAwayAdjusted = awayAdjusted[i];
-        v.verdict = judge(v.direction, v.interval, v.pAdjusted, v.pAwayAdjusted, v.nulls.front().share);
-    }
+    return list;
+}
+
+std::vector<Verdict> derivativeVerdicts(const DerivativeEvidence& evidence, std::uint64_t seed) {
+    std::vector<Verdict> list = measuredDerivatives(evidence, seed);
+    judgeAll(list);
     return list;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/base/array.h"
@@ -25,5 +26,9 @@ struct DerivativeEvidence {
 /// without an untrained network, with fewer than `leastSamples` samples or `leastPoints` - 1 steps, or where
 /// the values are not defined. Throws Error(Mismatch) for parts of different shapes.
 std::vector<Verdict> derivativeVerdicts(const DerivativeEvidence& evidence, std::uint64_t seed);
+/// The same, measured and not yet judged: to be judged together with other findings (verdicts()).
+std::vector<Verdict> measuredDerivatives(const DerivativeEvidence& evidence, std::uint64_t seed);
+/// Whether a finding is one of these.
+bool isOfDerivatives(const std::string& key);
 
 }  // namespace rheo

@@ -363,7 +363,8 @@ std::string whyNotTested(const Finding& finding, const Verdict& v, const TraceVi
     return std::isnan(v.observed) ? whyUndefined(finding, steps, options) : "";
 }
 
-/// Adjusts p for the number of tests made, and judges by it.
+}  // namespace
+
 void judgeAll(std::vector<Verdict>& list) {
     std::vector<double> p, away;
     for (const auto& v : list) {
@@ -384,8 +385,6 @@ void judgeAll(std::vector<Verdict>& list) {
         }
     }
 }
-
-}  // namespace
 
 AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options) {
     AnalysisOptions all;
@@ -423,7 +422,7 @@ std::vector<AnalysisOptions> sweepsOf(const TraceView& view, const VerdictOption
 }
 
 Verdicts verdicts(const TraceView& asked, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
-                  Progress& progress, Evidence known) {
+                  Progress& progress, Evidence known, const std::vector<Verdict>& others) {
     const TraceView view = withNearCopiesGrouped(asked, progress);
     const StepKinds steps(view);
     Verdicts result;
@@ -461,6 +460,7 @@ Verdicts verdicts(const TraceView& asked, const VerdictOptions& options, const E
         v.reason = whyNotTested(finding, v, view, steps, options, earlyAttractor);
         result.list.push_back(std::move(v));
     }
+    result.list.insert(result.list.end(), others.begin(), others.end());
     judgeAll(result.list);
     progress.report(1, 1);
     return result;
@@ -470,7 +470,7 @@ std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const 
                                             const std::string& outliers) {
     for (std::size_t i = 0; i < withAll.size() && i < without.size(); ++i) {
         Verdict& v = withAll[i];
-        const bool measuredAgain = findings()[i].source != FindingSource::Pushes;
+        const bool measuredAgain = i < findings().size() && findings()[i].source != FindingSource::Pushes;
         if (!measuredAgain || v.verdict == VerdictKind::NotTested || v.verdict == without[i].verdict)
             continue;
         v.withAll = v.verdict;

@@ -82,7 +82,8 @@ struct Evidence {
 };
 
 struct Verdicts {
-    std::vector<Verdict> list;  ///< all twelve, in the order of findings(); empty where it was stopped
+    /// All twelve, in the order of findings(), and what was measured elsewhere; empty where it was stopped.
+    std::vector<Verdict> list;
     Evidence evidence;
 };
 
@@ -94,10 +95,14 @@ constexpr std::int64_t leastSamples = 20, leastPoints = 8;
 /// nulls each, 2 * `halves` estimates of mutual information, and the fits of reconstruction.h of the
 /// autoencoder; nothing of that is done again which `known` holds, the evidence of the same view with the
 /// same options (there may be more repeats, refits and halves than in an earlier call). With fewer than
-/// `leastSamples` samples or `leastPoints` points nothing is computed, and all are NotTested. Throws as
-/// analyze; Cancelled unless `keepFinished`.
+/// `leastSamples` samples or `leastPoints` points nothing is computed, and all are NotTested. `others` are
+/// findings that were measured elsewhere (derivative_verdicts.h): they end the list, and are judged with it.
+/// Throws as analyze; Cancelled unless `keepFinished`.
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
-                  Progress& progress, Evidence known = {});
+                  Progress& progress, Evidence known = {}, const std::vector<Verdict>& others = {});
+
+/// Adjusts p for the number of tests made, and judges by it. Those with a reason stay NotTested.
+void judgeAll(std::vector<Verdict>& list);
 
 /// The statistics that verdicts rest on, as they compute them; the nulls differ from one to the other.
 AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& options);
@@ -109,7 +114,7 @@ std::vector<AnalysisOptions> sweepsOf(const TraceView& view, const VerdictOption
 /// The first list, with RestsOnOutliers wherever the verdict of `without` is another one: the verdicts of the
 /// same view without its outlying units and rows, in the same order. Those that cannot be tested without them
 /// (too few samples are left) rest on them as well. `outliers` names them, for a person. NotTested stays, and
-/// so do verdicts on pushes, which are not measured again.
+/// so do verdicts on pushes and on what was measured elsewhere, which are not measured again.
 std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const std::vector<Verdict>& without,
                                             const std::string& outliers);
 

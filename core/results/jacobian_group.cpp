@@ -56,9 +56,7 @@ Array3<double> readCube(const Hdf5File& file, const char* name, const std::vecto
     return values;
 }
 
-}  // namespace
-
-std::vector<Verdict> verdictsOf(const JacobianResult& result, const TraceInfo& info) {
+DerivativeEvidence evidenceOf(const JacobianResult& result, const TraceInfo& info) {
     DerivativeEvidence evidence{result.henrici,
                                 result.cumulativeEffectiveRank,
                                 result.untrainedHenriciRows,
@@ -67,7 +65,17 @@ std::vector<Verdict> verdictsOf(const JacobianResult& result, const TraceInfo& i
                                 info.units};
     for (const std::int64_t row : result.rows)
         evidence.samples.push_back(info.rows.at(static_cast<std::size_t>(row)).sample);
-    return derivativeVerdicts(evidence, 0);
+    return evidence;
+}
+
+}  // namespace
+
+std::vector<Verdict> verdictsOf(const JacobianResult& result, const TraceInfo& info) {
+    return derivativeVerdicts(evidenceOf(result, info), 0);
+}
+
+std::vector<Verdict> measuredVerdictsOf(const JacobianResult& result, const TraceInfo& info) {
+    return measuredDerivatives(evidenceOf(result, info), 0);
 }
 
 void writeJacobian(Hdf5File& file, const JacobianResult& result, const std::vector<Verdict>& verdicts) {

@@ -19,6 +19,8 @@ namespace rheo {
 void writeJacobian(Hdf5File& file, const JacobianResult& result, const std::vector<Verdict>& verdicts);
 /// What these derivatives say of the published findings; `info` is of the results they are in.
 std::vector<Verdict> verdictsOf(const JacobianResult& result, const TraceInfo& info);
+/// The same, not yet judged (measuredDerivatives).
+std::vector<Verdict> measuredVerdictsOf(const JacobianResult& result, const TraceInfo& info);
 /// Throws Error(Format) naming the dataset whose shape does not fit.
 JacobianResult readJacobian(const Hdf5File& file);
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/findings/derivative_verdicts.h"
 #include "core/results/jacobian_group.h"
 #include "core/results/results_datasets.h"
 #include "core/results/verdict_json.h"
@@ -465,6 +466,15 @@ Results resultsMatching(const Results& results, const Records& records) {
     keep("lens", results.lens, matching.lens);
     keep("jacobian", results.jacobian, matching.jacobian);
     return matching;
+}
+
+std::vector<Verdict> verdictsOf(const Results& results) {
+    std::vector<Verdict> list = results.verdicts;
+    const bool known =
+        std::any_of(list.begin(), list.end(), [](const Verdict& v) { return isOfDerivatives(v.key); });
+    if (!results.jacobian || known || results.jacobian->untrainedHenriciRows.size() == 0) return list;
+    for (Verdict& v : verdictsOf(*results.jacobian, results.source.info)) list.push_back(std::move(v));
+    return list;
 }
 
 ResultsSource makeResultsSource(const TraceView& view, const std::string& path) {

@@ -75,6 +75,10 @@ bool isSameSource(const ResultsSource& a, const ResultsSource& b);
 /// computed again. What was stopped is left out. Cost: a copy of it.
 Results resultsMatching(const Results& results, const Records& records);
 
+/// The verdicts of a report, and those on derivatives that stand beside an untrained network, unless the
+/// report has them.
+std::vector<Verdict> verdictsOf(const Results& results);
+
 /// Writes results as the definitions name them: one group a statistic (`/pca/explained`), nulls of it below
 /// (`/pca/null/sign_flip/explained/mean`), and what those sum up beside them, surrogate by surrogate
 /// (`/pca/null_samples/sign_flip/explained`, [repeat, and then as the curve]). All is written beside the file

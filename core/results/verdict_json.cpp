@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "core/base/error.h"
+#include "core/findings/derivative_verdicts.h"
 #include "core/findings/findings.h"
 
 namespace rheo {
@@ -193,12 +194,13 @@ Verdict verdictFromJson(const std::string& json) {
     const auto all = findings();
     const auto finding =
         std::find_if(all.begin(), all.end(), [&](const Finding& f) { return f.key == verdict.key; });
-    if (finding == all.end())
+    if (finding == all.end() && !isOfDerivatives(verdict.key))
         throw Error(
             ErrorCode::Unsupported,
             fmt::format("a verdict is on the finding '{}', which this version does not know", verdict.key),
             verdict.key);
-    verdict.direction = finding->direction;
+    // Those on derivatives are published below zero.
+    verdict.direction = finding != all.end() ? finding->direction : -1;
     const bool needsNull = verdict.direction == 0 || verdict.verdict == VerdictKind::MostlyNull;
     if (verdict.verdict != VerdictKind::NotTested && needsNull && verdict.nulls.empty())
         throw Error(ErrorCode::Format, fmt::format("the verdict on {} names no null", verdict.key), "nulls");

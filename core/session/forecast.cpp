@@ -103,10 +103,14 @@ std::vector<Part> partsOf(const Sizes& sizes, const TraceInfo& info, const Analy
     if (request.lens && !known.lens)
         parts.push_back({"lens", sizes.values() * vocabularyOf(info) * nanosecondsOfProduct});
     if (request.jacobian && !known.jacobian) {
-        const double units = sizes.unitCount(), steps = sizes.pointCount(),
+        // Of all steps of the model, whatever points are looked at.
+        const double units = sizes.unitCount(),
+                     steps = info.model && info.model->layers > 0
+                                 ? 2.0 * static_cast<double>(info.model->layers)
+                                 : sizes.pointCount(),
                      rows = request.jacobian->rows * (request.untrained ? 2 : 1);
         // Decompositions of a step and of two products; the derivative itself is that of 40 D^2 weights.
-        parts.push_back({"jacobian", rows * steps * units * units * (400 + 8 * units)});
+        parts.push_back({"jacobian", rows * steps * units * units * (1000 + 20 * units)});
     }
     for (const NullKind null : defined.nulls)
         parts.push_back(partOfNull(nullName(null), nullSpec(null).nanoseconds, defined.repeats, ofSurrogates,
@@ -472,7 +476,8 @@ double nanosecondsOfPushes(const TraceInfo& info) {
 }  // namespace
 
 std::vector<ReportPart> reportParts(const TraceView& view, const VerdictOptions& options,
-                                    const ModelOfTrace& model, bool outliers, Progress& progress) {
+                                    const ModelOfTrace& model, bool outliers, int derivativeRows,
+                                    Progress& progress) {
     const Sizes sizes = sizesOf(view);
     const double unmeasured = 1e-9 / resolveThreads(options.threads);
     std::vector<ReportPart> parts;
@@ -494,6 +499,14 @@ std::vector<ReportPart> reportParts(const TraceView& view, const VerdictOptions&
         AnalysisRequest lens = request;
         lens.lens = LensOptions{};
         add("lens", lens);
+    }
+    if (model && derivativeRows > 0) {
+        AnalysisRequest derivatives = request;
+        derivatives.jacobian = JacobianOptions{};
+        derivatives.jacobian->rows =
+            static_cast<int>(std::min<std::int64_t>(derivativeRows, view.rowCount()));
+        derivatives.untrained = true;
+        add("derivatives", derivatives);
     }
     request.options.get<AutoencoderFit>().emplace();
     add("autoencoder", request);

@@ -54,11 +54,12 @@ struct ReportPart {
     std::string name;  ///< "mutual information beside its surrogates"
     double seconds = 0;
 };
-/// The parts of a report on `view` (distinct rows): with a `model`, the pushes and the lens; the autoencoder;
-/// and what the verdicts rest on, twice with `outliers`. Rates are measured as by measureRates, which takes a
-/// second or two.
+/// The parts of a report on `view` (distinct rows): with a `model`, the pushes, the lens, and derivatives
+/// about `derivativeRows` rows (0: none) beside an untrained network; the autoencoder; and what the verdicts
+/// rest on, twice with `outliers`. Rates are measured as by measureRates, which takes a second or two.
 std::vector<ReportPart> reportParts(const TraceView& view, const VerdictOptions& options,
-                                    const ModelOfTrace& model, bool outliers, Progress& progress);
+                                    const ModelOfTrace& model, bool outliers, int derivativeRows,
+                                    Progress& progress);
 /// "about 12 min: lens 20 s, autoencoder 3 min, ...".
 std::string partsText(const std::vector<ReportPart>& parts);
 

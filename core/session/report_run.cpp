@@ -18,6 +18,8 @@
 #include "core/findings/final_verdicts.h"
 #include "core/model/model.h"
 #include "core/results/curves_file.h"
+#include "core/results/jacobian_group.h"
+#include "core/session/analysis_choice.h"
 #include "core/session/analysis_run.h"
 #include "core/session/attach_model.h"
 #include "core/session/forecast.h"
@@ -74,10 +76,11 @@ public:
     }
     /// Can be called once.
     void write(const Statistics& observed, const Evidence& evidence, bool withEvidence,
-               const std::optional<LensResult>& lens) {
+               const std::optional<LensResult>& lens, const std::optional<JacobianResult>& derivatives) {
         m_writer->write(observed, evidence.analysis.nulls, m_records, m_replace);
         if (withEvidence) m_writer->write(evidence, m_records.at("verdicts"));
         if (lens) m_writer->write(*lens, m_records.at("lens"), m_replace);
+        if (derivatives) m_writer->write(*derivatives, m_records.at(jacobianName), m_replace);
         m_writer->commit();
     }
 
@@ -229,6 +232,9 @@ private:
         if (m_request.finalNorm && m_request.modelName.empty())
             throw Error(ErrorCode::InvalidArgument,
                         "--scaling final_norm needs the model of the trace; name it with --model");
+        if (m_request.derivativeRows > 0 && m_request.modelName.empty())
+            throw Error(ErrorCode::InvalidArgument,
+                        "derivatives need the model of the trace; name it with --model");
         TokenText textOf;
         if (m_request.view.selection.usesTokens() && !m_request.modelName.empty())
             textOf = tokenTexts(model(progress).tokenizer);
@@ -260,13 +266,11 @@ private:
         if (!m_looked.untestable.empty()) return;
         Progress progress = next(foreseeingShare);
         const TraceView& view = m_looked.rows.view;
-        const ModelOfTrace network = [&](std::optional<std::uint64_t>, Progress& loading) {
-            return checkedModel(loading);
-        };
+        const ModelOfTrace network = models();
         const bool outliers = !findOutliers(view, {}, progress).none();
         m_tools.messages.say(partsText(reportParts(view, m_request.verdicts,
                                                    m_request.modelName.empty() ? ModelOfTrace{} : network,
-                                                   outliers, progress)));
+                                                   outliers, m_request.derivativeRows, progress)));
     }
 
     LensOptions lensOptions() const {
@@ -276,11 +280,19 @@ private:
         return options;
     }
 
+    JacobianOptions derivativeOptions() const {
+        JacobianOptions options;
+        options.rows = m_request.derivativeRows;
+        return options;
+    }
+
     Records recordsFor(const TraceView& view) const {
         const VerdictOptions& how = m_request.verdicts;
         Records records = recordsOf(view, statisticsOf(view, how));
         records["autoencoder"] = recordOf(view, m_autoencoder);
         records["lens"] = recordOf(lensOptions(), m_request.modelName);
+        if (m_request.derivativeRows > 0)
+            records[jacobianName] = recordOf(derivativeOptions(), m_request.modelName, how.seed);
         records["verdicts"] = {
             Json{{"definition", 5}, {"mutual_units", how.mutualUnits}, {"model", m_request.modelName}}.dump(),
             how.seed, view.scaling, view.maskedUnits};
@@ -317,7 +329,14 @@ private:
         return network;
     }
 
-    /// The lens, with a model, and the autoencoder, as an analysis makes them.
+    ModelOfTrace models() {
+        return [this](std::optional<std::uint64_t> untrained, Progress& loading) {
+            return untrained ? m_tools.openUntrained(*untrained, loading) : checkedModel(loading);
+        };
+    }
+
+    /// With a model the lens, and derivatives where they are asked for; and the autoencoder: as an analysis
+    /// makes them.
     AnalysisOutcome fit(const StoredResults& stored, Results known) {
         Progress progress = next(fittingShare);
         AnalysisRequest request;
@@ -333,10 +352,13 @@ private:
                 return m_model && m_model->tokenizer ? tokenTexts(m_model->tokenizer)(id) : std::string();
             };
         }
-        const ModelOfTrace network = [&](std::optional<std::uint64_t>, Progress& loading) {
-            return checkedModel(loading);
-        };
-        return runAnalysis(m_looked.rows.view, request, network, stored.source(), std::move(known), progress);
+        if (m_request.derivativeRows > 0) {
+            request.jacobian = derivativeOptions();
+            request.untrained = true;  // nothing that is swept is asked for: of derivatives alone
+            request.untrainedSeed = m_request.verdicts.seed;
+        }
+        return runAnalysis(m_looked.rows.view, request, models(), stored.source(), std::move(known),
+                           progress);
     }
 
     /// The pushes, the lens, the autoencoder and the verdicts. Evidence without outliers is kept in a file of
@@ -346,12 +368,13 @@ private:
         Results made;  // the lens and the autoencoder
         made.statistics.get<AutoencoderFit>() = std::move(known.analysis.observed.get<AutoencoderFit>());
         made.lens = std::move(stored.there.lens);
+        made.jacobian = std::move(stored.there.jacobian);
         bool saved = false;
         std::unique_ptr<StoredResults> without;
         const auto save = [&](const Evidence& evidence) {
             Statistics observed = evidence.analysis.observed;
             observed.get<AutoencoderFit>() = std::move(made.statistics.get<AutoencoderFit>());
-            stored.write(observed, evidence, true, made.lens);
+            stored.write(observed, evidence, true, made.lens, made.jacobian);
             saved = true;
         };
         EvidenceStore store;
@@ -364,7 +387,7 @@ private:
         };
         store.save = [&](const TraceView&, const Evidence& evidence) {
             if (saved)
-                without->write(evidence.analysis.observed, evidence, evidence.resamples.size() > 0, {});
+                without->write(evidence.analysis.observed, evidence, evidence.resamples.size() > 0, {}, {});
             else
                 save(evidence);
         };
@@ -377,8 +400,10 @@ private:
             judged.undefined = std::move(fitted.undefined);
             if (fitted.stopped) throw Cancelled{};
             Progress judging = next(1 - drawingShare - m_done);
-            judged.verdicts =
-                finalVerdicts(m_looked.rows.view, m_request.verdicts, known.attractor, judging, store);
+            std::vector<Verdict> ofDerivatives;
+            if (made.jacobian) ofDerivatives = measuredVerdictsOf(*made.jacobian, stored.source().info);
+            judged.verdicts = finalVerdicts(m_looked.rows.view, m_request.verdicts, known.attractor, judging,
+                                            store, ofDerivatives);
             judged.stopped = judged.verdicts.stopped;
         } catch (const Cancelled&) {
             judged.stopped = true;
@@ -405,7 +430,7 @@ private:
         known.attractor.reason = m_looked.untestable;
         Progress silent;
         judged.verdicts = finalVerdicts(view, m_request.verdicts, known.attractor, silent);
-        stored.write(known.analysis.observed, known, false, {});
+        stored.write(known.analysis.observed, known, false, {}, {});
         return judged;
     }
 
@@ -519,7 +544,8 @@ private:
                                {"weights_sha256", info.model->weightsSha256},
                                {"notes", info.model->notes},
                                {"accepted_config_keys", info.model->acceptedKeys}};
-        recipe["options"] = {{"repeats", how.repeats},
+        recipe["options"] = {{"derivative_rows", m_request.derivativeRows},
+                             {"repeats", how.repeats},
                              {"most_repeats", how.mostRepeats},
                              {"refits", how.refits},
                              {"resamples", how.resamples},

@@ -37,6 +37,9 @@ struct ReportRequest {
     bool finalNorm = false;  ///< states as the unembedding would see them; needs a model
     std::string points = "all", scaling = "raw", maskUnits = {}, select = {};
 
+    /// Derivatives about so many rows, beside those of an untrained network, and what they say of the
+    /// findings on them (derivative_verdicts.h); 0: none. Needs a model.
+    int derivativeRows = 0;
     VerdictOptions verdicts = {};  ///< with seed, threads and memory of everything
     std::string command = {};      ///< that makes this report
 };
@@ -45,6 +48,8 @@ struct ReportRequest {
 struct ReportTools {
     /// Opens the model of the request. Called where it is needed, at most once.
     std::function<PromptModel(Progress&)> openModel;
+    /// A network of the same shape with weights drawn by seed, for derivatives.
+    std::function<std::shared_ptr<const Model>(std::uint64_t seed, Progress&)> openUntrained;
     /// Draws a figure as SVG, with the recipe in it.
     std::function<std::string(const Figure&, const Recipe&)> draw;
     /// A line for a shell that runs `rheo` with these arguments.
@@ -64,7 +69,7 @@ struct ReportOutcome {
 };
 
 /// All analyses of a trace, or of prompts that are captured first, on one page: statistics with their nulls,
-/// pushes and lens (with a model), the autoencoder, the verdicts, figures. Writes results.h5,
+/// pushes, lens and derivatives (with a model), the autoencoder, the verdicts, figures. Writes results.h5,
 /// results-without-outliers.h5 (where there are outliers), verdicts.json, curves.csv, curves.json and
 /// index.html into the folder, and resumes from what the first two hold. Where there are too few samples or
 /// points no finding is tested, and statistics have no surrogates. Each stage reports progress. A stop keeps

@@ -105,6 +105,39 @@ private Q_SLOTS:
         QVERIFY(again.err.contains("already there") && again.err.contains("--force"));
     }
 
+    /// The findings on derivatives stand with the others: adjusted together, on the page and in its figure.
+    void derivativesWhereTheyAreAskedFor() {
+        const QString trace = m_dir.filePath("model/trace.rheo.h5"), out = m_dir.filePath("derivatives");
+        const Ran ran =
+            runRheo({"report", trace, "--model", RHEO_RESOURCES "/demo-model", "--points",
+                     "L00.attn_in:L05.mlp_in", "--repeats", "2", "--derivatives", "2", "--out", out});
+        QVERIFY2(ran.status == 0, ran.err);
+        QVERIFY2((ran.out + ran.err).contains("derivatives"), ran.err);
+        const QJsonArray verdicts = QJsonDocument::fromJson(contentsOf(out + "/verdicts.json")).array();
+        QCOMPARE(verdicts.size(), 14);
+        const Results results = readResults((out + "/results.h5").toStdString());
+        QVERIFY(results.jacobian && results.jacobian->rows.size() == 2);
+        for (const int i : {12, 13}) {
+            const QJsonObject v = verdicts[i].toObject();
+            QCOMPARE(v["key"].toString(), i == 12 ? QString("non_normality_falls") : "low_rank_bottleneck");
+            // Twenty rows take minutes; how they are judged with the others is a test of core/findings.
+            QCOMPARE(v["verdict"].toString(), QString("not_tested"));
+            QVERIFY2(v["reason"].toString().contains("20 are needed"), qPrintable(v["reason"].toString()));
+        }
+        const double observed =
+            (results.jacobian->cumulativeEffectiveRank.rightCols(1).array() / 128).log().mean();
+        QVERIFY(std::abs(verdicts[13].toObject()["observed"].toDouble() - observed) < 1e-12);
+        const QString page = QString::fromUtf8(contentsOf(out + "/index.html"));
+        QVERIFY(page.contains("<tr id=\"low_rank_bottleneck\">"));
+        // Gone on with: nothing is computed again.
+        const Ran again = runRheo({"report", trace, "--model", RHEO_RESOURCES "/demo-model", "--points",
+                                   "L00.attn_in:L05.mlp_in", "--repeats", "2", "--derivatives", "2", "--out",
+                                   out, "--resume", "--json"});
+        QVERIFY2(again.status == 0, again.err);
+        QVERIFY(again.json()["seconds"].toDouble() < 20);
+        QCOMPARE(runRheo({"report", trace, "--derivatives", "20", "--out", m_dir.filePath("no")}).status, 2);
+    }
+
     void aTraceAlone() {
         const QString out = m_dir.filePath("trace");
         const Ran ran = runRheo(

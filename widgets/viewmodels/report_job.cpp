@@ -15,6 +15,7 @@
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/file_keeper.h"
+#include "widgets/viewmodels/model_jobs.h"
 #include "widgets/viewmodels/shell_line.h"
 #include "widgets/viewmodels/workspace.h"
 
@@ -44,6 +45,7 @@ ReportRequest requestOf(const Workspace& workspace, const ReportChoice& choice) 
     request.replace = choice.replace;
     request.resume = !choice.replace;
     request.view.leaveOutFirstTokens = true;
+    request.derivativeRows = workspace.model() ? choice.derivativeRows : 0;
     VerdictOptions& how = request.verdicts;
     if (choice.repeats > 0) how.repeats = how.mostRepeats = choice.repeats;
     how.refits = std::min(how.refits, how.repeats);
@@ -55,6 +57,11 @@ ReportRequest requestOf(const Workspace& workspace, const ReportChoice& choice) 
 ReportTools toolsOf(const std::shared_ptr<const LoadedModel>& loaded, DrawFigure draw) {
     ReportTools tools;
     tools.openModel = [loaded](Progress&) { return PromptModel{loaded->model, loaded->tokenizer, {}}; };
+    tools.openUntrained = [loaded](std::uint64_t seed, Progress& progress) {
+        ModelOptions options = loaded->model->options();
+        options.untrainedSeed = seed;
+        return loadModel(loaded->checkpoint->folder(), options, progress)->model;
+    };
     tools.draw = std::move(draw);
     tools.commandLine = [](const std::vector<std::string>& words) {
         QStringList line{"rheo"};
@@ -127,8 +134,9 @@ JobId forecastReport(Workspace& workspace, const ReportChoice& choice, QObject* 
                      measuring = progress.part(0.5, 1);
             const TraceView view = makeAnalysisView(trace, request.view, {}, reading).view;
             const bool outliers = !findOutliers(view, {}, looking).none();
-            return costSentences(reportParts(view, request.verdicts, model, outliers, measuring), *trace,
-                                 request.verdicts.memoryBytes);
+            return costSentences(
+                reportParts(view, request.verdicts, model, outliers, request.derivativeRows, measuring),
+                *trace, request.verdicts.memoryBytes);
         },
         receiver,
         [told = std::move(told)](Outcome<QString> outcome) {
@@ -152,6 +160,8 @@ QString reportCommand(const Workspace& workspace, const ReportChoice& choice) {
     if (workspace.model())
         for (const auto& word : modelWordsOf(*workspace.model())) words << QString::fromStdString(word);
     if (choice.repeats > 0) words << "--repeats" << QString::number(choice.repeats);
+    if (workspace.model() && choice.derivativeRows > 0)
+        words << "--derivatives" << QString::number(choice.derivativeRows);
     words << "--out" << choice.folder << (choice.replace ? "--force" : "--resume");
     return shellLine(words);
 }

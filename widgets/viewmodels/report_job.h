@@ -14,9 +14,10 @@ struct Figure;
 
 /// A report as a person asks for it.
 struct ReportChoice {
-    QString folder;        ///< of all that is written; made where it is not there
-    int repeats = 0;       ///< surrogates of each null; 0: as many as `rheo report` takes
-    bool replace = false;  ///< what is in the folder; else an interrupted report there is gone on with
+    QString folder;          ///< of all that is written; made where it is not there
+    int repeats = 0;         ///< surrogates of each null; 0: as many as `rheo report` takes
+    bool replace = false;    ///< what is in the folder; else an interrupted report there is gone on with
+    int derivativeRows = 0;  ///< that derivatives are taken about, with the model; 0: none
 };
 
 /// Draws a figure as SVG, with its recipe in it. Called on the job's thread.

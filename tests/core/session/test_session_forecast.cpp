@@ -113,8 +113,8 @@ private Q_SLOTS:
         options.repeats = options.mostRepeats = 5;
         options.mutualUnits = 4;
         Progress progress;
-        const auto parts = reportParts(view, options, {}, false, progress),
-                   twice = reportParts(view, options, {}, true, progress);
+        const auto parts = reportParts(view, options, {}, false, 0, progress),
+                   twice = reportParts(view, options, {}, true, 0, progress);
         QStringList names;
         for (const auto& part : parts) {
             names << QString::fromStdString(part.name);
@@ -127,7 +127,7 @@ private Q_SLOTS:
         QCOMPARE(partsText({{"lens", 30}, {"intervals", 70}}),
                  std::string("about 2 min: lens 30 s, intervals 70 s"));
         options.mutualUnits = options.refits = 0;
-        QCOMPARE(reportParts(view, options, {}, false, progress).size(), std::size_t{3});
+        QCOMPARE(reportParts(view, options, {}, false, 0, progress).size(), std::size_t{3});
     }
 
     void timesInWords() {
