@@ -28,10 +28,10 @@ STATES, DERIVED = 3e-5, 1e-4
 class Hooked:
     """A model of transformers, with the modules that read the residual stream at each of its points."""
 
-    def __init__(self, folder):
-        self.model = transformers.AutoModelForCausalLM.from_pretrained(
+    def __init__(self, folder, prepare=lambda model: model):
+        self.model = prepare(transformers.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="eager"
-        ).eval()
+        ).eval())
         base = self.model.base_model
         kind = self.model.config.model_type
         if kind == "gpt2":
@@ -412,4 +412,5 @@ def main():
     sys.exit(1 if checks.failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
