@@ -252,8 +252,9 @@ void rejectUnusedOptions(const CLI::App& command, const Options& options, const 
     for (const char* option : {"--rows", "--alone"}) reject(option, request.jacobian.has_value(), "jacobian");
     reject("--model",
            request.untrained || request.lens || request.jacobian || options.choice.scaling == "final_norm" ||
-               options.select.parse().usesTokens(),
-           "lens, jacobian, the null untrained, the scaling final_norm or --select token=");
+               options.select.parse().usesTokens() || !options.basis.axes.empty(),
+           "lens, jacobian, the null untrained, the scaling final_norm, --select token= or the tokens of "
+           "--axes");
     if (command.count("--repeats") > 0 && request.options.nulls.empty() && !request.untrained)
         throw UsageError("--repeats is about surrogates, and --null names none");
 }

@@ -16,6 +16,7 @@
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/results/vector_file.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/paint/recipe_file.h"
@@ -41,7 +42,8 @@ struct Options {
     std::string measure;
     std::string map;
     std::optional<std::int64_t> sample, minus;
-    std::string color;
+    std::string color, trace, axes;
+    bool skew = false;
     std::string depth;
     std::string colorBy;
     std::string means, limits, points, paths;
@@ -54,11 +56,77 @@ struct Options {
     bool unsorted = false;
     bool rms = false;
     std::optional<std::int64_t> steps;
+    std::string at;
     bool relative = false;
 };
 
 constexpr std::string_view columnPrefix = "column:";
 constexpr std::array rowColors{"depth", "group", "token", "position", "sample", "nothing"};
+
+constexpr std::array lensColors{"probability", "entropy", "divergence", "rank"};
+
+/// The component that "PC4" names, from 0.
+std::optional<int> componentNamed(const std::string& name) {
+    int number = 0;
+    const auto [end, failed] = std::from_chars(name.data() + std::min<std::size_t>(2, name.size()),
+                                               name.data() + name.size(), number);
+    const bool valid = name.starts_with("PC") && failed == std::errc{} && end == name.data() + name.size();
+    return valid && number >= 1 ? std::optional(number - 1) : std::nullopt;
+}
+
+/// "FILE", "FILE:NAME" or "FILE#NAME".
+NamedVector vectorNamed(const std::string& reference) {
+    if (reference.find('#') != std::string::npos) return readVector(reference);
+    const auto vectors = readAxisVectors(reference);
+    if (vectors.size() != 1)
+        throw UsageError(fmt::format("'{}' names {} vectors, and one colours the states; write FILE:NAME",
+                                     reference, vectors.size()),
+                         "--color");
+    return vectors.front();
+}
+
+/// --color of trajectories: a component or axis of the results, or a direction of a file.
+void colorByDirection(const Options& options, const Results& results, const ModelIdentity& model,
+                      nlohmann::ordered_json& view) {
+    const auto& pca = results.statistics.get<Pca>();
+    auto component = componentNamed(options.color);
+    if (pca) {
+        const auto& names = pca->basis.names;
+        const auto named = std::find(names.begin(), names.end(), options.color);
+        if (named != names.end()) component = static_cast<int>(named - names.begin());
+    }
+    if (component) {
+        view["color_by"] = "component";
+        view["component"] = *component;
+        return;
+    }
+    const NamedVector vector = vectorNamed(options.color);
+    requireVectorOf(vector, model, options.color);
+    view["color_by"] = "direction";
+    view["direction"] = {{"name", vector.name},
+                         {"values", std::vector<float>(vector.values.begin(), vector.values.end())}};
+}
+
+/// --axes of trajectories.
+void drawOnAxes(const Options& options, const ModelIdentity& model, nlohmann::ordered_json& view) {
+    nlohmann::ordered_json directions = nlohmann::ordered_json::array();
+    for (const NamedVector& vector : readAxisVectors(options.axes)) {
+        requireVectorOf(vector, model, options.axes + ", " + vector.name);
+        directions.push_back({{"name", vector.name},
+                              {"values", std::vector<float>(vector.values.begin(), vector.values.end())}});
+    }
+    view["axes"] = {{"skew", options.skew}, {"directions", directions}};
+}
+
+/// What reads the trace of the results: --axes, and --color of a vector.
+void addDirections(const Options& options, Recipe& recipe, nlohmann::ordered_json& view) {
+    const Results results = readResults(options.source);
+    ModelIdentity model = results.source.info.model.value_or(ModelIdentity());
+    model.dModel = results.source.info.units;
+    if (!options.axes.empty()) drawOnAxes(options, model, view);
+    if (!options.color.empty()) colorByDirection(options, results, model, view);
+    if (!options.trace.empty()) recipe.sources.push_back({"trace", options.trace, ""});
+}
 
 std::string isRowColor(const std::string& name) {
     if (name.starts_with(columnPrefix) && name.size() > columnPrefix.size()) return {};
@@ -136,6 +204,7 @@ void addTrajectoryOptions(const Options& options, nlohmann::ordered_json& view) 
 void addFileOptions(const Options& options, nlohmann::ordered_json& view) {
     if (options.rms) view["rms"] = true;
     if (options.steps) view["steps"] = *options.steps;
+    if (!options.at.empty()) view["point"] = options.at;
     if (options.relative) view["relative"] = true;
     if (!options.value.empty()) view["value"] = options.value;
     if (!options.run.empty()) view["run"] = options.run;
@@ -164,7 +233,10 @@ Recipe recipeOfOptions(const Options& options) {
     if (options.unsorted) view["sorted"] = false;
     if (options.sample) view["sample"] = *options.sample;
     if (options.minus) view["minus"] = *options.minus;
-    if (!options.color.empty()) view["color"] = options.color;
+    if (options.view == "trajectories" && !(options.color.empty() && options.axes.empty()))
+        addDirections(options, recipe, view);
+    else if (!options.color.empty())
+        view["color"] = options.color;
     if (!options.depth.empty()) view["depth"] = options.depth;
     addTrajectoryOptions(options, view);
     addFileOptions(options, view);
@@ -187,7 +259,10 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
           "lens_map"}},
         {"--sample", {"lens_map"}},
         {"--minus", {"lens_map"}},
-        {"--color", {"lens_map"}},
+        {"--color", {"lens_map", "trajectories"}},
+        {"--trace", {"trajectories"}},
+        {"--axes", {"trajectories"}},
+        {"--skew", {"trajectories"}},
         {"--depth", {"lens_map"}},
         {"--color-by", {"trajectories"}},
         {"--color-range", {"density", "correlation", "mutual_information", "lens_map"}},
@@ -200,6 +275,7 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--unsorted", {"density"}},
         {"--rms", {"teleport", "flow"}},
         {"--steps", {"flow"}},
+        {"--at", {"flow"}},
         {"--relative", {"flow"}},
         {"--value", {"patch_map"}},
         {"--run", {"attribution"}},
@@ -222,6 +298,13 @@ void rejectUnused(const CLI::App& command, const Options& options) {
                                          fmt::join(views, ", "), options.view),
                              option);
     }
+    if (options.view == "lens_map" && !options.color.empty() &&
+        std::find(lensColors.begin(), lensColors.end(), options.color) == lensColors.end())
+        throw UsageError(fmt::format("--color of lens_map is one of {}, not '{}'",
+                                     fmt::join(lensColors, ", "), options.color),
+                         "--color");
+    if (command.count("--color") > 0 && command.count("--color-by") > 0)
+        throw UsageError("--color and --color-by both colour trajectories; choose one", "--color");
     if (command.count("--dpi") > 0 && exportFormat(options.out.path) != ExportFormat::Png)
         throw UsageError("--dpi is for a PNG; the size of an SVG or PDF is set by --size", "--dpi");
 }
@@ -363,8 +446,27 @@ void addFigure(CLI::App& app, Command& chosen) {
                      "lens_map: a text whose values are taken from those of the other")
         ->check(wholeNumber(0))
         ->type_name("S");
-    command->add_option("--color", options->color, "lens_map: what colours a cell; left out: probability")
-        ->check(CLI::IsMember({"probability", "entropy", "divergence", "rank"}));
+    command
+        ->add_option(
+            "--color", options->color,
+            "lens_map: what colours a cell (probability, entropy, divergence or rank; left out: "
+            "probability); trajectories: a direction whose scores colour the states by depth, a "
+            "component (PC4), an axis of the results by its name, or a vector of a file, along which "
+            "the trace is read")
+        ->type_name("COLOUR");
+    auto* axes = command
+                     ->add_option("--axes", options->axes,
+                                  "trajectories: directions as axes in place of the components, one to three "
+                                  "vectors of a file, orthonormalised in their order")
+                     ->type_name("FILE[:NAME,...]");
+    command->add_flag("--skew", options->skew, "trajectories: the directions as they are, of length 1")
+        ->needs(axes);
+    command
+        ->add_option(
+            "--trace", options->trace,
+            "trajectories on axes, or coloured by a vector: the trace of the results, where it is not "
+            "where they say")
+        ->type_name("T.rheo.h5");
     command
         ->add_option(
             "--color-range", options->colorRange,
@@ -407,6 +509,10 @@ void addFigure(CLI::App& app, Command& chosen) {
                      "flow: after how many steps the arrows are drawn; left out: at the final point")
         ->check(wholeNumber(0))
         ->type_name("N");
+    command
+        ->add_option("--at", options->at,
+                     "flow at several points: the one at or before this; left out: the first")
+        ->type_name("L05.attn_in");
     command->add_flag("--relative", options->relative, "flow: arrows less the natural step");
     command
         ->add_option("--value", options->value,

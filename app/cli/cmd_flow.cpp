@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -19,7 +20,8 @@ struct Options {
     TextOption text;
     OutOption out;
     BasisOption basis;
-    std::string point, components = "1,2", grid = "11x11", extent;
+    std::string point, points, components = "1,2", grid = "11x11", extent;
+    int every = 1;
     int token = -1;
     int controls = 8;
 };
@@ -55,9 +57,8 @@ std::array<double, 2> parseExtent(const std::string& text) {
     return {numbers.front(), numbers.back()};
 }
 
-FlowRequest requestOf(const Options& options, const OpenModel& open, std::uint64_t seed) {
+FlowRequest requestOf(const Options& options, std::uint64_t seed) {
     FlowRequest request;
-    request.point = PointIndex{findPoint(open.model->points(), options.point)};
     request.token = options.token;
     request.axes = parseAxes(options.components);
     const auto grid = parseGrid(options.grid);
@@ -67,6 +68,21 @@ FlowRequest requestOf(const Options& options, const OpenModel& open, std::uint64
     request.controls = options.controls;
     request.seed = seed;
     return request;
+}
+
+/// Where grids are put in, ascending.
+std::vector<PointIndex> pointsOf(const Options& options, const std::vector<ResidualPoint>& points) {
+    if (!options.point.empty()) return {PointIndex{findPoint(points, options.point)}};
+    std::vector<PointIndex> chosen;
+    std::int64_t place = 0;
+    for (const std::int64_t point : parsePoints(points, options.points)) {
+        const bool isLast = point + 1 == static_cast<std::int64_t>(points.size());  // nothing follows it
+        if (!isLast && place++ % options.every == 0) chosen.emplace_back(point);
+    }
+    if (chosen.empty())
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("--points {} names no point that a step follows", options.points));
+    return chosen;
 }
 
 nlohmann::ordered_json basinsOf(const FlowFile& record) {
@@ -114,15 +130,20 @@ int run(const Options& options, Common& common) {
     record.model = open.model->identity();
     const auto context = open.model->prepare(record.ids, running);
     const auto flowing = std::chrono::steady_clock::now();
-    record.flow = flow(
-        *open.model, *context, *basis, requestOf(options, open, common.seed), running,
+    std::vector<Flow> flows = flowsAt(
+        *open.model, *context, *basis, requestOf(options, common.seed),
+        pointsOf(options, open.model->points()), running,
         [&](double seconds) { common.console.say(fmt::format("about {} in all", formatDuration(seconds))); });
+    record.flow = std::move(flows.front());
+    record.deeper.assign(std::make_move_iterator(flows.begin() + 1), std::make_move_iterator(flows.end()));
     const double ofFlow = std::chrono::duration<double>(std::chrono::steady_clock::now() - flowing).count();
     const auto text = [&](std::int32_t id) {
         record.tokenTexts[id] = open.tokenizer ? open.tokenizer->pieceText(id) : fmt::format("#{}", id);
     };
-    for (const std::int32_t id : record.flow.likeliest) text(id);
-    text(record.flow.naturalToken);
+    for (const Flow* one : record.flows()) {
+        for (const std::int32_t id : one->likeliest) text(id);
+        text(one->naturalToken);
+    }
     writeFlowFile(options.out.path, record, options.out.ifExists());
     if (!basis->names.empty()) common.console.say("axes: " + axesText(*basis));
     show(common.console, record);
@@ -148,7 +169,16 @@ void addFlow(CLI::App& app, Command& chosen) {
     options->text.addTo(*command, true);
     options->out.addTo(*command, "paths, contraction with controls, and next tokens of the cells (HDF5)");
     options->basis.addTo(*command);
-    command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");
+    auto* point = command->add_option("--point", options->point, "where in depth")->type_name("L05.attn_in");
+    auto* points = command
+                       ->add_option("--points", options->points,
+                                    "at several points, a grid each: all, or a range L00.attn_in:L07.mlp_in")
+                       ->excludes(point)
+                       ->type_name("POINTS");
+    command->add_option("--every", options->every, "of --points only every N-th, from the first")
+        ->check(wholeNumber(1, 100000))
+        ->needs(points)
+        ->type_name("N");
     command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
@@ -171,6 +201,8 @@ void addFlow(CLI::App& app, Command& chosen) {
         ->check(wholeNumber(0, 1024))
         ->type_name("K");
     command->callback([options, &chosen] {
+        if (options->point.empty() == options->points.empty())
+            throw CLI::ValidationError("flow", "--point or --points is needed: where grids are put in");
         if (!options->basis.given())
             throw CLI::ValidationError("flow",
                                        "the axes of the grid are needed: --basis R.h5 or --axes FILE");

@@ -10,6 +10,7 @@
 #include "core/dynamics/intervene.h"
 #include "core/dynamics/push_runs.h"
 #include "core/dynamics/teleport.h"
+#include "core/statistics/axes.h"
 
 namespace rheo {
 
@@ -88,10 +89,6 @@ MatrixD cellPushes(const Flow& flow, const PcaBasis& basis) {
     return pushes;
 }
 
-std::string nameOfAxis(const PcaBasis& basis, int axis) {
-    return basis.names.empty() ? fmt::format("PC{}", axis + 1) : basis.names[static_cast<std::size_t>(axis)];
-}
-
 /// The contraction of random directions, for each cell of the norm of its push.
 void runControls(const PushRuns& runs, const MatrixD& pushes, Flow& flow, Progress& progress) {
     const FlowRequest& request = flow.request;
@@ -136,7 +133,7 @@ Flow flow(const Model& model, const PromptContext& context, const PcaBasis& basi
     for (int i = 0; i < 2; ++i) {
         const auto side = static_cast<std::size_t>(i);
         reading.row(i) = scoreRows(basis).row(request.axes[side]);
-        flow.axisNames[side] = nameOfAxis(basis, request.axes[side]);
+        flow.axisNames[side] = axisName(basis, request.axes[side]);
         if (request.extent[side] == 0)
             request.extent[side] = flowExtent(model, context, basis, request.point, request.axes[side]);
     }
@@ -180,6 +177,29 @@ Flow flow(const Model& model, const PromptContext& context, const PcaBasis& basi
     runControls(runs, pushes, flow, controls);
     progress.report(1, 1);
     return flow;
+}
+
+std::vector<Flow> flowsAt(const Model& model, const PromptContext& context, const PcaBasis& basis,
+                          const FlowRequest& request, const std::vector<PointIndex>& points,
+                          Progress& progress, const std::function<void(double)>& forecast) {
+    requireThat(!points.empty(), "a flow needs a point");
+    // A flow takes the longer the more steps follow its point.
+    const auto last = static_cast<std::int64_t>(model.points().size()) - 1;
+    const auto stepsFrom = [&](PointIndex point) { return static_cast<double>(last - point.value()) + 1; };
+    double all = 0, done = 0;
+    for (const PointIndex point : points) all += stepsFrom(point);
+    std::vector<Flow> flows;
+    for (const PointIndex point : points) {
+        FlowRequest one = request;
+        one.point = point;
+        Progress part = progress.part(done / all, (done + stepsFrom(point)) / all);
+        const auto told = [&](double seconds) {
+            if (forecast && flows.empty()) forecast(seconds * all / stepsFrom(point));
+        };
+        flows.push_back(flow(model, context, basis, one, part, told));
+        done += stepsFrom(point);
+    }
+    return flows;
 }
 
 namespace {

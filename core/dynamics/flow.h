@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "core/base/progress.h"
 #include "core/dynamics/flow_result.h"
@@ -21,5 +22,10 @@ double flowExtent(const Model& model, const PromptContext& context, const PcaBas
 /// for one of another width. Cancellable between blocks. Cost: (1 + controls) continuations a cell.
 Flow flow(const Model& model, const PromptContext& context, const PcaBasis& basis, const FlowRequest& request,
           Progress& progress, const std::function<void(double secondsLeft)>& forecast = {});
+/// The same at several points, ascending, each in place of `request.point`; `forecast` is told what all of
+/// them take. Throws Error(InvalidArgument) without a point.
+std::vector<Flow> flowsAt(const Model& model, const PromptContext& context, const PcaBasis& basis,
+                          const FlowRequest& request, const std::vector<PointIndex>& points,
+                          Progress& progress, const std::function<void(double secondsLeft)>& forecast = {});
 
 }  // namespace rheo

@@ -41,7 +41,8 @@ CurvePlot emptyGrid(const Flow& flow) {
 }
 
 Eigen::Index stepsOf(const FlowInput& input, const FlowOptions& options) {
-    return options.steps.value_or(input.flow.points() - 1);
+    const Eigen::Index most = input.flow.points() - 1, steps = options.steps.value_or(most);
+    return input.all.size() > 1 ? std::min(steps, most) : steps;
 }
 
 /// A ring where the natural state is.
@@ -214,6 +215,68 @@ CurvePlot flowContraction(const FlowInput& input, const FlowOptions& options) {
     return plot;
 }
 
+CurvePlot flowContractionByDepth(const FlowInput& input, const FlowOptions& options) {
+    CurvePlot plot;
+    plot.x = depthAxisFrom(input.points, static_cast<int>(input.all.front()->request.point.value()));
+    Curve grid, random, here;
+    grid.name = "grid";
+    grid.color = options.theme.teleported;
+    grid.style.width = 1.6;
+    grid.markers = true;
+    random.name = "random directions";
+    random.color = options.theme.null;
+    random.style.dash = Dash::Dashed;
+    here.color = options.theme.foreground;
+    here.markers = true;
+    here.line = false;
+    here.markerSize = 5;
+    int sets = 0;
+    for (const Flow* flow : input.all) {
+        const FlowInput one{*flow, input.points, input.tokenTexts, input.all};
+        const Eigen::Index steps = stepsOf(one, options);
+        if (steps < 1) continue;
+        const VectorD& mean = options.rms ? flow->contractionRms : flow->contraction;
+        const MatrixD& controls = options.rms ? flow->controlContractionRms : flow->controlContraction;
+        const double depth = static_cast<double>(flow->request.point.value()), sum = mean.head(steps).sum();
+        grid.x.push_back(depth);
+        grid.y.push_back(sum);
+        if (flow == &input.flow) {
+            here.x = {depth};
+            here.y = {sum};
+        }
+        if (controls.rows() == 0) continue;
+        const MatrixD sums = controls.leftCols(steps).rowwise().sum();
+        random.x.push_back(depth);
+        random.y.push_back(sums.mean());
+        if (sums.rows() < 2) continue;
+        const Band band = quantileBand(sums);
+        random.low.push_back(band.low[0]);
+        random.high.push_back(band.high[0]);
+        sets = static_cast<int>(sums.rows());
+    }
+    if (sets > 0) random.bandName = fmt::format("{} sets of them, 95 %", sets);
+    if (!random.x.empty()) plot.curves.push_back(std::move(random));
+    plot.curves.push_back(std::move(grid));
+    plot.curves.push_back(std::move(here));
+    setRange(plot.y, plot.curves, 0.0);
+    addZeroLine(plot, options.theme);
+    plot.y.title = options.rms ? "Contraction, RMS-scaled" : "Contraction";
+    return plot;
+}
+
+MatrixD flowSegments(const FlowInput& input, const FlowOptions& options) {
+    const Flow& flow = input.flow;
+    const FlowField field = flowField(flow, stepsOf(input, options), options.relative);
+    const double factor = arrowFactor(flow, field);
+    MatrixD segments(flow.cells(), 4);
+    for (Eigen::Index cell = 0; cell < flow.cells(); ++cell) {
+        const Eigen::Index row = cell / flow.x.size(), column = cell % flow.x.size();
+        segments.row(cell) << flow.x[column], flow.y[row],
+            flow.x[column] + factor * field.across(row, column), flow.y[row] + factor * field.up(row, column);
+    }
+    return segments;
+}
+
 Figure flowFigure(const FlowInput& input, const FlowOptions& options) {
     checkParts(input);
     const Flow& flow = input.flow;
@@ -232,6 +295,11 @@ Figure flowFigure(const FlowInput& input, const FlowOptions& options) {
     figure.panels.push_back({"Likeliest next token", flowBasins(input, options.theme)});
     if (flow.contraction.size() > 0)
         figure.panels.push_back({"Mean contraction", flowContraction(input, options)});
+    if (input.all.size() > 1)
+        figure.panels.push_back({options.steps
+                                     ? fmt::format("Contraction over {} steps, by depth", *options.steps)
+                                     : "Contraction to the end, by depth",
+                                 flowContractionByDepth(input, options)});
     figure.colorScale = scale;
     figure.note = joinNotes({fmt::format("Teleports of token {} at {}: {} by {} states.", flow.request.token,
                                          from, flow.x.size(), flow.y.size()),

@@ -72,6 +72,21 @@ void colorByColumn(TrajectoryInput& input, const TraceInfo& info, const std::str
     }
 }
 
+void colorByComponent(TrajectoryInput& input, int component) {
+    const Array3F& scores = input.scores;
+    if (component < 0 || component >= scores.n2)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("component {} was asked for as a colour, and there are 1 to {}",
+                                component + 1, scores.n2));
+    input.stateNumbers.resize(scores.n0, scores.n1);
+    for (std::int64_t row = 0; row < scores.n0; ++row)
+        for (std::int64_t p = 0; p < scores.n1; ++p)
+            input.stateNumbers(row, p) = scores.at(row, p)[component];
+    input.numberTitle = fmt::format(
+        "Score along {}", input.axisNames.empty() ? fmt::format("PC{}", component + 1)
+                                                  : input.axisNames[static_cast<std::size_t>(component)]);
+}
+
 std::vector<std::string> kindsOfNames(
     std::size_t rows, const std::vector<std::pair<std::string, std::vector<RowIndex>>>& named) {
     std::vector<std::string> kinds(rows, "none of them");
@@ -86,10 +101,16 @@ std::vector<std::string> kindsOfNames(
 
 const std::vector<RowColorName>& rowColorNames() {
     static const std::vector<RowColorName> names{
-        {RowColor::Depth, "depth", "Depth"},          {RowColor::Group, "group", "Group"},
-        {RowColor::Token, "token", "Token"},          {RowColor::Position, "position", "Position"},
-        {RowColor::Sample, "sample", "Sample"},       {RowColor::Named, "named", "Kept selections"},
-        {RowColor::Surprise, "surprise", "Surprise"}, {RowColor::Column, "column", "Column"},
+        {RowColor::Depth, "depth", "Depth"},
+        {RowColor::Group, "group", "Group"},
+        {RowColor::Token, "token", "Token"},
+        {RowColor::Position, "position", "Position"},
+        {RowColor::Sample, "sample", "Sample"},
+        {RowColor::Named, "named", "Kept selections"},
+        {RowColor::Surprise, "surprise", "Surprise"},
+        {RowColor::Column, "column", "Column"},
+        {RowColor::Component, "component", "Component"},
+        {RowColor::Direction, "direction", "Direction"},
         {RowColor::Nothing, "nothing", "One colour"},
     };
     return names;
@@ -136,6 +157,7 @@ void colorRows(TrajectoryInput& input, const TraceInfo& info, const TrajectoryOp
         input.numberTitle = "Surprise at the next token (nats)";
     }
     if (by == RowColor::Column) colorByColumn(input, info, options.column);
+    if (by == RowColor::Component) colorByComponent(input, options.colorComponent);
     if (by == RowColor::Position) input.numberTitle = "Position of the token";
     if (by == RowColor::Sample) input.numberTitle = "Sample";
 }

@@ -25,7 +25,9 @@ std::string_view rowColorName(RowColor by);
 
 /// Gives the rows of `info` the kinds or numbers that the options colour them by. Samples without a group
 /// have a kind of their own, and so have rows whose token is not known; tokens without a text have their ids.
-/// Throws Error(NotFound) naming those there are for a column that no prompt has.
+/// Scores along a direction from elsewhere are for the caller to give (TrajectoryInput::stateNumbers). Throws
+/// Error(NotFound) naming those there are for a column that no prompt has, and Error(InvalidArgument) for a
+/// component that is not there.
 /// Linear in the rows.
 void colorRows(TrajectoryInput& input, const TraceInfo& info, const TrajectoryOptions& options);
 /// The rows that the options ask for, without first tokens where those are not shown: options.rows of the

@@ -164,8 +164,9 @@ RowPaths pathsOf(const std::vector<RowIndex>& rows, const TrajectoryInput& input
     std::iota(ramp.begin(), ramp.end(), static_cast<float>(range.first));
     RowPaths paths{emptyLines({}), {}, std::vector<double>(points * 3, 0.0), 0};
     LineSet3& lines = paths.lines;
-    const bool byNumber = options.colorBy != RowColor::Depth && !input.rowNumbers.empty();
-    if (options.colorBy != RowColor::Depth && !byNumber) lines.style.color = options.theme.muted;
+    const bool byNumber = options.colorBy != RowColor::Depth && !input.rowNumbers.empty(),
+               byState = options.colorBy != RowColor::Depth && input.stateNumbers.size() > 0;
+    if (options.colorBy != RowColor::Depth && !byNumber && !byState) lines.style.color = options.theme.muted;
     lines.xyz.reserve(rows.size() * points * 3);
     for (const auto row : rows) {
         const auto start = lines.xyz.size();
@@ -173,7 +174,10 @@ RowPaths pathsOf(const std::vector<RowIndex>& rows, const TrajectoryInput& input
         for (std::size_t i = 0; i < paths.sum.size(); ++i) paths.sum[i] += lines.xyz[start + i];
         if (options.colorBy == RowColor::Depth)
             lines.values.insert(lines.values.end(), ramp.begin(), ramp.end());
-        if (byNumber)
+        if (byState) {
+            const float* numbers = input.stateNumbers.row(row.value()).data();
+            lines.values.insert(lines.values.end(), numbers + range.first, numbers + range.last + 1);
+        } else if (byNumber)
             lines.values.insert(lines.values.end(), points,
                                 static_cast<float>(input.rowNumbers[static_cast<std::size_t>(row.value())]));
         if (options.highlighted && range.contains(*options.highlighted)) {

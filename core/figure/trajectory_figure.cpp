@@ -71,6 +71,15 @@ void checkInput(const TrajectoryInput& input, const TrajectoryOptions& options) 
     check(input.axisNames.empty() || static_cast<std::int64_t>(input.axisNames.size()) == scores.n2,
           ErrorCode::Mismatch,
           fmt::format("The scores have {} components, but {} are named.", scores.n2, input.axisNames.size()));
+    check(input.axisMeanings.empty() || static_cast<std::int64_t>(input.axisMeanings.size()) == scores.n2,
+          ErrorCode::Mismatch,
+          fmt::format("The scores have {} components, and {} are explained.", scores.n2,
+                      input.axisMeanings.size()));
+    check(input.stateNumbers.size() == 0 ||
+              (input.stateNumbers.rows() == scores.n0 && input.stateNumbers.cols() == scores.n1),
+          ErrorCode::Mismatch,
+          fmt::format("The scores have {} rows and {} points, and the colours {} and {}.", scores.n0,
+                      scores.n1, input.stateNumbers.rows(), input.stateNumbers.cols()));
     for (const auto count : {input.rowKinds.size(), input.rowNumbers.size()})
         check(count == 0 || static_cast<std::int64_t>(count) == scores.n0, ErrorCode::Mismatch,
               fmt::format("The scores have {} rows, but {} are coloured.", scores.n0, count));
@@ -124,16 +133,29 @@ ColorScale numberScale(const TrajectoryInput& input, const std::vector<RowIndex>
     scale.title = input.numberTitle;
     scale.low = std::numeric_limits<double>::infinity();
     scale.high = -scale.low;
-    for (const RowIndex row : rows) {
-        const double number = input.rowNumbers[static_cast<std::size_t>(row.value())];
-        if (!std::isfinite(number)) continue;
+    const auto include = [&](double number) {
+        if (!std::isfinite(number)) return;
         scale.low = std::min(scale.low, number);
         scale.high = std::max(scale.high, number);
+    };
+    for (const RowIndex row : rows) {
+        if (!input.rowNumbers.empty()) include(input.rowNumbers[static_cast<std::size_t>(row.value())]);
+        if (input.stateNumbers.size() > 0)
+            for (std::int64_t p = range.first; p <= range.last; ++p)
+                include(input.stateNumbers(row.value(), p));
     }
     if (scale.low > scale.high) scale.low = 0;  // no row has a number
     if (!(scale.low < scale.high)) scale.high = scale.low + 1;
     scale.ticks = niceTicks(scale.low, scale.high, 5);
     return scale;
+}
+
+/// None for rows of kinds, or of one colour.
+std::optional<ColorScale> colorScaleOf(const TrajectoryInput& input, const std::vector<RowIndex>& rows,
+                                       const TrajectoryOptions& options, PointRange range) {
+    if (options.colorBy == RowColor::Depth) return depthScale(input, options, range);
+    if (input.rowNumbers.empty() && input.stateNumbers.size() == 0) return std::nullopt;
+    return numberScale(input, rows, options, range);
 }
 
 /// The rows asked for, else all.
@@ -314,6 +336,44 @@ LineSet3 morePaths(const MorePaths& paths, const TrajectoryInput& input, const T
     return lines;
 }
 
+/// They do not grow the axes.
+void addArrows(Plot3D& plot, const PlaneArrows& arrows, const TrajectoryInput& input,
+               const TrajectoryOptions& options) {
+    check(arrows.segments.cols() == 4 && arrows.through.size() == input.scores.n2, ErrorCode::Mismatch,
+          fmt::format("The arrows of '{}' are of {} components, and the rows have {}.", arrows.name,
+                      arrows.through.size(), input.scores.n2));
+    const auto placeOf = [&](int component) {
+        return std::find(options.components.begin(), options.components.end(), component) -
+               options.components.begin();
+    };
+    const auto across = placeOf(arrows.axes[0]), up = placeOf(arrows.axes[1]);
+    if (across > 2 || up > 2 || across == up) return;
+    LineSet3 lines = emptyLines(arrows.name);
+    const auto add = [&](double x, double y) {
+        for (std::ptrdiff_t i = 0; i < 3; ++i)
+            lines.xyz.push_back(static_cast<float>(
+                i == across ? x
+                : i == up   ? y
+                            : arrows.through[options.components[static_cast<std::size_t>(i)]]));
+    };
+    for (const auto& segment : arrows.segments.rowwise()) {
+        const double dx = segment[2] - segment[0], dy = segment[3] - segment[1];
+        add(segment[0], segment[1]);
+        add(segment[2], segment[3]);
+        for (const double side : {1.0, -1.0}) {  // the head, back from the tip
+            add(segment[2] - 0.25 * (dx - side * 0.5 * dy), segment[3] - 0.25 * (dy + side * 0.5 * dx));
+            add(segment[2], segment[3]);
+        }
+        closeLine(lines, -1);
+    }
+    lines.style.color = options.theme.foreground;
+    lines.style.width = 0.9;
+    lines.style.opacity = 0.8;
+    lines.pickable = false;
+    lines.layer = 2;
+    plot.lines.push_back(std::move(lines));
+}
+
 /// The path with a dot at each point, and a ring at the highlighted one.
 void addSelected(Plot3D& plot, LineSet3 path, const TrajectoryOptions& options, PointRange range) {
     MarkerSet3 dots;
@@ -407,6 +467,21 @@ std::string noteOf(const DrawnRows& drawn, const std::vector<RowIndex>& rows,
     return fmt::format("{}", fmt::join(notes, " "));
 }
 
+/// What axes of one's own mean.
+std::string withMeanings(std::string note, const TrajectoryInput& input,
+                         const std::array<int, 3>& components) {
+    if (input.axisMeanings.empty()) return note;
+    for (const int c : components) {
+        const auto& meaning = input.axisMeanings[static_cast<std::size_t>(c)];
+        if (meaning.empty()) continue;
+        note += fmt::format("{}{}: {}.", note.empty() ? "" : " ",
+                            input.axisNames.empty() ? fmt::format("PC{}", c + 1)
+                                                    : input.axisNames[static_cast<std::size_t>(c)],
+                            meaning);
+    }
+    return note;
+}
+
 void setCamera(Plot3D& plot, const std::optional<Camera>& camera) {
     plot.fitCamera = !camera;
     plot.camera = camera ? *camera : fitted(plot.camera, boxOf(plot).min(), boxOf(plot).max(), 4.0 / 3.0);
@@ -422,7 +497,7 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     DrawnRows drawn = drawnRows(rows, input, options, range);
     auto selected = selectedPath(input, options, range);
     const Limits limits = limitsOf(drawn, selected, options);
-    const std::string note = noteOf(drawn, rows, options, limits);
+    const std::string note = withMeanings(noteOf(drawn, rows, options, limits), input, options.components);
 
     Plot3D plot;
     nameAxes(plot, input, options.components);
@@ -449,14 +524,12 @@ Figure trajectoryFigure(const TrajectoryInput& input, const TrajectoryOptions& o
     plot.lines.insert(plot.lines.end(), means.begin(), means.end());
     hide(plot.lines, options);
     for (const MorePaths& more : options.more) plot.lines.push_back(morePaths(more, input, options, range));
+    if (options.arrows) addArrows(plot, *options.arrows, input, options);
     if (selected) addSelected(plot, std::move(*selected), options, range);
     if (auto followed = followedPath(input, options, range))
         addSelected(plot, std::move(*followed), options, range);
     setRanges(plot, limits.extent);
-    if (options.colorBy == RowColor::Depth)
-        plot.colorScale = depthScale(input, options, range);
-    else if (!input.rowNumbers.empty())
-        plot.colorScale = numberScale(input, rows, options, range);
+    plot.colorScale = colorScaleOf(input, rows, options, range);
     setCamera(plot, options.camera);
 
     Figure figure;

@@ -28,10 +28,26 @@ struct TrajectoryInput {
     std::vector<double> rowNumbers = {};
     std::string numberTitle = {};             ///< of that scale
     std::vector<std::string> axisNames = {};  ///< [k] of axes of one's own; empty: PC1, PC2, ...
+    /// [k] what each means, for the note: "toward ' Paris'; against ' the'"; empty: not known.
+    std::vector<std::string> axisMeanings = {};
+    /// [row, point] what each state is coloured by, on the scale of numberTitle; or empty.
+    MatrixF stateNumbers = {};
 };
 
 /// What the paths of rows are coloured by; kinds and numbers are given with the scores.
-enum class RowColor { Depth, Group, Token, Position, Sample, Named, Surprise, Column, Nothing };
+enum class RowColor {
+    Depth,
+    Group,
+    Token,
+    Position,
+    Sample,
+    Named,
+    Surprise,
+    Column,
+    Component,  ///< each state by its score along a component of the basis
+    Direction,  ///< each state by its score along a direction from elsewhere
+    Nothing
+};
 
 /// What the axes hold: all states that are drawn, or along each axis the middle 98 % of them.
 enum class AxisLimits { All, Robust };
@@ -44,6 +60,14 @@ struct MorePaths {
     std::string name;             ///< in the legend
     bool changed = false;         ///< in the colour of teleported paths, else of natural ones
     std::vector<MatrixD> scores;  ///< of each [point, k]
+};
+
+/// Arrows in the plane of two components, as those of a flow.
+struct PlaneArrows {
+    std::string name;               ///< in the legend
+    std::array<int, 2> axes{0, 1};  ///< the components
+    VectorD through;                ///< [k] scores of a state in the plane
+    MatrixD segments;               ///< [arrow, 4] scores of both ends along the two components
 };
 
 struct TrajectoryOptions {
@@ -59,8 +83,9 @@ struct TrajectoryOptions {
     MatrixD followed;          ///< [point, k] scores of a path that is no row, dashed; or empty
     std::string followedName;  ///< for the legend
     std::vector<MorePaths> more = {};
-    std::optional<PointIndex> highlighted;  ///< every row marked at this point
-    bool mean = true;                       ///< also the mean path of the rows shown
+    std::optional<PlaneArrows> arrows = {};  ///< drawn where both components are among the axes
+    std::optional<PointIndex> highlighted;   ///< every row marked at this point
+    bool mean = true;                        ///< also the mean path of the rows shown
     GroupMeans groupMeans = GroupMeans::None;
     AxisLimits limits = AxisLimits::All;
     PointIndex firstPoint{0};             ///< paths begin here
@@ -73,7 +98,10 @@ struct TrajectoryOptions {
     std::map<std::int32_t, std::string> tokenTexts = {};  ///< names kinds that are tokens; or empty
     /// Rows with a name, for RowColor::Named; a row of several has the first name.
     std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRows = {};
-    std::string column = {};  ///< of the prompts, for RowColor::Column
+    std::string column = {};         ///< of the prompts, for RowColor::Column
+    int colorComponent = 0;          ///< for RowColor::Component
+    std::string directionName = {};  ///< for RowColor::Direction
+    VectorF direction = {};          ///< [unit] likewise, of any length but zero
     /// Legend keys of what is not drawn: "kind:NAME", with its mean; "others", the kinds without a colour;
     /// and "mean", of all rows. Axes and colours are as if all were drawn; the mean is of what is.
     std::vector<std::string> hidden = {};

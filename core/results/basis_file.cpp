@@ -28,6 +28,8 @@ void writeBasisFile(const std::filesystem::path& path, const PcaBasis& basis, If
     writeVector<double>(file, "/explained", basis.explained);
     if (basis.dual.size() > 0) writeArray(file, "/dual", basis.dual);
     if (!basis.names.empty()) file.writeStrings("/names", basis.names);
+    if (!basis.toward.empty()) file.writeStrings("/toward", basis.toward);
+    if (!basis.against.empty()) file.writeStrings("/against", basis.against);
     file.close();
     output.commit();
 }
@@ -41,9 +43,16 @@ PcaBasis readBasisFile(const std::filesystem::path& path) {
     basis.variance = readNumbers(file, "/variance", shape[0]);
     basis.explained = readNumbers(file, "/explained", shape[0]);
     if (file.exists("/dual")) basis.dual = readMatrix(file, "/dual", shape[0], shape[1]);
-    if (file.exists("/names")) basis.names = file.readStrings("/names");
-    if (!basis.names.empty() && static_cast<std::int64_t>(basis.names.size()) != shape[0])
-        refuseDataset(file, "/names", "there is not one name a component");
+    const auto texts = [&](const char* name) {
+        std::vector<std::string> found;
+        if (file.exists(name)) found = file.readStrings(name);
+        if (!found.empty() && static_cast<std::int64_t>(found.size()) != shape[0])
+            refuseDataset(file, name, "there is not one text a component");
+        return found;
+    };
+    basis.names = texts("/names");
+    basis.toward = texts("/toward");
+    basis.against = texts("/against");
     const std::string scaling = file.textAttribute("/", "scaling").value_or("");
     for (const Scaling known : {Scaling::Raw, Scaling::Rms, Scaling::FinalNorm})
         if (scaling == scalingName(known)) {

@@ -16,6 +16,7 @@
 #include "core/dynamics/lens.h"
 #include "core/model/model.h"
 #include "core/results/jacobian_group.h"
+#include "core/session/direction_sources.h"
 #include "core/session/verdict_text.h"
 #include "core/statistics/axes.h"
 #include "core/statistics/other_traces.h"
@@ -271,13 +272,16 @@ private:
             axes = completedAxes(axes, pca(m_view, options, fitting).basis);
         }
         measureAxes(axes, m_view, summing);
+        if (!m_request.modelName.empty())
+            nameTokensOf(axes, *m_model({}, summing), m_request.textOf, summing);
         return axes;
     }
 
     void sayAxes(const PcaBasis& axes) {
         for (Eigen::Index i = 0; i < axes.components.rows(); ++i)
-            say(fmt::format("axis {}: {:.3g} % of the variance", axes.names[static_cast<std::size_t>(i)],
-                            100 * axes.explained[i]));
+            say(fmt::format("axis {}: {:.3g} % of the variance{}{}", axisName(axes, i),
+                            100 * axes.explained[i], axisMeaning(axes, i).empty() ? "" : "; ",
+                            axisMeaning(axes, i)));
         const MatrixD angles = anglesBetween(axes.components);
         for (Eigen::Index i = 0; axes.dual.size() > 0 && i < angles.rows(); ++i)
             for (Eigen::Index j = i + 1; j < angles.cols(); ++j)

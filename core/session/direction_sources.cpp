@@ -7,10 +7,13 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/base/printable.h"
 #include "core/dynamics/jacobian.h"
 #include "core/results/results_file.h"
+#include "core/session/analysis_view.h"
 #include "core/statistics/axes.h"
 
 namespace rheo {
@@ -173,8 +176,9 @@ std::vector<NamedVector> carriedDirections(const Model& model, const std::vector
     progress.setStage("derivatives");
     const auto context = model.prepare(ids, progress);
     const int token = static_cast<int>(ids.size()) - 1;
-    const auto factors = stepJacobians(model, *context, point, token, alone, progress);
-    const SingularVectors leading = leadingDirections(factors, count, progress);
+    const MatrixD derivative = remainingDerivative(model, *context, point, token, alone, progress);
+    const SingularVectors leading = leadingSingularVectors(derivative, count, progress);
+    const auto steps = static_cast<std::int64_t>(model.points().size()) - 1 - point.value();
     std::vector<NamedVector> vectors;
     for (Eigen::Index i = 0; i < leading.gains.size(); ++i)
         vectors.push_back(
@@ -183,9 +187,80 @@ std::vector<NamedVector> carriedDirections(const Model& model, const std::vector
              fmt::format(
                  "singular vector {} of the derivative of the {} later steps{}: a small push along it is "
                  "{:.4g} times as long at the end",
-                 i + 1, factors.size(), alone ? ", of a lone token" : "", leading.gains[i]),
+                 i + 1, steps, alone ? ", of a lone token" : "", leading.gains[i]),
              model.identity()});
     return vectors;
+}
+
+void nameTokensOf(PcaBasis& axes, const Model& model, const TokenText& textOf, Progress& progress) {
+    if (axes.names.empty()) return;
+    constexpr int named = 3;
+    const auto words = [&](const std::vector<NearToken>& tokens) {
+        std::vector<std::string> texts;
+        for (const NearToken& token : tokens)
+            texts.push_back(textOf ? fmt::format("'{}'", printable(textOf(token.id)))
+                                   : fmt::format("#{}", token.id));
+        return fmt::format("{}", fmt::join(texts, ", "));
+    };
+    axes.toward.clear();
+    axes.against.clear();
+    for (const NearTokens& near : nearTokens(model, axes.components, named, progress)) {
+        axes.toward.push_back(words(near.toward));
+        axes.against.push_back(words(near.against));
+    }
+}
+
+namespace {
+
+/// The rows and points of results in their trace.
+TraceView viewOfResults(const ResultsSource& source, const std::shared_ptr<const Trace>& trace,
+                        Scaling scaling) {
+    if (!source.hash.empty() && trace->sourceHash() != source.hash)
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("{} is not the trace that these results were made from", source.path),
+                    source.path);
+    if (scaling == Scaling::FinalNorm)
+        throw Error(ErrorCode::Unsupported,
+                    "scores along a direction are of raw states or of states over their RMS; these results "
+                    "are of states scaled as the final norm does");
+    const TraceInfo& info = trace->info();
+    std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> places;
+    for (std::size_t n = 0; n < info.rows.size(); ++n)
+        places.emplace(std::pair{info.rows[n].sample, info.rows[n].position}, static_cast<std::int64_t>(n));
+    TraceView view;
+    view.trace = trace;
+    view.scaling = scaling;
+    for (const TraceRow& row : source.info.rows) {
+        const auto found = places.find({row.sample, row.position});
+        if (found == places.end())
+            throw Error(ErrorCode::Mismatch,
+                        fmt::format("{} lacks a row of these results: sample {}, token {}", source.path,
+                                    row.sample, row.position),
+                        source.path);
+        view.rows.push_back(found->second);
+    }
+    for (const ResidualPoint& point : source.info.points)
+        view.points.push_back(findPoint(info.points, pointName(point)));
+    return view;
+}
+
+}  // namespace
+
+MatrixF scoresOfResults(const ResultsSource& source, const std::shared_ptr<const Trace>& trace,
+                        const VectorF& direction, const VectorD& mean, Scaling scaling, Progress& progress) {
+    return scoresAlong(viewOfResults(source, trace, scaling), direction, mean, progress);
+}
+
+PcaResult axesOfResults(const ResultsSource& source, const std::shared_ptr<const Trace>& trace,
+                        const std::vector<NamedDirection>& directions, AxesFrame frame,
+                        const PcaBasis& fitted, Progress& progress) {
+    const TraceView view = viewOfResults(source, trace, fitted.scaling);
+    PcaResult result;
+    result.basis = completedAxes(axesOf(directions, frame), fitted);
+    result.basis.scaling = fitted.scaling;
+    measureAxes(result.basis, view, progress);
+    result.scores = project(result.basis, view, progress);
+    return result;
 }
 
 DirectionsListing describeDirections(const std::vector<NamedVector>& vectors,

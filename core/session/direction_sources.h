@@ -9,8 +9,11 @@
 #include "core/base/progress.h"
 #include "core/dynamics/directions.h"
 #include "core/model/model.h"
+#include "core/results/results_file.h"
 #include "core/results/vector_file.h"
+#include "core/statistics/axes.h"
 #include "core/statistics/linear_probe.h"
+#include "core/trace/row_selection.h"
 #include "core/trace/trace.h"
 
 namespace rheo {
@@ -46,6 +49,24 @@ std::vector<NamedVector> componentDirections(const std::filesystem::path& result
 /// derivative of every later step.
 std::vector<NamedVector> carriedDirections(const Model& model, const std::vector<std::int32_t>& ids,
                                            PointIndex point, int count, bool alone, Progress& progress);
+
+/// Names the tokens nearest to each of `axes` by the unembedding (PcaBasis::toward and against), three either
+/// way; `textOf` gives their texts. Does nothing for principal components. Cost: as nearTokens.
+void nameTokensOf(PcaBasis& axes, const Model& model, const TokenText& textOf, Progress& progress);
+
+/// The scores of the rows and points of results along a direction, about `mean`, [row, point], from the trace
+/// that they were made from. `source` tells which rows and points those are. Throws Error(Mismatch) for
+/// another trace, Error(Unsupported) for states scaled as the final norm does, which takes a model, and as
+/// scoresAlong.
+MatrixF scoresOfResults(const ResultsSource& source, const std::shared_ptr<const Trace>& trace,
+                        const VectorF& direction, const VectorD& mean, Scaling scaling, Progress& progress);
+
+/// The rows and points of results on axes of one's own, from the trace that they were made from: the axes
+/// with their shares of the variance, completed to three by the components of `fitted`, and the scores.
+/// Throws as scoresOfResults and axesOf.
+PcaResult axesOfResults(const ResultsSource& source, const std::shared_ptr<const Trace>& trace,
+                        const std::vector<NamedDirection>& directions, AxesFrame frame,
+                        const PcaBasis& fitted, Progress& progress);
 
 /// What a direction is.
 struct DirectionSummary {

@@ -26,7 +26,11 @@
 #include "core/figure/unit_share_figure.h"
 #include "core/figure/verdicts_figure.h"
 #include "core/figure/writing_figure.h"
+#include "core/session/analysis_view.h"
+#include "core/session/direction_sources.h"
 #include "core/session/verdict_text.h"
+#include "core/statistics/axes.h"
+#include "core/trace/trace_reader.h"
 
 namespace rheo {
 
@@ -97,11 +101,12 @@ auto valueNamed(const Json& options, const char* key, const Names& names) {
 }
 
 Json parseTrajectoryOptions(const Recipe& recipe) {
-    return parseOptions(recipe, {"components",  "rows",        "selected",       "highlighted",  "mean",
-                                 "color_by",    "token_texts", "color_by_depth", "map",          "strong",
-                                 "strong_mean", "only_strong", "followed",       "teleport",     "teleports",
-                                 "group_means", "limits",      "points",         "first_tokens", "named_rows",
-                                 "surprise",    "most_rows",   "column",         "hidden",       "more"});
+    return parseOptions(
+        recipe, {"components",   "rows",           "selected",  "highlighted", "mean",        "color_by",
+                 "token_texts",  "color_by_depth", "map",       "strong",      "strong_mean", "only_strong",
+                 "followed",     "teleport",       "teleports", "group_means", "limits",      "points",
+                 "first_tokens", "named_rows",     "surprise",  "most_rows",   "column",      "hidden",
+                 "more",         "component",      "direction", "arrows",      "axes"});
 }
 
 Json jsonOf(const std::vector<RowIndex>& rows) {
@@ -169,6 +174,27 @@ std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRowsOf(const Jso
     return named;
 }
 
+/// The direction that colours the states.
+void setDirection(const Json& options, TrajectoryOptions& o) {
+    const auto direction = options.find("direction");
+    if (direction == options.end() || !direction->is_object()) return;
+    o.directionName = option(*direction, "name", std::string());
+    const auto values = option(*direction, "values", std::vector<float>{});
+    o.direction = Eigen::Map<const VectorF>(values.data(), static_cast<Eigen::Index>(values.size()));
+}
+
+std::optional<PlaneArrows> arrowsOf(const Json& options) {
+    const auto found = options.find("arrows");
+    if (found == options.end() || !found->is_object()) return std::nullopt;
+    PlaneArrows arrows;
+    arrows.name = option(*found, "name", std::string());
+    arrows.axes = option(*found, "axes", arrows.axes);
+    const auto through = option(*found, "through", std::vector<double>{});
+    arrows.through = Eigen::Map<const VectorD>(through.data(), static_cast<Eigen::Index>(through.size()));
+    arrows.segments = matrixOf(*found, "segments");
+    return arrows;
+}
+
 std::vector<MorePaths> morePathsOf(const Json& options) {
     std::vector<MorePaths> all;
     const auto list = options.find("more");
@@ -210,12 +236,52 @@ std::vector<CurveNull> nullsOf(const Results& results, std::string_view statisti
     return nulls;
 }
 
-Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
+/// The trace that results were made from: as the recipe names it, or else as they do.
+std::string traceOf(const Results& results, const Recipe& recipe) {
+    for (const RecipeSource& source : recipe.sources)
+        if (source.role == "trace") return source.path;
+    if (results.source.path.empty())
+        throw Error(ErrorCode::NotFound,
+                    "scores along a direction are read from the trace, and these results do not name theirs; "
+                    "give it with --trace");
+    return results.source.path;
+}
+
+/// The PCA of results; or the same rows on the axes that the options name.
+PcaResult basisShown(const Results& results, const Recipe& recipe) {
     const PcaResult& pca = require(results.statistics.get<Pca>(), "pca", results);
+    const Json options = parseTrajectoryOptions(recipe);
+    const auto axes = options.find("axes");
+    if (axes == options.end() || axes->is_null()) return pca;
+    if (!axes->is_object() || !axes->contains("directions") || !(*axes)["directions"].is_array())
+        throw Error(ErrorCode::Format, "option axes of the figure should hold a list of directions", "axes");
+    std::vector<NamedDirection> directions;
+    for (const Json& one : (*axes)["directions"]) {
+        const auto values = option(one, "values", std::vector<float>{});
+        directions.push_back(
+            {option(one, "name", std::string()),
+             Eigen::Map<const VectorF>(values.data(), static_cast<Eigen::Index>(values.size()))});
+    }
+    Progress progress;
+    return axesOfResults(results.source, TraceReader::open(traceOf(results, recipe)), directions,
+                         option(*axes, "skew", false) ? AxesFrame::Skew : AxesFrame::Orthonormal, pca.basis,
+                         progress);
+}
+
+Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
+    const PcaResult pca = basisShown(results, recipe);
     TrajectoryOptions options = trajectoryOptions(recipe);
     const TraceInfo& info = results.source.info;
     TrajectoryInput input{pca.scores, pca.basis.explained, info.points, rowNames(info)};
     input.axisNames = pca.basis.names;
+    for (Eigen::Index i = 0; i < pca.basis.components.rows() && !pca.basis.toward.empty(); ++i)
+        input.axisMeanings.push_back(axisMeaning(pca.basis, i));
+    if (options.colorBy == RowColor::Direction) {
+        Progress progress;
+        input.stateNumbers = scoresOfResults(results.source, TraceReader::open(traceOf(results, recipe)),
+                                             options.direction, pca.basis.mean, pca.basis.scaling, progress);
+        input.numberTitle = "Score along " + options.directionName;
+    }
     if (options.tokenTexts.empty() && results.lens) options.tokenTexts = results.lens->texts;
     colorRows(input, info, options);
     options.rows = rowsShown(info, options);
@@ -409,14 +475,15 @@ Figure lensMapOf(const Results& results, const Recipe& recipe) {
     return lensMapFigure(require(results.lens, "lens", results), results.source.info, o);
 }
 
-Figure verdictsOf(const Results& results, const Recipe& recipe) {
+Figure verdictFigureOf(const Results& results, const Recipe& recipe) {
     parseOptions(recipe, {});
-    if (results.verdicts.empty())
+    const std::vector<Verdict> verdicts = verdictsOf(results);
+    if (verdicts.empty())
         throw Error(ErrorCode::NotFound, "these results hold no verdicts; test the findings with rheo report",
                     results.source.path);
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     std::vector<VerdictMark> marks;
-    for (const Verdict& v : results.verdicts) {
+    for (const Verdict& v : verdicts) {
         VerdictMark mark{nameInWords(v.key),
                          verdictInWords(v.verdict),
                          v.observed,
@@ -631,8 +698,8 @@ constexpr std::array resultsViews{
          "Each published finding beside the null that comes closest to it: what lies outside the band "
          "is more than the null explains.",
          190, 110},
-        [](const Results& r) { return !r.verdicts.empty(); },
-        verdictsOf},
+        [](const Results& r) { return !verdictsOf(r).empty(); },
+        verdictFigureOf},
 };
 constexpr std::array patchValues{FigureChoice{R"("normalized")", "Share of the clean outcome"},
                                  FigureChoice{R"("effect")", "Change of the outcome"}};
@@ -784,7 +851,17 @@ std::string recipeOptions(const TrajectoryOptions& o, const std::vector<Teleport
         for (const MatrixD& path : more.scores) paths.push_back(jsonOf(path));
         options["more"].push_back({{"name", more.name}, {"changed", more.changed}, {"paths", paths}});
     }
+    if (o.arrows)
+        options["arrows"] = {
+            {"name", o.arrows->name},
+            {"axes", o.arrows->axes},
+            {"through", std::vector<double>(o.arrows->through.begin(), o.arrows->through.end())},
+            {"segments", jsonOf(o.arrows->segments)}};
     if (!o.column.empty()) options["column"] = o.column;
+    if (o.colorBy == RowColor::Component) options["component"] = o.colorComponent;
+    if (o.colorBy == RowColor::Direction)
+        options["direction"] = {{"name", o.directionName},
+                                {"values", std::vector<float>(o.direction.begin(), o.direction.end())}};
     for (const auto& [id, text] : o.tokenTexts) options["token_texts"][std::to_string(id)] = text;
     for (const auto& [name, rows] : o.namedRows)
         options["named_rows"].push_back({{"name", name}, {"rows", jsonOf(rows)}});
@@ -828,9 +905,12 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     for (const auto& [id, text] : option(options, "token_texts", std::map<std::string, std::string>{}))
         if (const int number = std::atoi(id.c_str()); number >= 0) o.tokenTexts[number] = text;
     o.column = option(options, "column", std::string());
+    o.colorComponent = option(options, "component", 0);
+    setDirection(options, o);
     o.namedRows = namedRowsOf(options);
     o.hidden = option(options, "hidden", std::vector<std::string>{});
     o.more = morePathsOf(options);
+    o.arrows = arrowsOf(options);
     if (const auto surprise = options.find("surprise"); surprise != options.end() && surprise->is_array())
         for (const Json& value : *surprise)
             o.surprise.push_back(value.is_number() ? value.get<double>()
@@ -995,13 +1075,15 @@ Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe) {
 }
 
 Figure figureOfFlow(const FlowFile& file, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"steps", "relative", "rms"});
+    const Json options = parseOptions(recipe, {"steps", "relative", "rms", "point"});
     FlowOptions o;
+    const auto point = option(options, "point", std::string());
+    const Flow& shown = point.empty() ? file.flow : file.at(PointIndex{findPoint(file.points, point)});
     o.theme = themeNamed(recipe.theme);
     if (options.contains("steps")) o.steps = option<std::int64_t>(options, "steps", 0);
     o.relative = option(options, "relative", false);
     o.rms = option(options, "rms", false);
-    return flowFigure({file.flow, file.points, file.tokenTexts}, o);
+    return flowFigure({shown, file.points, file.tokenTexts, file.flows()}, o);
 }
 
 Figure figureOfResponse(const ResponseFile& file, const Recipe& recipe) {

@@ -106,7 +106,8 @@ Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe);
 Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe);
 /// The view "writing": the texts and the sweep of an intervention.
 Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe);
-/// The view "flow". Options: `steps` (a number; left out: to the final point), `relative`, `rms`.
+/// The view "flow". Options: `point` (of several flows that at or before it; left out: the first), `steps` (a
+/// number; left out: to the final point), `relative`, `rms`.
 Figure figureOfFlow(const FlowFile& file, const Recipe& recipe);
 /// The view "response".
 Figure figureOfResponse(const ResponseFile& file, const Recipe& recipe);

@@ -148,4 +148,28 @@ void measureAxes(PcaBasis& axes, const TraceView& view, Progress& progress) {
     axes.explained = found.share();
 }
 
+std::string axisName(const PcaBasis& basis, Eigen::Index axis) {
+    return basis.names.empty() ? fmt::format("PC{}", axis + 1) : basis.names[static_cast<std::size_t>(axis)];
+}
+
+std::string axisMeaning(const PcaBasis& basis, Eigen::Index axis) {
+    const auto at = static_cast<std::size_t>(axis);
+    if (at >= basis.toward.size() || at >= basis.against.size() || basis.toward[at].empty()) return "";
+    return fmt::format("toward {}; against {}", basis.toward[at], basis.against[at]);
+}
+
+MatrixF scoresAlong(const TraceView& view, const VectorF& direction, const VectorD& mean,
+                    Progress& progress) {
+    const VectorD values = direction.cast<double>();
+    const double length = values.norm();
+    if (!(length > 0) || !std::isfinite(length))
+        throw Error(ErrorCode::InvalidArgument, "the direction is zero, or holds a value that is not finite");
+    PcaBasis basis;
+    basis.mean = mean;
+    basis.components = (values / length).transpose();
+    basis.scaling = view.scaling;
+    const Array3F scores = project(basis, view, progress);
+    return Eigen::Map<const MatrixF>(scores.data.data(), scores.n0, scores.n1);
+}
+
 }  // namespace rheo

@@ -53,4 +53,14 @@ DirectionVariance varianceAlong(const TraceView& view, const MatrixD& directions
 /// Sets mean, variance and share of `axes` from the states of a view.
 void measureAxes(PcaBasis& axes, const TraceView& view, Progress& progress);
 
+/// "PC2", or the name of an axis.
+std::string axisName(const PcaBasis& basis, Eigen::Index axis);
+/// "toward ' Paris', ' Rome'; against ' the'": what an axis means by the unembedding; empty: not known.
+std::string axisMeaning(const PcaBasis& basis, Eigen::Index axis);
+
+/// Scores of every row and point of `view` along a direction, at length 1, about `mean` [unit] in residual
+/// units, [row, point]. Throws as project, and Error(InvalidArgument) for a direction that is zero or not
+/// finite.
+MatrixF scoresAlong(const TraceView& view, const VectorF& direction, const VectorD& mean, Progress& progress);
+
 }  // namespace rheo

@@ -26,6 +26,9 @@ struct PcaBasis {
     /// score i moves a state along component i alone. Empty: the components themselves.
     MatrixD dual = {};
     std::vector<std::string> names = {};  ///< [k] of axes; empty: PC1, PC2, ...
+    /// [k] of axes: the tokens whose logits each raises and lowers most by the unembedding, as a person reads
+    /// them ("' Paris', ' Rome'"); empty: not known.
+    std::vector<std::string> toward = {}, against = {};
 };
 
 /// The rows whose products with h - mean are the scores, [k, unit].
@@ -115,6 +118,8 @@ struct Pca {
         io.vector("variance", basis.variance, basis.components.rows());
         io.optional("dual", basis.dual, basis.components.rows(), basis.components.cols());
         io.names("names", basis.names, basis.components.rows());
+        io.names("toward", basis.toward, basis.components.rows());
+        io.names("against", basis.against, basis.components.rows());
     }
     static void visit(auto& io, auto& r) {
         visitBasis(io, r.basis, io.sizes.units);

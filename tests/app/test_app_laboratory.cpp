@@ -30,6 +30,7 @@ private Q_SLOTS:
     void directionsSteer();
     void directionsOfATrace();
     void axesInPlaceOfComponents();
+    void trajectoriesAreColouredByADirection();
     void flowIsWrittenAndDrawn();
     void responseIsWrittenAndDrawn();
     void jacobianIsWrittenAndDrawn();
@@ -370,12 +371,74 @@ void TestAppLaboratory::axesInPlaceOfComponents() {
     const auto drawn =
         runRheo({"figure", path("axes.h5"), "--view", "trajectories", "--out", path("axes.svg")});
     QVERIFY2(drawn.status == 0, drawn.err);
+    // With the model each axis says its nearest tokens, in the results and below the figure.
+    const auto meant = runRheo({"analyze", trace(), "--stat", "pca", "--axes", axes + ":b,a", "--model",
+                                demoModel, "--out", path("meant.h5")});
+    QVERIFY2(meant.status == 0, meant.err);
+    const auto named = rheo::Hdf5File::openForReading(path("meant.h5").toStdString());
+    const auto toward = named.readStrings("/pca/toward");
+    QVERIFY(toward.size() == 3 && toward[0].find("', '") != std::string::npos);
+    const auto listed = runRheo({"directions", "--list", path("b.safetensors"), "--model", demoModel,
+                                 "--trace", trace(), "--tokens", "1", "--json"});
+    QVERIFY2(listed.status == 0, listed.err);
+    const QJsonObject b = listed.json()["directions"].toArray()[0].toObject();
+    const std::string first =
+        b["toward"].toArray()[0].toObject()["piece"].toString().replace('\n', "\u21b5").toStdString();
+    QVERIFY2(toward[0].starts_with("'" + first.substr(0, 1)), toward[0].c_str());
+    QVERIFY(b["share"].toDouble() > 0);
+    QVERIFY(
+        runRheo({"figure", path("meant.h5"), "--view", "trajectories", "--out", path("meant.svg")}).status ==
+        0);
+    QVERIFY(contentsOf(path("meant.svg")).contains("toward"));
+    // Results of components, drawn on these axes: the same axes as analyze makes.
+    QVERIFY(runRheo({"analyze", trace(), "--stat", "pca", "--out", path("pca.h5")}).status == 0);
+    const auto onAxes = runRheo({"figure", path("pca.h5"), "--view", "trajectories", "--axes", axes + ":b,a",
+                                 "--out", path("on_axes.svg")});
+    QVERIFY2(onAxes.status == 0, onAxes.err);
+    QVERIFY(contentsOf(path("on_axes.svg")).contains(">b ("));
     const QStringList teleport{"teleport", "--model", demoModel, "--text", "It was",     "--point",
                                "final",    "--by",    "1",       "--out",  path("no.h5")};
     QCOMPARE(runRheo(teleport + QStringList{"--axes", axes, "--basis", path("axes.h5")}).status, 2);
     QCOMPARE(runRheo(teleport + QStringList{"--skew"}).status, 2);
     const auto other = runRheo(teleport + QStringList{"--axes", axes, "--untrained", "3"});
     QVERIFY2(other.status == 1 && other.err.contains("another model"), other.err);
+}
+
+/// Each state by its score along a component, an axis, or a vector that is read from the trace.
+void TestAppLaboratory::trajectoriesAreColouredByADirection() {
+    QVERIFY(runRheo({"analyze", trace(), "--stat", "pca", "--out", path("colour.h5")}).status == 0);
+    QVERIFY(runRheo({"directions", "--trace", trace(), "--point", "L03.mlp_in", "--row", "4", "--minus-row",
+                     "2", "--name", "a", "--out", path("colour.safetensors")})
+                .status == 0);
+    QVERIFY(runRheo({"directions", "--pca", path("colour.h5"), "--components", "4", "--out",
+                     path("pc4.safetensors")})
+                .status == 0);
+    const auto draw = [&](const QStringList& options, const QString& out) {
+        return runRheo(QStringList{"figure", path("colour.h5"), "--view", "trajectories", "--out", path(out),
+                                   "--force"} +
+                       options);
+    };
+    for (const auto& [color, title] : {std::pair{QString("PC4"), QString("Score along PC4")},
+                                       std::pair{path("colour.safetensors"), QString("Score along a")},
+                                       std::pair{path("pc4.safetensors") + ":pc4", QString("along pc4")}}) {
+        const auto ran = draw({"--color", color}, "colour.svg");
+        QVERIFY2(ran.status == 0, ran.err);
+        QVERIFY(contentsOf(path("colour.svg")).contains(title.toUtf8()));
+    }
+    // The recipe holds the vector, and makes the same figure.
+    const auto again = runRheo({"figure", "--recipe", path("colour.svg"), "--out", path("colour2.svg")});
+    QVERIFY2(again.status == 0, again.err);
+    QVERIFY(contentsOf(path("colour2.svg")).contains("along pc4"));
+    QVERIFY2(draw({"--color", "PC99"}, "no.svg").err.contains("99"), draw({"--color", "PC99"}, "no.svg").err);
+    QCOMPARE(draw({"--color", "PC1", "--color-by", "token"}, "no.svg").status, 2);
+    // Another trace than that of the results.
+    writeFile(path("other.txt"), "One\nTwo\n");
+    QVERIFY(runRheo({"capture", "--model", demoModel, "--prompts", path("other.txt"), "--out",
+                     path("other.rheo.h5")})
+                .status == 0);
+    const auto other =
+        draw({"--color", path("colour.safetensors"), "--trace", path("other.rheo.h5")}, "no.svg");
+    QVERIFY2(other.status == 1 && other.err.contains("not the trace"), other.err);
 }
 
 void TestAppLaboratory::flowIsWrittenAndDrawn() {
@@ -404,8 +467,21 @@ void TestAppLaboratory::flowIsWrittenAndDrawn() {
     const auto tooFar =
         runRheo({"figure", path("flow.h5"), "--view", "flow", "--steps", "999", "--out", path("no.svg")});
     QVERIFY2(tooFar.status == 1 && tooFar.err.contains("999"), tooFar.err);
+    // Grids at several points, of which a figure shows one with the contraction of all.
+    const QStringList some{"flow", "--model", demoModel, "--text", "It was the best"};
+    const auto several = runRheo(some + basis +
+                                 QStringList{"--points", "L00.attn_in:L07.mlp_in", "--every", "8", "--grid",
+                                             "3x3", "--controls", "2", "--out", path("flows.h5")});
+    QVERIFY2(several.status == 0, several.err);
+    const auto drawnAt = runRheo({"figure", path("flows.h5"), "--view", "flow", "--at", "L05.attn_in",
+                                  "--steps", "4", "--out", path("flows.svg")});
+    QVERIFY2(drawnAt.status == 0, drawnAt.err);
+    QVERIFY(contentsOf(path("flows.svg")).contains("from L04.attn_in to L06.attn_in"));
+    QVERIFY(contentsOf(path("flows.svg")).contains("Contraction over 4 steps, by depth"));
     const QStringList no{"--out", path("no.h5")};
     QCOMPARE(runRheo(flow + no).status, 2);
+    QCOMPARE(runRheo(some + basis + no).status, 2);
+    QCOMPARE(runRheo(flow + basis + no + QStringList{"--points", "all"}).status, 2);
     QCOMPARE(runRheo(flow + basis + no + QStringList{"--grid", "1x5"}).status, 2);
     QCOMPARE(runRheo(flow + basis + no + QStringList{"--components", "2,2"}).status, 2);
     QCOMPARE(runRheo(flow + basis + no + QStringList{"--components", "1,99"}).status, 1);

@@ -115,7 +115,8 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
     for (QAction* action : m_selectBy) action->setCheckable(true);
     bar->addSeparator();
     for (const auto& entry : rowColorNames())
-        if (entry.by != RowColor::Column)  // offerColumns
+        if (entry.by != RowColor::Column &&                                      // offerColumns
+            entry.by != RowColor::Component && entry.by != RowColor::Direction)  // of figures
             m_colors->addItem(
                 QString::fromUtf8(entry.label.data(), static_cast<qsizetype>(entry.label.size())),
                 static_cast<int>(entry.by));

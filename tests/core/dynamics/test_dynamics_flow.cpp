@@ -58,6 +58,7 @@ private Q_SLOTS:
     void fieldOfALinearMap();
     void relativeTakesTheNaturalStepAway();
     void equalContractionBesideControls();
+    void flowsAtSeveralPoints();
     void flowsThatCannotBe();
     void cancelledFlow();
     void responseBesideTeleports();
@@ -166,6 +167,32 @@ void TestDynamicsFlow::equalContractionBesideControls() {
     QCOMPARE(found.controlContraction.cols(), found.points() - 1);
     QVERIFY(found.controlContraction.allFinite());
     QVERIFY((found.controlContraction.row(0) - found.controlContraction.row(1)).norm() > 0);
+}
+
+/// Each is what a flow at that point alone is, bit for bit: they have the same shapes.
+void TestDynamicsFlow::flowsAtSeveralPoints() {
+    Progress progress;
+    const PcaBasis basis = twoAxes(AxesFrame::Orthonormal);
+    FlowRequest request;
+    request.columns = request.rows = 3;
+    request.extent = {5, 5};
+    request.controls = 1;
+    int forecasts = 0;
+    const std::vector<PointIndex> points{PointIndex{4}, PointIndex{30}, PointIndex{61}};
+    const auto flows =
+        flowsAt(*m_demo, *m_context, basis, request, points, progress, [&](double) { ++forecasts; });
+    QCOMPARE(flows.size(), std::size_t{3});
+    QCOMPARE(forecasts, 1);
+    for (std::size_t i = 0; i < 3; ++i) {
+        request.point = points[i];
+        const Flow alone = flow(*m_demo, *m_context, basis, request, progress);
+        QCOMPARE(flows[i].request.point, points[i]);
+        QCOMPARE(flows[i].scores.data, alone.scores.data);
+        QCOMPARE(flows[i].contraction, alone.contraction);
+        QCOMPARE(flows[i].controlContraction, alone.controlContraction);
+    }
+    QVERIFY(refused(ErrorCode::InvalidArgument,
+                    [&] { flowsAt(*m_demo, *m_context, basis, request, {}, progress); }));
 }
 
 void TestDynamicsFlow::flowsThatCannotBe() {

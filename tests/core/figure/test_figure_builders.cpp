@@ -361,6 +361,42 @@ void TestFigureBuilders::trajectoriesAreColouredByKindAndNumber() {
     QCOMPARE(plot.colorScale->title, std::string("Position of the token"));
     QCOMPARE(plot.lines[0].values[static_cast<std::size_t>(scores.n1)], 1.0F);
 
+    // By the score along a component: each state has its own colour, and the scale is named.
+    TrajectoryInput byScore{scores, {}, info.points, {}};
+    byScore.axisNames = {"a", "b", "c", "d"};
+    byScore.axisMeanings = {"toward ' x'; against ' y'", "", "", ""};
+    options.colorBy = RowColor::Component;
+    options.colorComponent = 1;
+    options.arrows = PlaneArrows{"flow", {0, 1}, VectorD::Constant(4, 7), MatrixD::Zero(2, 4)};
+    options.arrows->segments(1, 2) = 2;
+    options.lastPoint = PointIndex{2};
+    options.firstPoint = PointIndex{1};
+    colorRows(byScore, info, options);
+    const auto byComponent = trajectoryFigure(byScore, options);
+    const auto& scored = plotOf(byComponent);
+    QCOMPARE(scored.colorScale->title, std::string("Score along b"));
+    QCOMPARE(scored.lines[0].values.size(), static_cast<std::size_t>(2 * scores.n0));
+    QCOMPARE(scored.lines[0].values[0], scores.at(0, 1)[1]);
+    QCOMPARE(scored.lines[0].values[3], scores.at(1, 2)[1]);
+    float lowest = scores.at(0, 1)[1];
+    for (std::int64_t n = 0; n < scores.n0; ++n)
+        for (const std::int64_t p : {1, 2}) lowest = std::min(lowest, scores.at(n, p)[1]);
+    QCOMPARE(scored.colorScale->low, double(lowest));
+    QVERIFY2(byComponent.note.find("a: toward ' x'") != std::string::npos, byComponent.note.c_str());
+    // Arrows lie in the plane of their axes, each with a head.
+    const auto arrows = std::find_if(scored.lines.begin(), scored.lines.end(),
+                                     [](const LineSet3& set) { return set.name == "flow"; });
+    QVERIFY(arrows != scored.lines.end() && arrows->tags.size() == 2 && arrows->offsets.back() == 12);
+    QCOMPARE(arrows->xyz[2], 7.0F);
+    QCOMPARE(arrows->xyz[3 * 7], 2.0F);
+    byScore.stateNumbers.resize(1, 1);
+    QVERIFY(refused(ErrorCode::Mismatch, [&] { trajectoryFigure(byScore, options); }));
+    options.arrows.reset();
+    options.firstPoint = PointIndex{0};
+    options.lastPoint.reset();
+    options.colorComponent = 4;
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] { colorRows(byScore, info, options); }));
+
     TrajectoryInput byToken{scores, {}, info.points, {}};
     options.colorBy = RowColor::Token;
     options.tokenTexts = textsOfRows(info, [](std::int32_t id) { return id == 5 ? " the" : ""; });

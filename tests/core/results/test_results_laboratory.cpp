@@ -396,6 +396,26 @@ void TestResultsLaboratory::flowAndBack() {
     QVERIFY(back.controlContraction == flow.controlContraction);
     QVERIFY(back.likeliest == flow.likeliest && back.probability == flow.probability && back.kl == flow.kl);
     QVERIFY(back.naturalToken == 6 && back.naturalProbability == 0.25);
+    // Flows at several points: the deepest at or before a point is the one for it.
+    QVERIFY(read.deeper.empty() && read.flows().size() == 1);
+    Flow deeper = flow;
+    deeper.request.point = PointIndex{2};  // the final one: no step follows
+    deeper.natural = MatrixD::Random(1, 2);
+    deeper.scores = Array3<double>(6, 1, 2);
+    deeper.distance = deeper.distanceRms = MatrixD::Random(6, 1);
+    deeper.contraction = deeper.contractionRms = VectorD();
+    deeper.controlContraction = deeper.controlContractionRms = MatrixD();
+    record.deeper = {deeper};
+    writeFlowFile(path("flow.h5"), record, IfExists::Replace);
+    const FlowFile both = readFlowFile(path("flow.h5"));
+    QCOMPARE(both.deeper.size(), std::size_t{1});
+    QVERIFY(both.flow.scores.data == flow.scores.data && both.deeper[0].natural == deeper.natural);
+    QVERIFY(&both.at(PointIndex{0}) == &both.flow && &both.at(PointIndex{1}) == &both.flow);
+    QVERIFY(&both.at(PointIndex{2}) == both.flows()[1]);
+    record.deeper[0].request.point = PointIndex{1};
+    writeFlowFile(path("flow.h5"), record, IfExists::Replace);
+    expectError(ErrorCode::Format, {"flow.h5", "deeper/0"}, [&] { readFlowFile(path("flow.h5")); });
+    record.deeper.clear();
     // A grid of other sides than its cells.
     record.flow.x = VectorD::LinSpaced(4, -1, 2);
     writeFlowFile(path("flow.h5"), record, IfExists::Replace);
