@@ -1,5 +1,6 @@
 // ATen first: the header of this file needs it.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/model/row_step.h"
