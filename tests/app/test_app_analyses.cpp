@@ -533,7 +533,7 @@ void TestAppAnalyses::aStoppedReportGoesOn() {
         return std::any_of(all.begin(), all.end(),
                            [](const JobInfo& job) { return job.fraction.value_or(0) > 0.3; });
     };
-    verdicts->makeReport(path("stopped"), 20, false);
+    verdicts->makeReport({path("stopped"), 20, false, 0});
     QVERIFY(verdicts->status() && verdicts->status()->status == ResultStatus::Running);
     QVERIFY(!m_window->viewBar()->tabIcon(tabOf(verdicts)).isNull());
     QTRY_VERIFY_WITH_TIMEOUT(far(), wait);
@@ -544,7 +544,7 @@ void TestAppAnalyses::aStoppedReportGoesOn() {
              qPrintable(m_window->statusBar()->currentMessage()));
     QCOMPARE(verdicts->status()->status, ResultStatus::Stopped);
     QVERIFY(verdicts->testButton()->text().contains("Go on"));
-    verdicts->makeReport(path("stopped"), 20, false);
+    verdicts->makeReport({path("stopped"), 20, false, 0});
     QTRY_VERIFY_WITH_TIMEOUT(verdicts->hasFigure() && settled(), wait);
     QCOMPARE(contentsOf(path("stopped/verdicts.json")), contentsOf(path("window/verdicts.json")));
     // Verdicts stay when everything else in the report is computed of other rows.

@@ -26,6 +26,7 @@
 #include "core/dynamics/directions.h"
 #include "core/dynamics/patch_map.h"
 #include "core/results/vector_file.h"
+#include "core/session/direction_sources.h"
 #include "core/session/recipe_figure.h"
 #include "keep_picture.h"
 #include "tests/test_main.h"
@@ -39,6 +40,7 @@
 #include "widgets/views/flow_view.h"
 #include "widgets/views/laboratory_panel.h"
 #include "widgets/views/patch_map_view.h"
+#include "widgets/views/path_options.h"
 #include "widgets/views/response_view.h"
 #include "widgets/views/teleport_panel.h"
 #include "widgets/views/trajectory_view.h"
@@ -63,10 +65,14 @@ private Q_SLOTS:
     void aDirectionComesFromAFile();
     void theSliderSteers();
     void directionsBecomeAxes();
+    void aDirectionColoursTheTrajectories();
+    void aProbeTellsTwoGroupsApart();
     void aCellOfThePatchMapBecomesAnEdit();
     void theAttributionFollowsTheEdits();
     void aFlowIsComputed();
+    void theDepthSliderMovesBetweenFlows();
     void aResponseIsComputed();
+    void aLineLeadsToAnotherPrompt();
     void theModelWritesWithTheEdits();
     void writingStops();
     void figuresAreMadeAgainFromTheirRecipes();
@@ -253,9 +259,88 @@ void TestAppLabWindow::directionsBecomeAxes() {
     const auto& plot = std::get<Plot3D>(canvas()->figure()->panels[0].plot);
     QVERIFY2(plot.axes[0].title.starts_with("she"), plot.axes[0].title.c_str());
     QVERIFY(commandOf(m_window->workspace()).isEmpty());  // no file holds these axes
+    // Each says what it means: name, share of the variance, nearest tokens.
+    QVERIFY2(plot.axes[0].title.find("% of variance") != std::string::npos, plot.axes[0].title.c_str());
+    QVERIFY2(basis->toward.at(0).starts_with("' she'"), basis->toward.at(0).c_str());
+    QVERIFY(canvas()->figure()->note.find("she: toward ' she'") != std::string::npos);
+    const QString said = panel()->axesText()->text();
+    QVERIFY2(panel()->axesText()->isVisible() && said.contains("she") && said.contains("% of the variance") &&
+                 said.contains("toward ' she'"),
+             qPrintable(said));
+    QCOMPARE(view<TrajectoryView>()->pathOptions()->axis(0)->itemText(0), QString("she"));
     keepPicture(*m_window, "axes");
     m_window->workspace().undoStack()->undo();
     QCOMPARE(m_window->workspace().state()->basis, before);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
+    QVERIFY(!panel()->axesText()->isVisible());
+}
+
+/// Each state has the colour of its score, on a scale with the name of the direction.
+void TestAppLabWindow::aDirectionColoursTheTrajectories() {
+    auto* list = view<TrajectoryView>()->colorList();
+    const auto plot = [&]() -> const Plot3D& { return std::get<Plot3D>(canvas()->figure()->panels[0].plot); };
+    list->setFocus();
+    QTest::keyClicks(list, "Score along PC4");
+    QCOMPARE(list->currentText(), QString("Score along PC4"));
+    QCOMPARE(plot().colorScale->title, std::string("Score along PC4"));
+    const auto state = m_window->workspace().state();
+    const auto row = static_cast<std::int64_t>(plot().lines[0].tags[0]);
+    QCOMPARE(plot().lines[0].values[2], state->scores->at(row, 2)[3]);
+    // A vector of an edit: the states themselves are read.
+    list->setCurrentIndex(list->findText("Score along the vector of “she”"));
+    QTRY_VERIFY_WITH_TIMEOUT(settled() && !plot().lines[0].values.empty(), wait);
+    QCOMPARE(plot().colorScale->title, std::string("Score along she"));
+    Array3F block(1, state->trace->points(), state->trace->units());
+    state->trace->readRows(RowIndex{row}, 1, block.data.data());
+    const VectorD h = Eigen::Map<const VectorF>(block.at(0, 2), block.n2).cast<double>();
+    const double expected =
+        laboratory().edits()[0].vector.cast<double>().normalized().dot(h - state->basis->mean);
+    QVERIFY(std::abs(plot().lines[0].values[2] - expected) < 1e-5 * h.norm());
+    keepPicture(*m_window, "colour of a direction");
+    QVERIFY(view<TrajectoryView>()->recipe().options.find("\"color_by\":\"direction\"") != std::string::npos);
+    list->setCurrentIndex(0);
+}
+
+/// The direction of the core function, with its accuracy in the name.
+void TestAppLabWindow::aProbeTellsTwoGroupsApart() {
+    auto& selection = m_window->selection();
+    const auto state = m_window->workspace().state();
+    const QList<qint64> before = selection.rows();
+    QList<qint64> plus;
+    std::vector<std::int64_t> chosen, others;
+    for (qint64 n = 0; n < state->rows(); ++n) {
+        if (n % 2 == 0) plus << n;
+        (n % 2 == 0 ? chosen : others).push_back(n);
+    }
+    selection.selectRows(plus);
+    const std::size_t edits = laboratory().edits().size();
+    QTimer::singleShot(200, m_window.get(), [] {
+        auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
+        if (dialog == nullptr) return;
+        for (const auto& [name, text] :
+             {std::pair{"plus", "the selected rows"}, std::pair{"minus", "the rows that are not selected"}}) {
+            auto* groups = dialog->findChild<QComboBox*>(name);
+            for (int i = 0; i < groups->count(); ++i)
+                if (groups->itemText(i).startsWith(text)) groups->setCurrentIndex(i);
+        }
+        QTest::keyClick(dialog, Qt::Key_Return);
+    });
+    Q_EMIT panel()->addMenu()->aboutToShow();
+    for (QAction* action : panel()->addMenu()->actions())
+        if (action->text().startsWith("A linear probe")) action->trigger();
+    QApplication::setActiveWindow(m_window.get());
+    QTRY_COMPARE_WITH_TIMEOUT(laboratory().edits().size(), edits + 1, wait);
+    Progress progress;
+    const ProbeResult expected =
+        linearProbe(groupsOfRows(*state->trace, chosen, others, selection.point()), {}, progress);
+    const Edit& edit = laboratory().edits().back();
+    QVERIFY((edit.vector.cast<double>() - expected.direction).norm() < 1e-5 * expected.direction.norm());
+    QVERIFY2(edit.name.find(QString::number(expected.accuracy, 'f', 2).toStdString()) != std::string::npos,
+             edit.name.c_str());
+    keepPicture(*m_window, "probe");
+    m_window->workspace().undoStack()->undo();
+    QCOMPARE(laboratory().edits().size(), edits);
+    before.isEmpty() ? selection.keepFollowed() : selection.selectRows(before);
     QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
 }
 
@@ -338,6 +423,54 @@ void TestAppLabWindow::aFlowIsComputed() {
     keepPicture(*m_window, "flow");
 }
 
+/// Grids at several points are computed in one run; the slider of depth moves between them at once, and their
+/// arrows stand in the trajectories.
+void TestAppLabWindow::theDepthSliderMovesBetweenFlows() {
+    auto* view = this->view<FlowView>();
+    auto& selection = m_window->selection();
+    const PointIndex before = selection.point();
+    view->cells()->setValue(3);
+    view->depths()->setCurrentIndex(view->depths()->findText("at every fourth block"));
+    QTest::mouseClick(view->startButton(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(view->flow() && !view->flow()->deeper.empty() && settled(), wait);
+    QCOMPARE(view->flow()->flows().size(), std::size_t(8));  // of 32 blocks
+    QSlider* slider = nullptr;
+    for (QSlider* each : m_window->findChildren<QSlider*>())
+        if (each->accessibleName() == "Depth") slider = each;
+    QVERIFY(slider != nullptr);
+    slider->setFocus();
+    QTest::keyClick(slider, Qt::Key_Home);
+    QCOMPARE(view->shown()->request.point, PointIndex{0});
+    slider->setValue(9);
+    QCOMPARE(view->shown()->request.point, PointIndex{8});
+    QVERIFY(!view->isRunning());
+    QVERIFY(view->recipe().options.find("\"point\":\"L04.attn_in\"") != std::string::npos);
+    // Contraction by the depth of the grid, beside random directions.
+    QVERIFY(view->figure()->panels.back().title.find("by depth") != std::string::npos);
+    QVERIFY2(view->command().contains("--points all --every 8"), qPrintable(view->command()));
+    keepPicture(*m_window, "flows by depth");
+    QTest::mouseClick(view->inSpace(), Qt::LeftButton, {}, QPoint(8, view->inSpace()->height() / 2));
+    QVERIFY(view->inSpace()->isChecked());
+    const auto arrows = [&]() -> const LineSet3* {
+        for (const LineSet3& set : std::get<Plot3D>(canvas()->figure()->panels[0].plot).lines)
+            if (set.name.starts_with("flow from")) return &set;
+        return nullptr;
+    };
+    QVERIFY(arrows() != nullptr && arrows()->tags.size() == 9);
+    QCOMPARE(arrows()->name, std::string("flow from L04.attn_in"));
+    QVERIFY(std::abs(arrows()->xyz[0] - view->shown()->x[0]) < 1e-4 * std::abs(view->shown()->x[0]) + 1e-6);
+    slider->setValue(17);
+    QCOMPARE(arrows()->name, std::string("flow from L08.attn_in"));
+    m_window->showView(this->view<TrajectoryView>());
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
+    keepPicture(*m_window, "flow in the trajectories");
+    m_window->showView(view);
+    QTest::mouseClick(view->inSpace(), Qt::LeftButton, {}, QPoint(8, view->inSpace()->height() / 2));
+    QVERIFY(arrows() == nullptr);
+    selection.selectPoint(before);
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
+}
+
 void TestAppLabWindow::aResponseIsComputed() {
     auto* view = this->view<ResponseView>();
     m_window->showView(view);
@@ -349,6 +482,32 @@ void TestAppLabWindow::aResponseIsComputed() {
     QVERIFY(made.distance[0] > 0 && made.controlDistance.rows() == 8);
     QVERIFY(view->hasFigure() && view->command().contains("rheo response"));
     keepPicture(*m_window, "response");
+}
+
+/// Pushes along the segment between the states of two prompts.
+void TestAppLabWindow::aLineLeadsToAnotherPrompt() {
+    auto* view = this->view<ResponseView>();
+    view->directions()->setCurrentIndex(view->directions()->count() - 1);
+    QVERIFY(view->otherPrompt()->isVisible());
+    QVERIFY(!view->startButton()->isEnabled());
+    view->otherPrompt()->setFocus();
+    QTest::keyClicks(view->otherPrompt(), "He was a good man");
+    QVERIFY(view->startButton()->isEnabled());
+    QTest::mouseClick(view->startButton(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(
+        view->response() && view->response()->response.request.target.size() > 0 && settled(), wait);
+    const Response& made = view->response()->response;
+    Progress progress;
+    const auto ids = loaded().tokenizer->encode("He was a good man");
+    const auto context = loaded().model->prepare(ids, progress);
+    QCOMPARE(made.request.target,
+             loaded().model->naturalState(*context, made.request.point, static_cast<int>(ids.size()) - 1));
+    QCOMPARE(made.sizes[0], 0.0);
+    QCOMPARE(made.sizes[made.sizes.size() - 1], 1.0);
+    QCOMPARE(made.distance[0], 0.0);
+    QVERIFY(view->command().contains("--to-ids"));
+    keepPicture(*m_window, "line to another prompt");
+    view->directions()->setCurrentIndex(0);
 }
 
 void TestAppLabWindow::theModelWritesWithTheEdits() {

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/dynamics/directions.h"
 #include "core/results/intervention_file.h"
+#include "core/session/direction_sources.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/near_rows.h"
 
@@ -134,6 +135,48 @@ JobId addDifferenceOfMeans(Workspace& workspace, const Selection& selection, Lab
                         edit.vector = (meanOf(states, plus) - meanOf(states, minus)).cast<float>();
                         return std::vector<Edit>{std::move(edit)};
                     });
+}
+
+JobId addLinearProbe(Workspace& workspace, const Selection& selection, Laboratory& laboratory,
+                     const QString& plusName, const QList<qint64>& plus, const QString& minusName,
+                     const QList<qint64>& minus, ProbeKind kind) {
+    const auto trace = workspace.state()->trace;
+    if (!trace || plus.isEmpty() || minus.isEmpty()) return {};
+    const ResidualPoint point = selectedPoint(workspace, selection);
+    const std::string names = fmt::format("{} against {}", plusName.toStdString(), minusName.toStdString());
+    const QString what = tr("Fit a linear probe");
+    struct Fitted {
+        NamedVector vector;
+        ProbeResult probe;
+    };
+    return workspace.remember(workspace.jobs().submit(
+        {Lane::Analysis, tr("A linear probe between two groups of rows")},
+        [trace, at = selection.point(), point, names, kind, plus, minus](Progress& progress) {
+            const GroupedStates groups =
+                groupsOfRows(*trace, std::vector<std::int64_t>(plus.begin(), plus.end()),
+                             std::vector<std::int64_t>(minus.begin(), minus.end()), at);
+            ProbeOptions options;
+            options.kind = kind;
+            Fitted fitted;
+            fitted.vector = probeDirection(groups, options, names, pointName(point), fitted.probe, progress);
+            return fitted;
+        },
+        &laboratory,
+        [&workspace, &laboratory, what, point](Outcome<Fitted> outcome) {
+            workspace.use(what, outcome, [&](const Fitted& fitted) {
+                const ProbeResult& probe = fitted.probe;
+                Edit edit;
+                edit.name =
+                    fmt::format("probe {}: accuracy {:.2f}, shuffled {:.2f} to {:.2f}", fitted.vector.name,
+                                probe.accuracy, probe.shuffledLow, probe.shuffledHigh);
+                edit.point = point;
+                edit.tokens.kind = EditTokens::Kind::All;
+                edit.operation = "add";
+                edit.vector = fitted.vector.values;
+                Q_EMIT workspace.noted(QString::fromStdString(fitted.vector.origin));
+                laboratory.add(std::move(edit));
+            });
+        }));
 }
 
 JobId addLogitDirection(Workspace& workspace, const Selection& selection, Laboratory& laboratory,

@@ -7,6 +7,7 @@
 
 #include "core/dynamics/intervention.h"
 #include "core/results/vector_file.h"
+#include "core/statistics/linear_probe.h"
 #include "widgets/viewmodels/laboratory.h"
 
 namespace rheo {
@@ -30,6 +31,12 @@ Edit editOfVector(const NamedVector& vector, const Model& model, ResidualPoint p
 JobId addDifferenceOfMeans(Workspace& workspace, const Selection& selection, Laboratory& laboratory,
                            const QString& plusName, const QList<qint64>& plus, const QString& minusName,
                            const QList<qint64>& minus);
+/// Adds the direction of a linear probe between two sets of rows at the selected point (linear_probe.h), as
+/// long as the distance between their means along it. Its name has the cross-validated accuracy beside that
+/// of shuffled labels, and Workspace::noted() says all of it.
+JobId addLinearProbe(Workspace& workspace, const Selection& selection, Laboratory& laboratory,
+                     const QString& plusName, const QList<qint64>& plus, const QString& minusName,
+                     const QList<qint64>& minus, ProbeKind kind);
 /// Adds the direction in which the logit of the first token of `text` grows, in units of the RMS.
 JobId addLogitDirection(Workspace& workspace, const Selection& selection, Laboratory& laboratory,
                         const QString& text);

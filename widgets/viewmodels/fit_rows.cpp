@@ -3,6 +3,8 @@
 #include <numeric>
 #include <utility>
 
+#include "core/session/capture_run.h"
+#include "core/session/direction_sources.h"
 #include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/feature.h"
 #include "widgets/viewmodels/workspace.h"
@@ -129,9 +131,10 @@ JobId useAxes(Workspace& workspace, std::vector<NamedDirection> directions, Axes
     const auto trace = workspace.state()->trace;
     const quint64 document = workspace.documentNumber();
     const auto pca = workspace.state()->basis;
+    const auto loaded = workspace.model();
     return workspace.remember(workspace.jobs().submit(
-        {Lane::Analysis, Workspace::tr("Projecting on the axes")},
-        [trace, pca, directions = std::move(directions), frame](Progress& progress) {
+        {loaded ? Lane::Model : Lane::Analysis, Workspace::tr("Projecting on the axes")},
+        [trace, pca, directions = std::move(directions), frame, loaded](Progress& progress) {
             const TraceView view{.trace = trace};
             PcaBasis axes = axesOf(directions, frame);
             if (axes.components.rows() < 3) {
@@ -141,6 +144,9 @@ JobId useAxes(Workspace& workspace, std::vector<NamedDirection> directions, Axes
             }
             Progress measuring = progress.part(0.5, 0.7), projecting = progress.part(0.7, 1);
             measureAxes(axes, view, measuring);
+            if (loaded && loaded->model->config().dModel == axes.components.cols())
+                nameTokensOf(axes, *loaded->model,
+                             loaded->tokenizer ? tokenTexts(loaded->tokenizer) : TokenText{}, measuring);
             PcaResult result;
             result.scores = project(axes, view, projecting);
             result.basis = std::move(axes);

@@ -208,6 +208,18 @@ std::optional<TeleportOverlay> Laboratory::overlay() const {
     return overlay;
 }
 
+std::optional<PlaneArrows> Laboratory::arrows() const {
+    if (!m_arrowBasis || m_arrowBasis != m_workspace.state()->basis) return std::nullopt;
+    return m_arrows;
+}
+
+void Laboratory::setArrows(std::shared_ptr<const PcaBasis> basis, PlaneArrows arrows) {
+    if (!basis && !m_arrowBasis) return;
+    m_arrowBasis = std::move(basis);
+    m_arrows = std::move(arrows);
+    Q_EMIT arrowsChanged();
+}
+
 void Laboratory::setWritten(std::shared_ptr<const InterveneResult> result) {
     if (std::exchange(m_written, std::move(result)) != m_written) Q_EMIT writtenChanged();
 }

@@ -59,6 +59,9 @@ public:
     std::vector<MorePaths> written() const;
     /// What was generated after the prompt that is tried or selected; null: nothing.
     void setWritten(std::shared_ptr<const InterveneResult> result);
+    /// Arrows of a flow that are shown in the trajectories; none where the basis is another than theirs.
+    std::optional<PlaneArrows> arrows() const;
+    void setArrows(std::shared_ptr<const PcaBasis> basis, PlaneArrows arrows);
     /// The newest answer; null: none.
     std::shared_ptr<const IntervenedPath> path() const { return m_answer ? m_answer->path : nullptr; }
 
@@ -70,6 +73,8 @@ Q_SIGNALS:
     void editsChanged();
     /// path() is another, or none.
     void pathChanged();
+    /// arrows() are others, or none.
+    void arrowsChanged();
     /// written() is another, or none.
     void writtenChanged();
 
@@ -101,6 +106,8 @@ private:
     LatestWins<Request, Answer> m_run;
     std::optional<Answer> m_answer;
     std::shared_ptr<const InterveneResult> m_written;
+    std::shared_ptr<const PcaBasis> m_arrowBasis;  ///< null: there are no arrows
+    PlaneArrows m_arrows;
     QString m_trouble;
 };
 

@@ -64,6 +64,7 @@ LaboratoryPanel::LaboratoryPanel(Workspace& workspace, Selection& selection, Tel
       m_slider(new QSlider(Qt::Horizontal)),
       m_strength(new QDoubleSpinBox),
       m_outcome(new QLabel),
+      m_axesText(new QLabel),
       m_next(new FigureWidget),
       m_remove(new QPushButton(tr("&Remove"))),
       m_up(new QPushButton(tr("&Up"))),
@@ -80,6 +81,9 @@ LaboratoryPanel::LaboratoryPanel(Workspace& workspace, Selection& selection, Tel
         "one out. Move a state in the trajectories and add it here, or add a direction of a token, of "
         "groups of rows, or from a file."));
     m_outcome->setWordWrap(true);
+    m_axesText->setWordWrap(true);
+    m_axesText->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_axesText->setAccessibleName(tr("What the axes mean"));
     m_next->setMinimumHeight(150);
     m_next->setAccessibleName(tr("Next tokens without and with the edits"));
     auto* layout = new QVBoxLayout(this);
@@ -93,6 +97,7 @@ LaboratoryPanel::LaboratoryPanel(Workspace& workspace, Selection& selection, Tel
     layout->addWidget(m_form);
     layout->addWidget(m_outcome);
     layout->addWidget(m_next, 4);
+    layout->addWidget(m_axesText);
     layout->addLayout(buildButtons());
     m_soon.setSingleShot(true);
     m_soon.setInterval(pause);
@@ -102,8 +107,10 @@ LaboratoryPanel::LaboratoryPanel(Workspace& workspace, Selection& selection, Tel
     connect(&m_laboratory, &Laboratory::pathChanged, this, [this] {
         if (!m_soon.isActive()) m_soon.start();
     });
+    connect(&m_workspace, &Workspace::stateChanged, this, &LaboratoryPanel::updateAxes);
     updateForm();
     updateOutcome();
+    updateAxes();
 }
 
 void LaboratoryPanel::buildTable() {
@@ -281,6 +288,11 @@ void LaboratoryPanel::fillAddMenu() {
     m_add->addSeparator();
     row(tr("The difference of two groups of rows…"), model && m_workspace.state()->rows() > 1,
         tr("The mean of some rows less that of others, at the selected point"), [this] { askForMeans(); });
+    row(tr("A linear probe between two groups of rows…"), model && m_workspace.state()->rows() > 3,
+        tr("The direction that tells two groups apart at the selected point, with its cross-validated "
+           "accuracy "
+           "beside shuffled labels"),
+        [this] { askForProbe(); });
     row(tr("The direction of a token…"), model, tr("In which its logit grows"), [this] { askForToken(); });
     row(tr("Vectors from a file…"), model, tr("NumPy, safetensors or HDF5"), [this] { askForVectors(); });
     m_add->addSeparator();
@@ -333,14 +345,11 @@ void LaboratoryPanel::askForPrompt() {
     m_laboratory.add(std::move(*edit));
 }
 
-void LaboratoryPanel::askForMeans() {
+std::vector<LaboratoryPanel::RowGroup> LaboratoryPanel::rowGroups() const {
     const auto state = m_workspace.state();
-    QStringList names;
-    QList<QList<qint64>> groups;
+    std::vector<RowGroup> groups;
     const auto offer = [&](const QString& name, const QList<qint64>& rows) {
-        if (rows.isEmpty()) return;
-        names << tr("%1 (%2)").arg(name).arg(rows.size());
-        groups << rows;
+        if (!rows.isEmpty()) groups.push_back({name, rows});
     };
     QList<qint64> all, others;
     for (qint64 n = 0; n < state->rows(); ++n) {
@@ -360,26 +369,59 @@ void LaboratoryPanel::askForMeans() {
             byGroup[info.samples[sample].group] << static_cast<qint64>(n);
     }
     for (const auto& [name, rows] : byGroup) offer(tr("group %1").arg(QString::fromStdString(name)), rows);
+    return groups;
+}
+
+std::optional<LaboratoryPanel::TwoGroups> LaboratoryPanel::askForTwoGroups(const QString& title,
+                                                                           const QString& plusLabel,
+                                                                           const QString& minusLabel,
+                                                                           bool kinds) {
+    const std::vector<RowGroup> groups = rowGroups();
     QDialog dialog(this);
-    dialog.setWindowTitle(tr("Difference of two means"));
+    dialog.setWindowTitle(title);
     auto* form = new QFormLayout(&dialog);
-    auto *plus = new QComboBox, *minus = new QComboBox;
+    auto *plus = new QComboBox, *minus = new QComboBox, *kind = new QComboBox;
     plus->setToolTip(tr("The direction points towards the mean of these rows"));
     minus->setToolTip(tr("The direction points away from the mean of these rows"));
-    plus->addItems(names);
-    minus->addItems(names);
-    minus->setCurrentIndex(std::min<int>(1, static_cast<int>(names.size()) - 1));
-    form->addRow(tr("&Mean of"), plus);
-    form->addRow(tr("&less the mean of"), minus);
+    kind->setToolTip(tr("Ridge: least squares on +1 and -1; logistic: logistic regression"));
+    plus->setObjectName("plus");
+    minus->setObjectName("minus");
+    for (const RowGroup& group : groups)
+        for (QComboBox* list : {plus, minus})
+            list->addItem(tr("%1 (%2)").arg(group.name).arg(group.rows.size()));
+    minus->setCurrentIndex(std::min<int>(1, static_cast<int>(groups.size()) - 1));
+    form->addRow(plusLabel, plus);
+    form->addRow(minusLabel, minus);
+    kind->addItem(tr("Ridge regression"), int(ProbeKind::Ridge));
+    kind->addItem(tr("Logistic regression"), int(ProbeKind::Logistic));
+    if (kinds) form->addRow(tr("&Fitted by"), kind);
     form->addRow(new QLabel(tr("Rows get a name with Ctrl+G.")));
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
     form->addRow(buttons);
     connect(buttons, &QDialogButtonBox::accepted, &dialog, &QDialog::accept);
     connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
-    if (dialog.exec() != QDialog::Accepted) return;
-    addDifferenceOfMeans(m_workspace, m_selection, m_laboratory, names[plus->currentIndex()],
-                         groups[plus->currentIndex()], names[minus->currentIndex()],
-                         groups[minus->currentIndex()]);
+    const bool accepted = dialog.exec() == QDialog::Accepted;
+    const auto chosenKind = static_cast<ProbeKind>(kind->currentData().toInt());
+    if (!kinds) delete kind;
+    if (!accepted || groups.empty()) return std::nullopt;
+    return TwoGroups{groups[static_cast<std::size_t>(plus->currentIndex())],
+                     groups[static_cast<std::size_t>(minus->currentIndex())], chosenKind};
+}
+
+void LaboratoryPanel::askForMeans() {
+    const auto groups =
+        askForTwoGroups(tr("Difference of two means"), tr("&Mean of"), tr("&less the mean of"), false);
+    if (groups)
+        addDifferenceOfMeans(m_workspace, m_selection, m_laboratory, groups->plus.name, groups->plus.rows,
+                             groups->minus.name, groups->minus.rows);
+}
+
+void LaboratoryPanel::askForProbe() {
+    const auto groups =
+        askForTwoGroups(tr("A linear probe between two groups"), tr("&Toward"), tr("&Away from"), true);
+    if (groups)
+        addLinearProbe(m_workspace, m_selection, m_laboratory, groups->plus.name, groups->plus.rows,
+                       groups->minus.name, groups->minus.rows, groups->kind);
 }
 
 void LaboratoryPanel::askForToken() {
@@ -421,6 +463,24 @@ void LaboratoryPanel::useAsAxes(AxesFrame frame) {
         if (edit.on && edit.vector.size() > 0 && directions.size() < 3)
             directions.push_back({edit.name, edit.vector});
     if (!directions.empty()) useAxes(m_workspace, std::move(directions), frame);
+}
+
+/// Name, share of the variance and nearest tokens of each axis that is a direction.
+void LaboratoryPanel::updateAxes() {
+    const auto basis = m_workspace.state()->basis;
+    QStringList lines;
+    for (Eigen::Index i = 0; basis && !basis->names.empty() && i < basis->components.rows(); ++i) {
+        const QString meaning = QString::fromStdString(axisMeaning(*basis, i)).toHtmlEscaped();
+        lines << QStringLiteral("<b>%1</b>%2%3")
+                     .arg(QString::fromStdString(axisName(*basis, i)).toHtmlEscaped(),
+                          i < basis->explained.size()
+                              ? tr(": %1 % of the variance")
+                                    .arg(QLocale().toString(100 * basis->explained[i], 'g', 3))
+                              : QString(),
+                          meaning.isEmpty() ? QString() : QStringLiteral("; ") + meaning);
+    }
+    m_axesText->setVisible(!lines.isEmpty());
+    m_axesText->setText(lines.isEmpty() ? QString() : tr("Axes:") + "<br>" + lines.join("<br>"));
 }
 
 // ---- the chosen edit ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <QWidget>
 
 #include "core/statistics/axes.h"
+#include "core/statistics/linear_probe.h"
 #include "widgets/viewmodels/edit_list_model.h"
 #include "widgets/viewmodels/laboratory.h"
 
@@ -38,6 +39,8 @@ public:
     QComboBox* operationList() const { return m_operation; }
     QMenu* addMenu() const { return m_add; }
     QLabel* outcome() const { return m_outcome; }
+    /// What the axes of the trajectories mean, where they are directions.
+    QLabel* axesText() const { return m_axesText; }
     /// The chosen edit; none: there are none.
     std::optional<std::size_t> chosen() const;
 
@@ -56,6 +59,21 @@ private:
     void moveChosen(int by);
     void askForPrompt();
     void askForMeans();
+    void askForProbe();
+    /// A set of rows that a person knows by a name.
+    struct RowGroup {
+        QString name;
+        QList<qint64> rows;
+    };
+    std::vector<RowGroup> rowGroups() const;
+    /// Two of them, and whether a probe is logistic where `kinds`; none where the dialog was cancelled.
+    struct TwoGroups {
+        RowGroup plus, minus;
+        ProbeKind kind = ProbeKind::Ridge;
+    };
+    std::optional<TwoGroups> askForTwoGroups(const QString& title, const QString& plus, const QString& minus,
+                                             bool kinds);
+    void updateAxes();
     void askForToken();
     void askForVectors();
     void askToSaveVector();
@@ -78,6 +96,7 @@ private:
     QSlider* m_slider;
     QDoubleSpinBox* m_strength;
     QLabel* m_outcome;
+    QLabel* m_axesText;
     FigureWidget* m_next;
     QPushButton *m_remove, *m_up, *m_down, *m_saveVector, *m_save, *m_copy, *m_axes;
     QTimer m_soon;  ///< updateOutcome() follows: while a slider moves the path comes first

@@ -9,6 +9,7 @@
 #include <QSignalBlocker>
 #include <algorithm>
 
+#include "core/statistics/axes.h"
 #include "widgets/views/panel_below.h"
 
 namespace rheo {
@@ -74,15 +75,19 @@ PathOptions::PathOptions(const FigureView& figure, QWidget* parent)
     form->addRow(inARow({back}));
 }
 
-void PathOptions::setChoices(int components, const std::vector<ResidualPoint>& points) {
+void PathOptions::setChoices(const PcaBasis& basis, const std::vector<ResidualPoint>& points) {
+    const auto components = static_cast<int>(basis.components.rows());
     QStringList axes, names;
-    for (int c = 1; c <= components; ++c) axes << QStringLiteral("PC%1").arg(c);
+    for (int c = 0; c < components; ++c) axes << QString::fromStdString(axisName(basis, c));
     for (const ResidualPoint& point : points) names << QString::fromStdString(pointName(point));
     if (axes != textsOf(m_axes[0])) {
         if (std::any_of(m_components.begin(), m_components.end(), [&](int c) { return c >= components; }))
             m_components = {0, 1, 2};
         for (std::size_t i = 0; i < 3; ++i) fill(m_axes[i], axes, m_components[i]);
     }
+    for (QComboBox* list : m_axes)
+        for (int c = 0; c < components; ++c)
+            list->setItemData(c, QString::fromStdString(axisMeaning(basis, c)), Qt::ToolTipRole);
     if (names != textsOf(m_first)) {
         fill(m_first, names, 0);
         fill(m_last, names, static_cast<int>(names.size()) - 1);

@@ -5,6 +5,7 @@
 
 #include "core/base/residual_point.h"
 #include "core/figure/trajectory_figure.h"
+#include "core/statistics/pca.h"
 #include "widgets/views/option_lists.h"
 
 class QComboBox;
@@ -20,7 +21,7 @@ public:
     explicit PathOptions(const FigureView& figure, QWidget* parent = nullptr);
 
     /// What there is to choose from. What was chosen stays where it is still there; else it is the default.
-    void setChoices(int components, const std::vector<ResidualPoint>& points);
+    void setChoices(const PcaBasis& basis, const std::vector<ResidualPoint>& points);
     /// The default options with those that are chosen here.
     TrajectoryOptions options() const;
 

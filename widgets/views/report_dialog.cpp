@@ -16,7 +16,6 @@
 
 #include "core/findings/verdicts.h"
 #include "widgets/viewmodels/file_keeper.h"
-#include "widgets/viewmodels/report_job.h"
 #include "widgets/viewmodels/workspace.h"
 
 namespace rheo {
@@ -26,6 +25,7 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
       m_workspace(workspace),
       m_folder(new QLineEdit(folder.isEmpty() ? usualReportFolder(workspace) : folder)),
       m_repeats(new QSpinBox),
+      m_derivatives(new QSpinBox),
       m_replace(new QCheckBox(tr("&Start afresh, and replace what is there"))),
       m_state(new QLabel),
       m_cost(new QLabel),
@@ -40,6 +40,17 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
     m_repeats->setValue(usual);
     m_repeats->setToolTip(
         tr("Surrogates of each null. More give smaller p; below 39 no p can be below 0.05."));
+    m_derivatives->setRange(0, 1000);
+    m_derivatives->setSpecialValueText(tr("none"));
+    m_derivatives->setSuffix(tr(" rows"));
+    m_derivatives->setObjectName("derivatives");
+    m_derivatives->setEnabled(workspace.model() != nullptr);
+    m_derivatives->setToolTip(
+        tr("Derivatives of all steps about so many rows, beside an untrained network, and what they say of "
+           "the "
+           "findings on them. %1 rows or more are needed for that; they can take longer than all else. Needs "
+           "the model.")
+            .arg(leastSamples));
     auto* browse = new QPushButton(tr("&Browse…"));
     browse->setAutoDefault(false);  // Enter in the field starts the test
     auto* folderRow = new QHBoxLayout;
@@ -57,6 +68,7 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
     folderLabel->setBuddy(m_folder);
     form->addRow(folderLabel, folderRow);
     form->addRow(tr("Surrogates of each &null:"), m_repeats);
+    form->addRow(tr("&Derivatives about:"), m_derivatives);
     form->addRow(QString(), m_replace);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel);
     m_start = buttons->addButton(tr("&Test"), QDialogButtonBox::AcceptRole);
@@ -77,6 +89,8 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
     connect(m_folder, &QLineEdit::textChanged, this, &ReportDialog::refresh);
     connect(m_repeats, qOverload<int>(&QSpinBox::valueChanged), this, &ReportDialog::refresh);
     connect(m_repeats, &QSpinBox::editingFinished, this, &ReportDialog::forecast);
+    connect(m_derivatives, qOverload<int>(&QSpinBox::valueChanged), this, &ReportDialog::refresh);
+    connect(m_derivatives, &QSpinBox::editingFinished, this, &ReportDialog::forecast);
     connect(m_replace, &QCheckBox::toggled, this, &ReportDialog::refresh);
     connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
@@ -91,8 +105,12 @@ ReportDialog::~ReportDialog() {
 void ReportDialog::forecast() {
     m_workspace.jobs().cancel(m_forecast);
     m_cost->setText(tr("Measuring what it will take…"));
-    m_forecast = forecastReport(m_workspace, {folder(), repeats(), replaces()}, this,
+    m_forecast = forecastReport(m_workspace, choice(), this,
                                 [this](const QString& sentences) { m_cost->setText(sentences); });
+}
+
+ReportChoice ReportDialog::choice() const {
+    return {folder(), repeats(), replaces(), m_derivatives->isEnabled() ? m_derivatives->value() : 0};
 }
 
 QString ReportDialog::folder() const {
@@ -115,7 +133,7 @@ void ReportDialog::refresh() {
                      : replaces() ? tr("The report in this folder will be replaced.")
                                   : tr("There is a report in this folder: what it holds is not computed "
                                        "again. It must be of the same rows."));
-    m_command->setText(reportCommand(m_workspace, {folder(), repeats(), replaces()}));
+    m_command->setText(reportCommand(m_workspace, choice()));
 }
 
 }  // namespace rheo

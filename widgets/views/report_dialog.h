@@ -4,6 +4,7 @@
 #include <QString>
 
 #include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/report_job.h"
 
 class QCheckBox;
 class QLabel;
@@ -23,18 +24,19 @@ public:
     ReportDialog(Workspace& workspace, const QString& folder, QWidget* parent = nullptr);
     ~ReportDialog() override;
 
-    QString folder() const;
-    int repeats() const;
-    /// Whether what is in the folder is replaced; else a report there is gone on with.
-    bool replaces() const;
+    ReportChoice choice() const;
+    QSpinBox* derivativeRows() const { return m_derivatives; }
 
 private:
+    QString folder() const;
+    int repeats() const;
+    bool replaces() const;
     void refresh();
     void forecast();
 
     Workspace& m_workspace;
     QLineEdit* m_folder;
-    QSpinBox* m_repeats;
+    QSpinBox *m_repeats, *m_derivatives;
     QCheckBox* m_replace;
     QLabel *m_state, *m_cost, *m_command;
     JobId m_forecast;

@@ -9,7 +9,8 @@ class QDoubleSpinBox;
 namespace rheo {
 
 /// How far the output moves when the selected state is pushed along a direction, further and further: that of
-/// an edit of the laboratory or an axis of the trajectories, beside random directions.
+/// an edit of the laboratory or an axis of the trajectories, beside random directions; or along the line to
+/// the last state of another prompt.
 class ResponseView : public ComputedView {
     Q_OBJECT
 public:
@@ -18,6 +19,8 @@ public:
     std::optional<OwnFile> ownFile() const override;
     QString command() const override;
     QComboBox* directions() const { return m_along; }
+    /// The prompt to whose state the line leads, where that is chosen.
+    QComboBox* otherPrompt() const { return m_other; }
     std::shared_ptr<const ResponseFile> response() const { return m_response; }
     void setDocument(std::shared_ptr<const DocumentState> state) override;
 
@@ -29,10 +32,12 @@ protected:
 
 private:
     void offer();
+    bool isLine() const;
 
-    QComboBox* m_along;
+    QComboBox *m_along, *m_other;
     QDoubleSpinBox* m_largest;
-    std::vector<VectorF> m_directions;  ///< of the list
+    std::vector<VectorF> m_directions;  ///< of the list, which ends with the line to another prompt's state
+    std::vector<std::int32_t> m_otherIds;  ///< of the response that is shown; empty: along a direction
     std::shared_ptr<const ResponseFile> m_response;
 };
 

@@ -2,7 +2,6 @@
 
 #include <Eigen/Geometry>
 #include <QAction>
-#include <QComboBox>
 #include <QLabel>
 #include <QLocale>
 #include <QStackedLayout>
@@ -76,11 +75,12 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
       m_laboratory(context.laboratory),
       m_facts(context.workspace),
       m_surprise(context.workspace),
+      m_along(context.workspace),
       m_pages(new QStackedLayout(this)),
       m_missing(new MissingPage(figure, context.analyses)),
       m_canvas(new TrajectoryCanvas),
       m_fit(new QAction(tr("&Fit the PCA to all rows"), this)),
-      m_colors(new QComboBox),
+      m_colors(new RowColorList),
       m_options(new PathOptions(figure)),
       m_hint(new QLabel),
       m_state(context.workspace.state()),
@@ -114,20 +114,13 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
     m_selectBy = {box, lasso};
     for (QAction* action : m_selectBy) action->setCheckable(true);
     bar->addSeparator();
-    for (const auto& entry : rowColorNames())
-        if (entry.by != RowColor::Column &&                                      // offerColumns
-            entry.by != RowColor::Component && entry.by != RowColor::Direction)  // of figures
-            m_colors->addItem(
-                QString::fromUtf8(entry.label.data(), static_cast<qsizetype>(entry.label.size())),
-                static_cast<int>(entry.by));
-    m_colors->setAccessibleName(tr("Colour"));
-    m_colors->setToolTip(tr("What colours a trajectory"));
-    m_colors->setFocusPolicy(Qt::TabFocus);  // the wheel belongs to the view
     connect(m_colors, &QComboBox::currentIndexChanged, this, [this] {
         m_hidden.removeIf([](const QString& key) { return key != QStringLiteral("mean"); });
         rebuild();
     });
     connect(&m_surprise, &RowSurprise::changed, this, &TrajectoryView::rebuild);
+    connect(&m_along, &DirectionScores::changed, this, &TrajectoryView::rebuild);
+    connect(&m_laboratory, &Laboratory::editsChanged, this, &TrajectoryView::offerColors);
     connect(&m_workspace, &Workspace::modelChanged, this, &TrajectoryView::rebuild);
     bar->addWidget(new QLabel(tr("Colour ")));
     bar->addWidget(m_colors);
@@ -171,6 +164,7 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
     connect(&m_teleport, &TeleportModel::stateChanged, this, [this] { updateHandle(); });
     connect(&m_comparison, &TeleportComparison::changed, this, &TrajectoryView::updateOverlay);
     connect(&m_laboratory, &Laboratory::pathChanged, this, &TrajectoryView::updateOverlay);
+    connect(&m_laboratory, &Laboratory::arrowsChanged, this, &TrajectoryView::rebuild);
     connect(&m_laboratory, &Laboratory::writtenChanged, this, &TrajectoryView::rebuild);
     connect(&m_held, &HeldFacts::nearestChanged, this, &TrajectoryView::updateOverlay);
     connect(m_canvas, &TrajectoryCanvas::snapRequested, &m_held, &HeldFacts::snapToNearest);
@@ -248,9 +242,8 @@ TrajectoryOptions TrajectoryView::options() const {
     const Paths shown = paths();
     TrajectoryOptions options = m_options->options();
     options.theme = m_theme;
-    options.colorBy = colorBy();
+    m_colors->applyTo(options);
     for (const QString& key : m_hidden) options.hidden.push_back(key.toStdString());
-    if (options.colorBy == RowColor::Column) options.column = m_colors->currentText().toStdString();
     options.selected = shown.basis != nullptr && !shown.live ? m_resultsRow : m_selection.row();
     if (options.selected && shown.scores != nullptr && options.selected->value() >= shown.scores->n0)
         options.selected.reset();
@@ -269,6 +262,7 @@ void TrajectoryView::addLive(TrajectoryOptions& options, const Array3F& scores) 
             options.namedRows.emplace_back(named.name, rowsAt(*m_state, named.places));
     if (options.colorBy == RowColor::Surprise) options.surprise = m_surprise.values();
     options.more = m_laboratory.written();
+    options.arrows = m_laboratory.arrows();
     if (const auto looked = m_selection.looked();
         looked && looked->basis.get() == m_state->basis.get() && looked->scores.rows() == scores.n1) {
         options.followed = looked->scores;
@@ -302,29 +296,31 @@ void TrajectoryView::toggle(const QString& key, bool alone) {
 }
 
 RowColor TrajectoryView::colorBy() const {
-    return static_cast<RowColor>(m_colors->currentData().toInt());
+    return m_colors->by();
 }
 
-/// The columns of the prompts that are shown stand at the end of the list.
-void TrajectoryView::offerColumns() {
-    const TraceInfo* info = paths().info;
-    if (info == m_offered) return;
-    m_offered = info;
-    const QSignalBlocker quiet(m_colors);
-    const QString chosen = m_colors->currentText();
-    for (int i = m_colors->count() - 1; i >= 0; --i)
-        if (m_colors->itemData(i).toInt() == static_cast<int>(RowColor::Column)) m_colors->removeItem(i);
-    if (info != nullptr)
-        for (const std::string& name : columnsOf(*info))
-            m_colors->addItem(QString::fromStdString(name), static_cast<int>(RowColor::Column));
-    m_colors->setCurrentIndex(std::max(0, m_colors->findText(chosen)));
+/// The columns of the prompts, the components that are shown and the vectors of the edits are among the
+/// colours.
+void TrajectoryView::offerColors() {
+    const Paths shown = paths();
+    std::vector<NamedDirection> directions;
+    for (const Edit& edit : m_laboratory.edits())
+        if (shown.live && edit.vector.size() == shown.basis->mean.size())
+            directions.push_back({edit.name, edit.vector});
+    const RowColor before = m_colors->by();
+    m_colors->offer(shown.info, shown.basis, std::move(directions));
+    if (m_colors->by() != before) rebuild();
 }
 
 /// Why rows have not the colours that were asked for.
 QString TrajectoryView::colorHint() const {
     const RowColor by = colorBy();
     const Paths shown = paths();
-    if (shown.basis == nullptr || (by != RowColor::Named && by != RowColor::Surprise)) return {};
+    if (shown.basis == nullptr ||
+        (by != RowColor::Named && by != RowColor::Surprise && by != RowColor::Direction))
+        return {};
+    if (by == RowColor::Direction)
+        return m_along.isRunning() ? tr("Computing the scores along the direction…") : QString();
     if (!shown.live) return tr("These paths are from a file of results: open their trace to colour them so.");
     if (by == RowColor::Named)
         return m_state->named.empty()
@@ -379,17 +375,24 @@ QString TrajectoryView::hint() const {
 Figure TrajectoryView::makeFigure(const Paths& shown) const {
     TrajectoryInput input{*shown.scores, shown.basis->explained, shown.info->points, rowNames(*shown.info)};
     input.axisNames = shown.basis->names;
+    for (Eigen::Index i = 0; i < shown.basis->components.rows() && !shown.basis->toward.empty(); ++i)
+        input.axisMeanings.push_back(axisMeaning(*shown.basis, i));
     TrajectoryOptions how = options();
     how.camera = hasFigure() ? std::optional(m_canvas->camera()) : std::nullopt;
     colorRows(input, *shown.info, how);
+    if (how.colorBy == RowColor::Direction && shown.live) {
+        input.stateNumbers = m_along.values(how.direction);
+        input.numberTitle = tr("Score along %1").arg(QString::fromStdString(how.directionName)).toStdString();
+    }
     how.rows = rowsShown(*shown.info, how);
     how.listHidden = true;
     return trajectoryFigure(input, how);
 }
 
 void TrajectoryView::rebuild() {
-    offerColumns();
+    offerColors();
     if (colorBy() == RowColor::Surprise) m_surprise.ask();
+    if (const NamedDirection* along = m_colors->direction()) m_along.ask(along->values);
     m_trouble.clear();
     showHint();
     const Paths shown = paths();
@@ -401,7 +404,7 @@ void TrajectoryView::rebuild() {
         updateOverlay();
         return;
     }
-    m_options->setChoices(static_cast<int>(shown.scores->n2), shown.info->points);
+    m_options->setChoices(*shown.basis, shown.info->points);
     try {
         m_canvas->setFigure(std::make_shared<const Figure>(makeFigure(shown)));
     } catch (const Error& error) {  // results whose parts do not fit together

@@ -2,6 +2,7 @@
 
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
+#include "widgets/viewmodels/direction_scores.h"
 #include "widgets/viewmodels/held_facts.h"
 #include "widgets/viewmodels/hover_facts.h"
 #include "widgets/viewmodels/row_surprise.h"
@@ -9,11 +10,11 @@
 #include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/workspace.h"
+#include "widgets/views/row_color_list.h"
 #include "widgets/views/trajectory_canvas.h"
 #include "widgets/views/view.h"
 
 class QAction;
-class QComboBox;
 class QLabel;
 class QStackedLayout;
 
@@ -50,7 +51,7 @@ public:
     Banner* notice() const { return m_notice; }
     TrajectoryOptions options() const;
     /// What the rows are coloured by.
-    QComboBox* colorList() const { return m_colors; }
+    RowColorList* colorList() const { return m_colors; }
     /// The other options.
     PathOptions* pathOptions() const { return m_options; }
     /// The teleports that are drawn: those that are compared, else the one that is shown, if one is; and what
@@ -84,7 +85,7 @@ private:
     /// A click in the legend shows or hides what has that key; `alone`: hides the other kinds, or shows all.
     void toggle(const QString& key, bool alone);
     RowColor colorBy() const;
-    void offerColumns();
+    void offerColors();
     bool showsHandle() const;
     void addLive(TrajectoryOptions& options, const Array3F& scores) const;
     QString describe(std::int64_t row, std::int32_t point) const;
@@ -110,13 +111,14 @@ private:
     Laboratory& m_laboratory;
     HoverFacts m_facts;
     RowSurprise m_surprise;
+    DirectionScores m_along;
     QStackedLayout* m_pages;
     MissingPage* m_missing;
     TrajectoryCanvas* m_canvas;
     QAction* m_perspective;
     QAction* m_fit;
     std::array<QAction*, 2> m_selectBy{};  ///< box, lasso
-    QComboBox* m_colors;
+    RowColorList* m_colors;
     PathOptions* m_options;
     QLabel* m_hint;
     QString m_trouble;  ///< why the paths cannot be drawn; empty: they are
@@ -125,10 +127,8 @@ private:
     QList<qint64> m_searchedHidden;
     QList<qint64> m_dismissedRows;  ///< far rows that a person does not want to hear of again
     std::shared_ptr<const DocumentState> m_state;
-    const TraceInfo* m_offered =
-        nullptr;                        ///< whose columns stand in the list of colours; to be compared only
-    const PcaBasis* m_basis = nullptr;  ///< of what was shown last; to be compared only
-    QStringList m_hidden;               ///< legend keys
+    const PcaBasis* m_basis = nullptr;     ///< of what was shown last; to be compared only
+    QStringList m_hidden;                  ///< legend keys
     std::optional<RowIndex> m_resultsRow;  ///< chosen among paths that are not live
     Theme m_theme;
 };

@@ -18,14 +18,16 @@
 #include <QVBoxLayout>
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "core/figure/ranges.h"
+#include "core/findings/derivative_verdicts.h"
+#include "core/session/analysis_choice.h"
 #include "core/session/opened_results.h"
 #include "core/session/verdict_text.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/viewmodels/feature.h"
-#include "widgets/viewmodels/report_job.h"
 #include "widgets/viewmodels/workspace.h"
 #include "widgets/views/report_dialog.h"
 
@@ -181,10 +183,28 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
 }
 
 void VerdictsView::setDocument(std::shared_ptr<const DocumentState> state) {
-    const auto results = resultsWith(*state, figureView().statistic).opened;
     explain();
-    if (std::exchange(m_results, results) != results) fill();
+    setShown(*state);
     m_wait->start();
+}
+
+/// Those of a report; and of derivatives, where the report has none and they stand beside an untrained
+/// network.
+void VerdictsView::setShown(const DocumentState& state) {
+    auto results = resultsWith(state, figureView().statistic).opened;
+    const auto derivatives = resultsWith(state, jacobianName).opened;
+    std::vector<Verdict> verdicts;
+    if (results) verdicts = verdictsOf(results->results);
+    const auto isOne = [](const Verdict& v) { return isOfDerivatives(v.key); };
+    if (derivatives && std::none_of(verdicts.begin(), verdicts.end(), isOne)) {
+        const std::vector<Verdict> more = verdictsOf(derivatives->results);
+        std::copy_if(more.begin(), more.end(), std::back_inserter(verdicts), isOne);
+        if (!results && !verdicts.empty()) results = derivatives;
+    }
+    const bool same = m_results == results && m_verdicts.size() == verdicts.size();
+    m_results = std::move(results);
+    m_verdicts = std::move(verdicts);
+    if (!same) fill();
 }
 
 void VerdictsView::setTheme(const Theme& theme) {
@@ -198,11 +218,12 @@ bool VerdictsView::hasFigure() const {
 
 void VerdictsView::explain() {
     const QString why = whyNot(m_workspace, Feature::Report);
-    QString words =
-        tr("<h3>The published findings, tested</h3>"
-           "<p>Twelve statements about the residual stream were published of Llama 3.1 8B. Each is "
-           "tested on the rows that are open, beside the nulls that could explain it, and gets a "
-           "verdict with its interval and p.</p>");
+    QString words = tr(
+        "<h3>The published findings, tested</h3>"
+        "<p>Twelve statements about the residual stream were published of Llama 3.1 8B. Each is "
+        "tested on the rows that are open, beside the nulls that could explain it, and gets a "
+        "verdict with its interval and p. Two more, on the derivatives of steps, are tested where those are "
+        "computed.</p>");
     if (!why.isEmpty())
         words += QStringLiteral("<p>%1</p>").arg(why.toHtmlEscaped());
     else
@@ -272,7 +293,7 @@ void VerdictsView::fill() {
     }
     m_figureWidget->setFigure(std::make_shared<const Figure>(
         figureOfResults(m_results->results, recipeOf(figureView(), m_theme, m_results.get()))));
-    for (const Verdict& verdict : m_results->results.verdicts) {
+    for (const Verdict& verdict : m_verdicts) {
         auto* item = new QTreeWidgetItem(m_table);
         for (std::size_t i = 0; i < columns.size(); ++i)
             item->setText(static_cast<int>(i), columns[i].cell(verdict));
@@ -289,7 +310,7 @@ void VerdictsView::describe() {
     const int row = m_table->indexOfTopLevelItem(m_table->currentItem());
     m_show->setEnabled(row >= 0);
     if (row < 0 || !m_results) return m_sentence->clear();
-    const Verdict& verdict = m_results->results.verdicts[static_cast<std::size_t>(row)];
+    const Verdict& verdict = m_verdicts[static_cast<std::size_t>(row)];
     const FindingText& about = findingText(verdict.key);
     m_sentence->setHtml(tr("<b>%1</b> <small>(%2)</small><br>%3")
                             .arg(text(about.finding).toHtmlEscaped(), text(about.statistic).toHtmlEscaped(),
@@ -299,15 +320,14 @@ void VerdictsView::describe() {
 void VerdictsView::askForReport() {
     if (m_workspace.refuse(tr("Test the findings"), Feature::Report)) return;
     ReportDialog dialog(m_workspace, m_stopped, window());
-    if (dialog.exec() == QDialog::Accepted) makeReport(dialog.folder(), dialog.repeats(), dialog.replaces());
+    if (dialog.exec() == QDialog::Accepted) makeReport(dialog.choice());
 }
 
-void VerdictsView::makeReport(const QString& folder, int repeats, bool replace) {
-    m_job = rheo::makeReport(m_workspace, {folder, repeats, replace}, drawForPage,
-                             [this](const QString& made, bool stopped) {
-                                 m_stopped = stopped ? made : QString();
-                                 if (!stopped) Q_EMIT openRequested(made);
-                             });
+void VerdictsView::makeReport(const ReportChoice& choice) {
+    m_job = rheo::makeReport(m_workspace, choice, drawForPage, [this](const QString& made, bool stopped) {
+        m_stopped = stopped ? made : QString();
+        if (!stopped) Q_EMIT openRequested(made);
+    });
     updateStatus();
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "core/findings/verdicts.h"
 #include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/report_job.h"
 #include "widgets/views/figure_widget.h"
 #include "widgets/views/view.h"
 
@@ -44,7 +46,7 @@ public:
     QString missingText() const;
 
     /// Makes the report in this folder, and opens it.
-    void makeReport(const QString& folder, int repeats, bool replace);
+    void makeReport(const ReportChoice& choice);
 
 protected:
     void showEvent(QShowEvent* event) override;
@@ -59,8 +61,12 @@ private:
     void describe();
     void updateStatus();
 
+    void setShown(const DocumentState& state);
+
     Workspace& m_workspace;
-    std::shared_ptr<const OpenedResults> m_results;  ///< that hold verdicts; null: none do
+    /// That hold verdicts; null: none do. Their figure is shown.
+    std::shared_ptr<const OpenedResults> m_results;
+    std::vector<Verdict> m_verdicts;  ///< theirs, and those on derivatives of newer results
     Theme m_theme;
     QStackedLayout* m_pages;
     QScrollArea* m_scroll;
