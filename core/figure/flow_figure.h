@@ -24,8 +24,8 @@ struct FlowOptions {
     Theme theme = lightTheme();
     std::optional<Eigen::Index> steps;  ///< after which the arrows are drawn, 0 to Q - 1 (of flows at several
                                         ///< points as many as there are); none: at the final point
-    bool relative = false;  ///< arrows less the natural step
-    bool rms = false;       ///< contraction of states over their RMS
+    bool relative = false;              ///< arrows less the natural step
+    bool rms = false;                   ///< contraction of states over their RMS
 };
 
 /// The displacement of each cell as an arrow from its place, coloured by the divergence (`scale` receives the

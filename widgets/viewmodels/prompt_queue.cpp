@@ -320,8 +320,8 @@ JobId PromptQueue::addFromFile(const QString& file, int limit) {
                 if (intoNothing && state()->rows() == read.prompts)
                     m_workspace.files().setPrompts(file, limit, state()->trace);
                 if (read.blank > 0)
-                    Q_EMIT m_workspace.noted(
-                        counted(read.blank, tr("1 blank line was skipped."), tr("%1 blank lines were skipped.")));
+                    Q_EMIT m_workspace.noted(counted(read.blank, tr("1 blank line was skipped."),
+                                                     tr("%1 blank lines were skipped.")));
             });
         }));
 }

@@ -25,7 +25,7 @@ void plant(MatrixD& henrici, MatrixD& ranks, int rows, double change, double ran
 }
 
 DerivativeEvidence plantedEvidence(int rows, double change, double untrainedChange, double rank,
-                           double untrainedRank) {
+                                   double untrainedRank) {
     DerivativeEvidence evidence;
     plant(evidence.henrici, evidence.cumulativeRank, rows, change, rank, 1);
     plant(evidence.untrainedHenrici, evidence.untrainedCumulativeRank, rows, untrainedChange, untrainedRank,
