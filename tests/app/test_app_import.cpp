@@ -5,6 +5,8 @@
 #include <QJsonObject>
 #include <QProcess>
 #include <QTemporaryDir>
+#include <algorithm>
+#include <cmath>
 
 #include "core/trace/trace_reader.h"
 #include "run_rheo.h"
@@ -93,8 +95,15 @@ void TestAppImport::shardsMergeToTheUndividedCapture() {
         std::vector<float> a(count), b(count);
         merged->readRows(rheo::RowIndex{0}, whole->rows(), a.data());
         whole->readRows(rheo::RowIndex{0}, whole->rows(), b.data());
-        // Shards batch their prompts in another way, and a capture does not depend on batches.
-        QVERIFY(a == b);
+        // Shards batch their prompts in another way, and a capture depends on that by rounding alone: matrix
+        // products of other sizes may sum in another order (0 on some processors, 7e-7 of the RMS on others).
+        double squares = 0, farthest = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            squares += double(b[i]) * double(b[i]);
+            farthest = std::max(farthest, std::abs(double(a[i]) - double(b[i])));
+        }
+        const double rms = std::sqrt(squares / static_cast<double>(count));
+        QVERIFY2(farthest <= 1e-5 * rms, qPrintable(QString::number(farthest / rms)));
     }
     const Ran twice = runRheo({"merge", shards[0], shards[0], "--out", path("twice.rheo.h5"), "--json"});
     QCOMPARE(twice.status, 1);

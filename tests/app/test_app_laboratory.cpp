@@ -391,9 +391,9 @@ void TestAppLaboratory::axesInPlaceOfComponents() {
         0);
     QVERIFY(contentsOf(path("meant.svg")).contains("toward"));
     // Results of components, drawn on these axes: the same axes as analyze makes.
-    QVERIFY(runRheo({"analyze", trace(), "--stat", "pca", "--out", path("pca.h5")}).status == 0);
-    const auto onAxes = runRheo({"figure", path("pca.h5"), "--view", "trajectories", "--axes", axes + ":b,a",
-                                 "--out", path("on_axes.svg")});
+    QVERIFY(runRheo({"analyze", trace(), "--stat", "pca", "--out", path("drawn.h5")}).status == 0);
+    const auto onAxes = runRheo({"figure", path("drawn.h5"), "--view", "trajectories", "--axes",
+                                 axes + ":b,a", "--out", path("on_axes.svg")});
     QVERIFY2(onAxes.status == 0, onAxes.err);
     QVERIFY(contentsOf(path("on_axes.svg")).contains(">b ("));
     const QStringList teleport{"teleport", "--model", demoModel, "--text", "It was",     "--point",
