@@ -283,6 +283,13 @@ void TestAppSession::aDiscardedSessionIsGone() {
     QTest::mouseClick(discard, Qt::LeftButton);
     QVERIFY(!fs::exists(left));
     QVERIFY(buttonIn(m_window->startPage(), "Recover") == nullptr);
+    // One of a newer version is neither offered nor deleted.
+    fs::create_directories(left);
+    writeFile(left / SessionFolder::indexName, R"({"format":"rheograph-session","version":99})",
+              IfExists::Refuse);
+    QVERIFY(m_window->sessions().lost().isEmpty());
+    QVERIFY(fs::exists(left / SessionFolder::indexName));
+    fs::remove_all(left);
 }
 
 void TestAppSession::aMovedTraceIsAskedFor() {

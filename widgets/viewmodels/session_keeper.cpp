@@ -30,6 +30,7 @@ constexpr std::chrono::milliseconds longestWait = std::chrono::minutes(1);
 /// Writing takes at most this share of the time.
 constexpr qint64 writeShare = 20;
 constexpr const char* lockName = ".lock";
+constexpr qint64 beingMade = 3600;  // seconds that a folder may be without an index
 
 fs::path toPath(const QString& path) {
     return fs::path(path.toStdString());
@@ -321,9 +322,12 @@ QList<LostSession> SessionKeeper::lost() const {
             else
                 fs::remove_all(folder);
         } catch (const std::exception&) {
-            // Killed before anything was written, or damaged: nothing can be brought back.
+            // One that cannot be read stays: a newer Rheograph may know it. Without an index it was killed
+            // before anything was written; but another window may be making it just now.
             std::error_code failed;
-            fs::remove_all(folder, failed);
+            if (!fs::exists(folder / SessionFolder::indexName, failed) && !failed &&
+                entry.lastModified().secsTo(QDateTime::currentDateTime()) > beingMade)
+                fs::remove_all(folder, failed);
         }
         ::close(lock);
     }
