@@ -36,7 +36,7 @@ RowColorList::RowColorList(QWidget* parent) : QComboBox(parent) {
     setToolTip(tr("What colours a trajectory"));
     setFocusPolicy(Qt::TabFocus);  // the wheel belongs to the view
     setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    setMinimumContentsLength(14);
+    setMinimumContentsLength(8);  // the buttons beside it stay in view in a window of 1280 pixels
     for (const auto& entry : rowColorNames())
         if (isUsual(entry.by)) addItem(text(entry.label), static_cast<int>(entry.by));
 }
