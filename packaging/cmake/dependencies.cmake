@@ -37,7 +37,7 @@ if(EXISTS "${TORCH_INSTALL_PREFIX}/include/fmt/format.h" AND NOT TORCH_INSTALL_P
 endif()
 
 if(RHEO_BUILD_GUI)
-  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Svg Test Widgets OpenGL OpenGLWidgets DBus)
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Svg Test Widgets OpenGL DBus)
   find_package(VTK 9.1 REQUIRED COMPONENTS CommonCore CommonDataModel CommonTransforms FiltersCore FiltersSources
                InteractionStyle RenderingCore RenderingOpenGL2 RenderingFreeType RenderingAnnotation IOImage)
 else()

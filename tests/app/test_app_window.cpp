@@ -196,7 +196,7 @@ void TestAppWindow::theDemoIsThere() {
     QVERIFY2(canvas()->trouble().isEmpty(), qPrintable(canvas()->trouble()));
     QTRY_VERIFY(canvas()->frames() > 0);
     // Lines of the data are on screen: the picture holds colours that are neither background nor grey.
-    const QImage image = canvas()->grabFramebuffer();
+    const QImage image = canvas()->picture();
     int coloured = 0;
     for (int y = 0; y < image.height(); y += 2)
         for (int x = 0; x < image.width(); x += 2) coloured += QColor(image.pixel(x, y)).hsvSaturation() > 80;
@@ -648,7 +648,7 @@ void TestAppWindow::survivesResizing() {
         m_window->resize(size);
         QTRY_COMPARE(m_window->size(), size);
         QTest::qWait(100);
-        const QImage image = canvas()->grabFramebuffer();
+        const QImage image = canvas()->picture();
         QCOMPARE(image.size(), canvas()->size() * canvas()->devicePixelRatioF());
         // A vertex is drawn where the mouse finds it: the colour there is not the background's.
         const auto z = state->scores->line(row, 64);
@@ -1481,7 +1481,7 @@ void TestAppWindow::cameraPresetsAndPerspective() {
 
 void TestAppWindow::survivesAnotherWindow() {
     QTest::qWait(200);
-    const QImage before = canvas()->grabFramebuffer();
+    const QImage before = canvas()->picture();
     QWidget other;
     auto* layout = new QVBoxLayout(&other);
     auto* view = trajectories();
@@ -1496,7 +1496,7 @@ void TestAppWindow::survivesAnotherWindow() {
     view->show();
     QVERIFY(QTest::qWaitForWindowExposed(&other));
     QTest::qWait(300);
-    const QImage after = canvas()->grabFramebuffer();
+    const QImage after = canvas()->picture();
     QCOMPARE(after.size(), before.size());
     qint64 different = 0;
     for (int y = 0; y < after.height(); ++y)
@@ -1505,7 +1505,7 @@ void TestAppWindow::survivesAnotherWindow() {
     stack->insertWidget(0, view);
     stack->setCurrentIndex(0);
     QTest::qWait(300);
-    QVERIFY(canvas()->grabFramebuffer().size().width() > 100);
+    QVERIFY(canvas()->picture().size().width() > 100);
 }
 
 void TestAppWindow::errorsKeepWhatWasOpen() {

@@ -42,6 +42,8 @@ void trajectoryFrame(benchmark::State& state) {
         QCoreApplication::sendEvent(canvas, &event);
     };
     mouse(QEvent::MouseButtonPress, Qt::LeftButton, Qt::LeftButton);
+    at.rx() += 20;  // a click becomes a drag
+    mouse(QEvent::MouseMove, Qt::NoButton, Qt::LeftButton);
     for (auto _ : state) {
         at.rx() += 4;
         const auto before = canvas->frames();

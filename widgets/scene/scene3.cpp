@@ -265,6 +265,10 @@ void Scene3::detachFrom(vtkRenderWindow* window) {
     s.window = nullptr;
 }
 
+bool Scene3::isAttached() const {
+    return m_state->window != nullptr;
+}
+
 void Scene3::setPlot(const Plot3D& plot, const Theme& theme, double pixelsPerPoint) {
     State& s = *m_state;
     s.background->SetBackground(theme.background.r, theme.background.g, theme.background.b);

@@ -28,7 +28,7 @@ struct BackdropLine {
 /// The lines of a 3D plot on screen: each LineSet3 is one polydata, coloured vertex by vertex, and each layer
 /// of the plot is drawn over those below it. What is flat (the box behind the data and its grid) is given
 /// as lines; markers, dashed lines, texts and whatever else is sharp are painted over the picture by others.
-/// All calls belong on the thread that owns the window's OpenGL context.
+/// All calls belong on the thread that has the window's OpenGL context just then.
 class Scene3 {
 public:
     Scene3();
@@ -40,6 +40,7 @@ public:
     void attachTo(vtkRenderWindow* window);
     /// Gives back what it holds of the window's OpenGL context; attachTo() may follow.
     void detachFrom(vtkRenderWindow* window);
+    bool isAttached() const;
 
     /// Shows these lines. A set that is the same as before (by its content) is not built again. Lines are
     /// drawn solid, `pixelsPerPoint` times as wide as they say; those that are thinner than a pixel, a pixel

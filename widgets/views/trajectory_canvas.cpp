@@ -42,13 +42,6 @@ std::optional<int> axisOfKey(int key) {
     return key - Qt::Key_X;
 }
 
-Theme emptyTheme(const QColor& base) {
-    Theme theme = base.lightness() < 128 ? darkTheme() : lightTheme();
-    theme.background = {static_cast<float>(base.redF()), static_cast<float>(base.greenF()),
-                        static_cast<float>(base.blueF())};
-    return theme;
-}
-
 PixelRect times(const PixelRect& rect, double ratio) {
     return {rect.x * ratio, rect.y * ratio, rect.width * ratio, rect.height * ratio};
 }
@@ -188,32 +181,19 @@ QPointF TrajectoryCanvas::placeOf(const Eigen::Vector3d& point) const {
 }
 
 bool TrajectoryCanvas::isMoving() const {
-    if (m_startFrames == 0) return true;  // without antialiasing
     return m_view.gesture == CameraControl::Gesture::Turn || m_view.gesture == CameraControl::Gesture::Move;
 }
 
 void TrajectoryCanvas::prepareFrame() {
-    if (plot() == nullptr) {
-        scene().setPlot({}, emptyTheme(palette().color(QPalette::Base)), 1);
-        scene().setBackdrop({});
-        return;
-    }
     const double ratio = devicePixelRatioF(), unit = m_frame.pixelsPerUnit() * ratio;
-    const int frame = m_startFrames;
-    if (frame < 2) {
-        // VTK makes its shaders with the first frame that needs them, which takes as long as twenty frames:
-        // the first is empty, the second has the box, and the third the lines.
-        ++m_startFrames;
-        scene().setPlot({}, m_frame.figure()->theme, unit);
-        QTimer::singleShot(0, this, qOverload<>(&QWidget::update));
-    } else if (m_sceneStale || unit != m_scenePixelsPerPoint) {
+    if (m_sceneStale || unit != m_scenePixelsPerPoint) {
         scene().setPlot(m_frame.sceneLines(), m_frame.figure()->theme, unit);
         m_sceneStale = false;
         m_scenePixelsPerPoint = unit;
     }
     scene().setView(m_view.camera, times(m_frame.viewRect(), ratio), times(m_frame.plotRect(), ratio),
                     width() * ratio, height() * ratio);
-    scene().setBackdrop(frame > 0 ? m_frame.backdrop(ratio) : std::vector<BackdropLine>());
+    scene().setBackdrop(m_frame.backdrop(ratio));
 }
 
 void TrajectoryCanvas::resizeEvent(QResizeEvent* event) {

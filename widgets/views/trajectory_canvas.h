@@ -166,7 +166,6 @@ private:
     QTimer m_handleFrame;  ///< the handle that is dragged is to be painted
     mutable std::optional<Projected3> m_projected;
     bool m_sceneStale = true;
-    int m_startFrames = 0;  ///< that were drawn before the lines
     double m_scenePixelsPerPoint = 0;
 
     Qt::MouseButton m_button = Qt::NoButton;  ///< that the drag began with

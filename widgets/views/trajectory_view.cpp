@@ -5,6 +5,7 @@
 #include <QLabel>
 #include <QLocale>
 #include <QStackedLayout>
+#include <QTimer>
 #include <QToolBar>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -85,6 +86,8 @@ TrajectoryView::TrajectoryView(const FigureView& figure, const ViewContext& cont
       m_hint(new QLabel),
       m_state(context.workspace.state()),
       m_theme(lightTheme()) {
+    // While the first file is chosen and read.
+    QTimer::singleShot(0, m_canvas, &VtkViewport::getReady);
     m_fit->setShortcut(QKeySequence("Ctrl+R"));
     connect(m_fit, &QAction::triggered, this, [this] { fitBasis(m_workspace); });
     auto* bar = new QToolBar;

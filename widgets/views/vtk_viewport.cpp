@@ -2,33 +2,59 @@
 
 #include <vtkCommand.h>
 #include <vtkGenericOpenGLRenderWindow.h>
+#include <vtkOpenGLFramebufferObject.h>
 #include <vtkOpenGLState.h>
 
-#include <QOpenGLContext>
 #include <QOpenGLFunctions>
+#include <QPainter>
 #include <QSurfaceFormat>
-#include <QTimer>
+#include <algorithm>
+#include <utility>
 
 namespace rheo {
 
 namespace {
-constexpr int samples = 4;  // a pixel, against jagged lines
+
+constexpr int smooth = 4;  // samples a pixel, against jagged lines
+
+/// One line of every kind that is drawn: thin and wide, shaded and of one colour.
+Plot3D everyKindOfLine() {
+    Plot3D plot;
+    plot.colorScale = ColorScale{};
+    for (const double width : {1.0, 3.0})
+        for (const bool shaded : {false, true}) {
+            LineSet3 set;
+            set.xyz = {-1, -1, -1, 0, 0, 0, 1, 1, 1};
+            set.offsets = {0, 3};
+            if (shaded)
+                set.values = {0, 0.5F, 1};
+            else
+                set.style.color = Color{};
+            set.style.width = width;
+            set.style.opacity = 0.5;
+            plot.lines.push_back(std::move(set));
+        }
+    return plot;
 }
 
-VtkViewport::VtkViewport(QWidget* parent) : QOpenGLWidget(parent) {
-    m_window->SetMultiSamples(samples);
+}  // namespace
+
+VtkViewport::VtkViewport(QWidget* parent) : QWidget(parent) {
+    setAttribute(Qt::WA_OpaquePaintEvent);
     for (const unsigned long event : {vtkCommand::WindowMakeCurrentEvent, vtkCommand::WindowIsCurrentEvent,
                                       vtkCommand::WindowSupportsOpenGLEvent, vtkCommand::WindowIsDirectEvent})
         m_window->AddObserver(event, this, &VtkViewport::onWindowEvent);
 }
 
 VtkViewport::~VtkViewport() {
-    // The base class destroys the context, when this one's members are gone.
-    disconnect(m_contextGone);
-    makeCurrent();
-    releaseContext();
+    if (m_thread) m_thread->wait();
+    if (m_scene.isAttached() && m_context.makeCurrent(&m_surface)) {
+        m_scene.detachFrom(m_window);
+        m_window->Finalize();
+        m_window->SetReadyForRendering(false);
+        m_context.doneCurrent();
+    }
     m_window->RemoveAllObservers();
-    doneCurrent();
 }
 
 void VtkViewport::setDefaultSurfaceFormat() {
@@ -41,17 +67,18 @@ void VtkViewport::setDefaultSurfaceFormat() {
     QSurfaceFormat::setDefaultFormat(format);
 }
 
+void VtkViewport::requestRender() {
+    m_stale = true;
+    update();
+}
+
 void VtkViewport::onWindowEvent(vtkObject*, unsigned long event, void* answer) {
     switch (event) {
         case vtkCommand::WindowMakeCurrentEvent:
-            // The context alone: QOpenGLWidget::makeCurrent() would bind Qt's framebuffer in the middle of
-            // VTK's frame.
-            if (context() != nullptr && QOpenGLContext::currentContext() != context())
-                context()->makeCurrent(context()->surface());
+            if (QOpenGLContext::currentContext() != &m_context) m_context.makeCurrent(&m_surface);
             break;
         case vtkCommand::WindowIsCurrentEvent:
-            *static_cast<bool*>(answer) =
-                context() != nullptr && QOpenGLContext::currentContext() == context();
+            *static_cast<bool*>(answer) = QOpenGLContext::currentContext() == &m_context;
             break;
         case vtkCommand::WindowSupportsOpenGLEvent: *static_cast<int*>(answer) = 1; break;
         case vtkCommand::WindowIsDirectEvent: *static_cast<int*>(answer) = 1; break;
@@ -59,90 +86,130 @@ void VtkViewport::onWindowEvent(vtkObject*, unsigned long event, void* answer) {
     }
 }
 
-void VtkViewport::initializeGL() {
-    const auto format = context()->format();
-    if (format.version() < qMakePair(3, 2))
+// ---- getting ready --------------------------------------------------------------------------------------
+
+/// Runs `work` in a thread that has the context meanwhile, and `then` in this one, which has it back.
+void VtkViewport::inThread(std::function<void()> work, void (VtkViewport::*then)()) {
+    QThread* home = thread();
+    if (m_thread) m_thread->wait();
+    m_thread.reset(QThread::create([this, home, work = std::move(work)] {
+        work();
+        m_context.moveToThread(home);
+    }));
+    m_context.moveToThread(m_thread.get());
+    connect(m_thread.get(), &QThread::finished, this, then);
+    m_thread->start();
+}
+
+void VtkViewport::getReady() {
+    if (m_stage != Stage::Begin || !m_trouble.isEmpty()) return;
+    m_stage = Stage::Context;
+    m_context.setFormat(QSurfaceFormat::defaultFormat());
+    inThread([this] { m_context.create(); }, &VtkViewport::contextIsThere);
+}
+
+void VtkViewport::contextIsThere() {
+    if (!m_context.isValid())
+        return setTrouble(tr("This view needs OpenGL 3.2, and the display offers none."));
+    if (const auto format = m_context.format(); format.version() < qMakePair(3, 2))
         return setTrouble(tr("This view needs OpenGL 3.2, and the display offers %1.%2.")
                               .arg(format.majorVersion())
                               .arg(format.minorVersion()));
-    setTrouble({});
-    const QByteArray renderer(
-        reinterpret_cast<const char*>(context()->functions()->glGetString(GL_RENDERER)));
+    m_stage = Stage::Shaders;
+    m_surface.setFormat(m_context.format());
+    m_surface.create();  // which belongs into this thread
+    inThread([this] { makeShaders(); }, &VtkViewport::shadersAreThere);
+}
+
+void VtkViewport::makeShaders() {
+    if (!m_context.makeCurrent(&m_surface)) return;
+    const QByteArray renderer(reinterpret_cast<const char*>(m_context.functions()->glGetString(GL_RENDERER)));
     m_software = renderer.contains("llvmpipe") || renderer.contains("softpipe");
-    // Qt destroys the context when the widget moves to another window, and calls here again with a new one.
-    m_contextGone = connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, [this] {
-        makeCurrent();
-        releaseContext();
-        doneCurrent();
-    });
     m_window->SetOwnContext(0);
     m_window->SetReadyForRendering(true);
     m_window->SetFrameBlitModeToNoBlit();
     m_window->OpenGLInitContext();
     m_scene.attachTo(m_window);
-    m_attached = true;
+    // Frames of nothing but one line of each kind. They need all shaders that later ones do.
+    QImage nobodySees(64, 64, QImage::Format_RGB32);
+    m_scene.setPlot(everyKindOfLine(), lightTheme(), 1);
+    m_scene.setView({}, {0, 0, 64, 64}, {0, 0, 64, 64}, 64, 64);
+    m_scene.setBackdrop({{{{0, 0}, {60, 60}}, Color{}, 0.5, 1}});
+    for (const int samples : {0, smooth}) renderFrame(nobodySees, samples);
+    m_context.doneCurrent();
 }
 
-void VtkViewport::showEvent(QShowEvent* event) {
-    QOpenGLWidget::showEvent(event);
-    // Where there is no OpenGL at all, nobody calls initializeGL().
-    QTimer::singleShot(0, this, [this] {
-        if (isVisible() && !isValid())
-            setTrouble(tr("This view needs OpenGL 3.2, and the display offers none."));
-    });
+void VtkViewport::shadersAreThere() {
+    if (!m_scene.isAttached())
+        return setTrouble(tr("This view needs OpenGL 3.2, and the display offers none."));
+    m_stage = Stage::Ready;
+    requestRender();
 }
 
 void VtkViewport::setTrouble(const QString& why) {
-    const QString whole =
-        why.isEmpty()
-            ? why
-            : tr("%1 Start the program with LIBGL_ALWAYS_SOFTWARE=1 in its environment to draw in "
-                 "software, or update the graphics driver. Everything else works without this view.")
-                  .arg(why);
-    if (whole == m_trouble) return;
-    m_trouble = whole;
+    m_trouble = tr("%1 Start the program with LIBGL_ALWAYS_SOFTWARE=1 in its environment to draw in "
+                   "software, or update the graphics driver. Everything else works without this view.")
+                    .arg(why);
     Q_EMIT troubleChanged(m_trouble);
 }
 
-void VtkViewport::releaseContext() {
-    if (!m_attached) return;
-    m_attached = false;
-    m_scene.detachFrom(m_window);
-    m_window->Finalize();
-    m_window->SetReadyForRendering(false);
+// ---- drawing --------------------------------------------------------------------------------------------
+
+void VtkViewport::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    requestRender();
 }
 
-void VtkViewport::paintGL() {
-    if (!m_attached) return;
-    if (isEmpty()) {
-        const QColor base = palette().color(QPalette::Base);
-        auto* gl = context()->functions();
-        gl->glClearColor(base.redF(), base.greenF(), base.blueF(), 1);
-        gl->glClear(GL_COLOR_BUFFER_BIT);
-        ++m_frames;
-        return;
+QImage VtkViewport::picture() {
+    render();
+    return m_picture;
+}
+
+void VtkViewport::paintEvent(QPaintEvent*) {
+    render();
+    QPainter painter(this);
+    painter.drawImage(0, 0, m_picture);
+}
+
+/// Brings the picture up to date.
+void VtkViewport::render() {
+    const QSize size = (QSizeF(this->size()) * devicePixelRatioF()).toSize();
+    if (!isEmpty()) getReady();
+    if (isEmpty() || m_stage != Stage::Ready) {
+        m_stale = true;
+        QImage blank(size, QImage::Format_RGB32);
+        blank.setDevicePixelRatio(devicePixelRatioF());
+        blank.fill(palette().color(QPalette::Base));
+        return std::swap(m_picture, blank);
     }
-    const int w = qRound(width() * devicePixelRatioF()), h = qRound(height() * devicePixelRatioF());
-    m_window->SetSize(w, h);
+    if (!m_stale && m_picture.size() == size) return;
+    m_stale = false;
+    if (m_picture.size() != size) m_picture = QImage(size, QImage::Format_RGB32);
+    m_picture.setDevicePixelRatio(devicePixelRatioF());
+    m_context.makeCurrent(&m_surface);
     const bool quick = m_software && isMoving();
     m_scene.setCoarse(quick);
     prepareFrame();
-    m_window->SetMultiSamples(quick ? 0 : samples);
-    // Qt drew with this context since the last frame: what VTK remembers of its state no longer holds.
-    m_window->GetState()->Reset();
-    m_window->Render();
-    auto* gl = context()->functions();
-    gl->glBindFramebuffer(GL_DRAW_FRAMEBUFFER, defaultFramebufferObject());
-    gl->glDisable(GL_SCISSOR_TEST);
-    m_window->GetState()->ResetFramebufferBindings();
-    m_window->BlitDisplayFramebuffer();
-    // Blending left its own alpha behind, and Qt would mix the widget with what is under it.
-    gl->glBindFramebuffer(GL_FRAMEBUFFER, defaultFramebufferObject());
-    gl->glColorMask(GL_FALSE, GL_FALSE, GL_FALSE, GL_TRUE);
-    gl->glClearColor(0, 0, 0, 1);
-    gl->glClear(GL_COLOR_BUFFER_BIT);
-    gl->glColorMask(GL_TRUE, GL_TRUE, GL_TRUE, GL_TRUE);
+    renderFrame(m_picture, quick ? 0 : smooth);
     ++m_frames;
+}
+
+void VtkViewport::renderFrame(QImage& picture, int samples) {
+    const int width = picture.width(), height = picture.height();
+    m_window->SetSize(width, height);
+    m_window->SetMultiSamples(samples);
+    m_window->Render();
+    m_window->GetDisplayFramebuffer()->Bind(GL_READ_FRAMEBUFFER);
+    m_window->GetDisplayFramebuffer()->ActivateReadBuffer(0);
+    auto* gl = m_context.functions();
+    gl->glPixelStorei(GL_PACK_ALIGNMENT, 4);
+    gl->glReadPixels(0, 0, width, height, GL_BGRA, GL_UNSIGNED_INT_8_8_8_8_REV, picture.bits());
+    m_window->GetState()->ResetFramebufferBindings();
+    // OpenGL counts rows from below, a QImage from above.
+    for (int top = 0, bottom = height - 1; top < bottom; ++top, --bottom) {
+        auto* upper = reinterpret_cast<QRgb*>(picture.scanLine(top));
+        std::swap_ranges(upper, upper + width, reinterpret_cast<QRgb*>(picture.scanLine(bottom)));
+    }
 }
 
 }  // namespace rheo
