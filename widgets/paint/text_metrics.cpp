@@ -1,6 +1,7 @@
 #include "widgets/paint/text_metrics.h"
 
 #include <QFontDatabase>
+#include <QHash>
 #include <QRegularExpression>
 #include <algorithm>
 
@@ -41,7 +42,16 @@ QString fontFamilies() {
 TextMetrics::TextMetrics() : m_plain(figureFont(false)), m_bold(figureFont(true)) {}
 
 double TextMetrics::width(const QString& text, double size, bool bold) const {
-    return (bold ? m_bold : m_plain).horizontalAdvance(text) * size / fontUnits;
+    // A camera that turns asks for the same few labels with every frame, and shaping them is dear.
+    constexpr qsizetype most = 4096;
+    thread_local QHash<QString, double> measured[2];
+    QHash<QString, double>& known = measured[bold ? 1 : 0];
+    auto at = known.constFind(text);
+    if (at == known.constEnd()) {
+        if (known.size() >= most) known.clear();
+        at = known.insert(text, (bold ? m_bold : m_plain).horizontalAdvance(text));
+    }
+    return *at * size / fontUnits;
 }
 double TextMetrics::capHeight(double size) const {
     return m_plain.capHeight() * size / fontUnits;
