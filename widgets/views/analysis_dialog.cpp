@@ -163,8 +163,10 @@ AnalysisDialog::AnalysisDialog(Analyses& analyses, Workspace& workspace, QWidget
     connect(m_compute, &QPushButton::clicked, this, &AnalysisDialog::compute);
     connect(m_command, &QPushButton::clicked, this, [this] { Q_EMIT commandRequested(m_choice); });
     connect(close, &QPushButton::clicked, this, &QDialog::close);
-    connect(&m_workspace, &Workspace::stateChanged, this, [this] { m_checkSoon.start(); });
-    connect(&m_workspace, &Workspace::modelChanged, this, [this] { m_checkSoon.start(); });
+    for (const auto signal : {&Workspace::stateChanged, &Workspace::modelChanged})
+        connect(&m_workspace, signal, this, [this] {
+            if (isVisible()) m_checkSoon.start();  // opening checks anyway
+        });
     fill();
 }
 

@@ -322,9 +322,11 @@ void ViewTabs::applyLook(const View* view) {
     if (column < 0) return;
     const Look& look = m_looks[indexOf(view)];
     const int tab = tabOf(column, view);
-    bar(column)->setTabTextColor(tab, look.text);
-    bar(column)->setTabIcon(tab, look.mark);
-    bar(column)->setTabToolTip(tab, look.toolTip);
+    QTabBar* tabs = bar(column);
+    if (tabs->tabTextColor(tab) != look.text) tabs->setTabTextColor(tab, look.text);
+    // An icon, even none, makes the bar measure the texts of all tabs.
+    if (tabs->tabIcon(tab).cacheKey() != look.mark.cacheKey()) tabs->setTabIcon(tab, look.mark);
+    tabs->setTabToolTip(tab, look.toolTip);
 }
 
 void ViewTabs::openMenu(int column, const QPoint& at) {
