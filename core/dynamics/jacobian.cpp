@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <utility>
 
+#include "core/analysis/covariance.h"
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 
 namespace rheo {
 
@@ -52,27 +55,62 @@ private:
     void put(const VectorD& from, double* to) const { std::copy_n(from.data(), values, to); }
 };
 
+/// The singular values of the products of ever more factors: `next` makes the product for s from the one
+/// before, and `put` takes what belongs to s. As many products as there are threads are held at once.
+template <class Next, class Put>
+void forEachProduct(const std::vector<Eigen::Index>& order, int threads, Eigen::Index values, Next next,
+                    Put put, const Progress& progress) {
+    const std::size_t atOnce = static_cast<std::size_t>(resolveThreads(threads));
+    MatrixD last;
+    for (std::size_t first = 0; first < order.size(); first += atOnce) {
+        std::vector<MatrixD> products;
+        for (std::size_t i = first; i < std::min(order.size(), first + atOnce); ++i)
+            products.push_back(last = next(last, order[i]));
+        const SerialBlas serial;
+        parallelFor(static_cast<std::int64_t>(products.size()), 1, threads, progress,
+                    [&](std::int64_t i, std::int64_t) {
+                        const auto at = static_cast<std::size_t>(i);
+                        put(order[first + at], singularValues(products[at], values, progress));
+                    });
+    }
+}
+
 /// One row's numbers into a result, from derivatives that are formed.
-void measureWhole(const std::vector<MatrixD>& factors, RowOfResult into, const Progress& progress) {
+void measureWhole(const std::vector<MatrixD>& factors, RowOfResult into, int threads,
+                  const Progress& progress) {
     const auto steps = static_cast<Eigen::Index>(factors.size());
+    const auto factor = [&](Eigen::Index s) -> const MatrixD& {
+        return factors[static_cast<std::size_t>(s)];
+    };
     JacobianResult& result = into.result;
-    for (Eigen::Index s = 0; s < steps; ++s)
-        into.putStep(
-            s, matrixSpectrum(factors[static_cast<std::size_t>(s)], static_cast<int>(into.values), progress));
-    MatrixD all;
-    for (Eigen::Index s = steps - 1; s >= 0; --s) {  // from the end back
-        const MatrixD& factor = factors[static_cast<std::size_t>(s)];
-        all = s == steps - 1 ? factor : product(all, factor);
-        const VectorD singular = singularValues(all, into.values, progress);
-        into.putRemaining(s, singular);
-        result.remainingEffectiveRank(into.row, s) = effectiveRank(singular);
+    {
+        const SerialBlas serial;  // matrices are small, and steps are worked on side by side
+        parallelFor(steps, 1, threads, progress, [&](std::int64_t s, std::int64_t) {
+            into.putStep(s, matrixSpectrum(factor(s), static_cast<int>(into.values), progress));
+        });
     }
-    for (Eigen::Index s = 0; s < steps; ++s) {
-        const MatrixD& factor = factors[static_cast<std::size_t>(s)];
-        all = s == 0 ? factor : product(factor, all);
-        result.cumulativeEffectiveRank(into.row, s) =
-            effectiveRank(singularValues(all, into.values, progress));
-    }
+    std::vector<Eigen::Index> order(static_cast<std::size_t>(steps));
+    std::iota(order.begin(), order.end(), 0);
+    forEachProduct(
+        order, threads, into.values,
+        [&](const MatrixD& before, Eigen::Index s) {
+            return before.size() == 0 ? factor(s) : product(factor(s), before);
+        },
+        [&](Eigen::Index s, const VectorD& singular) {
+            result.cumulativeEffectiveRank(into.row, s) = effectiveRank(singular);
+        },
+        progress);
+    std::reverse(order.begin(), order.end());
+    forEachProduct(
+        order, threads, into.values,
+        [&](const MatrixD& after, Eigen::Index s) {
+            return after.size() == 0 ? factor(s) : product(after, factor(s));
+        },
+        [&](Eigen::Index s, const VectorD& singular) {
+            into.putRemaining(s, singular);
+            result.remainingEffectiveRank(into.row, s) = effectiveRank(singular);
+        },
+        progress);
     result.lyapunov.row(into.row) = lyapunovExponents(factors, into.values, progress).transpose();
 }
 
@@ -115,7 +153,7 @@ JacobianResult emptyResult(Eigen::Index rows, Eigen::Index steps, Eigen::Index v
 
 /// Of all chosen rows in one network.
 JacobianResult measured(const Model& model, const TraceView& view, const std::vector<std::int64_t>& rows,
-                        const JacobianOptions& options, Progress& progress) {
+                        const JacobianOptions& options, int threads, Progress& progress) {
     const TraceInfo& info = view.trace->info();
     const auto units = static_cast<Eigen::Index>(model.config().dModel);
     const bool whole = units <= options.mostWhole;
@@ -139,7 +177,7 @@ JacobianResult measured(const Model& model, const TraceView& view, const std::ve
         const RowOfResult into{result, static_cast<Eigen::Index>(i), values};
         if (whole)
             measureWhole(stepJacobians(model, *context, PointIndex{0}, at.position, options.alone, deriving),
-                         into, measuring);
+                         into, threads, measuring);
         else
             measureByProducts(model, *context, at.position, options.alone, into, measuring);
         one.report(1, 1);
@@ -189,7 +227,7 @@ SingularVectors leadingDirections(const std::vector<MatrixD>& factors, int count
 }
 
 JacobianResult jacobians(const Model& model, const TraceView& view, const JacobianOptions& options,
-                         const Model* untrained, Progress& progress) {
+                         const Model* untrained, Progress& progress, int threads) {
     requireThat(options.rows >= 1 && options.values >= 1, ErrorCode::InvalidArgument,
                 "derivatives are of at least 1 row, with at least 1 value kept");
     const std::int64_t available = view.rowCount(), count = std::min<std::int64_t>(options.rows, available);
@@ -197,9 +235,9 @@ JacobianResult jacobians(const Model& model, const TraceView& view, const Jacobi
     std::vector<std::int64_t> rows;
     for (std::int64_t i = 0; i < count; ++i) rows.push_back((2 * i + 1) * available / (2 * count));
     Progress own = progress.part(0, untrained != nullptr ? 0.5 : 1), other = progress.part(0.5, 1);
-    JacobianResult result = measured(model, view, rows, options, own);
+    JacobianResult result = measured(model, view, rows, options, threads, own);
     if (untrained != nullptr) {
-        const JacobianResult beside = measured(*untrained, view, rows, options, other);
+        const JacobianResult beside = measured(*untrained, view, rows, options, threads, other);
         result.untrainedHenriciRows = beside.henrici;
         result.untrainedCumulativeRankRows = beside.cumulativeEffectiveRank;
         result.untrainedHenrici = columnMeans(beside.henrici);

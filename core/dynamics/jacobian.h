@@ -33,7 +33,8 @@ SingularVectors leadingDirections(const std::vector<MatrixD>& factors, int count
 /// remaining steps from the rows that were pulled back (remainingDerivative: D^2 numbers are held in place of
 /// D^2 a step), and the exponents from the products; cost a row and step: three times the step for D rows,
 /// and for about 20 to 50 single rows a value.
+/// Spectra of steps are found side by side on `threads` threads (0: one per core).
 JacobianResult jacobians(const Model& model, const TraceView& view, const JacobianOptions& options,
-                         const Model* untrained, Progress& progress);
+                         const Model* untrained, Progress& progress, int threads = 0);
 
 }  // namespace rheo

@@ -314,7 +314,8 @@ private:
         const auto model = m_model({}, loading);
         std::shared_ptr<const Model> untrained;
         if (m_request.untrained) untrained = m_model(m_request.untrainedSeed, loading);
-        result = jacobians(*model, m_view, *m_request.jacobian, untrained.get(), running);
+        result = jacobians(*model, m_view, *m_request.jacobian, untrained.get(), running,
+                           m_request.options.threads);
         done("jacobian", 0);
         const auto ends = [](const MatrixD& values) {
             return fmt::format("{:.3g} to {:.3g}", values.col(0).mean(),

@@ -110,7 +110,10 @@ std::vector<Part> partsOf(const Sizes& sizes, const TraceInfo& info, const Analy
                                  : sizes.pointCount(),
                      rows = request.jacobian->rows * (request.untrained ? 2 : 1);
         // Decompositions of a step and of two products; the derivative itself is that of 40 D^2 weights.
-        parts.push_back({"jacobian", rows * steps * units * units * (1000 + 20 * units)});
+        // Above mostWhole some 5,000 products with single vectors take its place, which read all weights.
+        const bool whole = units <= static_cast<double>(request.jacobian->mostWhole);
+        const double nanoseconds = whole ? 1000 + 20 * units : 14000 + 1.5 * units;
+        parts.push_back({"jacobian", rows * steps * units * units * nanoseconds});
     }
     for (const NullKind null : defined.nulls)
         parts.push_back(partOfNull(nullName(null), nullSpec(null).nanoseconds, defined.repeats, ofSurrogates,
