@@ -8,6 +8,7 @@
 #include <QOpenGLFunctions>
 #include <QPainter>
 #include <QSurfaceFormat>
+#include <QTimer>
 #include <algorithm>
 #include <utility>
 
@@ -175,7 +176,12 @@ void VtkViewport::paintEvent(QPaintEvent*) {
 void VtkViewport::render() {
     const QSize size = (QSizeF(this->size()) * devicePixelRatioF()).toSize();
     if (!isEmpty()) getReady();
-    if (isEmpty() || m_stage != Stage::Ready) {
+    // The first picture comes in steps that are events of their own: all around it is painted, then the lines
+    // without antialiasing, then all.
+    const int step =
+        isEmpty() || m_stage != Stage::Ready ? -1 : std::exchange(m_step, std::min(m_step + 1, 2));
+    if (step == 0 || step == 1) QTimer::singleShot(0, this, &VtkViewport::requestRender);
+    if (step < 1) {
         m_stale = true;
         QImage blank(size, QImage::Format_RGB32);
         blank.setDevicePixelRatio(devicePixelRatioF());
@@ -187,7 +193,7 @@ void VtkViewport::render() {
     if (m_picture.size() != size) m_picture = QImage(size, QImage::Format_RGB32);
     m_picture.setDevicePixelRatio(devicePixelRatioF());
     m_context.makeCurrent(&m_surface);
-    const bool quick = m_software && isMoving();
+    const bool quick = m_software && (step == 1 || isMoving());
     m_scene.setCoarse(quick);
     prepareFrame();
     renderFrame(m_picture, quick ? 0 : smooth);

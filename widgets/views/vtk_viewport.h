@@ -76,6 +76,7 @@ private:
     QOpenGLContext m_context;
     std::unique_ptr<QThread> m_thread;  ///< that has the context, until Ready
     Stage m_stage = Stage::Begin;
+    int m_step = 0;  ///< of the first picture
     vtkNew<vtkGenericOpenGLRenderWindow> m_window;
     Scene3 m_scene;
     QImage m_picture;
