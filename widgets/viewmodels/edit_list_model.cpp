@@ -83,6 +83,7 @@ QVariant EditListModel::headerData(int section, Qt::Orientation orientation, int
 }
 
 Qt::ItemFlags EditListModel::flags(const QModelIndex& index) const {
+    if (!index.isValid()) return Qt::NoItemFlags;
     Qt::ItemFlags flags = Qt::ItemIsEnabled | Qt::ItemIsSelectable;
     if (index.column() == Name) flags |= Qt::ItemIsUserCheckable | Qt::ItemIsEditable;
     return flags;

@@ -249,7 +249,8 @@ void OrbitView::draw() {
 
 /// A ring on each path at the selected point.
 void OrbitView::mark() {
-    if (!m_isDrawn) return m_canvas->setOverlay(nullptr);
+    // A view that is not in front may still hold the figure of results that are gone.
+    if (!m_built || !m_results || !m_isDrawn) return m_canvas->setOverlay(nullptr);
     const auto& own = m_results->results.source.info.points;
     const auto& open = m_workspace.points();
     const auto selected = static_cast<std::size_t>(m_selection.point().value());

@@ -113,7 +113,7 @@ void ResultsView::build() {
 /// The selection counts the points of the rows that are open, which may be others than those of the results.
 void ResultsView::select(AxisKind kind, qint64 id) {
     if (kind == AxisKind::Units) m_selection.selectUnit(UnitIndex{id});
-    if (kind != AxisKind::Points) return;
+    if (kind != AxisKind::Points || !m_results) return;
     const auto& own = m_results->results.source.info.points;
     const auto& open = m_workspace.points();
     if (open.empty() || id >= static_cast<qint64>(own.size())) return;
@@ -133,7 +133,8 @@ void ResultsView::selectState(qint64 row, int point) {
 }
 
 void ResultsView::mark() {
-    if (m_widget->figure() == nullptr) return;
+    // A view that is not in front may still hold the figure of results that are gone.
+    if (!m_built || !m_results || m_widget->figure() == nullptr) return;
     const auto& own = m_results->results.source.info.points;
     const auto& open = m_workspace.points();
     const auto selected = static_cast<std::size_t>(m_selection.point().value());
