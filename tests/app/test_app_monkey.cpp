@@ -256,15 +256,19 @@ void TestAppMonkey::nothingBreaks() {
         }
         qInfo("%d acts, %zu models; the longest step took %.0f ms: %s", acts, testers.size(),
               1000 * watch.worst(), qPrintable(watch.worstStep()));
-        workspace.jobs().cancelAll();
-        QTRY_VERIFY_WITH_TIMEOUT(idle() && QApplication::activeModalWidget() == nullptr, 60000);
+        // What plays or turns goes on asking for more.
+        const auto atRest = [&] {
+            workspace.jobs().cancelAll();
+            return idle() && QApplication::activeModalWidget() == nullptr;
+        };
+        for (timer.restart(); !atRest() && timer.elapsed() < 60000;) QTest::qWait(20);
+        QVERIFY(atRest());
     }
     QVERIFY(acts > 20);
     // The limit of the stack was not reached in this time, so its first step is the first there was.
     auto* stack = workspace.undoStack();
     const int steps = stack->index();
     while (stack->canUndo()) stack->undo();
-    QTRY_VERIFY_WITH_TIMEOUT(idle(), 60000);
     qInfo("%d steps undone", steps);
     if (steps < stack->undoLimit()) QCOMPARE(contentOf(*workspace.state()), before);
 }
