@@ -13,10 +13,10 @@
 #include "core/findings/derivative_verdicts.h"
 #include "core/results/jacobian_group.h"
 #include "core/results/results_datasets.h"
+#include "core/results/source_group.h"
 #include "core/results/verdict_json.h"
 #include "core/trace/file_parts.h"
 #include "core/trace/hdf5_file.h"
-#include "core/trace/sample_labels.h"
 
 namespace rheo {
 
@@ -35,41 +35,11 @@ std::string rangeOf(const std::vector<ResidualPoint>& points) {
                               : pointName(points.front()) + ":" + pointName(points.back());
 }
 
-void writeSource(Hdf5File& file, const ResultsSource& source) {
+void writeHead(Hdf5File& file, const ResultsSource& source) {
     file.setAttribute("/", "format", std::string(formatName));
     file.setAttribute("/", "version", formatVersion);
     file.setAttribute("/", "program", std::string("Rheograph " RHEO_VERSION));
-    file.makeGroup("/source");
-    file.setAttribute("/source", "hash", source.hash);
-    file.setAttribute("/source", "path", source.path);
-    if (!source.selection.empty()) file.setAttribute("/source", "selection", source.selection);
-    file.setAttribute("/source", "units", source.info.units);
-    if (source.info.model) writeModelAttributes(file, "/source", *source.info.model);
-    std::vector<std::int32_t> samples, positions, tokens, ids;
-    std::vector<std::string> texts;
-    std::vector<std::int64_t> first{0};
-    for (const auto& row : source.info.rows) {
-        samples.push_back(row.sample);
-        positions.push_back(row.position);
-        tokens.push_back(row.tokenId);
-    }
-    for (const auto& sample : source.info.samples) {
-        texts.push_back(sample.text);
-        ids.insert(ids.end(), sample.tokenIds.begin(), sample.tokenIds.end());
-        first.push_back(static_cast<std::int64_t>(ids.size()));
-    }
-    const auto list = [&](const char* name, const auto& values) {
-        using T = typename std::decay_t<decltype(values)>::value_type;
-        file.write<T>(name, values, {static_cast<std::int64_t>(values.size())});
-    };
-    writePoints(file, "/source/points", source.info.points);
-    list("/source/rows/sample", samples);
-    list("/source/rows/position", positions);
-    list("/source/rows/token_id", tokens);
-    file.writeStrings("/source/samples/text", texts);
-    list("/source/samples/token_ids", ids);
-    list("/source/samples/first_token", first);
-    writeSampleLabels(file, "/source/samples", source.info.samples);
+    writeSource(file, "/source", source);
 }
 
 /// Throws unless the file holds results that this version can read.
@@ -91,52 +61,9 @@ void checkFormat(const Hdf5File& file) {
             path);
 }
 
-std::vector<TraceRow> readRows(const Hdf5File& file) {
-    const auto samples = file.read<std::int32_t>("/source/rows/sample");
-    const auto positions = file.read<std::int32_t>("/source/rows/position");
-    const auto tokens = file.read<std::int32_t>("/source/rows/token_id");
-    if (samples.size() != positions.size() || samples.size() != tokens.size())
-        refuse(file, "/source/rows", "lists that belong together differ in length");
-    std::vector<TraceRow> rows;
-    for (std::size_t n = 0; n < samples.size(); ++n) rows.push_back({samples[n], positions[n], tokens[n]});
-    return rows;
-}
-
-std::vector<Sample> readSamples(const Hdf5File& file) {
-    const auto texts = file.readStrings("/source/samples/text");
-    const auto ids = file.read<std::int32_t>("/source/samples/token_ids");
-    const auto first = file.read<std::int64_t>("/source/samples/first_token");
-    if (first.size() != texts.size() + 1)
-        refuse(file, "/source/samples", "lists that belong together differ in length");
-    std::vector<Sample> samples;
-    for (std::size_t s = 0; s < texts.size(); ++s) {
-        if (first[s] < 0 || first[s + 1] < first[s] || first[s + 1] > static_cast<std::int64_t>(ids.size()))
-            refuse(file, "/source/samples/first_token", "an entry points outside of token_ids");
-        samples.push_back({texts[s], {ids.begin() + first[s], ids.begin() + first[s + 1]}});
-    }
-    readSampleLabels(file, "/source/samples", samples);
-    return samples;
-}
-
-ResultsSource readSource(const Hdf5File& file) {
+ResultsSource readHead(const Hdf5File& file) {
     checkFormat(file);
-    const auto text = [&](const char* name) { return file.textAttribute("/source", name); };
-    ResultsSource source;
-    source.hash = text("hash").value_or("");
-    source.path = text("path").value_or("");
-    source.selection = text("selection").value_or("");
-    source.info.units = file.integerAttribute("/source", "units").value_or(0);
-    if (text("architecture")) source.info.model = readModelAttributes(file, "/source");
-    source.info.points = readPoints(file, "/source/points");
-    if (source.info.points.empty()) refuse(file, "/source/points", "there are none");
-    source.info.rows = readRows(file);
-    source.info.samples = readSamples(file);
-    const std::size_t samples = source.info.samples.size();
-    for (const auto& row : source.info.rows)
-        if (row.sample < 0 || (samples > 0 && static_cast<std::size_t>(row.sample) >= samples))
-            refuse(file, "/source/rows/sample",
-                   fmt::format("a row belongs to sample {}, and there are {}", row.sample, samples));
-    return source;
+    return readSource(file, "/source");
 }
 
 std::string versionOf(const StatisticRecord& record) {
@@ -319,7 +246,7 @@ std::vector<Verdict> readVerdicts(const Hdf5File& file) {
 template <class Wanted>
 Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
     Results results;
-    results.source = readSource(file);
+    results.source = readHead(file);
     const Sizes sizes = sizesOf(results.source.info);
     const auto use = [&](const std::string& group) { return file.exists(group) && wanted(group); };
     const auto keepRecord = [&](const std::string& name) {
@@ -527,12 +454,12 @@ ResultsWriter ResultsWriter::create(const std::filesystem::path& path, const Res
                                     IfExists ifExists) {
     auto state = std::unique_ptr<State>(new State{OutputFile(path, ifExists), source, std::nullopt});
     state->file = Hdf5File::create(state->output.temporary(), path);
-    writeSource(*state->file, source);
+    writeHead(*state->file, source);
     return ResultsWriter(std::move(state));
 }
 
 ResultsWriter ResultsWriter::add(const std::filesystem::path& path, const ResultsSource& source) {
-    refuseOtherSource(path, readSource(Hdf5File::openForReading(path)), source);
+    refuseOtherSource(path, readHead(Hdf5File::openForReading(path)), source);
     auto state = std::unique_ptr<State>(new State{OutputFile(path, IfExists::Replace), source, std::nullopt});
     std::error_code failed;
     std::filesystem::copy_file(path, state->output.temporary(),
@@ -629,7 +556,7 @@ Results readResults(const std::filesystem::path& path, bool withSamples) {
 
 Results readMatching(const std::filesystem::path& path, const ResultsSource& source, const Records& records) {
     const Hdf5File file = Hdf5File::openForReading(path);
-    refuseOtherSource(path, readSource(file), source);
+    refuseOtherSource(path, readHead(file), source);
     return read(file, true, [&](const std::string& group) {
         const auto record = records.find(group.substr(1));
         return record != records.end() && differenceFrom(file, group, record->second).empty() &&
