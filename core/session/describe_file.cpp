@@ -107,6 +107,26 @@ FileDescription describeResponse(const Hdf5File& file, const Input& input) {
     return found;
 }
 
+FileDescription describeComparison(const Hdf5File& file, const Input& input) {
+    FileDescription found{"comparison", "a comparison of two or more sources", {}, {}};
+    const std::int64_t count =
+        std::clamp<std::int64_t>(file.integerAttribute("/", "sources").value_or(0), 0, 64);
+    std::vector<std::string> names, statistics;
+    for (std::int64_t i = 0; i < count; ++i)
+        if (const auto name = file.textAttribute(fmt::format("/sources/{}", i), "name"))
+            names.push_back(*name);
+    found.facts.emplace_back("sources", names);
+    if (const auto alignment = file.textAttribute("/", "alignment"))
+        found.facts.emplace_back("alignment", *alignment);
+    if (file.exists("/pairs/1/differences")) statistics = file.children("/pairs/1/differences");
+    found.facts.emplace_back("statistics", statistics);
+    if (const auto by = file.exists("/pairs/1/matched") ? file.textAttribute("/pairs/1/matched", "matched_by")
+                                                        : std::nullopt)
+        found.facts.emplace_back("paired by", *by);
+    found.next = fmt::format("rheo figure {} --view compare_cka --out cka.svg", input.name());
+    return found;
+}
+
 FileDescription describeForeignHdf5(const Hdf5File& file, const Input& input) {
     FileDescription found{"hdf5", "an HDF5 file of another program", {}, {}};
     const auto names = file.datasets(100000);
@@ -140,6 +160,7 @@ constexpr std::array ownFormats{OwnFormat{"rheograph-trace", describeTrace},
                                 OwnFormat{"rheograph-attribution", describeAttribution},
                                 OwnFormat{"rheograph-flow", describeFlow},
                                 OwnFormat{"rheograph-response", describeResponse},
+                                OwnFormat{"rheograph-comparison", describeComparison},
                                 OwnFormat{"rheograph-intervention", describeIntervention}};
 
 FileDescription describeHdf5(const Input& input) {

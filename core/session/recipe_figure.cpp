@@ -27,6 +27,7 @@
 #include "core/figure/verdicts_figure.h"
 #include "core/figure/writing_figure.h"
 #include "core/session/analysis_view.h"
+#include "core/session/comparison_views.h"
 #include "core/session/direction_sources.h"
 #include "core/session/verdict_text.h"
 #include "core/statistics/axes.h"
@@ -734,6 +735,18 @@ Figure figureOfAttributionFile(const Recipe& recipe);
 Figure figureOfWritingFile(const Recipe& recipe);
 Figure figureOfFlowFile(const Recipe& recipe);
 Figure figureOfResponseFile(const Recipe& recipe);
+template <Figure (*make)(const ComparisonFile&, const Recipe&)>
+Figure figureOfComparison(const Recipe& recipe) {
+    return make(readComparisonFile(recipe.sources.front().path), recipe);
+}
+
+constexpr std::array ckaValues{FigureChoice{R"("cka")", "CKA"},
+                               FigureChoice{R"("beyond")", "Beyond shuffled samples"},
+                               FigureChoice{R"("null")", "Shuffled samples, 97.5 %"}};
+constexpr std::array ckaChoices{
+    FigureOption{"value", "Value", "All values; those above what shuffled samples give; or what these give",
+                 ckaValues},
+    mapOption};
 
 constexpr std::array fileViews{
     FileView{{"teleport", "Teleport", "Teleport", "",
@@ -768,6 +781,22 @@ constexpr std::array fileViews{
          "How far the output moves when one state is pushed further and further, beside random directions.",
          160, 150, true},
         figureOfResponseFile},
+    FileView{{pathsView, "Compare", "Paths side by side", "",
+              "The paths of two or more sources, in one basis, or each in its own, turned onto the first.",
+              190, 90},
+             figureOfComparison<figureOfPaths>},
+    FileView{{ckaView, "CKA", "Similarity of depths (CKA)", "",
+              "How similar the rows of two sources lie to each other at every two depths, beside shuffled "
+              "samples.",
+              240, 80, false, ckaChoices},
+             figureOfComparison<figureOfCka>},
+    FileView{
+        {differenceView, "Difference", "Differences by depth", "",
+         "The curves of one source less those of another, with intervals from resampled samples.", 190, 120},
+        figureOfComparison<figureOfDifference>},
+    FileView{{comparedVerdictsView, "Compared verdicts", "Verdicts of several sources", "",
+              "The published findings of each source beside their nulls, in the same order.", 240, 110},
+             figureOfComparison<figureOfComparedVerdicts>},
 };
 
 }  // namespace

@@ -1,0 +1,199 @@
+#include "core/session/comparison_views.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/compare/verdict_table.h"
+#include "core/figure/comparison_figure.h"
+#include "core/figure/trajectory_figure.h"
+#include "core/figure/verdicts_figure.h"
+#include "core/session/recipe_figure.h"
+#include "core/session/verdict_text.h"
+
+namespace rheo {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+Json optionsOf(const Recipe& recipe, std::initializer_list<std::string_view> known) {
+    Json options = Json::parse(recipe.options, nullptr, false);
+    if (!options.is_object())
+        throw Error(ErrorCode::Format,
+                    "the options of a figure should be a JSON object, and are " + recipe.options);
+    for (const auto& [key, value] : options.items())
+        if (std::find(known.begin(), known.end(), key) == known.end())
+            throw Error(ErrorCode::Unsupported,
+                        fmt::format("view {} has no option {}; it has {}", recipe.view, key,
+                                    known.size() == 0 ? "none" : fmt::format("{}", fmt::join(known, ", "))),
+                        key);
+    return options;
+}
+
+template <class T>
+T optionOf(const Json& options, const char* key, T otherwise) {
+    const auto found = options.find(key);
+    if (found == options.end() || found->is_null()) return otherwise;
+    try {
+        return found->get<T>();
+    } catch (const Json::exception&) {
+        throw Error(ErrorCode::Format,
+                    fmt::format("option {} of the figure cannot be {}", key, found->dump()), key);
+    }
+}
+
+std::vector<std::string> namesOf(const ComparisonFile& file) {
+    std::vector<std::string> names;
+    for (const auto& source : file.sources) names.push_back(source.name);
+    return names;
+}
+
+[[noreturn]] void refuse(const std::string& why) {
+    throw Error(ErrorCode::NotFound, why);
+}
+
+const PairComparison& pairOf(const ComparisonFile& file, const Json& options) {
+    const auto other = optionOf<std::int64_t>(options, "other", 1);
+    for (const PairComparison& pair : file.comparison.pairs)
+        if (pair.other == other) return pair;
+    if (file.comparison.pairs.empty()) refuse("this comparison is of verdicts alone: it holds no states");
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("there is no source {} beside the first; they are 1 to {}", other,
+                            file.comparison.pairs.size()),
+                "other");
+}
+
+ComparedPair comparedOf(const ComparisonFile& file, const PairComparison& pair) {
+    const auto& other = file.sources[static_cast<std::size_t>(pair.other)];
+    const auto& first = file.sources.front();
+    return {first.name, other.name, first.source.info.points, other.source.info.points};
+}
+
+VerdictMark markOf(const std::string& key, const Verdict* verdict) {
+    VerdictMark mark{nameInWords(key),
+                     verdict == nullptr ? "" : verdictInWords(verdict->verdict),
+                     nan,
+                     nan,
+                     nan,
+                     nan,
+                     nan,
+                     nan};
+    if (verdict == nullptr) return mark;
+    mark.observed = verdict->observed;
+    mark.low = verdict->interval.low;
+    mark.high = verdict->interval.high;
+    if (verdict->nulls.empty()) return mark;
+    mark.nullMean = verdict->nulls.front().mean;
+    mark.nullLow = verdict->nulls.front().low;
+    mark.nullHigh = verdict->nulls.front().high;
+    return mark;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> pairedRows(const ComparisonFile& file, std::int64_t other,
+                                     const std::vector<std::int64_t>& rows) {
+    if (other == 0) return rows;
+    std::vector<std::int64_t> paired;
+    for (const PairComparison& pair : file.comparison.pairs) {
+        if (pair.other != other) continue;
+        for (const std::int64_t row : rows) {
+            const auto at = std::lower_bound(pair.matched.a.begin(), pair.matched.a.end(), row);
+            if (at != pair.matched.a.end() && *at == row)
+                paired.push_back(pair.matched.b[static_cast<std::size_t>(at - pair.matched.a.begin())]);
+        }
+    }
+    return paired;
+}
+
+Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
+    const Json options = optionsOf(recipe, {"components", "rows", "points"});
+    const Comparison& comparison = file.comparison;
+    if (comparison.scores.empty()) refuse("this comparison is of verdicts alone: it holds no states");
+    const auto rows = optionOf(options, "rows", std::vector<std::int64_t>{});
+    const auto points = optionOf(options, "points", std::vector<std::int64_t>{});
+    std::vector<Figure> figures;
+    for (std::size_t i = 0; i < file.sources.size(); ++i) {
+        const TraceInfo& info = file.sources[i].source.info;
+        if (comparison.scores[i].n2 < 3)
+            refuse("paths are drawn in three components, and this comparison holds fewer");
+        const bool turned = comparison.alignment == Alignment::Procrustes && i > 0;
+        TrajectoryInput input{comparison.scores[i], turned ? VectorD() : comparison.explained[i], info.points,
+                              rowNames(info)};
+        TrajectoryOptions one;
+        one.theme = themeNamed(recipe.theme);
+        one.camera = recipe.camera;
+        one.components = optionOf(options, "components", one.components);
+        if (i < points.size() && points[i] >= 0) one.highlighted = PointIndex{points[i]};
+        for (const auto row : pairedRows(file, static_cast<std::int64_t>(i), rows))
+            one.strong.emplace_back(row);
+        figures.push_back(trajectoryFigure(input, one));
+    }
+    Figure figure = sideBySide(figures, namesOf(file), comparison.alignment != Alignment::Own);
+    figure.note = alignmentNote(comparison, namesOf(file));
+    return figure;
+}
+
+Figure figureOfCka(const ComparisonFile& file, const Recipe& recipe) {
+    const Json options = optionsOf(recipe, {"other", "value", "map"});
+    const PairComparison& pair = pairOf(file, options);
+    if (!pair.cka) refuse("these sources share no prompts: CKA compares the same rows of both");
+    const auto value = optionOf<std::string>(options, "value", "cka");
+    constexpr std::array names{std::pair{"cka", CkaValue::Cka}, std::pair{"null", CkaValue::NullHigh},
+                               std::pair{"beyond", CkaValue::Beyond}};
+    const auto named =
+        std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.first == value; });
+    if (named == names.end())
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("'{}' is no value of a CKA map; there are cka, null and beyond", value),
+                    "value");
+    const auto map = parseColorMap(optionOf<std::string>(options, "map", "viridis"));
+    if (!map)
+        throw Error(ErrorCode::InvalidArgument, "there are the colour maps viridis, cividis and vik", "map");
+    return ckaFigure(comparedOf(file, pair), *pair.cka, pair.procrustes ? &*pair.procrustes : nullptr,
+                     named->second, *map, themeNamed(recipe.theme));
+}
+
+Figure figureOfDifference(const ComparisonFile& file, const Recipe& recipe) {
+    const Json options = optionsOf(recipe, {"other", "statistic"});
+    const PairComparison& pair = pairOf(file, options);
+    return differenceFigure(comparedOf(file, pair), pair.differences,
+                            optionOf(options, "statistic", std::string()), themeNamed(recipe.theme));
+}
+
+Figure figureOfComparedVerdicts(const ComparisonFile& file, const Recipe& recipe) {
+    optionsOf(recipe, {});
+    std::vector<const std::vector<Verdict>*> lists;
+    for (const auto& source : file.sources) lists.push_back(&source.verdicts);
+    const auto table = compareVerdicts(lists);
+    if (table.empty())
+        refuse(
+            "none of these sources holds verdicts; test the findings of each with rheo report, and compare "
+            "the folders that it writes");
+    Figure figure;
+    std::string differing;
+    for (std::size_t i = 0; i < file.sources.size(); ++i) {
+        std::vector<VerdictMark> marks;
+        for (const ComparedVerdict& row : table) marks.push_back(markOf(row.key, row.of[i]));
+        const Figure one = verdictsFigure(marks, themeNamed(recipe.theme));
+        figure.theme = one.theme;
+        for (const Panel& panel : one.panels) figure.panels.push_back({file.sources[i].name, panel.plot});
+        if (i == 0) figure.note = one.note;
+    }
+    for (const ComparedVerdict& row : table)
+        if (row.differ) differing += fmt::format("{}{}", differing.empty() ? "" : ", ", nameInWords(row.key));
+    figure.columns = static_cast<int>(std::min<std::size_t>(file.sources.size(), 3));
+    figure.note +=
+        differing.empty() ? " No verdict differs." : fmt::format(" Verdicts differ: {}.", differing);
+    return figure;
+}
+
+}  // namespace rheo
