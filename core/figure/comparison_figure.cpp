@@ -243,7 +243,7 @@ Figure differenceFigure(const ComparedPair& pair, const DifferenceResult& differ
     std::string numbers;
     for (const DifferenceCurve& curve : differences.curves) {
         if (curve.statistic != shown) continue;
-        const std::string title = capital(withSpaces(curve.dataset));
+        const std::string title = capital(withSpaces(shown)) + ": " + withSpaces(curve.dataset);
         if (isAlongDepth(curve.axis))
             figure.panels.push_back({title, alongDepth(pair, curve, theme, figure.panels.empty())});
         else if (curve.axis == Along::Components)
