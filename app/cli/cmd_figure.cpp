@@ -58,6 +58,8 @@ struct Options {
     std::optional<std::int64_t> steps;
     std::string at;
     bool relative = false;
+    std::optional<std::int64_t> other;
+    std::string statistic;
 };
 
 constexpr std::string_view columnPrefix = "column:";
@@ -171,7 +173,8 @@ Camera cameraFor(const Figure& figure, const std::array<double, 3>& angles, doub
             const auto& a = plot->axes;
             return fitted(camera, {a[0].low, a[1].low, a[2].low}, {a[0].high, a[1].high, a[2].high}, aspect);
         }
-    throw Error(ErrorCode::InvalidArgument, "--camera is for views in space (trajectories, orbits_3d)");
+    throw Error(ErrorCode::InvalidArgument,
+                "--camera is for views in space (trajectories, orbits_3d, compare_paths)");
 }
 
 /// Those of the trajectories, and of orbits.
@@ -208,6 +211,8 @@ void addFileOptions(const Options& options, nlohmann::ordered_json& view) {
     if (options.relative) view["relative"] = true;
     if (!options.value.empty()) view["value"] = options.value;
     if (!options.run.empty()) view["run"] = options.run;
+    if (options.other) view["other"] = *options.other;
+    if (!options.statistic.empty()) view["statistic"] = options.statistic;
 }
 
 Recipe recipeOfOptions(const Options& options) {
@@ -247,16 +252,16 @@ Recipe recipeOfOptions(const Options& options) {
 /// The views that an option says something of; empty: all.
 const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
     static const std::map<std::string, std::set<std::string>> table{
-        {"--camera", {"trajectories", "orbits_3d"}},
-        {"--rows", {"trajectories", "orbits", "latent"}},
+        {"--camera", {"trajectories", "orbits_3d", "compare_paths"}},
+        {"--rows", {"trajectories", "orbits", "latent", "compare_paths"}},
         {"--units", {"orbits", "orbits_3d"}},
         {"--paths", {"orbits_3d"}},
         {"--selected", {"trajectories"}},
-        {"--components", {"trajectories"}},
+        {"--components", {"trajectories", "compare_paths"}},
         {"--measure", {"density"}},
         {"--map",
          {"trajectories", "density", "correlation", "mutual_information", "orbits", "orbits_3d", "latent",
-          "lens_map"}},
+          "lens_map", "compare_cka"}},
         {"--sample", {"lens_map"}},
         {"--minus", {"lens_map"}},
         {"--color", {"lens_map", "trajectories"}},
@@ -265,8 +270,8 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--skew", {"trajectories"}},
         {"--depth", {"lens_map"}},
         {"--color-by", {"trajectories"}},
-        {"--color-range", {"density", "correlation", "mutual_information", "lens_map"}},
-        {"--blank-below", {"density", "correlation", "mutual_information", "lens_map"}},
+        {"--color-range", {"density", "correlation", "mutual_information", "lens_map", "compare_cka"}},
+        {"--blank-below", {"density", "correlation", "mutual_information", "lens_map", "compare_cka"}},
         {"--means", {"trajectories"}},
         {"--limits", {"trajectories"}},
         {"--points", {"trajectories"}},
@@ -277,7 +282,9 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--steps", {"flow"}},
         {"--at", {"flow"}},
         {"--relative", {"flow"}},
-        {"--value", {"patch_map"}},
+        {"--value", {"patch_map", "compare_cka"}},
+        {"--other", {"compare_cka", "compare_difference"}},
+        {"--statistic", {"compare_difference"}},
         {"--run", {"attribution"}},
         {"--size", {}},
         {"--dpi", {}},
@@ -388,7 +395,8 @@ void addFigure(CLI::App& app, Command& chosen) {
         command
             ->add_option(
                 "results", options->source,
-                "results of rheo analyze, a teleport, a patch map, an attribution, a flow or a response")
+                "results of rheo analyze, a teleport, a patch map, an attribution, a flow, a response or a "
+                "comparison")
             ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
     auto* view = command->add_option("--view", options->view, namesOf(figureViews()))
@@ -410,11 +418,15 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_flag("--transparent", options->transparent, "paint nothing behind the figure");
     command
         ->add_option("--camera", options->camera,
-                     "trajectories, orbits_3d: front, side, top or AZ,EL,ROLL in degrees; left out: as the "
+                     "trajectories, orbits_3d, compare_paths: front, side, top or AZ,EL,ROLL in degrees; "
+                     "left out: as the "
                      "window opens")
         ->check(readBy(parseAngles))
         ->type_name("CAMERA");
-    command->add_option("--rows", options->rows, "trajectories, orbits, latent: only these")
+    command
+        ->add_option("--rows", options->rows,
+                     "trajectories, orbits, latent: only these; compare_paths: these of the first "
+                     "source, and their pairs, in front")
         ->check(readBy(parseIds))
         ->type_name("0,5,7");
     command->add_option("--units", options->units, "orbits: these, a panel each; orbits_3d: these together")
@@ -425,7 +437,9 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_option("--selected", options->selected, "trajectories: this row with its points")
         ->check(wholeNumber(0))
         ->type_name("ROW");
-    command->add_option("--components", options->components, "trajectories: which three; left out: 1,2,3")
+    command
+        ->add_option("--components", options->components,
+                     "trajectories, compare_paths: which three; left out: 1,2,3")
         ->check(readBy(parseIds))
         ->type_name("1,2,3");
     command->add_option("--measure", options->measure, "density: what of each unit is shown; left out: mean")
@@ -433,7 +447,7 @@ void addFigure(CLI::App& app, Command& chosen) {
     command
         ->add_option("--map", options->map,
                      "trajectories, density, correlation, mutual_information, orbits, orbits_3d, latent, "
-                     "lens_map: the "
+                     "lens_map, compare_cka: the "
                      "colour map")
         ->check(CLI::IsMember({"viridis", "cividis", "vik"}));
     command
@@ -468,15 +482,16 @@ void addFigure(CLI::App& app, Command& chosen) {
             "where they say")
         ->type_name("T.rheo.h5");
     command
-        ->add_option(
-            "--color-range", options->colorRange,
-            "density, correlation, mutual_information, lens_map: what the colours of the map reach from "
-            "and to; left out: what suits the values")
+        ->add_option("--color-range", options->colorRange,
+                     "density, correlation, mutual_information, lens_map, compare_cka: what the colours of "
+                     "the map reach from "
+                     "and to; left out: what suits the values")
         ->check(readBy(parseNumbers))
         ->type_name("LOW,HIGH");
     command
         ->add_option("--blank-below", options->blankBelow,
-                     "density, correlation, mutual_information, lens_map: values nearer to 0 are left blank")
+                     "density, correlation, mutual_information, lens_map, compare_cka: values nearer to 0 "
+                     "are left blank")
         ->check(realNumber(0, 1e30))
         ->type_name("X");
     command->add_option("--color-by", options->colorBy, "trajectories: what colours a row; left out: depth")
@@ -516,9 +531,19 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_flag("--relative", options->relative, "flow: arrows less the natural step");
     command
         ->add_option("--value", options->value,
-                     "patch_map: the share of the clean outcome, or the change of the outcome; left out: "
-                     "normalized")
-        ->check(CLI::IsMember({"normalized", "effect"}));
+                     "patch_map: normalized (the share of the clean outcome) or effect (the change of the "
+                     "outcome); left out: normalized. compare_cka: cka, beyond (what lies above shuffled "
+                     "samples) or null (what these give); left out: cka")
+        ->check(CLI::IsMember({"normalized", "effect", "cka", "beyond", "null"}));
+    command
+        ->add_option("--other", options->other,
+                     "compare_cka, compare_difference: which source beside the first; left out: 1")
+        ->check(wholeNumber(1, 64))
+        ->type_name("I");
+    command
+        ->add_option("--statistic", options->statistic,
+                     "compare_difference: whose curves; left out: the first that the comparison holds")
+        ->type_name("NAME");
     command
         ->add_option("--run", options->run,
                      "attribution of an intervention: with it, without it, or their difference; left out: "

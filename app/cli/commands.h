@@ -92,6 +92,7 @@ void addFlow(CLI::App& app, Command& chosen);
 void addResponse(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
+void addCompare(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
 /// `program` describes all commands once they are added; it is read when the command runs.
 void addHelp(CLI::App& app, Command& chosen, const ProgramText& program);

@@ -61,7 +61,8 @@ const std::map<std::string, std::set<std::string>>& users() {
         {"--dtype",
          {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "directions",
           "flow", "response", "report"}},
-        {"--seed", {"analyze", "teleport", "intervene", "directions", "flow", "response", "report", "demo"}},
+        {"--seed",
+         {"analyze", "compare", "teleport", "intervene", "directions", "flow", "response", "report", "demo"}},
     };
     return table;
 }
@@ -200,7 +201,7 @@ int rheo::cli::dispatch(std::vector<std::string> arguments, Common& common) {
     Command chosen;
     for (const auto add : {addInfo, addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze,
                            addTeleport, addIntervene, addPatch, addAttribute, addDirections, addFlow,
-                           addResponse, addFigure, addReport, addDemo})
+                           addResponse, addFigure, addReport, addCompare, addDemo})
         add(app, chosen);
     ProgramText program;
     addHelp(app, chosen, program);

@@ -1,0 +1,209 @@
+// rheo compare: a trained network beside an untrained one, other prompts, and the verdicts of two reports.
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include "core/results/comparison_file.h"
+#include "run_rheo.h"
+#include "tests/test_main.h"
+
+class TestAppCompare : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void withItself();
+    void trainedBesideUntrained();
+    void otherPrompts();
+    void viewsAreDrawn_data();
+    void viewsAreDrawn();
+    void refuses_data();
+    void refuses();
+    void verdictsOfTwoReports();
+
+private:
+    QString path(const QString& name) const { return m_folder.path() + "/" + name; }
+    QTemporaryDir m_folder;
+};
+
+void TestAppCompare::initTestCase() {
+    QByteArray prompts, others;
+    const QByteArrayList ends{"him", "her", "the house", "a town", "the sea", "what came", "no one", "them"};
+    for (int i = 0; i < 24; ++i) {
+        prompts += (i % 2 == 0 ? "It was the best of times for " : "She said nothing at all to ") +
+                   ends[i % 8] + " " + QByteArray::number(i) + "\n";
+        others += "And there were " + QByteArray::number(i) + " more of " + ends[i % 8] + "\n";
+    }
+    writeFile(path("prompts.txt"), prompts);
+    writeFile(path("others.txt"), others);
+    const QStringList capture{"capture", "--model", RHEO_RESOURCES "/demo-model"};
+    const auto run = [&](const char* file, const QString& text, const QStringList& more) {
+        const auto ran = runRheo(capture + QStringList{"--prompts", path(text), "--out", path(file)} + more);
+        QVERIFY2(ran.status == 0, ran.err);
+    };
+    run("trained.rheo.h5", "prompts.txt", {});
+    run("untrained.rheo.h5", "prompts.txt", {"--untrained", "1"});
+    run("others.rheo.h5", "others.txt", {});
+}
+
+// The same trace twice: every depth is as similar to itself as can be, and no curve differs.
+void TestAppCompare::withItself() {
+    QFile::copy(path("trained.rheo.h5"), path("copy.rheo.h5"));
+    const auto ran = runRheo({"compare", path("trained.rheo.h5"), path("copy.rheo.h5"), "--out",
+                              path("itself.h5"), "--null-repeats", "19", "--resamples", "10", "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["alignment"].toString(), QString("one"));
+    QCOMPARE(ran.json()["rows"].toInt(), 24);
+    const auto read = rheo::readComparisonFile(path("itself.h5").toStdString());
+    const auto& pair = read.comparison.pairs.at(0);
+    for (Eigen::Index p = 0; p < pair.cka->cka.rows(); ++p) {
+        QVERIFY(std::abs(pair.cka->cka(p, p) - 1) < 1e-6);
+        QVERIFY(pair.cka->nullHigh(p, p) < 0.8);
+        QCOMPARE(pair.cka->p(p, p), 0.05);
+    }
+    QVERIFY(pair.procrustes->map.residual < 1e-6);
+    QVERIFY(!pair.differences.curves.empty());
+    for (const auto& curve : pair.differences.curves)
+        for (const double difference : curve.difference)
+            QVERIFY2(!(std::abs(difference) > 1e-9), (curve.statistic + "/" + curve.dataset).c_str());
+    QCOMPARE(read.comparison.scores[0].data, read.comparison.scores[1].data);
+}
+
+void TestAppCompare::trainedBesideUntrained() {
+    const auto ran = runRheo({"compare", path("trained.rheo.h5"), path("untrained.rheo.h5"), "--out",
+                              path("c.h5"), "--stat", "motion,pca", "--null-repeats", "39", "--resamples",
+                              "20", "--curves", path("c.csv"), "--seed", "3", "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    // Other weights, same prompts.
+    QCOMPARE(ran.json()["alignment"].toString(), QString("procrustes"));
+    const auto read = rheo::readComparisonFile(path("c.h5").toStdString());
+    QCOMPARE(read.sources[1].name, std::string("untrained"));
+    const auto& pair = read.comparison.pairs.at(0);
+    QCOMPARE(pair.matched.by, rheo::MatchedBy::TokenIds);
+    QCOMPARE(pair.cka->cka.rows(), 65);
+    QCOMPARE(pair.cka->cka.cols(), 65);
+    // Not the same network: far from 1 at the end, and each curve differs somewhere beyond its interval.
+    QVERIFY(pair.cka->cka(64, 64) < 0.95);
+    int apart = 0;
+    for (const auto& curve : pair.differences.curves) {
+        QVERIFY(curve.statistic == "motion" || curve.statistic == "pca");
+        for (Eigen::Index i = 0; i < curve.difference.size(); ++i)
+            apart += curve.low[i] > 0 || curve.high[i] < 0;
+    }
+    QVERIFY(apart > 100);
+    QVERIFY(contentsOf(path("c.csv")).contains("1,motion,cosine,0,L00.attn_in,"));
+    // Made again, it is the same.
+    QVERIFY(runRheo({"compare", path("trained.rheo.h5"), path("untrained.rheo.h5"), "--out", path("again.h5"),
+                     "--stat", "motion,pca", "--null-repeats", "39", "--resamples", "20", "--seed", "3",
+                     "--threads", "1"})
+                .status == 0);
+    const auto again = rheo::readComparisonFile(path("again.h5").toStdString());
+    QCOMPARE(again.comparison.pairs[0].cka->nullHigh, pair.cka->nullHigh);
+    QCOMPARE(again.comparison.pairs[0].differences.curves[0].low, pair.differences.curves[0].low);
+    // And it says what it is.
+    const auto info = runRheo({"info", path("c.h5")});
+    QVERIFY2(info.status == 0 && info.out.contains("comparison") && info.out.contains("untrained"), info.out);
+}
+
+void TestAppCompare::otherPrompts() {
+    const auto ran = runRheo({"compare", path("trained.rheo.h5"), path("others.rheo.h5"), "--out",
+                              path("prompts.h5"), "--stat", "motion", "--resamples", "10", "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["alignment"].toString(), QString("one"));  // the same weights
+    const auto read = rheo::readComparisonFile(path("prompts.h5").toStdString());
+    QVERIFY(!read.comparison.pairs[0].cka && !read.comparison.pairs[0].differences.paired);
+    const auto cka =
+        runRheo({"figure", path("prompts.h5"), "--view", "compare_cka", "--out", path("no.svg")});
+    QVERIFY2(cka.status == 1 && cka.err.contains("share no prompts"), cka.err);
+}
+
+void TestAppCompare::viewsAreDrawn_data() {
+    QTest::addColumn<QStringList>("view");
+    QTest::newRow("cka") << QStringList{"compare_cka"};
+    QTest::newRow("beyond the null") << QStringList{"compare_cka", "--value", "beyond", "--map", "cividis"};
+    QTest::newRow("difference") << QStringList{"compare_difference", "--statistic", "pca"};
+    QTest::newRow("differences of motion") << QStringList{"compare_difference"};
+    QTest::newRow("paths") << QStringList{"compare_paths", "--camera", "30,20,0", "--rows", "0,5"};
+}
+void TestAppCompare::viewsAreDrawn() {
+    QFETCH(QStringList, view);
+    for (const char* theme : {"light", "dark"}) {
+        const QString out = path(QString("%1-%2.svg").arg(QTest::currentDataTag(), theme));
+        const auto drawn =
+            runRheo(QStringList{"figure", path("c.h5"), "--out", out, "--theme", theme, "--view"} + view);
+        QVERIFY2(drawn.status == 0, drawn.err);
+        QVERIFY(contentsOf(out).contains("<svg"));
+        // Its recipe makes it again.
+        const QString again = path("again.svg");
+        const auto made = runRheo({"figure", "--recipe", out, "--out", again, "--force"});
+        QVERIFY2(made.status == 0, made.err);
+    }
+}
+
+void TestAppCompare::refuses_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<int>("status");
+    QTest::addColumn<QString>("says");
+    QTest::newRow("one source") << QStringList{"trained.rheo.h5", "--out", "x.h5"} << 2 << "";
+    QTest::newRow("no output") << QStringList{"trained.rheo.h5", "untrained.rheo.h5"} << 2 << "--out";
+    QTest::newRow("no file") << QStringList{"trained.rheo.h5", "none.h5", "--out", "x.h5"} << 1 << "none.h5";
+    QTest::newRow("an unknown statistic")
+        << QStringList{"trained.rheo.h5", "untrained.rheo.h5", "--stat", "moton", "--out", "x.h5"} << 2
+        << "motion";
+    QTest::newRow("Procrustes without pairs")
+        << QStringList{"trained.rheo.h5", "others.rheo.h5", "--align", "procrustes", "--out", "x.h5"} << 1
+        << "share no prompts";
+    QTest::newRow("verdicts of a trace")
+        << QStringList{"trained.rheo.h5", "others.rheo.h5", "--verdicts"} << 1 << "no verdicts";
+    QTest::newRow("its own input") << QStringList{"trained.rheo.h5", "untrained.rheo.h5", "--out",
+                                                  "trained.rheo.h5", "--force"}
+                                   << 1 << "trained.rheo.h5";
+}
+void TestAppCompare::refuses() {
+    QFETCH(QStringList, arguments);
+    QFETCH(int, status);
+    QFETCH(QString, says);
+    for (QString& word : arguments)
+        if (word.endsWith(".h5")) word = path(word);
+    const auto ran = runRheo(QStringList{"compare"} + arguments);
+    QVERIFY2(ran.status == status, ran.err);
+    QVERIFY2(ran.err.contains(says.toUtf8()), ran.err);
+    QVERIFY(!QFile::exists(path("x.h5")));
+}
+
+void TestAppCompare::verdictsOfTwoReports() {
+    for (const char* name : {"trained", "untrained"}) {
+        const auto ran =
+            runRheo({"report", path(QString(name) + ".rheo.h5"), "--out", path(QString("report-") + name),
+                     "--repeats", "2", "--points", "L00.attn_in:L03.mlp_in"});
+        QVERIFY2(ran.status == 0, ran.err);
+    }
+    const QStringList both{"compare", path("report-trained"), path("report-untrained"), "--verdicts"};
+    const auto text = runRheo(both);
+    QVERIFY2(text.status == 0, text.err);
+    QVERIFY2((text.out + text.err).contains("density rises"), text.out + text.err);
+    const auto ran = runRheo(both + QStringList{"--json", "--out", path("verdicts.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    const QJsonArray list = ran.json()["verdicts"].toArray();
+    QVERIFY(list.size() >= 12);
+    // As each report has it.
+    const auto own = QJsonDocument::fromJson(contentsOf(path("report-trained/verdicts.json"))).array();
+    for (const auto& value : list) {
+        const QJsonObject row = value.toObject();
+        const QJsonArray sources = row["sources"].toArray();
+        QCOMPARE(sources.size(), 2);
+        const QJsonObject first = sources[0].toObject(), second = sources[1].toObject();
+        for (const auto& one : own)
+            if (const QJsonObject verdict = one.toObject(); verdict["key"] == row["key"]) {
+                QCOMPARE(first["verdict"], verdict["verdict"]);
+                QCOMPARE(first["observed"], verdict["observed"]);
+            }
+        const bool tested =
+            first["verdict"].toString() != "not_tested" && second["verdict"].toString() != "not_tested";
+        QCOMPARE(row["differ"].toBool(), tested && first["verdict"] != second["verdict"]);
+    }
+    const auto drawn =
+        runRheo({"figure", path("verdicts.h5"), "--view", "compare_verdicts", "--out", path("verdicts.svg")});
+    QVERIFY2(drawn.status == 0, drawn.err);
+}
+
+RHEO_TEST(TestAppCompare)
+#include "test_app_compare.moc"
