@@ -389,6 +389,9 @@ void MainWindow::buildFileMenu() {
     auto* prompts = add(file, tr("Add prompts from a &file…"), {}, this, [this] { askPromptsFile(); });
     m_closeResults = add(file, tr("&Close the results"), {}, &m_files, [this] { m_files.closeResults(); });
     m_closeResults->setEnabled(false);
+    for (View* view : m_views)
+        for (QAction* action : view->analyses())
+            if (action->objectName() == "compareWith") file->addAction(action);
     file->addSeparator();
     m_sessionActions->addTo(file);
     auto* parts = file->addMenu(tr("Save a &part"));

@@ -4,6 +4,7 @@
 #include <QJsonArray>
 #include <cmath>
 
+#include "widgets/views/keeps_state.h"
 #include "widgets/views/trajectory_canvas.h"
 #include "widgets/views/view.h"
 
@@ -47,10 +48,12 @@ QJsonObject viewState(const View& view) {
     QJsonObject state{{"choices", choices}};
     if (const auto* canvas = view.findChild<TrajectoryCanvas*>(); canvas != nullptr && canvas->figure())
         state["camera"] = cameraState(canvas->camera());
+    if (const auto* keeps = dynamic_cast<const KeepsState*>(&view)) state["kept"] = keeps->keptState();
     return state;
 }
 
 void restoreView(View& view, const QJsonObject& state) {
+    if (auto* keeps = dynamic_cast<KeepsState*>(&view)) keeps->restoreKept(state["kept"].toObject());
     const QJsonObject choices = state["choices"].toObject();
     for (auto* list : view.findChildren<QComboBox*>()) {
         const int place = list->findText(choices[nameOf(list)].toString());

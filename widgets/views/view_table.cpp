@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "core/session/comparison_views.h"
 #include "widgets/views/attribution_view.h"
+#include "widgets/views/compare_view.h"
 #include "widgets/views/flow_view.h"
 #include "widgets/views/lens_map_view.h"
 #include "widgets/views/orbit_view.h"
@@ -60,6 +62,10 @@ constexpr std::array ownWidgets{
     OwnWidget{"verdicts",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
                   return new VerdictsView(entry.figure, c.workspace);
+              }},
+    OwnWidget{pathsView,
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new CompareView(entry.figure, c);
               }},
 };
 
