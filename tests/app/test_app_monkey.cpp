@@ -262,7 +262,10 @@ void TestAppMonkey::nothingBreaks() {
             return idle() && QApplication::activeModalWidget() == nullptr;
         };
         for (timer.restart(); !atRest() && timer.elapsed() < 60000;) QTest::qWait(20);
-        QVERIFY(atRest());
+        QStringList left;
+        for (const JobInfo& job : workspace.jobs().jobs()) left << job.title;
+        if (const QWidget* modal = QApplication::activeModalWidget()) left << modal->windowTitle();
+        QVERIFY2(atRest(), qPrintable(left.join(", ")));
     }
     QVERIFY(acts > 20);
     // The limit of the stack was not reached in this time, so its first step is the first there was.

@@ -152,6 +152,7 @@ private Q_SLOTS:
     void themesRepaintEveryView();
     void openingIsUndoneAndRedone();
     void resultsAreClosed();
+    void resultsGoWhileAViewIsZoomedOrBehind();
     void whatIsMissingIsExplained();
     void resultsOfSelectedRowsOpenThoseRows();
     void scaledScoresAreNotTheDocumentsBasis();
@@ -884,9 +885,35 @@ void TestAppResults::resultsAreClosed() {
     auto* label = m_window->sourcePanel()->findChild<QLabel*>();
     Q_EMIT label->linkActivated("close");
     QVERIFY(!state().results);
-    QVERIFY2(!m_window->viewBar()->isVisible(), "the start page is back");
+    QTRY_VERIFY2(!m_window->viewBar()->isVisible(), "the start page is back");
     m_window->workspace().undoStack()->undo();
-    QVERIFY(state().results && m_window->viewBar()->isVisible());
+    QVERIFY(state().results);
+    QTRY_VERIFY(m_window->viewBar()->isVisible());
+}
+
+void TestAppResults::resultsGoWhileAViewIsZoomedOrBehind() {
+    m_window->openDemo();
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() && settled(), 60000);
+    auto* motion = view<ResultsView>("motion");
+    m_window->showView(motion);
+    QTRY_VERIFY(motion->figureWidget()->isVisible());
+    QTest::keyClick(motion->figureWidget(), Qt::Key_Plus);
+    auto* label = m_window->sourcePanel()->findChild<QLabel*>();
+    Q_EMIT label->linkActivated("close");
+    QVERIFY(!state().results && motion->figureWidget()->figure() == nullptr);
+    m_window->workspace().undoStack()->undo();
+    QTRY_VERIFY(motion->figureWidget()->figure() != nullptr);
+    for (const char* behind : {"motion", "orbits_3d"}) {
+        m_window->showView(view(behind));
+        QTest::qWait(100);
+        m_window->showView(view("trajectories"));
+        Q_EMIT label->linkActivated("close");
+        m_window->selection().selectPoint(PointIndex{3});
+        m_window->selection().selectUnit(UnitIndex{5});
+        QTest::qWait(100);  // marks come soon, not at once
+        QVERIFY(!view(behind)->hasFigure());
+        m_window->workspace().undoStack()->undo();
+    }
 }
 
 void TestAppResults::whatIsMissingIsExplained() {

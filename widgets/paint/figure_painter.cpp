@@ -44,7 +44,7 @@ void FigurePainter::setFigure(std::shared_ptr<const Figure> figure, bool keepRan
     m_shown = m_figure ? *m_figure : Figure();
     m_images = {};
     m_laidOut = false;
-    if (!keepRanges || !whole) return;
+    if (!keepRanges || !whole || !m_figure) return;
     for (const auto& range : rangesShown(*whole, before)) {
         const auto i = static_cast<std::size_t>(range.panel);
         if (i >= m_figure->panels.size()) continue;
