@@ -114,7 +114,7 @@ void TestAppLabWindow::initTestCase() {
     QApplication::setActiveWindow(m_window.get());
     m_window->openDemo();
     QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, wait);
-    QTRY_VERIFY_WITH_TIMEOUT(settled() && canvas()->frames() > 2, wait);
+    QTRY_VERIFY_WITH_TIMEOUT(settled() && canvas()->frames() > 1, wait);
     QTest::keyClick(m_window.get(), Qt::Key_L, Qt::ControlModifier);
     QVERIFY(panel()->isVisible());
 }

@@ -215,7 +215,7 @@ private Q_SLOTS:
 
 void TestAppMonkey::nothingBreaks_data() {
     QTest::addColumn<unsigned>("seed");
-    for (int seed = 1; seed <= setting("RHEO_MONKEY_SEEDS", 2); ++seed)
+    for (int seed = 1; seed <= setting("RHEO_MONKEY_SEEDS", 1); ++seed)
         QTest::newRow(qPrintable(QStringLiteral("seed %1").arg(seed))) << static_cast<unsigned>(seed);
 }
 
@@ -246,7 +246,7 @@ void TestAppMonkey::nothingBreaks() {
         EventLoopWatch watch;
         QElapsedTimer timer;
         const bool talks = qEnvironmentVariableIsSet("RHEO_MONKEY_TALKS");
-        for (timer.start(); timer.elapsed() < 1000 * setting("RHEO_MONKEY_SECONDS", 8); ++acts) {
+        for (timer.start(); timer.elapsed() < 1000 * setting("RHEO_MONKEY_SECONDS", 5); ++acts) {
             monkey.act();
             if (talks) qInfo("%s", qPrintable(monkey.last()));
             watch.setStep(monkey.last());
