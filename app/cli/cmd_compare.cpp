@@ -20,7 +20,8 @@ struct Options {
     std::vector<std::string> sources, names;
     OutOption out;
     CompareRequest request;
-    std::string statistics = usualComparedStatistics(), align, basis, csv, memory = "1G";
+    std::string statistics = usualComparedStatistics(), align, csv, memory = "1G";
+    BasisOption basis;
     SelectOption select;
     bool verdictsOnly = false;
 };
@@ -45,12 +46,14 @@ CompareRequest requestOf(const Options& options, const Common& common) {
     request.choice.threads = common.threads;
     request.choice.memoryBytes = parseBytes(options.memory);
     if (!options.align.empty()) request.alignment = parseAlignment(options.align);
-    if (options.basis.empty()) return request;
-    if (request.alignment && *request.alignment != Alignment::One)
-        throw UsageError("--basis is one basis for all sources; it goes with --align one", "--basis");
+    if (!options.basis.given()) return request;
+    if (request.alignment && *request.alignment != Alignment::One) {
+        const std::string name = options.basis.axes.empty() ? "--basis" : "--axes";
+        throw UsageError(name + " is one basis for all sources; it goes with --align one", name);
+    }
     request.alignment = Alignment::One;
-    request.basis = readPcaBasis(options.basis);
-    request.basisName = options.basis;
+    request.basis = options.basis.read(nullptr);
+    request.basisName = options.basis.source();
     return request;
 }
 
@@ -177,8 +180,7 @@ void addCompare(CLI::App& app, Command& chosen) {
             "(of all together), procrustes (each in its own, turned onto the first); left out: one "
             "for the same weights, else procrustes where prompts are shared, else own")
         ->check(CLI::IsMember({"own", "one", "pooled", "procrustes"}));
-    command->add_option("--basis", options->basis, "one basis for all: that of these results")
-        ->type_name("R.h5");
+    options->basis.addTo(*command);  // one for all
     command->add_option("--components", options->request.components, "of each basis")
         ->check(wholeNumber(3, 4096))
         ->type_name("K");

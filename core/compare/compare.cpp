@@ -107,6 +107,7 @@ void setScores(const std::vector<TraceView>& sources, const CompareOptions& opti
     }
     Progress fitting = progress.part(0, 0.6), projecting = progress.part(0.6, 1);
     const PcaBasis basis = sharedBasis(sources, options, result.alignment, fitting);
+    result.axisNames = basis.names;
     for (const TraceView& source : sources) {
         result.scores.push_back(project(basis, source, projecting));
         result.explained.push_back(basis.explained);

@@ -52,8 +52,9 @@ struct PairComparison {
 
 struct Comparison {
     Alignment alignment = Alignment::Own;
-    std::vector<Array3F> scores;     ///< [source] of [row of its view, point, k]; NaN for a row left out
-    std::vector<VectorD> explained;  ///< [source] of [k]: of its own components; empty for a given basis
+    std::vector<Array3F> scores;         ///< [source] of [row of its view, point, k]; NaN for a row left out
+    std::vector<VectorD> explained;      ///< [source] of [k]: of its own components; empty for a given basis
+    std::vector<std::string> axisNames;  ///< [k] of directions that are the basis; empty: PC1, PC2, ...
     std::vector<PairComparison> pairs;
     std::vector<std::string> remarks;  ///< what a reader must know: sentences
 };

@@ -284,12 +284,14 @@ void writeComparisonFile(const std::filesystem::path& path, const ComparisonFile
     file.setAttribute("/", "sources", static_cast<std::int64_t>(record.sources.size()));
     writeText(file, "/options", record.options);
     if (!comparison.remarks.empty()) file.writeStrings("/remarks", comparison.remarks);
+    if (!comparison.axisNames.empty()) file.writeStrings("/axis_names", comparison.axisNames);
     for (std::size_t i = 0; i < record.sources.size(); ++i) {
         const std::string group = fmt::format("/sources/{}", i);
         writeSourceOf(file, group, record.sources[i]);
         if (!record.hasStates()) continue;
         writeArray(file, (group + "/scores").c_str(), comparison.scores[i]);
-        writeVector<double>(file, (group + "/explained").c_str(), comparison.explained[i]);
+        if (comparison.explained[i].size() > 0)
+            writeVector<double>(file, (group + "/explained").c_str(), comparison.explained[i]);
     }
     for (const PairComparison& pair : comparison.pairs) {
         const std::string group = fmt::format("/pairs/{}", pair.other);
@@ -315,6 +317,8 @@ ComparisonFile readComparisonFile(const std::filesystem::path& path) {
     record.options = readText(file, "/options");
     if (file.exists("/remarks") || file.exists("/remarks_utf8"))
         comparison.remarks = file.readStrings("/remarks");
+    if (file.exists("/axis_names") || file.exists("/axis_names_utf8"))
+        comparison.axisNames = file.readStrings("/axis_names");
     for (std::int64_t i = 0; i < count; ++i) {
         const std::string group = fmt::format("/sources/{}", i);
         ComparedSource& source = record.sources.emplace_back();
@@ -325,11 +329,19 @@ ComparisonFile readComparisonFile(const std::filesystem::path& path) {
                 source.verdicts.push_back(verdictFromJson(text));
         if (!file.exists(group + "/scores")) continue;
         comparison.scores.push_back(readScores(file, group + "/scores", source.source));
+        // Directions explain no share that is known.
         comparison.explained.push_back(
-            readNumbers(file, (group + "/explained").c_str(), comparison.scores.back().n2));
+            file.exists(group + "/explained")
+                ? VectorD(readNumbers(file, (group + "/explained").c_str(), comparison.scores.back().n2))
+                : VectorD());
     }
     if (!comparison.scores.empty() && static_cast<std::int64_t>(comparison.scores.size()) != count)
         refuseDataset(file, "/sources", "some have scores and some have none");
+    if (const auto axes = static_cast<std::int64_t>(comparison.axisNames.size()); axes > 0)
+        for (const Array3F& scores : comparison.scores)
+            if (scores.n2 != axes)
+                refuseDataset(file, "/axis_names",
+                              fmt::format("{} names for {} coordinates", axes, scores.n2));
     for (std::int64_t i = 1; i < count; ++i)
         if (file.exists(fmt::format("/pairs/{}", i))) readPair(file, i, record);
     return record;

@@ -124,10 +124,11 @@ Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
     for (std::size_t i = 0; i < file.sources.size(); ++i) {
         const TraceInfo& info = file.sources[i].source.info;
         if (comparison.scores[i].n2 < 3)
-            refuse("paths are drawn in three components, and this comparison holds fewer");
+            refuse("paths are drawn along three axes, and this comparison holds fewer");
         const bool turned = comparison.alignment == Alignment::Procrustes && i > 0;
         TrajectoryInput input{comparison.scores[i], turned ? VectorD() : comparison.explained[i], info.points,
                               rowNames(info)};
+        input.axisNames = comparison.axisNames;
         TrajectoryOptions one;
         one.theme = themeNamed(recipe.theme);
         one.camera = recipe.camera;

@@ -3,6 +3,7 @@
 #include <QtTest>
 
 #include "core/results/comparison_file.h"
+#include "core/trace/trace_reader.h"
 #include "run_rheo.h"
 #include "tests/test_main.h"
 
@@ -12,6 +13,7 @@ private Q_SLOTS:
     void initTestCase();
     void withItself();
     void trainedBesideUntrained();
+    void directionsAreAxes();
     void otherPrompts();
     void viewsAreDrawn_data();
     void viewsAreDrawn();
@@ -101,6 +103,44 @@ void TestAppCompare::trainedBesideUntrained() {
     // And it says what it is.
     const auto info = runRheo({"info", path("c.h5")});
     QVERIFY2(info.status == 0 && info.out.contains("comparison") && info.out.contains("untrained"), info.out);
+}
+
+/// Along the first three units, which are then the coordinates.
+void TestAppCompare::directionsAreAxes() {
+    const int units = 128;
+    QByteArray npy("\x93NUMPY\x01\x00", 8);
+    QByteArray header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 128), }";
+    header.append(QByteArray(117 - header.size(), ' ')).append('\n');
+    npy.append(static_cast<char>(header.size())).append('\0').append(header);
+    std::vector<float> values(3 * units, 0.0F);
+    for (std::size_t i = 0; i < 3; ++i) values[i * units + i] = 2;
+    npy.append(reinterpret_cast<const char*>(values.data()), static_cast<qsizetype>(values.size() * 4));
+    QFile file(path("three.npy"));
+    QVERIFY(file.open(QIODevice::WriteOnly) && file.write(npy) == npy.size());
+    file.close();
+    const auto ran =
+        runRheo({"compare", path("trained.rheo.h5"), path("untrained.rheo.h5"), "--axes", path("three.npy"),
+                 "--stat", "motion", "--resamples", "10", "--out", path("axes.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto read = rheo::readComparisonFile(path("axes.h5").toStdString());
+    QCOMPARE(read.comparison.alignment, rheo::Alignment::One);
+    QCOMPARE(read.comparison.axisNames.size(), std::size_t{3});
+    const auto trace = rheo::TraceReader::open(path("untrained.rheo.h5").toStdString());
+    std::vector<float> row(static_cast<std::size_t>(trace->points()) * units);
+    trace->readRows(rheo::RowIndex{5}, 1, row.data());
+    for (std::size_t point = 0; point < 65; ++point)
+        for (std::size_t k = 0; k < 3; ++k) {
+            const float score = read.comparison.scores[1].data[(5 * 65 + point) * 3 + k];
+            // A step of float32 at the size of such a state.
+            QVERIFY(std::abs(score - row[point * units + k]) < 1e-4F);
+        }
+    QVERIFY(
+        runRheo({"figure", path("axes.h5"), "--view", "compare_paths", "--out", path("axes.svg")}).status ==
+        0);
+    QVERIFY(contentsOf(path("axes.svg")).contains(read.comparison.axisNames[2].c_str()));
+    const auto refused = runRheo({"compare", path("trained.rheo.h5"), path("untrained.rheo.h5"), "--axes",
+                                  path("three.npy"), "--align", "own", "--out", path("no.h5")});
+    QVERIFY2(refused.status == 2 && refused.err.contains("--axes"), refused.err);
 }
 
 void TestAppCompare::otherPrompts() {
