@@ -2,9 +2,13 @@
 
 #include <ctime>
 
+#include <QImage>
+#include <QPainter>
+#include <QPolygonF>
 #include <QString>
 #include <QTimer>
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace rheo {
@@ -29,6 +33,23 @@ public:
     const QString& worstStep() const { return m_worstStep; }
     /// Leaves out what the test itself did since the last event.
     void forget() { m_last = threadSeconds(); }
+    /// How much longer this machine takes for some painting, just now, than two quiet cores at 2.0 GHz; at
+    /// least 1. Limits in seconds are meant for such a machine.
+    static double slowness() {
+        constexpr double there = 0.02;  // [s] of this thread
+        QImage image(800, 600, QImage::Format_ARGB32_Premultiplied);
+        image.fill(Qt::white);
+        QPainter painter(&image);
+        painter.setRenderHint(QPainter::Antialiasing);
+        const double begin = threadSeconds();
+        for (int i = 0; i < 200; ++i) {
+            QPolygonF line;
+            for (int x = 0; x < 130; ++x)
+                line << QPointF(6 * x, 300 + i + 150 * std::sin(0.1 * x * (1 + 0.01 * i)));
+            painter.drawPolyline(line);
+        }
+        return std::max(1.0, (threadSeconds() - begin) / there);
+    }
 
 private:
     static double threadSeconds() {

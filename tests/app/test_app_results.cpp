@@ -389,6 +389,7 @@ void TestAppResults::theDemoOpensAsItIsShipped() {
 /// The demo opened, every view looked at in both themes, hovered and zoomed, rows selected, a state moved:
 /// nothing holds the event loop for more than 100 ms of the processor.
 void TestAppResults::theWindowDoesNotFreeze() {
+    const double before = EventLoopWatch::slowness();
     EventLoopWatch watch;
     for (const char* step : {"open the demo", "open the demo again"}) {
         watch.setStep(step);
@@ -433,8 +434,12 @@ void TestAppResults::theWindowDoesNotFreeze() {
     teleport.endDrag();
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 60000);
     qInfo("the longest step took %.0f ms: %s", 1000 * watch.worst(), qPrintable(watch.worstStep()));
-    QVERIFY2(watch.worst() < 0.1,
-             qPrintable(QStringLiteral("%1 s: %2").arg(watch.worst()).arg(watch.worstStep())));
+    const double slowness = std::max(before, EventLoopWatch::slowness());
+    QVERIFY2(watch.worst() < 0.1 * slowness,
+             qPrintable(QStringLiteral("%1 s on a machine that is %2 times slower: %3")
+                            .arg(watch.worst())
+                            .arg(slowness)
+                            .arg(watch.worstStep())));
 }
 
 /// Its model is not shipped: without it in the cache everything but the teleport is there.
