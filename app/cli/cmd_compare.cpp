@@ -161,7 +161,8 @@ void addCompare(CLI::App& app, Command& chosen) {
                      "traces, results or folders of reports; the others are compared with the first")
         ->required()
         ->expected(2, 16)
-        ->type_name("A.rheo.h5 B.rheo.h5");
+        ->type_name("A.rheo.h5 B.rheo.h5 ...")
+        ->default_str("");
     options->out.addTo(*command, "the comparison (HDF5)", false);
     command->add_flag("--verdicts", options->verdictsOnly,
                       "only the verdicts of both in one table, from reports; no states are read");
