@@ -238,18 +238,13 @@ void MainWindow::connectWorkspace() {
             [this](const QString& note) { statusBar()->showMessage(note, 15000); });
     connect(&m_workspace, &Workspace::basisStaleChanged, this, &MainWindow::postBasisIsStale);
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateViews);
-    // Once, however much changes, and after the views: each of them is an event of its own.
-    m_pageRefresh.setSingleShot(true);
-    m_pageRefresh.setInterval(0);
-    connect(&m_pageRefresh, &QTimer::timeout, this, [this] {
-        updatePage();
-        updateActions();
-    });
-    for (const auto signal : {&Workspace::stateChanged, &Workspace::modelChanged})
-        connect(&m_workspace, signal, &m_pageRefresh, qOverload<>(&QTimer::start));
+    connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updatePage);
+    connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::updateActions);
+    connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updateActions);
     // Once the step is on the undo stack.
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::fitFirst, Qt::QueuedConnection);
     connect(&m_workspace.prompts(), &PromptQueue::changed, this, &MainWindow::fitFirst, Qt::QueuedConnection);
+    connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
     connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, [this](bool unsaved) {
         updateTitle();
         if (!unsaved && std::exchange(m_closeWhenSaved, false))

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <QMainWindow>
-#include <QTimer>
 #include <memory>
 #include <vector>
 
@@ -207,7 +206,6 @@ private:
     QAction* m_closeResults = nullptr;
     std::vector<std::pair<QAction*, Feature>> m_actions;  ///< that are not always possible
     JobId m_demo, m_firstFit;
-    QTimer m_pageRefresh;  ///< page and actions follow the document
     bool m_closeWhenSaved = false;
 };
 
