@@ -231,6 +231,13 @@ constexpr std::array<Beginning, 7> beginnings{{
     {"<html", "it is a web page, not the weights; download the file itself"},
 }};
 
+/// Of the first 8 bytes, little endian.
+std::uint64_t lengthSaid(std::string_view head) {
+    std::uint64_t length = 0;
+    for (std::size_t i = 8; i-- > 0;) length = length << 8 | static_cast<unsigned char>(head[i]);
+    return length;
+}
+
 /// The length of the header, which the first 8 bytes say. Throws Error for a file that is of another kind or
 /// ends before its header does.
 std::uint64_t headerLength(std::span<const std::byte> bytes, const std::string& name) {
@@ -240,13 +247,11 @@ std::uint64_t headerLength(std::span<const std::byte> bytes, const std::string& 
     };
     const std::string_view begins(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     for (const Beginning& known : beginnings)
-        if (begins.starts_with(known.bytes)) throw refuse(known.what);
+        if (begins.starts_with(known.bytes) && !beginsAsSafetensors(begins)) throw refuse(known.what);
     if (bytes.size() < 8)
         throw refuse(fmt::format("it has {} bytes, and a safetensors file at least 8; download it again",
                                  bytes.size()));
-    std::uint64_t headerBytes = 0;
-    for (int i = 7; i >= 0; --i)
-        headerBytes = headerBytes << 8 | std::to_integer<std::uint64_t>(bytes[static_cast<std::size_t>(i)]);
+    const std::uint64_t headerBytes = lengthSaid(begins);
     if (headerBytes > static_cast<std::uint64_t>(maxHeaderBytes))
         throw refuse(
             fmt::format("its header is said to have {} bytes, and a header has at most {}; it is no "
@@ -287,6 +292,11 @@ void checkCoverage(const std::vector<StoredTensor>& tensors, std::span<const std
 }
 
 }  // namespace
+
+bool beginsAsSafetensors(std::string_view head) {
+    return head.size() > 8 &&
+           lengthSaid(head) <= static_cast<std::uint64_t>(SafetensorsFile::maxHeaderBytes) && head[8] == '{';
+}
 
 std::string_view storedTypeName(StoredType type) {
     return rowOf(type).name;

@@ -54,6 +54,11 @@ struct StoredTensor {
     std::span<const std::byte> bytes;  ///< product of shape times element size, little endian, any alignment
 };
 
+/// Whether a file that begins with `head` (at least 9 bytes of it, or all) can be a safetensors file: a
+/// length that a header may have, and then an object. To be asked before other formats are: the length may
+/// begin as they do (640 as a pickle of protocol 2).
+bool beginsAsSafetensors(std::string_view head);
+
 /// A .safetensors file, mapped into memory and checked in full: what it offers can be read without a
 /// further thought. Nothing of the data is read until someone touches `bytes`.
 ///

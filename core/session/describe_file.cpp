@@ -339,13 +339,6 @@ bool looksLikeText(const std::string& head) {
     return !bad || (head.size() == headBytes && *bad + 4 > head.size());
 }
 
-bool looksLikeSafetensors(const std::string& head) {
-    std::uint64_t length = 0;
-    if (head.size() < 10) return false;
-    std::memcpy(&length, head.data(), sizeof length);
-    return length < static_cast<std::uint64_t>(SafetensorsFile::maxHeaderBytes) && head[8] == '{';
-}
-
 Input readHead(const fs::path& path) {
     std::error_code failed;
     const auto status = fs::status(path, failed);
@@ -389,9 +382,9 @@ FileDescription describeFile(const fs::path& path) {
         {"PK\x03\x04", describeZip},         {"\x80\x02", describePickle}, {"\x80\x03", describePickle},
         {"\x80\x04", describePickle},        {"\x80\x05", describePickle},
     };
+    if (beginsAsSafetensors(input.head)) return describeSafetensors(input);
     for (const auto& kind : kinds)
         if (input.startsWith(kind.magic)) return kind.describe(input);
-    if (looksLikeSafetensors(input.head)) return describeSafetensors(input);
     if (looksLikeText(input.head)) return describeText(input);
     if (path.extension() == ".h5" || path.extension() == ".hdf5") return describeHdf5(input);  // says why not
     throw Error(ErrorCode::Format,

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
+#include "core/checkpoint/safetensors.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/import_elements.h"
 
@@ -185,11 +186,12 @@ std::unique_ptr<ImportSource> openImportSource(const fs::path& path) {
     if (start.starts_with("\x93NUMPY"sv)) return openNpySource(path);
     if (start.starts_with("PK\x03\x04"sv) || start.starts_with("PK\x05\x06"sv)) return openNpzSource(path);
     if (isHdf5File(path)) return openHdf5Source(path);
+    if (beginsAsSafetensors(start)) return openSafetensorsSource(path);
     // Protocols 2 to 5 begin with their number; what torch.save wrote before it wrote zip files is one of
     // them.
     if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5)
         refusePickle(path, "is a Python pickle");
-    if (start.size() > 8 && start[8] == '{') return openSafetensorsSource(path);
+    if (start.size() > 8 && start[8] == '{') return openSafetensorsSource(path);  // says what is wrong
     if (isPickleName(path)) refusePickle(path, "has the name of a Python pickle, and is nothing else known");
     throw Error(ErrorCode::Format,
                 fmt::format("{} is none of .npy, .npz, safetensors and HDF5: it {}", path.string(),

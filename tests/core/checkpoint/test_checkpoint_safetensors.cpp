@@ -34,6 +34,7 @@ class TestCheckpointSafetensors : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void readsTensors();
+    void aLengthMayBeginLikeAPickle();
     void readsAMappedFile();
     void refuses_data();
     void refuses();
@@ -61,6 +62,20 @@ void TestCheckpointSafetensors::readsTensors() {
     QCOMPARE(file->find("e")->bytes.size(), std::size_t{0});
     QVERIFY(file->find("c") == nullptr);
     QCOMPARE(parse(fileOf("{}", 0))->tensors().size(), std::size_t{0});
+}
+
+/// 640 is 0x80 0x02 and zeros, which is how a pickle of protocol 2 begins too.
+void TestCheckpointSafetensors::aLengthMayBeginLikeAPickle() {
+    std::string header = R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})";
+    header.resize(640, ' ');
+    const std::string bytes = fileOf(header, 4);
+    QVERIFY(bytes.starts_with(std::string("\x80\x02", 2)));
+    QVERIFY(beginsAsSafetensors(bytes));
+    QCOMPARE(parse(bytes)->tensors().size(), std::size_t{1});
+    using namespace std::string_literals;
+    for (const std::string& other :
+         {"\x80\x02}q\x00(X\x05\0\0"s, "\x80\x04\x95\x10\0\0\0\0{"s, "PK\x03\x04\x14\0\0\0{"s, "{"s, ""s})
+        QVERIFY(!beginsAsSafetensors(other));
 }
 
 void TestCheckpointSafetensors::readsAMappedFile() {
@@ -133,6 +148,7 @@ void TestCheckpointSafetensors::refuses_data() {
     row("Git LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n",
         "git lfs pull");
     row("a pickle", "PK\x03\x04 and more", "pickle");
+    row("a pickle of protocol 2", "\x80\x02}q and more", "pickle");
     row("a web page", "<!DOCTYPE html><html>", "web page");
     row("GGUF", "GGUF\x03 and more", "GGUF");
     row("bytes left over", one(good, 9), "belong to no tensor");

@@ -1278,6 +1278,14 @@ void TestTraceImport::otherTypesAreLeftOutByName() {
     QCOMPARE(tensors.states.n2, 3);
     QVERIFY(joined(tensors.outcome.notes)
                 .contains("'a' (F8_E4M3, [2, 3, 4]), 'b' (I64, [1]), 'y' (F4, [2, 4]), 'z' (C64, [1])"));
+    // The length of the header comes first, and may begin as a pickle does (0x80, protocol 2 to 5).
+    for (const std::size_t length : {0x280U, 0x380U, 0x480U, 0x580U}) {
+        std::string padded = header + std::string(length - header.size(), ' ');
+        file[0] = static_cast<char>(length & 0xff);
+        file[1] = static_cast<char>(length >> 8);
+        QCOMPARE(
+            import(write("padded.safetensors", file + padded + std::string(68, '\0')), options).states.n2, 3);
+    }
     REFUSED(write("empty.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10) + "      "), {},
             ErrorCode::Format, "empty.safetensors");
     REFUSED(write("none.safetensors", std::string("\x08\0\0\0\0\0\0\0{}      ", 16)), {}, ErrorCode::Format,
