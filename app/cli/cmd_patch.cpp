@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/dynamics/patch_map.h"
 #include "core/results/patch_map_file.h"
+#include "core/results/vector_file.h"
 
 namespace rheo::cli {
 
@@ -19,7 +20,7 @@ struct Options {
     OutOption out;
     std::string clean, corrupt, cleanIds, corruptIds;
     TokenOption answer, foil;
-    std::string outcome, align;
+    std::string outcome, align, axes;
 };
 
 std::vector<std::int32_t> idsOf(const std::string& text, const std::string& ids, const OpenModel& open,
@@ -124,13 +125,19 @@ int run(const Options& options, Common& common) {
     request.answer = options.answer.readId(open);
     request.foil = options.foil.readId(open);
     align(options.align, request);
+    PatchMapFile record;
+    if (!options.axes.empty()) {
+        const ModelIdentity identity = open.model->identity();
+        const PcaBasis axes = readAxes(options.axes, AxesFrame::Orthonormal, &identity);
+        request.along = axes.components;
+        record.axisNames = axes.names;
+    }
     if (request.clean.size() != request.corrupted.size() && options.align.empty())
         common.console.warn(
             fmt::format("the clean prompt has {} tokens and the corrupted one {}; they are "
                         "aligned from the end (--align says otherwise)",
                         request.clean.size(), request.corrupted.size()));
     Progress running = progress.part(0.3, 1);
-    PatchMapFile record;
     const auto mapping = std::chrono::steady_clock::now();
     record.map = patchMap(*open.model, request, running, [&](double secondsLeft) {
         common.console.say(fmt::format("about {} left", formatDuration(secondsLeft)));
@@ -191,6 +198,12 @@ void addPatch(CLI::App& app, Command& chosen) {
                      "clean and corrupted positions that belong together; left out: both from the end")
         ->check(readBy(parseAlignment))
         ->type_name("0:0,2:1");
+    command
+        ->add_option(
+            "--axes", options->axes,
+            "directions (one to three vectors of a file) along which alone states are patched; left out: "
+            "whole states")
+        ->type_name("FILE[:NAME,...]");
     command->callback([options, clean, corrupt, &chosen] {
         if (clean.first->count() + clean.second->count() == 0)
             throw CLI::ValidationError("patch", "a clean prompt is needed: --clean S or --clean-ids 1,2,3");

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/dynamics/teleport_result.h"
 #include "core/dynamics/unembedding.h"
+#include "core/statistics/axes.h"
 
 namespace rheo {
 
@@ -96,6 +97,10 @@ void checkRequest(const Model& model, const PatchRequest& request) {
             ErrorCode::InvalidArgument,
             fmt::format("the alignment names clean tokens for {} tokens, and the corrupted prompt has {}",
                         request.cleanToken.size(), request.corrupted.size()));
+    if (request.along.rows() > 0 && request.along.cols() != model.config().dModel)
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("the directions have {} units, and the model has {}", request.along.cols(),
+                                model.config().dModel));
     for (const std::int32_t token : request.cleanToken)
         if (token < -1 || token >= clean)
             throw Error(
@@ -165,7 +170,7 @@ std::vector<CellBatch> batchesOf(const std::vector<std::int32_t>& patched, std::
 }
 
 ContinueRequest requestOf(const CellBatch& batch, const Model& model, const PromptContext& clean,
-                          const PatchRequest& request) {
+                          const PromptContext& corrupted, const PatchRequest& request) {
     ContinueRequest run;
     run.point = PointIndex{batch.first};
     run.token = batch.tokens.front();
@@ -174,10 +179,8 @@ ContinueRequest requestOf(const CellBatch& batch, const Model& model, const Prom
     run.logits = false;
     for (std::int64_t p = batch.first; p < batch.end; ++p)
         for (const std::int32_t token : batch.tokens)
-            run.edits.push_back(
-                {setState(PointIndex{p}, token,
-                          model.naturalState(clean, PointIndex{p},
-                                             request.cleanToken[static_cast<std::size_t>(token)]))});
+            run.edits.push_back({setState(
+                PointIndex{p}, token, patchedState(model, clean, corrupted, request, token, PointIndex{p}))});
     return run;
 }
 
@@ -207,6 +210,15 @@ std::vector<std::int32_t> alignedFromEnd(std::int64_t clean, std::int64_t corrup
     return aligned;
 }
 
+VectorF patchedState(const Model& model, const PromptContext& clean, const PromptContext& corrupted,
+                     const PatchRequest& request, std::int32_t token, PointIndex point) {
+    VectorF state = model.naturalState(clean, point, request.cleanToken.at(static_cast<std::size_t>(token)));
+    if (request.along.rows() == 0) return state;
+    const VectorF own = model.naturalState(corrupted, point, token);
+    const VectorD change = (state - own).cast<double>();
+    return own + (request.along.transpose() * (request.along * change)).cast<float>();
+}
+
 PatchMap patchMap(const Model& model, const PatchRequest& asked, Progress& progress,
                   const std::function<void(double secondsLeft)>& forecast) {
     PatchMap map;
@@ -217,6 +229,7 @@ PatchMap patchMap(const Model& model, const PatchRequest& asked, Progress& progr
     if (request.cleanToken.empty())
         request.cleanToken = alignedFromEnd(static_cast<std::int64_t>(request.clean.size()), tokens);
     checkRequest(model, request);
+    if (request.along.rows() > 0) request.along = orthonormalSpan(request.along);
 
     Progress preparing = progress.part(0, 0.02);
     preparing.setStage("clean and corrupted run");
@@ -243,7 +256,7 @@ PatchMap patchMap(const Model& model, const PatchRequest& asked, Progress& progr
     for (const CellBatch& batch : batches) {
         Progress one = running.part(done / work, (done + batch.work) / work);
         const Continuation run =
-            model.continueFrom(*corrupted, requestOf(batch, model, *clean, request), one);
+            model.continueFrom(*corrupted, requestOf(batch, model, *clean, *corrupted, request), one);
         const VectorD values = outcomes(run.lastState, one);
         Eigen::Index i = 0;
         for (std::int64_t p = batch.first; p < batch.end; ++p)

@@ -27,12 +27,15 @@ struct PatchRequest {
     /// [corrupted token] the token of the clean prompt whose states are put there; -1: none. Empty: both
     /// prompts are aligned from the end.
     std::vector<std::int32_t> cleanToken = {};
+    /// [k, unit] independent directions: only the part of a state in their span is taken from the clean run,
+    /// the rest stays that of the corrupted one. Empty: the whole state.
+    MatrixD along = {};
 };
 
 /// Causal tracing: which states of a clean run bring its outcome back in a corrupted run. T tokens of the
 /// corrupted prompt, P residual points.
 struct PatchMap {
-    PatchRequest request;  ///< cleanToken resolved
+    PatchRequest request;  ///< cleanToken resolved; `along` orthonormal
     MatrixD effect;        ///< [T, P] outcome of the corrupted run with that one state of the clean run
     MatrixD normalized;    ///< [T, P] (effect - corrupted) / (clean - corrupted); NaN where both are equal
     double clean = 0, corrupted = 0;  ///< outcomes of the runs themselves

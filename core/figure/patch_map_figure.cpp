@@ -89,10 +89,15 @@ Figure patchMapFigure(const PatchMapInput& input, const PatchMapOptions& options
     Figure figure;
     figure.theme = options.theme;
     figure.panels.push_back({"", std::move(plot)});
+    const std::string cell =
+        input.axisNames.empty()
+            ? "Each cell: the corrupted run with that one state of the clean run."
+            : fmt::format(
+                  "Each cell: the corrupted run with that one state moved to the clean one along {} alone.",
+                  fmt::join(input.axisNames, ", "));
     figure.note = joinNotes({fmt::format("{}: corrupted {:.4g} (0), clean {:.4g}{}.", outcome, map.corrupted,
                                          map.clean, options.normalized ? " (1)" : ""),
-                             "Each cell: the corrupted run with that one state of the clean run.",
-                             depthNote(input.points)});
+                             cell, depthNote(input.points)});
     return figure;
 }
 

@@ -17,6 +17,7 @@ struct PatchMapInput {
     const std::vector<std::string>& cleanPieces;      ///< [clean token]
     const std::vector<std::string>& corruptedPieces;  ///< [corrupted token]
     std::string answer, foil;                         ///< for people; may be empty
+    std::vector<std::string> axisNames = {};  ///< of the directions patched along; empty: whole states
 };
 
 struct PatchMapOptions {

@@ -32,6 +32,10 @@ void writePatchMapFile(const std::filesystem::path& path, const PatchMapFile& re
     writeList(file, "/clean_token", map.request.cleanToken);
     file.writeStrings("/clean_pieces", record.cleanPieces);
     file.writeStrings("/corrupted_pieces", record.corruptedPieces);
+    if (map.request.along.rows() > 0) {
+        writeArray(file, "/along", map.request.along);
+        file.writeStrings("/axis_names", record.axisNames);
+    }
     file.close();
     output.commit();
 }
@@ -62,6 +66,12 @@ PatchMapFile readPatchMapFile(const std::filesystem::path& path) {
     map.request.cleanToken = file.read<std::int32_t>("/clean_token");
     record.cleanPieces = file.readStrings("/clean_pieces");
     record.corruptedPieces = file.readStrings("/corrupted_pieces");
+    if (file.exists("/along")) {
+        record.axisNames = file.readStrings("/axis_names");
+        const auto shape = file.info("/along").shape;
+        map.request.along = readMatrix(file, "/along", static_cast<std::int64_t>(record.axisNames.size()),
+                                       shape.empty() ? 0 : shape.back());
+    }
     const auto clean = static_cast<std::int64_t>(map.request.clean.size());
     const bool aligned = static_cast<std::int64_t>(map.request.cleanToken.size()) == tokens &&
                          std::all_of(map.request.cleanToken.begin(), map.request.cleanToken.end(),

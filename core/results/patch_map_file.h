@@ -18,12 +18,14 @@ struct PatchMapFile {
     PatchMap map;
     std::vector<std::string> cleanPieces, corruptedPieces;  ///< [token] for people
     std::string answerText, foilText;                       ///< likewise; may be empty
+    std::vector<std::string> axisNames = {};                ///< [k] of the directions patched along
 };
 
 /// HDF5: `effect`, `normalized` [token of the corrupted prompt, point] float64; `clean_ids`, `corrupted_ids`,
 /// `clean_token` [token]; `points/block`, `points/site`; `clean_pieces`, `corrupted_pieces`; attributes
 /// `clean` and `corrupted` (outcomes), `outcome`, `answer` and `foil` (ids, -1: none), `answer_text`,
-/// `foil_text` and those of the model. Throws as OutputFile, Error(Io, DiskFull).
+/// `foil_text` and those of the model; where only directions were patched `along` [k, unit] and `axis_names`
+/// [k]. Throws as OutputFile, Error(Io, DiskFull).
 void writePatchMapFile(const std::filesystem::path& path, const PatchMapFile& record, IfExists ifExists);
 
 /// Throws Error(NotFound, Format, Unsupported) naming file and dataset.

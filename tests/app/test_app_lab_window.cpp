@@ -68,6 +68,7 @@ private Q_SLOTS:
     void aDirectionColoursTheTrajectories();
     void aProbeTellsTwoGroupsApart();
     void aCellOfThePatchMapBecomesAnEdit();
+    void aPatchMapAlongTheAxes();
     void theAttributionFollowsTheEdits();
     void aFlowIsComputed();
     void theDepthSliderMovesBetweenFlows();
@@ -388,6 +389,40 @@ void TestAppLabWindow::aCellOfThePatchMapBecomesAnEdit() {
                               wait);
     QCOMPARE(laboratory().edits().size(), edits + 1);
     QVERIFY(map->command().contains("rheo patch") && map->command().contains("--answer ' she'"));
+}
+
+void TestAppLabWindow::aPatchMapAlongTheAxes() {
+    auto* map = view<PatchMapView>();
+    m_window->showView(map);
+    QVERIFY(!map->alongAxes()->isVisible());  // principal components are no directions of one's own
+    const MatrixD whole = map->map()->map.effect;
+    auto* stack = m_window->workspace().undoStack();
+    const int before = stack->index();
+    useAxes(m_window->workspace(), {{"she", laboratory().edits()[0].vector}}, AxesFrame::Orthonormal);
+    QTRY_VERIFY_WITH_TIMEOUT(map->alongAxes()->isVisible() && settled(), wait);
+    QTest::mouseClick(map->alongAxes(), Qt::LeftButton, {}, QPoint(8, map->alongAxes()->height() / 2));
+    QVERIFY(map->alongAxes()->isChecked());
+    QTest::mouseClick(map->startButton(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(map->map() && map->map()->axisNames.size() == 3 && settled(), wait);
+    QCOMPARE(map->map()->axisNames[0], std::string("she"));
+    const PatchMap& made = map->map()->map;
+    QVERIFY((made.effect.row(1) - whole.row(1)).cwiseAbs().maxCoeff() > 1e-3);
+    QVERIFY(map->figure()->note.find("along she") != std::string::npos);
+    QVERIFY2(map->command().contains("--axes"), qPrintable(map->command()));
+    keepPicture(*m_window, "patch map along axes");
+    // A click takes the cell as it was computed.
+    const auto& widget = *map->figureWidget();
+    const auto row = static_cast<double>(made.effect.rows()) - 2;  // token 1, from below
+    QTest::mouseClick(map->figureWidget(), Qt::LeftButton, {},
+                      widget.painter().placeOf({0, 10, row})->toPoint());
+    QTRY_VERIFY_WITH_TIMEOUT(laboratory().path() && settled(), wait);
+    QTRY_VERIFY_WITH_TIMEOUT(std::abs(double(laboratory().path()->logitsIntervened[made.request.answer]) -
+                                      double(laboratory().path()->logitsIntervened[made.request.foil]) -
+                                      made.effect(1, 10)) < 1e-4,
+                             wait);
+    map->alongAxes()->setChecked(false);
+    while (stack->index() > before) stack->undo();
+    QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
 }
 
 void TestAppLabWindow::theAttributionFollowsTheEdits() {

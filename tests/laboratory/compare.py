@@ -158,15 +158,22 @@ def patching(program, folder, hooked, clean, corrupted, work, checks):
 
     of_clean = outcomes(logits[-1])
     of_corrupted = outcomes(hooked.run(corrupted)[1][-1])
-    effect = torch.empty(len(corrupted), len(hooked.points), 3, dtype=torch.float64)
-    for token in range(len(corrupted)):
-        for point in range(len(hooked.points)):
+    own = hooked.run(corrupted)[0]
 
-            def change(p, at, token=token, point=point):
-                if p == point:
-                    at[token] = states[point, token]
+    def effects(part):
+        """[token, point, outcome] with one state moved by `part` of the way to the clean one."""
+        effect = torch.empty(len(corrupted), len(hooked.points), 3, dtype=torch.float64)
+        for token in range(len(corrupted)):
+            for point in range(len(hooked.points)):
 
-            effect[token, point] = outcomes(hooked.run(corrupted, change)[1][-1])
+                def change(p, at, token=token, point=point):
+                    if p == point:
+                        at[token] = own[point, token] + part(states[point, token] - own[point, token])
+
+                effect[token, point] = outcomes(hooked.run(corrupted, change)[1][-1])
+        return effect
+
+    effect = effects(lambda whole: whole)
     for i, (name, options) in enumerate([
         ("logit_difference", ["--answer-id", answer, "--foil-id", foil]),
         ("probability", ["--answer-id", answer]),
@@ -184,6 +191,20 @@ def patching(program, folder, hooked, clean, corrupted, work, checks):
         expected = (effect[:, :, i] - of_corrupted[i]) / (of_clean[i] - of_corrupted[i])
         checks.within(f"patch map, {name}, normalised", (share - expected).abs().max().item(), DERIVED)
         checks.within(f"patch map, {name}, both runs", (max(runs) / span).item(), DERIVED)
+
+    # Along two directions alone: by the projector A (A'A)^-1 A'.
+    axes = torch.randn(2, states.shape[-1], generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    projector = axes.T @ torch.linalg.inv(axes @ axes.T) @ axes
+    along = effects(lambda whole: (projector @ whole.double()).to(whole.dtype))[:, :, 0]
+    np.save(os.path.join(work, "along.npy"), axes.float().numpy())
+    out = os.path.join(work, "map.h5")
+    rheo(program, "patch", "--model", folder, "--clean-ids", ",".join(map(str, clean)), "--corrupt-ids",
+         ",".join(map(str, corrupted)), "--answer-id", answer, "--foil-id", foil, "--axes",
+         os.path.join(work, "along.npy"), "--out", out, "--force")
+    with h5py.File(out) as file:
+        found = torch.tensor(file["effect"][...])
+    span = (of_clean[0] - of_corrupted[0]).abs()
+    checks.within("patch map along two directions", ((found - along).abs().max() / span).item(), DERIVED)
 
 
 def attribution(program, folder, hooked, ids, work, checks):

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QGridLayout>
 #include <QLabel>
@@ -32,6 +33,7 @@ struct Asked {
     std::shared_ptr<const LoadedModel> loaded;
     std::string clean, corrupted, answer, foil, align;
     PatchOutcome outcome = PatchOutcome::LogitDifference;
+    std::shared_ptr<const PcaBasis> axes;  ///< to patch along; null: whole states
 };
 
 std::vector<std::int32_t> idsOf(const LoadedModel& loaded, const std::string& text, const char* name) {
@@ -87,6 +89,10 @@ PatchMapFile mapOf(const Asked& asked, Progress& progress) {
                     "both prompts continue with the same token; type an answer and a foil that differ");
     request.cleanToken = alignmentOf(asked.align, request.corrupted.size());
     PatchMapFile file;
+    if (asked.axes) {
+        request.along = asked.axes->components;
+        file.axisNames = asked.axes->names;
+    }
     file.map = patchMap(*loaded.model, request, mapping);
     file.points = loaded.model->points();
     file.model = loaded.model->identity();
@@ -126,6 +132,7 @@ PatchMapView::PatchMapView(const FigureView& figure, const ViewContext& context)
       m_foil(tokenBox(tr("Foil"), tr("the likeliest after the corrupted one"))),
       m_align(tokenBox(tr("Alignment"), tr("from the end; or 0:0,2:1"))),
       m_outcome(new QComboBox),
+      m_along(new QCheckBox(tr("Only a&long the axes"))),
       m_tokens(new QLabel) {
     m_outcome->addItem(tr("Logit difference"), int(PatchOutcome::LogitDifference));
     m_outcome->addItem(tr("Probability of the answer"), int(PatchOutcome::Probability));
@@ -142,6 +149,10 @@ PatchMapView::PatchMapView(const FigureView& figure, const ViewContext& context)
     m_align->setToolTip(
         tr("Which clean token's states are put in the place of which corrupted token: 0:0,2:1. Empty: both "
            "prompts are counted from the end."));
+    m_along->setToolTip(
+        tr("Moves each state to the clean one along the axes of the trajectories alone; its rest stays as in "
+           "the corrupted run"));
+    m_along->hide();
     m_tokens->setTextFormat(Qt::RichText);
     m_tokens->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     auto* grid = new QGridLayout;
@@ -161,6 +172,7 @@ PatchMapView::PatchMapView(const FigureView& figure, const ViewContext& context)
     grid->setColumnStretch(3, 2);
     grid->setColumnStretch(5, 1);
     form()->addLayout(grid);
+    form()->addWidget(m_along);
     form()->addWidget(m_tokens);
     for (QComboBox* list : {m_clean, m_corrupted}) {
         connect(list, &QComboBox::editTextChanged, this, &PatchMapView::updateForm);
@@ -189,6 +201,7 @@ void PatchMapView::setDocument(std::shared_ptr<const DocumentState> state) {
             list->setEditText(typed);
         }
     }
+    m_along->setVisible(state->basis && !state->basis->names.empty());
     ComputedView::setDocument(std::move(state));
 }
 
@@ -254,13 +267,15 @@ void PatchMapView::alignTokens() {
 }
 
 void PatchMapView::compute() {
-    const Asked asked{m_workspace.model(),
-                      m_clean->currentText().toStdString(),
-                      m_corrupted->currentText().toStdString(),
-                      m_answer->text().toStdString(),
-                      m_foil->text().toStdString(),
-                      m_align->text().trimmed().toStdString(),
-                      PatchOutcome(m_outcome->currentData().toInt())};
+    const Asked asked{
+        m_workspace.model(),
+        m_clean->currentText().toStdString(),
+        m_corrupted->currentText().toStdString(),
+        m_answer->text().toStdString(),
+        m_foil->text().toStdString(),
+        m_align->text().trimmed().toStdString(),
+        PatchOutcome(m_outcome->currentData().toInt()),
+        m_along->isVisibleTo(this) && m_along->isChecked() ? m_workspace.state()->basis : nullptr};
     start(
         tr("Compute the patch map"),
         [asked](Progress& progress) { return std::make_shared<const PatchMapFile>(mapOf(asked, progress)); },
@@ -281,6 +296,10 @@ void PatchMapView::compute() {
                 m_asked << "--outcome"
                         << "kl";
             if (!asked.align.empty()) m_asked << "--align" << QString::fromStdString(asked.align);
+            // Their vectors are saved from the laboratory.
+            if (asked.axes)
+                m_asked << "--axes"
+                        << "axes.safetensors";
             m_asked << "--out"
                     << "patch_map.h5";
         });
@@ -331,11 +350,12 @@ void PatchMapView::clicked(const std::map<AxisKind, qint64>& ids) {
     edit.operation = "set";
     m_workspace.remember(m_workspace.jobs().submit(
         {Lane::Model, tr("Taking a state of the clean run"), false},
-        [loaded, clean = request.clean, from = request.cleanToken[t], at = static_cast<std::int64_t>(p),
+        [loaded, request, t = static_cast<std::int32_t>(t), at = PointIndex{static_cast<std::int64_t>(p)},
          edit](Progress& progress) {
             Edit made = edit;
-            made.vector =
-                loaded->model->naturalState(*loaded->model->prepare(clean, progress), PointIndex{at}, from);
+            const auto clean = loaded->model->prepare(request.clean, progress),
+                       corrupted = loaded->model->prepare(request.corrupted, progress);
+            made.vector = patchedState(*loaded->model, *clean, *corrupted, request, t, at);
             return made;
         },
         this,

@@ -3,6 +3,7 @@
 #include "core/results/patch_map_file.h"
 #include "widgets/views/computed_view.h"
 
+class QCheckBox;
 class QComboBox;
 class QLineEdit;
 
@@ -25,6 +26,8 @@ public:
     QComboBox* outcomeList() const { return m_outcome; }
     /// "0:0,2:1": clean and corrupted positions that belong together; empty: both from the end.
     QLineEdit* alignment() const { return m_align; }
+    /// Only along the axes of the trajectories; shown where these are directions.
+    QCheckBox* alongAxes() const { return m_along; }
     /// Null: nothing was computed.
     std::shared_ptr<const PatchMapFile> map() const { return m_map; }
 
@@ -44,6 +47,7 @@ private:
     QComboBox *m_clean, *m_corrupted;
     QLineEdit *m_answer, *m_foil, *m_align;
     QComboBox* m_outcome;
+    QCheckBox* m_along;
     QLabel* m_tokens;
     std::shared_ptr<const Trace> m_offered;
     std::shared_ptr<const PatchMapFile> m_map;

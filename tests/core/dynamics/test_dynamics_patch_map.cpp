@@ -1,4 +1,5 @@
 // Patch maps: every cell beside a forward pass of its own, and the cells whose value is known.
+#include <Eigen/QR>
 #include <QtTest>
 #include <cmath>
 
@@ -78,6 +79,7 @@ private Q_SLOTS:
     void otherLengthsAreAlignedFromTheEnd();
     void alignmentByHand();
     void longPromptsInManyBatches();
+    void alongDirectionsAlone();
     void tokenLogitsAreThoseOfTheModel_data() { addFixtures(); }
     void tokenLogitsAreThoseOfTheModel();
     void forecastAndCancel();
@@ -218,6 +220,46 @@ void TestDynamicsPatchMap::longPromptsInManyBatches() {
     request.corrupted[0] = request.clean[0];
     const PatchMap map = patchMap(*m_small, request, progress);
     compareCells(*m_small, map, {1, 25, 49}, {0, 3, m_last});
+}
+
+/// Cells beside whole forward passes whose edit is projected here with a projector of another make, from a QR
+/// of the directions.
+void TestDynamicsPatchMap::alongDirectionsAlone() {
+    Progress progress;
+    PatchRequest request = pairOf(*m_small, PatchOutcome::LogitDifference);
+    const auto units = static_cast<Eigen::Index>(m_small->config().dModel);
+    const PatchMap whole = patchMap(*m_small, request, progress);
+    // All directions together are the whole state.
+    request.along = MatrixD::Identity(units, units);
+    const double range = std::abs(whole.clean - whole.corrupted);
+    QVERIFY((patchMap(*m_small, request, progress).effect - whole.effect).cwiseAbs().maxCoeff() <
+            tolerance * range);
+
+    MatrixD directions(2, units);
+    for (Eigen::Index i = 0; i < units; ++i)
+        directions.col(i) << std::sin(1.0 + 3.0 * i), std::cos(0.5 * i * i);
+    directions.row(1) += 3 * directions.row(0);  // not orthogonal
+    request.along = directions;
+    const PatchMap map = patchMap(*m_small, request, progress);
+    const Eigen::HouseholderQR<Eigen::MatrixXd> qr(directions.transpose());
+    const Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(units, 2);
+    const auto clean = m_small->prepare(request.clean, progress),
+               corrupted = m_small->prepare(request.corrupted, progress);
+    int moved = 0;
+    for (const std::int32_t t : {2, 4, 7})
+        for (std::int64_t p = 0; p <= m_last; ++p) {
+            const VectorF own = m_small->naturalState(*corrupted, PointIndex{p}, t),
+                          other = m_small->naturalState(*clean, PointIndex{p}, t);
+            const Eigen::VectorXd change = q * (q.transpose() * (other - own).cast<double>());
+            const VectorF state = own + change.cast<float>();
+            const double effect = outcomeOf(
+                request, {}, logitsWith(*m_small, request.corrupted, {setState(PointIndex{p}, t, state)}));
+            QVERIFY(std::abs(map.effect(t, p) - effect) < tolerance * range);
+            moved += std::abs(map.effect(t, p) - whole.effect(t, p)) > 100 * tolerance * range;
+        }
+    QVERIFY(moved > 3);  // it is another map than that of whole states
+    request.along = MatrixD::Ones(1, units + 1);
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] { patchMap(*m_small, request, progress); }));
 }
 
 void TestDynamicsPatchMap::tokenLogitsAreThoseOfTheModel() {

@@ -307,6 +307,13 @@ void TestResultsLaboratory::patchMapAndBack() {
     QVERIFY(read.answerText == " e" && read.foilText.empty());
     expectError(ErrorCode::AlreadyExists, {"map.h5"},
                 [&] { writePatchMapFile(path("map.h5"), record, IfExists::Refuse); });
+    QVERIFY(read.map.request.along.rows() == 0 && read.axisNames.empty());
+    PatchMapFile along = record;
+    along.map.request.along = MatrixD::Identity(2, identity().dModel);
+    along.axisNames = {"one", "another"};
+    writePatchMapFile(path("along.h5"), along, IfExists::Refuse);
+    QVERIFY(readPatchMapFile(path("along.h5")).map.request.along == along.map.request.along);
+    QVERIFY(readPatchMapFile(path("along.h5")).axisNames == along.axisNames);
 }
 
 void TestResultsLaboratory::patchMapsThatDoNotFit() {
@@ -318,6 +325,10 @@ void TestResultsLaboratory::patchMapsThatDoNotFit() {
     };
     refuses("shape.h5", "effect", [](PatchMapFile& r) { r.map.effect.resize(3, 2); });
     refuses("align.h5", "clean_token", [](PatchMapFile& r) { r.map.request.cleanToken = {1, 3}; });
+    refuses("along.h5", "along", [](PatchMapFile& r) {
+        r.map.request.along = MatrixD::Identity(2, 3);
+        r.axisNames = {"one"};
+    });
     refuses("pieces.h5", "pieces", [](PatchMapFile& r) { r.cleanPieces.pop_back(); });
     Hdf5File other = Hdf5File::create(path("other.h5"));
     other.setAttribute("/", "format", std::string("rheograph-trace"));
