@@ -15,6 +15,7 @@
 #include "core/figure/trajectory_figure.h"
 #include "core/figure/verdicts_figure.h"
 #include "core/session/recipe_figure.h"
+#include "core/session/recipe_options.h"
 #include "core/session/verdict_text.h"
 
 namespace rheo {
@@ -23,32 +24,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-Json optionsOf(const Recipe& recipe, std::initializer_list<std::string_view> known) {
-    Json options = Json::parse(recipe.options, nullptr, false);
-    if (!options.is_object())
-        throw Error(ErrorCode::Format,
-                    "the options of a figure should be a JSON object, and are " + recipe.options);
-    for (const auto& [key, value] : options.items())
-        if (std::find(known.begin(), known.end(), key) == known.end())
-            throw Error(ErrorCode::Unsupported,
-                        fmt::format("view {} has no option {}; it has {}", recipe.view, key,
-                                    known.size() == 0 ? "none" : fmt::format("{}", fmt::join(known, ", "))),
-                        key);
-    return options;
-}
-
-template <class T>
-T optionOf(const Json& options, const char* key, T otherwise) {
-    const auto found = options.find(key);
-    if (found == options.end() || found->is_null()) return otherwise;
-    try {
-        return found->get<T>();
-    } catch (const Json::exception&) {
-        throw Error(ErrorCode::Format,
-                    fmt::format("option {} of the figure cannot be {}", key, found->dump()), key);
-    }
-}
 
 std::vector<std::string> namesOf(const ComparisonFile& file) {
     std::vector<std::string> names;
@@ -61,7 +36,7 @@ std::vector<std::string> namesOf(const ComparisonFile& file) {
 }
 
 const PairComparison& pairOf(const ComparisonFile& file, const Json& options) {
-    const auto other = optionOf<std::int64_t>(options, "other", 1);
+    const auto other = recipeOption<std::int64_t>(options, "other", 1);
     for (const PairComparison& pair : file.comparison.pairs)
         if (pair.other == other) return pair;
     if (file.comparison.pairs.empty()) refuse("this comparison is of verdicts alone: it holds no states");
@@ -115,11 +90,11 @@ std::vector<std::int64_t> pairedRows(const ComparisonFile& file, std::int64_t ot
 }
 
 Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
-    const Json options = optionsOf(recipe, {"components", "rows", "points"});
+    const Json options = parseRecipeOptions(recipe, {"components", "rows", "points"});
     const Comparison& comparison = file.comparison;
     if (comparison.scores.empty()) refuse("this comparison is of verdicts alone: it holds no states");
-    const auto rows = optionOf(options, "rows", std::vector<std::int64_t>{});
-    const auto points = optionOf(options, "points", std::vector<std::int64_t>{});
+    const auto rows = recipeOption(options, "rows", std::vector<std::int64_t>{});
+    const auto points = recipeOption(options, "points", std::vector<std::int64_t>{});
     std::vector<Figure> figures;
     for (std::size_t i = 0; i < file.sources.size(); ++i) {
         const TraceInfo& info = file.sources[i].source.info;
@@ -132,7 +107,7 @@ Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
         TrajectoryOptions one;
         one.theme = themeNamed(recipe.theme);
         one.camera = recipe.camera;
-        one.components = optionOf(options, "components", one.components);
+        one.components = recipeOption(options, "components", one.components);
         if (i < points.size() && points[i] >= 0) one.highlighted = PointIndex{points[i]};
         for (const auto row : pairedRows(file, static_cast<std::int64_t>(i), rows))
             one.strong.emplace_back(row);
@@ -144,10 +119,10 @@ Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
 }
 
 Figure figureOfCka(const ComparisonFile& file, const Recipe& recipe) {
-    const Json options = optionsOf(recipe, {"other", "value", "map"});
+    const Json options = parseRecipeOptions(recipe, {"other", "value", "map"});
     const PairComparison& pair = pairOf(file, options);
     if (!pair.cka) refuse("these sources share no prompts: CKA compares the same rows of both");
-    const auto value = optionOf<std::string>(options, "value", "cka");
+    const auto value = recipeOption<std::string>(options, "value", "cka");
     constexpr std::array names{std::pair{"cka", CkaValue::Cka}, std::pair{"null", CkaValue::NullHigh},
                                std::pair{"beyond", CkaValue::Beyond}};
     const auto named =
@@ -156,7 +131,7 @@ Figure figureOfCka(const ComparisonFile& file, const Recipe& recipe) {
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("'{}' is no value of a CKA map; there are cka, null and beyond", value),
                     "value");
-    const auto map = parseColorMap(optionOf<std::string>(options, "map", "viridis"));
+    const auto map = parseColorMap(recipeOption<std::string>(options, "map", "viridis"));
     if (!map)
         throw Error(ErrorCode::InvalidArgument, "there are the colour maps viridis, cividis and vik", "map");
     return ckaFigure(comparedOf(file, pair), *pair.cka, pair.procrustes ? &*pair.procrustes : nullptr,
@@ -164,14 +139,14 @@ Figure figureOfCka(const ComparisonFile& file, const Recipe& recipe) {
 }
 
 Figure figureOfDifference(const ComparisonFile& file, const Recipe& recipe) {
-    const Json options = optionsOf(recipe, {"other", "statistic"});
+    const Json options = parseRecipeOptions(recipe, {"other", "statistic"});
     const PairComparison& pair = pairOf(file, options);
     return differenceFigure(comparedOf(file, pair), pair.differences,
-                            optionOf(options, "statistic", std::string()), themeNamed(recipe.theme));
+                            recipeOption(options, "statistic", std::string()), themeNamed(recipe.theme));
 }
 
 Figure figureOfComparedVerdicts(const ComparisonFile& file, const Recipe& recipe) {
-    optionsOf(recipe, {});
+    parseRecipeOptions(recipe, {});
     std::vector<const std::vector<Verdict>*> lists;
     for (const auto& source : file.sources) lists.push_back(&source.verdicts);
     const auto table = compareVerdicts(lists);

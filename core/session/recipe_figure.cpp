@@ -29,6 +29,7 @@
 #include "core/session/analysis_view.h"
 #include "core/session/comparison_views.h"
 #include "core/session/direction_sources.h"
+#include "core/session/recipe_options.h"
 #include "core/session/verdict_text.h"
 #include "core/statistics/axes.h"
 #include "core/trace/trace_reader.h"
@@ -38,33 +39,6 @@ namespace rheo {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json parseOptions(const Recipe& recipe, std::initializer_list<std::string_view> known) {
-    const Json options = Json::parse(recipe.options, nullptr, false);
-    if (!options.is_object())
-        throw Error(ErrorCode::Format,
-                    "the options of a figure should be a JSON object, and are " + recipe.options);
-    for (const auto& [key, value] : options.items())
-        if (std::find(known.begin(), known.end(), key) == known.end())
-            throw Error(ErrorCode::Unsupported,
-                        fmt::format("view {} has no option {}; it has {}", recipe.view, key,
-                                    known.size() == 0 ? "none" : fmt::format("{}", fmt::join(known, ", "))),
-                        key);
-    return options;
-}
-
-/// `options[key]` as T, or `otherwise` where it is absent or null.
-template <class T>
-T option(const Json& options, const char* key, T otherwise) {
-    const auto found = options.find(key);
-    if (found == options.end() || found->is_null()) return otherwise;
-    try {
-        return found->get<T>();
-    } catch (const Json::exception&) {
-        throw Error(ErrorCode::Format,
-                    fmt::format("option {} of the figure cannot be {}", key, found->dump()), key);
-    }
-}
 
 ColorMap mapNamed(const std::string& name) {
     if (const auto map = parseColorMap(name)) return *map;
@@ -92,7 +66,7 @@ std::string_view nameOf(const Names& names, Value value) {
 /// The value that `options[key]` names; the first where it names none.
 template <class Names>
 auto valueNamed(const Json& options, const char* key, const Names& names) {
-    const auto name = option(options, key, std::string(names.front().name));
+    const auto name = recipeOption(options, key, std::string(names.front().name));
     for (const auto& entry : names)
         if (entry.name == name) return entry.value;
     std::string known;
@@ -102,7 +76,7 @@ auto valueNamed(const Json& options, const char* key, const Names& names) {
 }
 
 Json parseTrajectoryOptions(const Recipe& recipe) {
-    return parseOptions(
+    return parseRecipeOptions(
         recipe, {"components",   "rows",           "selected",  "highlighted", "mean",        "color_by",
                  "token_texts",  "color_by_depth", "map",       "strong",      "strong_mean", "only_strong",
                  "followed",     "teleport",       "teleports", "group_means", "limits",      "points",
@@ -124,7 +98,7 @@ Json jsonOf(const MatrixD& matrix) {
 }
 
 MatrixD matrixOf(const Json& options, const char* key) {
-    const auto rows = option(options, key, std::vector<std::vector<double>>{});
+    const auto rows = recipeOption(options, key, std::vector<std::vector<double>>{});
     MatrixD matrix(static_cast<Eigen::Index>(rows.size()),
                    static_cast<Eigen::Index>(rows.empty() ? 0 : rows.front().size()));
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -151,12 +125,12 @@ TeleportOverlay overlayOf(const Json& json) {
     if (!json.is_object())
         throw Error(ErrorCode::Format, "a teleport of the figure should be an object", "teleport");
     TeleportOverlay overlay;
-    overlay.point = PointIndex{option<std::int64_t>(json, "point", 0)};
+    overlay.point = PointIndex{recipeOption<std::int64_t>(json, "point", 0)};
     overlay.natural = matrixOf(json, "natural");
     overlay.teleported = matrixOf(json, "teleported");
-    overlay.extendAxes = option(json, "extend_axes", true);
-    overlay.name = option(json, "name", std::string());
-    if (json.contains("compared")) overlay.compared = std::max(0, option(json, "compared", 0));
+    overlay.extendAxes = recipeOption(json, "extend_axes", true);
+    overlay.name = recipeOption(json, "name", std::string());
+    if (json.contains("compared")) overlay.compared = std::max(0, recipeOption(json, "compared", 0));
     return overlay;
 }
 
@@ -169,8 +143,9 @@ std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRowsOf(const Jso
     for (const Json& one : *list) {
         if (!one.is_object())
             throw Error(ErrorCode::Format, "named rows of the figure should be objects", "named_rows");
-        auto& [name, rows] = named.emplace_back(option(one, "name", std::string()), std::vector<RowIndex>{});
-        for (const auto row : option(one, "rows", std::vector<std::int64_t>{})) rows.emplace_back(row);
+        auto& [name, rows] =
+            named.emplace_back(recipeOption(one, "name", std::string()), std::vector<RowIndex>{});
+        for (const auto row : recipeOption(one, "rows", std::vector<std::int64_t>{})) rows.emplace_back(row);
     }
     return named;
 }
@@ -179,8 +154,8 @@ std::vector<std::pair<std::string, std::vector<RowIndex>>> namedRowsOf(const Jso
 void setDirection(const Json& options, TrajectoryOptions& o) {
     const auto direction = options.find("direction");
     if (direction == options.end() || !direction->is_object()) return;
-    o.directionName = option(*direction, "name", std::string());
-    const auto values = option(*direction, "values", std::vector<float>{});
+    o.directionName = recipeOption(*direction, "name", std::string());
+    const auto values = recipeOption(*direction, "values", std::vector<float>{});
     o.direction = Eigen::Map<const VectorF>(values.data(), static_cast<Eigen::Index>(values.size()));
 }
 
@@ -188,9 +163,9 @@ std::optional<PlaneArrows> arrowsOf(const Json& options) {
     const auto found = options.find("arrows");
     if (found == options.end() || !found->is_object()) return std::nullopt;
     PlaneArrows arrows;
-    arrows.name = option(*found, "name", std::string());
-    arrows.axes = option(*found, "axes", arrows.axes);
-    const auto through = option(*found, "through", std::vector<double>{});
+    arrows.name = recipeOption(*found, "name", std::string());
+    arrows.axes = recipeOption(*found, "axes", arrows.axes);
+    const auto through = recipeOption(*found, "through", std::vector<double>{});
     arrows.through = Eigen::Map<const VectorD>(through.data(), static_cast<Eigen::Index>(through.size()));
     arrows.segments = matrixOf(*found, "segments");
     return arrows;
@@ -206,8 +181,8 @@ std::vector<MorePaths> morePathsOf(const Json& options) {
         if (!one.is_object() || !one.contains("paths") || !one["paths"].is_array())
             throw Error(ErrorCode::Format, "more paths of the figure should be objects with paths", "more");
         MorePaths& more = all.emplace_back();
-        more.name = option(one, "name", std::string());
-        more.changed = option(one, "changed", false);
+        more.name = recipeOption(one, "name", std::string());
+        more.changed = recipeOption(one, "changed", false);
         for (const Json& path : one["paths"]) more.scores.push_back(matrixOf(Json{{"path", path}}, "path"));
     }
     return all;
@@ -258,15 +233,15 @@ PcaResult basisShown(const Results& results, const Recipe& recipe) {
         throw Error(ErrorCode::Format, "option axes of the figure should hold a list of directions", "axes");
     std::vector<NamedDirection> directions;
     for (const Json& one : (*axes)["directions"]) {
-        const auto values = option(one, "values", std::vector<float>{});
+        const auto values = recipeOption(one, "values", std::vector<float>{});
         directions.push_back(
-            {option(one, "name", std::string()),
+            {recipeOption(one, "name", std::string()),
              Eigen::Map<const VectorF>(values.data(), static_cast<Eigen::Index>(values.size()))});
     }
     Progress progress;
     return axesOfResults(results.source, TraceReader::open(traceOf(results, recipe)), directions,
-                         option(*axes, "skew", false) ? AxesFrame::Skew : AxesFrame::Orthonormal, pca.basis,
-                         progress);
+                         recipeOption(*axes, "skew", false) ? AxesFrame::Skew : AxesFrame::Orthonormal,
+                         pca.basis, progress);
 }
 
 Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
@@ -292,7 +267,7 @@ Figure trajectoriesOf(const Results& results, const Recipe& recipe) {
 }
 
 Figure explainedOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     const PcaResult& pca = require(results.statistics.get<Pca>(), "pca", results);
     ExplainedInput input{pca.basis.explained, {}, pca.perPointExplained, results.source.info.points};
     for (const auto& null : nullsOf(results, "pca"))
@@ -308,14 +283,14 @@ Figure densityOf(const Results& results, const Recipe& recipe) {
 }
 
 Figure sparsityOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     return densityCurvesFigure(require(results.statistics.get<Density>(), "density", results),
                                nullsOf(results, "density"), results.source.info.points,
                                themeNamed(recipe.theme));
 }
 
 Figure unitSharesOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     return unitShareFigure(require(results.statistics.get<Density>(), "density", results),
                            results.source.info.points, themeNamed(recipe.theme));
 }
@@ -327,68 +302,71 @@ Figure correlationOf(const Results& results, const Recipe& recipe) {
 }
 
 Figure motionOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     const MotionResult& motion = require(results.statistics.get<Motion>(), "motion", results);
     return motionFigure(motion, nullsOf(results, "motion"), results.source.info.points,
                         scalingOf(results, "motion"), themeNamed(recipe.theme));
 }
 
 Figure divergenceOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     return divergenceFigure(require(results.statistics.get<Divergence>(), "divergence", results),
                             nullsOf(results, "divergence"), results.source.info.points,
                             scalingOf(results, "divergence"), themeNamed(recipe.theme));
 }
 
 Figure dimensionOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     return dimensionFigure(require(results.statistics.get<Dimension>(), "dimension", results),
                            nullsOf(results, "dimension"), results.source.info.points,
                            themeNamed(recipe.theme));
 }
 
 Figure linearStepOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     return linearStepFigure(require(results.statistics.get<LinearStep>(), "linear_step", results),
                             nullsOf(results, "linear_step"), results.source.info.points,
                             themeNamed(recipe.theme));
 }
 
 Figure mutualInformationOf(const Results& results, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"map"});
+    const Json options = parseRecipeOptions(recipe, {"map"});
     return mutualInformationFigure(
         require(results.statistics.get<MutualInformation>(), "mutual_information", results),
         nullsOf(results, "mutual_information"), results.source.info.points,
-        {themeNamed(recipe.theme), mapNamed(option<std::string>(options, "map", "viridis"))});
+        {themeNamed(recipe.theme), mapNamed(recipeOption<std::string>(options, "map", "viridis"))});
 }
 
 Figure rotationOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     return rotationFigure(require(results.statistics.get<Rotation>(), "rotation", results),
                           nullsOf(results, "rotation"), themeNamed(recipe.theme));
 }
 
 Figure orbitsOf(const Results& results, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"units", "rows", "map"});
+    const Json options = parseRecipeOptions(recipe, {"units", "rows", "map"});
     OrbitOptions o;
     o.theme = themeNamed(recipe.theme);
-    for (const auto unit : option(options, "units", std::vector<std::int64_t>{})) o.units.emplace_back(unit);
-    for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
-    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    for (const auto unit : recipeOption(options, "units", std::vector<std::int64_t>{}))
+        o.units.emplace_back(unit);
+    for (const auto row : recipeOption(options, "rows", std::vector<std::int64_t>{}))
+        o.rows.emplace_back(row);
+    o.map = mapNamed(recipeOption<std::string>(options, "map", "viridis"));
     const RotationResult& rotation = require(results.statistics.get<Rotation>(), "rotation", results);
     return orbitFigure(rotation, nullsOf(results, "rotation"), results.source.info.points,
                        scalingOf(results, "rotation"), o);
 }
 
 Figure orbitsInSpaceOf(const Results& results, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"units", "paths", "center", "map"});
+    const Json options = parseRecipeOptions(recipe, {"units", "paths", "center", "map"});
     Orbit3Options o;
     o.theme = themeNamed(recipe.theme);
     o.camera = recipe.camera;
-    for (const auto unit : option(options, "units", std::vector<std::int64_t>{})) o.units.emplace_back(unit);
+    for (const auto unit : recipeOption(options, "units", std::vector<std::int64_t>{}))
+        o.units.emplace_back(unit);
     o.paths = valueNamed(options, "paths", orbitPathNames);
-    o.center = option(options, "center", o.center);
-    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    o.center = recipeOption(options, "center", o.center);
+    o.map = mapNamed(recipeOption<std::string>(options, "map", "viridis"));
     const RotationResult& rotation = require(results.statistics.get<Rotation>(), "rotation", results);
     return orbit3Figure(rotation, nullsOf(results, "rotation"), results.source.info.points,
                         scalingOf(results, "rotation"), o);
@@ -418,14 +396,14 @@ Figure latentOf(const Results& results, const Recipe& recipe) {
 }
 
 Figure reconstructionOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     const AutoencoderResult& a = requireEncoded(results);
     return reconstructionFigure({a.r2, a.pcaR2, a.loss, results.source.info.points},
                                 themeNamed(recipe.theme));
 }
 
 Figure jacobianOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     const JacobianResult& jacobian = require(results.jacobian, "jacobian", results);
     // Of all steps of the model, whichever points were chosen.
     const auto& points = results.source.info.points;
@@ -438,7 +416,7 @@ Figure jacobianOf(const Results& results, const Recipe& recipe) {
 }
 
 Figure lensOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     const LensResult& l = require(results.lens, "lens", results);
     return lensFigure({l.entropy, l.klToFinal, l.meanEntropy, l.meanKlToFinal, results.source.info.points},
                       themeNamed(recipe.theme));
@@ -454,12 +432,12 @@ bool holdsLensOfText(const Results& results) {
 }
 
 Figure lensMapOf(const Results& results, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"sample", "minus", "color", "depth", "map"});
+    const Json options = parseRecipeOptions(recipe, {"sample", "minus", "color", "depth", "map"});
     LensMapOptions o;
     o.theme = themeNamed(recipe.theme);
-    if (options.contains("sample")) o.sample = option<std::int32_t>(options, "sample", 0);
-    if (options.contains("minus")) o.minus = option<std::int32_t>(options, "minus", 0);
-    const auto name = option<std::string>(options, "color", "probability");
+    if (options.contains("sample")) o.sample = recipeOption<std::int32_t>(options, "sample", 0);
+    if (options.contains("minus")) o.minus = recipeOption<std::int32_t>(options, "minus", 0);
+    const auto name = recipeOption<std::string>(options, "color", "probability");
     const auto color = parseLensColor(name);
     if (!color)
         throw Error(
@@ -468,16 +446,16 @@ Figure lensMapOf(const Results& results, const Recipe& recipe) {
                         "rank",
                         name));
     o.color = *color;
-    const auto depth = parseLensDepth(option<std::string>(options, "depth", "points"));
+    const auto depth = parseLensDepth(recipeOption<std::string>(options, "depth", "points"));
     if (!depth)
         throw Error(ErrorCode::InvalidArgument, "the depth of a lens map is points, blocks or fourth_blocks");
     o.depth = *depth;
-    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    o.map = mapNamed(recipeOption<std::string>(options, "map", "viridis"));
     return lensMapFigure(require(results.lens, "lens", results), results.source.info, o);
 }
 
 Figure verdictFigureOf(const Results& results, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     const std::vector<Verdict> verdicts = verdictsOf(results);
     if (verdicts.empty())
         throw Error(ErrorCode::NotFound, "these results hold no verdicts; test the findings with rheo report",
@@ -905,46 +883,50 @@ TrajectoryOptions trajectoryOptions(const Recipe& recipe) {
     TrajectoryOptions o;
     o.theme = themeNamed(recipe.theme);
     o.camera = recipe.camera;
-    o.components = option(options, "components", o.components);
-    for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
-    for (const auto row : option(options, "strong", std::vector<std::int64_t>{})) o.strong.emplace_back(row);
-    o.strongMean = option(options, "strong_mean", o.strongMean);
-    o.onlyStrong = option(options, "only_strong", o.onlyStrong);
+    o.components = recipeOption(options, "components", o.components);
+    for (const auto row : recipeOption(options, "rows", std::vector<std::int64_t>{}))
+        o.rows.emplace_back(row);
+    for (const auto row : recipeOption(options, "strong", std::vector<std::int64_t>{}))
+        o.strong.emplace_back(row);
+    o.strongMean = recipeOption(options, "strong_mean", o.strongMean);
+    o.onlyStrong = recipeOption(options, "only_strong", o.onlyStrong);
     o.groupMeans = valueNamed(options, "group_means", groupMeanNames);
     o.limits = valueNamed(options, "limits", limitNames);
-    o.firstTokens = option(options, "first_tokens", o.firstTokens);
-    o.mostRows = option(options, "most_rows", o.mostRows);
-    const auto points = option(options, "points", std::vector<std::int64_t>{});
+    o.firstTokens = recipeOption(options, "first_tokens", o.firstTokens);
+    o.mostRows = recipeOption(options, "most_rows", o.mostRows);
+    const auto points = recipeOption(options, "points", std::vector<std::int64_t>{});
     if (!points.empty()) o.firstPoint = PointIndex{points[0]};
     if (points.size() > 1) o.lastPoint = PointIndex{points[1]};
     if (const auto followed = options.find("followed"); followed != options.end() && followed->is_object()) {
         o.followed = matrixOf(*followed, "path");
-        o.followedName = option(*followed, "name", std::string());
+        o.followedName = recipeOption(*followed, "name", std::string());
     }
-    if (options.contains("selected")) o.selected = RowIndex{option<std::int64_t>(options, "selected", 0)};
+    if (options.contains("selected"))
+        o.selected = RowIndex{recipeOption<std::int64_t>(options, "selected", 0)};
     if (options.contains("highlighted"))
-        o.highlighted = PointIndex{option<std::int64_t>(options, "highlighted", 0)};
-    o.mean = option(options, "mean", o.mean);
-    const auto by = option<std::string>(options, "color_by",
-                                        // as recipes before there were kinds and numbers
-                                        option(options, "color_by_depth", true) ? "depth" : "nothing");
+        o.highlighted = PointIndex{recipeOption<std::int64_t>(options, "highlighted", 0)};
+    o.mean = recipeOption(options, "mean", o.mean);
+    const auto by =
+        recipeOption<std::string>(options, "color_by",
+                                  // as recipes before there were kinds and numbers
+                                  recipeOption(options, "color_by_depth", true) ? "depth" : "nothing");
     const auto color = parseRowColor(by);
     if (!color) throw Error(ErrorCode::InvalidArgument, fmt::format("rows cannot be coloured by '{}'", by));
     o.colorBy = *color;
-    for (const auto& [id, text] : option(options, "token_texts", std::map<std::string, std::string>{}))
+    for (const auto& [id, text] : recipeOption(options, "token_texts", std::map<std::string, std::string>{}))
         if (const int number = std::atoi(id.c_str()); number >= 0) o.tokenTexts[number] = text;
-    o.column = option(options, "column", std::string());
-    o.colorComponent = option(options, "component", 0);
+    o.column = recipeOption(options, "column", std::string());
+    o.colorComponent = recipeOption(options, "component", 0);
     setDirection(options, o);
     o.namedRows = namedRowsOf(options);
-    o.hidden = option(options, "hidden", std::vector<std::string>{});
+    o.hidden = recipeOption(options, "hidden", std::vector<std::string>{});
     o.more = morePathsOf(options);
     o.arrows = arrowsOf(options);
     if (const auto surprise = options.find("surprise"); surprise != options.end() && surprise->is_array())
         for (const Json& value : *surprise)
             o.surprise.push_back(value.is_number() ? value.get<double>()
                                                    : std::numeric_limits<double>::quiet_NaN());
-    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    o.map = mapNamed(recipeOption<std::string>(options, "map", "viridis"));
     return o;
 }
 
@@ -963,10 +945,10 @@ std::vector<TeleportOverlay> teleportOverlays(const Recipe& recipe) {
 }
 
 DensityOptions densityOptions(const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"measure", "sorted", "map", "limit"});
+    const Json options = parseRecipeOptions(recipe, {"measure", "sorted", "map", "limit"});
     DensityOptions o;
     o.theme = themeNamed(recipe.theme);
-    const auto name = option<std::string>(options, "measure", "mean");
+    const auto name = recipeOption<std::string>(options, "measure", "mean");
     const auto measure = parseDensityMeasure(name);
     if (!measure)
         throw Error(
@@ -974,26 +956,27 @@ DensityOptions densityOptions(const Recipe& recipe) {
             fmt::format("'{}' is no measure of density; there are mean, mean_abs, rms and active_fraction",
                         name));
     o.measure = *measure;
-    o.sorted = option(options, "sorted", o.sorted);
-    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
-    if (options.contains("limit")) o.limit = option<double>(options, "limit", 0);
+    o.sorted = recipeOption(options, "sorted", o.sorted);
+    o.map = mapNamed(recipeOption<std::string>(options, "map", "viridis"));
+    if (options.contains("limit")) o.limit = recipeOption<double>(options, "limit", 0);
     return o;
 }
 
 CorrelationOptions correlationOptions(const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"map"});
+    const Json options = parseRecipeOptions(recipe, {"map"});
     CorrelationOptions o;
     o.theme = themeNamed(recipe.theme);
-    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    o.map = mapNamed(recipeOption<std::string>(options, "map", "viridis"));
     return o;
 }
 
 LatentOptions latentOptions(const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"rows", "map"});
+    const Json options = parseRecipeOptions(recipe, {"rows", "map"});
     LatentOptions o;
     o.theme = themeNamed(recipe.theme);
-    for (const auto row : option(options, "rows", std::vector<std::int64_t>{})) o.rows.emplace_back(row);
-    o.map = mapNamed(option<std::string>(options, "map", "viridis"));
+    for (const auto row : recipeOption(options, "rows", std::vector<std::int64_t>{}))
+        o.rows.emplace_back(row);
+    o.map = mapNamed(recipeOption<std::string>(options, "map", "viridis"));
     return o;
 }
 
@@ -1019,9 +1002,9 @@ Figure makeFigure(const Results& results, std::string_view view, const Theme& th
 }
 
 Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"rms", "names"});
+    const Json options = parseRecipeOptions(recipe, {"rms", "names"});
     const TeleportResult& result = teleport.result;
-    TeleportCurves curves = teleportCurves(result, teleport.points, option(options, "rms", false));
+    TeleportCurves curves = teleportCurves(result, teleport.points, recipeOption(options, "rms", false));
     const VectorD before = softmax(result.natural.logits), after = softmax(result.teleported.logits);
     for (std::size_t i = 0; i < teleport.shownIds.size(); ++i)
         curves.tokens.push_back(
@@ -1030,8 +1013,8 @@ Figure figureOfTeleport(const TeleportFile& teleport, const Recipe& recipe) {
 }
 
 Figure figureOfTeleports(const std::vector<TeleportFile>& teleports, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"rms", "names"});
-    const auto names = option(options, "names", std::vector<std::string>{});
+    const Json options = parseRecipeOptions(recipe, {"rms", "names"});
+    const auto names = recipeOption(options, "names", std::vector<std::string>{});
     if (!names.empty() && names.size() != teleports.size())
         throw Error(ErrorCode::Mismatch,
                     fmt::format("the figure has {} names for {} teleports", names.size(), teleports.size()),
@@ -1040,24 +1023,24 @@ Figure figureOfTeleports(const std::vector<TeleportFile>& teleports, const Recip
     for (std::size_t i = 0; i < teleports.size(); ++i)
         compared.push_back(
             {names.empty() ? fmt::format("teleport {}", i + 1) : names[i],
-             teleportCurves(teleports[i].result, teleports[i].points, option(options, "rms", false))});
+             teleportCurves(teleports[i].result, teleports[i].points, recipeOption(options, "rms", false))});
     return compareTeleportsFigure(compared, themeNamed(recipe.theme));
 }
 
 Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"value"});
-    const auto value = option<std::string>(options, "value", "normalized");
+    const Json options = parseRecipeOptions(recipe, {"value"});
+    const auto value = recipeOption<std::string>(options, "value", "normalized");
     if (value != "normalized" && value != "effect")
         throw Error(ErrorCode::InvalidArgument,
                     fmt::format("'{}' is no value of a patch map; there are normalized and effect", value));
-    return patchMapFigure(
-        {file.map, file.points, file.cleanPieces, file.corruptedPieces, file.answerText, file.foilText},
-        {themeNamed(recipe.theme), value == "normalized"});
+    return patchMapFigure({file.map, file.points, file.cleanPieces, file.corruptedPieces, file.answerText,
+                           file.foilText, file.axisNames},
+                          {themeNamed(recipe.theme), value == "normalized"});
 }
 
 Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"run", "token"});
-    const auto run = option<std::string>(options, "run", "intervened");
+    const Json options = parseRecipeOptions(recipe, {"run", "token"});
+    const auto run = recipeOption<std::string>(options, "run", "intervened");
     if (run != "intervened" && run != "natural" && run != "difference")
         throw Error(
             ErrorCode::InvalidArgument,
@@ -1069,7 +1052,7 @@ Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe) {
                     "rheo attribute --edits");
     Attribution shown = run == "natural" && file.natural ? *file.natural : file.attribution;
     if (run == "difference") shown = difference(file.attribution, *file.natural);
-    return attributionFigure({shown, file.points, file.pieces, option(options, "token", file.token),
+    return attributionFigure({shown, file.points, file.pieces, recipeOption(options, "token", file.token),
                               file.answerText, file.foilText},
                              themeNamed(recipe.theme));
 }
@@ -1085,7 +1068,7 @@ std::string inOneLine(std::string text) {
 }  // namespace
 
 Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"followed"});
+    const Json options = parseRecipeOptions(recipe, {"followed"});
     const InterveneResult& result = file.result;
     WritingInput input;
     input.naturalSurprise = result.naturalSurprise;
@@ -1096,7 +1079,7 @@ Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe) {
         input.entropy.push_back(step.entropy);
         input.perplexity.push_back(step.perplexity);
     }
-    input.followed = option(options, "followed", std::string());
+    input.followed = recipeOption(options, "followed", std::string());
     if (!file.naturalText.empty())
         input.note = fmt::format("Natural: {} - With the edits: {}", inOneLine(file.naturalText),
                                  inOneLine(file.intervenedText));
@@ -1104,19 +1087,19 @@ Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe) {
 }
 
 Figure figureOfFlow(const FlowFile& file, const Recipe& recipe) {
-    const Json options = parseOptions(recipe, {"steps", "relative", "rms", "point"});
+    const Json options = parseRecipeOptions(recipe, {"steps", "relative", "rms", "point"});
     FlowOptions o;
-    const auto point = option(options, "point", std::string());
+    const auto point = recipeOption(options, "point", std::string());
     const Flow& shown = point.empty() ? file.flow : file.at(PointIndex{findPoint(file.points, point)});
     o.theme = themeNamed(recipe.theme);
-    if (options.contains("steps")) o.steps = option<std::int64_t>(options, "steps", 0);
-    o.relative = option(options, "relative", false);
-    o.rms = option(options, "rms", false);
+    if (options.contains("steps")) o.steps = recipeOption<std::int64_t>(options, "steps", 0);
+    o.relative = recipeOption(options, "relative", false);
+    o.rms = recipeOption(options, "rms", false);
     return flowFigure({shown, file.points, file.tokenTexts, file.flows()}, o);
 }
 
 Figure figureOfResponse(const ResponseFile& file, const Recipe& recipe) {
-    parseOptions(recipe, {});
+    parseRecipeOptions(recipe, {});
     return responseFigure({file.response, file.points, file.along, file.unitName, file.tokenTexts},
                           themeNamed(recipe.theme));
 }
