@@ -248,7 +248,6 @@ void CompareView::addSource(const QString& path) {
 }
 
 void CompareView::useSource(OpenedSource source) {
-    if (!m_ofOpenRows) m_made = nullptr;
     m_others.push_back(std::move(source));
     m_made = nullptr;
     m_madeFile.clear();
@@ -328,8 +327,7 @@ QStringList CompareView::statistics() const {
 
 void CompareView::startOrStop() {
     if (isRunning()) {
-        ++m_runs;
-        m_workspace.jobs().cancel(std::exchange(m_job, JobId{}));
+        stop();
         return refresh();
     }
     if (!whyNot().isEmpty()) return;
@@ -354,6 +352,12 @@ void CompareView::startOrStop() {
             refresh();
         }));
     refresh();
+}
+
+/// What it still gives is not looked at.
+void CompareView::stop() {
+    ++m_runs;
+    m_workspace.jobs().cancel(std::exchange(m_job, JobId{}));
 }
 
 void CompareView::use(std::shared_ptr<const ComparisonFile> made, bool ofOpenRows) {
@@ -381,8 +385,7 @@ void CompareView::use(std::shared_ptr<const ComparisonFile> made, bool ofOpenRow
 }
 
 void CompareView::forget() {
-    ++m_runs;
-    m_workspace.jobs().cancel(std::exchange(m_job, JobId{}));
+    stop();
     m_others.clear();
     m_missing.clear();
     m_made = nullptr;
@@ -404,8 +407,12 @@ void CompareView::showPage(Page page) {
 void CompareView::setDocument(std::shared_ptr<const DocumentState> state) {
     const bool otherRows = m_state->trace != state->trace;
     m_state = std::move(state);
-    if (otherRows && m_ofOpenRows) m_made = nullptr;
-    if (otherRows) listSources();
+    if (otherRows) {
+        // A comparison of the rows there were.
+        stop();
+        if (m_ofOpenRows) m_made = nullptr;
+        listSources();
+    }
     refresh();
 }
 

@@ -82,6 +82,7 @@ private:
     void askSource();
     void useSource(OpenedSource source);
     void use(std::shared_ptr<const ComparisonFile> made, bool ofOpenRows);
+    void stop();
     void forget();
     void listSources();
     void refresh();

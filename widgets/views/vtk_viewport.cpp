@@ -89,8 +89,13 @@ void VtkViewport::onWindowEvent(vtkObject*, unsigned long event, void* answer) {
 
 // ---- getting ready --------------------------------------------------------------------------------------
 
-/// Runs `work` in a thread that has the context meanwhile, and `then` in this one, which has it back.
+/// Runs `work` in a thread that has the context meanwhile, and `then` in this one, which has it back. Where
+/// the platform cannot, both at once.
 void VtkViewport::inThread(std::function<void()> work, void (VtkViewport::*then)()) {
+    if (!QOpenGLContext::supportsThreadedOpenGL()) {
+        work();
+        return (this->*then)();
+    }
     QThread* home = thread();
     if (m_thread) m_thread->wait();
     m_thread.reset(QThread::create([this, home, work = std::move(work)] {
