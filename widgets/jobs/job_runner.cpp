@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto tickEvery = std::chrono::milliseconds(50);
-constexpr std::size_t laneCount = 3;
+constexpr std::size_t laneCount = 4;
 
 std::size_t indexOf(Lane lane) {
     return static_cast<std::size_t>(lane);
@@ -171,7 +171,7 @@ JobRunner::JobRunner(QObject* parent, int analysisThreads)
 
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
     if (analysisThreads <= 0) analysisThreads = std::clamp(cores - 1, 2, 8);
-    std::vector<Lane> lanes{Lane::Model, Lane::Io};
+    std::vector<Lane> lanes{Lane::Model, Lane::Io, Lane::Picture};
     lanes.insert(lanes.end(), static_cast<std::size_t>(analysisThreads), Lane::Analysis);
     for (const Lane lane : lanes) {
         {

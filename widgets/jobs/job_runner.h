@@ -21,6 +21,7 @@ namespace rheo {
 enum class Lane {
     Model,     ///< one thread: every call on a model
     Io,        ///< one thread: every call on an HDF5 file
+    Picture,   ///< one thread: what is on screen, drawn into images
     Analysis,  ///< a bounded pool: everything else
 };
 

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "core/figure/describe.h"
-#include "core/figure/ranges.h"
 #include "widgets/paint/painter_canvas.h"
 
 namespace rheo {
@@ -38,49 +37,57 @@ void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, do
     painter.restore();
 }
 
+void FigureDrawing::draw(QPainter& painter) const {
+    painter.save();
+    painter.translate(rect.topLeft());
+    painter.scale(unit, unit);
+    PainterCanvas canvas(painter);
+    drawFigure(canvas, *figure, layout, TextMetrics(), *images);
+    painter.restore();
+}
+
 void FigurePainter::setFigure(std::shared_ptr<const Figure> figure, bool keepRanges) {
-    const Figure before = keepRanges ? std::move(m_shown) : Figure();
     const auto whole = std::exchange(m_figure, std::move(figure));
-    m_shown = m_figure ? *m_figure : Figure();
-    m_images = {};
+    const auto before = std::exchange(m_shown, m_figure ? m_figure : std::make_shared<const Figure>());
+    m_images = std::make_shared<HeatmapImages>();
     m_laidOut = false;
     if (!keepRanges || !whole || !m_figure) return;
-    for (const auto& range : rangesShown(*whole, before)) {
+    std::vector<AxisRange> kept;
+    for (const auto& range : rangesShown(*whole, *before)) {
         const auto i = static_cast<std::size_t>(range.panel);
         if (i >= m_figure->panels.size()) continue;
         const auto old = axesOf(whole->panels[i]);
         const auto now = axesOf(m_figure->panels[i]);
         const Axis* a = range.vertical ? old.y : old.x;
         const Axis* b = range.vertical ? now.y : now.x;
-        if (b != nullptr && a->low == b->low && a->high == b->high) showRange(*m_figure, m_shown, range);
+        if (b != nullptr && a->low == b->low && a->high == b->high) kept.push_back(range);
     }
+    if (!kept.empty()) show(kept);
 }
 
-void FigurePainter::paint(QPainter& painter, const QRectF& rect, double unitsPerPoint) {
+void FigurePainter::layOut(const QRectF& rect, double unitsPerPoint) {
     if (!m_figure || !(unitsPerPoint > 0)) return;
-    const TextMetrics metrics;
     if (!m_laidOut || rect.size() != m_rect.size() || unitsPerPoint != m_unitsPerPoint) {
-        m_layout = layoutFigure(m_shown, rect.size() / unitsPerPoint, metrics);
+        m_layout = layoutFigure(*m_shown, rect.size() / unitsPerPoint, TextMetrics());
         m_laidOut = true;
     }
     m_rect = rect;
     m_unitsPerPoint = unitsPerPoint;
-    painter.save();
-    painter.translate(rect.topLeft());
-    painter.scale(unit(), unit());
-    PainterCanvas canvas(painter);
-    drawFigure(canvas, m_shown, m_layout, metrics, m_images);
-    painter.restore();
+}
+
+void FigurePainter::paint(QPainter& painter, const QRectF& rect, double unitsPerPoint) {
+    layOut(rect, unitsPerPoint);
+    if (m_laidOut) drawing().draw(painter);
 }
 
 std::optional<FigurePosition> FigurePainter::positionAt(const QPointF& place) const {
-    return rheo::positionAt(m_shown, m_layout, toLayout(place));
+    return rheo::positionAt(*m_shown, m_layout, toLayout(place));
 }
 
 std::optional<std::int64_t> FigurePainter::idAt(const QPointF& place, AxisKind kind) const {
     const auto position = positionAt(place);
     if (!position) return std::nullopt;
-    const Axes2 axes = axesOf(m_shown.panels[static_cast<std::size_t>(position->panel)]);
+    const Axes2 axes = axesOf(m_shown->panels[static_cast<std::size_t>(position->panel)]);
     if (axes.x != nullptr && axes.x->kind == kind) return rheo::idAt(*axes.x, position->x);
     if (axes.y != nullptr && axes.y->kind == kind) return rheo::idAt(*axes.y, position->y);
     return std::nullopt;
@@ -88,8 +95,8 @@ std::optional<std::int64_t> FigurePainter::idAt(const QPointF& place, AxisKind k
 
 QList<QLineF> FigurePainter::linesAt(AxisKind kind, std::int64_t id) const {
     QList<QLineF> lines;
-    for (std::size_t i = 0; i < std::min(m_shown.panels.size(), m_layout.panels.size()); ++i) {
-        const Axes2 axes = axesOf(m_shown.panels[i]);
+    for (std::size_t i = 0; i < std::min(m_shown->panels.size(), m_layout.panels.size()); ++i) {
+        const Axes2 axes = axesOf(m_shown->panels[i]);
         if (axes.x == nullptr) continue;
         const QRectF plot = plotRect(static_cast<int>(i));
         if (const auto x = valueOf(*axes.x, kind, id)) {
@@ -108,20 +115,20 @@ std::string FigurePainter::describe(const QPointF& place, double reach) const {
     const auto at = positionAt(place);
     if (!at) return "";
     const QRectF plot = plotRect(at->panel);
-    return describeAt(*m_figure, m_shown, {at->panel, at->x, at->y, plot.width(), plot.height(), reach});
+    return describeAt(*m_figure, *m_shown, {at->panel, at->x, at->y, plot.width(), plot.height(), reach});
 }
 
 std::optional<FigureState> FigurePainter::stateAt(const QPointF& place, double reach) const {
     const auto at = positionAt(place);
     if (!at) return std::nullopt;
     const QRectF plot = plotRect(at->panel);
-    return rheo::stateAt(m_shown, {at->panel, at->x, at->y, plot.width(), plot.height(), reach});
+    return rheo::stateAt(*m_shown, {at->panel, at->x, at->y, plot.width(), plot.height(), reach});
 }
 
 QList<QPolygonF> FigurePainter::pathsOf(std::int64_t row) const {
     QList<QPolygonF> paths;
-    for (std::size_t i = 0; i < std::min(m_shown.panels.size(), m_layout.panels.size()); ++i) {
-        const auto* plot = std::get_if<CurvePlot>(&m_shown.panels[i].plot);
+    for (std::size_t i = 0; i < std::min(m_shown->panels.size(), m_layout.panels.size()); ++i) {
+        const auto* plot = std::get_if<CurvePlot>(&m_shown->panels[i].plot);
         if (plot == nullptr) continue;
         for (const Curve& curve : plot->curves) {
             QPolygonF path;
@@ -148,17 +155,21 @@ QRectF FigurePainter::plotRect(int panel) const {
     return {m_rect.topLeft() + plot.topLeft() * unit(), plot.size() * unit()};
 }
 
-void FigurePainter::setRange(int panel, bool vertical, double low, double high) {
-    showRange(*m_figure, m_shown, {panel, vertical, low, high});
-    // What is asked before the next paint is answered as the axes are from now on.
-    const auto i = static_cast<std::size_t>(panel);
-    const auto axes = axesOf(m_shown.panels[i]);
-    const Axis* axis = vertical ? axes.y : axes.x;
-    if (axis != nullptr && i < m_layout.panels.size()) {
-        auto& scale = vertical ? m_layout.panels[i].y : m_layout.panels[i].x;
+/// A figure that may just be drawn is not changed: another takes its place.
+void FigurePainter::show(const std::vector<AxisRange>& ranges) {
+    const auto shown = std::make_shared<Figure>(*m_shown);
+    for (const AxisRange& range : ranges) {
+        showRange(*m_figure, *shown, range);
+        // What is asked before the next paint is answered as the axes are from now on.
+        const auto i = static_cast<std::size_t>(range.panel);
+        const auto axes = axesOf(shown->panels[i]);
+        const Axis* axis = range.vertical ? axes.y : axes.x;
+        if (axis == nullptr || i >= m_layout.panels.size()) continue;
+        auto& scale = range.vertical ? m_layout.panels[i].y : m_layout.panels[i].x;
         scale.low = axis->low;
         scale.high = axis->high;
     }
+    m_shown = shown;
     m_laidOut = false;
 }
 
@@ -166,18 +177,17 @@ bool FigurePainter::zoom(const QPointF& place, double factor, Qt::Orientations d
     const auto position = positionAt(place);
     if (!position || !(factor > 0)) return false;
     const auto i = static_cast<std::size_t>(position->panel);
-    const auto& panel = m_layout.panels[i];
-    if (axesOf(m_shown.panels[i]).x == nullptr) return false;
+    if (axesOf(m_shown->panels[i]).x == nullptr) return false;
+    const PanelLayout& panel = m_layout.panels[i];
     const QPointF at = toLayout(place);
-    const auto apply = [&](bool vertical, const AxisScale& scale, double where) {
-        const double low = where + (scale.from - where) / factor;
-        const double high = where + (scale.to - where) / factor;
-        setRange(position->panel, vertical, scale.value(low), scale.value(high));
+    const auto nearer = [&](bool vertical, const AxisScale& scale, double where) {
+        return AxisRange{position->panel, vertical, scale.value(where + (scale.from - where) / factor),
+                         scale.value(where + (scale.to - where) / factor)};
     };
-    const AxisScale x = panel.x;
-    const AxisScale y = panel.y;
-    if (directions.testFlag(Qt::Horizontal)) apply(false, x, at.x());
-    if (directions.testFlag(Qt::Vertical)) apply(true, y, at.y());
+    std::vector<AxisRange> ranges;
+    if (directions.testFlag(Qt::Horizontal)) ranges.push_back(nearer(false, panel.x, at.x()));
+    if (directions.testFlag(Qt::Vertical)) ranges.push_back(nearer(true, panel.y, at.y()));
+    show(ranges);
     return true;
 }
 
@@ -185,13 +195,11 @@ bool FigurePainter::pan(const QPointF& from, const QPointF& to) {
     const auto position = positionAt(from);
     if (!position) return false;
     const auto i = static_cast<std::size_t>(position->panel);
-    const auto& panel = m_layout.panels[i];
-    if (axesOf(m_shown.panels[i]).x == nullptr) return false;
+    if (axesOf(m_shown->panels[i]).x == nullptr) return false;
+    const AxisScale &x = m_layout.panels[i].x, &y = m_layout.panels[i].y;
     const QPointF by = (to - from) / unit();
-    const AxisScale x = panel.x;
-    const AxisScale y = panel.y;
-    setRange(position->panel, false, x.value(x.from - by.x()), x.value(x.to - by.x()));
-    setRange(position->panel, true, y.value(y.from - by.y()), y.value(y.to - by.y()));
+    show({{position->panel, false, x.value(x.from - by.x()), x.value(x.to - by.x())},
+          {position->panel, true, y.value(y.from - by.y()), y.value(y.to - by.y())}});
     return true;
 }
 
@@ -200,27 +208,26 @@ bool FigurePainter::zoomTo(const QPointF& corner, const QPointF& opposite) {
     if (!position) return false;
     const auto i = static_cast<std::size_t>(position->panel);
     const auto& panel = m_layout.panels[i];
-    if (axesOf(m_shown.panels[i]).x == nullptr) return false;
+    if (axesOf(m_shown->panels[i]).x == nullptr) return false;
     const QRectF frame = QRectF(toLayout(corner), toLayout(opposite)).normalized() & panel.plot;
     if (frame.width() < 2 || frame.height() < 2) return false;
-    const AxisScale x = panel.x;
-    const AxisScale y = panel.y;
-    setRange(position->panel, false, x.value(frame.left()), x.value(frame.right()));
-    setRange(position->panel, true, y.value(frame.bottom()), y.value(frame.top()));
+    show({{position->panel, false, panel.x.value(frame.left()), panel.x.value(frame.right())},
+          {position->panel, true, panel.y.value(frame.bottom()), panel.y.value(frame.top())}});
     return true;
 }
 
 void FigurePainter::resetRanges() {
+    std::vector<AxisRange> whole;
     for (std::size_t i = 0; m_figure && i < m_figure->panels.size(); ++i) {
-        const auto whole = axesOf(m_figure->panels[i]);
-        if (whole.x != nullptr) setRange(static_cast<int>(i), false, whole.x->low, whole.x->high);
-        if (whole.y != nullptr) setRange(static_cast<int>(i), true, whole.y->low, whole.y->high);
+        const auto axes = axesOf(m_figure->panels[i]);
+        if (axes.x != nullptr) whole.push_back({static_cast<int>(i), false, axes.x->low, axes.x->high});
+        if (axes.y != nullptr) whole.push_back({static_cast<int>(i), true, axes.y->low, axes.y->high});
     }
-    m_laidOut = false;
+    show(whole);
 }
 
 bool FigurePainter::isZoomed() const {
-    return m_figure && !rangesShown(*m_figure, m_shown).empty();
+    return m_figure && !rangesShown(*m_figure, *m_shown).empty();
 }
 
 }  // namespace rheo

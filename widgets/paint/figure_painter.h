@@ -12,6 +12,7 @@
 
 #include "core/figure/describe.h"
 #include "core/figure/figure.h"
+#include "core/figure/ranges.h"
 #include "widgets/paint/draw_figure.h"
 #include "widgets/paint/figure_layout.h"
 
@@ -24,9 +25,21 @@ namespace rheo {
 void paintFigure(QPainter& painter, const QRectF& rect, const Figure& figure, double unitsPerPoint = 1,
                  Background background = Background::Filled);
 
+/// A figure as it was laid out at one time: drawn in any thread, while the painter it came from goes on.
+/// Drawings of one painter share the images of its heatmaps: one at a time.
+struct FigureDrawing {
+    std::shared_ptr<const Figure> figure;
+    FigureLayout layout;
+    std::shared_ptr<HeatmapImages> images;
+    QRectF rect;
+    double unit = 1;  ///< the layout's, in the coordinates of the rectangle
+
+    void draw(QPainter& painter) const;
+};
+
 /// A figure on the screen: painted again and again, zoomed and moved, asked what is under the mouse.
 /// Keeps the layout and the images of heatmaps between paints. All places are in the coordinates of
-/// the last paint; before it there is nothing under any place.
+/// the last layout; before it there is nothing under any place.
 class FigurePainter {
 public:
     FigurePainter() = default;
@@ -36,8 +49,13 @@ public:
     void setFigure(std::shared_ptr<const Figure> figure, bool keepRanges = false);
     const Figure* figure() const { return m_figure.get(); }
     /// The figure with its axes as they are zoomed: what an export of the view shows.
-    const Figure& shown() const { return m_shown; }
+    const Figure& shown() const { return *m_shown; }
 
+    /// Places everything, so that places are answered as they will be painted.
+    void layOut(const QRectF& rect, double unitsPerPoint);
+    /// As it was last laid out.
+    FigureDrawing drawing() const { return {m_shown, m_layout, m_images, m_rect, unit()}; }
+    /// Both at once.
     void paint(QPainter& painter, const QRectF& rect, double unitsPerPoint);
 
     /// The 2D plot under `place` and the data coordinates there.
@@ -53,7 +71,7 @@ public:
     std::optional<FigureState> stateAt(const QPointF& place, double reach) const;
     /// The states of a row, in order, in each plot that has them.
     QList<QPolygonF> pathsOf(std::int64_t row) const;
-    /// Where data coordinates of a 2D panel are painted; empty before the first paint.
+    /// Where data coordinates of a 2D panel are painted; empty before the first layout.
     std::optional<QPointF> placeOf(const FigurePosition& position) const;
     /// The area of a panel's data.
     QRectF plotRect(int panel) const;
@@ -75,15 +93,15 @@ private:
     /// The layout's unit in the painter's coordinates.
     double unit() const { return m_unitsPerPoint * m_layout.scale; }
     QPointF toLayout(const QPointF& place) const { return (place - m_rect.topLeft()) / unit(); }
-    void setRange(int panel, bool vertical, double low, double high);
+    void show(const std::vector<AxisRange>& ranges);
 
     std::shared_ptr<const Figure> m_figure;
-    Figure m_shown;  ///< with the axes as they are zoomed
+    std::shared_ptr<const Figure> m_shown = std::make_shared<const Figure>();  ///< as it is zoomed
     FigureLayout m_layout;
     QRectF m_rect;
     double m_unitsPerPoint = 1;
     bool m_laidOut = false;
-    HeatmapImages m_images;
+    std::shared_ptr<HeatmapImages> m_images = std::make_shared<HeatmapImages>();
 };
 
 }  // namespace rheo

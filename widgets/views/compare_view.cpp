@@ -105,8 +105,8 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
       m_text(new QLabel),
       m_note(new QLabel),
       m_canvasPage(new QWidget),
-      m_cka(new FigureWidget),
-      m_difference(new FigureWidget),
+      m_cka(new FigureWidget(m_workspace.jobs())),
+      m_difference(new FigureWidget(m_workspace.jobs())),
       m_verdicts(new QTreeWidget),
       m_pages(new QStackedLayout) {
     m_add->setObjectName("compareWith");

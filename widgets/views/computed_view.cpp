@@ -32,7 +32,7 @@ ComputedView::ComputedView(const FigureView& figure, const ViewContext& context,
       m_start(new QPushButton(startText)),
       m_text(new QLabel),
       m_pages(new QStackedLayout),
-      m_widget(new FigureWidget) {
+      m_widget(new FigureWidget(context.workspace.jobs())) {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);

@@ -16,7 +16,23 @@ constexpr double unitsPerPoint = 96.0 / 72.0;
 constexpr double hoverReach = 14;
 }  // namespace
 
-FigureWidget::FigureWidget(QWidget* parent) : QWidget(parent) {
+FigureWidget::FigureWidget(JobRunner& jobs, QWidget* parent)
+    : QWidget(parent),
+      m_drawings(
+          jobs, {Lane::Picture, tr("Drawing a figure")},
+          [](const Asked& asked, Progress&) {
+              QImage picture(asked.pixels, QImage::Format_ARGB32_Premultiplied);
+              picture.setDevicePixelRatio(asked.ratio);
+              picture.fill(Qt::transparent);
+              QPainter painter(&picture);
+              asked.drawing.draw(painter);
+              return picture;
+          },
+          [this](quint64, const Asked&, Outcome<QImage> picture) {
+              if (QImage* drawn = picture.result()) m_picture = std::move(*drawn);
+              m_failure = picture.failure() ? picture.failure()->message : QString();
+              update();
+          }) {
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
     setMinimumSize(160, 110);
@@ -24,6 +40,10 @@ FigureWidget::FigureWidget(QWidget* parent) : QWidget(parent) {
 
 void FigureWidget::setFigure(std::shared_ptr<const Figure> figure, bool keepRanges) {
     m_painter.setFigure(std::move(figure), keepRanges);
+    if (m_painter.figure() == nullptr) {
+        m_drawings.drop();
+        m_picture = {};
+    }
     changed();
 }
 
@@ -33,26 +53,34 @@ void FigureWidget::setEmptyText(const QString& text) {
 }
 
 void FigureWidget::changed() {
-    m_picture = {};
+    m_pixels = {};
+    m_failure.clear();
     update();
 }
 
 void FigureWidget::paintEvent(QPaintEvent*) {
     QPainter painter(this);
-    if (m_painter.figure() == nullptr) {
+    const QString& text = m_painter.figure() == nullptr ? m_emptyText : m_failure;
+    if (m_painter.figure() == nullptr || !text.isEmpty()) {
         painter.setPen(palette().color(QPalette::PlaceholderText));
-        painter.drawText(rect().adjusted(16, 16, -16, -16), Qt::AlignCenter | Qt::TextWordWrap, m_emptyText);
+        painter.drawText(rect().adjusted(16, 16, -16, -16), Qt::AlignCenter | Qt::TextWordWrap, text);
         return;
     }
     const QSize pixels = (QSizeF(size()) * devicePixelRatioF()).toSize();
-    if (m_picture.size() != pixels) {
-        m_picture = QPixmap(pixels);
-        m_picture.setDevicePixelRatio(devicePixelRatioF());
-        m_picture.fill(Qt::transparent);
-        QPainter picture(&m_picture);
-        m_painter.paint(picture, rect(), unitsPerPoint);
+    if (m_pixels != pixels) {
+        m_pixels = pixels;
+        m_painter.layOut(rect(), unitsPerPoint);
+        m_drawings.post({m_painter.drawing(), pixels, devicePixelRatioF()});
     }
-    painter.drawPixmap(0, 0, m_picture);
+    if (m_picture.isNull()) {
+        const Color& page = m_painter.figure()->theme.background;
+        painter.fillRect(rect(), QColor::fromRgbF(page.r, page.g, page.b));
+        return;
+    }
+    if (m_picture.size() == pixels)
+        painter.drawImage(0, 0, m_picture);
+    else
+        painter.drawImage(rect(), m_picture);
     drawMarks(painter);
 }
 

@@ -1,22 +1,24 @@
 #pragma once
 
-#include <QPixmap>
+#include <QImage>
 #include <QWidget>
 #include <map>
 #include <memory>
 #include <optional>
 
 #include "core/figure/figure.h"
+#include "widgets/jobs/latest_wins.h"
 #include "widgets/paint/figure_painter.h"
 
 namespace rheo {
 
-/// A 2D figure on screen, painted by the exporter's own painter. Wheel zooms about the mouse, drag moves,
-/// double click (or Home) shows the whole; plus and minus zoom from the keyboard.
+/// A 2D figure on screen, drawn by the exporter's own painter in a thread of its own: what was drawn last
+/// stays until the new picture is there, and places are answered for the new one at once. Wheel zooms about
+/// the mouse, drag moves, double click (or Home) shows the whole; plus and minus zoom from the keyboard.
 class FigureWidget : public QWidget {
     Q_OBJECT
 public:
-    explicit FigureWidget(QWidget* parent = nullptr);
+    explicit FigureWidget(JobRunner& jobs, QWidget* parent = nullptr);
 
     /// Null shows `emptyText` instead.
     void setFigure(std::shared_ptr<const Figure> figure, bool keepRanges = true);
@@ -54,9 +56,16 @@ private:
     void changed();
     void drawMarks(QPainter& painter) const;
 
+    struct Asked {
+        FigureDrawing drawing;
+        QSize pixels;
+        double ratio = 1;  ///< pixels in a unit of the window
+    };
     FigurePainter m_painter;
-    QPixmap m_picture;  ///< as it was last painted: many markers take a while
-    QString m_emptyText;
+    LatestWins<Asked, QImage> m_drawings;
+    QSize m_pixels;    ///< of the picture that is there or on its way; empty: there is to be another
+    QImage m_picture;  ///< as it was last drawn; null: nothing of this figure yet
+    QString m_emptyText, m_failure;
     QPointF m_pressed, m_last;
     bool m_panning = false;
     std::map<AxisKind, std::int64_t> m_marks;

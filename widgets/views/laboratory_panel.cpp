@@ -65,7 +65,7 @@ LaboratoryPanel::LaboratoryPanel(Workspace& workspace, Selection& selection, Tel
       m_strength(new QDoubleSpinBox),
       m_outcome(new QLabel),
       m_axesText(new QLabel),
-      m_next(new FigureWidget),
+      m_next(new FigureWidget(m_workspace.jobs())),
       m_remove(new QPushButton(tr("&Remove"))),
       m_up(new QPushButton(tr("&Up"))),
       m_down(new QPushButton(tr("&Down"))),

@@ -65,7 +65,7 @@ LensMapView::LensMapView(const FigureView& figure, Workspace& workspace, Selecti
       m_ranked(new QLineEdit),
       m_colors(new ColorRangeButton),
       m_bar(new OptionBar(figure)),
-      m_widget(new FigureWidget) {
+      m_widget(new FigureWidget(workspace.jobs())) {
     m_text->setWordWrap(true);
     m_text->setAlignment(Qt::AlignCenter);
     m_text->setMinimumHeight(6 * m_text->fontMetrics().lineSpacing());  // wrapped in a narrow window

@@ -78,7 +78,7 @@ OrbitView::OrbitView(const FigureView& figure, Workspace& workspace, Selection& 
       m_canvas(new TrajectoryCanvas),
       m_sorted(new QSortFilterProxyModel(this)),
       m_table(makeTable(m_sorted)),
-      m_histogram(new FigureWidget),
+      m_histogram(new FigureWidget(workspace.jobs())),
       m_turn(new QAction(tr("Turn"), this)) {
     m_sorted->setSourceModel(&m_units);
     m_sorted->setSortRole(UnitTableModel::valueRole);

@@ -31,7 +31,7 @@ ResultsView::ResultsView(const FigureView& figure, Workspace& workspace, Selecti
       m_pages(new QStackedLayout(this)),
       m_bar(new OptionBar(figure)),
       m_colors(new ColorRangeButton),
-      m_widget(new FigureWidget),
+      m_widget(new FigureWidget(workspace.jobs())),
       m_missing(new MissingPage(figure, analyses)) {
     auto* drawn = new QWidget;
     auto* layout = new QVBoxLayout(drawn);

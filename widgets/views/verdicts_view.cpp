@@ -98,7 +98,7 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
       m_pages(new QStackedLayout(this)),
       m_scroll(new QScrollArea),
       m_missing(new QLabel),
-      m_figureWidget(new FigureWidget),
+      m_figureWidget(new FigureWidget(workspace.jobs())),
       m_table(new QTreeWidget),
       m_sentence(new QTextBrowser),
       m_button(new QPushButton(tr("&Test the findings…"))),
