@@ -93,8 +93,8 @@ Figure patchMapFigure(const PatchMapInput& input, const PatchMapOptions& options
         input.axisNames.empty()
             ? "Each cell: the corrupted run with that one state of the clean run."
             : fmt::format(
-                  "Each cell: the corrupted run with that one state moved to the clean one along {} alone.",
-                  fmt::join(input.axisNames, ", "));
+                  "Each cell: the corrupted run with that one state moved to the clean one along '{}' alone.",
+                  fmt::join(input.axisNames, "', '"));
     figure.note = joinNotes({fmt::format("{}: corrupted {:.4g} (0), clean {:.4g}{}.", outcome, map.corrupted,
                                          map.clean, options.normalized ? " (1)" : ""),
                              cell, depthNote(input.points)});

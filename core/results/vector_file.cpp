@@ -22,6 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr const char* metadataKey = "rheograph";
+constexpr const char* recordFormat = "rheograph-vectors";
 constexpr std::int64_t maxNumbers = std::int64_t{1} << 28;
 
 std::filesystem::path besideNpy(const std::filesystem::path& file) {
@@ -34,15 +35,16 @@ std::string textOf(const nlohmann::json& object, const char* key) {
 }
 
 /// What writeVectors keeps beside the numbers, as JSON; empty where the file has none.
+std::string recordOf(const SafetensorsFile& file) {
+    const auto header = file.header();
+    const auto json =
+        parseJsonObject({reinterpret_cast<const char*>(header.data()), header.size()}, file.path().string());
+    const auto metadata = json.find("__metadata__");
+    return metadata != json.end() && metadata->is_object() ? textOf(*metadata, metadataKey) : "";
+}
+
 std::string recordOf(const std::filesystem::path& file, ImportSource& source) {
-    if (std::string_view(source.kind()) == "safetensors file") {
-        const auto mapped = SafetensorsFile::open(file);
-        const auto header = mapped->header();
-        const auto json =
-            parseJsonObject({reinterpret_cast<const char*>(header.data()), header.size()}, file.string());
-        const auto metadata = json.find("__metadata__");
-        return metadata != json.end() && metadata->is_object() ? textOf(*metadata, metadataKey) : "";
-    }
+    if (std::string_view(source.kind()) == "safetensors file") return recordOf(*SafetensorsFile::open(file));
     const auto beside = besideNpy(file);
     std::error_code ignored;
     if (file.extension() != ".npy" || !std::filesystem::exists(beside, ignored)) return "";
@@ -52,7 +54,7 @@ std::string recordOf(const std::filesystem::path& file, ImportSource& source) {
 void addRecord(std::vector<NamedVector>& vectors, const std::string& text, const std::string& file) {
     if (text.empty()) return;
     const auto record = parseJsonObject(text, file);
-    if (textOf(record, "format") != "rheograph-vectors") return;
+    if (textOf(record, "format") != recordFormat) return;
     const auto model = record.find("model");
     const auto entries = record.find("vectors");
     for (NamedVector& vector : vectors) {
@@ -102,6 +104,11 @@ bool isCalled(const NamedVector& vector, const std::string& name) {
 }
 
 }  // namespace
+
+bool isVectorFile(const SafetensorsFile& file) {
+    const std::string text = recordOf(file);
+    return !text.empty() && textOf(parseJsonObject(text, file.path().string()), "format") == recordFormat;
+}
 
 std::vector<NamedVector> readVectors(const std::filesystem::path& file) {
     const auto source = openImportSource(file);
@@ -231,7 +238,7 @@ std::string recordText(const std::vector<NamedVector>& vectors, const ModelIdent
         entries[vector.name] = {{"point", vector.point},
                                 {"norm", vector.values.cast<double>().norm()},
                                 {"origin", vector.origin}};
-    Json record{{"format", "rheograph-vectors"}, {"version", 1}};
+    Json record{{"format", recordFormat}, {"version", 1}};
     ModelIdentity identity = model;
     if (identity.dModel == 0) identity.dModel = vectors.front().values.size();
     if (!identity.weightsSha256.empty()) record["model"] = Json::parse(identityToJson(identity));

@@ -12,6 +12,8 @@
 
 namespace rheo {
 
+class SafetensorsFile;
+
 /// A direction or displacement of the residual stream, and where it comes from.
 struct NamedVector {
     std::string name;
@@ -27,6 +29,9 @@ struct NamedVector {
 /// written by writeVectors. Throws Error(NotFound, Format, Unsupported) naming the file and the array.
 /// Refuses more than 2^28 numbers.
 std::vector<NamedVector> readVectors(const std::filesystem::path& file);
+
+/// Whether writeVectors wrote `file`, by its metadata. Throws Error(Format) for a header that is no JSON.
+bool isVectorFile(const SafetensorsFile& file);
 
 /// The vector that `reference` names: "F.npy", where the file holds one, or "F.safetensors#NAME". A relative
 /// path begins at `folder`. Throws as readVectors, and Error(NotFound) listing the names that are there.

@@ -15,6 +15,7 @@
 
 #include "core/base/error.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/results/vector_file.h"
 #include "core/session/session_file.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/trace/hdf5_file.h"
@@ -75,6 +76,7 @@ FileDescription describePatchMap(const Hdf5File& file, const Input& input) {
         "patch_map", "a patch map: which states of a clean prompt bring its outcome back", {}, {}};
     for (const char* name : {"outcome", "answer_text", "foil_text"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
+    if (file.exists("/along")) found.facts.emplace_back("along", file.readStrings("/axis_names"));
     found.next = fmt::format("rheo figure {} --view patch_map --out patch_map.svg", input.name());
     return found;
 }
@@ -172,8 +174,26 @@ FileDescription describeHdf5(const Input& input) {
     return describeForeignHdf5(file, input);
 }
 
+FileDescription describeVectors(const Input& input) {
+    FileDescription found{"vectors", "directions or displacements of the residual stream", {}, {}};
+    const std::vector<NamedVector> vectors = readVectors(input.path);
+    std::vector<std::string> names, points;
+    for (const NamedVector& vector : vectors) {
+        names.push_back(vector.name);
+        if (!vector.point.empty() && std::find(points.begin(), points.end(), vector.point) == points.end())
+            points.push_back(vector.point);
+    }
+    found.facts.emplace_back("vectors", names);
+    found.facts.emplace_back("points", points);
+    if (!vectors.empty())
+        found.facts.emplace_back("d_model", static_cast<std::int64_t>(vectors.front().values.size()));
+    found.next = fmt::format("rheo directions --list {}", input.name());
+    return found;
+}
+
 FileDescription describeSafetensors(const Input& input) {
     const auto file = SafetensorsFile::open(input.path);
+    if (isVectorFile(*file)) return describeVectors(input);
     FileDescription found{"safetensors", "tensors in a safetensors file", {}, {}};
     std::int64_t values = 0;
     std::set<std::string> types;

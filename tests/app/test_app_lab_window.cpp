@@ -407,7 +407,7 @@ void TestAppLabWindow::aPatchMapAlongTheAxes() {
     QCOMPARE(map->map()->axisNames[0], std::string("she"));
     const PatchMap& made = map->map()->map;
     QVERIFY((made.effect.row(1) - whole.row(1)).cwiseAbs().maxCoeff() > 1e-3);
-    QVERIFY(map->figure()->note.find("along she") != std::string::npos);
+    QVERIFY(map->figure()->note.find("along 'she'") != std::string::npos);
     QVERIFY2(map->command().contains("--axes"), qPrintable(map->command()));
     keepPicture(*m_window, "patch map along axes");
     // A click takes the cell as it was computed.

@@ -22,6 +22,7 @@ private Q_SLOTS:
     void interveneRefuses();
     void patchWritesAMap();
     void patchIsDrawnAndDrawnAgain();
+    void patchAlongTheDifference();
     void patchRefuses_data();
     void patchRefuses();
     void attributeAddsUp();
@@ -154,6 +155,32 @@ void TestAppLaboratory::patchIsDrawnAndDrawnAgain() {
     QCOMPARE(wrong.status, 1);
     const QJsonObject info = runRheo({"info", path("p.h5"), "--json"}).json();
     QCOMPARE(info["kind"].toString(), QString("patch_map"));
+}
+
+/// Along the difference of both runs at the last token of the final point a patch is that of the whole state.
+void TestAppLaboratory::patchAlongTheDifference() {
+    const QString clean = "She was a good woman, said", corrupted = "He was a good man, said";
+    QVERIFY(runRheo({"directions", "--model", demoModel, "--plus", clean, "--minus", corrupted, "--point",
+                     "final", "--name", "difference", "--out", path("d.safetensors")})
+                .status == 0);
+    const QStringList patch{
+        "patch",    "--model", demoModel, "--clean", clean,    "--corrupt",          corrupted,
+        "--answer", " she",    "--foil",  " he",     "--axes", path("d.safetensors")};
+    const auto ran = runRheo(patch + QStringList{"--out", path("along.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    const QByteArray last = ran.out.trimmed().split('\n').last();
+    QVERIFY2(last.contains(" said") && last.endsWith("at the last point 1.000"), ran.out);
+    const QJsonObject map = runRheo({"info", path("along.h5"), "--json"}).json(),
+                      vectors = runRheo({"info", path("d.safetensors"), "--json"}).json();
+    QCOMPARE(map["along"].toArray(), QJsonArray{"difference"});
+    QCOMPARE(vectors["kind"].toString(), QString("vectors"));
+    QCOMPARE(vectors["vectors"].toArray(), QJsonArray{"difference"});
+    QVERIFY(runRheo({"figure", path("along.h5"), "--view", "patch_map", "--out", path("along.svg")}).status ==
+            0);
+    QVERIFY(contentsOf(path("along.svg")).contains("'difference'"));
+    const auto other = runRheo(patch + QStringList{"--out", path("no.h5"), "--untrained", "3"});
+    QCOMPARE(other.status, 1);
+    QVERIFY2(other.err.contains("another model"), other.err);
 }
 
 void TestAppLaboratory::patchRefuses_data() {
