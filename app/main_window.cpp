@@ -50,6 +50,7 @@
 #include "widgets/views/banner.h"
 #include "widgets/views/compare_dialog.h"
 #include "widgets/views/depth_bar.h"
+#include "widgets/views/figure_table_dialog.h"
 #include "widgets/views/jobs_panel.h"
 #include "widgets/views/laboratory_panel.h"
 #include "widgets/views/palette.h"
@@ -307,6 +308,7 @@ void MainWindow::buildViews() {
         showView(view);
         askExport();
     });
+    connect(m_viewTabs, &ViewTabs::tableRequested, this, &MainWindow::showTable);
     connect(m_resultBar, &ResultBar::optionsRequested, this, [this] { showOptions(currentView()); });
     m_analysisDialog = new AnalysisDialog(m_analyses, m_workspace, this);
     connect(m_analysisDialog, &AnalysisDialog::commandRequested, this,
@@ -471,6 +473,8 @@ void MainWindow::buildViewMenu() {
     add(m_viewMenu, tr("&Next view"), QKeySequence("Ctrl+PgDown"), this, [this] { m_viewTabs->step(1); });
     add(m_viewMenu, tr("Pre&vious view"), QKeySequence("Ctrl+PgUp"), this, [this] { m_viewTabs->step(-1); });
     buildArrangeMenu();
+    add(m_viewMenu, tr("N&umbers as a table"), QKeySequence("Ctrl+Shift+N"), this,
+        [this] { showTable(currentView()); });
     m_viewMenu->addSeparator();
     auto* themes = m_viewMenu->addMenu(tr("T&heme"));
     const auto theme = [&](const QString& text, ThemeChoice choice) {
@@ -927,6 +931,24 @@ void MainWindow::copyPicture() {
     } catch (const Error& e) {
         m_messages.fail(tr("Copy the picture"), QString::fromUtf8(e.what()));
     }
+}
+
+void MainWindow::showTable(View* view) {
+    if (!view->hasFigure()) return saySomethingIsMissing(tr("There are no numbers in this view yet."));
+    auto* dialog = new FigureTableDialog(view->title(), view->figure(), this);
+    connect(dialog, &FigureTableDialog::saveRequested, this, [this, dialog, name = view->id()] {
+        QString file = QFileDialog::getSaveFileName(dialog, tr("Save the table"), name + ".csv",
+                                                    tr("Comma-separated values (*.csv)"));
+        if (file.isEmpty()) return;
+        if (QFileInfo(file).suffix().isEmpty()) file += ".csv";
+        m_workspace.files().saveWith(
+            tr("Save the table"),
+            [table = dialog->shown()](const std::filesystem::path& path, IfExists exists) {
+                writeFile(path, tableCsv(table), exists);
+            },
+            file, true);
+    });
+    dialog->show();
 }
 
 void MainWindow::askExport() {

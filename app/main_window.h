@@ -165,6 +165,8 @@ private:
     void copyText(const QString& command);
     void showOptions(const View* view);
     void copyPicture();
+    /// The numbers behind a view.
+    void showTable(View* view);
     void showAbout();
     bool confirm(const QString& doing, const QString& question);
 

@@ -343,6 +343,7 @@ void ViewTabs::openMenu(int column, const QPoint& at) {
         [this, view] { moveToOtherColumn(view); });
     add(tr("Show in its own &window"), mayGo(view), [this, view] { moveToWindow(view); });
     menu.addSeparator();
+    add(tr("&Numbers as a table"), view->hasFigure(), [this, view] { Q_EMIT tableRequested(view); });
     add(tr("&Export…"), view->hasFigure(), [this, view] { Q_EMIT exportRequested(view); });
     menu.addSeparator();
     add(tr("&Close"), mayGo(view), [this, view] { close(view); });

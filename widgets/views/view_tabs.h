@@ -63,6 +63,7 @@ Q_SIGNALS:
     void currentChanged(rheo::View* view);
     /// The menu of its tab asks for it.
     void exportRequested(rheo::View* view);
+    void tableRequested(rheo::View* view);
     /// Views moved, came or went.
     void arranged();
 
