@@ -11,6 +11,7 @@
 #include "app/resource_paths.h"
 #include "app/window_options.h"
 #include "core/base/error.h"
+#include "widgets/viewmodels/preferences.h"
 #include "widgets/views/vtk_viewport.h"
 
 int main(int argc, char** argv) {
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
         parser.addOption({option.name, option.description, option.value});
     parser.process(app);
 
+    rheo::usePreferredCache(rheo::readPreferences());
     rheo::MainWindow window;
     if (parser.isSet("theme"))
         window.setThemeChoice(parser.value("theme") == "dark"    ? rheo::ThemeChoice::Dark

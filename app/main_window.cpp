@@ -31,11 +31,13 @@
 #include "app/manual_window.h"
 #include "app/menu_keys.h"
 #include "app/open_model_dialog.h"
+#include "app/preferences_dialog.h"
 #include "app/resource_paths.h"
 #include "app/session_actions.h"
 #include "app/start_page.h"
 #include "app/tour.h"
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/results/curves_file.h"
 #include "core/session/recipe_figure.h"
@@ -53,7 +55,9 @@
 #include "widgets/views/figure_table_dialog.h"
 #include "widgets/views/jobs_panel.h"
 #include "widgets/views/laboratory_panel.h"
+#include "widgets/views/option_bar.h"
 #include "widgets/views/palette.h"
+#include "widgets/views/path_options.h"
 #include "widgets/views/result_bar.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/teleport_panel.h"
@@ -219,7 +223,7 @@ MainWindow::MainWindow(QWidget* parent)
     m_tourDock->hide();  // it is taken when somebody wants it
     if (const auto views = QJsonDocument::fromJson(settings.value("views").toByteArray()); views.isObject())
         m_viewTabs->restore(views.object());
-    m_theme.setChoice(ThemeChoice(settings.value("theme", int(ThemeChoice::System)).toInt()));
+    apply(readPreferences());
     applyTheme(m_theme.isDark());
     updatePage();
 }
@@ -436,6 +440,10 @@ void MainWindow::buildEditMenu() {
     add(edit, tr("Copy as &command"), QKeySequence("Ctrl+Shift+C"), this,
         [this] { copyCommand(m_teleport.shownId()); });
     add(edit, tr("Copy &picture"), QKeySequence("Ctrl+Alt+C"), this, [this] { copyPicture(); });
+    edit->addSeparator();
+    add(edit, tr("Pre&ferences…"), QKeySequence("Ctrl+,"), this, [this] {
+        askPreferences();
+    })->setMenuRole(QAction::PreferencesRole);
 }
 
 void MainWindow::buildAnalysisMenu() {
@@ -715,6 +723,30 @@ void MainWindow::compareTeleports() {
     m_compareDialog->setTheme(m_theme.isDark() ? darkTheme() : lightTheme());
     m_compareDialog->show();
     m_compareDialog->raise();
+}
+
+void MainWindow::askPreferences() {
+    const Preferences before = readPreferences();
+    PreferencesDialog dialog(before, this);
+    connect(&dialog, &PreferencesDialog::changed, this, [this, &dialog] { apply(dialog.chosen()); });
+    if (dialog.exec() == QDialog::Accepted)
+        writePreferences(dialog.chosen());
+    else
+        apply(before);
+}
+
+void MainWindow::apply(const Preferences& preferences) {
+    m_theme.setChoice(preferences.theme);
+    static const QFont desktop = QApplication::font();
+    QFont font = desktop;
+    if (preferences.fontSize > 0) font.setPointSize(preferences.fontSize);
+    if (font != QApplication::font()) QApplication::setFont(font);
+    setDefaultThreads(preferences.threads);
+    m_analyses.setMemory(static_cast<std::size_t>(preferences.memoryMiB) << 20);
+    if (std::exchange(m_colorMap, preferences.colorMap) == preferences.colorMap) return;
+    const std::string map = '"' + m_colorMap.toStdString() + '"';
+    for (const auto* options : findChildren<OptionBar*>()) options->choose("map", map);
+    for (const auto* options : findChildren<PathOptions*>()) options->choose("map", map);
 }
 
 void MainWindow::setThemeChoice(ThemeChoice choice) {

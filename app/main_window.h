@@ -12,6 +12,7 @@
 #include "widgets/viewmodels/held_facts.h"
 #include "widgets/viewmodels/laboratory.h"
 #include "widgets/viewmodels/message_board.h"
+#include "widgets/viewmodels/preferences.h"
 #include "widgets/viewmodels/recent_files.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/selection_history.h"
@@ -109,6 +110,8 @@ public:
     FigureToExport teleportToExport();
     bool exportFigureTo(const FigureToExport& what, const ExportChoice& choice);
     void setThemeChoice(ThemeChoice choice);
+    /// Asks for what is set once, and keeps it.
+    void askPreferences();
     /// Whether what is open may be lost: nothing would be, or a person said so.
     bool confirmLosing(const QString& doing);
     /// The manual at this place ("views#motion"); empty: about what has the focus.
@@ -141,6 +144,7 @@ private:
     void updateActions();
     void fitFirst();
     void applyTheme(bool dark);
+    void apply(const Preferences& preferences);
     void rebuildRecent();
     void askOpenFile();
     void askOpenModel(bool attach);
@@ -207,6 +211,7 @@ private:
     QMenu* m_viewMenu = nullptr;
     QAction* m_closeResults = nullptr;
     std::vector<std::pair<QAction*, Feature>> m_actions;  ///< that are not always possible
+    QString m_colorMap = Preferences().colorMap;          ///< that all views were told last
     JobId m_demo, m_firstFit;
     bool m_closeWhenSaved = false;
 };

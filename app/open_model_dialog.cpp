@@ -23,6 +23,7 @@
 
 #include "core/checkpoint/model_cache.h"
 #include "widgets/viewmodels/cached_model_list.h"
+#include "widgets/viewmodels/preferences.h"
 
 namespace rheo {
 
@@ -146,6 +147,9 @@ void OpenModelDialog::build() {
     auto* form = new QFormLayout;
     form->addRow(tr("&Device"), m_device);
     form->addRow(tr("&Precision"), m_dtype);
+    const Preferences preferences = readPreferences();
+    m_device->setCurrentIndex(m_device->findData(preferences.device));
+    m_threads->setValue(preferences.threads);
     form->addRow(tr("&Threads"), m_threads);
     form->addRow(tr("Weights"), weights);
 

@@ -10,8 +10,17 @@
 
 namespace rheo {
 
+namespace {
+std::atomic<int> defaultThreads{0};
+}
+
+void setDefaultThreads(int threads) {
+    defaultThreads = std::max(0, threads);
+}
+
 int resolveThreads(int requested) {
     if (requested > 0) return requested;
+    if (const int all = defaultThreads; all > 0) return all;
     return std::max(1u, std::thread::hardware_concurrency());
 }
 

@@ -7,8 +7,10 @@
 
 namespace rheo {
 
-/// Number of threads to use where the caller asked for `requested` (0: one per core).
+/// Number of threads to use where the caller asked for `requested` (0: as setDefaultThreads says).
 int resolveThreads(int requested);
+/// What all get that ask for no number of their own, from now on; 0, as at first: one per core.
+void setDefaultThreads(int threads);
 
 /// Calls `body(begin, end)` over [0, count) in pieces of at most `grain` on `threads` threads (0: one
 /// per core), the caller's included. Pieces are handed out in order; which thread runs one is not

@@ -165,12 +165,17 @@ std::vector<ChoiceProblem> Analyses::problemsOf(const AnalysisChoice& choice) co
     return rheo::problemsOf(choice, m_workspace.state()->trace, m_workspace.model() != nullptr, tokenTexts());
 }
 
+AnalysisChoice Analyses::limited(AnalysisChoice choice) const {
+    choice.memoryBytes = m_memoryBytes;
+    return choice;
+}
+
 std::optional<AnalysisCost> Analyses::costOf(const AnalysisChoice& choice) const {
     const auto state = m_workspace.state();
     if (!state->trace || state->rows() == 0 || !problemsOf(choice).empty()) return std::nullopt;
     try {
         const Results none;
-        return rheo::costOf(choice, state->trace, tokenTexts(),
+        return rheo::costOf(limited(choice), state->trace, tokenTexts(),
                             state->results ? state->results->results : none, m_rates);
     } catch (const Error&) {  // such as points that leave nothing to compute
         return std::nullopt;
@@ -211,7 +216,7 @@ qint64 Analyses::run(const AnalysisChoice& choice) {
         return refuse(tr("there are no rows: open a trace or the demo, or add a prompt"));
     if (const auto problems = problemsOf(choice); !problems.empty())
         return refuse(QString::fromStdString(problems.front().message));
-    QueuedAnalysis item{m_nextId++, choice, titleOf(choice), false};
+    QueuedAnalysis item{m_nextId++, limited(choice), titleOf(choice), false};
     const qint64 id = item.id;
     m_queue.push_back(std::move(item));
     if (m_queue.size() == 1) startNext();

@@ -70,6 +70,8 @@ public:
     /// What the form asks for; remembered between sessions.
     const AnalysisChoice& choice() const { return m_choice; }
     void setChoice(const AnalysisChoice& choice);
+    /// What an analysis may hold beside its results, from now on.
+    void setMemory(std::size_t bytes) { m_memoryBytes = bytes; }
     /// What the form asks for, of this statistic alone.
     AnalysisChoice choiceOf(const QString& statistic) const;
 
@@ -97,6 +99,7 @@ Q_SIGNALS:
     void choiceChanged();
 
 private:
+    AnalysisChoice limited(AnalysisChoice choice) const;
     struct Made;
 
     void startNext();
@@ -113,6 +116,7 @@ private:
     std::optional<JobInfo> m_progress;
     qint64 m_nextId = 1;
     AnalysisChoice m_choice;
+    std::size_t m_memoryBytes = AnalysisChoice().memoryBytes;
     Rates m_rates;
     QHash<QString, QString> m_undefined;  ///< why a statistic could not be computed of these rows
 };

@@ -31,6 +31,8 @@ public:
     void append(QWidget* widget);
     /// The list of an option; null: the figure has no such option.
     QComboBox* list(std::string_view key) const { return m_lists.list(key); }
+    /// Chooses `value` (JSON) of an option; nothing where there is no such option or value.
+    void choose(std::string_view key, std::string_view value) const { m_lists.choose(key, value); }
 
 Q_SIGNALS:
     void changed();

@@ -46,4 +46,10 @@ QComboBox* OptionLists::list(std::string_view key) const {
     return nullptr;
 }
 
+void OptionLists::choose(std::string_view key, std::string_view value) const {
+    for (const Entry& entry : m_entries)
+        for (std::size_t i = 0; entry.option->key == key && i < entry.option->choices.size(); ++i)
+            if (entry.option->choices[i].value == value) entry.list->setCurrentIndex(static_cast<int>(i));
+}
+
 }  // namespace rheo

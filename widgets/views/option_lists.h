@@ -28,6 +28,8 @@ public:
     std::string json(const std::vector<std::pair<std::string, std::string>>& more = {}) const;
     /// The list of an option; null: the figure has no such option.
     QComboBox* list(std::string_view key) const;
+    /// Chooses `value` (JSON) of an option; nothing where there is no such option or value.
+    void choose(std::string_view key, std::string_view value) const;
 
 private:
     std::vector<Entry> m_entries;

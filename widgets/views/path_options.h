@@ -29,6 +29,8 @@ public:
     QComboBox* firstPoint() const { return m_first; }
     QComboBox* lastPoint() const { return m_last; }
     QComboBox* list(std::string_view key) const { return m_lists.list(key); }
+    /// As of OptionBar.
+    void choose(std::string_view key, std::string_view value) const { m_lists.choose(key, value); }
     /// What opens.
     QFrame* panel() const { return m_panel; }
 
