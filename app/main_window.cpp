@@ -223,6 +223,7 @@ MainWindow::MainWindow(QWidget* parent)
     m_tourDock->hide();  // it is taken when somebody wants it
     if (const auto views = QJsonDocument::fromJson(settings.value("views").toByteArray()); views.isObject())
         m_viewTabs->restore(views.object());
+    qApp->installEventFilter(this);
     apply(readPreferences());
     applyTheme(m_theme.isDark());
     updatePage();
@@ -550,9 +551,26 @@ void MainWindow::buildHelpMenu() {
     add(help, tr("&About Rheograph"), {}, this, [this] { showAbout(); });
 }
 
+ManualWindow* MainWindow::manualWindow() const {
+    return m_manual;
+}
+
+/// A dialog that has to be answered first keeps keys from the menus; the manual opens over it all the same.
+bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() != QEvent::KeyPress || static_cast<QKeyEvent*>(event)->key() != Qt::Key_F1 ||
+        !watched->isWidgetType() || QApplication::activeModalWidget() == nullptr)
+        return QMainWindow::eventFilter(watched, event);
+    showManual();
+    return true;
+}
+
 void MainWindow::showManual(QString address) {
+    QWidget* modal = QApplication::activeModalWidget();
+    QWidget* owner = modal != nullptr ? modal : this;
+    if (m_manual != nullptr && m_manual->parentWidget() != owner) delete m_manual;
     const bool shows = m_pages->currentIndex() == 1;
-    if (address.isEmpty() && shows) address = manualPlaceOf(QApplication::focusWidget());
+    if (address.isEmpty() && (shows || modal != nullptr))
+        address = manualPlaceOf(QApplication::focusWidget());
     if (address.isEmpty()) address = shows ? manualPlaceOf(currentView()) : QStringLiteral("getting_started");
     try {
         if (m_manual == nullptr)
@@ -561,7 +579,7 @@ void MainWindow::showManual(QString address) {
                 [this](const QString& topic) {
                     return topic == "keys" ? keysOfMenus(*menuBar()) : QString();
                 },
-                this);
+                owner);
     } catch (const Error& e) {
         return m_messages.fail(tr("Open the manual"), QString::fromUtf8(e.what()));
     }

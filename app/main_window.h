@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QMainWindow>
+#include <QPointer>
 #include <memory>
 #include <vector>
 
@@ -87,7 +88,7 @@ public:
     DepthBar* depthBar() const { return m_depth; }
     Banner* banner() const { return m_banner; }
     /// Null until it is shown.
-    ManualWindow* manualWindow() const { return m_manual; }
+    ManualWindow* manualWindow() const;
 
     /// As it is shipped: rows, results and the model. With a `limit`, this many rows captured anew.
     void openDemo(int limit = 0);
@@ -122,6 +123,7 @@ protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
     void mouseReleaseEvent(QMouseEvent* event) override;
 
 private:
@@ -200,7 +202,7 @@ private:
     ResultBar* m_resultBar = nullptr;
     AnalysisDialog* m_analysisDialog = nullptr;
     CompareDialog* m_compareDialog = nullptr;
-    ManualWindow* m_manual = nullptr;
+    QPointer<ManualWindow> m_manual;  ///< goes with the dialog that it was opened over
     std::vector<View*> m_views;
     SourcePanel* m_source;
     TeleportPanel* m_teleportPanel;

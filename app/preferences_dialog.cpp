@@ -12,6 +12,8 @@
 #include <QThread>
 #include <QVBoxLayout>
 
+#include "app/manual_window.h"
+
 namespace rheo {
 
 namespace {
@@ -35,6 +37,7 @@ PreferencesDialog::PreferencesDialog(const Preferences& preferences, QWidget* pa
       m_memory(new QSpinBox),
       m_cache(new QLineEdit) {
     setWindowTitle(tr("Preferences"));
+    setManualPlace(*this, "window#preferences");
     m_theme->addItem(tr("As the system"), int(ThemeChoice::System));
     m_theme->addItem(tr("Light"), int(ThemeChoice::Light));
     m_theme->addItem(tr("Dark"), int(ThemeChoice::Dark));

@@ -20,6 +20,7 @@
 #include <filesystem>
 
 #include "app/main_window.h"
+#include "app/manual_window.h"
 #include "app/preferences_dialog.h"
 #include "core/base/parallel.h"
 #include "tests/app/keep_picture.h"
@@ -46,6 +47,7 @@ private Q_SLOTS:
     void cleanup();
     void theyAreKeptAndUsed();
     void cancelTakesLooksBack();
+    void theManualOpensOverADialog();
     void whatIsOutOfRangeIsLeftOut();
     void theEnvironmentNamesTheCacheFirst();
     void numbersAreShownCopiedAndSaved();
@@ -169,6 +171,28 @@ void TestAppPreferences::cancelTakesLooksBack() {
     });
     QCOMPARE(QApplication::font().pointSize(), before);
     QCOMPARE(readPreferences(), Preferences());
+}
+
+void TestAppPreferences::theManualOpensOverADialog() {
+    m_window->showManual("keys");
+    QCOMPARE(m_window->manualWindow()->address(), QString("keys"));
+    inPreferences([this](PreferencesDialog& dialog) {
+        dialog.memory()->setFocus();
+        QTest::keyClick(dialog.memory(), Qt::Key_F1);
+        ManualWindow* manual = m_window->manualWindow();
+        QVERIFY(manual != nullptr && manual->isVisible());
+        QCOMPARE(manual->address(), QString("window#preferences"));
+        // The dialog does not block it.
+        QVERIFY(QTest::qWaitForWindowExposed(manual));
+        auto* search = manual->findChild<QLineEdit*>();
+        QTest::mouseClick(search, Qt::LeftButton);
+        QTest::keyClicks(search, "null");
+        QCOMPARE(search->text(), QString("null"));
+        QTest::keyClick(&dialog, Qt::Key_Escape);
+    });
+    QVERIFY(m_window->manualWindow() == nullptr);
+    m_window->showManual("keys");
+    QVERIFY(m_window->manualWindow()->isVisible());
 }
 
 void TestAppPreferences::whatIsOutOfRangeIsLeftOut() {
