@@ -8,6 +8,7 @@
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QImage>
+#include <QJsonArray>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
@@ -36,6 +37,7 @@
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/prompt_queue.h"
 #include "widgets/views/banner.h"
+#include "widgets/views/color_range_button.h"
 #include "widgets/views/laboratory_panel.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/view_tabs.h"
@@ -155,6 +157,17 @@ void TestAppSession::everythingComesBackInAnotherWindow() {
     trajectories()->colorList()->setCurrentIndex(2);
     Q_EMIT trajectories()->colorList()->activated(2);
     const QString colour = trajectories()->colorList()->currentText();
+    QTRY_VERIFY(!trajectories()->canvas()->legendRect("mean").isEmpty());
+    QTest::mouseClick(trajectories()->canvas(), Qt::LeftButton, {},
+                      trajectories()->canvas()->legendRect("mean").center().toPoint());
+    QTest::qWait(QApplication::doubleClickInterval() + 50);
+    QCOMPARE(trajectories()->keptState()["hidden"].toArray(), QJsonArray{"mean"});
+    const auto colors = [this] {
+        for (View* view : m_window->views())
+            if (view->id() == "density") return view->findChild<ColorRangeButton*>();
+        return static_cast<ColorRangeButton*>(nullptr);
+    };
+    colors()->setChosen(ColorRange{-0.5, 2, 0.25});
     m_window->viewTabs()->moveToOtherColumn(m_window->views()[3]);
     m_window->showView(m_window->views().front());
     chooseFile(m_window.get(), path("day.rheo"));
@@ -185,6 +198,9 @@ void TestAppSession::everythingComesBackInAnotherWindow() {
     QCOMPARE(trajectories()->canvas()->camera().azimuth, camera.azimuth);
     QCOMPARE(trajectories()->canvas()->camera().halfHeight, camera.halfHeight);
     QCOMPARE(trajectories()->colorList()->currentText(), colour);
+    QCOMPARE(trajectories()->keptState()["hidden"].toArray(), QJsonArray{"mean"});
+    QVERIFY(colors()->chosen() && colors()->chosen()->low == -0.5 && colors()->chosen()->high == 2 &&
+            colors()->chosen()->blankBelow == 0.25);
     QCOMPARE(m_window->viewTabs()->columnOf(m_window->views()[3]), 1);
     QVERIFY(!m_window->workspace().files().hasUnsaved());
     // The model follows in the background, and the teleport can be shown and more can be made.

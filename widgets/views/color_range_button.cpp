@@ -83,8 +83,12 @@ void ColorRangeButton::choose() {
 }
 
 void ColorRangeButton::reset() {
-    m_chosen.reset();
-    showRange(m_automatic);
+    setChosen(std::nullopt);
+}
+
+void ColorRangeButton::setChosen(const std::optional<ColorRange>& range) {
+    m_chosen = range;
+    showRange(range.value_or(m_automatic));
     Q_EMIT changed();
 }
 

@@ -20,6 +20,8 @@ public:
     void setAutomatic(const std::optional<ColorRange>& range);
     /// What a person chose; none: automatic.
     const std::optional<ColorRange>& chosen() const { return m_chosen; }
+    /// As if a person had chosen this; none: automatic.
+    void setChosen(const std::optional<ColorRange>& range);
 
     QDoubleSpinBox* low() const { return m_low; }
     QDoubleSpinBox* high() const { return m_high; }

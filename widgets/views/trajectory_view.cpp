@@ -2,6 +2,7 @@
 
 #include <Eigen/Geometry>
 #include <QAction>
+#include <QJsonArray>
 #include <QLabel>
 #include <QLocale>
 #include <QStackedLayout>
@@ -276,6 +277,16 @@ void TrajectoryView::addLive(TrajectoryOptions& options, const Array3F& scores) 
         options.strong = rowsOf(m_selection.rows(), scores);
         options.strongMean = m_selection.showsMean();
     }
+}
+
+QJsonObject TrajectoryView::keptState() const {
+    return {{"hidden", QJsonArray::fromStringList(m_hidden)}};
+}
+
+void TrajectoryView::restoreKept(const QJsonObject& state) {
+    QStringList hidden;
+    for (const auto& key : state["hidden"].toArray()) hidden << key.toString();
+    if (std::exchange(m_hidden, hidden) != hidden) rebuild();
 }
 
 void TrajectoryView::toggle(const QString& key, bool alone) {

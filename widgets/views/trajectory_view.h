@@ -10,6 +10,7 @@
 #include "widgets/viewmodels/teleport_comparison.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/viewmodels/workspace.h"
+#include "widgets/views/keeps_state.h"
 #include "widgets/views/row_color_list.h"
 #include "widgets/views/trajectory_canvas.h"
 #include "widgets/views/view.h"
@@ -29,7 +30,7 @@ struct ViewContext;
 /// The 3D view: the trajectories of the rows that are open, the selection, and the handle of the teleport.
 /// Where no PCA of these rows is there, the trajectories that the results hold; without any, a page that says
 /// what is missing and computes it.
-class TrajectoryView : public View {
+class TrajectoryView : public View, public KeepsState {
     Q_OBJECT
 public:
     TrajectoryView(const FigureView& figure, const ViewContext& context);
@@ -57,6 +58,10 @@ public:
     /// The teleports that are drawn: those that are compared, else the one that is shown, if one is; and what
     /// the edits of the laboratory make of the selected token.
     std::vector<TeleportOverlay> overlays() const;
+
+    /// What the legend hides.
+    QJsonObject keptState() const override;
+    void restoreKept(const QJsonObject& state) override;
 
 public Q_SLOTS:
     void lookFrom(double azimuth, double elevation);

@@ -4,6 +4,7 @@
 #include <QJsonArray>
 #include <cmath>
 
+#include "widgets/views/color_range_button.h"
 #include "widgets/views/keeps_state.h"
 #include "widgets/views/trajectory_canvas.h"
 #include "widgets/views/view.h"
@@ -39,6 +40,12 @@ std::optional<Camera> cameraOf(const QJsonObject& state) {
     return camera;
 }
 
+std::optional<ColorRange> rangeOf(const QJsonObject& state) {
+    const ColorRange range{state["low"].toDouble(), state["high"].toDouble(),
+                           state["blank_below"].toDouble()};
+    return range.low < range.high ? std::optional(range) : std::nullopt;
+}
+
 }  // namespace
 
 QJsonObject viewState(const View& view) {
@@ -48,12 +55,15 @@ QJsonObject viewState(const View& view) {
     QJsonObject state{{"choices", choices}};
     if (const auto* canvas = view.findChild<TrajectoryCanvas*>(); canvas != nullptr && canvas->figure())
         state["camera"] = cameraState(canvas->camera());
+    if (const auto* colors = view.findChild<ColorRangeButton*>(); colors != nullptr && colors->chosen())
+        state["colors"] = QJsonObject{{"low", colors->chosen()->low},
+                                      {"high", colors->chosen()->high},
+                                      {"blank_below", colors->chosen()->blankBelow}};
     if (const auto* keeps = dynamic_cast<const KeepsState*>(&view)) state["kept"] = keeps->keptState();
     return state;
 }
 
 void restoreView(View& view, const QJsonObject& state) {
-    if (auto* keeps = dynamic_cast<KeepsState*>(&view)) keeps->restoreKept(state["kept"].toObject());
     const QJsonObject choices = state["choices"].toObject();
     for (auto* list : view.findChildren<QComboBox*>()) {
         const int place = list->findText(choices[nameOf(list)].toString());
@@ -62,6 +72,12 @@ void restoreView(View& view, const QJsonObject& state) {
             Q_EMIT list->activated(place);
         }
     }
+    if (auto* colors = view.findChild<ColorRangeButton*>()) {
+        const auto range = rangeOf(state["colors"].toObject());
+        if (range || colors->chosen()) colors->setChosen(range);
+    }
+    // After the choices, which may begin it anew.
+    if (auto* keeps = dynamic_cast<KeepsState*>(&view)) keeps->restoreKept(state["kept"].toObject());
     if (auto* canvas = view.findChild<TrajectoryCanvas*>())
         if (const auto camera = cameraOf(state["camera"].toObject())) canvas->setCamera(*camera);
 }
