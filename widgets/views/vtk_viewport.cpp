@@ -2,6 +2,7 @@
 
 #include <vtkCommand.h>
 #include <vtkGenericOpenGLRenderWindow.h>
+#include <vtkObjectFactory.h>
 #include <vtkOpenGLFramebufferObject.h>
 #include <vtkOpenGLState.h>
 
@@ -38,9 +39,37 @@ Plot3D everyKindOfLine() {
     return plot;
 }
 
+/// VTK loads OpenGL with GLEW, which may be built for X alone: without an X display, as on Wayland, it finds
+/// every function, and then says that it failed, so that VTK sets nothing up.
+class RenderWindow : public vtkGenericOpenGLRenderWindow {
+public:
+    static RenderWindow* New();
+    vtkTypeMacro(RenderWindow, vtkGenericOpenGLRenderWindow);
+    RenderWindow(const RenderWindow&) = delete;
+    RenderWindow& operator=(const RenderWindow&) = delete;
+
+    /// The context is current, and has OpenGL 3.2 or newer.
+    void OpenGLInitContext() override {
+        const int warns = GetGlobalWarningDisplay();
+        GlobalWarningDisplayOff();
+        Superclass::OpenGLInitContext();
+        SetGlobalWarningDisplay(warns);
+        if (Initialized) return;
+        float widths[2] = {1, 1};
+        QOpenGLContext::currentContext()->functions()->glGetFloatv(GL_ALIASED_LINE_WIDTH_RANGE, widths);
+        MaximumHardwareLineWidth = widths[1];
+        GlewInitValid = true;
+        Initialized = true;
+    }
+
+private:
+    RenderWindow() = default;
+};
+vtkStandardNewMacro(RenderWindow);
+
 }  // namespace
 
-VtkViewport::VtkViewport(QWidget* parent) : QWidget(parent) {
+VtkViewport::VtkViewport(QWidget* parent) : QWidget(parent), m_window(vtkSmartPointer<RenderWindow>::New()) {
     setAttribute(Qt::WA_OpaquePaintEvent);
     for (const unsigned long event : {vtkCommand::WindowMakeCurrentEvent, vtkCommand::WindowIsCurrentEvent,
                                       vtkCommand::WindowSupportsOpenGLEvent, vtkCommand::WindowIsDirectEvent})

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <vtkNew.h>
+#include <vtkSmartPointer.h>
 
 #include <QImage>
 #include <QOffscreenSurface>
@@ -77,7 +77,7 @@ private:
     std::unique_ptr<QThread> m_thread;  ///< that has the context, until Ready
     Stage m_stage = Stage::Begin;
     int m_step = 0;  ///< of the first picture
-    vtkNew<vtkGenericOpenGLRenderWindow> m_window;
+    const vtkSmartPointer<vtkGenericOpenGLRenderWindow> m_window;
     Scene3 m_scene;
     QImage m_picture;
     bool m_stale = true;  ///< the picture is to be drawn again
