@@ -810,6 +810,11 @@ std::vector<FigureView> viewsOf(const Results& results) {
     return there;
 }
 
+bool hasView(const Results& results, std::string_view view) {
+    return std::any_of(resultsViews.begin(), resultsViews.end(),
+                       [&](const auto& entry) { return entry.view.name == view && entry.isIn(results); });
+}
+
 std::string namesOf(const std::vector<FigureView>& views) {
     std::string names;
     for (const auto& view : views) {

@@ -65,6 +65,8 @@ std::vector<FigureView> figureViewsOfResults();
 std::vector<FigureView> figureViewsOfFiles();
 /// Those that these results hold.
 std::vector<FigureView> viewsOf(const Results& results);
+/// Whether `view` is one of them.
+bool hasView(const Results& results, std::string_view view);
 /// "trajectories, density, ..."
 std::string namesOf(const std::vector<FigureView>& views);
 

@@ -131,13 +131,7 @@ std::optional<std::int32_t> LensMapView::rankOf() const {
 
 void LensMapView::setDocument(std::shared_ptr<const DocumentState> state) {
     m_ofFile = resultsWith(*state, figureView().statistic).opened;
-    if (m_ofFile) {
-        const auto views = viewsOf(m_ofFile->results);
-        const bool there = std::any_of(views.begin(), views.end(), [&](const FigureView& view) {
-            return view.name == figureView().name;
-        });
-        if (!there) m_ofFile = nullptr;
-    }
+    if (m_ofFile && !hasView(m_ofFile->results, figureView().name)) m_ofFile = nullptr;
     refresh();
 }
 

@@ -157,10 +157,7 @@ void OrbitView::setTheme(const Theme& theme) {
 }
 
 bool OrbitView::hasFigure() const {
-    if (!m_results) return false;
-    const auto there = viewsOf(m_results->results);
-    return std::any_of(there.begin(), there.end(),
-                       [&](const auto& view) { return view.name == figureView().name; });
+    return m_results && hasView(m_results->results, figureView().name);
 }
 
 void OrbitView::invalidate() {

@@ -76,10 +76,7 @@ void ResultsView::setTheme(const Theme& theme) {
 }
 
 bool ResultsView::hasFigure() const {
-    if (!m_results) return false;
-    const auto there = viewsOf(m_results->results);
-    return std::any_of(there.begin(), there.end(),
-                       [&](const auto& view) { return view.name == figureView().name; });
+    return m_results && hasView(m_results->results, figureView().name);
 }
 
 void ResultsView::invalidate() {

@@ -236,8 +236,10 @@ void VerdictsView::explain() {
                                          : tr(" Without a model the finding on attractors is not tested."),
                      m_cost.isEmpty() ? tr("Measuring what it will take…")
                                       : m_cost.toHtmlEscaped().replace('\n', "<br>"));
-    m_missing->setText(words);
-    fit();
+    if (words != m_missing->text()) {
+        m_missing->setText(words);
+        fit();
+    }
     const bool possible = why.isEmpty() && m_job == JobId{};
     m_button->setEnabled(possible);
     m_test->setEnabled(possible);

@@ -118,13 +118,10 @@ void VtkViewport::onWindowEvent(vtkObject*, unsigned long event, void* answer) {
 
 // ---- getting ready --------------------------------------------------------------------------------------
 
-/// Runs `work` in a thread that has the context meanwhile, and `then` in this one, which has it back. Where
-/// the platform cannot, both at once.
+/// Runs `work` in a thread that has the context meanwhile, and `then` in this one, which has it back. Also
+/// where Qt says that the platform has no OpenGL in threads, as it does of X servers that draw in software:
+/// that is about two contexts at once, and here there is one, in one thread at a time.
 void VtkViewport::inThread(std::function<void()> work, void (VtkViewport::*then)()) {
-    if (!QOpenGLContext::supportsThreadedOpenGL()) {
-        work();
-        return (this->*then)();
-    }
     QThread* home = thread();
     if (m_thread) m_thread->wait();
     m_thread.reset(QThread::create([this, home, work = std::move(work)] {
