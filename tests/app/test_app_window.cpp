@@ -76,6 +76,7 @@ private Q_SLOTS:
     void cleanupTestCase();
     void theDemoIsThere();
     void drawsOnlyWhenAsked();
+    void theBackgroundIsTheThemes();
     void clickSelectsTheTrajectoryUnderTheMouse();
     void severalRowsAreSelectedAndDrawnStrong();
     void selectedRowsAreHiddenIsolatedAndFramed();
@@ -1461,6 +1462,18 @@ void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
     const QStringList left = a.split('\n'), right = b.split('\n');
     for (int i = 0; i < std::min(left.size(), right.size()); ++i) QCOMPARE(right[i], left[i]);
     QCOMPARE(right.size(), left.size());
+}
+
+/// Where nothing is drawn.
+void TestAppWindow::theBackgroundIsTheThemes() {
+    for (const ThemeChoice choice : {ThemeChoice::Dark, ThemeChoice::Light}) {
+        m_window->setThemeChoice(choice);
+        QTest::qWait(200);
+        const Color page = (choice == ThemeChoice::Dark ? darkTheme() : lightTheme()).background;
+        const QImage image = canvas()->picture();
+        QCOMPARE(image.pixelColor(image.width() - 4, image.height() - 4).rgb(),
+                 QColor::fromRgbF(page.r, page.g, page.b).rgb());
+    }
 }
 
 void TestAppWindow::cameraPresetsAndPerspective() {
