@@ -56,6 +56,23 @@ void cut(LineSet3& lines, double share) {
     lines = std::move(kept);
 }
 
+/// `figure` at a share of the motion.
+Figure frameOf(const Figure& figure, AnimationMotion motion, double share) {
+    Figure frame = figure;
+    for (Panel& panel : frame.panels) {
+        auto* plot = std::get_if<Plot3D>(&panel.plot);
+        if (plot == nullptr) continue;
+        plot->fitCamera = false;
+        if (motion == AnimationMotion::Turntable)
+            plot->camera.azimuth = std::fmod(plot->camera.azimuth + 360 * share, 360);
+        if (motion == AnimationMotion::Depth) {
+            for (LineSet3& lines : plot->lines) cut(lines, share);
+            if (share < 1) plot->markers.clear();  // of points that are not reached yet
+        }
+    }
+    return frame;
+}
+
 void writeFrame(const Figure& figure, const AnimationChoice& choice, const QString& file) {
     QImage image(choice.width, choice.height, QImage::Format_RGB32);
     if (image.isNull()) throw Error(ErrorCode::OutOfMemory, "there is no memory for a picture of that size");
@@ -106,7 +123,7 @@ bool canMakeVideos() {
     return !QStandardPaths::findExecutable(QStringLiteral("ffmpeg")).isEmpty();
 }
 
-std::optional<AnimationChoice> askForAnimation(QWidget* parent) {
+std::optional<AnimationChoice> askForAnimation(QWidget* parent, bool canReplay) {
     QDialog dialog(parent);
     dialog.setWindowTitle(tr("Export an animation"));
     auto* form = new QFormLayout(&dialog);
@@ -114,6 +131,9 @@ std::optional<AnimationChoice> askForAnimation(QWidget* parent) {
     motion->addItem(tr("Turntable: the camera goes once around"), int(AnimationMotion::Turntable));
     motion->addItem(tr("Depth sweep: the paths grow from the first point to the last"),
                     int(AnimationMotion::Depth));
+    if (canReplay)
+        motion->addItem(tr("Replay: the last drag of the handle, as the network answered it"),
+                        int(AnimationMotion::Replay));
     motion->setToolTip(tr("What moves"));
     auto* seconds = new QDoubleSpinBox;
     seconds->setRange(0.5, 120);
@@ -166,23 +186,11 @@ std::optional<AnimationChoice> askForAnimation(QWidget* parent) {
                            height->value()};
 }
 
-Figure frameOf(const Figure& figure, AnimationMotion motion, double share) {
-    Figure frame = figure;
-    for (Panel& panel : frame.panels) {
-        auto* plot = std::get_if<Plot3D>(&panel.plot);
-        if (plot == nullptr) continue;
-        plot->fitCamera = false;
-        if (motion == AnimationMotion::Turntable)
-            plot->camera.azimuth = std::fmod(plot->camera.azimuth + 360 * share, 360);
-        if (motion == AnimationMotion::Depth) {
-            for (LineSet3& lines : plot->lines) cut(lines, share);
-            if (share < 1) plot->markers.clear();  // of points that are not reached yet
-        }
-    }
-    return frame;
+FrameAt framesOf(std::shared_ptr<const Figure> figure, AnimationMotion motion) {
+    return [figure, motion](double share) { return frameOf(*figure, motion, share); };
 }
 
-void writeAnimation(const AnimationChoice& choice, const Figure& figure, Progress& progress) {
+void writeAnimation(const AnimationChoice& choice, const FrameAt& frameAt, Progress& progress) {
     const bool video = !QFileInfo(choice.path).isDir();
     if (video && !canMakeVideos())
         throw Error(ErrorCode::Unsupported,
@@ -195,7 +203,7 @@ void writeAnimation(const AnimationChoice& choice, const Figure& figure, Progres
         const QString file = QStringLiteral("%1/frame_%2.png").arg(folder).arg(i + 1, 4, 10, QChar('0'));
         // A turntable that is shown again and again has no picture twice.
         const int last = choice.motion == AnimationMotion::Turntable ? count : count - 1;
-        writeFrame(frameOf(figure, choice.motion, static_cast<double>(i) / last), choice, file);
+        writeFrame(frameAt(static_cast<double>(i) / last), choice, file);
         progress.report(i + 1, count + (video ? count / 4 + 1 : 0));
     }
     if (!video) return;

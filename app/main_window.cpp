@@ -1048,15 +1048,18 @@ int MainWindow::exportAll(const QString& folder) {
 void MainWindow::askAnimation() {
     if (!currentView()->hasFigure() || !currentView()->recipe().camera)
         return saySomethingIsMissing(tr("Views in space can be animated: trajectories and orbits."));
-    if (const auto choice = askForAnimation(this)) exportAnimation(*choice);
+    if (const auto choice = askForAnimation(this, currentView()->replay() != nullptr))
+        exportAnimation(*choice);
 }
 
 JobId MainWindow::exportAnimation(const AnimationChoice& choice) {
     const QString what = tr("Export the animation");
     return m_jobs.submit(
         {Lane::Analysis, tr("Painting %1 pictures").arg(choice.frames())},
-        [choice, figure = currentView()->figure()](Progress& progress) {
-            writeAnimation(choice, *figure, progress);
+        [choice, frames = choice.motion == AnimationMotion::Replay
+                              ? currentView()->replay()
+                              : framesOf(currentView()->figure(), choice.motion)](Progress& progress) {
+            writeAnimation(choice, frames, progress);
         },
         this,
         [this, what, path = choice.path](Outcome<std::monostate> outcome) {

@@ -490,7 +490,7 @@ void TestAppSession::animationsAreWritten() {
     openDemo();
     if (QTest::currentTestFailed()) return;
     const auto write = [&](AnimationMotion motion) {
-        const QString folder = path(motion == AnimationMotion::Depth ? "depth" : "turn");
+        const QString folder = path(QString::number(int(motion)));
         QDir().mkpath(folder);
         const JobId job = m_window->exportAnimation({folder, motion, 0.5, 12, 400, 300});
         [&] { QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle() || job == JobId{}, wait); }();
@@ -499,7 +499,24 @@ void TestAppSession::animationsAreWritten() {
             frames << QImage(folder + '/' + name);
         return frames;
     };
-    for (const AnimationMotion motion : {AnimationMotion::Turntable, AnimationMotion::Depth}) {
+    QVERIFY(!trajectories()->replay());  // nothing was dragged yet
+    auto& teleport = m_window->teleport();
+    QVERIFY(teleport.beginDrag());
+    for (int i = 1; i <= 12; ++i) {
+        VectorD target = teleport.naturalScores();
+        target[0] += 4 * i;
+        teleport.moveTo(target);
+        QTRY_COMPARE_WITH_TIMEOUT(teleport.pathTarget(), target, wait);
+        QTest::qWait(30);
+    }
+    teleport.endDrag();
+    QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, wait);
+    const auto drag = teleport.lastDrag();
+    QVERIFY(drag && drag->steps.size() >= 13 && drag->steps.back().seconds > 0.3);
+    QCOMPARE(drag->steps.front().teleported, teleport.naturalComponents());
+    QCOMPARE(drag->steps.back().teleported, teleport.teleportedComponents());
+    for (const AnimationMotion motion :
+         {AnimationMotion::Turntable, AnimationMotion::Depth, AnimationMotion::Replay}) {
         const auto frames = write(motion);
         QCOMPARE(frames.size(), 6);
         for (qsizetype i = 0; i < frames.size(); ++i) {

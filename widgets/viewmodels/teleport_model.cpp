@@ -1,5 +1,6 @@
 #include "widgets/viewmodels/teleport_model.h"
 
+#include <QElapsedTimer>
 #include <QTimer>
 #include <algorithm>
 #include <cmath>
@@ -156,10 +157,12 @@ struct TeleportModel::Private {
     std::vector<std::shared_ptr<const TeleportRecord>>
         seen;  ///< the document's, when they were last looked at
     std::optional<JobId> controlsJob;
-    VectorF snap;      ///< [unit] the state that the handle was snapped to; empty: none
-    VectorF snapped;   ///< [unit] between the natural one and that
-    QString snapName;  ///< whose it is
-    QString trouble;   ///< why nothing could be prepared
+    VectorF snap;                ///< [unit] the state that the handle was snapped to; empty: none
+    VectorF snapped;             ///< [unit] between the natural one and that
+    QString snapName;            ///< whose it is
+    QString trouble;             ///< why nothing could be prepared
+    std::shared_ptr<Drag> drag;  ///< of what is held
+    QElapsedTimer dragTime;
     QTimer keys;
     QTimer announce;  ///< the handle moved, and nobody was told yet
 };
@@ -294,6 +297,7 @@ void TeleportModel::prepared(Held held) {
     if (!d.wanted || !d.wanted->isSame(held)) return;  // a newer one is on its way
     d.wanted = nullptr;
     d.held = std::make_shared<const Held>(std::move(held));
+    d.drag = nullptr;
     m_point = d.held->point;
     m_modelPoint = d.held->modelPoint;
     m_token = d.held->token;
@@ -318,6 +322,7 @@ void TeleportModel::forget() {
     stopControls();
     d.wanted = nullptr;
     d.awaitsPath = false;
+    d.drag = nullptr;
     moveFreely();
     const bool had = d.held != nullptr;
     m_workspace.jobs().release(Lane::Model, std::exchange(d.held, nullptr));
@@ -416,8 +421,27 @@ bool TeleportModel::beginDrag() {
     }
     d.before = m_target;
     d.shownBefore = std::exchange(m_shown, 0);
+    d.drag = std::make_shared<Drag>(
+        Drag{m_point, m_naturalComponents, {{0, d.answer ? m_teleportedComponents : m_naturalComponents}}});
+    d.dragTime.start();
     enter(State::Dragging);
     return true;
+}
+
+/// Keeps the newest path as a step of the drag.
+void TeleportModel::recordStep() {
+    Private& d = *m_private;
+    if (!d.drag) return;
+    auto& steps = d.drag->steps;
+    steps.push_back({1e-3 * static_cast<double>(d.dragTime.elapsed()), m_teleportedComponents});
+    if (steps.size() < Drag::mostSteps) return;
+    for (std::size_t i = 0; 2 * i < steps.size(); ++i) std::swap(steps[i], steps[2 * i]);
+    steps.resize((steps.size() + 1) / 2);
+}
+
+std::shared_ptr<const Drag> TeleportModel::lastDrag() const {
+    const auto& drag = m_private->drag;
+    return drag ? std::make_shared<const Drag>(*drag) : nullptr;  // it may go on
 }
 
 void TeleportModel::moveTo(const VectorD& target) {
@@ -486,6 +510,7 @@ void TeleportModel::liveAnswered(Live live) {
     m_teleportedComponents = d.answer->scores;
     m_teleportedPath = m_teleportedComponents.leftCols(d.held->k);
     m_pathTarget = d.answer->target;
+    recordStep();
     if (d.announce.isActive()) announceMove();
     Q_EMIT pathChanged();
     if (d.awaitsPath && d.answer->target == m_target && d.answer->mode == m_mode) commit();

@@ -21,6 +21,19 @@ struct NextToken {
     double teleported = 0;  ///< NaN where nothing was moved
 };
 
+/// A drag of the handle as it was, to be shown again.
+struct Drag {
+    struct Step {
+        double seconds = 0;  ///< since it was taken
+        MatrixD teleported;  ///< [Q, component] the path of that moment
+    };
+    PointIndex point;         ///< where it was taken
+    MatrixD natural;          ///< [Q, component]
+    std::vector<Step> steps;  ///< the first is the path from before
+    /// Of a longer drag every second step is left out, again and again (odd: the last stays).
+    static constexpr std::size_t mostSteps = 601;
+};
+
 /// Taking hold of a state: the selected row's at the selected point. The handle moves at once; the path
 /// follows as the model answers, newest first; on release it is exact and becomes one undoable command.
 ///
@@ -97,6 +110,9 @@ public:
     /// A teleport of the document: shown, its row and point selected.
     void showTeleport(std::int64_t id);
 
+    /// The newest drag of the state that is held, taken back or not; null: there was none yet.
+    std::shared_ptr<const Drag> lastDrag() const;
+
     // ---- what came of it ----------------------------------------------------------------------------
     const VectorD& target() const { return m_target; }  ///< [k] where the handle is
     bool isMoved() const;                               ///< target differs from naturalScores
@@ -169,6 +185,7 @@ private:
     void showRecord(const TeleportRecord& record);
     void computeNextOfToken();
     void clearPath();
+    void recordStep();
     void post();
     void settle();
     void commit();

@@ -512,17 +512,37 @@ void TrajectoryView::updateOverlay() {
     }
 }
 
-std::shared_ptr<const Figure> TrajectoryView::figure() const {
-    if (!m_canvas->figure()) return nullptr;
-    auto figure = std::make_shared<Figure>(*m_canvas->figure());
-    for (auto& panel : figure->panels)
+/// The figure that is drawn, from where it is seen.
+Figure TrajectoryView::withoutTeleports() const {
+    Figure figure = *m_canvas->figure();
+    for (auto& panel : figure.panels)
         if (auto* plot = std::get_if<Plot3D>(&panel.plot)) {
             std::erase_if(plot->lines, [](const LineSet3& set) { return set.hidden; });
             plot->camera = m_canvas->camera();
             plot->fitCamera = false;  // the recipe has this camera
         }
+    return figure;
+}
+
+std::shared_ptr<const Figure> TrajectoryView::figure() const {
+    if (!m_canvas->figure()) return nullptr;
+    auto figure = std::make_shared<Figure>(withoutTeleports());
     for (const auto& one : overlays()) addTeleport(*figure, one, options());
     return figure;
+}
+
+std::function<Figure(double share)> TrajectoryView::replay() const {
+    const auto drag = m_teleport.lastDrag();
+    if (!drag || drag->steps.size() < 2 || drag->natural.cols() < 3 || !m_canvas->figure() || !paths().live)
+        return {};
+    return [drag, figure = withoutTeleports(), options = options()](double share) {
+        const double now = share * drag->steps.back().seconds;
+        const auto after = std::find_if(drag->steps.begin() + 1, drag->steps.end(),
+                                        [now](const Drag::Step& step) { return step.seconds > now; });
+        Figure frame = figure;
+        addTeleport(frame, {drag->point, drag->natural, std::prev(after)->teleported, {}, false}, options);
+        return frame;
+    };
 }
 
 Recipe TrajectoryView::recipe() const {

@@ -43,6 +43,8 @@ public:
     /// With the teleport drawn in.
     std::shared_ptr<const Figure> figure() const override;
     Recipe recipe() const override;
+    /// Of the last drag of the handle.
+    std::function<Figure(double share)> replay() const override;
     QSize pictureSize() const override { return m_canvas->size(); }
     QList<QAction*> analyses() const override { return {m_fit}; }
 
@@ -96,6 +98,7 @@ private:
     QString describe(std::int64_t row, std::int32_t point) const;
     QString card(std::int64_t row, std::int32_t point);
     void updateNotes();
+    Figure withoutTeleports() const;
     std::optional<MarkerSet3> nearestRing() const;
 
     /// The paths that are shown.

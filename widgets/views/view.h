@@ -61,6 +61,9 @@ public:
     /// What makes figure() again: view, options, camera or ranges, and a size that suits it. Without sources
     /// where no file holds what it is made from; theme, versions and time are left to the window.
     virtual Recipe recipe() const = 0;
+    /// What a person did with the mouse, to be shown again: its figure at a share (0 to 1) of the time that
+    /// it took, drawn in any thread. Null: there is nothing to show again.
+    virtual std::function<Figure(double share)> replay() const { return {}; }
     /// Results that it computed by itself and that are no part of the document; an export saves them. Null:
     /// none.
     virtual std::shared_ptr<const Results> ownResults() const { return nullptr; }
