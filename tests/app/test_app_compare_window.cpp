@@ -278,9 +278,14 @@ void TestAppCompareWindow::aSessionKeepsTheSources() {
             break;
         }
     QTRY_COMPARE_WITH_TIMEOUT(view()->sourceNames().size(), 1, wait);
+    QVERIFY(!view()->hasFigure());
     view()->restoreKept(kept);
     QTRY_COMPARE_WITH_TIMEOUT(view()->sourceNames().size(), 2, wait);
     QVERIFY(!view()->explanation()->text().contains("is not what it was"));
+    // What was computed is computed again.
+    QVERIFY(kept["computed"].toBool());
+    QTRY_VERIFY_WITH_TIMEOUT(view()->hasFigure() && m_window->workspace().jobs().isIdle(), wait);
+    QCOMPARE(view()->keptState(), kept);
     // One that changed is reported.
     view()->removeSource(1);
     QJsonObject other = kept;
@@ -298,6 +303,13 @@ void TestAppCompareWindow::aSavedComparisonIsOpened() {
     clickTab(CompareView::Paths);
     QTRY_COMPARE_WITH_TIMEOUT(view()->canvases().size(), std::size_t{2}, wait);
     QVERIFY(!view()->ownFile());
+    // A session opens the file again.
+    const QJsonObject kept = view()->keptState();
+    QCOMPARE(kept["file"].toString(), path("cka.svg.comparison.h5"));
+    view()->addSource(path("untrained.rheo.h5"));
+    QTRY_VERIFY_WITH_TIMEOUT(!view()->hasFigure(), wait);
+    view()->restoreKept(kept);
+    QTRY_VERIFY_WITH_TIMEOUT(view()->hasFigure(), wait);
 }
 
 RHEO_TEST(TestAppCompareWindow)

@@ -368,7 +368,8 @@ void CompareView::use(std::shared_ptr<const ComparisonFile> made, bool ofOpenRow
     for (TrajectoryCanvas* canvas : m_canvases) delete canvas->parentWidget();
     m_canvases.clear();
     const QSignalBlocker quietOther(m_other), quietStatistic(m_statistic);
-    const QString before = m_statistic->currentText();
+    const QString before = std::exchange(m_wantedStatistic, {}), other = std::exchange(m_wantedOther, {});
+    const QString statistic = before.isEmpty() ? m_statistic->currentText() : before;
     m_other->clear();
     m_statistic->clear();
     for (std::size_t i = 1; i < m_made->sources.size(); ++i)
@@ -376,7 +377,8 @@ void CompareView::use(std::shared_ptr<const ComparisonFile> made, bool ofOpenRow
     if (!m_made->comparison.pairs.empty())
         for (const auto& name : statisticsOf(m_made->comparison.pairs.front().differences))
             m_statistic->addItem(QString::fromStdString(name));
-    m_statistic->setCurrentIndex(std::max(0, m_statistic->findText(before)));
+    m_other->setCurrentIndex(std::max(0, m_other->findText(other)));
+    m_statistic->setCurrentIndex(std::max(0, m_statistic->findText(statistic)));
     listSources();
     fillVerdicts();
     if (!m_made->hasStates()) m_tabs->setCurrentIndex(Verdicts);
@@ -728,39 +730,56 @@ QString CompareView::command() const {
 }
 
 QJsonObject CompareView::keptState() const {
+    const auto absolute = [](const QString& path) { return QDir::current().absoluteFilePath(path); };
     QJsonArray sources;
     for (const OpenedSource& other : m_others)
-        sources.append(
-            QJsonObject{{"path", QDir::current().absoluteFilePath(QString::fromStdString(other.path))},
-                        {"hash", QString::fromStdString(hashOf(other))}});
-    return {{"sources", sources}, {"page", m_tabs->currentIndex()}, {"linked", m_link->isChecked()}};
+        sources.append(QJsonObject{{"path", absolute(QString::fromStdString(other.path))},
+                                   {"hash", QString::fromStdString(hashOf(other))}});
+    QJsonObject state{{"sources", sources},
+                      {"page", m_tabs->currentIndex()},
+                      {"linked", m_link->isChecked()},
+                      {"computed", m_made && m_ofOpenRows},
+                      {"other", m_other->currentText()},
+                      {"statistic", m_statistic->currentText()}};
+    if (m_made && !m_ofOpenRows && !m_madeFile.isEmpty()) state["file"] = absolute(m_madeFile);
+    return state;
 }
 
+/// A comparison of the open rows is computed again, which gives the same numbers; one from a file is opened.
 void CompareView::restoreKept(const QJsonObject& state) {
     if (state.isEmpty()) return;
     m_link->setChecked(state["linked"].toBool(true));
     m_tabs->setCurrentIndex(std::clamp(state["page"].toInt(), 0, m_tabs->count() - 1));
+    m_wantedOther = state["other"].toString();
+    m_wantedStatistic = state["statistic"].toString();
     for (const auto& value : state["sources"].toArray()) {
         const QJsonObject source = value.toObject();
-        const QString path = source["path"].toString(), hash = source["hash"].toString();
-        if (path.isEmpty()) continue;
-        m_workspace.jobs().submit(
-            {Lane::Io, tr("Open %1").arg(QFileInfo(path).fileName())},
-            [file = path.toStdString()](Progress& progress) { return openSource(file, progress); }, this,
-            [this, path, hash](auto outcome) {
-                useOutcome(
-                    outcome,
-                    [&](OpenedSource source) {
-                        if (hash.toStdString() != hashOf(source))
-                            m_missing << tr("%1 is not what it was when the session was saved.").arg(path);
-                        useSource(std::move(source));
-                    },
-                    [&](const Failure& failure) {
-                        m_missing << tr("It was compared with %1: %2").arg(path, failure.message);
-                        refresh();
-                    });
-            });
+        if (const QString path = source["path"].toString(); !path.isEmpty())
+            restoreSource(path, source["hash"].toString(), state["computed"].toBool());
     }
+    if (const QString file = state["file"].toString(); !file.isEmpty()) addSource(file);
+}
+
+void CompareView::restoreSource(const QString& path, const QString& hash, bool computed) {
+    ++m_awaited;
+    m_workspace.jobs().submit(
+        {Lane::Io, tr("Open %1").arg(QFileInfo(path).fileName())},
+        [file = path.toStdString()](Progress& progress) { return openSource(file, progress); }, this,
+        [this, path, hash, computed](auto outcome) {
+            --m_awaited;
+            useOutcome(
+                outcome,
+                [&](OpenedSource source) {
+                    if (hash.toStdString() != hashOf(source))
+                        m_missing << tr("%1 is not what it was when the session was saved.").arg(path);
+                    useSource(std::move(source));
+                },
+                [&](const Failure& failure) {
+                    m_missing << tr("It was compared with %1: %2").arg(path, failure.message);
+                    refresh();
+                });
+            if (m_awaited == 0 && computed && m_missing.isEmpty() && !m_made && !isRunning()) startOrStop();
+        });
 }
 
 }  // namespace rheo

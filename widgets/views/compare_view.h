@@ -81,6 +81,7 @@ private:
     OpenedSource openDocument() const;
     void askSource();
     void useSource(OpenedSource source);
+    void restoreSource(const QString& path, const QString& hash, bool computed);
     void use(std::shared_ptr<const ComparisonFile> made, bool ofOpenRows);
     void stop();
     void forget();
@@ -120,6 +121,9 @@ private:
 
     std::vector<OpenedSource> m_others;
     QStringList m_missing;  ///< sources of a session that are not what they were: sentences
+    int m_awaited = 0;      ///< sources of a session that are being opened
+    /// Of the lists that a comparison fills, as a session had them; empty: the first of each.
+    QString m_wantedOther, m_wantedStatistic;
     std::shared_ptr<const ComparisonFile> m_made;
     QString m_madeFile;         ///< that holds it; empty: none does
     bool m_ofOpenRows = false;  ///< its first source is what is open
