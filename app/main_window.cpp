@@ -77,6 +77,15 @@ QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, Receiver
     return action;
 }
 
+/// Name of the areas at the sides, which scroll up and down alone.
+constexpr const char* panelArea = "panelArea";
+
+/// As wide as what is in it needs.
+void fitWidth(QScrollArea& area) {
+    area.setMinimumWidth(area.widget()->minimumSizeHint().width() +
+                         area.style()->pixelMetric(QStyle::PM_ScrollBarExtent));
+}
+
 /// Of a model in the Hugging Face cache; empty: it is not there.
 std::filesystem::path folderOfModel(const char* name) {
     try {
@@ -165,8 +174,8 @@ MainWindow::MainWindow(QWidget* parent)
         scroll->setWidgetResizable(true);
         scroll->setFrameShape(QFrame::NoFrame);
         scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-        scroll->setMinimumWidth(panel->minimumSizeHint().width() +
-                                style()->pixelMetric(QStyle::PM_ScrollBarExtent));
+        scroll->setObjectName(panelArea);
+        fitWidth(*scroll);
         return scroll;
     };
     m_teleportDock = dock(scrolled(m_teleportPanel), tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
@@ -746,7 +755,10 @@ void MainWindow::compareTeleports() {
 void MainWindow::askPreferences() {
     const Preferences before = readPreferences();
     PreferencesDialog dialog(before, this);
-    connect(&dialog, &PreferencesDialog::changed, this, [this, &dialog] { apply(dialog.chosen()); });
+    connect(&dialog, &PreferencesDialog::changed, this, [this, &dialog] {
+        apply(dialog.chosen());
+        QTimer::singleShot(0, &dialog, &QWidget::adjustSize);
+    });
     if (dialog.exec() == QDialog::Accepted)
         writePreferences(dialog.chosen());
     else
@@ -758,7 +770,14 @@ void MainWindow::apply(const Preferences& preferences) {
     static const QFont desktop = QApplication::font();
     QFont font = desktop;
     if (preferences.fontSize > 0) font.setPointSize(preferences.fontSize);
-    if (font != QApplication::font()) QApplication::setFont(font);
+    if (font != QApplication::font()) {
+        QApplication::setFont(font);
+        QApplication::setFont(font, "QTabBar");  // which has one of its own
+        // When all widgets have laid out their texts anew.
+        QTimer::singleShot(100, this, [this] {
+            for (auto* area : findChildren<QScrollArea*>(panelArea)) fitWidth(*area);
+        });
+    }
     setDefaultThreads(preferences.threads);
     m_analyses.setMemory(static_cast<std::size_t>(preferences.memoryMiB) << 20);
     if (std::exchange(m_colorMap, preferences.colorMap) == preferences.colorMap) return;

@@ -6,6 +6,7 @@
 #include <QFormLayout>
 #include <QGroupBox>
 #include <QHBoxLayout>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSpinBox>
@@ -78,16 +79,19 @@ PreferencesDialog::PreferencesDialog(const Preferences& preferences, QWidget* pa
     work->addRow(tr("&Device"), m_device);
     work->addRow(tr("T&hreads"), m_threads);
     work->addRow(tr("&Memory of an analysis"), m_memory);
-    auto* files = addGroup(layout, tr("Files"));
+    auto* files = addGroup(layout, tr("Files (from the next start)"));
     auto* line = new QHBoxLayout;
     auto* browse = new QPushButton(tr("&Browse…"));
     line->addWidget(m_cache, 1);
     line->addWidget(browse);
-    files->addRow(tr("&Fetched models (from the next start)"), line);
+    auto* label = new QLabel(tr("&Fetched models"));
+    label->setBuddy(m_cache);
+    files->addRow(label, line);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel |
                                          QDialogButtonBox::RestoreDefaults);
     layout->addWidget(buttons);
     show(preferences);
+    m_cache->setMinimumWidth(260);
 
     for (QComboBox* list : {m_theme, m_colorMap, m_device})
         connect(list, &QComboBox::currentIndexChanged, this, &PreferencesDialog::changed);

@@ -37,8 +37,14 @@ Axis unbounded(Axis axis) {
 
 /// A value as its axis names it: a number where it has numbers.
 TableCell onAxis(const Axis& axis, double value) {
+    if (axis.fisher) return number(std::tanh(value));
     if (axis.kind != AxisKind::Values || axis.named) return nameOnAxis(unbounded(axis), value);
-    return number(axis.fisher ? std::tanh(value) : value);
+    return number(value);
+}
+
+/// The same of value `i` of several that may be missing.
+TableCell onAxis(const Axis& axis, const std::vector<double>& values, std::size_t i) {
+    return i < values.size() && !std::isnan(values[i]) ? onAxis(axis, values[i]) : TableCell();
 }
 
 // ---- curves ---------------------------------------------------------------------------------------------
@@ -82,9 +88,7 @@ FigureTable overPlaces(const FigurePointer& figure, const CurvePlot& plot) {
         const auto i = static_cast<std::size_t>(row);
         if (column == 0) return onAxis(plot.x, plot.curves.front().x[i]);
         const CurveColumn& of = columns[static_cast<std::size_t>(column) - 1];
-        const TableCell value = at(plot.curves[of.curve].*of.values, i);
-        const double* known = std::get_if<double>(&value);
-        return known != nullptr ? onAxis(plot.y, *known) : value;
+        return onAxis(plot.y, plot.curves[of.curve].*of.values, i);
     };
     return table;
 }
@@ -108,25 +112,26 @@ FigureTable byVertex(const FigurePointer& figure, const CurvePlot& plot) {
                                     [](const Curve& curve) { return !curve.rows.empty(); });
     const bool colored = figure->colorScale && std::any_of(plot.curves.begin(), plot.curves.end(),
                                                            [](const Curve& c) { return !c.values.empty(); });
-    table.columns = {"curve", titleOr(plot.x.title, "x"), titleOr(plot.y.title, "y"), "low", "high"};
+    const bool bands = std::any_of(plot.curves.begin(), plot.curves.end(),
+                                   [](const Curve& curve) { return !curve.low.empty(); });
+    table.columns = {"curve", titleOr(plot.x.title, "x"), titleOr(plot.y.title, "y")};
+    if (bands) table.columns.insert(table.columns.end(), {"low", "high"});
     if (states) table.columns.push_back("row");
     if (colored) table.columns.push_back(titleOr(figure->colorScale->title, "colour"));
     const auto begins = beginningsOf(
         plot.curves, [](const Curve& curve) { return std::min(curve.x.size(), curve.y.size()); });
     table.rows = begins.back();
-    table.cell = [figure, &plot, begins, states](std::int64_t row, std::int64_t column) -> TableCell {
+    table.cell = [figure, &plot, begins, bands, states](std::int64_t row, std::int64_t column) -> TableCell {
         const std::size_t part = partAt(begins, row);
         const Curve& curve = plot.curves[part];
         const auto i = static_cast<std::size_t>(row - begins[part]);
-        switch (column) {
-            case 0: return nameOf(plot, part);
-            case 1: return onAxis(plot.x, curve.x[i]);
-            case 2: return onAxis(plot.y, curve.y[i]);
-            case 3: return at(curve.low, i);
-            case 4: return at(curve.high, i);
-            default: break;
-        }
-        if (column == 5 && states)
+        if (column == 0) return nameOf(plot, part);
+        if (column == 1) return onAxis(plot.x, curve.x[i]);
+        if (column == 2) return onAxis(plot.y, curve.y, i);
+        std::int64_t more = column - 3;
+        if (bands && more < 2) return onAxis(plot.y, more == 0 ? curve.low : curve.high, i);
+        if (bands) more -= 2;
+        if (states && more == 0)
             return i < curve.rows.size() ? TableCell(static_cast<double>(curve.rows[i])) : TableCell();
         return at(curve.values, i);
     };

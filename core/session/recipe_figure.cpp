@@ -537,7 +537,8 @@ constexpr std::array trajectoryChoices{
         firstTokenChoices},
     FigureOption{"most_rows", "Rows drawn",
                  "Of more rows than this, as many are drawn, evenly spaced; the note below says how many",
-                 mostRowChoices}};
+                 mostRowChoices},
+    mapOption};
 constexpr std::array orbitPathChoices{FigureChoice{R"("mean")", "Mean path"},
                                       FigureChoice{R"("rows")", "Single rows"}};
 constexpr std::array centerChoices{FigureChoice{"true", "Shown"}, FigureChoice{"false", "Hidden"}};

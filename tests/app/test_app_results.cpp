@@ -549,8 +549,8 @@ void TestAppResults::viewsAreSwitchedByKeysAndMouse() {
 void TestAppResults::viewsStandBesideEachOther() {
     open(path("all.h5"));
     ViewTabs* tabs = m_window->viewTabs();
-    const auto key = [this](Qt::Key key, Qt::KeyboardModifiers modifiers) {
-        QTest::keyClick(m_window.get(), key, modifiers);
+    const auto key = [this](Qt::Key which, Qt::KeyboardModifiers modifiers) {
+        QTest::keyClick(m_window.get(), which, modifiers);
     };
     m_window->showView(view("density"));
     key(Qt::Key_Backslash, Qt::ControlModifier);

@@ -353,9 +353,10 @@ void PatchMapView::clicked(const std::map<AxisKind, qint64>& ids) {
         [loaded, request, t = static_cast<std::int32_t>(t), at = PointIndex{static_cast<std::int64_t>(p)},
          edit](Progress& progress) {
             Edit made = edit;
-            const auto clean = loaded->model->prepare(request.clean, progress),
-                       corrupted = loaded->model->prepare(request.corrupted, progress);
-            made.vector = patchedState(*loaded->model, *clean, *corrupted, request, t, at);
+            const Model& model = *loaded->model;
+            const auto from = model.prepare(request.clean, progress),
+                       to = model.prepare(request.corrupted, progress);
+            made.vector = patchedState(model, *from, *to, request, t, at);
             return made;
         },
         this,

@@ -44,8 +44,7 @@ Plot3D everyKindOfLine() {
 class RenderWindow : public vtkGenericOpenGLRenderWindow {
 public:
     static RenderWindow* New();
-    vtkTypeMacro(RenderWindow, vtkGenericOpenGLRenderWindow);
-    RenderWindow(const RenderWindow&) = delete;
+    vtkTypeMacro(RenderWindow, vtkGenericOpenGLRenderWindow) RenderWindow(const RenderWindow&) = delete;
     RenderWindow& operator=(const RenderWindow&) = delete;
 
     /// The context is current, and has OpenGL 3.2 or newer.

@@ -37,6 +37,7 @@ class TestFigureTable : public QObject {
 private Q_SLOTS:
     void curvesOverTheSamePlaces();
     void curvesOverPlacesOfTheirOwn();
+    void correlationsAreNoAtanh();
     void cellsFromTheTop();
     void barsBySeries();
     void linesAndMarkers();
@@ -78,8 +79,34 @@ void TestFigureTable::curvesOverPlacesOfTheirOwn() {
     b.rows = {17};
     plot.curves = {a, b};
     const auto tables = tablesOf(figureOf({"", plot}));
-    QCOMPARE(linesOf(tables[0]), QStringList({"curve,x,y,low,high,row", "curve 1,0,5,,,", "curve 1,1,6,,,",
-                                              "b,2,0.3333333333333333,,,17"}));
+    QCOMPARE(linesOf(tables[0]),
+             QStringList({"curve,x,y,row", "curve 1,0,5,", "curve 1,1,6,", "b,2,0.3333333333333333,17"}));
+}
+
+/// Correlations stand as such, on an axis of atanh(r).
+void TestFigureTable::correlationsAreNoAtanh() {
+    CurvePlot plot;
+    plot.y.fisher = true;
+    plot.y.named = true;
+    Curve curve;
+    curve.x = {0};
+    curve.y = {std::atanh(0.5)};
+    curve.low = {std::atanh(0.25)};
+    curve.high = {std::atanh(0.75)};
+    Curve state = curve;
+    state.rows = {3};
+    for (const Curve& one : {curve, state}) {
+        plot.curves = {one};
+        const FigureTable table = tablesOf(figureOf({"", plot}))[0];
+        const auto columns = static_cast<std::int64_t>(table.columns.size());
+        std::vector<double> values;
+        for (std::int64_t j = 1; j < columns; ++j)
+            if (const TableCell cell = table.cell(0, j); std::holds_alternative<double>(cell))
+                values.push_back(std::get<double>(cell));
+        for (const double r : {0.5, 0.25, 0.75})
+            QVERIFY(std::any_of(values.begin(), values.end(),
+                                [r](double value) { return std::abs(value - r) < 1e-12; }));
+    }
 }
 
 void TestFigureTable::cellsFromTheTop() {
