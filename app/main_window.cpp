@@ -41,6 +41,7 @@
 #include "core/checkpoint/model_cache.h"
 #include "core/results/curves_file.h"
 #include "core/session/recipe_figure.h"
+#include "widgets/paint/text_metrics.h"
 #include "widgets/viewmodels/counted.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/feature.h"
@@ -287,6 +288,7 @@ void MainWindow::connectWorkspace() {
 }
 
 void MainWindow::buildViews() {
+    (void)figureFont(false);  // is loaded before the first figure needs it
     for (const ViewEntry& entry : viewTable()) {
         View* view = entry.make(
             entry, {m_workspace, m_selection, m_teleport, m_held, m_comparison, m_laboratory, m_analyses});
@@ -348,7 +350,8 @@ QTabBar* MainWindow::viewBar() const {
 }
 
 void MainWindow::updateViews() {
-    for (View* view : m_views) view->setDocument(m_workspace.state());
+    m_viewsState = m_workspace.state();
+    for (View* view : m_views) view->setDocument(m_viewsState);
     m_closeResults->setEnabled(m_workspace.state()->results != nullptr);
     m_resultBar->refresh();
     updateTabs();
@@ -357,6 +360,7 @@ void MainWindow::updateViews() {
 /// Views with nothing to show are greyed; they can be looked at all the same, and say what they need. A mark
 /// says that a result is being computed, was stopped half-way, or is out of date.
 void MainWindow::updateTabs() {
+    if (m_viewsState && m_viewsState != m_workspace.state()) return;  // updateViews() is about to come
     const QPalette palette = QApplication::palette();
     const auto entries = viewTable();
     for (std::size_t i = 0; i < m_views.size(); ++i) {

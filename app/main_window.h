@@ -204,6 +204,7 @@ private:
     CompareDialog* m_compareDialog = nullptr;
     QPointer<ManualWindow> m_manual;  ///< goes with the dialog that it was opened over
     std::vector<View*> m_views;
+    std::shared_ptr<const DocumentState> m_viewsState;  ///< what the views have
     SourcePanel* m_source;
     TeleportPanel* m_teleportPanel;
     LaboratoryPanel* m_laboratoryPanel;

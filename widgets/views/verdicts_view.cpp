@@ -238,7 +238,7 @@ void VerdictsView::explain() {
                                       : m_cost.toHtmlEscaped().replace('\n', "<br>"));
     if (words != m_missing->text()) {
         m_missing->setText(words);
-        fit();
+        if (isVisible()) fit();
     }
     const bool possible = why.isEmpty() && m_job == JobId{};
     m_button->setEnabled(possible);
@@ -280,6 +280,7 @@ void VerdictsView::resizeEvent(QResizeEvent* event) {
 
 void VerdictsView::showEvent(QShowEvent* event) {
     View::showEvent(event);
+    fit();
     m_wait->start();
 }
 
