@@ -9,6 +9,7 @@
 #include "core/base/printable.h"
 #include "core/figure/interval_drawing.h"
 #include "core/results/verdict_json.h"
+#include "core/session/page_parts.h"
 #include "core/session/page_template.h"
 #include "core/session/verdict_text.h"
 
@@ -63,24 +64,33 @@ TemplateFields fieldsOf(const Verdict& v) {
              {"sentence", sentenceOf(v)}}};
 }
 
-/// A document as a part of another: without its XML declaration, and as wide as the page.
+}  // namespace
+
+std::string findingsHtml(const std::vector<Verdict>& verdicts) {
+    if (verdicts.empty()) return "";
+    TemplateFields table;
+    for (const auto& verdict : verdicts) table.lists["verdicts"].push_back(fieldsOf(verdict));
+    return fillTemplate(findingsTemplate, table);
+}
+
 std::string inlineSvg(std::string svg) {
     if (const auto start = svg.find("<svg"); start != std::string::npos) svg.erase(0, start);
     return svg;
 }
 
-}  // namespace
-
 std::string reportPage(const Report& report) {
-    TemplateFields page{{{"title", report.title}, {"recipe", report.recipe}}};
-    for (const char* list : {"facts", "notes", "verdicts", "figures", "commands"}) page.lists[list];
+    TemplateFields page{{{"title", report.title},
+                         {"recipe", report.recipe},
+                         {"style", std::string(pageStyle)},
+                         {"darkStyle", std::string(darkPageStyle)},
+                         {"findings", findingsHtml(report.verdicts)}}};
+    for (const char* list : {"facts", "notes", "figures", "commands"}) page.lists[list];
     for (const auto& [label, value] : report.facts)
         page.lists["facts"].push_back({{{"label", label}, {"value", value}}});
     if (!report.notes.empty()) {
         auto& sentences = page.lists["notes"].emplace_back().lists["sentences"];
         for (const auto& note : report.notes) sentences.push_back({{{"sentence", note}}});
     }
-    for (const auto& verdict : report.verdicts) page.lists["verdicts"].push_back(fieldsOf(verdict));
     if (!report.figures.empty()) {
         auto& figures = page.lists["figures"].emplace_back().lists["figure"];
         for (const auto& figure : report.figures)

@@ -27,11 +27,13 @@ struct Report {
     std::string recipe;                 ///< JSON: sources, options, seeds, versions
 };
 
-/// The page's HTML with its places to be filled (page_template.h): resources/report/page.html, compiled in.
-extern const std::string_view reportTemplate;
-
 /// One HTML page that needs no other file.
 std::string reportPage(const Report& report);
+
+/// The table of findings with its heading, as pages hold it; empty without verdicts.
+std::string findingsHtml(const std::vector<Verdict>& verdicts);
+/// A document as a part of a page: without its XML declaration.
+std::string inlineSvg(std::string svg);
 
 /// verdicts.json: a list of objects with the fields of ANALYSES (Verdicts); what is not a number is null.
 std::string verdictsJson(const std::vector<Verdict>& verdicts);
