@@ -28,6 +28,7 @@
 #include <QVBoxLayout>
 
 #include "app/command_palette.h"
+#include "app/export_page.h"
 #include "app/manual_window.h"
 #include "app/menu_keys.h"
 #include "app/open_model_dialog.h"
@@ -423,6 +424,9 @@ void MainWindow::buildFileMenu() {
     add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
     add(file, tr("Export an an&imation…"), {}, this, [this] { askAnimation(); });
     add(file, tr("Export all &views…"), QKeySequence("Ctrl+Shift+E"), this, [this] { askExportAll(); });
+    add(file, tr("Export a pa&ge…"), {}, this, [this] {
+        askExportPage(*this);
+    })->setStatusTip(tr("One HTML file of all views that are open, to be read and turned in any browser"));
     file->addSeparator();
     add(file, tr("&Quit"), QKeySequence::Quit, this, [this] { close(); });
 }

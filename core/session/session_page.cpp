@@ -40,7 +40,7 @@ TemplateFields fieldsOf(const PageFigure& figure, std::size_t number) {
                            {"svg", inlineSvg(figure.svg)},
                            {"recipe", figure.recipe},
                            {"still", ""}}};
-    for (const char* list : {"space", "notesOfFigure", "commands", "missing"}) fields.lists[list];
+    for (const char* list : {"space", "notesOfFigure", "commands", "remarks"}) fields.lists[list];
     const Plot3D* plot = figure.inSpace ? plotInSpace(*figure.inSpace) : nullptr;
     if (plot != nullptr) {
         fields.lists["space"].push_back(
@@ -50,8 +50,8 @@ TemplateFields fieldsOf(const PageFigure& figure, std::size_t number) {
     }
     for (const std::string& note : figure.notes) fields.lists["notesOfFigure"].push_back({{{"note", note}}});
     if (!figure.command.empty()) fields.lists["commands"].push_back({{{"command", figure.command}}});
-    if (figure.command.empty() && !figure.whyNoCommand.empty())
-        fields.lists["missing"].push_back({{{"why", figure.whyNoCommand}}});
+    for (const std::string& remark : figure.remarks)
+        fields.lists["remarks"].push_back({{{"remark", remark}}});
     return fields;
 }
 

@@ -15,12 +15,12 @@ namespace rheo {
 /// A figure of the page.
 struct PageFigure {
     std::string title;
-    std::string caption;             ///< one sentence: what it shows
-    std::string svg;                 ///< a whole document
-    std::vector<std::string> notes;  ///< below it
-    std::string command;             ///< lines of `rheo` that make it; empty: there are none
-    std::string whyNoCommand;        ///< a sentence, where there is no command
-    std::string recipe;              ///< JSON
+    std::string caption;               ///< one sentence: what it shows
+    std::string svg;                   ///< a whole document
+    std::vector<std::string> notes;    ///< below it
+    std::string command;               ///< lines of `rheo` that make it; empty: there are none
+    std::vector<std::string> remarks;  ///< on command and recipe: why there is none, ...
+    std::string recipe;                ///< JSON
     /// The figure itself where it is in space: it can be turned on the page, in the place of `svg` if it has
     /// no other panels. None: it is flat.
     std::optional<Figure> inSpace;

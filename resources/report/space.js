@@ -425,9 +425,10 @@
         list.append(item);
       };
       for (const set of scene.lines) {
-        if (!set.name || !set.color) continue;
-        const swatch = element("i");
-        swatch.style.borderTopColor = set.color;
+        if (!set.name) continue;
+        const swatch = element("i", "", set.color ? "" : "shaded");
+        if (set.color) swatch.style.borderTopColor = set.color;
+        else swatch.style.background = `linear-gradient(to right,${scene.colors.join(",")})`;
         if (set.dash) swatch.style.borderTopStyle = "dashed";
         add(set, swatch);
       }

@@ -5,13 +5,18 @@
 #include <QComboBox>
 #include <QDir>
 #include <QDockWidget>
+#include <QElapsedTimer>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QImage>
 #include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QMenu>
+#include <QMenuBar>
 #include <QMessageBox>
 #include <QPushButton>
 #include <QSettings>
@@ -24,15 +29,18 @@
 #include <set>
 
 #include "app/command_palette.h"
+#include "app/export_page.h"
 #include "app/main_window.h"
 #include "app/session_actions.h"
 #include "app/start_page.h"
 #include "app/tour.h"
+#include "core/session/held_verdicts.h"
 #include "core/session/opened_results.h"
 #include "core/session/verdict_text.h"
 #include "core/trace/write_trace.h"
 #include "tests/app/keep_picture.h"
 #include "tests/app/window_test.h"
+#include "tests/browser.h"
 #include "tests/test_main.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/prompt_queue.h"
@@ -98,6 +106,8 @@ private Q_SLOTS:
     void theProgramIsFoundByName();
     void theTourShowsTheFindings();
     void allViewsAreExported();
+    void aPageHoldsWhatIsOpen();
+    void aPageThatCannotBeWritten();
     void animationsAreWritten();
 
 private:
@@ -484,6 +494,133 @@ void TestAppSession::allViewsAreExported() {
         QVERIFY(svg.open(QIODevice::ReadOnly));
         QVERIFY2(svg.readAll().contains("rheograph_recipe"), qPrintable(file));
     }
+}
+
+/// Clicks through the file menu, as a hand does.
+void clickInFileMenu(MainWindow& window, const QString& words) {
+    QMenuBar* bar = window.menuBar();
+    QTest::mouseClick(bar, Qt::LeftButton, {}, bar->actionGeometry(bar->actions().front()).center());
+    QMenu* menu = bar->actions().front()->menu();
+    QTRY_VERIFY(menu->isVisible());
+    for (QAction* action : menu->actions())
+        if (action->text().remove('&').startsWith(words))
+            return QTest::mouseClick(menu, Qt::LeftButton, {}, menu->actionGeometry(action).center());
+    QFAIL("there is no such entry");
+}
+
+/// Where pictures are kept, the page too.
+void keepPage(const QString& file, const QString& name) {
+    const QString folder = qEnvironmentVariable("RHEO_TEST_PICTURES");
+    if (!folder.isEmpty() && QDir().mkpath(folder)) QFile::copy(file, folder + '/' + name);
+}
+
+void TestAppSession::aPageHoldsWhatIsOpen() {
+    m_window->openDemo();
+    QTRY_VERIFY_WITH_TIMEOUT(state().results && m_window->workspace().model(), wait);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    trajectories()->lookFrom(70, 15);
+    View* closed = nullptr;
+    for (View* view : m_window->views())
+        if (view->id() == "density") closed = view;
+    QVERIFY(closed != nullptr && closed->hasFigure());
+    m_window->viewTabs()->close(closed);
+    m_window->showView(m_window->views().front());
+    const QString file = path("page.html");
+    chooseFile(m_window.get(), file);
+    clickInFileMenu(*m_window, "Export a page");
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(file) && m_window->workspace().jobs().isIdle(), wait);
+    QFile page(file);
+    QVERIFY(page.open(QIODevice::ReadOnly));
+    const QByteArray html = page.readAll();
+    keepPage(file, "page.html");
+    QVERIFY2(html.size() < 20'000'000, qPrintable(QString::number(html.size())));
+    // Each figure that an open view shows, in the order of the views, and no other.
+    qsizetype at = html.indexOf("</nav>");
+    int figures = 0;
+    for (const View* view : m_window->views()) {
+        const auto title = QString::fromUtf8(view->figureView().title.data(),
+                                             static_cast<qsizetype>(view->figureView().title.size()));
+        const auto found = html.indexOf('>' + title.toHtmlEscaped().toUtf8() + "</h2>", at);
+        if (view == closed || !view->hasFigure()) {
+            QVERIFY2(found < 0, qPrintable(title));
+            continue;
+        }
+        QVERIFY2(found > 0, qPrintable(title));
+        const auto end = html.indexOf("<h2", found);
+        const QByteArray part = html.mid(found, end - found);
+        for (const char* must : {"<svg", "<figcaption>", "how to make it again", "rheograph"})
+            QVERIFY2(part.contains(must), qPrintable(title + ": " + must));
+        at = found;
+        ++figures;
+    }
+    QVERIFY2(figures >= 15, qPrintable(QString::number(figures)));
+    // What the trajectories are, as they are seen.
+    const auto begin = html.indexOf("<script type=\"application/json\">") + 32;
+    const auto scene =
+        QJsonDocument::fromJson(html.mid(begin, html.indexOf("</script>", begin) - begin)).object();
+    const auto camera = scene["camera"].toObject();
+    QCOMPARE(camera["azimuth"].toDouble(), 70.0);
+    QCOMPARE(camera["elevation"].toDouble(), 15.0);
+    QCOMPARE(scene["points"].toArray().size(), qsizetype(state().trace->points()));
+    const auto rows = scene["lines"].toArray()[0].toObject();
+    QCOMPARE(rows["counts"].toArray().size(), qsizetype(state().rows()));
+    const auto& scores = *state().scores;
+    const auto xyz = rows["xyz"].toArray();
+    const double step = scene["step"].toDouble();
+    const auto last = scores.n0 - 1, end = scores.n1 - 1;
+    for (int axis = 0; axis < 3; ++axis)  // off by half a step, and by the roundings of floats
+        QVERIFY(std::abs(scene["origin"].toArray()[axis].toDouble() +
+                         step * xyz[xyz.size() - 3 + axis].toInt() - double(scores.at(last, end)[axis])) <
+                0.51 * step);
+    // The verdicts, what it was made from, and a policy.
+    for (const Verdict& verdict : heldVerdicts(state()).verdicts)
+        QVERIFY2(html.contains(("<tr id=\"" + verdict.key + "\">").c_str()), verdict.key.c_str());
+    QVERIFY(html.contains("id=\"rotation\""));
+    for (const char* fact : {"<dt>Model</dt>", "300 tokens of 300 samples", "<dt>Seed",
+                             "Rheograph " RHEO_VERSION, "default-src 'none'"})
+        QVERIFY2(html.contains(fact), fact);
+    // In a dark window it is dark, as its figures are.
+    m_window->setThemeChoice(ThemeChoice::Dark);
+    const QString night = path("night.html");
+    QElapsedTimer gathering;
+    gathering.start();
+    exportPage(*m_window, night, false);
+    const auto took = gathering.elapsed();
+    qInfo("%lld ms on the window's thread", static_cast<long long>(took));
+    QVERIFY2(took < 1000, "drawing and writing are a job");  // a tenth of that, on a machine at rest
+    m_window->setThemeChoice(ThemeChoice::Light);
+    QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(night) && m_window->workspace().jobs().isIdle(), wait);
+    keepPage(night, "page dark.html");
+    QFile dark(night);
+    QVERIFY(dark.open(QIODevice::ReadOnly));
+    const QByteArray ofDark = dark.readAll();
+    QVERIFY(ofDark.contains("content=\"dark\"") && ofDark.contains("\"background\":\"#16181c\""));
+    QVERIFY(html.contains("content=\"light\"") && !html.contains("#16181c"));
+    if (browser().isEmpty()) QSKIP("the page was not opened: no browser is installed");
+    const auto shown = shownBy(browser(), m_dir->path(), html);
+    QVERIFY(html.count("<div class=\"space\" data-title") >= 1);
+    QCOMPARE(shown.count("<div class=\"space on\""), html.count("<div class=\"space\" data-title"));
+    QVERIFY(shown.contains("data-camera=\"70 15 "));
+}
+
+void TestAppSession::aPageThatCannotBeWritten() {
+    QCOMPARE(exportPage(*m_window, path("none.html"), false), JobId{});
+    QVERIFY(m_window->banner()->isVisible());
+    openDemo();
+    if (QTest::currentTestFailed()) return;
+    exportPage(*m_window, path("no folder/page.html"), false);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    QTRY_VERIFY2(m_window->banner()->text().contains("no folder"), qPrintable(m_window->banner()->text()));
+    // What is there stays as it is where it must not be replaced, and no half of a page is left.
+    QFile there(path("there.html"));
+    QVERIFY(there.open(QIODevice::WriteOnly));
+    there.write("mine");
+    there.close();
+    exportPage(*m_window, there.fileName(), false);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    QTRY_VERIFY2(m_window->banner()->text().contains("there.html"), qPrintable(m_window->banner()->text()));
+    QCOMPARE(QFileInfo(there).size(), qint64(4));
+    QCOMPARE(QDir(m_dir->path()).entryList(QDir::Files | QDir::Hidden), QStringList{"there.html"});
 }
 
 void TestAppSession::animationsAreWritten() {

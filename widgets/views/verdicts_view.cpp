@@ -18,12 +18,11 @@
 #include <QVBoxLayout>
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <utility>
 
 #include "core/figure/ranges.h"
-#include "core/findings/derivative_verdicts.h"
 #include "core/session/analysis_choice.h"
+#include "core/session/held_verdicts.h"
 #include "core/session/opened_results.h"
 #include "core/session/verdict_text.h"
 #include "widgets/paint/export_figure.h"
@@ -188,19 +187,8 @@ void VerdictsView::setDocument(std::shared_ptr<const DocumentState> state) {
     m_wait->start();
 }
 
-/// Those of a report; and of derivatives, where the report has none and they stand beside an untrained
-/// network.
 void VerdictsView::setShown(const DocumentState& state) {
-    auto results = resultsWith(state, figureView().statistic).opened;
-    const auto derivatives = resultsWith(state, jacobianName).opened;
-    std::vector<Verdict> verdicts;
-    if (results) verdicts = verdictsOf(results->results);
-    const auto isOne = [](const Verdict& v) { return isOfDerivatives(v.key); };
-    if (derivatives && std::none_of(verdicts.begin(), verdicts.end(), isOne)) {
-        const std::vector<Verdict> more = verdictsOf(derivatives->results);
-        std::copy_if(more.begin(), more.end(), std::back_inserter(verdicts), isOne);
-        if (!results && !verdicts.empty()) results = derivatives;
-    }
+    auto [results, verdicts] = heldVerdicts(state);
     const bool same = m_results == results && m_verdicts.size() == verdicts.size();
     m_results = std::move(results);
     m_verdicts = std::move(verdicts);

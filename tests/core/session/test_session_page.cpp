@@ -1,13 +1,9 @@
 // The page of a session: texts of anybody's stand in it as texts, what can be turned holds the data, large
 // figures are thinned, nothing comes from a network, and in a browser it turns as cameras do.
 #include <QCryptographicHash>
-#include <QFile>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
-#include <QProcess>
-#include <QRegularExpression>
-#include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTest>
 #include <cmath>
@@ -16,6 +12,7 @@
 #include "core/session/opened_results.h"
 #include "core/session/page_scene.h"
 #include "core/session/session_page.h"
+#include "tests/browser.h"
 #include "tests/test_main.h"
 
 using namespace rheo;
@@ -80,30 +77,6 @@ SessionPage pageOf(const Figure& figure) {
     return page;
 }
 
-QString browser() {
-    for (const char* name : {"chromium", "chromium-browser", "google-chrome"})
-        if (const QString found = QStandardPaths::findExecutable(name); !found.isEmpty()) return found;
-    return {};
-}
-
-/// The page as a browser has it once its scripts have run; empty where it fails.
-QByteArray shownBy(const QString& program, const QString& folder, const QByteArray& page) {
-    QFile file(folder + "/page.html");
-    if (!file.open(QIODevice::WriteOnly)) return {};
-    file.write(page);
-    file.close();
-    QProcess process;
-    process.setStandardErrorFile(QProcess::nullDevice());
-    process.start(program, {"--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + folder,
-                            "--window-size=1000,900", "--virtual-time-budget=4000", "--dump-dom",
-                            "file://" + file.fileName()});
-    if (!process.waitForFinished(120000)) {
-        process.kill();
-        process.waitForFinished();
-    }
-    return process.readAllStandardOutput();
-}
-
 /// Runs in a copy of the page whose policy lets it: what a hand does, and where a red marker is seen.
 constexpr const char* driver = R"js(<script>
 const canvas = document.querySelector("canvas"), root = document.querySelector(".space");
@@ -159,10 +132,8 @@ private Q_SLOTS:
         PageFigure& first = page.figures.front();
         first.title = first.caption = first.command = first.recipe = hostile;
         first.notes = {hostile};
-        first.pointNames = {hostile};
+        first.pointNames = first.remarks = {hostile};
         page.figures.push_back(first);
-        page.figures.back().command.clear();
-        page.figures.back().whyNoCommand = hostile;
         page.figures.back().inSpace.reset();
         const auto html = QByteArray::fromStdString(sessionPage(page));
         // The scene and what draws it, and no third.
