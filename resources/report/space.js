@@ -467,7 +467,7 @@
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
       if (first) goHome();
-      else drawNow();
+      drawNow();  // at once: a page that is printed or read by a program may never have a frame
     };
     fit();
     new ResizeObserver(fit).observe(canvas);
