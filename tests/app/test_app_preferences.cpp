@@ -148,7 +148,7 @@ void TestAppPreferences::theyAreKeptAndUsed() {
     keepPicture(*m_window, "large texts, dark");
     // Nothing is cut off at the sides.
     for (const auto* area : m_window->findChildren<QScrollArea*>("panelArea"))
-        if (area->isVisible()) QVERIFY(area->viewport()->width() >= area->widget()->width());
+        if (area->isVisible()) QTRY_VERIFY(area->viewport()->width() >= area->widget()->width());
 
     // Another window begins as this one was left.
     m_window.reset();
