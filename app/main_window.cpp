@@ -79,14 +79,25 @@ QAction* add(QMenu* menu, const QString& text, const QKeySequence& key, Receiver
     return action;
 }
 
-/// Name of the areas at the sides, which scroll up and down alone.
+/// Name of the areas at the sides.
 constexpr const char* panelArea = "panelArea";
 
-/// As wide as what is in it needs.
-void fitWidth(QScrollArea& area) {
-    area.setMinimumWidth(area.widget()->minimumSizeHint().width() +
-                         area.style()->pixelMetric(QStyle::PM_ScrollBarExtent));
-}
+/// Scrolls up and down alone: never narrower than what is in it, which may come later.
+class PanelArea : public QScrollArea {
+public:
+    void fit() { setMinimumWidth(needed()); }
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override {
+        if (watched == widget() && event->type() == QEvent::LayoutRequest && needed() > minimumWidth()) fit();
+        return QScrollArea::eventFilter(watched, event);
+    }
+
+private:
+    int needed() const {
+        return widget()->minimumSizeHint().width() + style()->pixelMetric(QStyle::PM_ScrollBarExtent);
+    }
+};
 
 /// Of a model in the Hugging Face cache; empty: it is not there.
 std::filesystem::path folderOfModel(const char* name) {
@@ -171,13 +182,13 @@ MainWindow::MainWindow(QWidget* parent)
     setCentralWidget(centre);
 
     const auto scrolled = [this](QWidget* panel) {  // in a low window
-        auto* scroll = new QScrollArea;
+        auto* scroll = new PanelArea;
         scroll->setWidget(panel);
         scroll->setWidgetResizable(true);
         scroll->setFrameShape(QFrame::NoFrame);
         scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
         scroll->setObjectName(panelArea);
-        fitWidth(*scroll);
+        scroll->fit();
         return scroll;
     };
     m_teleportDock = dock(scrolled(m_teleportPanel), tr("Teleport"), "teleport", Qt::RightDockWidgetArea);
@@ -783,7 +794,7 @@ void MainWindow::apply(const Preferences& preferences) {
         QApplication::setFont(font, "QTabBar");  // which has one of its own
         // When all widgets have laid out their texts anew.
         QTimer::singleShot(100, this, [this] {
-            for (auto* area : findChildren<QScrollArea*>(panelArea)) fitWidth(*area);
+            for (auto* area : findChildren<QScrollArea*>(panelArea)) static_cast<PanelArea*>(area)->fit();
         });
     }
     setDefaultThreads(preferences.threads);

@@ -174,6 +174,9 @@ private:
 void TestAppWindow::initTestCase() {
     QStandardPaths::setTestModeEnabled(true);
     QSettings().clear();
+    // What a run that was killed left would be offered on the first page.
+    QDir(QStandardPaths::writableLocation(QStandardPaths::AppLocalDataLocation) + "/sessions")
+        .removeRecursively();
     m_window = std::make_unique<MainWindow>();
     m_window->setThemeChoice(ThemeChoice::Light);
     m_window->resize(1280, 800);
