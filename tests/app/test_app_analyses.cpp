@@ -47,7 +47,7 @@ using namespace rheo;
 
 namespace {
 
-constexpr int wait = 120000;
+constexpr int wait = 240000;
 
 /// Runs a command line with the rheo of this build; what it said if it failed, else empty.
 QString runShell(const QString& command, const QString& folder) {
