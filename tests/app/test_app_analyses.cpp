@@ -14,7 +14,6 @@
 #include <QSettings>
 #include <QSignalSpy>
 #include <QSpinBox>
-#include <QStandardPaths>
 #include <QStatusBar>
 #include <QTabBar>
 #include <QTemporaryDir>
@@ -113,7 +112,7 @@ std::vector<std::string> everyStatistic() {
 class TestAppAnalyses : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph analyses test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
     void initTestCase();
@@ -175,7 +174,6 @@ private:
 };
 
 void TestAppAnalyses::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
     QCOMPARE(runShell("rheo capture --model '" + QString::fromStdString(demoModelFolder().string()) +
                           "' --prompts '" + QString::fromStdString(demoPromptsFile().string()) +
                           "' --limit 24 --out t.rheo.h5",

@@ -8,8 +8,6 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
-#include <QSettings>
-#include <QStandardPaths>
 #include <QTabBar>
 #include <QTemporaryDir>
 #include <QTimer>
@@ -36,7 +34,7 @@ constexpr int wait = 60000;
 class TestAppCompareWindow : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph comparison test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
     void initTestCase();
@@ -80,8 +78,6 @@ private:
 };
 
 void TestAppCompareWindow::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
-    QSettings().clear();
     QByteArray prompts;
     for (int i = 0; i < 12; ++i)
         prompts += (i % 2 == 0 ? "It was the best of times for him " : "She said nothing at all to her ") +

@@ -11,10 +11,8 @@
 #include <QLineEdit>
 #include <QMenu>
 #include <QPushButton>
-#include <QSettings>
 #include <QSlider>
 #include <QSpinBox>
-#include <QStandardPaths>
 #include <QStyleOptionSlider>
 #include <QTableView>
 #include <QTemporaryDir>
@@ -56,7 +54,7 @@ constexpr int wait = 20000;
 class TestAppLabWindow : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph laboratory test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
     void initTestCase();
@@ -105,8 +103,6 @@ private:
 };
 
 void TestAppLabWindow::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
-    QSettings().clear();
     m_window = std::make_unique<MainWindow>();
     m_window->setThemeChoice(ThemeChoice::Light);
     m_window->resize(1280, 800);

@@ -4,7 +4,6 @@
 #include <QDockWidget>
 #include <QLineEdit>
 #include <QMenuBar>
-#include <QStandardPaths>
 #include <QTextBlock>
 #include <QTextBrowser>
 #include <QTreeWidget>
@@ -42,22 +41,14 @@ QString text(std::string_view words) {
     return QString::fromUtf8(words.data(), static_cast<qsizetype>(words.size()));
 }
 
-/// As a window shows it.
-QString shown(const std::string& markdown) {
-    QTextDocument document;
-    document.setMarkdown(QString::fromStdString(markdown));
-    return document.toPlainText();
-}
-
 }  // namespace
 
 class TestAppManual : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph test manual"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
-    void initTestCase();
     void everyNameOfTheTablesHasASection();
     void everyDefinitionIsShown();
     void everyCommandIsThere();
@@ -70,10 +61,6 @@ private Q_SLOTS:
     void backForwardAndLinks();
     void keysAreTheMenus();
 };
-
-void TestAppManual::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
-}
 
 void TestAppManual::everyNameOfTheTablesHasASection() {
     const auto requireSection = [](std::string_view topic, std::string_view name) {

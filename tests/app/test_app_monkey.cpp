@@ -10,7 +10,6 @@
 #include <QMenu>
 #include <QMenuBar>
 #include <QPushButton>
-#include <QStandardPaths>
 #include <QTimer>
 #include <QUndoStack>
 #include <QWheelEvent>
@@ -204,11 +203,10 @@ class TestAppMonkey : public QObject {
 public:
     static void initMain() {
         QApplication::setAttribute(Qt::AA_DontUseNativeDialogs);
-        prepareWindowTest("Rheograph monkey test");
+        prepareWindowTest();
     }
 
 private Q_SLOTS:
-    void initTestCase() { QStandardPaths::setTestModeEnabled(true); }
     void nothingBreaks_data();
     void nothingBreaks();
 };

@@ -11,8 +11,6 @@
 #include <QMessageBox>
 #include <QPlainTextEdit>
 #include <QPushButton>
-#include <QSettings>
-#include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTimer>
 
@@ -42,7 +40,7 @@ const QString fixtures = RHEO_FIXTURES "/models/";
 class TestAppOpenModel : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
     void initTestCase();
@@ -134,8 +132,6 @@ private:
 };
 
 void TestAppOpenModel::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
-    QSettings().clear();
     m_hub = m_dir.filePath("hub");
     m_demoSnapshot = addToCache(m_hub, "rheograph", "novels", demo);
     QVERIFY(!m_demoSnapshot.isEmpty());

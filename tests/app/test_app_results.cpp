@@ -20,7 +20,6 @@
 #include <QSettings>
 #include <QSlider>
 #include <QStackedWidget>
-#include <QStandardPaths>
 #include <QStatusBar>
 #include <QTabBar>
 #include <QTableView>
@@ -120,7 +119,7 @@ void addVerdicts(const QString& file) {
 class TestAppResults : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph results test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
     void initTestCase();
@@ -197,7 +196,6 @@ private:
 };
 
 void TestAppResults::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
     const QString model = QString::fromStdString(demoModelFolder().string());
     const QString prompts = QString::fromStdString(demoPromptsFile().string());
     const auto capture = [&](const QString& out, const QStringList& more) {

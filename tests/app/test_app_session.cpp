@@ -90,10 +90,9 @@ QPushButton* buttonIn(const QWidget* widget, const QString& text) {
 class TestAppSession : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph session test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
-    void initTestCase();
     void init();
     void cleanup();
     void everythingComesBackInAnotherWindow();
@@ -138,11 +137,6 @@ private:
     std::unique_ptr<QTemporaryDir> m_dir;
     std::unique_ptr<MainWindow> m_window;
 };
-
-void TestAppSession::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
-    QSettings().clear();
-}
 
 void TestAppSession::init() {
     m_dir = std::make_unique<QTemporaryDir>();

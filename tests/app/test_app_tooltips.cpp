@@ -8,7 +8,6 @@
 #include <QRadioButton>
 #include <QSlider>
 #include <QSpinBox>
-#include <QStandardPaths>
 #include <QTimer>
 
 #include "app/animation.h"
@@ -84,10 +83,9 @@ QStringList silentInputsOfModal(const std::function<void()>& open, int& count) {
 class TestAppTooltips : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph test tooltips"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
-    void initTestCase() { QStandardPaths::setTestModeEnabled(true); }
     void theWindowAndItsViews();
     void dialogs();
 };

@@ -17,10 +17,8 @@
 #include <QPushButton>
 #include <QRegularExpression>
 #include <QScrollBar>
-#include <QSettings>
 #include <QSlider>
 #include <QStackedWidget>
-#include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QThread>
 #include <QTimer>
@@ -69,7 +67,7 @@ QString withoutTime(const QString& path) {
 class TestAppWindow : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
     void initTestCase();
@@ -172,11 +170,6 @@ private:
 };
 
 void TestAppWindow::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
-    QSettings().clear();
-    // What a run that was killed left would be offered on the first page.
-    QDir(QStandardPaths::writableLocation(QStandardPaths::AppLocalDataLocation) + "/sessions")
-        .removeRecursively();
     m_window = std::make_unique<MainWindow>();
     m_window->setThemeChoice(ThemeChoice::Light);
     m_window->resize(1280, 800);

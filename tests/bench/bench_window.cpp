@@ -7,12 +7,12 @@
 #include <QElapsedTimer>
 #include <QEventLoop>
 #include <QMouseEvent>
-#include <QStandardPaths>
 #include <QTimer>
 #include <cstdio>
 #include <memory>
 
 #include "app/main_window.h"
+#include "tests/app/window_test.h"
 #include "widgets/views/trajectory_view.h"
 
 namespace {
@@ -96,11 +96,8 @@ int main(int argc, char** argv) {
         std::puts("bench_window: skipped, there is no display (see tests/with_display)");
         return 0;
     }
-    VtkViewport::setDefaultSurfaceFormat();
+    prepareWindowTest();
     QApplication app(argc, argv);
-    QStandardPaths::setTestModeEnabled(true);
-    QApplication::setApplicationName("Rheograph bench");
-    QApplication::setOrganizationName("Rheograph bench");
     window = std::make_unique<MainWindow>();
     window->resize(1280, 800);
     window->show();
