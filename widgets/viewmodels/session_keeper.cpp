@@ -44,6 +44,13 @@ int lockFolder(const fs::path& folder) {
     return -1;
 }
 
+/// Its index first: what another process sees half removed is no session that was lost.
+void removeSession(const fs::path& folder) {
+    std::error_code failed;
+    fs::remove(folder / SessionFolder::indexName, failed);
+    fs::remove_all(folder, failed);
+}
+
 QString usualRoot() {
     return QDir(QStandardPaths::writableLocation(QStandardPaths::AppLocalDataLocation))
         .filePath(QStringLiteral("sessions"));
@@ -70,8 +77,7 @@ public:
         return std::make_shared<WorkingFolder>(name);
     }
     ~WorkingFolder() {
-        std::error_code failed;
-        if (!keep) fs::remove_all(folder.path(), failed);
+        if (!keep) removeSession(folder.path());
         ::close(m_lock);
     }
     WorkingFolder(const WorkingFolder&) = delete;
@@ -320,7 +326,7 @@ QList<LostSession> SessionKeeper::lost() const {
                                  QDateTime::fromString(QString::fromStdString(summary.saved), Qt::ISODate),
                                  summary.rows, summary.teleports, QString::fromStdString(summary.title)});
             else
-                fs::remove_all(folder);
+                removeSession(folder);
         } catch (const std::exception&) {
             // One that cannot be read stays: a newer Rheograph may know it. Without an index it was killed
             // before anything was written; but another window may be making it just now.
@@ -338,8 +344,7 @@ QList<LostSession> SessionKeeper::lost() const {
 void SessionKeeper::discard(const QString& folder) {
     const int lock = lockFolder(toPath(folder));
     if (lock < 0) return;
-    std::error_code failed;
-    fs::remove_all(toPath(folder), failed);
+    removeSession(toPath(folder));
     ::close(lock);
 }
 
