@@ -99,6 +99,11 @@ private:
     }
 };
 
+/// What an analysis may hold beside its results [bytes].
+std::size_t memoryOf(const Preferences& preferences) {
+    return static_cast<std::size_t>(preferences.memoryMiB) << 20;
+}
+
 /// Of a model in the Hugging Face cache; empty: it is not there.
 std::filesystem::path folderOfModel(const char* name) {
     try {
@@ -339,8 +344,10 @@ void MainWindow::buildViews() {
     connect(m_viewTabs, &ViewTabs::tableRequested, this, &MainWindow::showTable);
     connect(m_resultBar, &ResultBar::optionsRequested, this, [this] { showOptions(currentView()); });
     m_analysisDialog = new AnalysisDialog(m_analyses, m_workspace, this);
-    connect(m_analysisDialog, &AnalysisDialog::commandRequested, this,
-            [this](const AnalysisChoice& choice) { copyText(commandOf(m_workspace, choice)); });
+    connect(m_analysisDialog, &AnalysisDialog::commandRequested, this, [this](AnalysisChoice choice) {
+        choice.memoryBytes = memoryOf(readPreferences());
+        copyText(commandOf(m_workspace, choice));
+    });
     connect(&m_analyses, &Analyses::changed, this, &MainWindow::updateTabs);
     connect(m_viewTabs, &ViewTabs::currentChanged, this, [this](View* view) {
         m_resultBar->showView(view);
@@ -798,7 +805,7 @@ void MainWindow::apply(const Preferences& preferences) {
         });
     }
     setDefaultThreads(preferences.threads);
-    m_analyses.setMemory(static_cast<std::size_t>(preferences.memoryMiB) << 20);
+    m_analyses.setMemory(memoryOf(preferences));
     if (std::exchange(m_colorMap, preferences.colorMap) == preferences.colorMap) return;
     const std::string map = '"' + m_colorMap.toStdString() + '"';
     for (const auto* options : findChildren<OptionBar*>()) options->choose("map", map);
@@ -806,7 +813,9 @@ void MainWindow::apply(const Preferences& preferences) {
 }
 
 void MainWindow::setThemeChoice(ThemeChoice choice) {
-    QSettings().setValue("theme", int(choice));
+    Preferences preferences = readPreferences();
+    preferences.theme = choice;
+    writePreferences(preferences);
     m_theme.setChoice(choice);
     applyTheme(m_theme.isDark());
 }

@@ -374,6 +374,8 @@ std::vector<std::string> wordsOf(const AnalysisChoice& choice, const std::vector
         add("--rows", std::to_string(choice.jacobianRows), std::to_string(usual.jacobianRows));
         if (choice.jacobianAlone) words.emplace_back("--alone");
     }
+    if (choice.memoryBytes != usual.memoryBytes)
+        words.insert(words.end(), {"--memory", fmt::format("{}M", choice.memoryBytes >> 20)});
     if (needsModel(choice)) words.insert(words.end(), modelWords.begin(), modelWords.end());
     return words;
 }

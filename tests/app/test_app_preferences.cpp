@@ -13,7 +13,6 @@
 #include <QScrollArea>
 #include <QSettings>
 #include <QSpinBox>
-#include <QStandardPaths>
 #include <QTabWidget>
 #include <QTableView>
 #include <QTemporaryDir>
@@ -27,6 +26,7 @@
 #include "tests/app/keep_picture.h"
 #include "tests/app/window_test.h"
 #include "tests/test_main.h"
+#include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/views/figure_table_dialog.h"
 #include "widgets/views/option_bar.h"
 #include "widgets/views/view.h"
@@ -40,10 +40,9 @@ constexpr int wait = 60000;
 class TestAppPreferences : public QObject {
     Q_OBJECT
 public:
-    static void initMain() { prepareWindowTest("Rheograph preferences test"); }
+    static void initMain() { prepareWindowTest(); }
 
 private Q_SLOTS:
-    void initTestCase();
     void init();
     void cleanup();
     void theyAreKeptAndUsed();
@@ -84,10 +83,6 @@ private:
     std::unique_ptr<QTemporaryDir> m_dir;
     std::unique_ptr<MainWindow> m_window;
 };
-
-void TestAppPreferences::initTestCase() {
-    QStandardPaths::setTestModeEnabled(true);
-}
 
 void TestAppPreferences::init() {
     QSettings().clear();
@@ -140,6 +135,14 @@ void TestAppPreferences::theyAreKeptAndUsed() {
     QCOMPARE(QApplication::font().pointSize(), 13);
     QCOMPARE(resolveThreads(0), 1);
     QCOMPARE(resolveThreads(3), 3);
+    // What is computed from now on is named with what it was computed with: it decides on the last bits.
+    m_window->analyses().compute("density");
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
+    const QString command =
+        commandOf(m_window->workspace(), view("density")->figureView(), m_window->teleport().shownId());
+    QVERIFY2(command.contains("--memory 256M") && command.contains("--threads 1"), qPrintable(command));
+    QVERIFY2(commandOf(m_window->workspace(), 0).contains("--threads 1"),
+             qPrintable(commandOf(m_window->workspace(), 0)));
     QVERIFY(view("density")->recipe().options.find("\"map\":\"cividis\"") != std::string::npos);
     QVERIFY(view("trajectories")->recipe().options.find("cividis") != std::string::npos);
     m_window->showView(view("density"));

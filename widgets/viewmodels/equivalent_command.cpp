@@ -2,8 +2,10 @@
 
 #include <QCoreApplication>
 #include <algorithm>
+#include <thread>
 #include <utility>
 
+#include "core/base/parallel.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/prompt_queue.h"
@@ -16,6 +18,18 @@ namespace {
 
 QString tr(const char* text) {
     return QCoreApplication::translate("rheo::Workspace", text);
+}
+
+/// Where all use fewer threads than there are cores, or more; 0: one per core, as `rheo` does unasked.
+int preferredThreads() {
+    const int threads = resolveThreads(0);
+    return threads == static_cast<int>(std::max(1U, std::thread::hardware_concurrency())) ? 0 : threads;
+}
+
+/// The last bits of sums depend on how many threads made them.
+void nameThreads(QStringList& words) {
+    if (const int threads = preferredThreads(); threads > 0 && !words.contains("--threads"))
+        words << "--threads" << QString::number(threads);
 }
 
 QString number(double value) {
@@ -93,6 +107,7 @@ Lines basisLines(const DocumentFiles& files, const DocumentState& state, const L
         for (const std::int64_t row : state.basisRows) rows << QString::number(row);
         words << "--fit-rows" << rows.join(QLatin1Char(','));
     }
+    nameThreads(words);
     lines << shellLine(words << "--out" << results);
     return {results, lines};
 }
@@ -146,7 +161,8 @@ std::vector<std::string> modelWordsOf(const LoadedModel& model) {
     if (!keys.empty()) add("--accept-unknown-config", keys);
     if (options.device != "cpu") add("--device", options.device);
     if (options.dtype != DType::Float32) add("--dtype", std::string(dtypeName(options.dtype)));
-    if (options.threads > 0) add("--threads", std::to_string(options.threads));
+    const int threads = options.threads > 0 ? options.threads : preferredThreads();
+    if (threads > 0) add("--threads", std::to_string(threads));
     return words;
 }
 
@@ -204,6 +220,7 @@ QString analyzeLine(const QString& trace, const AnalysisChoice& choice, const Lo
     const auto known = model != nullptr ? modelWordsOf(*model) : std::vector<std::string>{"--model", "MODEL"};
     QStringList words{"rheo", "analyze", trace};
     for (const auto& word : wordsOf(choice, known)) words << QString::fromStdString(word);
+    nameThreads(words);
     if (add) words << "--add";
     return shellLine(words << "--out" << out);
 }
