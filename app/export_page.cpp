@@ -6,17 +6,21 @@
 #include <QStatusBar>
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
+#include "app/export_actions.h"
 #include "app/main_window.h"
 #include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "core/session/held_verdicts.h"
 #include "core/session/page_scene.h"
+#include "core/session/recipe_figure.h"
 #include "core/session/session_page.h"
 #include "widgets/paint/export_figure.h"
 #include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/file_keeper.h"
+#include "widgets/views/teleport_panel.h"
 #include "widgets/views/view.h"
 #include "widgets/views/view_tabs.h"
 
@@ -114,6 +118,28 @@ ShownFigure shownBy(const View& view, const MainWindow& window, qint64 teleport,
     return shown;
 }
 
+/// The plots of the teleport panel; none where no teleport is shown.
+std::optional<ShownFigure> teleportsShown(MainWindow& window, const QString& time) {
+    const FigureToExport what = window.exports()->ofTeleports();
+    if (!what.figure) return std::nullopt;
+    ShownFigure shown;
+    shown.figure = what.figure;
+    shown.widthMm = what.recipe.widthMm;
+    shown.heightMm = what.recipe.heightMm;
+    PageFigure& page = shown.page;
+    for (const FigureView& about : figureViewsOfFiles())
+        if (about.name == what.recipe.view) {
+            page.title = text(about.title);
+            page.caption = text(about.shows);
+        }
+    if (what.toSave.size() == 1)
+        page.command = commandOf(window.workspace(), window.teleportPanel()->chosen()).toStdString();
+    else
+        page.remarks.push_back(tr("Each of these teleports has a command of its own.").toStdString());
+    page.recipe = recipeText(what.recipe, *what.figure, time, page.remarks);
+    return shown;
+}
+
 QString titleOf(const MainWindow& window) {
     QString title = window.windowTitle();
     title.remove(QStringLiteral("[*]"));
@@ -159,6 +185,7 @@ JobId exportPage(MainWindow& window, const QString& file, bool replace) {
             page.notes.push_back(view->title().toStdString() + " cannot be drawn: " + error.what());
         }
     }
+    if (auto teleports = teleportsShown(window, time)) figures.push_back(std::move(*teleports));
     if (figures.empty()) {
         workspace.fail(what, {ErrorCode::NotFound, tr("There is nothing in the views to export yet."), {}});
         return {};

@@ -28,7 +28,7 @@
 #include <QVBoxLayout>
 
 #include "app/command_palette.h"
-#include "app/export_page.h"
+#include "app/export_actions.h"
 #include "app/manual_window.h"
 #include "app/menu_keys.h"
 #include "app/open_model_dialog.h"
@@ -40,7 +40,6 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/checkpoint/model_cache.h"
-#include "core/results/curves_file.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/paint/text_metrics.h"
 #include "widgets/viewmodels/counted.h"
@@ -54,7 +53,6 @@
 #include "widgets/views/banner.h"
 #include "widgets/views/compare_dialog.h"
 #include "widgets/views/depth_bar.h"
-#include "widgets/views/figure_table_dialog.h"
 #include "widgets/views/jobs_panel.h"
 #include "widgets/views/laboratory_panel.h"
 #include "widgets/views/option_bar.h"
@@ -104,6 +102,18 @@ std::size_t memoryOf(const Preferences& preferences) {
     return static_cast<std::size_t>(preferences.memoryMiB) << 20;
 }
 
+/// Of all texts [points]; 0: the desktop's. Whether that changed something. Titles of panels take it when they
+/// are made.
+bool useFontSize(int points) {
+    static const QFont desktop = QApplication::font();
+    QFont font = desktop;
+    if (points > 0) font.setPointSize(points);
+    if (font == QApplication::font()) return false;
+    QApplication::setFont(font);
+    for (const char* own : {"QTabBar", "QDockWidgetTitle"}) QApplication::setFont(font, own);
+    return true;
+}
+
 /// Of a model in the Hugging Face cache; empty: it is not there.
 std::filesystem::path folderOfModel(const char* name) {
     try {
@@ -134,8 +144,10 @@ MainWindow::MainWindow(QWidget* parent)
       m_teleportPanel(new TeleportPanel(m_workspace, m_teleport, m_held, m_comparison)),
       m_laboratoryPanel(new LaboratoryPanel(m_workspace, m_selection, m_teleport, m_laboratory)),
       m_depth(new DepthBar(m_workspace, m_selection)) {
+    useFontSize(readPreferences().fontSize);
     setAcceptDrops(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+    m_exports = new ExportActions(*this, m_comparison);
     buildViews();
     m_files.setConfirm(
         [this](const QString& doing, const QString& question) { return confirm(doing, question); });
@@ -230,7 +242,7 @@ MainWindow::MainWindow(QWidget* parent)
     connect(m_source, &SourcePanel::closeResultsRequested, &m_files, &FileOpener::closeResults);
     connect(m_teleportPanel, &TeleportPanel::saveRequested, this, &MainWindow::saveTeleport);
     connect(m_teleportPanel, &TeleportPanel::copyRequested, this, &MainWindow::copyCommand);
-    connect(m_teleportPanel, &TeleportPanel::exportRequested, this, &MainWindow::askExportTeleport);
+    connect(m_teleportPanel, &TeleportPanel::exportRequested, m_exports, &ExportActions::askTeleports);
     connect(m_teleportPanel, &TeleportPanel::compareRequested, this, &MainWindow::compareTeleports);
     connect(m_laboratoryPanel, &LaboratoryPanel::copyRequested, this,
             [this] { copyText(commandOfEdits(m_workspace, m_selection.prompt())); });
@@ -336,12 +348,12 @@ void MainWindow::buildViews() {
     m_viewTools->addWidget(m_viewTabs->bar());
     m_resultBar = new ResultBar(m_analyses);
     m_resultBar->showView(m_views.front());
-    connect(m_resultBar, &ResultBar::exportRequested, this, &MainWindow::askExport);
+    connect(m_resultBar, &ResultBar::exportRequested, m_exports, &ExportActions::askView);
     connect(m_viewTabs, &ViewTabs::exportRequested, this, [this](View* view) {
         showView(view);
-        askExport();
+        m_exports->askView();
     });
-    connect(m_viewTabs, &ViewTabs::tableRequested, this, &MainWindow::showTable);
+    connect(m_viewTabs, &ViewTabs::tableRequested, m_exports, &ExportActions::showTable);
     connect(m_resultBar, &ResultBar::optionsRequested, this, [this] { showOptions(currentView()); });
     m_analysisDialog = new AnalysisDialog(m_analyses, m_workspace, this);
     connect(m_analysisDialog, &AnalysisDialog::commandRequested, this, [this](AnalysisChoice choice) {
@@ -438,13 +450,7 @@ void MainWindow::buildFileMenu() {
                  {trace, Feature::SaveTrace},
                  {results, Feature::SaveResults},
                  {teleport, Feature::Teleport}};
-    add(parts, tr("The &curves as CSV…"), {}, this, [this] { askSaveCurves(); });
-    add(file, tr("&Export the view…"), QKeySequence("Ctrl+E"), this, [this] { askExport(); });
-    add(file, tr("Export an an&imation…"), {}, this, [this] { askAnimation(); });
-    add(file, tr("Export all &views…"), QKeySequence("Ctrl+Shift+E"), this, [this] { askExportAll(); });
-    add(file, tr("Export a pa&ge…"), {}, this, [this] {
-        askExportPage(*this);
-    })->setStatusTip(tr("One HTML file of all views that are open, to be read and turned in any browser"));
+    m_exports->addTo(file);
     file->addSeparator();
     add(file, tr("&Quit"), QKeySequence::Quit, this, [this] { close(); });
 }
@@ -475,7 +481,7 @@ void MainWindow::buildEditMenu() {
     add(edit, tr("&Find anything…"), QKeySequence("Ctrl+K"), this, [this] { CommandPalette(*this).exec(); });
     add(edit, tr("Copy as &command"), QKeySequence("Ctrl+Shift+C"), this,
         [this] { copyCommand(m_teleport.shownId()); });
-    add(edit, tr("Copy &picture"), QKeySequence("Ctrl+Alt+C"), this, [this] { copyPicture(); });
+    add(edit, tr("Copy &picture"), QKeySequence("Ctrl+Alt+C"), this, [this] { m_exports->copyPicture(); });
     edit->addSeparator();
     add(edit, tr("Pre&ferences…"), QKeySequence("Ctrl+,"), this, [this] {
         askPreferences();
@@ -518,7 +524,7 @@ void MainWindow::buildViewMenu() {
     add(m_viewMenu, tr("Pre&vious view"), QKeySequence("Ctrl+PgUp"), this, [this] { m_viewTabs->step(-1); });
     buildArrangeMenu();
     add(m_viewMenu, tr("N&umbers as a table"), QKeySequence("Ctrl+Shift+N"), this,
-        [this] { showTable(currentView()); });
+        [this] { m_exports->showTable(currentView()); });
     m_viewMenu->addSeparator();
     auto* themes = m_viewMenu->addMenu(tr("T&heme"));
     const auto theme = [&](const QString& text, ThemeChoice choice) {
@@ -793,12 +799,7 @@ void MainWindow::askPreferences() {
 
 void MainWindow::apply(const Preferences& preferences) {
     m_theme.setChoice(preferences.theme);
-    static const QFont desktop = QApplication::font();
-    QFont font = desktop;
-    if (preferences.fontSize > 0) font.setPointSize(preferences.fontSize);
-    if (font != QApplication::font()) {
-        QApplication::setFont(font);
-        QApplication::setFont(font, "QTabBar");  // which has one of its own
+    if (useFontSize(preferences.fontSize)) {
         // When all widgets have laid out their texts anew.
         QTimer::singleShot(100, this, [this] {
             for (auto* area : findChildren<QScrollArea*>(panelArea)) static_cast<PanelArea*>(area)->fit();
@@ -959,202 +960,6 @@ void MainWindow::copyText(const QString& command) {
 void MainWindow::showOptions(const View* view) {
     const auto statistic = view->figureView().statistic;
     m_analysisDialog->openFor(QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size())));
-}
-
-/// A view as it would be exported now; its figure in the other colours is made when it is asked for.
-FigureToExport MainWindow::viewToExport(View* view) {
-    FigureToExport what{view->id(), view->figure(), {}, view->recipe(), {}};
-    what.recipe.theme = m_theme.isDark() ? "dark" : "light";
-    what.inTheme = [this, view](bool dark) {
-        view->setTheme(dark ? darkTheme() : lightTheme());
-        auto figure = view->figure();
-        view->setTheme(m_theme.isDark() ? darkTheme() : lightTheme());
-        return figure;
-    };
-    if (const auto own = view->ownFile()) {
-        what.toSave.push_back(
-            {own->role, own->suffix, [this, own, title = view->title()](const QString& file, bool replace) {
-                 m_workspace.files().saveWith(tr("Save “%1”").arg(title), own->write, file, replace);
-             }});
-    } else if (what.recipe.sources.empty()) {
-        const auto statistic = view->figureView().statistic;
-        const QString name = QString::fromUtf8(statistic.data(), static_cast<qsizetype>(statistic.size()));
-        what.toSave.push_back({"results", ".results.h5",
-                               [this, name, own = view->ownResults()](const QString& file, bool replace) {
-                                   if (own)
-                                       m_workspace.files().saveOther(own, file, replace);
-                                   else
-                                       m_workspace.files().saveResults(file, replace, name);
-                               }});
-    }
-    return what;
-}
-
-/// The plots of the panel: of the teleports that are compared, else of the one that is chosen.
-FigureToExport MainWindow::teleportToExport() {
-    FigureToExport what{QStringLiteral("teleport"), nullptr, {}, {}, {}};
-    what.recipe.view = "teleport";
-    what.recipe.theme = m_theme.isDark() ? "dark" : "light";
-    if (!m_comparison.isActive()) m_comparison.choose({m_teleportPanel->chosen()});
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < m_comparison.chosen().size(); ++i) {
-        names.push_back(m_comparison.name(i).toStdString());
-        const qint64 id = m_comparison.chosen()[i]->id;
-        what.toSave.push_back({"teleport",
-                               m_comparison.isActive() ? QStringLiteral(".teleport-%1.h5").arg(i + 1)
-                                                       : QStringLiteral(".teleport.h5"),
-                               [this, id](const QString& file, bool replace) {
-                                   m_workspace.files().saveTeleport(id, file, replace);
-                               }});
-    }
-    const auto files = m_comparison.files();
-    if (files.empty()) return what;
-    if (m_comparison.isActive()) {
-        what.recipe.options = teleportNames(names);
-        what.recipe.heightMm = 80;
-    }
-    what.figure = std::make_shared<const Figure>(m_comparison.isActive()
-                                                     ? figureOfTeleports(files, what.recipe)
-                                                     : figureOfTeleport(files.front(), what.recipe));
-    return what;
-}
-
-void MainWindow::copyPicture() {
-    View* view = currentView();
-    if (!view->hasFigure()) return saySomethingIsMissing(tr("There is nothing in this view to copy yet."));
-    try {
-        QApplication::clipboard()->setImage(pictureOf(*view->figure(), view->pictureSize()));
-        statusBar()->showMessage(tr("The figure is on the clipboard"), 5000);
-    } catch (const Error& e) {
-        m_messages.fail(tr("Copy the picture"), QString::fromUtf8(e.what()));
-    }
-}
-
-void MainWindow::showTable(View* view) {
-    if (!view->hasFigure()) return saySomethingIsMissing(tr("There are no numbers in this view yet."));
-    auto* dialog = new FigureTableDialog(view->title(), view->figure(), this);
-    connect(dialog, &FigureTableDialog::saveRequested, this, [this, dialog, name = view->id()] {
-        QString file = QFileDialog::getSaveFileName(dialog, tr("Save the table"), name + ".csv",
-                                                    tr("Comma-separated values (*.csv)"));
-        if (file.isEmpty()) return;
-        if (QFileInfo(file).suffix().isEmpty()) file += ".csv";
-        m_workspace.files().saveWith(
-            tr("Save the table"),
-            [table = dialog->shown()](const std::filesystem::path& path, IfExists exists) {
-                writeFile(path, tableCsv(table), exists);
-            },
-            file, true);
-    });
-    dialog->show();
-}
-
-void MainWindow::askExport() {
-    if (!currentView()->hasFigure())
-        return saySomethingIsMissing(tr("There is nothing in this view to export yet."));
-    const FigureToExport what = viewToExport(currentView());
-    if (const auto choice = askForExport(this, what, m_theme.isDark())) exportFigureTo(what, *choice);
-}
-
-/// Every view that shows something, as an SVG of its usual size; what they are made from once, beside them.
-void MainWindow::askExportAll() {
-    const QString folder = QFileDialog::getExistingDirectory(this, tr("Export all views into a folder"));
-    if (!folder.isEmpty()) exportAll(folder);
-}
-
-int MainWindow::exportAll(const QString& folder) {
-    const QString results = folder + QStringLiteral("/results.h5");
-    int written = 0;
-    bool isSaved = false;
-    for (View* view : m_views) {
-        if (!view->hasFigure()) continue;
-        FigureToExport what = viewToExport(view);
-        // Results that several views are made from are saved once; older ones of other rows by themselves.
-        const HeldResults held = resultsWith(*m_workspace.state(), view->figureView().statistic);
-        const bool isNewest =
-            !view->ownResults() && (!held.opened || held.opened == m_workspace.state()->results);
-        if (isNewest &&
-            std::erase_if(what.toSave, [](const auto& source) { return source.role == "results"; }) > 0) {
-            what.recipe.sources.push_back({"results", results.toStdString(), ""});
-            if (!std::exchange(isSaved, true)) m_workspace.files().saveResults(results, true);
-        }
-        const ExportChoice choice{QStringLiteral("%1/%2.svg").arg(folder, what.name),
-                                  what.recipe.widthMm,
-                                  what.recipe.heightMm,
-                                  what.recipe.dpi,
-                                  true,
-                                  true,
-                                  m_theme.isDark(),
-                                  false};
-        if (!exportFigureTo(what, choice)) return written;
-        ++written;
-    }
-    statusBar()->showMessage(tr("%1 figures are in %2").arg(written).arg(folder), 8000);
-    return written;
-}
-
-void MainWindow::askAnimation() {
-    if (!currentView()->hasFigure() || !currentView()->recipe().camera)
-        return saySomethingIsMissing(tr("Views in space can be animated: trajectories and orbits."));
-    if (const auto choice = askForAnimation(this, currentView()->replay() != nullptr))
-        exportAnimation(*choice);
-}
-
-JobId MainWindow::exportAnimation(const AnimationChoice& choice) {
-    const QString what = tr("Export the animation");
-    return m_jobs.submit(
-        {Lane::Analysis, tr("Painting %1 pictures").arg(choice.frames())},
-        [choice, frames = choice.motion == AnimationMotion::Replay
-                              ? currentView()->replay()
-                              : framesOf(currentView()->figure(), choice.motion)](Progress& progress) {
-            writeAnimation(choice, frames, progress);
-        },
-        this,
-        [this, what, path = choice.path](Outcome<std::monostate> outcome) {
-            m_workspace.use(what, outcome, [&](std::monostate) {
-                statusBar()->showMessage(tr("The animation is in %1").arg(path), 8000);
-            });
-        });
-}
-
-/// Every curve of the results with its nulls, for a spreadsheet.
-void MainWindow::askSaveCurves() {
-    if (!m_workspace.state()->results)
-        return saySomethingIsMissing(tr("There are no results yet whose curves could be saved."));
-    QString file = QFileDialog::getSaveFileName(this, tr("Save the curves"), "curves.csv",
-                                                tr("Comma-separated values (*.csv)"));
-    if (file.isEmpty()) return;
-    if (QFileInfo(file).suffix().isEmpty()) file += ".csv";
-    m_workspace.files().saveWith(
-        tr("Save the curves"),
-        [opened = m_workspace.state()->results](const std::filesystem::path& path, IfExists exists) {
-            writeFile(path, curvesCsv(opened->results), exists);
-        },
-        file, true);
-}
-
-void MainWindow::askExportTeleport() {
-    const FigureToExport what = teleportToExport();
-    if (!what.figure) return;
-    if (const auto choice = askForExport(this, what, m_theme.isDark())) exportFigureTo(what, *choice);
-}
-
-bool MainWindow::exportFigureTo(const FigureToExport& what, const ExportChoice& choice) {
-    const QString doing = tr("Export");
-    try {
-        exportTo(what, choice, m_workspace.files().inputs());
-        m_messages.succeed(doing);
-        statusBar()->showMessage(tr("Exported %1").arg(choice.file), 8000);
-        return true;
-    } catch (const Error& e) {
-        m_messages.fail(doing, QString::fromUtf8(e.what()));
-        return false;
-    }
-}
-
-bool MainWindow::exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
-                            bool saveResults) {
-    return exportFigureTo(viewToExport(currentView()),
-                          {file, widthMm, heightMm, dpi, replace, saveResults, m_theme.isDark(), false});
 }
 
 void MainWindow::showAbout() {

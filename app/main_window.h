@@ -5,8 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "app/animation.h"
-#include "app/export_view.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/analyses.h"
 #include "widgets/viewmodels/file_opener.h"
@@ -35,6 +33,7 @@ class AnalysisDialog;
 class Banner;
 class CompareDialog;
 class DepthBar;
+class ExportActions;
 class LaboratoryPanel;
 class ManualWindow;
 class OpenModelDialog;
@@ -62,6 +61,7 @@ public:
     const Selection& selection() const { return m_selection; }
     SessionKeeper& sessions() { return m_sessions; }
     SessionActions* sessionActions() const { return m_sessionActions; }
+    ExportActions* exports() const { return m_exports; }
     StartPage* startPage() const { return m_start; }
     Tour* tour() const { return m_tour; }
     /// Goes on with the guided tour where it was left.
@@ -97,19 +97,10 @@ public:
     /// A trace file, a results file or the folder of a report, a model folder, or ORG/NAME of a model in the
     /// cache (asks for device, dtype and threads).
     void openPath(const QString& path);
-    /// Exports the view in front to a file; its extension is the format. Where no file holds what it is made
-    /// from, `saveResults` saves that beside it (FILE.results.h5), so that the recipe in the figure can be
-    /// followed. True if it was written; else the banner says why.
-    bool exportView(const QString& file, double widthMm, double heightMm, double dpi, bool replace,
-                    bool saveResults);
-    /// Every view that shows something into a folder, as SVG, and what they are made from; stops at the first
-    /// that fails. Returns how many were written.
-    int exportAll(const QString& folder);
-    /// Starts to write an animation of the view in front.
-    JobId exportAnimation(const AnimationChoice& choice);
-    /// The plots of the teleport panel, as they would be exported now.
-    FigureToExport teleportToExport();
-    bool exportFigureTo(const FigureToExport& what, const ExportChoice& choice);
+    MessageBoard& messages() { return m_messages; }
+    /// Says what the view in front lacks, until it has it or another is in front.
+    void saySomethingIsMissing(const QString& text);
+    bool isDark() const { return m_theme.isDark(); }
     void setThemeChoice(ThemeChoice choice);
     /// Asks for what is set once, and keeps it.
     void askPreferences();
@@ -151,16 +142,9 @@ private:
     void askOpenFile();
     void askOpenModel(bool attach);
     void openChosen(OpenModelDialog& dialog, bool attach);
-    FigureToExport viewToExport(View* view);
-    void askExport();
-    void askExportAll();
-    void askSaveCurves();
-    void askAnimation();
-    void askExportTeleport();
     void compareTeleports();
     void postBasisIsStale();
     void showMessages();
-    void saySomethingIsMissing(const QString& text);
     void askPromptsFile();
     void addShippedPrompts();
     bool mayClose();
@@ -170,9 +154,6 @@ private:
     void copyCommand(qint64 id);
     void copyText(const QString& command);
     void showOptions(const View* view);
-    void copyPicture();
-    /// The numbers behind a view.
-    void showTable(View* view);
     void showAbout();
     bool confirm(const QString& doing, const QString& question);
 
@@ -194,6 +175,7 @@ private:
     QStackedWidget* m_pages;
     StartPage* m_start;
     SessionActions* m_sessionActions = nullptr;
+    ExportActions* m_exports = nullptr;
     Tour* m_tour = nullptr;
     QDockWidget* m_tourDock = nullptr;
     QToolBar* m_viewTools = nullptr;

@@ -65,8 +65,11 @@ QString describe(const LostSession& lost) {
 
 }  // namespace
 
-StartPage::StartPage(QWidget* parent) : QWidget(parent), m_lost(new QFrame), m_recent(new QWidget) {
-    auto* layout = new QVBoxLayout(this);
+StartPage::StartPage(QWidget* parent) : QScrollArea(parent), m_lost(new QFrame), m_recent(new QWidget) {
+    setFrameShape(QFrame::NoFrame);
+    setWidgetResizable(true);
+    setWidget(new QWidget);
+    auto* layout = new QVBoxLayout(widget());
     layout->addStretch(2);
     layout->addWidget(new QLabel(tr("<h1>Watch a residual stream move</h1>")), 0, Qt::AlignHCenter);
     static_cast<QFrame*>(m_lost)->setFrameShape(QFrame::StyledPanel);

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <QList>
+#include <QScrollArea>
 #include <QStringList>
-#include <QWidget>
 
 #include "widgets/viewmodels/session_keeper.h"
 
@@ -11,8 +11,9 @@ class QVBoxLayout;
 
 namespace rheo {
 
-/// What to do when nothing is open: the demo, something of one's own, what was open last, and what was lost.
-class StartPage : public QWidget {
+/// What to do when nothing is open: the demo, something of one's own, what was open last, and what was lost. Scrolls
+/// where the window is smaller than that.
+class StartPage : public QScrollArea {
     Q_OBJECT
 public:
     explicit StartPage(QWidget* parent = nullptr);

@@ -20,6 +20,7 @@
 #include <QTimer>
 #include <cmath>
 
+#include "app/export_actions.h"
 #include "app/main_window.h"
 #include "core/dynamics/directions.h"
 #include "core/dynamics/patch_map.h"
@@ -619,7 +620,7 @@ void TestAppLabWindow::figuresAreMadeAgainFromTheirRecipes() {
         m_window->showView(made);
         QTRY_VERIFY_WITH_TIMEOUT(made->hasFigure() && settled(), wait);
         const QString file = path(made->id() + ".svg");
-        QVERIFY(m_window->exportView(file, 190, 120, 100, false, true));
+        QVERIFY(m_window->exports()->exportView(file, 190, 120, 100, false, true));
         QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
         const auto own = made->ownFile();
         QVERIFY(own && QFile::exists(file + own->suffix));

@@ -27,6 +27,7 @@
 #include <QTimer>
 #include <set>
 
+#include "app/export_actions.h"
 #include "app/main_window.h"
 #include "app/resource_paths.h"
 #include "core/findings/findings.h"
@@ -350,7 +351,7 @@ void TestAppResults::aLensOfWholeTextsIsAMap() {
     QCOMPARE(plot().values.rows(), tokens(1) - 1);
     QCOMPARE(plot().y.ids.back(), std::int64_t{1});
     const QString first = path("lens.svg"), again = path("lens-again.svg");
-    QVERIFY(m_window->exportView(first, 190, 130, 100, false, false));
+    QVERIFY(m_window->exports()->exportView(first, 190, 130, 100, false, false));
     QCOMPARE(runRheo({"figure", "--recipe", first, "--out", again}), QString());
     QVERIFY(QFileInfo(again).size() > 10000);
     QCOMPARE(runRheo({"figure", path("texts.h5"), "--view", "lens_map", "--sample", "1", "--depth", "blocks",
@@ -822,7 +823,8 @@ void TestAppResults::everyViewIsExportedAndMadeAgain() {
     const QString first = path(id + "-1.svg"), again = path(id + "-2.svg");
     QFile::remove(first);
     QFile::remove(again);
-    QVERIFY2(m_window->exportView(first, 190, 120, 100, false, true), qPrintable(m_window->banner()->text()));
+    QVERIFY2(m_window->exports()->exportView(first, 190, 120, 100, false, true),
+             qPrintable(m_window->banner()->text()));
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
     QVERIFY2(!QFile::exists(first + ".results.h5"), "the results are in a file already");
     QCOMPARE(runRheo({"figure", "--recipe", first, "--out", again}), QString());
@@ -831,7 +833,8 @@ void TestAppResults::everyViewIsExportedAndMadeAgain() {
     const QStringList left = a.split('\n'), right = b.split('\n');
     for (qsizetype i = 0; i < std::min(left.size(), right.size()); ++i) QCOMPARE(right[i], left[i]);
     QCOMPARE(right.size(), left.size());
-    QVERIFY2(!m_window->exportView(path("all.h5"), 190, 120, 100, true, false), "no input is overwritten");
+    QVERIFY2(!m_window->exports()->exportView(path("all.h5"), 190, 120, 100, true, false),
+             "no input is overwritten");
 }
 
 void TestAppResults::thePictureOnTheClipboardIsTheFigure() {
@@ -946,7 +949,8 @@ void TestAppResults::whatIsMissingIsExplained() {
     m_window->showView(lens);
     QTRY_VERIFY(lens->missingPage()->isVisible());
     QVERIFY(lens->missingPage()->command().contains("--model"));
-    QVERIFY2(!m_window->exportView(path("none.svg"), 160, 120, 300, false, false), "nothing to export");
+    QVERIFY2(!m_window->exports()->exportView(path("none.svg"), 160, 120, 300, false, false),
+             "nothing to export");
 }
 
 void TestAppResults::resultsOfSelectedRowsOpenThoseRows() {

@@ -29,6 +29,7 @@
 #include <set>
 
 #include "app/command_palette.h"
+#include "app/export_actions.h"
 #include "app/export_page.h"
 #include "app/main_window.h"
 #include "app/session_actions.h"
@@ -300,6 +301,7 @@ void TestAppSession::aDiscardedSessionIsGone() {
     m_window = makeWindow();
     QPushButton* discard = buttonIn(m_window->startPage(), "Discard");
     QVERIFY(discard != nullptr);
+    QVERIFY2(m_window->startPage()->minimumSizeHint().height() < 300, "it scrolls in a low window");
     QTest::mouseClick(discard, Qt::LeftButton);
     QVERIFY(!fs::exists(left));
     QVERIFY(buttonIn(m_window->startPage(), "Recover") == nullptr);
@@ -478,10 +480,13 @@ void TestAppSession::allViewsAreExported() {
     m_window->openDemo();
     QTRY_VERIFY_WITH_TIMEOUT(state().results && m_window->workspace().model(), wait);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
-    const int written = m_window->exportAll(m_dir->path());
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, wait);
+    teleport();
+    if (QTest::currentTestFailed()) return;
+    const int written = m_window->exports()->exportAll(m_dir->path());
     const auto files = QDir(m_dir->path()).entryList({"*.svg"});
     QCOMPARE(files.size(), written);
-    QVERIFY2(written >= 15, qPrintable(files.join(", ")));
+    QVERIFY2(written >= 16 && files.contains("teleport.svg"), qPrintable(files.join(", ")));
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
     for (const QString& file : files) {
         QFile svg(path(file));
@@ -513,6 +518,9 @@ void TestAppSession::aPageHoldsWhatIsOpen() {
     QTRY_VERIFY_WITH_TIMEOUT(state().results && m_window->workspace().model(), wait);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle(), wait);
     trajectories()->lookFrom(70, 15);
+    QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, wait);
+    teleport();
+    if (QTest::currentTestFailed()) return;
     View* closed = nullptr;
     for (View* view : m_window->views())
         if (view->id() == "density") closed = view;
@@ -548,6 +556,9 @@ void TestAppSession::aPageHoldsWhatIsOpen() {
         ++figures;
     }
     QVERIFY2(figures >= 15, qPrintable(QString::number(figures)));
+    // After them the plots of the panel, with the line that makes this teleport.
+    const QByteArray panel = html.mid(html.indexOf(">Teleport</h2>", at));
+    QVERIFY(panel.startsWith(">Teleport</h2>") && panel.contains("<svg") && panel.contains("rheo teleport "));
     // What the trajectories are, as they are seen.
     const auto begin = html.indexOf("<script type=\"application/json\">") + 32;
     const auto scene =
@@ -623,7 +634,7 @@ void TestAppSession::animationsAreWritten() {
     const auto write = [&](AnimationMotion motion) {
         const QString folder = path(QString::number(int(motion)));
         QDir().mkpath(folder);
-        const JobId job = m_window->exportAnimation({folder, motion, 0.5, 12, 400, 300});
+        const JobId job = m_window->exports()->exportAnimation({folder, motion, 0.5, 12, 400, 300});
         [&] { QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().jobs().isIdle() || job == JobId{}, wait); }();
         QList<QImage> frames;
         for (const QString& name : QDir(folder).entryList({"frame_*.png"}))
@@ -658,8 +669,8 @@ void TestAppSession::animationsAreWritten() {
     }
     if (!canMakeVideos()) qInfo("no video was made: ffmpeg is not installed");
     if (canMakeVideos()) {
-        const JobId job =
-            m_window->exportAnimation({path("turn.webm"), AnimationMotion::Turntable, 0.5, 12, 320, 240});
+        const JobId job = m_window->exports()->exportAnimation(
+            {path("turn.webm"), AnimationMotion::Turntable, 0.5, 12, 320, 240});
         QVERIFY(job != JobId{});
         QTRY_VERIFY_WITH_TIMEOUT(QFileInfo(path("turn.webm")).size() > 500, wait);
     }
