@@ -16,6 +16,7 @@
 #include <QProcess>
 #include <QPushButton>
 #include <QRegularExpression>
+#include <QScreen>
 #include <QScrollBar>
 #include <QSlider>
 #include <QStackedWidget>
@@ -26,6 +27,7 @@
 #include <QVBoxLayout>
 #include <QXmlStreamReader>
 
+#include "app/export_actions.h"
 #include "app/main_window.h"
 #include "app/resource_paths.h"
 #include "core/figure/teleport_figure.h"
@@ -89,6 +91,7 @@ private Q_SLOTS:
     void aJobMovesNothing();
     void theCopiedPictureIsTheDrawing();
     void survivesResizing();
+    void survivesAScreenOfAnotherScale();
     void depthSliderMovesTheHandle();
     void aCardAtTheCursorSaysWhatIsThere();
     void theHandleShowsNearestRowsAndTheLens();
@@ -131,6 +134,7 @@ private:
         return nullptr;
     }
     TrajectoryCanvas* canvas() const { return trajectories()->canvas(); }
+    void requireDrawnWhereTheMouseIs(std::int64_t row);
     QPoint placeOf(std::int64_t row, std::int64_t point) const {
         const auto z = m_window->workspace().state()->scores->line(row, point);
         return canvas()->placeOf({z[0], z[1], z[2]}).toPoint();
@@ -637,32 +641,61 @@ void TestAppWindow::theCopiedPictureIsTheDrawing() {
                 QVERIFY(copied.pixelColor(at + QPoint(x, y)) != ring);
 }
 
+/// The canvas has as many pixels as the screen has for it, and a vertex is drawn where the mouse finds it.
+void TestAppWindow::requireDrawnWhereTheMouseIs(std::int64_t row) {
+    const double scale = canvas()->devicePixelRatioF();
+    QTRY_COMPARE(canvas()->picture().size(), canvas()->size() * scale);
+    const QImage image = canvas()->picture();
+    const auto z = m_window->workspace().state()->scores->line(row, 64);
+    const QPointF at = canvas()->placeOf({z[0], z[1], z[2]});
+    QVERIFY(canvas()->rect().contains(at.toPoint()));
+    // The colour there is not the background's.
+    const QPoint pixel = (at * scale).toPoint();
+    int found = 0;
+    for (int y = -3; y <= 3; ++y)
+        for (int x = -3; x <= 3; ++x) found += QColor(image.pixel(pixel + QPoint(x, y))).hsvSaturation() > 60;
+    QVERIFY2(found > 0, qPrintable(QString("nothing at %1, %2").arg(pixel.x()).arg(pixel.y())));
+    QSignalSpy clicked(canvas(), &TrajectoryCanvas::rowClicked);
+    QTest::mouseClick(canvas(), Qt::LeftButton, {}, at.toPoint());
+    QCOMPARE(clicked.size(), 1);
+}
+
 void TestAppWindow::survivesResizing() {
-    const auto state = m_window->workspace().state();
     std::int64_t row = 17;
     for (const QSize& size : {QSize(1000, 660), QSize(1220, 760), QSize(1280, 800)}) {
         row += 7;  // the handle comes to the one that was clicked
         m_window->resize(size);
         QTRY_COMPARE(m_window->size(), size);
         QTest::qWait(100);
-        const QImage image = canvas()->picture();
-        QCOMPARE(image.size(), canvas()->size() * canvas()->devicePixelRatioF());
-        // A vertex is drawn where the mouse finds it: the colour there is not the background's.
-        const auto z = state->scores->line(row, 64);
-        const QPointF at = canvas()->placeOf({z[0], z[1], z[2]});
-        QVERIFY(canvas()->rect().contains(at.toPoint()));
-        const QPoint pixel = (at * canvas()->devicePixelRatioF()).toPoint();
-        int found = 0;
-        for (int y = -3; y <= 3; ++y)
-            for (int x = -3; x <= 3; ++x)
-                found += QColor(image.pixel(pixel + QPoint(x, y))).hsvSaturation() > 60;
-        QVERIFY2(found > 0, qPrintable(QString("nothing at %1, %2").arg(pixel.x()).arg(pixel.y())));
-        QSignalSpy clicked(canvas(), &TrajectoryCanvas::rowClicked);
-        QTest::mouseClick(canvas(), Qt::LeftButton, {}, at.toPoint());
-        QCOMPARE(clicked.size(), 1);
+        requireDrawnWhereTheMouseIs(row);
+        if (QTest::currentTestFailed()) return;
     }
     m_window->selection().selectRow(RowIndex{3});
     QTRY_COMPARE_WITH_TIMEOUT(m_window->teleport().state(), TeleportModel::State::Ready, 30000);
+}
+
+void TestAppWindow::survivesAScreenOfAnotherScale() {
+    const auto screens = QGuiApplication::screens();
+    if (screens.size() < 2 || screens[0]->devicePixelRatio() == screens[1]->devicePixelRatio())
+        QSKIP("all screens have one scale; see tests/with_mixed_scale");
+    std::int64_t row = 40;
+    for (QScreen* screen : {screens[1], screens[0], screens[1]}) {
+        row += 7;
+        m_window->move(screen->geometry().topLeft() + QPoint(20, 20));
+        QTRY_COMPARE(m_window->screen(), screen);
+        QTRY_COMPARE(canvas()->devicePixelRatioF(), screen->devicePixelRatio());
+        m_window->resize(1280, 760);
+        QTest::qWait(300);
+        keepPicture(*m_window, QString("scale %1").arg(screen->devicePixelRatio()));
+        requireDrawnWhereTheMouseIs(row);
+        if (QTest::currentTestFailed()) return;
+        m_window->showView(density());  // a flat one
+        QTest::qWait(300);
+        keepPicture(*m_window, QString("scale %1 flat").arg(screen->devicePixelRatio()));
+        m_window->showView(trajectories());
+    }
+    m_window->move(0, 0);
+    m_window->resize(1280, 800);
 }
 
 void TestAppWindow::depthSliderMovesTheHandle() {
@@ -1026,9 +1059,9 @@ void TestAppWindow::severalTeleportsAreComparedAndExported() {
         QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
         const QString first = m_dir.filePath(several ? "several-1.svg" : "single-1.svg");
         const QString again = m_dir.filePath(several ? "several-2.svg" : "single-2.svg");
-        const FigureToExport what = m_window->teleportToExport();
+        const FigureToExport what = m_window->exports()->ofTeleports();
         QCOMPARE(what.toSave.size(), std::size_t(several ? 3 : 1));
-        QVERIFY(m_window->exportFigureTo(what, {first, 160, 100, 100, false, true}));
+        QVERIFY(m_window->exports()->exportFigure(what, {first, 160, 100, 100, false, true}));
         QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
         for (const SourceToSave& source : what.toSave) QVERIFY(QFile::exists(first + source.suffix));
         rheo.start(QApplication::applicationDirPath() + "/../bin/rheo",
@@ -1353,7 +1386,7 @@ void TestAppWindow::theLensMapFollowsPromptAndTeleport() {
 void TestAppWindow::exportsAreVectors() {
     QTest::keyClick(m_window.get(), Qt::Key_1, Qt::ControlModifier);
     const QString svg = m_dir.filePath("view.svg");
-    QVERIFY(m_window->exportView(svg, 160, 120, 300, false, false));
+    QVERIFY(m_window->exports()->exportView(svg, 160, 120, 300, false, false));
     QFile file(svg);
     QVERIFY(file.open(QIODevice::ReadOnly));
     QXmlStreamReader xml(&file);
@@ -1373,11 +1406,12 @@ void TestAppWindow::exportsAreVectors() {
     QVERIFY(texts > 8);
     QCOMPARE(images, 0);
     QVERIFY(metadata.contains("trajectories"));
-    QVERIFY2(!m_window->exportView(svg, 160, 120, 300, false, false), "an export is not overwritten unasked");
+    QVERIFY2(!m_window->exports()->exportView(svg, 160, 120, 300, false, false),
+             "an export is not overwritten unasked");
     QVERIFY(m_window->banner()->isVisible() && m_window->banner()->isError());
-    QVERIFY(m_window->exportView(m_dir.filePath("view.pdf"), 160, 120, 300, false, false));
+    QVERIFY(m_window->exports()->exportView(m_dir.filePath("view.pdf"), 160, 120, 300, false, false));
     QVERIFY2(!m_window->banner()->isVisible(), "the export that failed is made up for");
-    QVERIFY(m_window->exportView(m_dir.filePath("view.png"), 80, 60, 100, false, false));
+    QVERIFY(m_window->exports()->exportView(m_dir.filePath("view.png"), 80, 60, 100, false, false));
     QCOMPARE(QImage(m_dir.filePath("view.png")).size(), QSize(315, 236));
 }
 
@@ -1437,7 +1471,7 @@ void TestAppWindow::anExportIsMadeAgainFromItsRecipe() {
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
     const QString first = m_dir.filePath(QString(view).replace(' ', '_') + "-1." + format);
     const QString again = m_dir.filePath(QString(view).replace(' ', '_') + "-2." + format);
-    QVERIFY(m_window->exportView(first, 160, 120, 100, false, true));
+    QVERIFY(m_window->exports()->exportView(first, 160, 120, 100, false, true));
     QTRY_VERIFY_WITH_TIMEOUT(settled(), 30000);
     QProcess rheo;
     rheo.start(QApplication::applicationDirPath() + "/../bin/rheo",
