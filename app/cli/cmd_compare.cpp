@@ -80,7 +80,8 @@ std::string differenceText(const DifferenceCurve& curve) {
         if (std::abs(curve.difference[i]) > std::abs(curve.difference[most])) most = i;
     }
     return fmt::format(
-        "{}/{}: difference at most {:.4g} [{:.4g}, {:.4g}], its interval leaves 0 out at {} of {}",
+        "{}/{}: the largest difference is {:.4g} [{:.4g}, {:.4g}]; at {} of {} places the interval leaves "
+        "out 0",
         curve.statistic, curve.dataset, curve.difference[most], curve.low[most], curve.high[most], apart,
         curve.difference.size());
 }

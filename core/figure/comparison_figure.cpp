@@ -270,7 +270,9 @@ Figure sideBySide(const std::vector<Figure>& figures, const std::vector<std::str
             if (const auto* plot = std::get_if<Plot3D>(&panel.plot)) box.extend(boxOf(*plot));
         }
     }
-    whole.columns = static_cast<int>(std::clamp<std::size_t>(figures.size(), 1, 3));
+    // Up to three beside each other; more as nearly square as they come.
+    const auto count = static_cast<double>(figures.size());
+    whole.columns = static_cast<int>(count <= 3 ? std::max(count, 1.0) : std::ceil(std::sqrt(count)));
     if (!shared) return whole;
     for (Panel& panel : whole.panels)
         if (auto* plot = std::get_if<Plot3D>(&panel.plot)) {
@@ -289,7 +291,11 @@ std::string alignmentNote(const Comparison& comparison, const std::vector<std::s
     switch (comparison.alignment) {
         case Alignment::Own:
             return "Each in principal components of its own, which do not stand for each other.";
-        case Alignment::One: return fmt::format("All in the basis of {}, or one that was given.", names[0]);
+        case Alignment::One:
+            if (!comparison.axisNames.empty()) return "All along the same directions.";
+            return comparison.explained[0].size() > 0
+                       ? fmt::format("All in the principal components of {}.", names[0])
+                       : "All in a basis that was given.";
         case Alignment::Pooled: return "All in the principal components of all states together.";
         case Alignment::Procrustes: break;
     }

@@ -95,26 +95,36 @@ Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
     if (comparison.scores.empty()) refuse("this comparison is of verdicts alone: it holds no states");
     const auto rows = recipeOption(options, "rows", std::vector<std::int64_t>{});
     const auto points = recipeOption(options, "points", std::vector<std::int64_t>{});
+    const bool isShared = comparison.alignment != Alignment::Own;
+    TrajectoryOptions usual;
+    usual.theme = themeNamed(recipe.theme);
+    usual.camera = recipe.camera;
+    usual.components = recipeOption(options, "components", usual.components);
     std::vector<Figure> figures;
     for (std::size_t i = 0; i < file.sources.size(); ++i) {
         const TraceInfo& info = file.sources[i].source.info;
         if (comparison.scores[i].n2 < 3)
             refuse("paths are drawn along three axes, and this comparison holds fewer");
-        const bool turned = comparison.alignment == Alignment::Procrustes && i > 0;
-        TrajectoryInput input{comparison.scores[i], turned ? VectorD() : comparison.explained[i], info.points,
-                              rowNames(info)};
+        // Axes that all share have the same titles, so that all panels have the same scale.
+        TrajectoryInput input{comparison.scores[i], isShared ? VectorD() : comparison.explained[i],
+                              info.points, rowNames(info)};
         input.axisNames = comparison.axisNames;
-        TrajectoryOptions one;
-        one.theme = themeNamed(recipe.theme);
-        one.camera = recipe.camera;
-        one.components = recipeOption(options, "components", one.components);
+        TrajectoryOptions one = usual;
         if (i < points.size() && points[i] >= 0) one.highlighted = PointIndex{points[i]};
         for (const auto row : pairedRows(file, static_cast<std::int64_t>(i), rows))
             one.strong.emplace_back(row);
         figures.push_back(trajectoryFigure(input, one));
     }
-    Figure figure = sideBySide(figures, namesOf(file), comparison.alignment != Alignment::Own);
+    Figure figure = sideBySide(figures, namesOf(file), isShared);
     figure.note = alignmentNote(comparison, namesOf(file));
+    if (const VectorD& shares = comparison.explained[0];
+        isShared && shares.size() > 0 && comparison.axisNames.empty()) {
+        const auto& c = usual.components;
+        figure.note += fmt::format(
+            " PC{}, PC{} and PC{} hold {:.1f}, {:.1f} and {:.1f} % of the variance of {}.", c[0] + 1,
+            c[1] + 1, c[2] + 1, 100 * shares[c[0]], 100 * shares[c[1]], 100 * shares[c[2]],
+            comparison.alignment == Alignment::Pooled ? "all" : file.sources[0].name);
+    }
     return figure;
 }
 

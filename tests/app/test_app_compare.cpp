@@ -3,6 +3,7 @@
 #include <QtTest>
 
 #include "core/results/comparison_file.h"
+#include "core/session/recipe_figure.h"
 #include "core/trace/trace_reader.h"
 #include "run_rheo.h"
 #include "tests/test_main.h"
@@ -15,6 +16,8 @@ private Q_SLOTS:
     void trainedBesideUntrained();
     void directionsAreAxes();
     void otherPrompts();
+    void threeSources_data();
+    void threeSources();
     void viewsAreDrawn_data();
     void viewsAreDrawn();
     void refuses_data();
@@ -43,6 +46,7 @@ void TestAppCompare::initTestCase() {
     };
     run("trained.rheo.h5", "prompts.txt", {});
     run("untrained.rheo.h5", "prompts.txt", {"--untrained", "1"});
+    run("second.rheo.h5", "prompts.txt", {"--untrained", "2"});
     run("others.rheo.h5", "others.txt", {});
 }
 
@@ -153,6 +157,79 @@ void TestAppCompare::otherPrompts() {
     const auto cka =
         runRheo({"figure", path("prompts.h5"), "--view", "compare_cka", "--out", path("no.svg")});
     QVERIFY2(cka.status == 1 && cka.err.contains("share no prompts"), cka.err);
+}
+
+void TestAppCompare::threeSources_data() {
+    QTest::addColumn<QString>("third");
+    QTest::addColumn<QString>("align");
+    QTest::newRow("two untrained, turned") << "second.rheo.h5"
+                                           << "procrustes";
+    QTest::newRow("two untrained, own") << "second.rheo.h5"
+                                        << "own";
+    QTest::newRow("two untrained, pooled") << "second.rheo.h5"
+                                           << "pooled";
+    QTest::newRow("other prompts, one") << "others.rheo.h5"
+                                        << "one";
+}
+/// Each is compared with the first, as it is where there are only the two of them.
+void TestAppCompare::threeSources() {
+    QFETCH(QString, third);
+    QFETCH(QString, align);
+    const auto compare = [&](const QStringList& sources, const char* out) {
+        QStringList words{"compare"};
+        for (const QString& source : sources) words << path(source);
+        return runRheo(words + QStringList{"--out", path(out), "--force", "--align", align, "--stat",
+                                           "motion", "--null-repeats", "19", "--resamples", "10", "--seed",
+                                           "5"});
+    };
+    const auto ran = compare({"trained.rheo.h5", "untrained.rheo.h5", third}, "three.h5");
+    QVERIFY2(ran.status == 0, ran.err);
+    const auto read = rheo::readComparisonFile(path("three.h5").toStdString());
+    QCOMPARE(read.sources.size(), std::size_t{3});
+    QCOMPARE(read.comparison.pairs.size(), std::size_t{2});
+    const QStringList others{"untrained.rheo.h5", third};
+    for (int i = 0; i < 2; ++i) {
+        QVERIFY2(compare({"trained.rheo.h5", others[i]}, "two.h5").status == 0, qPrintable(others[i]));
+        const auto two = rheo::readComparisonFile(path("two.h5").toStdString());
+        const auto &pair = read.comparison.pairs.at(static_cast<std::size_t>(i)),
+                   &alone = two.comparison.pairs.at(0);
+        QCOMPARE(pair.other, i + 1);
+        QCOMPARE(pair.matched.b, alone.matched.b);
+        QCOMPARE(pair.cka.has_value(), others[i] != "others.rheo.h5");
+        if (pair.cka) QCOMPARE(pair.cka->cka, alone.cka->cka);
+        QCOMPARE(pair.differences.curves.size(), alone.differences.curves.size());
+        for (std::size_t k = 0; k < alone.differences.curves.size(); ++k)
+            QCOMPARE(pair.differences.curves[k].difference, alone.differences.curves[k].difference);
+        // The coordinates too, but where all states decide on them together.
+        if (align != "pooled")
+            QCOMPARE(read.comparison.scores[static_cast<std::size_t>(i) + 1].data,
+                     two.comparison.scores[1].data);
+    }
+    // Three panels. Where they share their axes, these are the same: no path looks smaller than it is.
+    rheo::Recipe recipe;
+    recipe.view = "compare_paths";
+    recipe.sources = {{"compare_paths", path("three.h5").toStdString(), ""}};
+    const rheo::Figure paths = rheo::figureOfRecipe(recipe);
+    QCOMPARE(paths.panels.size(), std::size_t{3});
+    if (align != "own")
+        for (const auto& panel : paths.panels)
+            for (std::size_t k = 0; k < 3; ++k) {
+                const auto &axis = std::get<rheo::Plot3D>(panel.plot).axes[k],
+                           &first = std::get<rheo::Plot3D>(paths.panels[0].plot).axes[k];
+                QCOMPARE(axis.title, first.title);
+                QCOMPARE(axis.low, first.low);
+                QCOMPARE(axis.high, first.high);
+            }
+    const auto figure = [&](const char* view, const char* other) {
+        return runRheo({"figure", path("three.h5"), "--view", view, "--other", other, "--out", path("f.svg"),
+                        "--force"});
+    };
+    QVERIFY(figure("compare_difference", "2").status == 0);
+    QVERIFY2(contentsOf(path("f.svg")).contains((read.sources[2].name + " less trained").c_str()),
+             "the second of the others");
+    QCOMPARE(figure("compare_cka", "2").status == 0, third != "others.rheo.h5");
+    const auto refused = figure("compare_difference", "3");
+    QVERIFY2(refused.status != 0 && !refused.err.isEmpty(), "there is no such source");
 }
 
 void TestAppCompare::viewsAreDrawn_data() {

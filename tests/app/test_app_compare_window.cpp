@@ -14,8 +14,12 @@
 #include <QToolButton>
 #include <QTreeWidget>
 #include <cmath>
+#include <set>
+#include <string>
 
+#include "app/export_actions.h"
 #include "app/main_window.h"
+#include "core/session/comparison_views.h"
 #include "core/session/recipe_figure.h"
 #include "keep_picture.h"
 #include "run_rheo.h"
@@ -49,6 +53,7 @@ private Q_SLOTS:
     void itIsExportedAndMadeAgain();
     void aSessionKeepsTheSources();
     void aSavedComparisonIsOpened();
+    void fourSourcesAreCompared();
 
 private:
     CompareView* view() const {
@@ -83,12 +88,11 @@ void TestAppCompareWindow::initTestCase() {
         prompts += (i % 2 == 0 ? "It was the best of times for him " : "She said nothing at all to her ") +
                    QByteArray::number(i) + "\n";
     writeFile(path("prompts.txt"), prompts);
-    for (const char* name : {"trained", "untrained"}) {
-        QStringList words{"capture",           "--model", RHEO_RESOURCES "/demo-model",    "--prompts",
-                          path("prompts.txt"), "--out",   path(QString(name) + ".rheo.h5")};
-        if (QString(name) == "untrained")
-            words << "--untrained"
-                  << "1";
+    const QStringList names{"trained", "untrained", "second", "third"};
+    for (const QString& name : names) {
+        QStringList words{"capture",           "--model", RHEO_RESOURCES "/demo-model", "--prompts",
+                          path("prompts.txt"), "--out",   path(name + ".rheo.h5")};
+        if (const auto seed = names.indexOf(name); seed > 0) words << "--untrained" << QString::number(seed);
         const auto ran = runRheo(words);
         QVERIFY2(ran.status == 0, ran.err);
     }
@@ -249,7 +253,7 @@ void TestAppCompareWindow::differencesAndVerdictsAreShown() {
 void TestAppCompareWindow::itIsExportedAndMadeAgain() {
     clickTab(CompareView::Cka);
     const QString file = path("cka.svg");
-    QVERIFY(m_window->exportView(file, 240, 80, 100, false, true));
+    QVERIFY(m_window->exports()->exportView(file, 240, 80, 100, false, true));
     QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
     QVERIFY(QFile::exists(file + ".comparison.h5"));
     Recipe recipe = view()->recipe();
@@ -306,6 +310,59 @@ void TestAppCompareWindow::aSavedComparisonIsOpened() {
     QTRY_VERIFY_WITH_TIMEOUT(!view()->hasFigure(), wait);
     view()->restoreKept(kept);
     QTRY_VERIFY_WITH_TIMEOUT(view()->hasFigure(), wait);
+}
+
+void TestAppCompareWindow::fourSourcesAreCompared() {
+    view()->addSource(path("untrained.rheo.h5"));  // what was opened from a file makes way
+    for (const char* name : {"second", "third"}) {
+        QTRY_VERIFY_WITH_TIMEOUT(settled(), wait);
+        view()->addSource(path(QString(name) + ".rheo.h5"));
+    }
+    QTRY_COMPARE_WITH_TIMEOUT(view()->sourceNames(), (QStringList{"trained", "untrained", "second", "third"}),
+                              wait);
+    QTRY_VERIFY_WITH_TIMEOUT(view()->startButton()->isEnabled() && settled(), wait);
+    QTest::mouseClick(view()->startButton(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(view()->hasFigure() && settled(), 4 * wait);
+    clickTab(CompareView::Paths);
+    const auto& canvases = view()->canvases();
+    QTRY_VERIFY_WITH_TIMEOUT(canvases.size() == 4 && canvases[3]->frames() > 0, wait);
+    drag(canvases[2], {60, 10});
+    for (const auto* canvas : canvases) {
+        QCOMPARE(canvas->camera().azimuth, canvases[2]->camera().azimuth);
+        QVERIFY2(canvas->width() > 100, "each has room");
+    }
+    QTest::qWait(300);
+    keepPicture(*m_window, "compare four");
+    m_window->selection().selectRow(RowIndex{5});
+    for (std::size_t i = 1; i < 4; ++i)
+        QCOMPARE(pairedRows(*view()->comparison(), static_cast<std::int64_t>(i), {5}),
+                 (std::vector<std::int64_t>{5}));
+    // Similarity and differences are of the first and the one that is chosen.
+    for (const auto page : {CompareView::Cka, CompareView::Differences}) {
+        clickTab(page);
+        QCOMPARE(view()->otherList()->count(), 3);
+        std::set<std::string> told;
+        for (int i = 0; i < 3; ++i) {
+            view()->otherList()->setCurrentIndex(i);
+            const auto figure = view()->figure();
+            QVERIFY(figure != nullptr);
+            const auto* map = std::get_if<HeatmapPlot>(&figure->panels[0].plot);
+            told.insert(map != nullptr ? map->x.title : figure->note);
+            QVERIFY(QString::fromStdString(view()->recipe().options)
+                        .contains(QString("\"other\":%1").arg(i + 1)));
+        }
+        QCOMPARE(told.size(), std::size_t{3});
+    }
+    keepPicture(*m_window, "compare four differences");
+    QVERIFY(view()->command().count(".rheo.h5") >= 4);
+    // A session brings them all back, with the one that was looked at.
+    const QJsonObject kept = view()->keptState();
+    QCOMPARE(kept["sources"].toArray().size(), 3);
+    while (view()->sourceNames().size() > 1) view()->removeSource(1);
+    view()->restoreKept(kept);
+    QTRY_VERIFY_WITH_TIMEOUT(view()->hasFigure() && settled(), 4 * wait);
+    QCOMPARE(view()->keptState(), kept);
+    QCOMPARE(view()->otherList()->currentIndex(), 2);
 }
 
 RHEO_TEST(TestAppCompareWindow)

@@ -6,6 +6,7 @@
 #include <QDir>
 #include <QFileDialog>
 #include <QFileInfo>
+#include <QGridLayout>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QJsonArray>
@@ -91,7 +92,7 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
       m_add(new QAction(tr("Compare &with…"), this)),
       m_tabs(new QTabBar),
       m_sourceRow(new QHBoxLayout),
-      m_canvasRow(new QHBoxLayout),
+      m_canvasGrid(new QGridLayout),
       m_alignment(
           makeList(tr("Coordinates of the paths"),
                    tr("Own: each in components of its own. One: all in those of the first. Pooled: in "
@@ -144,10 +145,13 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
     add->setDefaultAction(m_add);
     add->setToolTip(m_add->statusTip());
     m_sourceRow->setSpacing(4);
+    auto* sources = new QHBoxLayout;
+    sources->setContentsMargins(8, 4, 8, 0);
+    sources->addLayout(m_sourceRow);
+    sources->addStretch(1);
     auto* top = new QHBoxLayout;
     top->setSpacing(8);
     top->setContentsMargins(8, 4, 8, 4);
-    top->addLayout(m_sourceRow);
     top->addWidget(add);
     top->addStretch(1);
     top->addWidget(m_alignment);
@@ -161,13 +165,15 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
+    layout->addLayout(sources);
     layout->addLayout(top);
     layout->addLayout(choices);
     layout->addLayout(m_pages, 1);
     layout->addWidget(m_note);
-    m_canvasRow->setContentsMargins(0, 0, 0, 0);
-    m_canvasRow->setSpacing(2);
-    m_canvasPage->setLayout(m_canvasRow);
+    m_canvasGrid->setContentsMargins(0, 0, 0, 0);
+    m_canvasGrid->setSpacing(2);
+    m_canvasPage->setLayout(m_canvasGrid);
+    m_canvasPage->installEventFilter(this);
     for (QWidget* widget :
          std::initializer_list<QWidget*>{m_text, m_canvasPage, m_cka, m_difference, m_verdicts})
         m_pages->addWidget(widget);
@@ -241,6 +247,7 @@ void CompareView::addSource(const QString& path) {
             m_opening = {};
             m_workspace.use(title, outcome, [&](Chosen chosen) {
                 if (chosen.source) return useSource(std::move(*chosen.source));
+                m_others.clear();
                 use(std::move(chosen.made), false);
                 m_madeFile = path;
             });
@@ -546,7 +553,6 @@ void CompareView::drawPaths() {
             canvas->setAccessibleName(tr("Paths of %1").arg(title->text()));
             layout->addWidget(title);
             layout->addWidget(canvas, 1);
-            m_canvasRow->addWidget(column, 1);
             m_canvases.push_back(canvas);
             const int source = static_cast<int>(i);
             canvas->setDescriber([this, source](std::int64_t row, std::int32_t point) {
@@ -566,8 +572,32 @@ void CompareView::drawPaths() {
         one.panels.push_back({"", whole.panels[i].plot});
         m_canvases[i]->setFigure(std::make_shared<const Figure>(std::move(one)));
     }
+    if (isFirst) arrangeCanvases();
     m_note->setText(QString::fromStdString(whole.note));
     m_note->show();
+}
+
+/// In as many columns as make them largest.
+void CompareView::arrangeCanvases() {
+    const int count = static_cast<int>(m_canvases.size());
+    const auto sizeIn = [&](int columns) {
+        const int rows = (count + columns - 1) / columns;
+        return std::min(m_canvasPage->width() / columns, m_canvasPage->height() * 4 / 3 / rows);
+    };
+    int columns = 1;
+    for (int other = 2; other <= count; ++other)
+        if (sizeIn(other) > sizeIn(columns)) columns = other;
+    for (int i = 0; i < count; ++i) {
+        m_canvasGrid->addWidget(m_canvases[static_cast<std::size_t>(i)]->parentWidget(), i / columns,
+                                i % columns);
+        m_canvasGrid->setColumnStretch(i, i < columns ? 1 : 0);
+        m_canvasGrid->setRowStretch(i, i < (count + columns - 1) / columns ? 1 : 0);
+    }
+}
+
+bool CompareView::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::Resize && !m_canvases.empty()) arrangeCanvases();
+    return View::eventFilter(watched, event);
 }
 
 /// With shared coordinates the whole camera; in bases of their own only the direction.
@@ -748,6 +778,10 @@ QJsonObject CompareView::keptState() const {
 /// A comparison of the open rows is computed again, which gives the same numbers; one from a file is opened.
 void CompareView::restoreKept(const QJsonObject& state) {
     if (state.isEmpty()) return;
+    m_others.clear();
+    m_missing.clear();
+    m_made = nullptr;
+    m_madeFile.clear();
     m_link->setChecked(state["linked"].toBool(true));
     m_tabs->setCurrentIndex(std::clamp(state["page"].toInt(), 0, m_tabs->count() - 1));
     m_wantedOther = state["other"].toString();

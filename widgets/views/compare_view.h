@@ -12,6 +12,7 @@
 
 class QCheckBox;
 class QComboBox;
+class QGridLayout;
 class QHBoxLayout;
 class QLabel;
 class QPushButton;
@@ -62,6 +63,8 @@ public:
     QPushButton* startButton() const { return m_start; }
     QCheckBox* linkBox() const { return m_link; }
     QComboBox* alignmentList() const { return m_alignment; }
+    /// Which source the similarity and the differences are of, beside the first.
+    QComboBox* otherList() const { return m_other; }
     QComboBox* statisticList() const { return m_statistic; }
     QTreeWidget* verdictTable() const { return m_verdicts; }
     FigureWidget* ckaWidget() const { return m_cka; }
@@ -76,6 +79,7 @@ public Q_SLOTS:
 
 protected:
     void showEvent(QShowEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
     OpenedSource openDocument() const;
@@ -89,6 +93,7 @@ private:
     void refresh();
     void draw();
     void drawPaths();
+    void arrangeCanvases();
     void drawFigure(FigureWidget* widget, const Recipe& recipe);
     void fillVerdicts();
     void followCamera(TrajectoryCanvas* from);
@@ -109,7 +114,8 @@ private:
     Theme m_theme;
     QAction* m_add;
     QTabBar* m_tabs;
-    QHBoxLayout *m_sourceRow, *m_canvasRow;
+    QHBoxLayout* m_sourceRow;
+    QGridLayout* m_canvasGrid;
     QComboBox *m_alignment, *m_other, *m_value, *m_statistic;
     QCheckBox* m_link;
     QPushButton* m_start;
