@@ -102,8 +102,8 @@ std::size_t memoryOf(const Preferences& preferences) {
     return static_cast<std::size_t>(preferences.memoryMiB) << 20;
 }
 
-/// Of all texts [points]; 0: the desktop's. Whether that changed something. Titles of panels take it when they
-/// are made.
+/// Of all texts [points]; 0: the desktop's. Whether that changed something. Titles of panels take it when
+/// they are made.
 bool useFontSize(int points) {
     static const QFont desktop = QApplication::font();
     QFont font = desktop;

@@ -11,8 +11,8 @@ class QVBoxLayout;
 
 namespace rheo {
 
-/// What to do when nothing is open: the demo, something of one's own, what was open last, and what was lost. Scrolls
-/// where the window is smaller than that.
+/// What to do when nothing is open: the demo, something of one's own, what was open last, and what was lost.
+/// Scrolls where the window is smaller than that.
 class StartPage : public QScrollArea {
     Q_OBJECT
 public:
