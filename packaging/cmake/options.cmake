@@ -76,11 +76,11 @@ function(rheo_tests name)
     # Tests share the cores: threads of OpenMP that wait should not spin, which costs ten times the test's own work.
     if(ARG_WINDOW)
       add_test(NAME ${test} COMMAND ${PROJECT_SOURCE_DIR}/tests/with_display $<TARGET_FILE:${program}> ${test})
-      set_tests_properties(${test} PROPERTIES LABELS window ENVIRONMENT OMP_WAIT_POLICY=passive)
+      set_tests_properties(${test} PROPERTIES LABELS window ENVIRONMENT "OMP_WAIT_POLICY=passive;QTEST_FUNCTION_TIMEOUT=${ARG_TIMEOUT}000")
     else()
       add_test(NAME ${test} COMMAND ${program} ${test})
       set_tests_properties(${test} PROPERTIES
-        ENVIRONMENT "QT_QPA_PLATFORM=offscreen;FONTCONFIG_FILE=${PROJECT_SOURCE_DIR}/tests/fonts.conf;OMP_WAIT_POLICY=passive")
+        ENVIRONMENT "QT_QPA_PLATFORM=offscreen;FONTCONFIG_FILE=${PROJECT_SOURCE_DIR}/tests/fonts.conf;OMP_WAIT_POLICY=passive;QTEST_FUNCTION_TIMEOUT=${ARG_TIMEOUT}000")
     endif()
     set_tests_properties(${test} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   endforeach()
