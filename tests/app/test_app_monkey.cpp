@@ -6,6 +6,7 @@
 #include <QAction>
 #include <QApplication>
 #include <QDialog>
+#include <QDrag>
 #include <QElapsedTimer>
 #include <QMenu>
 #include <QMenuBar>
@@ -53,8 +54,12 @@ QStringList contentOf(const DocumentState& state) {
 class Monkey {
 public:
     Monkey(MainWindow& window, unsigned seed) : m_window(window), m_random(seed) {
-        // What opens goes again: half of the time after a key or a button in it.
-        QObject::connect(&m_closer, &QTimer::timeout, [this] { close(); });
+        // What opens goes again: half of the time after a key or a button in it. A text that is dragged away
+        // waits for a button of the mouse that nobody holds.
+        QObject::connect(&m_closer, &QTimer::timeout, [this] {
+            QDrag::cancel();
+            close();
+        });
         m_closer.start(60);
     }
 
