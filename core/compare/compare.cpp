@@ -110,7 +110,8 @@ void setScores(const std::vector<TraceView>& sources, const CompareOptions& opti
     result.axisNames = basis.names;
     for (const TraceView& source : sources) {
         result.scores.push_back(project(basis, source, projecting));
-        result.explained.push_back(basis.explained);
+        // Of what a given basis was fitted on, which is none of the sources.
+        result.explained.push_back(options.basis ? VectorD() : basis.explained);
     }
 }
 

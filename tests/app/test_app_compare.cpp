@@ -16,6 +16,7 @@ private Q_SLOTS:
     void trainedBesideUntrained();
     void directionsAreAxes();
     void otherPrompts();
+    void aGivenBasisHasNoShares();
     void threeSources_data();
     void threeSources();
     void viewsAreDrawn_data();
@@ -157,6 +158,26 @@ void TestAppCompare::otherPrompts() {
     const auto cka =
         runRheo({"figure", path("prompts.h5"), "--view", "compare_cka", "--out", path("no.svg")});
     QVERIFY2(cka.status == 1 && cka.err.contains("share no prompts"), cka.err);
+}
+
+/// Its shares of the variance are of other states than those that are drawn.
+void TestAppCompare::aGivenBasisHasNoShares() {
+    const QStringList both{path("trained.rheo.h5"), path("untrained.rheo.h5")};
+    QVERIFY(runRheo({"analyze", path("others.rheo.h5"), "--stat", "pca", "--out", path("basis.h5")}).status ==
+            0);
+    const auto noteWith = [&](const QStringList& more) {
+        const auto ran = runRheo(QStringList{"compare"} + both + more +
+                                 QStringList{"--align", "one", "--stat", "motion", "--null-repeats", "19",
+                                             "--resamples", "5", "--out", path("one.h5"), "--force"});
+        rheo::Recipe recipe;
+        recipe.view = "compare_paths";
+        recipe.sources = {{"compare_paths", path("one.h5").toStdString(), ""}};
+        return ran.status == 0 ? rheo::figureOfRecipe(recipe).note : ran.err.toStdString();
+    };
+    QCOMPARE(noteWith({"--basis", path("basis.h5")}), std::string("All in a basis that was given."));
+    const std::string own = noteWith({});
+    QVERIFY2(own.starts_with("All in the principal components of trained. PC1, PC2 and PC3 hold "),
+             own.c_str());
 }
 
 void TestAppCompare::threeSources_data() {
