@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/checkpoint/gguf_config.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/model_cache.h"
 
@@ -10,19 +11,6 @@ namespace rheo {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// What config.json calls a model that cannot be opened, where it says so at all.
-std::string architectureOf(const fs::path& folder) {
-    try {
-        const std::string file = (folder / "config.json").string();
-        const auto config = parseJsonObject(readFile(file, 4 << 20), file);
-        const auto type = config.find("model_type");
-        if (type != config.end() && type->is_string()) return type->get<std::string>().substr(0, 100);
-    } catch (const Error&) {
-        return "";
-    }
-    return "";
-}
 
 /// Long paths would hide the reason in a list: of a file only its name is left.
 std::string withoutFolder(std::string message, const std::string& folder) {
@@ -48,17 +36,31 @@ CachedModel inspected(const fs::path& home) {
     }
     model.trouble = withoutFolder(std::move(model.trouble), model.folder.string());
     std::error_code failed;
-    for (fs::directory_iterator file(model.folder, failed), end; !failed && file != end;
-         file.increment(failed)) {
+    const bool isFile = fs::is_regular_file(model.folder, failed);
+    for (fs::directory_iterator file(isFile ? model.folder.parent_path() : model.folder, failed), end;
+         !failed && file != end; file.increment(failed)) {
         std::error_code dangling;
         const auto size = fs::file_size(file->path(), dangling);
-        if (file->path().extension() == ".safetensors" && !dangling)
+        if (file->path().extension() == (isFile ? ".gguf" : ".safetensors") && !dangling)
             model.bytes += static_cast<std::int64_t>(size);
     }
     return model;
 }
 
 }  // namespace
+
+std::string architectureOf(const fs::path& model) {
+    try {
+        if (isGgufFile(model)) return ggufArchitecture(*GgufFile::open(model));
+        const std::string file = (model / "config.json").string();
+        const auto config = parseJsonObject(readFile(file, 4 << 20), file);
+        const auto type = config.find("model_type");
+        if (type != config.end() && type->is_string()) return type->get<std::string>().substr(0, 100);
+    } catch (const Error&) {
+        return "";
+    }
+    return "";
+}
 
 std::vector<CachedModel> cachedModels(Progress& progress) {
     std::vector<CachedModel> models;

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
+#include "core/checkpoint/gguf_config.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/checkpoint/model_files.h"
@@ -110,22 +111,70 @@ MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t ba
     return forecast;
 }
 
-std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& name, const AcceptedKeys& accepted) {
-    const fs::path folder = locateModel(name.string());
-    std::error_code failed;
-    if (!fs::exists(fs::symlink_status(folder / "config.json", failed)))
-        throw Error(ErrorCode::NotFound, describeFolderWithoutConfig(folder), folder.string());
+namespace {
 
-    std::shared_ptr<Checkpoint> checkpoint(new Checkpoint);
-    checkpoint->m_folder = folder;
-    const std::string text = readFile(existingFile(folder, "config.json"), maxConfigBytes);
-    checkpoint->m_config = parseModelConfig(text, (folder / "config.json").string(), accepted);
+std::string digestOf(const std::string& text) {
     Sha256 hash;
     hash.update(text);
-    checkpoint->m_configSha256 = hash.hex();
-    checkpoint->readTrainedLength();
-    checkpoint->openWeights();
+    return hash.hex();
+}
+
+/// A file of weights as its digest sees it.
+struct HashedFile {
+    std::int64_t bytes;
+    std::span<const std::byte> header, data;
+};
+
+void hashFile(const HashedFile& file, Sha256& hash) {
+    constexpr std::uint64_t blockBytes = 64 * 1024;
+    constexpr std::uint64_t blocks = 64;
+    std::array<std::byte, 8> size{};
+    for (std::size_t i = 0; i < size.size(); ++i)
+        size[i] = static_cast<std::byte>(static_cast<std::uint64_t>(file.bytes) >> (8 * i));
+    hash.update(size);
+    hash.update(file.header);
+    if (file.data.size() < blocks * blockBytes) {
+        hash.update(file.data);
+        return;
+    }
+    for (std::uint64_t i = 0; i < blocks; ++i) {
+        // The first block begins the data and the last ends them.
+        const std::uint64_t offset = (file.data.size() - blockBytes) * i / (blocks - 1);
+        hash.update(file.data.subspan(offset, blockBytes));
+    }
+}
+
+}  // namespace
+
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& name, const AcceptedKeys& accepted) {
+    std::shared_ptr<Checkpoint> checkpoint(new Checkpoint);
+    checkpoint->m_folder = locateModel(name.string());
+    std::error_code failed;
+    if (fs::is_regular_file(checkpoint->m_folder, failed))
+        checkpoint->openGguf(accepted);
+    else
+        checkpoint->openFolder(accepted);
     return checkpoint;
+}
+
+void Checkpoint::openFolder(const AcceptedKeys& accepted) {
+    std::error_code failed;
+    if (!fs::exists(fs::symlink_status(m_folder / "config.json", failed)))
+        throw Error(ErrorCode::NotFound, describeFolderWithoutConfig(m_folder), m_folder.string());
+    const std::string text = readFile(existingFile(m_folder, "config.json"), maxConfigBytes);
+    m_config = parseModelConfig(text, (m_folder / "config.json").string(), accepted);
+    m_configSha256 = digestOf(text);
+    readTrainedLength();
+    openWeights();
+}
+
+void Checkpoint::openGguf(const AcceptedKeys& accepted) {
+    m_gguf = openGgufModel(m_folder);
+    const std::string text = ggufConfig(m_gguf);
+    m_config = parseModelConfig(text, m_folder.string(), accepted);
+    m_configSha256 = digestOf(text);
+    applyGgufLayout(m_gguf, m_config);
+    useTensors(ggufParameters(m_gguf));
 }
 
 /// The demo model carries a note of its training; a foreign file of that name is not relied on.
@@ -146,15 +195,19 @@ void Checkpoint::openWeights() {
     WeightFiles weights = openWeightFiles(m_folder);
     m_files = std::move(weights.files);
     m_weightsMissing = std::move(weights.missing);
-    const auto note = [&](std::vector<std::string>& notes) {
-        std::move(notes.begin(), notes.end(), std::back_inserter(m_config.notes));
-    };
-    note(weights.notes);
+    std::move(weights.notes.begin(), weights.notes.end(), std::back_inserter(m_config.notes));
     if (!m_weightsMissing.empty()) return;
-    TensorMatch match = matchTensors(m_config, m_files, m_folder.string());
+    std::vector<const StoredTensor*> tensors;
+    for (const auto& file : m_files)
+        for (const StoredTensor& tensor : file->tensors()) tensors.push_back(&tensor);
+    useTensors(tensors);
+}
+
+void Checkpoint::useTensors(const std::vector<const StoredTensor*>& tensors) {
+    TensorMatch match = matchTensors(m_config, tensors, m_folder.string());
     m_parameters = std::move(match.parameters);
     m_config.tiedUnembedding = match.tied;
-    note(match.notes);
+    std::move(match.notes.begin(), match.notes.end(), std::back_inserter(m_config.notes));
 }
 
 const StoredTensor* Checkpoint::find(std::string_view name) const {
@@ -163,6 +216,9 @@ const StoredTensor* Checkpoint::find(std::string_view name) const {
 }
 
 std::optional<fs::path> Checkpoint::tokenizerPath() const {
+    if (!m_gguf.empty())
+        return m_gguf.front()->value("tokenizer.ggml.tokens") != nullptr ? std::optional(m_folder)
+                                                                         : std::nullopt;
     const auto exists = [&](const char* name) {
         std::error_code failed;
         return fs::exists(m_folder / name, failed);
@@ -173,30 +229,26 @@ std::optional<fs::path> Checkpoint::tokenizerPath() const {
     return std::nullopt;
 }
 
+std::string Checkpoint::tokenizerDigest() const {
+    const auto path = tokenizerPath();
+    if (!path) return "";
+    if (m_gguf.empty()) return sha256OfFile(*path);
+    Sha256 hash;
+    for (const GgufValue& value : m_gguf.front()->values())
+        if (value.key.starts_with("tokenizer.")) {
+            hash.update(std::string(value.key));
+            hash.update(value.bytes);
+        }
+    return hash.hex();
+}
+
 ModelIdentity Checkpoint::identity(DType dtype, std::optional<std::uint64_t> untrainedSeed) const {
     std::call_once(m_hashed, [&] {
-        if (const auto path = tokenizerPath()) m_tokenizerSha256 = sha256OfFile(*path);
-        if (m_files.empty()) return;
-        constexpr std::uint64_t blockBytes = 64 * 1024;
-        constexpr std::uint64_t blocks = 64;
+        m_tokenizerSha256 = tokenizerDigest();
+        if (m_files.empty() && m_gguf.empty()) return;
         Sha256 hash;
-        for (const auto& file : m_files) {
-            std::array<std::byte, 8> size{};
-            for (std::size_t i = 0; i < size.size(); ++i)
-                size[i] = static_cast<std::byte>(static_cast<std::uint64_t>(file->fileBytes()) >> (8 * i));
-            hash.update(size);
-            hash.update(file->header());
-            const auto data = file->data();
-            if (data.size() < blocks * blockBytes) {
-                hash.update(data);
-                continue;
-            }
-            for (std::uint64_t i = 0; i < blocks; ++i) {
-                // The first block begins the data and the last ends them.
-                const std::uint64_t offset = (data.size() - blockBytes) * i / (blocks - 1);
-                hash.update(data.subspan(offset, blockBytes));
-            }
-        }
+        for (const auto& file : m_files) hashFile({file->fileBytes(), file->header(), file->data()}, hash);
+        for (const auto& file : m_gguf) hashFile({file->fileBytes(), file->header(), file->data()}, hash);
         m_weightsSha256 = hash.hex();
     });
     ModelIdentity identity;
@@ -227,6 +279,7 @@ ReviewedCheckpoint openForReview(const fs::path& folder) {
 
 void Checkpoint::requireWhole() const {
     for (const auto& file : m_files) file->requireWhole();
+    for (const auto& file : m_gguf) file->requireWhole();
 }
 
 }  // namespace rheo

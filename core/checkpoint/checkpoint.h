@@ -12,6 +12,7 @@
 
 #include "core/base/model_identity.h"
 #include "core/checkpoint/dtype.h"
+#include "core/checkpoint/gguf.h"
 #include "core/checkpoint/model_config.h"
 #include "core/checkpoint/safetensors.h"
 
@@ -34,23 +35,25 @@ MemoryForecast forecastMemory(const ModelConfig& config, DType dtype, std::int64
 /// and what is left under the limits of the control group. Empty where neither can be read.
 std::optional<std::int64_t> availableMemory();
 
-/// A model on disk in the Hugging Face layout: config.json, safetensors files as openWeightFiles finds them,
-/// and perhaps tokenizer.json. Everything is checked when it is opened; weights are mapped, and read when
-/// used. Immutable.
+/// A model on disk, in the Hugging Face layout (config.json, safetensors files as openWeightFiles finds them,
+/// and perhaps tokenizer.json) or as a GGUF file, which holds all of these. Everything is checked when it is
+/// opened; weights are mapped, and read when used. Immutable.
 class Checkpoint {
 public:
-    /// `folder`: a model's folder, or what else locateModel understands (ORG/NAME in the local cache).
-    /// `accepted`: as parseModelConfig takes it.
+    /// `folder`: a model's folder, a GGUF file, or what else locateModel understands (ORG/NAME in the local
+    /// cache, ollama:NAME). `accepted`: as parseModelConfig takes it.
     /// Throws Error(NotFound) if there is no such model or it has no config.json; Error(Unsupported) as
-    /// parseModelConfig; Error(Format) for a damaged file; Error as matchTensors for weights that do not fit
-    /// the config. A folder without weights opens: see `weightsMissing`.
+    /// parseModelConfig and ggufConfig; Error(Format) for a damaged file; Error as matchTensors for weights
+    /// that do not fit the config. A folder without weights opens: see `weightsMissing`.
     static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder,
                                                   const AcceptedKeys& accepted = {});
 
-    const std::filesystem::path& folder() const { return m_folder; }  ///< where it was found
+    /// Where it was found: a folder, or a GGUF file (of a set the one that was given).
+    const std::filesystem::path& folder() const { return m_folder; }
     /// Its notes say what was left aside or read in a way to know of, in the files too.
     const ModelConfig& config() const { return m_config; }
-    /// The file that holds the vocabulary: tokenizer.json, vocab.json beside merges.txt, or tokenizer.model.
+    /// The file that holds the vocabulary: tokenizer.json, vocab.json beside merges.txt, tokenizer.model, or
+    /// the GGUF file where that has one.
     std::optional<std::filesystem::path> tokenizerPath() const;
 
     /// Empty if the weights are there; else a sentence that says which files were looked for. Such a model
@@ -65,8 +68,10 @@ public:
 
     /// What traces of this model carry. `untrainedSeed` as given to the model. The digest of the weights
     /// is SHA-256 over, for each file in name order: its size (8 bytes, little endian), its header (the
-    /// JSON, without its length), and its data, or of 4 MiB of data and more only 64 blocks of 64 KiB,
-    /// block i beginning at floor(i * (data - 64 KiB) / 63). Read once.
+    /// JSON, without its length; of a GGUF file all before the data), and its data, or of 4 MiB of data and
+    /// more only 64 blocks of 64 KiB, block i beginning at floor(i * (data - 64 KiB) / 63). Of a GGUF file
+    /// the config's digest is that of ggufConfig, and the tokenizer's that of the values `tokenizer.*`. Read
+    /// once.
     ModelIdentity identity(DType dtype, std::optional<std::uint64_t> untrainedSeed) const;
 
     /// forecastMemory of this config.
@@ -80,14 +85,19 @@ public:
 
 private:
     Checkpoint() = default;
+    void openFolder(const AcceptedKeys& accepted);
+    void openGguf(const AcceptedKeys& accepted);
     void readTrainedLength();
     void openWeights();
+    void useTensors(const std::vector<const StoredTensor*>& tensors);
+    std::string tokenizerDigest() const;
 
     std::filesystem::path m_folder;
     ModelConfig m_config;
     std::string m_configSha256;
     std::string m_weightsMissing;
     std::vector<std::shared_ptr<const SafetensorsFile>> m_files;  ///< in order of file name
+    GgufModel m_gguf;                                             ///< else these, in order of part
     std::map<std::string, const StoredTensor*, std::less<>> m_parameters;
     mutable std::once_flag m_hashed;
     mutable std::string m_weightsSha256;

@@ -9,7 +9,9 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/checkpoint/gguf.h"
 #include "core/checkpoint/model_files.h"
+#include "core/checkpoint/ollama_store.h"
 
 namespace rheo {
 
@@ -93,32 +95,51 @@ fs::path modelCacheFolder() {
     return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
 }
 
+namespace {
+
+/// The folder, or the GGUF file in it that is the model.
+fs::path modelIn(const fs::path& folder) {
+    return ggufFileIn(folder).value_or(folder);
+}
+
+/// A folder that is there: itself, or its main revision.
+fs::path modelOfFolder(const fs::path& path) {
+    std::error_code failed;
+    if (fs::exists(path / "config.json", failed) || !fs::is_directory(path / "snapshots", failed))
+        return modelIn(path);
+    if (const auto snapshot = mainSnapshot(path)) return modelIn(*snapshot);
+    const std::string command = fetchCommand(path);
+    throw Error(ErrorCode::NotFound,
+                fmt::format("{} is a folder of the Hugging Face cache without a finished download; fetch the "
+                            "model again{}",
+                            path.string(), command.empty() ? "" : fmt::format(" with `{}`", command)),
+                path.string());
+}
+
+}  // namespace
+
 fs::path locateModel(const std::string& name) {
     std::error_code failed;
     fs::path path = expanded(name);
     if (path.has_relative_path() && !path.has_filename()) path = path.parent_path();  // "folder/"
-    if (fs::is_directory(path, failed)) {
-        if (fs::exists(path / "config.json", failed) || !fs::is_directory(path / "snapshots", failed))
-            return path;
-        if (const auto snapshot = mainSnapshot(path)) return *snapshot;
-        const std::string command = fetchCommand(path);
+    if (fs::is_directory(path, failed)) return modelOfFolder(path);
+    if (fs::exists(path, failed)) {
+        if (isGgufFile(path) || path.extension() == ".gguf") return path;
+        throw Error(ErrorCode::NotFound, describeModelFile(path), path.string());
+    }
+    if (name.starts_with(ollamaPrefix)) return locateOllamaModel(name.substr(ollamaPrefix.size()));
+    const bool isFile = path.extension() == ".gguf";
+    const std::string folder = isFile ? "" : cacheName(name);
+    if (folder.empty())
         throw Error(
             ErrorCode::NotFound,
-            fmt::format("{} is a folder of the Hugging Face cache without a finished download; fetch the "
-                        "model again{}",
-                        path.string(), command.empty() ? "" : fmt::format(" with `{}`", command)),
-            path.string());
-    }
-    if (fs::exists(path, failed)) throw Error(ErrorCode::NotFound, describeModelFile(path), path.string());
-    const std::string folder = cacheName(name);
-    if (folder.empty())
-        throw Error(ErrorCode::NotFound,
-                    fmt::format("there is no model folder {}; give a folder that holds config.json and "
-                                "model.safetensors, or ORG/NAME of a model in the Hugging Face cache",
-                                name),
-                    name);
+            fmt::format("there is no {} {}; give a folder that holds config.json and "
+                        "model.safetensors, a GGUF file, ORG/NAME of a model in the Hugging Face cache, or "
+                        "{}NAME of one of Ollama's",
+                        isFile ? "file" : "model folder", name, ollamaPrefix),
+            name);
     const fs::path cache = modelCacheFolder();
-    if (const auto snapshot = mainSnapshot(cache / folder)) return *snapshot;
+    if (const auto snapshot = mainSnapshot(cache / folder)) return modelIn(*snapshot);
     throw Error(
         ErrorCode::NotFound,
         fmt::format("there is neither a folder {} nor a model of that name in {}; nothing is downloaded "
@@ -138,6 +159,7 @@ std::string fetchCommand(const fs::path& folder) {
 std::string modelTitle(const fs::path& folder) {
     fs::path home = folder;
     if (!home.has_filename()) home = home.parent_path();  // "folder/"
+    if (std::string name = ollamaNameOf(home); !name.empty()) return name;
     if (home.parent_path().filename() == "snapshots" &&
         home.parent_path().parent_path().filename().string().starts_with(folderPrefix))
         home = home.parent_path().parent_path();

@@ -10,17 +10,21 @@ namespace rheo {
 /// huggingface/hub in $XDG_CACHE_HOME or ~/.cache. It need not be there.
 std::filesystem::path modelCacheFolder();
 
-/// The folder of a model as a person names it: a folder that holds config.json, a folder models--ORG--NAME of
-/// the cache (its main revision is taken), or ORG/NAME, looked up in the cache. A folder of that name goes
-/// first. Nothing is downloaded.
-/// Throws Error(NotFound) for a model that is not there, with the command that would fetch it.
+/// The folder or GGUF file of a model as a person names it: a folder that holds config.json, a folder
+/// models--ORG--NAME of the cache (its main revision is taken), ORG/NAME, looked up in the cache, a GGUF file
+/// (of a set any part), or ollama:NAME, looked up in Ollama's store. A folder of that name goes first. Of a
+/// folder without safetensors files that holds one GGUF file, or one set, that file is the model. Nothing is
+/// downloaded.
+/// Throws Error(NotFound) for a model that is not there, with the command that would fetch it; else as
+/// locateOllamaModel.
 std::filesystem::path locateModel(const std::string& name);
 
 /// The command that fetches the model of a folder of the cache (models--ORG--NAME, or a snapshot in it)
 /// again: "hf download ORG/NAME". Empty for a folder elsewhere, of which nobody can say where it came from.
 std::string fetchCommand(const std::filesystem::path& folder);
 
-/// What a person calls the model in a folder: ORG/NAME for a folder of the cache, else the folder's own name.
+/// What a person calls the model in a folder: ORG/NAME for a folder of the cache, else the folder's own name;
+/// a file's own name; for a file of Ollama's store the name it has there.
 std::string modelTitle(const std::filesystem::path& folder);
 
 /// The folders models--ORG--NAME of the local cache, in order of their names, finished or not. Empty where

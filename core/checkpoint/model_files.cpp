@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/checkpoint/gguf.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/checkpoint/model_config.h"
@@ -55,9 +56,7 @@ constexpr std::array<ForeignKind, 19> foreignKinds{{
     {"consolidated", ".pth", "Meta's own layout, pickled",
      "fetch config.json and the model-*.safetensors files of the -hf repository, or convert it with "
      "transformers' convert_llama_weights_to_hf.py"},
-    {"", ".gguf", "a GGUF file, made for llama.cpp",
-     "fetch the model's .safetensors files, or convert it with transformers: "
-     "AutoModelForCausalLM.from_pretrained(FOLDER, gguf_file=NAME).save_pretrained(OUT)"},
+    {"", ".gguf", "several GGUF files", "give the one that is meant: FOLDER/NAME.gguf"},
     {"", ".bin", "pickled weights", savePickled},
     {"", ".pth", "pickled weights", savePickled},
     {"", ".pt", "pickled weights", savePickled},
@@ -267,16 +266,29 @@ fs::path existingFile(const fs::path& folder, const std::string& name) {
     throw Error(ErrorCode::NotFound, absence(folder, name), path.string());
 }
 
+std::optional<fs::path> ggufFileIn(const fs::path& folder) {
+    std::map<std::string, std::string> models;  // the first file of each, by its name or that of its set
+    for (const std::string& name : fileNames(folder)) {
+        if (name.ends_with(".safetensors")) return std::nullopt;
+        if (!name.ends_with(".gguf") || name.find("mmproj") != std::string::npos) continue;
+        const auto part = ggufPartOf(name);
+        models.emplace(part ? fmt::format("{} of {}", part->stem, part->count) : name, name);
+    }
+    if (models.size() != 1) return std::nullopt;
+    return folder / models.begin()->second;
+}
+
 std::string describeModelFile(const fs::path& file) {
     const std::string name = file.filename().string();
     const auto kind = std::find_if(foreignKinds.begin(), foreignKinds.end(),
                                    [&](const ForeignKind& known) { return isOfKind(name, known); });
-    constexpr const char* needed = "a model is a folder that holds config.json and model.safetensors";
+    constexpr const char* needed =
+        "a model is a folder that holds config.json and model.safetensors, or a GGUF file";
     if (kind == foreignKinds.end()) return fmt::format("{} is a file, and {}", file.string(), needed);
     std::error_code failed;
     const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
     if (kind->begins != "adapter_config" && kind->begins != "adapter_model" &&
-        fs::exists(folder / "config.json", failed) && kind->ends != ".gguf")
+        fs::exists(folder / "config.json", failed))
         return fmt::format("{} is a file ({}), and {}: give {}", file.string(), kind->what, needed,
                            folder.string());
     return fmt::format("{} is a file ({}), and {}; {}", file.string(), kind->what, needed, kind->next);

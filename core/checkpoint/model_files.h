@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,13 +10,18 @@
 
 namespace rheo {
 
-/// What a file is that was given in place of a model's folder, and what to do: a sentence. For a GGUF file,
-/// pickled weights, a single safetensors file, a config or a tokenizer; of others it says that a folder is
-/// needed. Reads nothing but names.
+/// The GGUF file that is the model of a folder without safetensors files: the only one there, or the first
+/// part that is there of the only set; those that read images ("mmproj") are passed over. Empty where there
+/// is none, or several. Reads nothing but names.
+std::optional<std::filesystem::path> ggufFileIn(const std::filesystem::path& folder);
+
+/// What a file is that was given in place of a model's folder, and what to do: a sentence. For pickled
+/// weights, a single safetensors file, a config or a tokenizer; of others it says that a folder is needed.
+/// Reads nothing but names.
 std::string describeModelFile(const std::filesystem::path& file);
 
-/// What a folder without config.json holds instead (an adapter, GGUF, Mistral's or Meta's own layout, pickled
-/// weights, a tokenizer, nothing), and what to do: a sentence.
+/// What a folder without config.json holds instead (an adapter, several GGUF files, Mistral's or Meta's own
+/// layout, pickled weights, a tokenizer, nothing), and what to do: a sentence.
 std::string describeFolderWithoutConfig(const std::filesystem::path& folder);
 
 /// "; fetch it with `hf download ORG/NAME`" for a folder of the Hugging Face cache, else nothing.

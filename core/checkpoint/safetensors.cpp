@@ -1,15 +1,9 @@
 #include "core/checkpoint/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -216,7 +210,7 @@ struct Beginning {
 constexpr std::array<Beginning, 7> beginnings{{
     {"version https://git-lfs",
      "it is a Git LFS pointer, not the weights; run `git lfs pull` in its repository"},
-    {"GGUF", "it is a GGUF file under another name; fetch the model's .safetensors files"},
+    {"GGUF", "it is a GGUF file under another name: give it the ending .gguf"},
     {std::string_view("PK\x03\x04", 4),
      "it is a PyTorch pickle under another name, which is never loaded, because a pickle can run code; save "
      "the "
@@ -309,69 +303,23 @@ std::int64_t storedTypeBits(StoredType type) {
 }
 
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
-    const auto fail = [&](const std::string& why) -> Error {
-        return {errno == ENOENT ? ErrorCode::NotFound : ErrorCode::Io,
-                fmt::format("cannot read {}: {}", path.string(), why), path.string()};
-    };
-    const int handle = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (handle < 0) throw fail(std::strerror(errno));
-    struct Closer {
-        int handle;
-        ~Closer() { ::close(handle); }
-    } const closer{handle};
-
-    struct stat status {};
-    if (::fstat(handle, &status) != 0) throw fail(std::strerror(errno));
-    errno = 0;
-    if (!S_ISREG(status.st_mode)) throw fail("it is not a regular file");
-    const auto size = static_cast<std::size_t>(status.st_size);
-
-    std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
-    file->m_path = path;
-    if (size > 0) {
-        void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, handle, 0);
-        if (mapping == MAP_FAILED) throw fail(std::strerror(errno));
-        file->m_mapping = mapping;
-        file->m_identity = identityOf(handle, path);
-        file->m_guard = GuardedMapping(mapping, size);
-        file->m_bytes = {static_cast<const std::byte*>(mapping), size};
-    }
+    std::shared_ptr<SafetensorsFile> file(new SafetensorsFile(path));
     file->read();
     return file;
 }
 
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::parse(std::span<const std::byte> bytes,
                                                               const std::string& name) {
-    std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
-    file->m_path = name;
-    file->m_bytes = bytes;
+    std::shared_ptr<SafetensorsFile> file(new SafetensorsFile(bytes, name));
     file->read();
     return file;
 }
 
-void SafetensorsFile::requireUnchanged() const {
-    if (m_identity) rheo::requireUnchanged(m_path, *m_identity);
-    requireWhole();
-}
-
-void SafetensorsFile::requireWhole() const {
-    if (m_guard.lost())
-        throw Error(
-            ErrorCode::Io,
-            fmt::format("{} was cut off while it was used; put it back and start again", m_path.string()),
-            m_path.string());
-}
-
-SafetensorsFile::~SafetensorsFile() {
-    m_guard = {};
-    if (m_mapping != nullptr) ::munmap(m_mapping, m_bytes.size());
-}
-
 void SafetensorsFile::read() {
-    const std::string name = m_path.string();
-    const std::uint64_t headerBytes = headerLength(m_bytes, name);
-    m_header = m_bytes.subspan(8, headerBytes);
-    m_data = m_bytes.subspan(8 + headerBytes);
+    const std::string name = path().string();
+    const std::uint64_t headerBytes = headerLength(m_file.bytes(), name);
+    m_header = m_file.bytes().subspan(8, headerBytes);
+    m_data = m_file.bytes().subspan(8 + headerBytes);
 
     HeaderReader reader(name);
     const auto* text = reinterpret_cast<const char*>(m_header.data());
@@ -394,7 +342,7 @@ void SafetensorsFile::read() {
     for (std::size_t i = 0; i < extents.size(); ++i) {
         const Claim& claim = reader.claims[i];
         m_tensors.push_back({claim.name, extents[i].type->type, std::move(extents[i].shape),
-                             m_data.subspan(claim.offsets[0], claim.offsets[1] - claim.offsets[0])});
+                             m_data.subspan(claim.offsets[0], claim.offsets[1] - claim.offsets[0]), nullptr});
     }
 
     checkCoverage(m_tensors, m_data, name);

@@ -4,14 +4,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/base/file_identity.h"
-#include "core/base/guarded_mapping.h"
+#include "core/checkpoint/mapped_weights.h"
 
 namespace rheo {
 
@@ -46,12 +44,18 @@ std::string_view storedTypeName(StoredType type);
 std::int64_t storedTypeBytes(StoredType type);  ///< 0 for types of less than a byte
 std::int64_t storedTypeBits(StoredType type);
 
-/// A tensor of a mapped file. `bytes` stays valid as long as the SafetensorsFile.
+struct BlockFormat;
+
+/// A tensor of a mapped file. `bytes` stays valid as long as the file.
 struct StoredTensor {
     std::string name;
     StoredType type = StoredType::F32;
     std::vector<std::int64_t> shape;
-    std::span<const std::byte> bytes;  ///< product of shape times element size, little endian, any alignment
+    /// Product of shape times element size, little endian, any alignment; else as `blocks` says.
+    std::span<const std::byte> bytes;
+    /// How values are packed in blocks (a quantised tensor of a GGUF file); `type` is what they expand to.
+    /// Null: they are stored as they are.
+    const BlockFormat* blocks = nullptr;
 };
 
 /// Whether a file that begins with `head` (at least 9 bytes of it, or all) can be a safetensors file: a
@@ -76,31 +80,23 @@ public:
     /// The same checks on bytes in memory, which must outlive the result; `name` is for messages.
     static std::shared_ptr<const SafetensorsFile> parse(std::span<const std::byte> bytes,
                                                         const std::string& name);
-    ~SafetensorsFile();
-    SafetensorsFile(const SafetensorsFile&) = delete;
-    SafetensorsFile& operator=(const SafetensorsFile&) = delete;
 
-    const std::filesystem::path& path() const { return m_path; }
+    const std::filesystem::path& path() const { return m_file.path(); }
     const std::vector<StoredTensor>& tensors() const { return m_tensors; }  ///< in order of name
     const StoredTensor* find(std::string_view name) const;                  ///< null if there is none
     std::span<const std::byte> header() const { return m_header; }          ///< the JSON, without its length
     std::span<const std::byte> data() const { return m_data; }              ///< all after the header
-    /// Throws Error(Io) if the mapped file was cut, written or replaced since it was opened. To be called
-    /// after its bytes were used.
-    void requireUnchanged() const;
-    /// Throws Error(Io) if bytes were used that are gone, because the file was cut off. Costs nothing.
-    void requireWhole() const;
-    std::int64_t fileBytes() const { return static_cast<std::int64_t>(m_bytes.size()); }
+    /// As those of MappedWeights.
+    void requireUnchanged() const { m_file.requireUnchanged(); }
+    void requireWhole() const { m_file.requireWhole(); }
+    std::int64_t fileBytes() const { return static_cast<std::int64_t>(m_file.bytes().size()); }
 
 private:
-    SafetensorsFile() = default;
+    explicit SafetensorsFile(const std::filesystem::path& path) : m_file(path) {}
+    SafetensorsFile(std::span<const std::byte> bytes, const std::string& name) : m_file(bytes, name) {}
     void read();
 
-    std::filesystem::path m_path;
-    std::span<const std::byte> m_bytes;
-    void* m_mapping = nullptr;
-    std::optional<FileIdentity> m_identity;  ///< of a mapped file
-    GuardedMapping m_guard;
+    MappedWeights m_file;
     std::span<const std::byte> m_header;
     std::span<const std::byte> m_data;
     std::vector<StoredTensor> m_tensors;

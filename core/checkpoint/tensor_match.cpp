@@ -54,17 +54,16 @@ std::string plainName(std::string name) {
     return name;
 }
 
-Stored collect(const std::vector<std::shared_ptr<const SafetensorsFile>>& files, const std::string& where) {
+Stored collect(const std::vector<const StoredTensor*>& tensors, const std::string& where) {
     Stored stored;
-    for (const auto& file : files)
-        for (const StoredTensor& tensor : file->tensors()) {
-            const auto [entry, isNew] = stored.emplace(plainName(tensor.name), &tensor);
-            if (!isNew)
-                throw Error(ErrorCode::Mismatch,
-                            fmt::format("{}: tensors {} and {} are the same parameter", where,
-                                        entry->second->name, tensor.name),
-                            where);
-        }
+    for (const StoredTensor* tensor : tensors) {
+        const auto [entry, isNew] = stored.emplace(plainName(tensor->name), tensor);
+        if (!isNew)
+            throw Error(ErrorCode::Mismatch,
+                        fmt::format("{}: tensors {} and {} are the same parameter", where,
+                                    entry->second->name, tensor->name),
+                        where);
+    }
     return stored;
 }
 
@@ -142,7 +141,7 @@ std::string headPrefix(const TensorNames& names, const Stored& stored, std::stri
 }
 
 bool sameValues(const StoredTensor& a, const StoredTensor& b) {
-    return a.type == b.type && a.shape == b.shape &&
+    return a.type == b.type && a.blocks == b.blocks && a.shape == b.shape &&
            std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0;
 }
 
@@ -319,10 +318,9 @@ private:
 
 }  // namespace
 
-TensorMatch matchTensors(const ModelConfig& config,
-                         const std::vector<std::shared_ptr<const SafetensorsFile>>& files,
+TensorMatch matchTensors(const ModelConfig& config, const std::vector<const StoredTensor*>& tensors,
                          const std::string& where) {
-    const Stored stored = collect(files, where);
+    const Stored stored = collect(tensors, where);
     return Matcher(config, stored, where).match();
 }
 

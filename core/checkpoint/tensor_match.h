@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,8 +16,8 @@ struct TensorMatch {
     std::vector<std::string> notes;
 };
 
-/// Finds the parameters of `config` among the tensors of `files`, whatever stands before their names: the
-/// files of a bare decoder have less than the architecture's prefix, those of a wrapped or wrapping model
+/// Finds the parameters of `config` among the tensors of a model's files, whatever stands before their names:
+/// the files of a bare decoder have less than the architecture's prefix, those of a wrapped or wrapping model
 /// more
 /// ("base_model.model.", "module.", "_orig_mod.", "language_model."). Which of several decoders is meant is
 /// decided by the number of parameters found.
@@ -30,9 +29,8 @@ struct TensorMatch {
 /// Tensors outside of the decoder (heads of other tasks, vision towers, buffers) are left out with a note.
 /// Throws Error(Mismatch) naming the tensors that are missing, of another shape than the config says, or
 /// inside the decoder and not accounted for; Error(Unsupported) for parameters that are no floats.
-/// `where`: the folder, for messages.
-TensorMatch matchTensors(const ModelConfig& config,
-                         const std::vector<std::shared_ptr<const SafetensorsFile>>& files,
+/// `where`: the folder or file, for messages.
+TensorMatch matchTensors(const ModelConfig& config, const std::vector<const StoredTensor*>& tensors,
                          const std::string& where);
 
 }  // namespace rheo

@@ -12,6 +12,7 @@
 #include "core/base/guarded_mapping.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/checkpoint/gguf_blocks.h"
 
 namespace rheo {
 
@@ -52,12 +53,13 @@ public:
         return tensor;
     }
 
-    /// Bytes as the file has them; any alignment there, proper alignment here.
+    /// Values as the file has them, or expanded from its blocks; any alignment there, proper alignment here.
     at::Tensor read(const std::string& name) {
         const StoredTensor* stored = m_checkpoint.find(name);
         if (stored == nullptr)
             throw Error(ErrorCode::Mismatch,
                         fmt::format("{} has no tensor {}", m_checkpoint.folder().string(), name), name);
+        if (stored->blocks != nullptr) return expanded(*stored);
         at::Tensor tensor = at::empty(stored->shape, scalarType(stored->type));
         auto* out = static_cast<std::byte*>(tensor.data_ptr());
         const std::int64_t width = storedTypeBytes(stored->type);
@@ -73,6 +75,29 @@ public:
     }
 
 private:
+    /// Values of a quantised tensor, in float32.
+    at::Tensor expanded(const StoredTensor& stored) {
+        at::Tensor tensor = at::empty(stored.shape, at::kFloat);
+        auto* out = tensor.data_ptr<float>();
+        const BlockFormat& format = *stored.blocks;
+        constexpr std::int64_t pieceValues = 1 << 22;
+        const std::int64_t blocks = static_cast<std::int64_t>(stored.bytes.size()) / format.bytes;
+        for (std::int64_t done = 0; done < blocks; done += pieceValues / format.values) {
+            const std::int64_t count = std::min(pieceValues / format.values, blocks - done);
+            constexpr std::int64_t together = 256;
+            parallelFor(count, together, m_threads, m_progress, [&](std::int64_t begin, std::int64_t end) {
+                const auto part =
+                    stored.bytes.subspan(static_cast<std::size_t>((done + begin) * format.bytes),
+                                         static_cast<std::size_t>((end - begin) * format.bytes));
+                expandBlocks(format, part, out + (done + begin) * format.values);
+            });
+            forgetPages(stored.bytes.subspan(static_cast<std::size_t>(done * format.bytes),
+                                             static_cast<std::size_t>(count * format.bytes)));
+            advance(static_cast<double>(count * format.values));
+        }
+        return tensor;
+    }
+
     /// Drawn in pieces, each from its own stream, so that any number of threads gives the same numbers.
     at::Tensor drawn(const ParameterSpec& parameter, std::uint64_t seed, std::uint64_t stream) {
         at::Tensor tensor = at::empty(parameter.shape, at::kFloat);

@@ -375,8 +375,10 @@ void TestCheckpointFolder::namesWhatIsNoModel_data() {
     row("pickled", {"pytorch_model.bin"}, true, {"pickle", "save_pretrained"});
     row("pickled shards", {"pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"}, true,
         {"pickle"});
-    row("GGUF", {"model.Q4_K_M.gguf", "README.md"}, false, {"GGUF", "gguf_file"});
-    row("GGUF with a config", {"model.gguf"}, true, {"GGUF", "gguf_file"});
+    row("several GGUF", {"model.Q4_K_M.gguf", "model.Q8_0.gguf"}, false,
+        {"several GGUF files", "give the one"});
+    row("several GGUF with a config", {"model.Q4_K_M.gguf", "model.Q8_0.gguf"}, true,
+        {"several GGUF files", "give the one"});
     row("adapter", {"adapter_config.json", "adapter_model.safetensors"}, false,
         {"adapter", "some/base", "merge"});
     row("adapter with a config", {"adapter_config.json", "adapter_model.safetensors"}, true,
@@ -414,7 +416,6 @@ void TestCheckpointFolder::namesFilesGivenAsModels() {
     const fs::path alone = bare.path().toStdString();
     for (const auto& [path, part] : {std::pair(folder.path / "model.safetensors", folder.path.string()),
                                      {alone / "model.safetensors", "fetch config.json"},
-                                     {alone / "x.gguf", "gguf_file"},
                                      {alone / "pytorch_model.bin", "pickle"},
                                      {alone / "consolidated.00.pth", "Meta's"},
                                      {alone / "adapter_model.safetensors", "merge"},
