@@ -19,7 +19,8 @@ struct EncodingRemarks {
 };
 
 /// Text to token ids and back, exactly as the files of a Hugging Face model say: a tokenizer.json
-/// (version 1.0, model BPE or Unigram), vocab.json with merges.txt, or the tokenizer.model of SentencePiece.
+/// (version 1.0, model BPE or Unigram), vocab.json with merges.txt, the tokenizer.model of SentencePiece, or
+/// a GGUF file.
 ///
 /// Equal to the reference implementations (https://github.com/huggingface/tokenizers, 0.23, and AutoTokenizer
 /// of transformers 5.24 where tokenizer_config.json decides), with one limit: classes of characters in
@@ -37,8 +38,8 @@ public:
     static constexpr std::size_t kMaxDecodedBytes = std::size_t{32} << 20;
 
     /// Reads the tokenizer of a model's folder, with tokenizer_config.json and the older files beside it, as
-    /// AutoTokenizer of transformers 5.24 does. Throws Error(NotFound) when the folder holds no tokenizer
-    /// (see findTokenizerFile), else as load().
+    /// AutoTokenizer of transformers 5.24 does, or that of a GGUF file (readGgufTokenizer). Throws
+    /// Error(NotFound) when the folder holds no tokenizer (see findTokenizerFile), else as load().
     static std::shared_ptr<const Tokenizer> open(const std::filesystem::path& folder);
 
     /// Reads a tokenizer.json alone. Its `truncation` and `padding` shape batches and are not applied here.

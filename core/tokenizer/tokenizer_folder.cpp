@@ -7,7 +7,9 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/checkpoint/gguf.h"
 #include "core/tokenizer/component.h"
+#include "core/tokenizer/gguf_tokenizer.h"
 #include "core/tokenizer/sentencepiece_file.h"
 #include "core/tokenizer/tokenizer.h"
 #include "core/tokenizer/tokenizer_classes.h"
@@ -152,6 +154,7 @@ Loaded load(const fs::path& path, TokenizerSettings& settings) {
 
 std::optional<fs::path> findTokenizerFile(const fs::path& folder) {
     std::error_code failed;
+    if (fs::is_regular_file(folder, failed)) return isGgufFile(folder) ? std::optional(folder) : std::nullopt;
     const auto exists = [&](const char* name) { return fs::exists(folder / name, failed); };
     if (exists("tokenizer.json")) return folder / "tokenizer.json";
     if (exists("vocab.json") && exists("merges.txt")) return folder / "vocab.json";
@@ -164,6 +167,7 @@ TokenizerFolder readTokenizerFolder(const fs::path& folder) {
     if (!path)
         throw Error(ErrorCode::NotFound, fmt::format("{} has no {}", folder.string(), kTokenizerFiles),
                     folder.string());
+    if (*path == folder) return readGgufTokenizer(folder);
     TokenizerSettings settings = readTokenizerSettings(folder);
     Loaded loaded = load(*path, settings);
     applyTokenizerSettings(settings, loaded.type, loaded.source, loaded.file);

@@ -10,7 +10,7 @@
 namespace rheo {
 
 /// The file of a model's folder that holds its tokenizer: tokenizer.json; else vocab.json where merges.txt
-/// lies beside it; else tokenizer.model. Empty where there is none of them.
+/// lies beside it; else tokenizer.model. A GGUF file is its own. Empty where there is none of them.
 std::optional<std::filesystem::path> findTokenizerFile(const std::filesystem::path& folder);
 
 /// What findTokenizerFile looks for, for messages.
@@ -27,8 +27,8 @@ struct TokenizerFolder {  // NOLINT(bugprone-exception-escape): json's move may 
 };
 
 /// Reads what findTokenizerFile finds, with the settings beside it, as AutoTokenizer of transformers 5.24
-/// does. Throws Error(NotFound) when there is no tokenizer, Error(Format) and Error(Unsupported) as the
-/// readers of each file.
+/// does; of a GGUF file as readGgufTokenizer. Throws Error(NotFound) when there is no tokenizer,
+/// Error(Format) and Error(Unsupported) as the readers of each file.
 TokenizerFolder readTokenizerFolder(const std::filesystem::path& folder);
 
 }  // namespace rheo
