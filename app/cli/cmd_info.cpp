@@ -11,6 +11,8 @@
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/base/printable.h"
+#include "core/checkpoint/cached_models.h"
+#include "core/checkpoint/gguf.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/session/describe_file.h"
 #include "core/session/recipe.h"
@@ -29,13 +31,6 @@ struct Options {
     std::int64_t tokens = 0;
     std::vector<std::string> acceptedKeys;
 };
-
-/// What config.json calls the model, where it can be read at all.
-std::string architectureOf(const fs::path& folder) {
-    const auto config = nlohmann::json::parse(readFile(folder / "config.json", 1 << 24), nullptr, false);
-    if (!config.is_object() || !config.contains("model_type") || !config["model_type"].is_string()) return "";
-    return config["model_type"].get<std::string>();
-}
 
 /// What the tokenizer's notes say; why it cannot be read joins `unsupported`.
 std::vector<std::string> notesOfTokenizer(const Checkpoint& checkpoint, nlohmann::ordered_json& unsupported) {
@@ -247,7 +242,8 @@ int infoOfFile(const Options& options, const CLI::App& command, Common& common) 
 
 int run(const Options& options, const CLI::App& command, Common& common) {
     std::error_code ignored;
-    if (fs::is_directory(options.path, ignored)) return infoOfModel(options, common);
+    if (fs::is_directory(options.path, ignored) || isGgufFile(options.path))
+        return infoOfModel(options, common);
     if (fs::exists(options.path, ignored)) return infoOfFile(options, command, common);
     // What ends as a file does is no name of a model in the cache.
     static const std::set<std::string> endings{".h5",   ".hdf5", ".npy",   ".npz", ".safetensors",
@@ -267,7 +263,8 @@ void addInfo(CLI::App& app, Command& chosen) {
         app.add_subcommand("info", "what a model folder or any file is, and what it needs or is good for");
     auto options = std::make_shared<Options>();
     command
-        ->add_option("path", options->path, "model folder, ORG/NAME in the Hugging Face cache, or any file")
+        ->add_option("path", options->path,
+                     "model folder, ORG/NAME in the Hugging Face cache, ollama:NAME, or any file")
         ->required()
         ->type_name("PATH");
     command->add_option("--batch", options->batch, "prompts at once, for the forecast of memory")

@@ -99,7 +99,9 @@ void addAcceptOption(CLI::App& command, std::vector<std::string>& keys) {
 }
 
 void ModelOption::addTo(CLI::App& command, bool required) {
-    command.add_option("--model", name, "model folder, or ORG/NAME of a model in the Hugging Face cache")
+    command
+        .add_option("--model", name,
+                    "model folder, GGUF file, ORG/NAME of a model in the Hugging Face cache, or ollama:NAME")
         ->required(required)
         ->type_name("MODEL");
     command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")

@@ -285,9 +285,7 @@ FileDescription describeGguf(const Input& input) {
     for (const char* key : {"general.architecture", "general.name"})
         if (const auto value = texts.find(key); value != texts.end())
             found.facts.emplace_back(key + 8, value->second);
-    found.next =
-        "rheo reads Hugging Face folders: take the original model, or convert it with transformers "
-        "(from_pretrained(FOLDER, gguf_file=NAME), then save_pretrained)";
+    found.next = fmt::format("it opens as a model: rheo info {}", input.name());
     return found;
 }
 

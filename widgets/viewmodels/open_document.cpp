@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/capture/prompts.h"
+#include "core/checkpoint/gguf.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/session/attach_model.h"
 #include "core/session/opened_results.h"
@@ -28,10 +29,12 @@ fs::path toPath(const QString& path) {
 }  // namespace
 
 PathKind kindOfPath(const QString& path) {
+    if (isGgufFile(toPath(path))) return PathKind::Model;
     if (QFile file(path); QFileInfo(path).isFile() && file.open(QIODevice::ReadOnly))
         return isHdf5File(path.toStdString()) ? PathKind::Trace : PathKind::Nothing;
     try {
         const fs::path folder = locateModel(path.toStdString());
+        if (isGgufFile(folder)) return PathKind::Model;
         if (fs::is_regular_file(folder / "config.json")) return PathKind::Model;
         return resultsFileIn(folder).empty() ? PathKind::Nothing : PathKind::Results;
     } catch (const std::exception&) {
