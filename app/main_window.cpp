@@ -689,9 +689,9 @@ void MainWindow::openPath(const QString& path) {
 }
 
 void MainWindow::askOpenFile() {
-    const QString file =
-        QFileDialog::getOpenFileName(this, tr("Open a session, a trace or results"), {},
-                                     tr("Sessions, traces and results (*.rheo *.h5);;All files (*)"));
+    const QString file = QFileDialog::getOpenFileName(
+        this, tr("Open a session, a trace or results"), {},
+        tr("Sessions, traces and results (*.rheo *.h5);;GGUF models (*.gguf);;All files (*)"));
     if (!file.isEmpty()) openPath(file);
 }
 

@@ -34,11 +34,11 @@ CachedModel inspected(const fs::path& home) {
         model.architecture = architectureOf(model.folder);
         model.trouble = error.what();
     }
-    model.trouble = withoutFolder(std::move(model.trouble), model.folder.string());
     std::error_code failed;
     const bool isFile = fs::is_regular_file(model.folder, failed);
-    for (fs::directory_iterator file(isFile ? model.folder.parent_path() : model.folder, failed), end;
-         !failed && file != end; file.increment(failed)) {
+    const fs::path folder = isFile ? model.folder.parent_path() : model.folder;
+    model.trouble = withoutFolder(std::move(model.trouble), folder.string());
+    for (fs::directory_iterator file(folder, failed), end; !failed && file != end; file.increment(failed)) {
         std::error_code dangling;
         const auto size = fs::file_size(file->path(), dangling);
         if (file->path().extension() == (isFile ? ".gguf" : ".safetensors") && !dangling)

@@ -23,6 +23,12 @@ constexpr const char* ropeFreqs = "rope_freqs.weight";
 constexpr const char* ropeLong = "rope_factors_long.weight";
 constexpr const char* ropeShort = "rope_factors_short.weight";
 
+/// Whether a key without its architecture, or the name of a tensor, is of what reads images beside the
+/// decoder: Ollama stores both in one file.
+bool readsImages(std::string_view name) {
+    return name.starts_with("vision.") || name.starts_with("v.") || name.starts_with("mm.");
+}
+
 /// The values of one architecture's keys, and which of them were understood.
 class Keys {
 public:
@@ -35,6 +41,7 @@ public:
     std::optional<double> number(const std::string& key) { return m_file.number(read(key)); }
     std::optional<std::string_view> text(const std::string& key) { return m_file.text(read(key)); }
     std::optional<bool> flag(const std::string& key) { return m_file.flag(read(key)); }
+    std::optional<std::vector<double>> numbers(const std::string& key) { return m_file.numbers(read(key)); }
     void ignore(const std::string& key) { read(key); }
     bool has(const std::string& key) const { return m_file.value(m_prefix + key) != nullptr; }
 
@@ -61,6 +68,7 @@ public:
         for (const GgufValue& value : m_file.values()) {
             const std::string key(value.key);
             if (!key.starts_with(m_prefix) || m_read.count(key) != 0) continue;
+            if (readsImages(std::string_view(key).substr(m_prefix.size()))) continue;
             if (value.type == GgufType::Text)
                 config[key] = *m_file.text(key);
             else if (value.type == GgufType::Bool)
@@ -244,6 +252,20 @@ void readWindow(Keys& keys, Json& config) {
     if (window) config["sliding_window"] = *window > 0 ? Json(*window) : Json();
 }
 
+/// Which blocks see a window: each but every nth, or a flag for each.
+void readPattern(Keys& keys, Json& config) {
+    constexpr const char* key = "attention.sliding_window_pattern";
+    const GgufValue* pattern = keys.file().value(keys.name(key));
+    if (pattern == nullptr) return;
+    if (pattern->type != GgufType::Array) {
+        config["sliding_window_pattern"] = *keys.integer(key);
+        return;
+    }
+    const auto flags = keys.numbers(key);
+    for (const double windowed : *flags)
+        config["layer_types"].push_back(windowed != 0 ? "sliding_attention" : "full_attention");
+}
+
 void fillGemma2(Keys& keys, Json& config) {
     fillWhole(keys, config);
     readWindow(keys, config);
@@ -256,12 +278,13 @@ void fillGemma3(Keys& keys, Json& config) {
     fillWhole(keys, config);
     readWindow(keys, config);
     setGemmaScale(keys, config, 62);
-    if (const auto base = keys.number("rope.freq_base_swa")) config["rope_local_base_freq"] = *base;
+    // Ollama has names of its own for the bases.
+    if (const auto base = keys.number("rope.global.freq_base")) config["rope_theta"] = *base;
+    for (const char* key : {"rope.local.freq_base", "rope.freq_base_swa"})
+        if (const auto base = keys.number(key)) config["rope_local_base_freq"] = *base;
     for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
         if (const auto cap = keys.number(key); cap && *cap > 0) config[key] = *cap;
-    const GgufValue* pattern = keys.file().value(keys.name("attention.sliding_window_pattern"));
-    if (pattern != nullptr && pattern->type != GgufType::Array)
-        config["sliding_window_pattern"] = *keys.integer("attention.sliding_window_pattern");
+    readPattern(keys, config);
 }
 
 void fillPhi3(Keys& keys, Json& config) {
@@ -441,13 +464,21 @@ void applyGgufLayout(const GgufModel& model, ModelConfig& config) {
             fmt::format("the weights are quantised, tensors by their kind: {}; they are expanded "
                         "as they are loaded",
                         fmt::join(counted, ", ")));
+    std::int64_t images = 0;
+    for (const auto& part : model)
+        images += std::count_if(part->tensors().begin(), part->tensors().end(),
+                                [](const StoredTensor& tensor) { return readsImages(tensor.name); });
+    if (images > 0)
+        config.notes.push_back(
+            fmt::format("the decoder is opened, and what reads images ({} tensors) is left out", images));
 }
 
 std::vector<const StoredTensor*> ggufParameters(const GgufModel& model) {
     std::vector<const StoredTensor*> list;
     for (const auto& part : model)
         for (const StoredTensor& tensor : part->tensors())
-            if (tensor.name != ropeFreqs && tensor.name != ropeLong && tensor.name != ropeShort)
+            if (tensor.name != ropeFreqs && tensor.name != ropeLong && tensor.name != ropeShort &&
+                !readsImages(tensor.name))
                 list.push_back(&tensor);
     return list;
 }

@@ -29,7 +29,8 @@ std::vector<std::string> knownGgufArchitectures();
 /// added; no transposed matrices; queries, keys and values stacked. Adds notes.
 void applyGgufLayout(const GgufModel& model, ModelConfig& config);
 
-/// The tensors of all parts that are parameters: without those that ggufConfig reads (factors of rope).
+/// The tensors of all parts that are parameters of the decoder: without those that ggufConfig reads (factors
+/// of rope), and those that read images.
 std::vector<const StoredTensor*> ggufParameters(const GgufModel& model);
 
 }  // namespace rheo

@@ -26,27 +26,39 @@ enum TokenKind : int { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Un
 
 /// What cuts text into words before BPE, whatever name a file has for it.
 struct Cut {
-    const char* split;        ///< regular expression of words; null: that of GPT-2
-    bool digits = false;      ///< each digit by itself first
-    bool wholeWords = false;  ///< a word that is a piece is not merged from its parts
-    bool addsBos = false;     ///< unless the file says otherwise
-    bool composes = false;    ///< to NFC
+    const char* split = nullptr;  ///< regular expression of words; null: that of GPT-2
+    bool wholeWords = false;      ///< a word that is a piece is not merged from its parts
+    bool addsBos = false;         ///< unless the file says otherwise
+    bool composes = false;        ///< to NFC
+    const char* note = nullptr;   ///< what a person should know of it
 };
-constexpr Cut gpt2Cut{nullptr};
-constexpr Cut digitsCut{nullptr, true};
+constexpr Cut gpt2Cut{};
+constexpr Cut unsaidCut{
+    .note =
+        "the file does not say how text is cut into words before its tokens are found: it is cut as GPT-2's"};
+// transformers passes over the cut at digits, and ids are to be those of transformers.
+constexpr Cut smollmCut{
+    .note =
+        "text is cut into words as transformers cuts it for this GGUF file; the model's own "
+        "tokenizer.json cuts off each digit first, so that numbers after two spaces, and "
+        "numerals beyond 0 to 9, get other ids there"};
 constexpr const char* llama3Words =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr Cut llama3Cut{llama3Words, false, true, true};
-constexpr Cut cl100kCut{llama3Words};
+constexpr Cut llama3Cut{.split = llama3Words, .wholeWords = true, .addsBos = true};
+constexpr Cut cl100kCut{.split = llama3Words};
 constexpr Cut qwen2Cut{
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-    false, false, false, true};
+    .split =
+        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+    .composes = true};
 // Letters in capitals, then small ones; and the other way round.
 constexpr Cut tekkenCut{
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-    false, true, true};
+    .split =
+        R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+    .wholeWords = true,
+    .addsBos = true};
 constexpr Cut o200kCut{
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
+    .split =
+        R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 
 /// Names of `tokenizer.ggml.pre`, in alphabetical order. From llama.cpp (src/llama-vocab.cpp).
 struct NamedCut {
@@ -54,18 +66,15 @@ struct NamedCut {
     const Cut& cut;
 };
 constexpr std::array namedCuts{std::to_array<NamedCut>({
-    {"codeshell", digitsCut},  {"command-r", digitsCut},
-    {"dbrx", cl100kCut},       {"deepseek-r1-qwen", qwen2Cut},
-    {"default", gpt2Cut},      {"exaone", digitsCut},
-    {"falcon3", llama3Cut},    {"gpt-2", gpt2Cut},
-    {"gpt-4o", o200kCut},      {"jais", gpt2Cut},
-    {"llama-bpe", llama3Cut},  {"llama-v3", llama3Cut},
-    {"llama3", llama3Cut},     {"megrez", qwen2Cut},
-    {"minerva-7b", digitsCut}, {"mpt", gpt2Cut},
-    {"olmo", gpt2Cut},         {"phi-2", gpt2Cut},
-    {"pixtral", llama3Cut},    {"qwen2", qwen2Cut},
-    {"refact", digitsCut},     {"smaug-bpe", cl100kCut},
-    {"smollm", digitsCut},     {"starcoder", digitsCut},
+    {"dbrx", cl100kCut},      {"deepseek-r1-qwen", qwen2Cut},
+    {"default", unsaidCut},   {"falcon3", llama3Cut},
+    {"gpt-2", gpt2Cut},       {"gpt-4o", o200kCut},
+    {"jais", gpt2Cut},        {"llama-bpe", llama3Cut},
+    {"llama-v3", llama3Cut},  {"llama3", llama3Cut},
+    {"megrez", qwen2Cut},     {"mpt", gpt2Cut},
+    {"olmo", gpt2Cut},        {"phi-2", gpt2Cut},
+    {"pixtral", llama3Cut},   {"qwen2", qwen2Cut},
+    {"smaug-bpe", cl100kCut}, {"smollm", smollmCut},
     {"tekken", tekkenCut},
 })};
 
@@ -240,7 +249,6 @@ Json splitStep(const char* pattern) {
 
 void applyCut(const Cut& cut, TokenizerFile& file) {
     Json steps = Json::array();
-    if (cut.digits) steps.push_back({{"type", "Digits"}, {"individual_digits", true}});
     if (cut.split != nullptr) steps.push_back(splitStep(cut.split));
     steps.push_back(
         {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", cut.split == nullptr}});
@@ -261,10 +269,7 @@ TokenizerFile byteLevel(const Source& source, std::vector<std::string>& notes) {
             "by token ids",
             inQuotes(pre), fmt::join(names, ", ")));
     }
-    if (pre == "default")
-        notes.push_back(
-            "the file does not say how text is cut into words before its tokens are found: it is cut as "
-            "GPT-2's");
+    if (known->cut.note != nullptr) notes.emplace_back(known->cut.note);
     if (!source.merges)
         throw source.place.format("\"merges\" is missing, which byte-level BPE needs; the file is damaged");
     TokenizerFile file;

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/base/random.h"
+#include "core/checkpoint/cached_models.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/gguf_blocks.h"
@@ -76,7 +77,10 @@ private Q_SLOTS:
     void refusesWhatItDoesNotCompute_data();
     void refusesWhatItDoesNotCompute();
     void unknownValuesCanBeAccepted();
+    void readsWhichBlocksSeeAWindow();
+    void leavesImagesOut();
     void opensFolders();
+    void findsThemInTheCache();
     void hashesFiles();
     void findsOllamasModels();
     void refusesDamagedStores();
@@ -391,6 +395,50 @@ void TestCheckpointGguf::unknownValuesCanBeAccepted() {
     QVERIFY(accepted->config().acceptedKeys[0].find("llama.some_gain") != std::string::npos);
 }
 
+/// Gemma 3: every sixth block sees everything, unless the file says which.
+void TestCheckpointGguf::readsWhichBlocksSeeAWindow() {
+    const auto windowed = [](const GgufBytes& file) {
+        const auto bytes = file.bytes();
+        std::vector<bool> list;
+        for (const BlockConfig& block : parseModelConfig(ggufConfig({parse(bytes)}), "x.gguf").blocks)
+            list.push_back(block.window.has_value());
+        return list;
+    };
+    GgufBytes file;
+    file.string("general.architecture", "gemma3");
+    for (const auto& [key, value] : {std::pair{"context_length", 64U},
+                                     {"block_count", 7U},
+                                     {"embedding_length", 32U},
+                                     {"feed_forward_length", 32U},
+                                     {"attention.head_count", 2U},
+                                     {"attention.sliding_window", 8U}})
+        file.u32(std::string("gemma3.") + key, value);
+    const auto withEmbedding = [](GgufBytes whole) {
+        whole.zeros("token_embd.weight", {32, 4}, 0, 512);
+        return whole;
+    };
+    QVERIFY(windowed(withEmbedding(file)) == (std::vector<bool>{true, true, true, true, true, false, true}));
+    GgufBytes everySecond = file;
+    everySecond.u32("gemma3.attention.sliding_window_pattern", 2);
+    QVERIFY(windowed(withEmbedding(everySecond)) ==
+            (std::vector<bool>{true, false, true, false, true, false, true}));
+    GgufBytes listed = file;
+    listed.raw("gemma3.attention.sliding_window_pattern", 9,
+               GgufBytes::number<std::uint32_t>(7) + GgufBytes::number<std::uint64_t>(7) +
+                   std::string("\0\1\1\0\0\0\1", 7));
+    QVERIFY(windowed(withEmbedding(listed)) ==
+            (std::vector<bool>{false, true, true, false, false, false, true}));
+}
+
+/// As Ollama stores a model that reads images.
+void TestCheckpointGguf::leavesImagesOut() {
+    GgufBytes file = with("vision.block_count", 2);
+    file.zeros("v.blk.0.attn_q.weight", {8}, 0, 32).zeros("mm.0.weight", {8}, 0, 32);
+    const auto checkpoint = opened(file);
+    QCOMPARE(checkpoint->storedParameters(), std::size_t{11});
+    QVERIFY(checkpoint->config().notes.back().find("images (2 tensors)") != std::string::npos);
+}
+
 void TestCheckpointGguf::opensFolders() {
     const QTemporaryDir temporary;
     const fs::path folder = temporary.path().toStdString();
@@ -410,6 +458,29 @@ void TestCheckpointGguf::opensFolders() {
     write(folder / "c.gguf", "<html>");
     EXPECT_ERROR(ErrorCode::Format, (QStringList{"c.gguf", "does not begin"}),
                  Checkpoint::open(folder / "c.gguf"));
+}
+
+void TestCheckpointGguf::findsThemInTheCache() {
+    const QTemporaryDir temporary;
+    const fs::path cache = temporary.path().toStdString();
+    qputenv("HF_HUB_CACHE", QByteArray::fromStdString(cache.string()));
+    const fs::path file = cache / "models--org--tiny-GGUF/snapshots/abc/tiny.Q4_0.gguf";
+    write(file, tinyGguf().bytes());
+    GgufBytes other;
+    other.string("general.architecture", "mamba");
+    write(cache / "models--org--zebra/snapshots/abc/z.gguf", other.bytes());
+    QCOMPARE(locateModel("org/tiny-GGUF").string(), file.string());
+    Progress progress;
+    const auto models = cachedModels(progress);
+    QCOMPARE(models.size(), std::size_t{2});
+    QCOMPARE(models[0].name, std::string("org/tiny-GGUF"));
+    QVERIFY(models[0].checkpoint != nullptr && models[0].trouble.empty());
+    QCOMPARE(models[0].architecture, std::string("llama"));
+    QCOMPARE(models[0].bytes, static_cast<std::int64_t>(tinyGguf().bytes().size()));
+    QVERIFY(models[1].checkpoint == nullptr);
+    QCOMPARE(models[1].architecture, std::string("mamba"));
+    QVERIFY2(models[1].trouble.find("'mamba'") != std::string::npos, models[1].trouble.c_str());
+    qunsetenv("HF_HUB_CACHE");
 }
 
 void TestCheckpointGguf::hashesFiles() {

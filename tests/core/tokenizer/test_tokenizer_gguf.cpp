@@ -93,19 +93,24 @@ void TestTokenizerGguf::sameIds_data() {
     QTest::addColumn<QString>("family");
     for (const char* family : {"gemma", "gpt2", "llama3", "mistral", "olmo2", "phi3", "qwen2", "smollm"})
         QTest::newRow(family) << QString(family);
+    QTest::newRow("tekken") << "llama3";
+    QTest::newRow("gpt-4o") << "llama3";
 }
 
 void TestTokenizerGguf::sameIds() {
     QFETCH(QString, family);
-    const std::string name = family.toStdString();
+    const std::string name = QTest::currentDataTag();
     const auto tokenizer = Tokenizer::open(fixtures + "/gguf/tokenizers/" + name + ".gguf");
     std::map<std::string, std::vector<std::int32_t>> others;
     for (auto& [text, ids] : linesOf(fixtures + "/gguf/tokenizers/" + name + ".jsonl")) others[text] = ids;
-    const auto lines = linesOf(fixtures + "/tokenizers/" + name + "/encodings.jsonl");
+    const auto lines = linesOf(fixtures + "/tokenizers/" + family.toStdString() + "/encodings.jsonl");
     QVERIFY(lines.size() >= 200);
     for (const auto& [text, ids] : lines) {
+        if (!others.empty() && text.size() > 10000) continue;  // left out of their file
         const auto other = others.find(text);
-        const auto& expected = other == others.end() ? ids : other->second;
+        auto expected = other == others.end() ? ids : other->second;
+        // Of o200k no beginning-of-text token is put before a text, unlike in Llama 3's.
+        if (name == "gpt-4o" && other == others.end()) expected.erase(expected.begin());
         QVERIFY2(tokenizer->encode(text) == expected,
                  qPrintable(QString::fromStdString(text.substr(0, 100)).toUtf8().toPercentEncoding(" ")));
     }
