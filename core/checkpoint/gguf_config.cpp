@@ -219,6 +219,10 @@ void readRope(Keys& keys, Json& config) {
 
 void fillLlamaKeys(Keys& keys, Json& config) {
     copyKeys(keys, llamaKeys, config);
+    // llama.cpp has as many as queries where a file does not say, whatever the architecture's config.json
+    // would.
+    if (!config.contains("num_key_value_heads"))
+        config["num_key_value_heads"] = keys.needed("attention.head_count");
     readHeads(keys, config);
     readRope(keys, config);
 }

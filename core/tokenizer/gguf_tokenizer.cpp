@@ -90,10 +90,14 @@ struct Source {
     std::optional<bool> addBos, addEos, addSpace;
 };
 
-void requireUtf8(std::string_view text, const Place& place) {
-    if (firstInvalidUtf8(text)) throw place.format("a text that is not UTF-8; the file is damaged");
+/// Throws Error(Format) naming element `index` of the list `key` unless it is UTF-8 and no longer than a
+/// piece.
+void requireText(std::string_view text, const Place& place, const char* key, std::size_t index) {
+    if (firstInvalidUtf8(text))
+        throw place.at(key).at(index).format("a text that is not UTF-8; the file is damaged");
     if (text.size() > TokenizerFile::kMaxPieceBytes)
-        throw place.format(fmt::format("a piece of more than {} bytes", TokenizerFile::kMaxPieceBytes));
+        throw place.at(key).at(index).format(
+            fmt::format("a piece of more than {} bytes", TokenizerFile::kMaxPieceBytes));
 }
 
 void readRoles(const GgufFile& file, Source& source) {
@@ -121,7 +125,7 @@ Source readSource(const GgufFile& file) {
     source.model = file.text("tokenizer.ggml.model").value_or("");
     source.pre = file.text("tokenizer.ggml.pre").value_or("");
     for (const std::string_view token : *tokens) {
-        requireUtf8(token, source.place.at("tokens").at(source.tokens.size()));
+        requireText(token, source.place, "tokens", source.tokens.size());
         source.tokens.emplace_back(token);
     }
     source.kinds.assign(source.tokens.size(), Normal);
@@ -164,7 +168,7 @@ void addStoredMerges(const Source& source, TokenizerFile& file) {
         throw place.format(fmt::format("more than {} merges", TokenizerFile::kMaxMerges));
     for (std::size_t i = 0; i < source.merges->size(); ++i) {
         const std::string_view merge = (*source.merges)[i];
-        requireUtf8(merge, place.at(i));
+        requireText(merge, source.place, "merges", i);
         const auto space = merge.find(' ');
         if (space == std::string_view::npos || space == 0 || space + 1 == merge.size())
             throw place.at(i).format("expected two pieces with one space between, and found " +
