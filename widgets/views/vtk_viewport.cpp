@@ -9,7 +9,6 @@
 #include <QOpenGLFunctions>
 #include <QPainter>
 #include <QSurfaceFormat>
-#include <QTimer>
 #include <algorithm>
 #include <utility>
 
@@ -173,8 +172,35 @@ void VtkViewport::makeShaders() {
 void VtkViewport::shadersAreThere() {
     if (!m_scene.isAttached())
         return setTrouble(tr("This view needs OpenGL 3.2, and the display offers none."));
-    m_stage = Stage::Ready;
+    m_stage = Stage::NoPicture;
     requestRender();
+}
+
+/// The first picture takes as long as three later ones: its buffers are made, and its lines go to the
+/// graphics card. What changes meanwhile is in the second.
+void VtkViewport::beginFirstPicture(const QSize& size) {
+    m_stage = Stage::FirstPicture;
+    m_stale = false;
+    m_context.makeCurrent(&m_surface);
+    prepareFrame();
+    m_context.doneCurrent();
+    m_first = QImage(size, QImage::Format_RGB32);
+    m_first.setDevicePixelRatio(devicePixelRatioF());
+    m_first.fill(palette().color(QPalette::Base));
+    inThread(
+        [this] {
+            if (!m_context.makeCurrent(&m_surface)) return;
+            renderFrame(m_first, smooth);
+            m_context.doneCurrent();
+        },
+        &VtkViewport::firstPictureIsThere);
+}
+
+void VtkViewport::firstPictureIsThere() {
+    m_stage = Stage::Ready;
+    m_picture = std::exchange(m_first, {});
+    ++m_frames;
+    update();
 }
 
 void VtkViewport::setTrouble(const QString& why) {
@@ -206,13 +232,9 @@ void VtkViewport::paintEvent(QPaintEvent*) {
 void VtkViewport::render() {
     const QSize size = (QSizeF(this->size()) * devicePixelRatioF()).toSize();
     if (!isEmpty()) getReady();
-    // The first picture comes in steps that are events of their own: all around it is painted, then the lines
-    // without antialiasing, then all.
-    const int step =
-        isEmpty() || m_stage != Stage::Ready ? -1 : std::exchange(m_step, std::min(m_step + 1, 2));
-    if (step == 0 || step == 1) QTimer::singleShot(0, this, &VtkViewport::requestRender);
-    if (step < 1) {
-        m_stale = true;
+    if (!isEmpty() && m_stage == Stage::NoPicture && !size.isEmpty()) beginFirstPicture(size);
+    if (isEmpty() || m_stage != Stage::Ready) {
+        m_stale = m_stale || m_stage != Stage::FirstPicture || isEmpty();
         QImage blank(size, QImage::Format_RGB32);
         blank.setDevicePixelRatio(devicePixelRatioF());
         blank.fill(palette().color(QPalette::Base));
@@ -223,7 +245,7 @@ void VtkViewport::render() {
     if (m_picture.size() != size) m_picture = QImage(size, QImage::Format_RGB32);
     m_picture.setDevicePixelRatio(devicePixelRatioF());
     m_context.makeCurrent(&m_surface);
-    const bool quick = m_software && (step == 1 || isMoving());
+    const bool quick = m_software && isMoving();
     m_scene.setCoarse(quick);
     prepareFrame();
     renderFrame(m_picture, quick ? 0 : smooth);

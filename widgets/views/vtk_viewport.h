@@ -32,8 +32,8 @@ public:
     static void setDefaultSurfaceFormat();
 
     /// Loads the driver and makes the shaders in a thread of its own, which takes as long as twenty frames
-    /// and more; the first picture would begin it. Until it is done the widget has the colour of its
-    /// background.
+    /// and more; the first picture would begin it, and is drawn there too. Until then the widget has the
+    /// colour of its background.
     void getReady();
     /// Draws once, soon; any number of requests before that are one.
     void requestRender();
@@ -62,11 +62,13 @@ protected:
     virtual bool isEmpty() const { return false; }
 
 private:
-    enum class Stage { Begin, Context, Shaders, Ready };
+    enum class Stage { Begin, Context, Shaders, NoPicture, FirstPicture, Ready };
     void inThread(std::function<void()> work, void (VtkViewport::*then)());
     void contextIsThere();
     void shadersAreThere();
     void makeShaders();
+    void beginFirstPicture(const QSize& size);
+    void firstPictureIsThere();
     void render();
     void renderFrame(QImage& picture, int samples);
     void setTrouble(const QString& why);
@@ -76,10 +78,10 @@ private:
     QOpenGLContext m_context;
     std::unique_ptr<QThread> m_thread;  ///< that has the context, until Ready
     Stage m_stage = Stage::Begin;
-    int m_step = 0;  ///< of the first picture
     const vtkSmartPointer<vtkGenericOpenGLRenderWindow> m_window;
     Scene3 m_scene;
     QImage m_picture;
+    QImage m_first;       ///< the thread draws it
     bool m_stale = true;  ///< the picture is to be drawn again
     bool m_software = false;
     qint64 m_frames = 0;
