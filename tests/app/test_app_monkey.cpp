@@ -53,7 +53,8 @@ QStringList contentOf(const DocumentState& state) {
 
 class Monkey {
 public:
-    Monkey(MainWindow& window, unsigned seed) : m_window(window), m_random(seed) {
+    Monkey(MainWindow& window, unsigned seed, EventLoopWatch& watch)
+        : m_window(window), m_random(seed), m_watch(watch) {
         // What opens goes again: half of the time after a key or a button in it. A text that is dragged away
         // waits for a button of the mouse that nobody holds.
         QObject::connect(&m_closer, &QTimer::timeout, [this] {
@@ -97,8 +98,14 @@ private:
                                                           Qt::ShiftModifier, Qt::ControlModifier};
         return oneOf(some);
     }
+    /// To be said before it is done: the watch counts its time under this name.
+    void say(const QString& what) {
+        m_last = what;
+        m_watch.setStep(what);
+        if (m_talks) qInfo("%s", qPrintable(what));
+    }
     void say(const char* what, const QObject* on) {
-        m_last = QStringLiteral("%1 %2 %3").arg(what, on->metaObject()->className(), on->objectName());
+        say(QStringLiteral("%1 %2 %3").arg(what, on->metaObject()->className(), on->objectName()));
     }
 
     void click() {
@@ -160,13 +167,14 @@ private:
         }
         if (actions.isEmpty()) return;
         QAction* action = oneOf(actions);
-        m_last = "trigger " + action->text();
+        say("trigger " + action->text());
         action->trigger();
     }
     void undo() {
         auto* stack = m_window.workspace().undoStack();
-        m_last = "undo or redo";
-        below(2) == 0 ? stack->undo() : stack->redo();
+        const bool back = below(2) == 0;
+        say(back ? "undo " + stack->undoText() : "redo " + stack->redoText());
+        back ? stack->undo() : stack->redo();
     }
 
     void close() {
@@ -191,6 +199,8 @@ private:
 
     MainWindow& m_window;
     std::mt19937 m_random;
+    EventLoopWatch& m_watch;
+    const bool m_talks = qEnvironmentVariableIsSet("RHEO_MONKEY_TALKS");
     QTimer m_closer;
     QString m_last;
 };
@@ -245,14 +255,11 @@ void TestAppMonkey::nothingBreaks() {
 
     int acts = 0;
     {
-        Monkey monkey(window, seed);
         EventLoopWatch watch;
+        Monkey monkey(window, seed, watch);
         QElapsedTimer timer;
-        const bool talks = qEnvironmentVariableIsSet("RHEO_MONKEY_TALKS");
         for (timer.start(); timer.elapsed() < 1000 * setting("RHEO_MONKEY_SECONDS", 5); ++acts) {
             monkey.act();
-            if (talks) qInfo("%s", qPrintable(monkey.last()));
-            watch.setStep(monkey.last());
             QTest::qWait(10);
             if (QTest::currentTestFailed()) qWarning("after: %s", qPrintable(monkey.last()));
             if (!window.isVisible()) QFAIL(qPrintable("the window is gone after: " + monkey.last()));
