@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "core/checkpoint/model_cache.h"
+#include "core/checkpoint/ollama_store.h"
 #include "widgets/viewmodels/cached_model_list.h"
 #include "widgets/viewmodels/preferences.h"
 
@@ -87,7 +88,8 @@ QString troubleOf(const Checkpoint& checkpoint) {
     QStringList keys;
     for (const std::string& key : checkpoint.config().acceptedKeys) keys << QString::fromStdString(key);
     return OpenModelDialog::tr(
-               "It is not known what these keys of config.json mean for the computation: %1. Open the model "
+               "It is not known what these keys of its configuration mean for the computation: %1. Open the "
+               "model "
                "anyway if you know that they change nothing; what is made from it says so")
         .arg(keys.join(QStringLiteral(", ")));
 }
@@ -161,6 +163,8 @@ void OpenModelDialog::build() {
         layout->addWidget(cacheList(), 1);
         auto* folder = buttons->addButton(tr("Choose a &folder…"), QDialogButtonBox::ActionRole);
         connect(folder, &QPushButton::clicked, this, &OpenModelDialog::chooseFolder);
+        auto* file = buttons->addButton(tr("Choose a &GGUF file…"), QDialogButtonBox::ActionRole);
+        connect(file, &QPushButton::clicked, this, &OpenModelDialog::chooseFile);
     }
     layout->addWidget(m_detail);
     layout->addLayout(form);
@@ -188,7 +192,7 @@ QWidget* OpenModelDialog::cacheList() {
     m_view->setUniformItemSizes(true);
     m_view->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_view->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
-    m_view->setAccessibleName(tr("Models of the Hugging Face cache"));
+    m_view->setAccessibleName(tr("Models on this machine"));
     m_search = new QLineEdit;
     m_search->setPlaceholderText(tr("Search"));
     m_search->setToolTip(tr("Shows the models whose name holds this text"));
@@ -196,7 +200,7 @@ QWidget* OpenModelDialog::cacheList() {
     m_search->setClearButtonEnabled(true);
     m_search->setMaximumWidth(200);
 
-    auto* title = new QLabel(tr("<b>Models in the Hugging Face cache</b>"));
+    auto* title = new QLabel(tr("<b>Models on this machine</b>"));
     auto* top = new QHBoxLayout;
     top->addWidget(title);
     top->addStretch();
@@ -231,15 +235,19 @@ void OpenModelDialog::showList() {
     m_pages->setCurrentWidget(count > 0 ? static_cast<QWidget*>(m_view) : m_note);
     if (count == 0) {
         m_note->setText(
-            tr("<p>There is no model in the Hugging Face cache, <code>%1</code>.</p>"
+            tr("<p>There is no model in the Hugging Face cache, <code>%1</code>, and none in Ollama's store, "
+               "<code>%2</code>.</p>"
                "<p>To fetch one, type <code>hf download HuggingFaceTB/SmolLM2-135M</code> in a terminal. "
-               "<code>HF_HOME</code> and <code>HF_HUB_CACHE</code> say where the cache is.</p>"
+               "<code>HF_HOME</code>, <code>HF_HUB_CACHE</code> and <code>OLLAMA_MODELS</code> say where "
+               "models are.</p>"
                "<p>A model elsewhere is a folder with <code>config.json</code>, "
-               "<code>model.safetensors</code> and <code>tokenizer.json</code>: choose it below.</p>")
-                .arg(QString::fromStdString(modelCacheFolder().string()).toHtmlEscaped()));
+               "<code>model.safetensors</code> and <code>tokenizer.json</code>, or a GGUF file: choose it "
+               "below.</p>")
+                .arg(QString::fromStdString(modelCacheFolder().string()).toHtmlEscaped(),
+                     QString::fromStdString(ollamaFolder().string()).toHtmlEscaped()));
         return;
     }
-    if (m_checkpoint != nullptr) return;  // a folder was chosen meanwhile
+    if (m_checkpoint != nullptr) return;  // one was chosen meanwhile
     int first = 0;
     while (first < count && !m_found->index(first, 0).data(CachedModelList::OpensRole).toBool()) ++first;
     m_view->setCurrentIndex(m_found->index(first < count ? first : 0, 0));
@@ -260,12 +268,18 @@ void OpenModelDialog::chooseFolder() {
     if (!folder.isEmpty()) inspect(folder);
 }
 
-void OpenModelDialog::inspect(const QString& folder) {
+void OpenModelDialog::chooseFile() {
+    const QString file = QFileDialog::getOpenFileName(this, tr("Open a GGUF file"), {},
+                                                      tr("GGUF models (*.gguf);;All files (*)"));
+    if (!file.isEmpty()) inspect(file);
+}
+
+void OpenModelDialog::inspect(const QString& path) {
     m_view->setCurrentIndex({});
-    choose(nullptr, tr("Reading %1…").arg(folder));
+    choose(nullptr, tr("Reading %1…").arg(path));
     m_reading = m_jobs.submit(
-        {Lane::Analysis, tr("Reading %1").arg(folder), false},
-        [path = std::filesystem::path(folder.toStdString())](Progress&) {
+        {Lane::Analysis, tr("Reading %1").arg(path), false},
+        [path = std::filesystem::path(path.toStdString())](Progress&) {
             return openForReview(path).checkpoint;
         },
         this,

@@ -25,7 +25,7 @@ class CachedModelList;
 class OpenModelDialog : public QDialog {
     Q_OBJECT
 public:
-    /// Offers the models of the Hugging Face cache, and to choose a folder.
+    /// Offers the models of the Hugging Face cache and of Ollama's store, and to choose a folder or a file.
     OpenModelDialog(JobRunner& jobs, QWidget* parent);
     /// Asks only how this one is to be opened.
     OpenModelDialog(JobRunner& jobs, std::shared_ptr<const Checkpoint> checkpoint, QWidget* parent);
@@ -47,7 +47,8 @@ private:
     void showList();
     void showCurrent();
     void chooseFolder();
-    void inspect(const QString& folder);
+    void chooseFile();
+    void inspect(const QString& path);
     void choose(std::shared_ptr<const Checkpoint> checkpoint, const QString& trouble);
     void update();
     QString describeChoice() const;
@@ -56,7 +57,7 @@ private:
     JobRunner& m_jobs;
     std::shared_ptr<const Checkpoint> m_checkpoint;
     QString m_trouble;  ///< why what is chosen cannot be opened, or not with its own weights
-    JobId m_reading;    ///< reads a folder that was chosen; none: 0
+    JobId m_reading;    ///< reads what was chosen elsewhere; none: 0
     CachedModelList* m_models = nullptr;
     QSortFilterProxyModel* m_found = nullptr;
     QListView* m_view = nullptr;

@@ -5,6 +5,7 @@
 #include "core/checkpoint/gguf_config.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/checkpoint/ollama_store.h"
 
 namespace rheo {
 
@@ -20,12 +21,30 @@ std::string withoutFolder(std::string message, const std::string& folder) {
     return message;
 }
 
-CachedModel inspected(const fs::path& home) {
+/// Of the weights of a model that locateModel found; 0 if there are none.
+std::int64_t weightBytes(const fs::path& model) {
+    std::error_code failed;
+    const bool isFile = fs::is_regular_file(model, failed);
+    if (isFile && model.extension() != ".gguf")
+        return static_cast<std::int64_t>(fs::file_size(model, failed));
+    std::int64_t sum = 0;
+    const fs::path folder = isFile ? model.parent_path() : model;
+    for (fs::directory_iterator file(folder, failed), end; !failed && file != end; file.increment(failed)) {
+        std::error_code dangling;
+        const auto size = fs::file_size(file->path(), dangling);
+        if (file->path().extension() == (isFile ? ".gguf" : ".safetensors") && !dangling)
+            sum += static_cast<std::int64_t>(size);
+    }
+    return sum;
+}
+
+/// `home`: where it is kept, for a model that cannot be located.
+CachedModel inspected(std::string name, const std::string& where, const fs::path& home) {
     CachedModel model;
-    model.name = modelTitle(home);
+    model.name = std::move(name);
     model.folder = home;
     try {
-        model.folder = locateModel(home.string());
+        model.folder = locateModel(where);
         ReviewedCheckpoint reviewed = openForReview(model.folder);
         model.checkpoint = std::move(reviewed.checkpoint);
         model.architecture = model.checkpoint->config().architecture;
@@ -36,14 +55,9 @@ CachedModel inspected(const fs::path& home) {
     }
     std::error_code failed;
     const bool isFile = fs::is_regular_file(model.folder, failed);
-    const fs::path folder = isFile ? model.folder.parent_path() : model.folder;
-    model.trouble = withoutFolder(std::move(model.trouble), folder.string());
-    for (fs::directory_iterator file(folder, failed), end; !failed && file != end; file.increment(failed)) {
-        std::error_code dangling;
-        const auto size = fs::file_size(file->path(), dangling);
-        if (file->path().extension() == (isFile ? ".gguf" : ".safetensors") && !dangling)
-            model.bytes += static_cast<std::int64_t>(size);
-    }
+    model.trouble = withoutFolder(std::move(model.trouble),
+                                  (isFile ? model.folder.parent_path() : model.folder).string());
+    model.bytes = weightBytes(model.folder);
     return model;
 }
 
@@ -65,10 +79,20 @@ std::string architectureOf(const fs::path& model) {
 std::vector<CachedModel> cachedModels(Progress& progress) {
     std::vector<CachedModel> models;
     const auto folders = cacheFolders();
+    const auto ollama = ollamaModels();
+    const auto add = [&](CachedModel model) {
+        models.push_back(std::move(model));
+        progress.report(static_cast<double>(models.size()),
+                        static_cast<double>(folders.size() + ollama.size()));
+    };
     for (const fs::path& home : folders) {
         progress.check();
-        models.push_back(inspected(home));
-        progress.report(static_cast<double>(models.size()), static_cast<double>(folders.size()));
+        add(inspected(modelTitle(home), home.string(), home));
+    }
+    for (const std::string& name : ollama) {
+        progress.check();
+        const std::string title = std::string(ollamaPrefix) + name;
+        add(inspected(title, title, ollamaFolder()));
     }
     return models;
 }

@@ -51,6 +51,7 @@ private Q_SLOTS:
     void brokenModelsSayWhy();
     void unknownKeysOpenAfterConsent();
     void doubleClickOpensOnlyWhatOpens();
+    void ggufFilesOpen();
     void searchNarrowsTheList();
     void float16IsForTheGpu();
     void aThousandModelsDoNotBlock();
@@ -114,18 +115,6 @@ private:
         return nullptr;
     }
 
-    /// Waits until a dialog stands over the window, and calls `use` with it.
-    static void whenAsked(const std::function<void(OpenModelDialog&)>& use) {
-        auto* timer = new QTimer(qApp);
-        QObject::connect(timer, &QTimer::timeout, timer, [timer, use] {
-            auto* dialog = qobject_cast<OpenModelDialog*>(QApplication::activeModalWidget());
-            if (dialog == nullptr) return;
-            timer->deleteLater();
-            use(*dialog);
-        });
-        timer->start(20);
-    }
-
     QTemporaryDir m_dir;
     QString m_hub, m_demoSnapshot;
     JobRunner m_jobs;
@@ -151,6 +140,7 @@ void TestAppOpenModel::initTestCase() {
 
 void TestAppOpenModel::init() {
     qputenv("HF_HUB_CACHE", m_hub.toUtf8());
+    qputenv("OLLAMA_MODELS", m_dir.filePath("no store").toUtf8());
 }
 
 void TestAppOpenModel::emptyCacheSaysHowToFillIt() {
@@ -241,7 +231,7 @@ void TestAppOpenModel::unknownKeysOpenAfterConsent() {
     MainWindow window;
     window.show();
     QVERIFY(QTest::qWaitForWindowExposed(&window));
-    whenAsked([](OpenModelDialog& asked) {
+    whenShown<OpenModelDialog>([](OpenModelDialog& asked) {
         QCOMPARE(asked.openButton()->text(), QString("&Open Anyway"));
         QTest::mouseClick(asked.openButton(), Qt::LeftButton);
     });
@@ -289,6 +279,52 @@ void TestAppOpenModel::float16IsForTheGpu() {
     QVERIFY(dialog->openButton()->isEnabled());
 }
 
+/// Models of Ollama's store stand in the list; another file is chosen, and the window runs it.
+void TestAppOpenModel::ggufFilesOpen() {
+    const QString gguf = RHEO_FIXTURES "/gguf/models/llama/model.gguf";
+    const QString store = m_dir.filePath("ollama"), digest(64, 'a');
+    QVERIFY(QDir().mkpath(store + "/blobs"));
+    QVERIFY(QDir().mkpath(store + "/manifests/registry.ollama.ai/library/tiny"));
+    QVERIFY(QFile::copy(gguf, store + "/blobs/sha256-" + digest));
+    QFile manifest(store + "/manifests/registry.ollama.ai/library/tiny/latest");
+    QVERIFY(manifest.open(QIODevice::WriteOnly));
+    manifest.write(R"({"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:)" +
+                   digest.toLatin1() + R"("}]})");
+    manifest.close();
+    qputenv("OLLAMA_MODELS", store.toUtf8());
+    {
+        const auto dialog = shown();
+        click(*dialog, "ollama:tiny:latest");
+        QVERIFY2(dialog->detail()->text().contains("llama"), qPrintable(dialog->detail()->text()));
+        const QString summary = dialog->list()->currentIndex().data(CachedModelList::SummaryRole).toString();
+        QVERIFY2(summary.contains(QLocale().formattedDataSize(QFileInfo(gguf).size())), qPrintable(summary));
+        keepPicture(*dialog, "ollama");
+        QTest::mouseClick(dialog->openButton(), Qt::LeftButton);
+        QCOMPARE(dialog->result(), int(QDialog::Accepted));
+        QCOMPARE(dialog->checkpoint()->config().architecture, std::string("llama"));
+    }
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    QApplication::setActiveWindow(&window);
+    whenShown<OpenModelDialog>([&](OpenModelDialog& dialog) {
+        whenShown<QFileDialog>([&](QFileDialog& file) {
+            auto* name = file.findChild<QLineEdit*>("fileNameEdit");
+            QVERIFY(name != nullptr);
+            name->setText(gguf);
+            QTest::keyClick(name, Qt::Key_Return);
+        });
+        QTest::mouseClick(buttonWith(dialog, "GGUF"), Qt::LeftButton);
+        QTRY_VERIFY_WITH_TIMEOUT(dialog.openButton()->isEnabled(), 20000);
+        QTest::mouseClick(dialog.openButton(), Qt::LeftButton);
+    });
+    QTest::keyClick(&window, Qt::Key_M, Qt::ControlModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().model() != nullptr, 60000);
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().jobs().isIdle(), 60000);
+    QCOMPARE(window.workspace().model()->model->config().architecture, std::string("llama"));
+    window.workspace().clear();
+}
+
 /// The list is made beside the window: the dialog is there at once, and going away stops the work.
 void TestAppOpenModel::aThousandModelsDoNotBlock() {
     const QString hub = m_dir.filePath("large");
@@ -333,7 +369,7 @@ void TestAppOpenModel::windowOpensByName() {
     MainWindow window;
     window.show();
     QVERIFY(QTest::qWaitForWindowExposed(&window));
-    whenAsked([](OpenModelDialog& dialog) {
+    whenShown<OpenModelDialog>([](OpenModelDialog& dialog) {
         QVERIFY(dialog.list() == nullptr);  // it is clear which one
         QVERIFY2(dialog.detail()->text().contains("rheograph/novels"), qPrintable(dialog.detail()->text()));
         QTest::mouseClick(dialog.openButton(), Qt::LeftButton);

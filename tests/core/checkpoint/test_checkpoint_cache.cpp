@@ -64,6 +64,7 @@ void TestCheckpointCache::init() {
     m_cache = fs::path(m_folder->path().toStdString()) / "hub";
     fs::create_directories(m_cache);
     qputenv("HF_HUB_CACHE", QByteArray::fromStdString(m_cache.string()));
+    qputenv("OLLAMA_MODELS", QByteArray::fromStdString((m_cache.parent_path() / "ollama").string()));
 }
 
 void TestCheckpointCache::environmentChoosesTheFolder() {
