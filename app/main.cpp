@@ -1,4 +1,6 @@
 // rheograph: the window.
+#include <unistd.h>
+
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QIcon>
@@ -10,11 +12,14 @@
 #include "app/main_window.h"
 #include "app/resource_paths.h"
 #include "app/window_options.h"
+#include "core/base/blas_kernels.h"
 #include "core/base/error.h"
 #include "widgets/viewmodels/preferences.h"
 #include "widgets/views/vtk_viewport.h"
 
 int main(int argc, char** argv) {
+    // OpenBLAS is loaded by now; other kernels are for a new start.
+    if (rheo::fitBlasKernels()) execv("/proc/self/exe", argv);
     rheo::VtkViewport::setDefaultSurfaceFormat();
     QApplication app(argc, argv);
     // The picture of the trajectories needs OpenGL, which these platforms do not have.

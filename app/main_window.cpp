@@ -40,6 +40,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/session/describe_system.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/paint/text_metrics.h"
 #include "widgets/viewmodels/counted.h"
@@ -972,9 +973,10 @@ void MainWindow::showAbout() {
         tr("<h3>Rheograph %1</h3><p>The residual stream of a transformer as a dynamical system over "
            "depth.</p>"
            "<p>It starts from <i>Transformer Dynamics</i> (Fernando and Guitchounts, arXiv 2502.12131).</p>"
-           "<p>Qt %2. Model runs on: %3.</p><p>Licence: Apache-2.0. The demo model and its passages come "
+           "<p>Qt %2. Model runs on: %3. Statistics are computed with %4.</p><p>Licence: Apache-2.0. The "
+           "demo model and its passages come "
            "from books in the public domain.</p>")
-            .arg(RHEO_VERSION, qVersion(), device));
+            .arg(RHEO_VERSION, qVersion(), device, QString::fromStdString(blasLine())));
 }
 
 }  // namespace rheo

@@ -17,7 +17,10 @@ fs::path resourceFolder() {
         places.emplace_back(named);
     std::error_code ignored;
     const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-    if (!program.empty()) places.push_back(program.parent_path().parent_path() / "share" / "rheograph");
+    // Installed as PREFIX/bin/rheo, and as PREFIX/libexec/rheograph/rheo-engine.
+    for (fs::path folder = program.parent_path(); folder.has_relative_path(); folder = folder.parent_path())
+        if (const fs::path shared = folder.parent_path() / "share" / "rheograph"; fs::exists(shared, ignored))
+            places.push_back(shared);
     places.emplace_back(RHEO_SOURCE_RESOURCES);
 
     std::string tried;

@@ -71,12 +71,10 @@ struct ProgramText;
 /// The command that was chosen; runs after all options were read and returns the exit status.
 using Command = std::function<int(Common&)>;
 
-/// Parses one command line, the program's name left out, and runs it. Options given in it override those
-/// in `common`. Returns the exit status. Throws UsageError; what the command throws passes through.
+/// As runCommand (program.h) with all commands: a step of another command.
 int dispatch(std::vector<std::string> arguments, Common& common);
 
 /// Each adds one subcommand to `app`, and sets `chosen` when it is the one on the command line.
-void addInfo(CLI::App& app, Command& chosen);
 void addTokenize(CLI::App& app, Command& chosen);
 void addLogits(CLI::App& app, Command& chosen);
 void addCapture(CLI::App& app, Command& chosen);

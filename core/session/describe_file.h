@@ -13,7 +13,7 @@ namespace rheo {
 struct FileDescription {
     using Value = std::variant<std::string, std::int64_t, std::vector<std::string>>;
     /// "trace", "results", "teleport", "patch_map", "attribution", "intervention", "hdf5", "safetensors",
-    /// "gguf", "npy", "npz", "pytorch", "json", "text", "session"
+    /// "gguf", "npy", "npz", "pytorch", "json", "text", "session"; "system" of describeSystem
     std::string kind;
     std::string summary;                               ///< a line for people: "results of rheo analyze"
     std::vector<std::pair<std::string, Value>> facts;  ///< key (snake_case) and value, in order

@@ -349,7 +349,7 @@ void TestAppOpenModel::windowOpensAModelOfTheCache() {
     QVERIFY(QTest::qWaitForWindowExposed(&window));
     QApplication::setActiveWindow(&window);
     bool asked = false;
-    whenAsked([&](OpenModelDialog& dialog) {
+    whenShown<OpenModelDialog>([&](OpenModelDialog& dialog) {
         asked = true;
         QTRY_VERIFY(placeOf(dialog, "rheograph/novels").x() > 0);
         click(dialog, "rheograph/novels");

@@ -18,6 +18,7 @@
 #include <functional>
 
 #include "app/window_options.h"
+#include "core/base/blas_kernels.h"
 #include "run_rheo.h"
 #include "tests/test_main.h"
 
@@ -72,6 +73,8 @@ private Q_SLOTS:
     void optionsWithoutUseAreRejected();
     void infoSaysWhatAFileIs_data();
     void infoSaysWhatAFileIs();
+    void libtorchIsLoadedWhereItIsNeeded();
+    void theKernelsFitTheProcessor();
 
 private:
     QString path(const QString& name) const { return m_dir.filePath(name); }
@@ -451,6 +454,36 @@ void TestAppStreams::infoSaysWhatAFileIs() {
     QCOMPARE(json.json()["kind"].toString(), kind);
     const Ran ran = runRheo({"info", file});
     QVERIFY2(ran.out.contains(says), ran.out);
+}
+
+/// The version and what a model is are said without it: it takes most of a second to load.
+void TestAppStreams::libtorchIsLoadedWhereItIsNeeded() {
+    RunSettings settings;
+    settings.environment.insert("LD_DEBUG", "libs");
+    for (const QStringList& arguments : {QStringList{"--version"},
+                                         {"info", demoModel},
+                                         {"info", RHEO_FIXTURES "/gguf/models/llama/model.gguf"}}) {
+        const Ran ran = runRheo(arguments, settings);
+        QVERIFY2(ran.status == 0, ran.err);
+        QVERIFY(ran.err.contains("libc.so"));
+        QVERIFY2(!ran.err.contains("libtorch") && !ran.err.contains("libopenblas"),
+                 qPrintable(arguments.join(' ')));
+    }
+    QVERIFY(runRheo({"info", path("r.h5")}, settings).err.contains("libtorch"));
+}
+
+/// What the user sets stays; otherwise a processor with AVX2 does not compute with kernels for SSE.
+void TestAppStreams::theKernelsFitTheProcessor() {
+    RunSettings settings;
+    settings.environment.remove("OPENBLAS_CORETYPE");
+    const QJsonObject fitting = runRheo({"info", "--system", "--json"}, settings).json();
+    const QString kernels = fitting["blas_kernels"].toString();
+    if (kernels.isEmpty()) QSKIP("another library stands in the place of OpenBLAS");
+    QVERIFY(!fitting["libtorch"].toString().isEmpty());
+    QVERIFY2(rheo::betterBlasKernels(kernels.toStdString(), rheo::vectorUnits()).empty(),
+             qPrintable(kernels));
+    settings.environment.insert("OPENBLAS_CORETYPE", "Nehalem");
+    QCOMPARE(runRheo({"info", "--system", "--json"}, settings).json()["blas_kernels"].toString(), "Nehalem");
 }
 
 RHEO_TEST(TestAppStreams)
