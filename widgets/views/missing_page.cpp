@@ -137,10 +137,15 @@ void MissingPage::fit() {
     }
     layout()->invalidate();
     layout()->activate();
+    m_height = layout()->minimumSize().height();
+}
+
+QSize MissingPage::sizeHint() const {
+    return {textWidth + 2 * margin, m_height};
 }
 
 QSize MissingPage::minimumSizeHint() const {
-    return {leastWidth + 2 * margin, QWidget::minimumSizeHint().height()};
+    return {leastWidth + 2 * margin, m_height};
 }
 
 void MissingPage::resizeEvent(QResizeEvent* event) {

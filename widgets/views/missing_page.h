@@ -25,8 +25,10 @@ public:
     const QString& reason() const { return m_reason; }
     const QString& command() const { return m_command; }
     QPushButton* computeButton() const { return m_compute; }
-    /// Whatever width its texts are wrapped at now.
-    QSize minimumSizeHint() const override;
+    /// Known without wrapping the texts again, which layouts would ask for many times over.
+    QSize sizeHint() const override;
+    QSize minimumSizeHint() const override;  ///< whatever width the texts are wrapped at now
+    bool hasHeightForWidth() const override { return false; }
 
 Q_SIGNALS:
     void optionsRequested();
@@ -42,6 +44,7 @@ private:
     FigureView m_figure;
     Analyses& m_analyses;
     QString m_reason, m_command;
+    int m_height = 0;  ///< that it takes at its width
     QLabel *m_text, *m_cost, *m_before, *m_commandText, *m_after;
     QPushButton *m_compute, *m_options, *m_copy;
 };

@@ -21,6 +21,19 @@ namespace {
 
 constexpr int dragOutDistance = 40;  // pixels from the bar, beyond which a tab becomes a window
 
+/// The views of a column. They fill what they get: layouts are not to ask each, shown or not, how high it
+/// would be at a width, which wraps all of their texts again.
+class ViewStack : public QStackedWidget {
+public:
+    QSize sizeHint() const override { return {800, 600}; }
+    QSize minimumSizeHint() const override {
+        QSize least;
+        for (int i = 0; i < count(); ++i) least = least.expandedTo(widget(i)->minimumSizeHint());
+        return least;
+    }
+    bool hasHeightForWidth() const override { return false; }
+};
+
 /// Tabs a little smaller than other texts, so that most of them fit into 1280 pixels.
 class ViewBar : public QTabBar {
 public:
@@ -96,7 +109,7 @@ ViewTabs::ViewTabs(std::vector<View*> views, QWidget* parent)
     for (int c = 0; c < 2; ++c) {
         Column& column = m_columns[static_cast<std::size_t>(c)];
         column.bar = makeBar();
-        column.stack = new QStackedWidget;
+        column.stack = new ViewStack;
         column.stack->setMinimumWidth(300);
         column.widget = new QWidget;
         auto* inside = new QVBoxLayout(column.widget);
@@ -439,7 +452,10 @@ void ViewTabs::restore(const QJsonObject& layout) {
     const QJsonArray columns = layout["columns"].toArray(), current = layout["current"].toArray();
     const QStringList closed = namesIn(layout["closed"].toArray());
     m_isBusy = true;
-    for (View* view : m_views) take(view);
+    // What is shown goes last: in its place a stack would show the next, and that draws itself.
+    std::vector<View*> all = m_views;
+    std::stable_partition(all.begin(), all.end(), [](const View* view) { return view->isHidden(); });
+    for (View* view : all) take(view);
     for (int c = 0; c < 2; ++c)
         for (View* view : homeless(namesIn(columns.at(c).toArray()))) addTab(c, view, bar(c)->count());
     for (const QJsonValue& value : layout["windows"].toArray())
