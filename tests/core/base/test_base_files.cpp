@@ -228,7 +228,7 @@ void TestBaseFiles::aMappingThatIsCutReadsAsZeros() {
     {
         const GuardedMapping guard(mapping, bytes);
         const auto* data = static_cast<const volatile char*>(mapping);
-        QCOMPARE(data[bytes - 1], 'a');
+        QVERIFY(data[bytes - 1] == 'a');
         QVERIFY(!guard.lost());
         fs::resize_file(path("x"), 100);
         QCOMPARE(data[bytes - 1], '\0');
