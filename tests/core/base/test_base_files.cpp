@@ -231,7 +231,7 @@ void TestBaseFiles::aMappingThatIsCutReadsAsZeros() {
         QVERIFY(data[bytes - 1] == 'a');
         QVERIFY(!guard.lost());
         fs::resize_file(path("x"), 100);
-        QCOMPARE(data[bytes - 1], '\0');
+        QVERIFY(data[bytes - 1] == '\0');
         QVERIFY(guard.lost());
     }
     ::munmap(mapping, bytes);
