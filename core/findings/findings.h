@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -41,6 +42,8 @@ struct Finding {
     double (*reduce)(const VectorD& curve, const StepKinds& steps);
     int direction;  ///< +1 or -1 as published; 0: the number has no sign, and is tested on both sides
     std::vector<NullKind> nulls;
+    /// What the number can be; intervals end there.
+    double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
 };
 
 /// All twelve, in the order of ANALYSES (Verdicts).

@@ -224,6 +224,9 @@ std::vector<Measured> measuredOf(const Evidence& evidence, const VerdictOptions&
                 m.repeats[reconstructionNulls[n]].assign(part.begin(), part.end());
             }
         }
+        // Symmetric intervals may pass what the number can be; the value itself stays inside.
+        m.interval.low = std::max(m.interval.low, std::min(all[i].least, m.observed));
+        m.interval.high = std::min(m.interval.high, std::max(all[i].most, m.observed));
     }
     return measured;
 }

@@ -250,6 +250,22 @@ private Q_SLOTS:
             QVERIFY2(count <= 2, qPrintable(QString("%1: %2").arg(QString::fromStdString(key)).arg(count)));
     }
 
+    /// Of 4 units the fourth moves in one row alone, so how much three components explain hangs on that row:
+    /// a symmetric interval would pass 1.
+    void intervalsEndWhereTheNumberDoes() {
+        const planted::Size size{30, 8, 4};
+        Array3F states = traces::walks(size.rows, size.points(), size.units, 3);
+        for (std::int64_t n = 0; n < size.rows; ++n)
+            for (std::int64_t p = 0; p < size.points(); ++p)
+                states.at(n, p)[3] = n == 0 ? 6.0F * static_cast<float>(p % 3) : 0.0F;
+        VerdictOptions options = quick(1);
+        options.mutualUnits = 0;
+        const Verdict v = judged(planted::view(std::move(states), size), options).at("path_low_dimensional");
+        QVERIFY2(v.observed > 0.9 && v.observed < 0.999, qPrintable(QString::number(v.observed)));
+        QVERIFY(v.interval.low > 0 && v.interval.low < v.observed);
+        QCOMPARE(v.interval.high, 1.0);
+    }
+
     void plantedEffectsAreFound_data() {
         QTest::addColumn<QString>("effect");
         QTest::addColumn<QStringList>("keys");
