@@ -10,6 +10,7 @@
 #include <QElapsedTimer>
 #include <QMenu>
 #include <QMenuBar>
+#include <QPointer>
 #include <QPushButton>
 #include <QTimer>
 #include <QUndoStack>
@@ -118,7 +119,9 @@ private:
                       : QTest::mouseClick(widget, button, modifiers(), at);
     }
     void drag() {
-        QWidget* widget = below(2) == 0 ? anyWidget() : m_window.findChild<TrajectoryCanvas*>();
+        // What is dragged may go meanwhile: a tab whose window is closed.
+        const QPointer<QWidget> widget =
+            below(2) == 0 ? anyWidget() : m_window.findChild<TrajectoryCanvas*>();
         if (widget == nullptr || !widget->isVisible()) return;
         say("drag", widget);
         QTest::mousePress(widget, Qt::LeftButton, modifiers(), placeIn(*widget));
@@ -129,6 +132,7 @@ private:
                              {});
             QApplication::sendEvent(widget, &move);
             QTest::qWait(5);
+            if (widget == nullptr) return;
         }
         QTest::mouseRelease(widget, Qt::LeftButton, {}, placeIn(*widget));
     }
