@@ -71,7 +71,8 @@ protected:
         QPainter painter(this);
         if (!m_canvas->trouble().isEmpty()) return paintTrouble(painter);
         const TrajectoryFrame& frame = m_canvas->m_frame;
-        if (frame.plot() == nullptr) return;
+        // Labels without the lines that they are of would be half a picture.
+        if (frame.plot() == nullptr || m_canvas->frames() == 0) return;
         keep(m_still, [&](QPainter& still) { frame.paint(still); });
         keep(m_following, [&](QPainter& following) { frame.paintOverlay(following); });
         painter.drawPixmap(0, 0, m_still);
@@ -135,6 +136,7 @@ TrajectoryCanvas::TrajectoryCanvas(QWidget* parent)
     setMinimumSize(240, 180);
     setAccessibleName(tr("Trajectories in three principal components"));
     connect(this, &VtkViewport::troubleChanged, m_painted, qOverload<>(&QWidget::update));
+    connect(this, &VtkViewport::firstPictureShown, m_painted, qOverload<>(&QWidget::update));
 }
 
 TrajectoryCanvas::~TrajectoryCanvas() = default;

@@ -201,6 +201,7 @@ void VtkViewport::firstPictureIsThere() {
     m_picture = std::exchange(m_first, {});
     ++m_frames;
     update();
+    Q_EMIT firstPictureShown();
 }
 
 void VtkViewport::setTrouble(const QString& why) {

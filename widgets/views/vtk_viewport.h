@@ -47,6 +47,7 @@ public:
 
 Q_SIGNALS:
     void troubleChanged(const QString& why);
+    void firstPictureShown();
 
 protected:
     void paintEvent(QPaintEvent* event) override;
