@@ -183,6 +183,8 @@ void TestAppSession::everythingComesBackInAnotherWindow() {
 
     const auto saved = m_window->workspace().state();
     const auto states = statesOf(*saved);
+    const MatrixD bands = m_window->workspace().fullTeleport(saved->teleports[0]->id)->controlDistance;
+    QVERIFY(bands.rows() > 0);
     const Camera camera = trajectories()->canvas()->camera();
     m_window.reset();
 
@@ -210,6 +212,11 @@ void TestAppSession::everythingComesBackInAnotherWindow() {
     QVERIFY(!m_window->workspace().files().hasUnsaved());
     // The model follows in the background, and the teleport can be shown and more can be made.
     QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().model() != nullptr, wait);
+    // Its random directions are drawn again from the same seed.
+    const auto id = state().teleports[0]->id;
+    m_window->teleport().showTeleport(id);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->workspace().fullTeleport(id) != nullptr, wait);
+    QVERIFY(m_window->workspace().fullTeleport(id)->controlDistance == bands);
     m_window->workspace().prompts().add("It is a truth");
     QTRY_COMPARE_WITH_TIMEOUT(state().rows(), std::int64_t{21}, wait);
     QVERIFY(m_window->workspace().files().hasUnsaved());

@@ -241,8 +241,10 @@ QString TeleportModel::status() const {
         case State::Dragging:
             return isFarOutside()
                        ? tr("Far outside the data: %1 SDs from their mean.").arg(outlyingness(), 0, 'f', 1)
-                       : tr("Moved by %1 SDs. Release to keep it, Esc to restore it.")
-                             .arg(displacement(), 0, 'f', 1);
+                   : std::isfinite(displacement())
+                       ? tr("Moved by %1 SDs. Release to keep it, Esc to restore it.")
+                             .arg(displacement(), 0, 'f', 1)
+                       : tr("Release to keep it, Esc to restore it.");
         case State::Settling:
             return m_private->awaitsPath ? tr("Computing the exact path…")
                                          : tr("Computing random directions of the same norm…");
@@ -671,7 +673,10 @@ void TeleportModel::showRecord(const TeleportRecord& record) {
     if (!isKnown) computeNextOfToken();
     d.result = m_workspace.fullTeleport(record.id);
     if (!d.result) {
-        d.result = std::make_shared<const TeleportResult>(record.result);
+        // Of a session that was saved: it keeps no random directions, and the same seed draws the same.
+        auto result = std::make_shared<TeleportResult>(record.result);
+        if (result->request.controls <= 0) result->request.controls = m_controls;
+        d.result = std::move(result);
         startControls();
     } else {
         enter(State::Ready);

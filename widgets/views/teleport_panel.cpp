@@ -334,8 +334,10 @@ void TeleportPanel::updateCoordinates() {
     } else if (!m_teleport.isMoved()) {
         m_displacement->setText(tr("Not moved"));
     } else {
-        QString text =
-            tr("Moved by %1 SDs of the rows at this depth").arg(m_teleport.displacement(), 0, 'f', 1);
+        const double moved = m_teleport.displacement();
+        QString text = std::isfinite(moved)
+                           ? tr("Moved by %1 SDs of the rows at this depth").arg(moved, 0, 'f', 1)
+                           : tr("Moved; too few rows were fitted to say by how many SDs");
         if (m_teleport.isFarOutside())
             text = QStringLiteral("<span style='color:%1'>⚠ %2</span>")
                        .arg(m_dark ? "#ffb000" : "#b34700",
