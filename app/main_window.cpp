@@ -528,8 +528,14 @@ void MainWindow::buildViewMenu() {
         [this] { m_exports->showTable(currentView()); });
     m_viewMenu->addSeparator();
     auto* themes = m_viewMenu->addMenu(tr("T&heme"));
+    auto* oneOf = new QActionGroup(themes);
     const auto theme = [&](const QString& text, ThemeChoice choice) {
-        add(themes, text, {}, this, [this, choice] { setThemeChoice(choice); });
+        auto* action = add(themes, text, {}, this, [this, choice] { setThemeChoice(choice); });
+        action->setCheckable(true);
+        oneOf->addAction(action);
+        // Preferences choose it too.
+        connect(themes, &QMenu::aboutToShow, action,
+                [action, choice] { action->setChecked(readPreferences().theme == choice); });
     };
     theme(tr("As the &system"), ThemeChoice::System);
     theme(tr("&Light"), ThemeChoice::Light);
@@ -825,6 +831,7 @@ void MainWindow::setThemeChoice(ThemeChoice choice) {
 void MainWindow::applyTheme(bool dark) {
     QApplication::setPalette(paletteFor(dark));
     for (View* view : m_views) view->setTheme(dark ? darkTheme() : lightTheme());
+    rebuildRecent();  // buttons with a style sheet keep the colours that they were made with
     updateTabs();
     m_teleportPanel->setDark(dark);
     m_laboratoryPanel->setDark(dark);

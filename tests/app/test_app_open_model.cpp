@@ -7,6 +7,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
+#include <QMenu>
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QPlainTextEdit>
@@ -23,6 +24,7 @@
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/prompt_queue.h"
+#include "widgets/viewmodels/teleport_model.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/view.h"
@@ -59,6 +61,7 @@ private Q_SLOTS:
     void windowOpensByName();
     void postNormAndParallelBlocksAreShown();
     void fromAModelToAPictureWithoutAMenu();
+    void randomWeightsAreSaid();
     void closingSavesFirst();
     void whatCannotBeDoneIsGreyed();
 
@@ -438,6 +441,50 @@ void TestAppOpenModel::fromAModelToAPictureWithoutAMenu() {
     window->openDemo(10);
     QCOMPARE(workspace.jobs().jobs().size(), 1);
     QTRY_VERIFY_WITH_TIMEOUT(workspace.jobs().isIdle(), 60000);
+}
+
+/// A control does not look like the model; of one row nobody can say by how many SDs a state was moved; the
+/// theme that is on is marked.
+void TestAppOpenModel::randomWeightsAreSaid() {
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    ModelOptions options;
+    options.untrainedSeed = 7;
+    openModel(window.workspace(), demo, options);
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().model() != nullptr, 30000);
+    QVERIFY2(window.windowTitle().contains("random weights"), qPrintable(window.windowTitle()));
+    QStringList shownTexts;
+    for (const auto* label : window.sourcePanel()->findChildren<QLabel*>()) shownTexts << label->text();
+    QVERIFY2(shownTexts.join(' ').contains("(seed 7)"), qPrintable(shownTexts.join(' ')));
+
+    window.workspace().prompts().add("It is a truth");
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().state()->scores && window.workspace().jobs().isIdle(), 60000);
+    window.selection().selectRow(RowIndex{0});
+    auto& teleport = window.teleport();
+    QTRY_COMPARE_WITH_TIMEOUT(teleport.state(), TeleportModel::State::Ready, 60000);
+    QVERIFY(teleport.beginDrag());
+    VectorD target = teleport.naturalScores();
+    target[0] += 1;
+    teleport.moveTo(target);
+    QVERIFY2(!teleport.status().contains("nan") && teleport.status().contains("Esc"),
+             qPrintable(teleport.status()));
+    teleport.endDrag();
+    QTRY_VERIFY_WITH_TIMEOUT(!window.workspace().state()->teleports.empty(), 60000);
+    for (const auto* label : window.findChildren<QLabel*>())
+        QVERIFY2(!label->text().contains("nan SD"), qPrintable(label->text()));
+
+    for (auto* menu : window.findChildren<QMenu*>()) {
+        if (menu->title().remove('&') != "Theme") continue;
+        window.setThemeChoice(ThemeChoice::Dark);
+        Q_EMIT menu->aboutToShow();
+        QStringList marked;
+        for (const QAction* action : menu->actions())
+            if (action->isChecked()) marked << action->text().remove('&');
+        QCOMPARE(marked, QStringList{"Dark"});
+        window.setThemeChoice(ThemeChoice::Light);
+    }
+    window.workspace().clear();
 }
 
 void TestAppOpenModel::closingSavesFirst() {

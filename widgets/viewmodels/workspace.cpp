@@ -109,7 +109,9 @@ QString Workspace::title() const {
         return m_state->results->path.empty()
                    ? tr("Results")
                    : QString::fromStdString(m_state->results->path.filename().string());
-    return m_model ? QString::fromStdString(modelTitle(m_model->checkpoint->folder())) : QString();
+    if (!m_model) return {};
+    const QString model = QString::fromStdString(modelTitle(m_model->checkpoint->folder()));
+    return m_model->model->options().untrainedSeed ? tr("%1, random weights").arg(model) : model;
 }
 
 // ---- the document becomes another -------------------------------------------------------------------

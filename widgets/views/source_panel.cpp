@@ -194,7 +194,12 @@ void SourcePanel::describeSource() {
         if (c.parallelBlocks)
             line += tr("; attention and MLP in parallel, so there is no point between them");
         if (c.attnPostNorm || c.mlpPostNorm) line += tr("; what each block adds is normalised first");
-        for (const std::string& note : c.notes)
+        if (const auto seed = model->model->options().untrainedSeed)
+            line += tr("<br><b>Random weights</b>, as before training (seed %1)").arg(*seed);
+        std::vector<std::string> notes = c.notes;
+        if (model->tokenizer)
+            for (const std::string& note : model->tokenizer->notes()) notes.push_back(note);
+        for (const std::string& note : notes)
             line += tr("<br>Note: %1").arg(QString::fromStdString(note).toHtmlEscaped());
         lines << line;
     }
