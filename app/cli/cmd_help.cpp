@@ -74,8 +74,8 @@ int listTopics(const Manual& manual, const ProgramText& program, const Console& 
     return 0;
 }
 
-int printTopic(const Manual& manual, const ProgramText& program, const std::string& word,
-               const Console& console) {
+int printTopic(const Manual& manual, const ProgramText& program, std::string word, const Console& console) {
+    if (word == "help") word = "command_line";
     std::vector<ManualPlace> places;
     if (const auto place = findPlace(manual, word)) places.push_back(*place);
     if (places.empty()) places = placesAbout(manual, word);

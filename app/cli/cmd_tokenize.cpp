@@ -6,6 +6,7 @@
 #include "app/cli/commands.h"
 #include "core/base/error.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/checkpoint/model_files.h"
 #include "core/tokenizer/tokenizer_folder.h"
 
 namespace rheo::cli {
@@ -24,6 +25,8 @@ int run(const Options& options, Common& common) {
     // Neither config nor weights are needed: a folder with a tokenizer alone will do.
     const std::filesystem::path folder = locateModel(options.model.name);
     if (!findTokenizerFile(folder)) {
+        if (const std::string foreign = describeForeignModel(folder); !foreign.empty())
+            throw Error(ErrorCode::NotFound, foreign, folder.string());
         const std::string command = fetchCommand(folder);
         throw Error(
             ErrorCode::NotFound,

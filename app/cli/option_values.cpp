@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "app/cli/commands.h"
+#include "core/base/shell_word.h"
 
 namespace rheo::cli {
 
@@ -154,20 +155,7 @@ std::string formatDuration(double seconds) {
 
 std::string commandLine(const std::vector<std::string>& arguments) {
     std::string line = "rheo";
-    for (const auto& argument : arguments) {
-        const bool plain =
-            !argument.empty() &&
-            argument.find_first_not_of(
-                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=") == std::string::npos;
-        line += ' ';
-        if (plain) {
-            line += argument;
-            continue;
-        }
-        line += '\'';
-        for (const char c : argument) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
-        line += '\'';
-    }
+    for (const auto& argument : arguments) line += ' ' + shellWord(argument);
     return line;
 }
 

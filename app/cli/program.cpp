@@ -157,6 +157,10 @@ UsageError explain(const CLI::App& app, const CLI::ParseError& error) {
         message = fmt::format("'{}' was not expected", context);
     } else if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
         message = explainConversion(where, message);
+    } else if (const auto end = message.find(": 1 required "); end != std::string::npos) {
+        message = message.substr(0, end) + " needs a value";
+    } else if (const auto excludes = message.find(" excludes "); excludes != std::string::npos) {
+        message.replace(excludes, 10, " cannot be given with ");
     }
     return UsageError(
         fmt::format("{}; see rheo{} --help", message, chosen.empty() ? "" : " " + where.get_name()), context);

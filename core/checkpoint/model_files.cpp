@@ -87,16 +87,19 @@ std::vector<std::string> fileNames(const fs::path& folder) {
     return names;
 }
 
-/// A file of a folder that tells what the folder holds.
+/// Files of a folder that tell what the folder holds.
 struct Telling {
     const ForeignKind* kind;
-    std::string name;
+    std::vector<std::string> names;  ///< sorted; never empty
 };
 std::optional<Telling> tellingFile(const fs::path& folder) {
     const auto names = fileNames(folder);
-    for (const ForeignKind& kind : foreignKinds)
-        for (const std::string& name : names)
-            if (isOfKind(name, kind)) return Telling{&kind, name};
+    for (const ForeignKind& kind : foreignKinds) {
+        Telling telling{&kind, {}};
+        std::copy_if(names.begin(), names.end(), std::back_inserter(telling.names),
+                     [&](const std::string& name) { return isOfKind(name, kind); });
+        if (!telling.names.empty()) return telling;
+    }
     return std::nullopt;
 }
 
@@ -294,16 +297,20 @@ std::string describeModelFile(const fs::path& file) {
     return fmt::format("{} is a file ({}), and {}; {}", file.string(), kind->what, needed, kind->next);
 }
 
+std::string describeForeignModel(const fs::path& folder) {
+    const auto telling = tellingFile(folder);
+    if (!telling) return "";
+    return fmt::format("{} holds no config.json, but {}{} ({}); {}{}", folder.string(), telling->kind->what,
+                       telling->kind->begins.starts_with("adapter") ? baseOfAdapter(folder) : "",
+                       listedNames(telling->names, 5), telling->kind->next, fetchAdvice(folder));
+}
+
 std::string describeFolderWithoutConfig(const fs::path& folder) {
     const auto names = fileNames(folder);
     const auto needed =
         fmt::format("a model's folder holds config.json and model.safetensors{}", fetchAdvice(folder));
     if (names.empty()) return fmt::format("{} is empty; {}", folder.string(), needed);
-    if (const auto telling = tellingFile(folder))
-        return fmt::format("{} holds no config.json, but {}{} ({}); {}{}", folder.string(),
-                           telling->kind->what,
-                           telling->kind->begins.starts_with("adapter") ? baseOfAdapter(folder) : "",
-                           telling->name, telling->kind->next, fetchAdvice(folder));
+    if (std::string other = describeForeignModel(folder); !other.empty()) return other;
     std::error_code failed;
     for (const std::string& name : names)
         if (fs::exists(folder / name / "config.json", failed))
@@ -335,7 +342,7 @@ WeightFiles openWeightFiles(const fs::path& folder) {
         weights.missing +=
             fmt::format(", but {}{} ({}); {}", telling->kind->what,
                         telling->kind->begins.starts_with("adapter") ? baseOfAdapter(folder) : "",
-                        telling->name, telling->kind->next);
+                        listedNames(telling->names, 5), telling->kind->next);
     else
         weights.missing += fmt::format("; fetch the model's .safetensors files{}",
                                        command.empty() ? "" : fmt::format(" with `{}`", command));

@@ -20,8 +20,10 @@ std::optional<std::filesystem::path> ggufFileIn(const std::filesystem::path& fol
 /// Reads nothing but names.
 std::string describeModelFile(const std::filesystem::path& file);
 
-/// What a folder without config.json holds instead (an adapter, several GGUF files, Mistral's or Meta's own
-/// layout, pickled weights, a tokenizer, nothing), and what to do: a sentence.
+/// What a folder without config.json holds of another kind (an adapter, several GGUF files, Mistral's or
+/// Meta's own layout, pickled weights, a tokenizer), and what to do: a sentence. Empty: nothing of the kind.
+std::string describeForeignModel(const std::filesystem::path& folder);
+/// The same; of any other folder, what it lacks.
 std::string describeFolderWithoutConfig(const std::filesystem::path& folder);
 
 /// "; fetch it with `hf download ORG/NAME`" for a folder of the Hugging Face cache, else nothing.

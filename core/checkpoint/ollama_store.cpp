@@ -167,6 +167,11 @@ fs::path locateOllamaModel(const std::string& name) {
     return blob;
 }
 
+std::string modelArgument(const fs::path& located) {
+    const std::string name = ollamaNameOf(located);
+    return name.empty() ? located.string() : std::string(ollamaPrefix) + name;
+}
+
 std::string ollamaNameOf(const fs::path& file) {
     if (file.parent_path().filename() != "blobs" || !file.filename().string().starts_with("sha256-"))
         return "";

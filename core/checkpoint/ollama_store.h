@@ -27,4 +27,8 @@ std::vector<std::string> ollamaModels();
 /// The name of the model that a file of the store is ("llama3.2:1b"); empty for any other file. Never throws.
 std::string ollamaNameOf(const std::filesystem::path& file);
 
+/// What to give as a model to open `located` again: "ollama:llama3.2:1b" for a file of the store, whose own
+/// name is a digest; else its path. Never throws.
+std::string modelArgument(const std::filesystem::path& located);
+
 }  // namespace rheo

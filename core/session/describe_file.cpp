@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/shell_word.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/results/vector_file.h"
 #include "core/session/session_file.h"
@@ -34,6 +35,7 @@ struct Input {
     fs::path path;
     std::string head;  ///< the first bytes
     std::string name() const { return path.string(); }
+    std::string word() const { return shellWord(name()); }  ///< in a command
     bool startsWith(std::string_view magic) const { return std::string_view(head).starts_with(magic); }
 };
 
@@ -58,7 +60,7 @@ FileDescription describeResults(const Hdf5File& file, const Input& input) {
         found.facts.emplace_back("d_model", *units);
     found.facts.emplace_back("statistics", statistics);
     found.facts.emplace_back("nulls", nulls);
-    found.next = fmt::format("rheo figure {} --view VIEW --out figure.svg", input.name());
+    found.next = fmt::format("rheo figure {} --view VIEW --out figure.svg", input.word());
     return found;
 }
 
@@ -67,7 +69,7 @@ FileDescription describeTeleport(const Hdf5File& file, const Input& input) {
     for (const char* name : {"point", "mode"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
     if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
-    found.next = fmt::format("rheo figure {} --view teleport --out teleport.svg", input.name());
+    found.next = fmt::format("rheo figure {} --view teleport --out teleport.svg", input.word());
     return found;
 }
 
@@ -77,7 +79,7 @@ FileDescription describePatchMap(const Hdf5File& file, const Input& input) {
     for (const char* name : {"outcome", "answer_text", "foil_text"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
     if (file.exists("/along")) found.facts.emplace_back("along", file.readStrings("/axis_names"));
-    found.next = fmt::format("rheo figure {} --view patch_map --out patch_map.svg", input.name());
+    found.next = fmt::format("rheo figure {} --view patch_map --out patch_map.svg", input.word());
     return found;
 }
 
@@ -87,7 +89,7 @@ FileDescription describeAttribution(const Hdf5File& file, const Input& input) {
     for (const char* name : {"answer_text", "foil_text"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
     if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
-    found.next = fmt::format("rheo figure {} --view attribution --out attribution.svg", input.name());
+    found.next = fmt::format("rheo figure {} --view attribution --out attribution.svg", input.word());
     return found;
 }
 
@@ -95,7 +97,7 @@ FileDescription describeFlow(const Hdf5File& file, const Input& input) {
     FileDescription found{"flow", "a flow: where a network carries the states of a grid", {}, {}};
     if (file.exists("/axis_names")) found.facts.emplace_back("axes", file.readStrings("/axis_names"));
     if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
-    found.next = fmt::format("rheo figure {} --view flow --out flow.svg", input.name());
+    found.next = fmt::format("rheo figure {} --view flow --out flow.svg", input.word());
     return found;
 }
 
@@ -105,7 +107,7 @@ FileDescription describeResponse(const Hdf5File& file, const Input& input) {
     for (const char* name : {"along", "unit_name"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
     if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
-    found.next = fmt::format("rheo figure {} --view response --out response.svg", input.name());
+    found.next = fmt::format("rheo figure {} --view response --out response.svg", input.word());
     return found;
 }
 
@@ -125,7 +127,7 @@ FileDescription describeComparison(const Hdf5File& file, const Input& input) {
     if (const auto by = file.exists("/pairs/1/matched") ? file.textAttribute("/pairs/1/matched", "matched_by")
                                                         : std::nullopt)
         found.facts.emplace_back("paired by", *by);
-    found.next = fmt::format("rheo figure {} --view compare_cka --out cka.svg", input.name());
+    found.next = fmt::format("rheo figure {} --view compare_cka --out cka.svg", input.word());
     return found;
 }
 
@@ -138,7 +140,7 @@ FileDescription describeForeignHdf5(const Hdf5File& file, const Input& input) {
         shown.push_back(fmt::format("{} [{}]", names[i], fmt::join(file.info(names[i]).shape, ", ")));
     if (names.size() > most) shown.push_back(fmt::format("and {} more", names.size() - most));
     found.facts.emplace_back("datasets", shown);
-    found.next = fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.name());
+    found.next = fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.word());
     return found;
 }
 
@@ -187,7 +189,7 @@ FileDescription describeVectors(const Input& input) {
     found.facts.emplace_back("points", points);
     if (!vectors.empty())
         found.facts.emplace_back("d_model", static_cast<std::int64_t>(vectors.front().values.size()));
-    found.next = fmt::format("rheo directions --list {}", input.name());
+    found.next = fmt::format("rheo directions --list {}", input.word());
     return found;
 }
 
@@ -210,12 +212,13 @@ FileDescription describeSafetensors(const Input& input) {
     }
     const fs::path folder = input.path.has_parent_path() ? input.path.parent_path() : fs::path(".");
     std::error_code ignored;
-    found.next = fs::exists(folder / "config.json", ignored)
-                     ? fmt::format("it belongs to the model in its folder: rheo info {}", folder.string())
-                     : fmt::format(
-                           "weights need the config.json of their model beside them; hidden states are "
-                           "read by rheo import {} --out trace.rheo.h5",
-                           input.name());
+    found.next =
+        fs::exists(folder / "config.json", ignored)
+            ? fmt::format("it belongs to the model in its folder: rheo info {}", shellWord(folder.string()))
+            : fmt::format(
+                  "weights need the config.json of their model beside them; hidden states are "
+                  "read by rheo import {} --out trace.rheo.h5",
+                  input.word());
     return found;
 }
 
@@ -285,7 +288,7 @@ FileDescription describeGguf(const Input& input) {
     for (const char* key : {"general.architecture", "general.name"})
         if (const auto value = texts.find(key); value != texts.end())
             found.facts.emplace_back(key + 8, value->second);
-    found.next = fmt::format("it opens as a model: rheo info {}", input.name());
+    found.next = fmt::format("it opens as a model: rheo info {}", input.word());
     return found;
 }
 
@@ -294,7 +297,7 @@ FileDescription describeNpy(const Input& input) {
     FileDescription found{"npy", "an array of NumPy", {}, {}};
     found.facts.emplace_back("dtype", header.dtype);
     found.facts.emplace_back("shape", shapeInWords(header.shape));
-    found.next = fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.name());
+    found.next = fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.word());
     return found;
 }
 
@@ -317,7 +320,7 @@ FileDescription describeZip(const Input& input) {
     return {"npz",
             "arrays of NumPy in a zip archive",
             {},
-            fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.name())};
+            fmt::format("if these are hidden states: rheo import {} --out trace.rheo.h5", input.word())};
 }
 
 std::int64_t countLines(const fs::path& path) {
@@ -338,7 +341,10 @@ FileDescription describeText(const Input& input) {
     const fs::path folder = input.path.has_parent_path() ? input.path.parent_path() : fs::path(".");
     if (name == "config.json" || name == "tokenizer.json" || name == "tokenizer_config.json" ||
         name == "generation_config.json" || name.ends_with(".index.json"))
-        return {"json", "a part of a model's folder", {}, fmt::format("rheo info {}", folder.string())};
+        return {"json",
+                "a part of a model's folder",
+                {},
+                fmt::format("rheo info {}", shellWord(folder.string()))};
     FileDescription found{"text", "a text", {}, {}};
     const auto first = input.head.find_first_not_of(" \t\r\n");
     const bool lines = name.ends_with(".jsonl") || (first != std::string::npos && input.head[first] == '{');
@@ -346,7 +352,7 @@ FileDescription describeText(const Input& input) {
     found.facts.emplace_back("lines", countLines(input.path));
     found.next =
         fmt::format("as prompts, {}: rheo capture --model MODEL --prompts {} --out trace.rheo.h5",
-                    lines ? "an object with `text` or `ids` each line" : "one each line", input.name());
+                    lines ? "an object with `text` or `ids` each line" : "one each line", input.word());
     return found;
 }
 
@@ -382,7 +388,7 @@ FileDescription describeSavedSession(const Input& input) {
     found.facts.emplace_back("saved", summary.saved);
     if (summary.rows >= 0) found.facts.emplace_back("rows", summary.rows);
     found.facts.emplace_back("teleports", summary.teleports);
-    found.next = fmt::format("rheograph {}", input.name());
+    found.next = fmt::format("rheograph {}", input.word());
     return found;
 }
 

@@ -31,13 +31,18 @@ std::string vectorUnitNames() {
     return names;
 }
 
+/// "OpenBLAS 0.3.21"
+std::string blasName() {
+    const std::string says = blasDescription();
+    return says.empty() ? "another library than OpenBLAS"
+                        : says.substr(0, says.find(' ', says.find(' ') + 1));
+}
+
 }  // namespace
 
 std::string blasLine() {
-    const std::string says = blasDescription();
-    if (says.empty()) return "another library than OpenBLAS";
-    const auto version = says.find(' ', says.find(' ') + 1);
-    return fmt::format("{}, kernels {}", says.substr(0, version), blasKernels());
+    const std::string kernels = blasKernels();
+    return kernels.empty() ? blasName() : fmt::format("{}, kernels {}", blasName(), kernels);
 }
 
 FileDescription describeSystem() {
@@ -47,7 +52,7 @@ FileDescription describeSystem() {
     found.facts.emplace_back("instructions", vectorUnitNames());
     if (const auto memory = availableMemory())
         found.facts.emplace_back("memory", formatBytes(static_cast<double>(*memory)) + " available");
-    found.facts.emplace_back("blas", blasLine());
+    found.facts.emplace_back("blas", blasName());
     found.facts.emplace_back("blas_kernels", blasKernels());
     const Backend with = backend();
     found.facts.emplace_back("libtorch", with.libtorch + (with.oneDnn ? ", with oneDNN" : ""));

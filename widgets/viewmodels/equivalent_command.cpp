@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/parallel.h"
+#include "core/checkpoint/ollama_store.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/prompt_queue.h"
@@ -150,7 +151,7 @@ const QString between = QStringLiteral(" &&\n");
 
 std::vector<std::string> modelWordsOf(const LoadedModel& model) {
     const ModelOptions& options = model.model->options();
-    std::vector<std::string> words{"--model", model.checkpoint->folder().string()};
+    std::vector<std::string> words{"--model", modelArgument(model.checkpoint->folder())};
     const auto add = [&](const char* option, std::string value) {
         words.insert(words.end(), {option, std::move(value)});
     };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/checkpoint/model_files.h"
 #include "core/results/teleport_file.h"
 #include "core/session/describe_file.h"
 #include "core/session/opened_results.h"
@@ -42,6 +43,8 @@ fs::path fileAt(const fs::path& path) {
     std::error_code failed;
     if (!fs::is_directory(path, failed)) return path;
     const fs::path file = resultsFileIn(path);
+    if (const std::string foreign = describeForeignModel(path); file.empty() && !foreign.empty())
+        throw Error(ErrorCode::NotFound, foreign, path.string());
     if (file.empty())
         throw Error(ErrorCode::NotFound,
                     path.string() +

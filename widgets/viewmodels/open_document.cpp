@@ -9,6 +9,7 @@
 #include "core/capture/prompts.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/model_cache.h"
+#include "core/checkpoint/ollama_store.h"
 #include "core/session/attach_model.h"
 #include "core/session/opened_results.h"
 #include "core/trace/trace_reader.h"
@@ -44,7 +45,7 @@ PathKind kindOfPath(const QString& path) {
 
 QString titleOfPath(const QString& path) {
     const fs::path folder = toPath(path);
-    return fetchCommand(folder).empty() ? path : QString::fromStdString(modelTitle(folder));
+    return QString::fromStdString(fetchCommand(folder).empty() ? modelArgument(folder) : modelTitle(folder));
 }
 
 JobId openModel(Workspace& workspace, const QString& folder, const ModelOptions& options) {

@@ -528,6 +528,9 @@ void TestCheckpointGguf::findsOllamasModels() {
     QCOMPARE(ollamaNameOf(store / "blobs" / ("sha256-" + std::string(64, 'd'))), std::string("tiny:8b"));
     QVERIFY(modelTitle(blob).find("tiny") != std::string::npos);
     QCOMPARE(ollamaNameOf(store / "blobs" / "x"), std::string());
+    QCOMPARE(modelArgument(store / "blobs" / ("sha256-" + std::string(64, 'd'))),
+             std::string("ollama:tiny:8b"));
+    QCOMPARE(modelArgument("/models/tiny.gguf"), std::string("/models/tiny.gguf"));
     EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"'none'", "ollama pull none", "tiny:8b"}),
                  locateModel("ollama:none"));
     EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"'tiny:8b'", "not whole", "ollama pull tiny:8b"}),
