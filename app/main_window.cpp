@@ -26,6 +26,7 @@
 #include <QToolBar>
 #include <QUndoView>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "app/command_palette.h"
 #include "app/export_actions.h"
@@ -586,8 +587,16 @@ void MainWindow::maximizeView(bool on) {
         m_hiddenDocks.clear();
         for (auto* dock : findChildren<QDockWidget*>())
             if (dock->isVisible() && !dock->isFloating()) m_hiddenDocks << dock;
+        // Of panels in one place the one that is shown last comes to the front.
+        std::stable_sort(m_hiddenDocks.begin(), m_hiddenDocks.end(),
+                         [](const QDockWidget* a, const QDockWidget* b) {
+                             return a->visibleRegion().isEmpty() && !b->visibleRegion().isEmpty();
+                         });
     }
-    for (QDockWidget* dock : m_hiddenDocks) dock->setVisible(!on);
+    for (QDockWidget* dock : m_hiddenDocks) {
+        dock->setVisible(!on);
+        if (!on) dock->raise();
+    }
 }
 
 void MainWindow::buildHelpMenu() {
@@ -697,8 +706,8 @@ void MainWindow::openPath(const QString& path) {
 
 void MainWindow::askOpenFile() {
     const QString file = QFileDialog::getOpenFileName(
-        this, tr("Open a session, a trace or results"), {},
-        tr("Sessions, traces and results (*.rheo *.h5);;GGUF models (*.gguf);;All files (*)"));
+        this, tr("Open a session, a trace, results or a GGUF model"), {},
+        tr("Sessions, traces, results and GGUF models (*.rheo *.h5 *.gguf);;All files (*)"));
     if (!file.isEmpty()) openPath(file);
 }
 
@@ -722,6 +731,7 @@ void MainWindow::updatePage() {
     const bool onlyModel =
         m_workspace.model() && !m_workspace.state()->results && m_workspace.state()->rows() == 0;
     m_pages->setCurrentIndex(onlyModel ? 2 : open ? 1 : 0);
+    m_viewTabs->showWindows(open && !onlyModel);
     m_viewTools->setVisible(open);
     updateTitle();
 }
@@ -824,8 +834,7 @@ void MainWindow::setThemeChoice(ThemeChoice choice) {
     Preferences preferences = readPreferences();
     preferences.theme = choice;
     writePreferences(preferences);
-    m_theme.setChoice(choice);
-    applyTheme(m_theme.isDark());
+    m_theme.setChoice(choice);  // applies it where it changes anything
 }
 
 void MainWindow::applyTheme(bool dark) {

@@ -20,8 +20,8 @@ inline constexpr std::array windowOptions{
 inline constexpr const char* windowSummary =
     "Watch a transformer's residual stream as a dynamical system over depth.";
 inline constexpr const char* windowPath =
-    "What to open: a session, a model folder, a trace, a results file, or the folder of a report. Each gets "
-    "a "
-    "window.";
+    "What to open: a session, a model (a folder, a GGUF file, ORG/NAME or ollama:NAME), a trace, a results "
+    "file, or "
+    "the folder of a report. Each gets a window.";
 
 }  // namespace rheo

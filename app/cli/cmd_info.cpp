@@ -146,8 +146,9 @@ void addInfo(CLI::App& app, Command& chosen, InfoOfTheRest rest) {
     auto options = std::make_shared<InfoOptions>();
     auto* path =
         command
-            ->add_option("path", options->path,
-                         "model folder, ORG/NAME in the Hugging Face cache, ollama:NAME, or any file")
+            ->add_option(
+                "path", options->path,
+                "model folder, GGUF file, ORG/NAME in the Hugging Face cache, ollama:NAME, or any file")
             ->type_name("PATH");
     command
         ->add_flag("--system", options->system,

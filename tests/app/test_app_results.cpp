@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QDir>
+#include <QDockWidget>
 #include <QDoubleSpinBox>
 #include <QFile>
 #include <QFileDialog>
@@ -563,11 +564,20 @@ void TestAppResults::viewsStandBesideEachOther() {
     // Where the focus is, there the keys go.
     view<ResultsView>("density")->figureWidget()->setFocus();
     QTRY_COMPARE(m_window->currentView(), view("density"));
+    const auto inFront = [this] {
+        QStringList names;
+        for (const auto* dock : m_window->findChildren<QDockWidget*>())
+            if (dock->isVisible() && !dock->visibleRegion().isEmpty()) names << dock->objectName();
+        return names;
+    };
+    const QStringList panels = inFront();
+    QVERIFY(panels.size() >= 2);
     key(Qt::Key_M, Qt::ControlModifier | Qt::ShiftModifier);
     QVERIFY(view("density")->isVisible() && !view("motion")->isVisible());
     QVERIFY2(!m_window->sourcePanel()->isVisible(), "a view that is maximised has the window");
     key(Qt::Key_M, Qt::ControlModifier | Qt::ShiftModifier);
     QVERIFY(view("motion")->isVisible() && m_window->sourcePanel()->isVisible());
+    QTRY_COMPARE(inFront(), panels);
     const int all = tabs->bar(0)->count();
     m_window->showView(view("motion"));
     key(Qt::Key_W, Qt::ControlModifier);
@@ -638,6 +648,10 @@ void TestAppResults::theArrangementIsRemembered() {
     QCOMPARE(tabs->layout()["columns"], layout["columns"]);
     QCOMPARE(tabs->columnOf(view("rotation")), 1);
     QVERIFY(tabs->isInWindow(view("motion")) && !tabs->isOpen(view("lens")));
+    QVERIFY2(!view("motion")->isVisible(), "an empty view stands beside the start page");
+    open(path("all.h5"));
+    QTRY_VERIFY(view("motion")->isVisible());
+    m_window->showView(view("density"));
     QCOMPARE(tabs->bar(0)->tabText(tabs->bar(0)->currentIndex()), QString("Density"));
     // What a later version no longer has, or has more, harms nothing.
     QJsonObject other = layout;

@@ -97,8 +97,9 @@ OrbitView::OrbitView(const FigureView& figure, Workspace& workspace, Selection& 
     beside->setStretchFactor(0, 3);
     beside->setStretchFactor(1, 2);
     beside->setChildrenCollapsible(false);
-    beside->setMinimumWidth(
-        130);  // less than its parts ask for, so that a narrow window does not lay them over each other
+    // Less than its parts ask for, so that a narrow window does not lay the canvas over them.
+    m_histogram->setMinimumWidth(120);
+    beside->setMinimumWidth(130);
     auto* parts = new QSplitter(Qt::Horizontal);
     parts->addWidget(m_canvas);
     parts->addWidget(beside);

@@ -244,6 +244,11 @@ void ViewTabs::showColumns() {
     if (isSplit && !wasSplit) m_splitter->setSizes({width() / 2, width() / 2});
 }
 
+void ViewTabs::showWindows(bool on) {
+    for (QWidget* window : m_windows)
+        if (window != nullptr && window->isHidden() == on) window->setVisible(on);
+}
+
 void ViewTabs::setMaximized(bool on) {
     m_isMaximized = on;
     showColumns();

@@ -46,6 +46,8 @@ public:
     /// The one that was closed last.
     void reopen();
     bool hasClosed() const { return !m_closed.empty(); }
+    /// Whether views in windows of their own are seen: not while nothing is open.
+    void showWindows(bool on);
     /// Whether of two columns only the one in use is seen.
     void setMaximized(bool on);
     /// Every view as a tab of the first column, in the first order.
