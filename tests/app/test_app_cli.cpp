@@ -381,6 +381,8 @@ void TestAppCli::analyzeRefusesWhatIsNotBuilt() {
            "orbit",
            "did you mean orbits?"},
           {{"analise"}, "analise", "did you mean analyze?"},
+          {{"inof", demoModel}, "inof", "did you mean info?"},
+          {{"INFO", demoModel}, "INFO", "did you mean info?"},
           {{"info", demoModel, "--bath", "2"}, "--bath", "did you mean --batch?"}}) {
         const auto ran = runRheo(wrong.arguments);
         QCOMPARE(ran.status, 2);
