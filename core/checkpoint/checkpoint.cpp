@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/base/guarded_mapping.h"
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
 #include "core/checkpoint/gguf_config.h"
@@ -141,6 +142,7 @@ void hashFile(const HashedFile& file, Sha256& hash) {
         // The first block begins the data and the last ends them.
         const std::uint64_t offset = (file.data.size() - blockBytes) * i / (blocks - 1);
         hash.update(file.data.subspan(offset, blockBytes));
+        forgetPages(file.data);  // around the block the system may have mapped much more than was read
     }
 }
 
