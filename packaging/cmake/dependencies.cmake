@@ -46,3 +46,18 @@ endif()
 if(RHEO_BUILD_BENCH)
   find_package(benchmark REQUIRED)
 endif()
+
+# The libtorch of Debian 13 holds an LLVM and exports it. Mesa's drivers would bind to that one, in which nobody registers their
+# processor, and crash. So programs that draw load the drivers' own first (widgets/scene).
+if(RHEO_BUILD_GUI AND NOT DEFINED RHEO_DRIVER_LLVM)
+  find_library(RHEO_TORCH_CPU torch_cpu HINTS "${TORCH_INSTALL_PREFIX}/lib")
+  get_filename_component(folder "${RHEO_TORCH_CPU}" DIRECTORY)
+  execute_process(COMMAND sh -c "${CMAKE_NM} -D --defined-only '${RHEO_TORCH_CPU}' | grep -m 1 LLVMInitialize" OUTPUT_VARIABLE exported ERROR_QUIET)
+  execute_process(COMMAND sh -c "${CMAKE_READELF} -d '${folder}'/libgallium-*.so | grep -m 1 -o 'libLLVM[^]]*'"
+    OUTPUT_VARIABLE needed ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(NOT exported)
+    set(needed "")
+  endif()
+  set(RHEO_DRIVER_LLVM "${needed}" CACHE STRING "LLVM of the OpenGL drivers, to be loaded before libtorch; empty: no need")
+  mark_as_advanced(RHEO_DRIVER_LLVM RHEO_TORCH_CPU)
+endif()
