@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/cli/info.h"
+#include "app/cli/process.h"
 #include "app/cli/program.h"
 #include "core/base/blas_kernels.h"
 #include "core/checkpoint/gguf.h"
@@ -41,7 +42,17 @@ fs::path enginePath() {
                                        : folder.parent_path() / RHEO_LIBEXEC / "rheograph" / "rheo-engine";
 }
 
-int becomeEngine(char** argv) {
+int becomeEngine(const std::vector<std::string>& arguments, char** argv) {
+    try {
+        const auto command = std::find_if(arguments.begin(), arguments.end(),
+                                          [](const std::string& word) { return !word.starts_with('-'); });
+        requireAddressesOfEngine(command != arguments.end() && computes(*command));
+    } catch (const Error& error) {
+        Console console;
+        console.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+        console.fail(errorCodeName(error.code()), error.what(), error.context());
+        return 1;
+    }
     fitBlasKernels();
     const fs::path engine = enginePath();
     execv(engine.c_str(), argv);
@@ -55,7 +66,8 @@ int becomeEngine(char** argv) {
 
 int main(int argc, char** argv) {
     using namespace rheo::cli;
-    if (!answersItself({argv + 1, argv + argc})) return becomeEngine(argv);
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    if (!answersItself(arguments)) return becomeEngine(arguments, argv);
     runProgram(argc, argv, [](CLI::App& app, Command& chosen) {
         addInfo(app, chosen, [](const InfoOptions& options, const CLI::App&, Common&) -> int {
             throw rheo::Error(rheo::ErrorCode::Io, options.path + " was put there just now; try again",

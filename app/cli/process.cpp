@@ -144,21 +144,35 @@ std::stop_token interruptToken() {
     return interruptSource().get_token();
 }
 
-void requireAddressSpace() {
-    // Buffers of OpenBLAS and stacks of threads, with what a small computation takes beside them (measured).
-    constexpr double needed = 448.0 * 1024 * 1024;
+namespace {
+
+/// Buffers of OpenBLAS and stacks of threads, with what a small computation takes beside them (measured).
+constexpr double toCompute = 448.0 * 1024 * 1024;
+/// The libraries of rheo-engine: 669 MiB on Debian 13, less on Debian 12, and what they take when they start.
+constexpr double toLoad = 800.0 * 1024 * 1024;
+
+void requireAddresses(double needed) {
     rlimit limit{};
-    double pages = 0;
     if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-    if (!(std::ifstream("/proc/self/statm") >> pages)) return;
-    const double used = pages * static_cast<double>(::sysconf(_SC_PAGESIZE));
     const double allowed = static_cast<double>(limit.rlim_cur);
-    if (used + needed <= allowed) return;
+    if (needed <= allowed) return;
     throw Error(
         ErrorCode::OutOfMemory,
         fmt::format("the limit on this process's memory is {:.0f} MiB of addresses, and at least {:.0f} "
                     "are needed; raise it with ulimit -v",
-                    allowed / (1 << 20), (used + needed) / (1 << 20)));
+                    allowed / (1 << 20), needed / (1 << 20)));
+}
+
+}  // namespace
+
+void requireAddressesOfEngine(bool computes) {
+    requireAddresses(toLoad + (computes ? toCompute : 0));
+}
+
+void requireAddressSpace() {
+    double pages = 0;
+    if (!(std::ifstream("/proc/self/statm") >> pages)) return;
+    requireAddresses(pages * static_cast<double>(::sysconf(_SC_PAGESIZE)) + toCompute);
 }
 
 }  // namespace rheo::cli

@@ -16,5 +16,7 @@ std::stop_token interruptToken();
 /// Throws Error(OutOfMemory) where a limit of the address space (ulimit -v) leaves less than the libraries
 /// need to compute: they would wait for ever for memory, or end the process.
 void requireAddressSpace();
+/// The same before rheo-engine is loaded, where OpenBLAS would wait for ever.
+void requireAddressesOfEngine(bool computes);
 
 }  // namespace rheo::cli

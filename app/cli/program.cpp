@@ -67,6 +67,11 @@ const std::map<std::string, std::set<std::string>>& users() {
 
 }  // namespace
 
+bool computes(const std::string& command) {
+    static const std::set<std::string> light{"info", "tokenize", "import", "merge", "figure", "help"};
+    return !light.contains(command);
+}
+
 bool means(const std::string& option, const std::string& command) {
     const auto found = users().find(option);
     return found == users().end() || found->second.contains(command);
@@ -227,8 +232,7 @@ int runCommand(std::vector<std::string> arguments, const AddCommands& add, Commo
         common.console.style = ProgressStyle::Plain;
     else if (common.progress == "bar")
         common.console.style = ProgressStyle::Bar;
-    static const std::set<std::string> light{"info", "tokenize", "import", "merge", "figure", "help"};
-    if (!light.contains(command)) requireAddressSpace();
+    if (computes(command)) requireAddressSpace();
     return chosen(common);
 }
 

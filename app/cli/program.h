@@ -15,6 +15,9 @@ using AddCommands = std::function<void(CLI::App&, Command&)>;
 /// Whether a common option ("--seed") means something to a command.
 bool means(const std::string& option, const std::string& command);
 
+/// Whether a command does more than read, print and draw: it needs memory for OpenBLAS and threads.
+bool computes(const std::string& command);
+
 /// Parses one command line, the program's name left out, and runs it. Options given in it override those
 /// in `common`. Returns the exit status. Throws UsageError; what the command throws passes through.
 int runCommand(std::vector<std::string> arguments, const AddCommands& add, Common& common);
