@@ -294,8 +294,7 @@ void MainWindow::connectWorkspace() {
     connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
     connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, [this](bool unsaved) {
         updateTitle();
-        if (!unsaved && std::exchange(m_closeWhenSaved, false))
-            QTimer::singleShot(0, this, [this] { close(); });
+        if (!unsaved && m_closeWhenSaved) QTimer::singleShot(0, this, [this] { close(); });
     });
     connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
         m_recent.add(path);
@@ -870,6 +869,7 @@ bool MainWindow::confirmLosing(const QString& doing) {
 bool MainWindow::mayClose() {
     QStringList reasons;
     const bool unsaved = m_workspace.files().hasUnsaved();
+    if (std::exchange(m_closeWhenSaved, false) && !unsaved) return true;  // that was the answer
     if (unsaved) reasons << tr("Not saved: %1.").arg(m_workspace.files().unsavedSummary());
     const auto all = m_jobs.jobs();
     if (const auto jobs =

@@ -492,6 +492,10 @@ void TestAppOpenModel::closingSavesFirst() {
     const auto window = windowWithModel();
     window->workspace().prompts().add("Something to keep");
     QTRY_VERIFY_WITH_TIMEOUT(window->workspace().files().hasUnsaved(), 30000);
+    // The first fit changes the document too, and begins a moment after the row is there.
+    QTRY_VERIFY_WITH_TIMEOUT(window->workspace().state()->basis && window->workspace().jobs().isIdle(),
+                             30000);
+    QTest::qWait(200);
     QTRY_VERIFY_WITH_TIMEOUT(window->workspace().jobs().isIdle(), 30000);
     const QString file = m_dir.filePath("kept.rheo");
     QString asked;
