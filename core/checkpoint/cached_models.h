@@ -26,9 +26,10 @@ struct CachedModel {
 /// empty where it does not say. Never throws.
 std::string architectureOf(const std::filesystem::path& model);
 
-/// All models of the Hugging Face cache by name, then those of Ollama's store; those that are broken, unfinished or of an unknown architecture
-/// too: each is opened as openForReview does, and what that says is its trouble. No weight is read. Throws
-/// Cancelled only; checks between two models. Cost: the config and the headers of each, some milliseconds.
+/// All models of the Hugging Face cache by name, then those of Ollama's store; those that are broken,
+/// unfinished or of an unknown architecture too: each is opened as openForReview does, and what that says is
+/// its trouble. No weight is read. Throws Cancelled only; checks between two models. Cost: the config and the
+/// headers of each, some milliseconds.
 std::vector<CachedModel> cachedModels(Progress& progress);
 
 }  // namespace rheo

@@ -29,7 +29,8 @@ std::span<const BlockFormat> blockFormats();
 /// Null for a type that is not among them.
 const BlockFormat* findBlockFormat(std::uint32_t type);
 
-/// Expands whole blocks. `bytes`: n blocks; `out`: n * format.values numbers. 150 to 200 million numbers a second.
+/// Expands whole blocks. `bytes`: n blocks; `out`: n * format.values numbers. 150 to 200 million numbers a
+/// second.
 void expandBlocks(const BlockFormat& format, std::span<const std::byte> bytes, float* out);
 
 /// How values of a type are stored in a GGUF file without blocks; null for a type that is not read so.

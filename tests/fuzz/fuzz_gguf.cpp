@@ -1,5 +1,5 @@
-// The bytes of a GGUF file. Whatever they say: an Error, or values and tensors that lie within them, and a config
-// that is read or refused.
+// The bytes of a GGUF file. Whatever they say: an Error, or values and tensors that lie within them, and a
+// config that is read or refused.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
