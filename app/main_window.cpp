@@ -292,10 +292,8 @@ void MainWindow::connectWorkspace() {
     connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::fitFirst, Qt::QueuedConnection);
     connect(&m_workspace.prompts(), &PromptQueue::changed, this, &MainWindow::fitFirst, Qt::QueuedConnection);
     connect(&m_workspace, &Workspace::modelChanged, this, &MainWindow::updatePage);
-    connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, [this](bool unsaved) {
-        updateTitle();
-        if (!unsaved && m_closeWhenSaved) QTimer::singleShot(0, this, [this] { close(); });
-    });
+    connect(&m_workspace.files(), &FileKeeper::unsavedChanged, this, &MainWindow::updateTitle);
+    connect(&m_workspace, &Workspace::failed, this, [this] { m_closeWhenSaved = false; });
     connect(&m_workspace, &Workspace::opened, this, [this](const QString& path) {
         m_recent.add(path);
         showSomething();
@@ -304,6 +302,7 @@ void MainWindow::connectWorkspace() {
     connect(&m_sessions, &SessionKeeper::saved, this, [this](const QString& path) {
         statusBar()->showMessage(tr("Saved %1").arg(path), 8000);
         m_recent.add(path);
+        if (m_closeWhenSaved) QTimer::singleShot(0, this, [this] { close(); });
     });
     connect(&m_workspace.files(), &FileKeeper::saved, this, [this](const QString& path) {
         statusBar()->showMessage(tr("Saved %1").arg(path), 8000);

@@ -12,6 +12,7 @@
 #include <QMessageBox>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTimer>
 
@@ -24,6 +25,7 @@
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/prompt_queue.h"
+#include "widgets/viewmodels/session_keeper.h"
 #include "widgets/viewmodels/teleport_model.h"
 #include "widgets/views/source_panel.h"
 #include "widgets/views/trajectory_view.h"
@@ -63,6 +65,7 @@ private Q_SLOTS:
     void fromAModelToAPictureWithoutAMenu();
     void randomWeightsAreSaid();
     void closingSavesFirst();
+    void aFailedSaveKeepsTheWindow();
     void whatCannotBeDoneIsGreyed();
 
 private:
@@ -512,6 +515,32 @@ void TestAppOpenModel::closingSavesFirst() {
     QCOMPARE(asked, QString("Not saved: 1 captured row."));
     QTRY_VERIFY_WITH_TIMEOUT(!window->isVisible(), 30000);
     QVERIFY(QFile::exists(file));
+}
+
+/// Where saving before closing fails the window stays, and does not go when something is saved later.
+void TestAppOpenModel::aFailedSaveKeepsTheWindow() {
+    const auto window = windowWithModel();
+    window->workspace().prompts().add("Something to keep");
+    QTRY_VERIFY_WITH_TIMEOUT(window->workspace().state()->basis && window->workspace().jobs().isIdle(),
+                             30000);
+    whenShown<QMessageBox>([&](QMessageBox& box) {
+        whenShown<QFileDialog>([&](QFileDialog& dialog) {
+            auto* name = dialog.findChild<QLineEdit*>("fileNameEdit");
+            name->setText("/proc/kept.rheo");
+            QTest::keyClick(name, Qt::Key_Return);
+        });
+        QTest::mouseClick(box.button(QMessageBox::Save), Qt::LeftButton);
+    });
+    QSignalSpy failed(&window->workspace(), &Workspace::failed);
+    window->close();
+    QTRY_VERIFY_WITH_TIMEOUT(!failed.isEmpty(), 30000);
+    QVERIFY(window->isVisible());
+    QSignalSpy saved(&window->sessions(), &SessionKeeper::saved);
+    window->sessions().save(m_dir.filePath("later.rheo"), Packing::Own, true);
+    QTRY_VERIFY_WITH_TIMEOUT(!saved.isEmpty(), 30000);
+    QTest::qWait(200);
+    QVERIFY(window->isVisible());
+    window->workspace().clear();
 }
 
 void TestAppOpenModel::whatCannotBeDoneIsGreyed() {
