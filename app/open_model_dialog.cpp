@@ -110,6 +110,7 @@ OpenModelDialog::OpenModelDialog(JobRunner& jobs, std::shared_ptr<const Checkpoi
       m_threads(new QSpinBox),
       m_untrained(new QCheckBox(tr("&Random, as before training; seed"))),
       m_seed(new QSpinBox),
+      m_place(new QComboBox),
       m_forecast(paragraph(Qt::PlainText)) {
     setWindowTitle(tr("Open a model"));
     build();
@@ -132,6 +133,13 @@ void OpenModelDialog::build() {
     m_threads->setSpecialValueText(tr("one per core (%1)").arg(QThread::idealThreadCount()));
     m_untrained->setToolTip(tr(
         "The same architecture with weights drawn anew: what its trajectories look like without training"));
+    m_place->addItem(tr("in memory if they fit"), int(WeightPlace::Automatic));
+    m_place->addItem(tr("in memory"), int(WeightPlace::Memory));
+    m_place->addItem(tr("streamed from the files"), int(WeightPlace::Stream));
+    m_place->setAccessibleName(tr("Place of the weights"));
+    m_place->setToolTip(
+        tr("Streamed: one block after another is read whenever the model runs, so that a model larger than "
+           "the memory can run. The numbers are the same; each path takes as long as reading the files."));
     m_seed->setRange(0, std::numeric_limits<int>::max());
     m_seed->setToolTip(tr("The same seed draws the same weights"));
     m_seed->setEnabled(false);
@@ -143,6 +151,7 @@ void OpenModelDialog::build() {
     m_detail->setAlignment(Qt::AlignTop | Qt::AlignLeft);
 
     auto* weights = new QHBoxLayout;
+    weights->addWidget(m_place);
     weights->addWidget(m_untrained);
     weights->addWidget(m_seed);
     weights->addStretch();
@@ -176,6 +185,7 @@ void OpenModelDialog::build() {
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     connect(m_device, &QComboBox::currentIndexChanged, this, &OpenModelDialog::update);
     connect(m_dtype, &QComboBox::currentIndexChanged, this, &OpenModelDialog::update);
+    connect(m_place, &QComboBox::currentIndexChanged, this, &OpenModelDialog::update);
     connect(m_untrained, &QCheckBox::toggled, m_seed, &QWidget::setEnabled);
     connect(m_untrained, &QCheckBox::toggled, this, &OpenModelDialog::update);
     update();
@@ -342,14 +352,24 @@ QString OpenModelDialog::forecast(DType dtype, bool onProcessor) const {
     if (m_checkpoint == nullptr) return {};
     const auto need =
         m_checkpoint->forecast(dtype, 8, std::min<std::int64_t>(512, m_checkpoint->config().maxPositions));
-    QString text = tr("Needs %1 to load and %2 to capture.")
-                       .arg(QLocale().formattedDataSize(need.peakLoadBytes),
-                            QLocale().formattedDataSize(need.captureBytes));
+    const QLocale locale;
     const auto available = onProcessor ? availableMemory() : std::nullopt;
-    if (!available) return text;
-    text += tr(" %1 are available.").arg(QLocale().formattedDataSize(*available));
-    if (*available < need.peakLoadBytes)
-        text += tr(" That is not enough; choose bfloat16, or close other programs.");
+    const auto place = WeightPlace(m_place->currentData().toInt());
+    const bool fits = !available || need.peakLoadBytes <= *available;
+    if (place == WeightPlace::Stream || (place == WeightPlace::Automatic && !fits)) {
+        QString text =
+            place == WeightPlace::Stream ? QString() : tr("Larger than the memory that is free: streamed. ");
+        return text + tr("Needs %1, and %2 to capture; each run of the network reads %3.")
+                          .arg(locale.formattedDataSize(need.streamBytes),
+                               locale.formattedDataSize(need.streamCaptureBytes),
+                               locale.formattedDataSize(m_checkpoint->blockBytes()));
+    }
+    QString text =
+        tr("Needs %1 to load and %2 to capture.")
+            .arg(locale.formattedDataSize(need.peakLoadBytes), locale.formattedDataSize(need.captureBytes));
+    if (available) text += tr(" %1 are available.").arg(locale.formattedDataSize(*available));
+    if (!fits)
+        text += tr(" That is not enough; stream the weights, choose bfloat16, or close other programs.");
     return text;
 }
 
@@ -358,6 +378,7 @@ ModelOptions OpenModelDialog::options() const {
     options.device = m_device->currentData().toString().toStdString();
     options.dtype = DType(m_dtype->currentData().toInt());
     options.threads = m_threads->value();
+    options.weights = WeightPlace(m_place->currentData().toInt());
     if (m_checkpoint != nullptr) options.acceptedKeys = m_checkpoint->config().acceptedKeys;
     if (m_untrained->isChecked()) options.untrainedSeed = static_cast<std::uint64_t>(m_seed->value());
     return options;

@@ -70,6 +70,7 @@ private:
     QSpinBox* m_threads;
     QCheckBox* m_untrained;
     QSpinBox* m_seed;
+    QComboBox* m_place;  ///< of the weights
     QLabel* m_forecast;
     QPushButton* m_open = nullptr;
 };

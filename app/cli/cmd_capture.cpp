@@ -16,6 +16,7 @@ struct Options {
     OutOption out;
     SelectOption select;
     std::string store = "float32";
+    std::string memory;
     CaptureRequest request;
 };
 
@@ -25,6 +26,7 @@ int run(const Options& options, Common& common) {
     request.modelName = options.model.name;
     request.select = options.select.conditions;
     request.bfloat16 = options.store == "bfloat16";
+    if (!options.memory.empty()) request.memory = parseBytes(options.memory);
     request.out = options.out.path;
     request.ifExists = options.out.ifExists();
     const CaptureMessages messages = captureMessages(common.console);
@@ -91,6 +93,13 @@ void addCapture(CLI::App& app, Command& chosen) {
     command->add_option("--batch", options->request.batch, "prompts run at once")
         ->check(wholeNumber(1, 65536))
         ->type_name("B");
+    command
+        ->add_option(
+            "--memory", options->memory,
+            "with streamed weights (--weights): what the states of one pass over them may take; left "
+            "out: a quarter of what is available, at most 4 GiB")
+        ->check(readBy(parseBytes))
+        ->type_name("BYTES");
     command->add_option("--store", options->store, "how states are stored")
         ->check(CLI::IsMember({"float32", "bfloat16"}));
     command->add_option("--shard", options->request.shard, "only rows i, i + n, ... of all")

@@ -56,7 +56,7 @@ void sayShape(const Console& console, const Checkpoint& checkpoint, const std::v
 }
 
 void sayMemory(const InfoOptions& options, const Common& common, const MemoryForecast& forecast,
-               std::int64_t tokens) {
+               std::int64_t blockBytes, std::int64_t tokens) {
     const Console& console = common.console;
     const bool onProcessor = common.device == "cpu";
     console.say(fmt::format(
@@ -65,9 +65,13 @@ void sayMemory(const InfoOptions& options, const Common& common, const MemoryFor
         formatBytes(double(forecast.loadBytes)), common.dtype, common.device,
         formatBytes(double(forecast.peakLoadBytes)), formatBytes(double(forecast.captureBytes)),
         options.batch, tokens));
+    console.say(
+        fmt::format("streamed     {} with --weights stream, {} to capture; each run of the network reads {}",
+                    formatBytes(double(forecast.streamBytes)),
+                    formatBytes(double(forecast.streamCaptureBytes)), formatBytes(double(blockBytes))));
     if (const auto available = onProcessor ? availableMemory() : std::nullopt)
         console.say(fmt::format("available    {}{}", formatBytes(double(*available)),
-                                *available < forecast.peakLoadBytes ? ": not enough to load it" : ""));
+                                *available < forecast.peakLoadBytes ? ": the weights will be streamed" : ""));
 }
 
 int infoOfModel(const InfoOptions& options, Common& common) {
@@ -106,14 +110,18 @@ int infoOfModel(const InfoOptions& options, Common& common) {
                    {"points", points.size()},
                    {"dtype", config.storedDType},
                    {"parameters", forecast.parameters},
-                   {"memory_bytes", {{"load", forecast.loadBytes}, {"capture", forecast.captureBytes}}},
+                   {"memory_bytes",
+                    {{"load", forecast.loadBytes},
+                     {"capture", forecast.captureBytes},
+                     {"stream", forecast.streamBytes},
+                     {"stream_capture", forecast.streamCaptureBytes}}},
                    {"notes", config.notes},
                    {"tokenizer_notes", tokenizerNotes},
                    {"unsupported", unsupported}});
     console.result(result);
 
     sayShape(console, *checkpoint, points, forecast);
-    sayMemory(options, common, forecast, tokens);
+    sayMemory(options, common, forecast, checkpoint->blockBytes(), tokens);
     for (const std::string& note : config.notes) console.say("note         " + note);
     for (const auto& note : tokenizerNotes) console.say("tokenizer    " + note);
     for (const auto& reason : unsupported)

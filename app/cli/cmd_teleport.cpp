@@ -10,6 +10,7 @@
 #include "core/dynamics/teleport.h"
 #include "core/results/results_file.h"
 #include "core/results/teleport_file.h"
+#include "core/session/forecast.h"
 #include "core/trace/npy.h"
 
 namespace rheo::cli {
@@ -76,6 +77,13 @@ int run(const Options& options, Common& common) {
     Progress progress = common.console.progress();
     Progress loading = progress.part(0, 0.5);
     const OpenModel open = openModel(options.model, common, loading);
+    if (const auto streamed = open.model->streamed()) {
+        // The prompt, the natural path and the teleported one; and controls, in all directions and in the
+        // basis.
+        const int runs = 3 + (options.controls == 0 ? 0 : options.state.empty() ? 4 : 2);
+        common.console.say(fmt::format("this teleport runs the network up to {} times: {}", runs,
+                                       timeText(runs * streamed->seconds)));
+    }
     if (!basis) basis = options.basis.read(&open.model->identity());
     if (basis && !basis->names.empty()) {
         request.components = static_cast<int>(basis->components.rows());

@@ -103,7 +103,8 @@ struct ModelOption {
     std::string name;  ///< as locateModel understands it
     std::optional<std::uint64_t> untrained;
     std::vector<std::string> acceptedKeys;
-    bool literal = false;  ///< special tokens spelt out in texts are text
+    std::string weights = "auto";  ///< parseWeightPlace
+    bool literal = false;          ///< special tokens spelt out in texts are text
     void addTo(CLI::App& command, bool required = true);
     /// `--literal`, for commands that take texts.
     void addLiteralTo(CLI::App& command);

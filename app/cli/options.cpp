@@ -10,9 +10,11 @@
 
 #include "app/cli/commands.h"
 #include "core/base/error.h"
+#include "core/base/printable.h"
 #include "core/capture/prompt_remarks.h"
 #include "core/results/results_file.h"
 #include "core/results/vector_file.h"
+#include "core/session/forecast.h"
 #include "core/tokenizer/tokenizer_folder.h"
 
 namespace rheo::cli {
@@ -27,6 +29,13 @@ void ModelOption::addTo(CLI::App& command, bool required) {
         ->check(wholeNumber(0))
         ->type_name("SEED");
     addAcceptOption(command, acceptedKeys);
+    command
+        .add_option(
+            "--weights", weights,
+            "where the weights are while the model runs: in memory, or streamed from their files block "
+            "by block; auto: streamed where they do not fit into memory")
+        ->check(readBy(parseWeightPlace))
+        ->type_name("auto|memory|stream");
 }
 
 void ModelOption::addLiteralTo(CLI::App& command) {
@@ -54,8 +63,16 @@ OpenModel openModel(const ModelOption& option, const Common& common, Progress& p
         }
     }
     progress.setStage("loading " + option.name);
-    open.model = Model::load(open.checkpoint,
-                             {common.device, dtypeOf(common), common.threads, option.untrained}, progress);
+    ModelOptions options{common.device, dtypeOf(common), common.threads, option.untrained};
+    options.weights = parseWeightPlace(option.weights);
+    open.model = Model::load(open.checkpoint, options, progress);
+    if (const auto streamed = open.model->streamed())
+        common.console.say(
+            fmt::format("{}weights are streamed: each run of the network reads {} of them, in {}",
+                        options.weights == WeightPlace::Automatic
+                            ? "the model is larger than the memory that is free; its "
+                            : "",
+                        formatBytes(static_cast<double>(streamed->bytes)), timeText(streamed->seconds)));
     return open;
 }
 

@@ -137,51 +137,108 @@ double costOf(const Model& model, const CapturePlan& plan, const PromptRows& pro
                       plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds.size());
 }
 
-/// Runs `prompts`, whose rows are consecutive from that of the first, into `out` [row, point, unit]. Prompts
-/// of similar length share a batch, so that little is spent on padding.
-void runPrompts(const Model& model, const CapturePlan& plan, std::span<const PromptRows> prompts, int batch,
-                float* out, Meter& meter, Progress& progress) {
-    const auto tokensOf = [&](const PromptRows& p) -> const std::vector<std::int32_t>& {
-        return plan.info.samples[static_cast<std::size_t>(p.sample)].tokenIds;
-    };
-    std::vector<const PromptRows*> order;
-    for (const auto& prompt : prompts) order.push_back(&prompt);
-    std::stable_sort(order.begin(), order.end(), [&](const PromptRows* a, const PromptRows* b) {
-        return tokensOf(*a).size() > tokensOf(*b).size();
-    });
-    const std::int64_t base = prompts.front().first;
-    const auto values = static_cast<std::size_t>(rowValues(plan));
+/// Prompts whose rows are consecutive, and where they go: rows of `out` [row, point, unit].
+struct Window {
+    std::span<const PromptRows> prompts;
+    float* out = nullptr;
+};
 
+/// Prompts that run as one.
+struct Batch {
+    std::vector<const PromptRows*> prompts;
+    const Window* window = nullptr;
+};
+
+const std::vector<std::int32_t>& tokensOf(const CapturePlan& plan, const PromptRows& prompt) {
+    return plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds;
+}
+
+/// Prompts of similar length share a batch, so that little is spent on padding.
+void addBatches(const CapturePlan& plan, const Window& window, int batch, std::vector<Batch>& batches) {
+    std::vector<const PromptRows*> order;
+    for (const auto& prompt : window.prompts) order.push_back(&prompt);
+    std::stable_sort(order.begin(), order.end(), [&](const PromptRows* a, const PromptRows* b) {
+        return tokensOf(plan, *a).size() > tokensOf(plan, *b).size();
+    });
     for (std::size_t at = 0; at < order.size(); at += static_cast<std::size_t>(batch)) {
-        progress.check();
         const std::size_t end = std::min(order.size(), at + static_cast<std::size_t>(batch));
-        double cost = 0;
-        ForwardRequest request;
-        request.firstPoint = plan.firstPoint;
-        request.lastPoint = plan.lastPoint;
-        for (std::size_t i = at; i < end; ++i) {
-            request.ids.push_back(tokensOf(*order[i]));
+        batches.push_back({{order.begin() + static_cast<std::ptrdiff_t>(at),
+                            order.begin() + static_cast<std::ptrdiff_t>(end)},
+                           &window});
+    }
+}
+
+/// What a prompt holds while it is on its way through streamed blocks: its states twice (before and after a
+/// step), and its rows twice (as the model gives them, and in their window).
+std::int64_t streamedBytes(const Model& model, const CapturePlan& plan, const PromptRows& prompt) {
+    const auto tokens = std::ssize(tokensOf(plan, prompt));
+    return 2 * (tokens * plan.info.units * dtypeBytes(model.options().dtype) +
+                prompt.count * rowValues(plan) * 4);
+}
+
+/// Bytes that a pass over streamed weights may hold: `asked`, or where that is 0 a quarter of what is
+/// available, at most 4 GiB.
+std::int64_t memoryOfPass(std::int64_t asked) {
+    constexpr std::int64_t most = std::int64_t{4} << 30;
+    return asked > 0 ? asked : std::min(most, availableMemory().value_or(most) / 4);
+}
+
+/// Runs batches with one request of the model, and brings their rows to their places.
+void runTogether(const Model& model, const CapturePlan& plan, std::span<const Batch> batches, Meter& meter,
+                 Progress& progress) {
+    progress.check();
+    double cost = 0;
+    ForwardRequest request;
+    request.firstPoint = plan.firstPoint;
+    request.lastPoint = plan.lastPoint;
+    for (const Batch& batch : batches) {
+        for (const PromptRows* prompt : batch.prompts) {
+            request.ids.push_back(tokensOf(plan, *prompt));
             auto& positions = request.positions.emplace_back();
-            for (std::int64_t n = 0; n < order[i]->count; ++n)
-                positions.push_back(plan.info.rows[static_cast<std::size_t>(order[i]->first + n)].position);
+            for (std::int64_t n = 0; n < prompt->count; ++n)
+                positions.push_back(plan.info.rows[static_cast<std::size_t>(prompt->first + n)].position);
             cost += promptCost(model.config(), request.ids.back().size());
         }
-        // One of several batches counts as one step of progress: its own reports would run backwards against
-        // the whole.
-        Progress own = cost >= meter.total ? progress : Progress(progress.stopToken());
-        const ForwardResult result = model.forward(request, own);
-        const float* from = result.states.data.data();
-        for (std::size_t i = at; i < end; ++i) {
-            const auto size = static_cast<std::size_t>(order[i]->count) * values;
-            std::memcpy(out + static_cast<std::size_t>(order[i]->first - base) * values, from,
-                        size * sizeof(float));
+        request.batchEnds.push_back(std::ssize(request.ids));
+    }
+    // One of many short requests counts as one step of progress.
+    Progress own = cost >= meter.total ? progress
+                   : batches.size() == 1
+                       ? Progress(progress.stopToken())
+                       : progress.part(meter.done / meter.total, (meter.done + cost) / meter.total);
+    const ForwardResult result = model.forward(request, own);
+    const auto values = static_cast<std::size_t>(rowValues(plan));
+    const float* from = result.states.data.data();
+    for (const Batch& batch : batches)
+        for (const PromptRows* prompt : batch.prompts) {
+            const auto size = static_cast<std::size_t>(prompt->count) * values;
+            const auto row = static_cast<std::size_t>(prompt->first - batch.window->prompts.front().first);
+            std::memcpy(batch.window->out + row * values, from, size * sizeof(float));
             from += size;
-            if (meter.finished) meter.finished(*order[i]);
+            if (meter.finished) meter.finished(*prompt);
         }
-        meter.add(cost);
-        progress.report(meter.done, meter.total);
-        if (meter.betweenBatches) meter.betweenBatches();
-        meter.look();
+    meter.add(cost);
+    progress.report(meter.done, meter.total);
+    if (meter.betweenBatches) meter.betweenBatches();
+    meter.look();
+}
+
+/// Runs the prompts of `windows`. With streamed weights as many batches share a pass over them as `memory`
+/// bytes can hold; else each is a request of its own.
+void runWindows(const Model& model, const CapturePlan& plan, std::span<const Window> windows, int batch,
+                std::int64_t memory, Meter& meter, Progress& progress) {
+    std::vector<Batch> batches;
+    for (const Window& window : windows) addBatches(plan, window, batch, batches);
+    const auto bytesOf = [&](const Batch& one) {
+        std::int64_t bytes = 0;
+        for (const PromptRows* prompt : one.prompts) bytes += streamedBytes(model, plan, *prompt);
+        return bytes;
+    };
+    for (std::size_t at = 0, end = 0; at < batches.size(); at = end) {
+        std::int64_t held = bytesOf(batches[end++]);
+        while (model.streamed() && end < batches.size() && held + bytesOf(batches[end]) <= memory)
+            held += bytesOf(batches[end++]);
+        runTogether(model, plan, std::span(batches).subspan(at, end - at), meter, progress);
     }
 }
 
@@ -315,7 +372,8 @@ std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const Cap
     Meter meter;
     meter.betweenBatches = options.betweenBatches;
     for (const auto& prompt : prompts) meter.total += costOf(model, plan, prompt);
-    runPrompts(model, plan, prompts, options.batch, states.data.data(), meter, progress);
+    const Window all{prompts, states.data.data()};
+    runWindows(model, plan, {&all, 1}, options.batch, memoryOfPass(0), meter, progress);
     return std::make_shared<const MemoryTrace>(plan.info, std::move(states));
 }
 
@@ -342,6 +400,35 @@ std::span<const PromptRows> windowOf(std::span<const PromptRows> prompts, std::i
            (rows + prompts[end].count) * values * 4 <= windowBytes)
         rows += prompts[end++].count;
     return prompts.first(end);
+}
+
+/// A window of rows on their way to a file.
+struct FileWindow {
+    std::span<const PromptRows> prompts;
+    std::vector<float> states;           ///< [row, point, unit]
+    std::vector<std::uint8_t> finished;  ///< [row]
+    std::int64_t base() const { return prompts.front().first; }
+};
+
+/// Lays out the windows that `prompts` begins with: one, and with streamed weights as many as `memory` bytes
+/// hold. Buffers that `windows` has are used again.
+void nextWindows(const Model& model, const CapturePlan& plan, std::span<const PromptRows> prompts,
+                 std::int64_t memory, std::vector<FileWindow>& windows) {
+    std::size_t count = 0;
+    std::int64_t held = 0;
+    while (!prompts.empty() && (count == 0 || model.streamed())) {
+        const auto some = windowOf(prompts, rowValues(plan));
+        for (const PromptRows& prompt : some) held += streamedBytes(model, plan, prompt);
+        if (count > 0 && held > memory) break;
+        if (windows.size() == count) windows.emplace_back();
+        FileWindow& window = windows[count++];
+        const std::int64_t rows = some.back().first + some.back().count - some.front().first;
+        window.prompts = some;
+        window.states.resize(static_cast<std::size_t>(rows * rowValues(plan)));
+        window.finished.assign(static_cast<std::size_t>(rows), 0);
+        prompts = prompts.subspan(some.size());
+    }
+    windows.resize(count);
 }
 
 /// A trace that is being filled, and which of its rows are there.
@@ -396,25 +483,30 @@ CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const 
     meter.forecast = options.forecast;
 
     progress.setStage("capturing");
-    std::vector<float> states;
+    const std::int64_t memory = memoryOfPass(options.memory);
+    std::vector<FileWindow> windows;
     bool interrupted = false;
     for (std::size_t at = 0; at < missing.size() && !interrupted;) {
-        const auto window = windowOf(std::span(missing).subspan(at), rowValues(plan));
-        const std::int64_t base = window.front().first;
-        const std::int64_t rows = window.back().first + window.back().count - base;
-        states.resize(static_cast<std::size_t>(rows * rowValues(plan)));
-        std::vector<std::uint8_t> finished(static_cast<std::size_t>(rows), 0);
+        nextWindows(model, plan, std::span(missing).subspan(at), memory, windows);
         meter.finished = [&](const PromptRows& prompt) {
-            std::fill_n(finished.begin() + (prompt.first - base), prompt.count, std::uint8_t{1});
+            for (FileWindow& window : windows)
+                if (prompt.first >= window.base() &&
+                    prompt.first < window.base() + std::ssize(window.finished))
+                    std::fill_n(window.finished.begin() + (prompt.first - window.base()), prompt.count,
+                                std::uint8_t{1});
         };
+        std::vector<Window> places;
+        for (FileWindow& window : windows) places.push_back({window.prompts, window.states.data()});
         try {
-            runPrompts(model, plan, window, options.batch, states.data(), meter, progress);
+            runWindows(model, plan, places, options.batch, memory, meter, progress);
         } catch (const Cancelled&) {
             interrupted = true;
         }
-        filling.write(base, finished, states, rowValues(plan));
+        for (const FileWindow& window : windows) {
+            filling.write(window.base(), window.finished, window.states, rowValues(plan));
+            at += window.prompts.size();
+        }
         meter.look();
-        at += window.size();
     }
     filling.writer.close();
     if (interrupted) {

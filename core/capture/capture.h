@@ -73,6 +73,10 @@ std::shared_ptr<const MemoryTrace> captureToMemory(const Model& model, const Cap
 
 struct CaptureToFileOptions {
     int batch = 16;
+    /// Of a model with streamed weights: bytes of states that one pass over the weights may hold; 0: a
+    /// quarter of what is available, at most 4 GiB. More passes read the weights more often, and give the
+    /// same bits.
+    std::int64_t memory = 0;
     bool resume = false;  ///< go on with a file that an interrupted capture left
     IfExists ifExists = IfExists::Refuse;
     /// Called once, after the first batch: how long the rest will take.
@@ -88,9 +92,9 @@ struct CaptureOutcome {
 };
 
 /// Runs the prompts of `plan` into a trace file at `path`. Blocks of rows are written and marked complete as
-/// they come, and after a stop all rows of the batches that were finished, before Cancelled is thrown.
-/// Killed, the file keeps the blocks. `resume` goes on. States that are not finite are counted by depth and
-/// become a warning. Throws Error(DiskFull) before
+/// they come, and after a stop all rows of the batches that were finished, before Cancelled is thrown: none
+/// of a pass over streamed weights that did not end. Killed, the file keeps the blocks. `resume` goes on.
+/// States that are not finite are counted by depth and become a warning. Throws Error(DiskFull) before
 /// anything is computed; Error(AlreadyExists); Error(Mismatch) where the file to resume was made from another
 /// model, tokenizer, prompts, rows or points.
 CaptureOutcome captureToFile(const Model& model, const CapturePlan& plan, const std::filesystem::path& path,

@@ -82,13 +82,27 @@ std::optional<std::int64_t> availableMemory() {
     return least;
 }
 
+namespace {
+
+/// Whether a name that TensorNames gives is one of a block.
+bool isOfBlock(const ModelConfig& config, std::string_view name) {
+    const std::string& block = config.names.block;
+    return name.starts_with(config.names.prefix + block.substr(0, block.find("{}")));
+}
+
+}  // namespace
+
 MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t batch, std::int64_t tokens) {
     MemoryForecast forecast;
-    std::int64_t largest = 0;
+    std::int64_t largest = 0, inBlocks = 0, beside = 0;
     for (const ParameterSpec& parameter : expectedParameters(c)) {
         std::int64_t count = 1;
         for (const std::int64_t extent : parameter.shape) count *= extent;
         forecast.parameters += count;
+        if (isOfBlock(c, parameter.name))
+            inBlocks += count;
+        else if (parameter.shape.size() < 2 || parameter.shape.front() != c.vocabulary)
+            beside += count;
         largest = std::max(largest, count);
     }
     const std::int64_t width = dtypeBytes(dtype);
@@ -107,8 +121,12 @@ MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t ba
     // Attention scores are computed in pieces of bounded size.
     constexpr double scores = 256.0 * 1024 * 1024;
     const double attention = std::min(scores, rows * static_cast<double>(tokens * c.heads) * 8);
-    forecast.captureBytes =
-        forecast.loadBytes + static_cast<std::int64_t>(std::min(kept + working + attention, 4e18));
+    const auto batchBytes = static_cast<std::int64_t>(std::min(kept + working + attention, 4e18));
+    forecast.captureBytes = forecast.loadBytes + batchBytes;
+    constexpr std::int64_t pieceOfVocabulary = std::int64_t{1} << 24;
+    forecast.streamBytes = (2 * inBlocks / std::max<std::int64_t>(1, c.layers) + beside) * width +
+                           std::min(pieceOfVocabulary, c.vocabulary * c.dModel) * (width + 4);
+    forecast.streamCaptureBytes = forecast.streamBytes + batchBytes;
     return forecast;
 }
 
@@ -215,6 +233,13 @@ void Checkpoint::useTensors(const std::vector<const StoredTensor*>& tensors) {
 const StoredTensor* Checkpoint::find(std::string_view name) const {
     const auto found = m_parameters.find(name);
     return found == m_parameters.end() ? nullptr : found->second;
+}
+
+std::int64_t Checkpoint::blockBytes() const {
+    std::int64_t bytes = 0;
+    for (const auto& [name, tensor] : m_parameters)
+        if (isOfBlock(m_config, name)) bytes += std::ssize(tensor->bytes);
+    return bytes;
 }
 
 std::optional<fs::path> Checkpoint::tokenizerPath() const {

@@ -24,6 +24,10 @@ struct MemoryForecast {
     std::int64_t loadBytes = 0;      ///< weights in the compute dtype
     std::int64_t peakLoadBytes = 0;  ///< while loading: one tensor more, in its stored and its new dtype
     std::int64_t captureBytes = 0;   ///< weights, and the largest working set of one batch
+    /// Weights that are read while the model runs: two blocks, 16 million values of the unembedding, and what
+    /// is not read so.
+    std::int64_t streamBytes = 0;
+    std::int64_t streamCaptureBytes = 0;  ///< these, and the working set
 };
 
 /// The forecast for running `batch` prompts of `tokens` tokens each, keeping the states of every token at
@@ -73,6 +77,9 @@ public:
     /// the config's digest is that of ggufConfig, and the tokenizer's that of the values `tokenizer.*`. Read
     /// once.
     ModelIdentity identity(DType dtype, std::optional<std::uint64_t> untrainedSeed) const;
+
+    /// What the blocks take in the files, bytes: what one run of the network reads.
+    std::int64_t blockBytes() const;
 
     /// forecastMemory of this config.
     MemoryForecast forecast(DType dtype, std::int64_t batch, std::int64_t tokens) const {

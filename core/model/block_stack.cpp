@@ -10,7 +10,6 @@
 #include <optional>
 #include <utility>
 
-#include "core/model/first_position.h"
 #include "core/model/kernels.h"
 
 namespace rheo {
@@ -69,7 +68,8 @@ KeyValueCache BlockStack::makeCache(std::int64_t capacity) const {
 
 at::Tensor BlockStack::embed(const at::Tensor& ids, std::int64_t start,
                              const std::vector<std::int64_t>& lengths) const {
-    at::Tensor state = m_weights.embedding.index_select(0, ids.to(m_device));
+    at::Tensor state =
+        streams() ? m_weights.reader->embedding(ids) : m_weights.embedding.index_select(0, ids.to(m_device));
     // The factor is rounded to the compute dtype first, as the reference does.
     if (m_config.embeddingScale != 1)
         state = state * at::scalar_tensor(m_config.embeddingScale, state.options());
@@ -216,50 +216,6 @@ at::Tensor BlockStack::mlp(const BlockWeights& block, const at::Tensor& normed,
     return at::cat(parts, 0);
 }
 
-/// A forward pass while it runs: the states of the packed rows, and the residual point they are at.
-class BlockStack::Run {
-public:
-    Run(const BlockStack& stack, const ForwardPass& pass, const Progress& progress);
-    /// Runs to the last point and returns the states there, of the wanted rows only if there are any.
-    at::Tensor toLastPoint();
-
-private:
-    const ModelConfig& config() const { return m_stack.m_config; }
-    std::int64_t stepsPerBlock() const { return config().parallelBlocks ? 1 : 2; }
-    std::size_t layer() const { return static_cast<std::size_t>(m_point / stepsPerBlock()); }
-    const BlockWeights& weights() const { return m_stack.m_weights.blocks[layer()]; }
-    at::Tensor preNormed(bool norms, const NormWeights& norm) const {
-        return norms ? m_stack.norm(m_state, norm) : m_state;
-    }
-    at::Tensor gathered(const at::Tensor& x) const {
-        return x.index_select(0, indexTensor(m_pass.wanted, m_stack.m_device));
-    }
-    bool leavesRows() const;
-    void leaveRows();
-    void atPoint();
-    void applyEdits();
-    std::vector<std::int64_t> editedRows() const;
-    std::int64_t indexOf(std::int64_t row) const;
-
-    void runAttention();
-    void runMlp();
-    void runParallelBlock();
-    at::Tensor attended(const at::Tensor& normed, bool wantedOnly) const;
-    std::pair<at::Tensor, at::Tensor> projected(const at::Tensor& normed, bool wantedOnly) const;
-    at::Tensor fedForward(const at::Tensor& normed) const;
-    void add(at::Tensor increment, bool ofAttention, bool ofMlp);
-
-    const BlockStack& m_stack;
-    const ForwardPass& m_pass;
-    const Progress& m_progress;
-    at::Tensor m_state;
-    std::int64_t m_point;
-    bool m_wantedOnly = false;  ///< the state has only the wanted rows
-    std::vector<RotaryTable> m_tables;
-    AttentionRows m_allRows, m_wantedRows;
-    std::optional<FirstPosition> m_first;
-};
-
 BlockStack::Run::Run(const BlockStack& stack, const ForwardPass& pass, const Progress& progress)
     : m_stack(stack),
       m_pass(pass),
@@ -273,6 +229,11 @@ BlockStack::Run::Run(const BlockStack& stack, const ForwardPass& pass, const Pro
     if (!pass.wanted.empty()) m_wantedRows = attentionRows(pass, true);
     if (stack.m_plainLoops && stack.m_dtype == at::kFloat && pass.start == 0)
         m_first.emplace(config(), m_state, pass.lengths, std::vector<std::int64_t>());
+    atPoint();
+}
+
+at::Tensor BlockStack::Run::gathered(const at::Tensor& x) const {
+    return x.index_select(0, indexTensor(m_pass.wanted, m_stack.m_device));
 }
 
 /// Where a packed row is in the state; -1 where it was left out.
@@ -325,9 +286,11 @@ void BlockStack::Run::atPoint() {
     if (m_pass.onPoint) m_pass.onPoint(m_point, m_state, m_wantedOnly);
 }
 
-at::Tensor BlockStack::Run::toLastPoint() {
-    atPoint();
-    while (m_point < m_pass.lastPoint) {
+void BlockStack::Run::through(const BlockWeights& weights) {
+    m_weights = &weights;
+    const auto end =
+        std::min(m_pass.lastPoint, (static_cast<std::int64_t>(layer()) + 1) * m_stack.stepsPerBlock());
+    while (m_point < end) {
         m_progress.check();
         if (config().parallelBlocks)
             runParallelBlock();
@@ -336,13 +299,17 @@ at::Tensor BlockStack::Run::toLastPoint() {
         else
             runMlp();
     }
+    m_weights = nullptr;
+}
+
+at::Tensor BlockStack::Run::result() const {
     return m_pass.wanted.empty() || m_wantedOnly ? m_state : gathered(m_state);
 }
 
 /// Whether from this step on only the wanted rows are needed: the last block with attention is reached.
 bool BlockStack::Run::leavesRows() const {
     if (m_pass.wanted.empty() || m_wantedOnly) return false;
-    return static_cast<std::int64_t>(layer()) == (m_pass.lastPoint - 1) / stepsPerBlock();
+    return static_cast<std::int64_t>(layer()) == (m_pass.lastPoint - 1) / m_stack.stepsPerBlock();
 }
 
 void BlockStack::Run::leaveRows() {
@@ -432,14 +399,24 @@ void BlockStack::Run::add(at::Tensor increment, bool ofAttention, bool ofMlp) {
 }
 
 at::Tensor BlockStack::run(const ForwardPass& pass, const Progress& progress) const {
-    return Run(*this, pass, progress).toLastPoint();
+    Run running(*this, pass, progress);
+    for (std::int64_t layer = firstBlock(pass); layer < endBlock(pass); ++layer)
+        running.through(*block(layer));
+    return running.result();
+}
+
+std::shared_ptr<const BlockWeights> BlockStack::block(std::int64_t layer) const {
+    if (streams()) return m_weights.reader->block(layer);
+    // Owned by the stack: nothing is counted.
+    return {std::shared_ptr<const BlockWeights>(), &m_weights.blocks[static_cast<std::size_t>(layer)]};
 }
 
 RowStep BlockStack::rowStep(std::int64_t point, const KeyValueCache* before, std::int64_t position,
                             std::int64_t tokens) const {
     const bool parallel = m_config.parallelBlocks;
-    const auto layer = static_cast<std::size_t>(parallel ? point : point / 2);
-    RowStepTask task{m_config, m_config.blocks[layer], m_weights.blocks[layer]};
+    const auto layer = static_cast<std::size_t>(point / stepsPerBlock());
+    const auto weights = block(static_cast<std::int64_t>(layer));
+    RowStepTask task{m_config, m_config.blocks[layer], *weights};
     task.attention = parallel || point % 2 == 0;
     task.mlp = parallel || point % 2 == 1;
     task.position = position;
@@ -464,26 +441,41 @@ FinalNorm BlockStack::finalNorm() const {
             values(m_weights.finalNorm.bias)};
 }
 
-UnembeddingRow BlockStack::unembeddingRow(std::int64_t id) const {
+LinearWeights BlockStack::unembedding(std::int64_t first, std::int64_t count) const {
     const auto& [weight, bias] = m_weights.unembedding;
-    const at::Tensor row = weight.select(0, id).to(at::kCPU, at::kFloat).contiguous();
-    return {Eigen::Map<const VectorF>(row.data_ptr<float>(), row.numel()),
-            bias.defined() ? bias.select(0, id).to(at::kCPU, at::kDouble).item<double>() : 0};
+    return {streams() ? m_weights.reader->unembedding(first, count) : weight.narrow(0, first, count),
+            bias.defined() ? bias.narrow(0, first, count) : at::Tensor()};
 }
 
+UnembeddingRow BlockStack::unembeddingRow(std::int64_t id) const {
+    const auto [weight, bias] = unembedding(id, 1);
+    const at::Tensor row = weight.to(at::kCPU, at::kFloat).contiguous();
+    return {Eigen::Map<const VectorF>(row.data_ptr<float>(), row.numel()),
+            bias.defined() ? bias.to(at::kCPU, at::kDouble).item<double>() : 0};
+}
+
+/// The vocabulary in pieces, so that of weights that are read only one is held; of each all rows, in pieces
+/// so that their logits are few.
 void BlockStack::unembed(const at::Tensor& state, float* out, const Progress& progress) const {
-    const std::int64_t vocabulary = m_weights.unembedding.weight.size(0);
-    const std::int64_t piece = std::max<std::int64_t>(1, (std::int64_t{1} << 24) / vocabulary);
-    for (std::int64_t begin = 0; begin < state.size(0); begin += piece) {
-        progress.check();
-        const std::int64_t count = std::min(piece, state.size(0) - begin);
-        const at::Tensor normed = norm(state.narrow(0, begin, count), m_weights.finalNorm);
-        at::Tensor logits = linear(normed, m_weights.unembedding, progress).to(at::kFloat);
-        if (m_config.logitSoftcap)
-            logits = at::tanh(logits / *m_config.logitSoftcap) * *m_config.logitSoftcap;
-        logits = logits.to(at::kCPU).contiguous();
-        std::memcpy(out + begin * vocabulary, logits.data_ptr<float>(),
-                    static_cast<std::size_t>(count * vocabulary) * sizeof(float));
+    constexpr std::int64_t maxValues = std::int64_t{1} << 24;
+    const std::int64_t vocabulary = m_config.vocabulary, rows = state.size(0);
+    const std::int64_t tokens = std::clamp<std::int64_t>(maxValues / state.size(1), 1, vocabulary);
+    const std::int64_t together = std::max<std::int64_t>(1, maxValues / tokens);
+    const at::Tensor normed = norm(state, m_weights.finalNorm);
+    for (std::int64_t first = 0; first < vocabulary; first += tokens) {
+        const std::int64_t some = std::min(tokens, vocabulary - first);
+        const LinearWeights weights = unembedding(first, some);
+        for (std::int64_t begin = 0; begin < rows; begin += together) {
+            progress.check();
+            const std::int64_t count = std::min(together, rows - begin);
+            at::Tensor logits = linear(normed.narrow(0, begin, count), weights, progress).to(at::kFloat);
+            if (m_config.logitSoftcap)
+                logits = at::tanh(logits / *m_config.logitSoftcap) * *m_config.logitSoftcap;
+            logits = logits.to(at::kCPU).contiguous();
+            for (std::int64_t row = 0; row < count; ++row)
+                std::copy_n(logits.data_ptr<float>() + row * some, some,
+                            out + (begin + row) * vocabulary + first);
+        }
     }
 }
 

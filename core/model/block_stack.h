@@ -3,11 +3,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/base/final_norm.h"
 #include "core/base/progress.h"
 #include "core/model/attention.h"
+#include "core/model/first_position.h"
 #include "core/model/model.h"
 #include "core/model/row_step.h"
 #include "core/model/state_edit.h"
@@ -55,6 +59,17 @@ public:
     /// Returns the state at lastPoint, of the wanted rows only if there are any. Checks for a stop at
     /// least once a block.
     at::Tensor run(const ForwardPass& pass, const Progress& progress) const;
+    /// Whether weights are read while the network runs. Then several passes should be taken through a block
+    /// together (Run), and only Run is for several threads at once.
+    bool streams() const { return m_weights.reader != nullptr; }
+    /// The weights of a block; those read from a file should be let go of before the next are asked for.
+    std::shared_ptr<const BlockWeights> block(std::int64_t layer) const;
+    /// The blocks firstBlock .. endBlock - 1 take a pass from its first point to its last.
+    std::int64_t firstBlock(const ForwardPass& pass) const { return pass.firstPoint / stepsPerBlock(); }
+    std::int64_t endBlock(const ForwardPass& pass) const {
+        return (pass.lastPoint + stepsPerBlock() - 1) / stepsPerBlock();
+    }
+    class Run;
     /// Final norm and unembedding of states at the final point [row, unit]: [row, vocabulary] float32, on
     /// the CPU, into `out`.
     void unembed(const at::Tensor& state, float* out, const Progress& progress) const;
@@ -74,11 +89,12 @@ public:
     at::ScalarType dtype() const { return m_dtype; }
 
 private:
-    class Run;
+    std::int64_t stepsPerBlock() const { return m_config.parallelBlocks ? 1 : 2; }
     at::Tensor norm(const at::Tensor& x, const NormWeights& weights) const;
     at::Tensor linear(const at::Tensor& x, const LinearWeights& weights, const Progress& progress) const;
     void widenedProduct(const at::Tensor& x, const LinearWeights& weights, at::Tensor& out) const;
     at::Tensor vectorProduct(const at::Tensor& x, const LinearWeights& weights) const;
+    LinearWeights unembedding(std::int64_t first, std::int64_t count) const;
     at::Tensor mlp(const BlockWeights& block, const at::Tensor& normed, const Progress& progress) const;
 
     const ModelConfig& m_config;
@@ -86,6 +102,52 @@ private:
     at::Device m_device;
     at::ScalarType m_dtype;
     bool m_plainLoops;  ///< the loops of kernels.h, else tensor operations
+};
+
+/// A forward pass while it runs: the states of the packed rows, and the residual point they are at.
+class BlockStack::Run {
+public:
+    /// Both outlive the run. Edits at the first point are applied, and it is told.
+    Run(const BlockStack& stack, const ForwardPass& pass, const Progress& progress);
+    /// Takes the states through the block that they are at, or as far as the last point. `weights` are those
+    /// of this block.
+    void through(const BlockWeights& weights);
+    /// The states at the last point, of the wanted rows only if there are any.
+    at::Tensor result() const;
+
+private:
+    const ModelConfig& config() const { return m_stack.m_config; }
+    std::size_t layer() const { return static_cast<std::size_t>(m_point / m_stack.stepsPerBlock()); }
+    const BlockWeights& weights() const { return *m_weights; }
+    at::Tensor preNormed(bool norms, const NormWeights& norm) const {
+        return norms ? m_stack.norm(m_state, norm) : m_state;
+    }
+    at::Tensor gathered(const at::Tensor& x) const;
+    bool leavesRows() const;
+    void leaveRows();
+    void atPoint();
+    void applyEdits();
+    std::vector<std::int64_t> editedRows() const;
+    std::int64_t indexOf(std::int64_t row) const;
+
+    void runAttention();
+    void runMlp();
+    void runParallelBlock();
+    at::Tensor attended(const at::Tensor& normed, bool wantedOnly) const;
+    std::pair<at::Tensor, at::Tensor> projected(const at::Tensor& normed, bool wantedOnly) const;
+    at::Tensor fedForward(const at::Tensor& normed) const;
+    void add(at::Tensor increment, bool ofAttention, bool ofMlp);
+
+    const BlockStack& m_stack;
+    const ForwardPass& m_pass;
+    const Progress& m_progress;
+    const BlockWeights* m_weights = nullptr;  ///< of the block that the states go through
+    at::Tensor m_state;
+    std::int64_t m_point;
+    bool m_wantedOnly = false;  ///< the state has only the wanted rows
+    std::vector<RotaryTable> m_tables;
+    AttentionRows m_allRows, m_wantedRows;
+    std::optional<FirstPosition> m_first;
 };
 
 }  // namespace rheo

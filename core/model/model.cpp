@@ -5,9 +5,12 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <chrono>
 #include <mutex>
 #include <numeric>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
@@ -82,17 +85,22 @@ std::string readableBytes(std::int64_t bytes) {
     return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
 }
 
-void requireMemory(const Checkpoint& checkpoint, const ModelOptions& options) {
+/// Whether the weights are to be streamed. Throws Error(OutOfMemory) where what was chosen does not fit.
+bool chooseStream(const Checkpoint& checkpoint, const ModelOptions& options) {
+    const bool asked = options.weights == WeightPlace::Stream;
+    const auto available = options.device == "cpu" ? availableMemory() : std::nullopt;
     const MemoryForecast forecast = checkpoint.forecast(options.dtype, 1, 1);
-    const auto available = availableMemory();
-    if (!available || forecast.peakLoadBytes <= *available) return;
+    if (!available || (!asked && forecast.peakLoadBytes <= *available)) return asked;
+    const bool mayStream = options.weights != WeightPlace::Memory;
+    if (mayStream && forecast.streamBytes <= *available) return true;
     throw Error(
         ErrorCode::OutOfMemory,
-        fmt::format("loading {} as {} needs {} ({} parameters), and {} are available; {}",
-                    checkpoint.folder().string(), dtypeName(options.dtype),
-                    readableBytes(forecast.peakLoadBytes), forecast.parameters, readableBytes(*available),
-                    options.dtype == DType::Float32 ? "use --dtype bfloat16, or free memory"
-                                                    : "free memory, or choose a smaller model"),
+        fmt::format("{} as {} ({} parameters) needs {} in memory, and {} with streamed weights; {} are "
+                    "available: {}{}free memory, or choose a smaller model",
+                    checkpoint.folder().string(), dtypeName(options.dtype), forecast.parameters,
+                    readableBytes(forecast.peakLoadBytes), readableBytes(forecast.streamBytes),
+                    readableBytes(*available), mayStream ? "" : "use --weights stream, ",
+                    options.dtype == DType::Float32 ? "use --dtype bfloat16, " : ""),
         checkpoint.folder().string());
 }
 
@@ -221,7 +229,8 @@ public:
           m_points(residualPoints(static_cast<int>(m_checkpoint->config().layers),
                                   m_checkpoint->config().parallelBlocks)),
           m_workPerRow(largestProduct(m_checkpoint->config())),
-          m_stack(load(device, progress)) {
+          m_stack(load(device, chooseStream(*m_checkpoint, options), progress)) {
+        if (m_stack.streams()) m_streamed = measureStream();
         m_identity = m_checkpoint->identity(options.dtype, options.untrainedSeed);
     }
 
@@ -229,6 +238,7 @@ public:
     const ModelOptions& options() const override { return m_options; }
     const ModelIdentity& identity() const override { return m_identity; }
     const std::vector<ResidualPoint>& points() const override { return m_points; }
+    std::optional<Streamed> streamed() const override { return m_streamed; }
 
     ForwardResult forward(const ForwardRequest& request, Progress& progress) const override;
     MatrixF logits(std::span<const std::int32_t> ids, Progress& progress) const override;
@@ -265,48 +275,121 @@ private:
         return worth ? m_threads : 1;
     }
 
-    /// Splits `count` independent sequences into runs of neighbours, and calls `run(begin, end)` on each on a
-    /// thread of its own: `weight(i)` rows each. One run, on this thread, where there is too little to do.
-    template <class Weight, class Run>
-    void inParallel(std::int64_t count, const Weight& weight, const Progress& progress,
-                    const Run& run) const {
+    /// Sequences that run as one batch: numbers from .. to - 1.
+    struct Part {
+        std::int64_t from, to;
+    };
+    /// Parts that run side by side, each on a thread of its own; one alone has `threads` of libtorch.
+    struct Batch {
+        std::vector<Part> parts;
+        int threads = 1;
+    };
+
+    /// Splits the sequences from .. to - 1 into parts of neighbours: `weight(i)` rows each. One part where
+    /// there is too little to do.
+    template <class Weight>
+    Batch splitBatch(std::int64_t from, std::int64_t to, const Weight& weight) const {
         std::int64_t rows = 0;
-        for (std::int64_t i = 0; i < count; ++i) rows += weight(i);
-        // A run of a few rows reads the same weights as one of many.
-        const std::int64_t runs = std::min<std::int64_t>(
-            {m_stack.device().is_cpu() ? m_threads : 1, count, std::max<std::int64_t>(1, rows / 16)});
-        if (runs <= 1) {
-            const Call call(threadsFor(rows));
-            run(std::int64_t{0}, count);
-            m_checkpoint->requireWhole();
+        for (std::int64_t i = from; i < to; ++i) rows += weight(i);
+        // A part of a few rows reads the same weights as one of many.
+        const std::int64_t parts = std::min<std::int64_t>(
+            {m_stack.device().is_cpu() ? m_threads : 1, to - from, std::max<std::int64_t>(1, rows / 16)});
+        if (parts <= 1) return {{{from, to}}, threadsFor(rows)};
+        Batch batch;
+        std::int64_t sum = 0, begin = from;
+        for (std::int64_t i = from; i < to; ++i) {
+            sum += weight(i);
+            const auto done = std::ssize(batch.parts);
+            if (i + 1 < to && (done + 1 >= parts || sum * parts < rows * (done + 1))) continue;
+            batch.parts.push_back({begin, i + 1});
+            begin = i + 1;
+        }
+        return batch;
+    }
+
+    /// Calls `run(index)` for each part of a batch.
+    template <class Run>
+    void eachPart(const Batch& batch, const Progress& progress, const Run& run) const {
+        if (batch.parts.size() == 1) {
+            const Call call(batch.threads);
+            run(std::size_t{0});
             return;
         }
-        std::vector<std::int64_t> ends;
-        std::int64_t sum = 0;
-        for (std::int64_t i = 0; i < count; ++i) {
-            sum += weight(i);
-            const auto done = static_cast<std::int64_t>(ends.size());
-            if (i + 1 == count || (done + 1 < runs && sum * runs >= rows * (done + 1))) ends.push_back(i + 1);
+        parallelFor(std::ssize(batch.parts), 1, m_threads, progress, [&](std::int64_t index, std::int64_t) {
+            const Call call(1);
+            run(static_cast<std::size_t>(index));
+        });
+    }
+
+    /// A pass over the sequences of a part, and what happens to the state that it ends with.
+    class PartRun {
+    public:
+        PartRun(ForwardPass pass, std::function<void(const at::Tensor&)> finish)
+            : m_pass(std::move(pass)), m_finish(std::move(finish)) {}
+        void begin(const BlockStack& stack, const Progress& progress) {
+            m_run.emplace(stack, m_pass, progress);
         }
-        parallelFor(static_cast<std::int64_t>(ends.size()), 1, m_threads, progress,
-                    [&](std::int64_t index, std::int64_t) {
-                        const Call call(1);
-                        run(index == 0 ? 0 : ends[static_cast<std::size_t>(index) - 1],
-                            ends[static_cast<std::size_t>(index)]);
-                    });
+        const ForwardPass& pass() const { return m_pass; }
+        void through(const BlockWeights& weights) { m_run->through(weights); }
+        void finish() {
+            m_finish(m_run->result());
+            m_run.reset();
+        }
+
+    private:
+        ForwardPass m_pass;
+        std::function<void(const at::Tensor&)> m_finish;
+        std::optional<BlockStack::Run> m_run;
+    };
+
+    /// Runs batches: `make(part)` prepares each part (none where it returns nothing). Weights in memory: one
+    /// part after another, from its first block to its last. Streamed ones: one block after another, and all
+    /// parts through each. A part is computed alike either way.
+    void runBatches(const std::vector<Batch>& batches,
+                    const std::function<std::unique_ptr<PartRun>(const Part&)>& make,
+                    const Progress& progress) const {
+        if (m_stack.streams()) {
+            streamBatches(batches, make, progress);
+        } else {
+            for (const Batch& batch : batches)
+                eachPart(batch, progress, [&](std::size_t part) {
+                    const auto run = make(batch.parts[part]);
+                    if (run == nullptr) return;
+                    run->begin(m_stack, progress);
+                    for (auto layer = m_stack.firstBlock(run->pass()); layer < m_stack.endBlock(run->pass());
+                         ++layer)
+                        run->through(*m_stack.block(layer));
+                    run->finish();
+                });
+        }
         m_checkpoint->requireWhole();
     }
 
-    BlockStack load(at::Device device, Progress& progress) const {
+    void streamBatches(const std::vector<Batch>& batches,
+                       const std::function<std::unique_ptr<PartRun>(const Part&)>& make,
+                       const Progress& progress) const;
+
+    BlockStack load(at::Device device, bool stream, Progress& progress) const {
         // Converting small tensors is not worth waking threads for.
         const bool large = m_checkpoint->forecast(m_options.dtype, 1, 1).parameters > 100'000'000;
         const Call call(large ? m_threads : 1);
         return translated("loading the model", [&] {
-            Weights weights = loadWeights(*m_checkpoint, device, scalarType(m_options.dtype),
-                                          m_options.untrainedSeed, m_threads, progress);
-            return BlockStack(m_checkpoint->config(), std::move(weights), device,
+            const WeightsTask task{*m_checkpoint, device, scalarType(m_options.dtype),
+                                   m_options.untrainedSeed, m_threads};
+            return BlockStack(m_checkpoint->config(), loadWeights(task, stream, progress), device,
                               scalarType(m_options.dtype));
         });
+    }
+
+    /// Reads the last block, after which none is read ahead.
+    Streamed measureStream() const {
+        const Call call(m_threads);
+        const auto started = std::chrono::steady_clock::now();
+        translated("loading the model", [&] { m_stack.block(config().layers - 1); });
+        m_checkpoint->requireWhole();
+        const double seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        return {m_checkpoint->blockBytes(), seconds * static_cast<double>(config().layers)};
     }
 
     std::int64_t lastPoint() const { return static_cast<std::int64_t>(m_points.size()) - 1; }
@@ -360,12 +443,12 @@ private:
 
     void checkPrompts(const ForwardRequest& request) const;
     void checkContinue(const ContinueRequest& request) const;
-    void continueBatch(const TorchContext& prompt, const ContinueRequest& request, std::int64_t from,
-                       std::int64_t to, Continuation& result, SharedProgress& shared,
-                       const Progress& progress) const;
-    void forwardBatch(const ForwardRequest& request, const PackedPrompts& packed, std::int64_t from,
-                      std::int64_t firstRow, ForwardResult& result, SharedProgress& shared,
-                      const Progress& progress) const;
+    std::unique_ptr<PartRun> continuePart(const TorchContext& prompt, const ContinueRequest& request,
+                                          const Part& part, Continuation& result, SharedProgress& shared,
+                                          const Progress& progress) const;
+    std::unique_ptr<PartRun> forwardPart(const ForwardRequest& request, const Part& part,
+                                         std::int64_t firstRow, ForwardResult& result, SharedProgress& shared,
+                                         const Progress& progress) const;
 
     at::Tensor embedded(std::span<const std::int32_t> ids, std::int64_t start) const {
         const std::vector<std::int64_t> wide(ids.begin(), ids.end());
@@ -378,8 +461,51 @@ private:
     std::vector<ResidualPoint> m_points;
     double m_workPerRow;  ///< floating-point operations of the largest matrix product in a block
     BlockStack m_stack;
+    std::optional<Streamed> m_streamed;
     ModelIdentity m_identity;
 };
+
+void TorchModel::streamBatches(const std::vector<Batch>& batches,
+                               const std::function<std::unique_ptr<PartRun>(const Part&)>& make,
+                               const Progress& progress) const {
+    std::vector<std::vector<std::unique_ptr<PartRun>>> runs;
+    const auto eachRun = [&](const std::function<void(PartRun&)>& act) {
+        for (std::size_t i = 0; i < batches.size(); ++i)
+            eachPart(batches[i], progress, [&](std::size_t part) {
+                if (runs[i][part] != nullptr) act(*runs[i][part]);
+            });
+    };
+    for (const Batch& batch : batches) {
+        auto& made = runs.emplace_back();
+        // Here, not side by side: rows of the embedding are read.
+        for (const Part& part : batch.parts) {
+            const Call call(batch.parts.size() == 1 ? batch.threads : 1);
+            made.push_back(make(part));
+        }
+    }
+    std::int64_t first = config().layers, end = 0;
+    for (const auto& made : runs)
+        for (const auto& run : made)
+            if (run != nullptr) {
+                first = std::min(first, m_stack.firstBlock(run->pass()));
+                end = std::max(end, m_stack.endBlock(run->pass()));
+            }
+    eachRun([&](PartRun& run) { run.begin(m_stack, progress); });
+    for (std::int64_t layer = first; layer < end; ++layer) {
+        progress.check();
+        const auto weights = [&] {
+            const Call call(m_threads);
+            return m_stack.block(layer);
+        }();
+        eachRun([&](PartRun& run) { run.through(*weights); });
+    }
+    for (std::size_t i = 0; i < batches.size(); ++i)
+        for (auto& run : runs[i]) {
+            const Call call(batches[i].parts.size() == 1 ? batches[i].threads : 1);
+            if (run != nullptr) run->finish();
+            run.reset();
+        }
+}
 
 /// Rows of `tensor` (all, or those of `index`) as float32, one after another on the CPU.
 at::Tensor hostRows(const at::Tensor& tensor, const at::Tensor* index) {
@@ -425,16 +551,31 @@ void TorchModel::checkPrompts(const ForwardRequest& request) const {
     }
 }
 
-/// Runs prompts `from` .. as one batch, and writes their rows of `result` from `firstRow` on.
-void TorchModel::forwardBatch(const ForwardRequest& request, const PackedPrompts& packed, std::int64_t from,
-                              std::int64_t firstRow, ForwardResult& result, SharedProgress& shared,
-                              const Progress& progress) const {
+void checkBatches(const ForwardRequest& request) {
+    std::int64_t before = 0;
+    for (const std::int64_t end : request.batchEnds)
+        if (end <= std::exchange(before, end))
+            throw Error(ErrorCode::InvalidArgument, "the ends of batches are not in ascending order");
+    if (!request.batchEnds.empty() && before != std::ssize(request.ids))
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("batches end at prompt {}, and there are {}", before, request.ids.size()));
+}
+
+/// A pass over the prompts of a part, whose rows of `result` are `firstRow` and those after it; null where
+/// none is wanted.
+std::unique_ptr<TorchModel::PartRun> TorchModel::forwardPart(const ForwardRequest& request, const Part& part,
+                                                             std::int64_t firstRow, ForwardResult& result,
+                                                             SharedProgress& shared,
+                                                             const Progress& progress) const {
+    const PackedPrompts packed = packPrompts(request, part.from, part.to);
+    if (packed.wanted.empty()) return nullptr;
     const auto first = static_cast<std::int64_t>(request.firstPoint.value());
     const std::int64_t last = lastPointOf(request);
-    const at::Tensor wanted = at::tensor(packed.wanted, at::kLong).to(m_stack.device());
     const bool all = packed.wanted.size() == packed.ids.size();
-    const auto keep = [&](const at::Tensor& tensor, bool wantedOnly, Array3F& out, std::int64_t slot) {
-        copyRows(hostRows(tensor, all || wantedOnly ? nullptr : &wanted), out, firstRow, slot);
+    const at::Tensor wanted = all ? at::Tensor() : at::tensor(packed.wanted, at::kLong).to(m_stack.device());
+    const auto keep = [wanted, firstRow](const at::Tensor& tensor, bool wantedOnly, Array3F& out,
+                                         std::int64_t slot) {
+        copyRows(hostRows(tensor, wantedOnly || !wanted.defined() ? nullptr : &wanted), out, firstRow, slot);
     };
     ForwardPass pass;
     pass.lengths = packed.lengths;
@@ -443,24 +584,30 @@ void TorchModel::forwardBatch(const ForwardRequest& request, const PackedPrompts
     if (!all) pass.wanted = packed.wanted;
     if (!request.edits.empty())
         pass.edits = rowEdits(
-            [&](std::size_t i) -> const auto& { return request.edits[static_cast<std::size_t>(from) + i]; },
+            [&](std::size_t i) -> const auto& {
+                return request.edits[static_cast<std::size_t>(part.from) + i];
+            },
             pass.lengths, 0);
-    pass.onPoint = [&](std::int64_t point, const at::Tensor& state, bool wantedOnly) {
-        shared.advance(static_cast<double>(packed.ids.size()));
+    const auto tokens = static_cast<double>(packed.ids.size());
+    pass.onPoint = [&, keep, first, last, tokens](std::int64_t point, const at::Tensor& state,
+                                                  bool wantedOnly) {
+        shared.advance(tokens);
         if (request.states && point >= first && point <= last)
             keep(state, wantedOnly, result.states, point - first);
     };
     if (request.writes)
-        pass.onWrite = [&](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
+        pass.onWrite = [&, keep, first, last](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
             if (point >= first && point < last) keep(write, wantedOnly, result.writes, point - first);
         };
-    const at::Tensor state = m_stack.run(pass, progress);
-    if (request.logits)
-        m_stack.unembed(state, result.logits.data() + firstRow * result.logits.cols(), progress);
+    return std::make_unique<PartRun>(std::move(pass), [&, firstRow](const at::Tensor& state) {
+        if (request.logits)
+            m_stack.unembed(state, result.logits.data() + firstRow * result.logits.cols(), progress);
+    });
 }
 
 ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progress) const {
     checkPrompts(request);
+    checkBatches(request);
     const std::int64_t first = checkPoint(request.firstPoint);
     const std::int64_t last = lastPointOf(request);
     if (last < first) throw Error(ErrorCode::InvalidArgument, "the last point is before the first");
@@ -481,12 +628,15 @@ ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progr
         for (std::int64_t prompt = 0; prompt < prompts; ++prompt) tokens += tokensOf(prompt);
         const std::int64_t end = request.logits ? lastPoint() : last;
         SharedProgress shared(progress, static_cast<double>(tokens) * static_cast<double>(end + 1));
-        inParallel(prompts, tokensOf, progress, [&](std::int64_t from, std::int64_t to) {
-            const PackedPrompts packed = packPrompts(request, from, to);
-            if (!packed.wanted.empty())
-                forwardBatch(request, packed, from, firstRows[static_cast<std::size_t>(from)], result, shared,
-                             progress);
-        });
+        std::vector<Batch> batches;
+        if (request.batchEnds.empty()) batches.push_back(splitBatch(0, prompts, tokensOf));
+        for (std::int64_t from = 0; const std::int64_t to : request.batchEnds)
+            batches.push_back(splitBatch(std::exchange(from, to), to, tokensOf));
+        const auto make = [&](const Part& part) {
+            return forwardPart(request, part, firstRows[static_cast<std::size_t>(part.from)], result, shared,
+                               progress);
+        };
+        runBatches(batches, make, progress);
         progress.report(1, 1);
         return result;
     });
@@ -669,11 +819,14 @@ void TorchModel::checkContinue(const ContinueRequest& request) const {
     }
 }
 
-/// Runs lists of edits from .. to - 1 as one batch.
-void TorchModel::continueBatch(const TorchContext& prompt, const ContinueRequest& request, std::int64_t from,
-                               std::int64_t to, Continuation& result, SharedProgress& shared,
-                               const Progress& progress) const {
-    const std::int64_t p = request.point.value(), units = config().dModel, some = to - from;
+/// A pass over the lists of edits of a part.
+std::unique_ptr<TorchModel::PartRun> TorchModel::continuePart(const TorchContext& prompt,
+                                                              const ContinueRequest& request,
+                                                              const Part& part, Continuation& result,
+                                                              SharedProgress& shared,
+                                                              const Progress& progress) const {
+    const std::int64_t p = request.point.value(), units = config().dModel, from = part.from,
+                       some = part.to - part.from;
     const std::int64_t tokens = static_cast<std::int64_t>(prompt.ids().size()) - request.token;
     const at::Tensor natural = prompt.states[static_cast<std::size_t>(p)].narrow(0, request.token, tokens);
     ForwardPass pass;
@@ -687,9 +840,10 @@ void TorchModel::continueBatch(const TorchContext& prompt, const ContinueRequest
         [&](std::size_t i) -> const auto& { return request.edits[static_cast<std::size_t>(from) + i]; },
         pass.lengths, pass.start);
     // All rows where states are wanted: the same bits whether or not logits are.
-    if (!request.states && tokens > 1)
+    const bool ends = !request.states && tokens > 1;
+    if (ends)
         for (std::int64_t i = 0; i < some; ++i) pass.wanted.push_back((i + 1) * tokens - 1);
-    pass.onPoint = [&](std::int64_t at, const at::Tensor& state, bool) {
+    pass.onPoint = [&, p, units, from, some, tokens](std::int64_t at, const at::Tensor& state, bool) {
         shared.advance(static_cast<double>(some));
         if (!request.states) return;
         const at::Tensor host = hostRows(state, nullptr);
@@ -699,12 +853,16 @@ void TorchModel::continueBatch(const TorchContext& prompt, const ContinueRequest
                 std::copy_n(values + (i * tokens + row) * units, units,
                             result.states[static_cast<std::size_t>(from + i)].at(row, at - p));
     };
-    at::Tensor state = m_stack.run(pass, progress);
-    if (pass.wanted.empty()) state = state.view({some, tokens, units}).select(1, tokens - 1).contiguous();
-    if (request.lastState)
-        std::copy_n(hostRows(state, nullptr).data_ptr<float>(), some * units,
-                    result.lastState.data() + from * units);
-    if (request.logits) m_stack.unembed(state, result.logits.data() + from * result.logits.cols(), progress);
+    return std::make_unique<PartRun>(
+        std::move(pass), [&, units, from, some, tokens, ends](const at::Tensor& states) {
+            const at::Tensor state =
+                ends ? states : states.view({some, tokens, units}).select(1, tokens - 1).contiguous();
+            if (request.lastState)
+                std::copy_n(hostRows(state, nullptr).data_ptr<float>(), some * units,
+                            result.lastState.data() + from * units);
+            if (request.logits)
+                m_stack.unembed(state, result.logits.data() + from * result.logits.cols(), progress);
+        });
 }
 
 Continuation TorchModel::continueFrom(const PromptContext& context, const ContinueRequest& request,
@@ -726,16 +884,31 @@ Continuation TorchModel::continueFrom(const PromptContext& context, const Contin
         if (request.logits) result.logits.resize(count, config().vocabulary);
         SharedProgress shared(progress,
                               static_cast<double>(count) * static_cast<double>(lastPoint() - p + 1));
-        inParallel(
-            count, [&](std::int64_t) { return tokens; }, progress,
-            [&](std::int64_t from, std::int64_t to) {
-                continueBatch(prompt, request, from, to, result, shared, progress);
-            });
+        const auto make = [&](const Part& part) {
+            return continuePart(prompt, request, part, result, shared, progress);
+        };
+        runBatches({splitBatch(0, count, [&](std::int64_t) { return tokens; })}, make, progress);
         return result;
     });
 }
 
 }  // namespace
+
+constexpr std::array<std::pair<std::string_view, WeightPlace>, 3> weightPlaces{
+    {{"auto", WeightPlace::Automatic}, {"memory", WeightPlace::Memory}, {"stream", WeightPlace::Stream}}};
+
+std::string_view weightPlaceName(WeightPlace place) {
+    return std::find_if(weightPlaces.begin(), weightPlaces.end(),
+                        [&](const auto& known) { return known.second == place; })
+        ->first;
+}
+
+WeightPlace parseWeightPlace(std::string_view name) {
+    for (const auto& [known, place] : weightPlaces)
+        if (known == name) return place;
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("weights can be auto, memory or stream, and not '{}'", name.substr(0, 100)));
+}
 
 std::vector<std::int32_t> Model::greedy(std::span<const std::int32_t> ids, int count, bool useCache,
                                         Progress& progress) const {
@@ -774,7 +947,6 @@ std::shared_ptr<const Model> Model::load(std::shared_ptr<const Checkpoint> check
                     "checkpoint loads as either)");
     if (!options.untrainedSeed && !checkpoint->weightsMissing().empty())
         throw Error(ErrorCode::NotFound, checkpoint->weightsMissing(), checkpoint->folder().string());
-    if (device.is_cpu()) requireMemory(*checkpoint, options);
     return std::make_shared<TorchModel>(std::move(checkpoint), options, device, progress);
 }
 

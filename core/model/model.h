@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/array.h"
@@ -21,6 +22,16 @@
 
 namespace rheo {
 
+/// Where the weights are while a model runs.
+enum class WeightPlace {
+    Automatic,  ///< Memory, where the forecast says that they fit; else Stream
+    Memory,
+    Stream,  ///< in their files: each run of the network reads one block after another
+};
+std::string_view weightPlaceName(WeightPlace place);  ///< "auto", "memory", "stream"
+/// The place of a name. Throws Error(InvalidArgument) that lists them.
+WeightPlace parseWeightPlace(std::string_view name);
+
 struct ModelOptions {
     std::string device = "cpu";  ///< "cpu", "cuda" or "cuda:i"
     DType dtype = DType::Float32;
@@ -28,11 +39,12 @@ struct ModelOptions {
     std::optional<std::uint64_t> untrainedSeed;
     /// Unknown keys of config.json that the checkpoint is to be opened with; Model::load does not read them.
     std::vector<std::string> acceptedKeys = {};
+    WeightPlace weights = WeightPlace::Automatic;
 };
 
 /// What Model::forward computes. Nothing that is not asked for is computed.
 struct ForwardRequest {
-    std::vector<std::vector<std::int32_t>> ids;  ///< prompts of any lengths >= 1, run as one batch
+    std::vector<std::vector<std::int32_t>> ids;  ///< prompts of any lengths >= 1
     /// For each prompt, the token positions whose states (and logits) are wanted, ascending.
     std::vector<std::vector<std::int32_t>> positions;
     bool states = true;
@@ -43,6 +55,10 @@ struct ForwardRequest {
     /// For each prompt, edits applied in this order at their points, before anything reads the state; empty:
     /// none at all.
     std::vector<std::vector<StateEdit>> edits = {};
+    /// Where batches end, as numbers of prompts, ascending; empty: all prompts are one batch. Each gives the
+    /// same bits as a request of its own. Of weights that are read while the model runs (Model::streamed)
+    /// each is read once for all batches.
+    std::vector<std::int64_t> batchEnds = {};
 };
 
 struct ForwardResult {
@@ -102,7 +118,8 @@ struct UnembeddingRow {
 /// lane); none of them changes it.
 class Model {
 public:
-    /// Reads the weights of `checkpoint` to the device. Cancellable; reports bytes.
+    /// Reads the weights of `checkpoint` to the device, or only those that are not streamed. Cancellable;
+    /// reports bytes.
     /// Throws Error(Unsupported, Mismatch, Format, OutOfMemory, Device) naming the key or tensor.
     static std::shared_ptr<const Model> load(std::shared_ptr<const Checkpoint> checkpoint,
                                              const ModelOptions& options, Progress& progress);
@@ -111,6 +128,14 @@ public:
     virtual const ModelConfig& config() const = 0;
     virtual const ModelOptions& options() const = 0;
     virtual const ModelIdentity& identity() const = 0;
+
+    /// What one run of the network reads, where its weights are streamed.
+    struct Streamed {
+        std::int64_t bytes = 0;  ///< of the files
+        double seconds = 0;      ///< that this takes, from a block that was read when the model was opened
+    };
+    /// Empty where the weights are held in memory. Numbers are the same either way, to the last bit.
+    virtual std::optional<Streamed> streamed() const { return std::nullopt; }
     /// In order of depth; the last is Final.
     virtual const std::vector<ResidualPoint>& points() const = 0;
 

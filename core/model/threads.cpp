@@ -50,4 +50,8 @@ ThreadScope::~ThreadScope() {
     if (m_blasBefore > 0) blas().set(m_blasBefore);
 }
 
+void useOneThread() {
+    if (at::get_num_threads() != 1) setThreads(1);
+}
+
 }  // namespace rheo

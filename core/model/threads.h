@@ -17,4 +17,7 @@ private:
     int m_blasBefore = 0;  ///< 0: not touched
 };
 
+/// For a thread that ends soon: libtorch uses no other for what this one asks of it.
+void useOneThread();
+
 }  // namespace rheo

@@ -5,37 +5,49 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <future>
 #include <map>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/guarded_mapping.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/checkpoint/gguf_blocks.h"
+#include "core/model/threads.h"
 
 namespace rheo {
 
 namespace {
 
-at::ScalarType scalarType(StoredType type) {
-    switch (type) {
+/// What the values of a tensor are in memory before they are brought to the compute dtype.
+at::ScalarType valueType(const StoredTensor& stored) {
+    if (stored.blocks != nullptr) return at::kFloat;
+    switch (stored.type) {
         case StoredType::F32: return at::kFloat;
         case StoredType::F16: return at::kHalf;
         case StoredType::BF16: return at::kBFloat16;
         case StoredType::F64: return at::kDouble;
         default: break;
     }
-    throw Error(ErrorCode::Unsupported, fmt::format("weights of type {} are not read", storedTypeName(type)));
+    throw Error(ErrorCode::Unsupported,
+                fmt::format("weights of type {} are not read", storedTypeName(stored.type)));
 }
 
-/// Hands out parameters by name, in float32 or their stored type, on the CPU.
+/// Values of a stored tensor are copied this many at a time.
+constexpr std::int64_t pieceValues = 1 << 22;
+
+/// Hands out parameters by name: in float32 or their stored type, on the CPU.
 class ParameterSource {
 public:
-    ParameterSource(const Checkpoint& checkpoint, std::optional<std::uint64_t> seed, int threads,
-                    Progress& progress)
-        : m_checkpoint(checkpoint), m_seed(seed), m_threads(threads), m_progress(progress) {
-        for (auto& parameter : expectedParameters(checkpoint.config())) {
+    ParameterSource(const WeightsTask& task, Progress& progress)
+        : m_checkpoint(task.checkpoint),
+          m_seed(task.untrainedSeed),
+          m_threads(task.threads),
+          m_progress(progress) {
+        for (auto& parameter : expectedParameters(m_checkpoint.config())) {
             std::int64_t count = 1;
             for (const std::int64_t extent : parameter.shape) count *= extent;
             m_total += static_cast<double>(count);
@@ -44,80 +56,159 @@ public:
         }
     }
 
+    /// Values as the file has them, or expanded from its blocks; any alignment there, proper alignment here.
     at::Tensor get(const std::string& name) {
-        const auto found = m_parameters.find(name);
-        if (found == m_parameters.end())
-            throw Error(ErrorCode::Internal, fmt::format("no architecture has a parameter '{}'", name), name);
-        const auto& [parameter, stream] = found->second;
-        at::Tensor tensor = m_seed ? drawn(parameter, *m_seed, stream) : read(name);
+        if (m_seed) return drawn(name);
+        const StoredTensor& stored = find(name);
+        at::Tensor tensor = at::empty(stored.shape, valueType(stored));
+        const std::int64_t rows = rowsOf(stored);
+        const at::Tensor flat = tensor.view({rows, -1});
+        inPieces(stored, [&](std::int64_t first, std::int64_t count) {
+            copyRows(stored, first, flat.narrow(0, first, count));
+        });
         return tensor;
     }
 
-    /// Values as the file has them, or expanded from its blocks; any alignment there, proper alignment here.
-    at::Tensor read(const std::string& name) {
-        const StoredTensor* stored = m_checkpoint.find(name);
-        if (stored == nullptr)
-            throw Error(ErrorCode::Mismatch,
-                        fmt::format("{} has no tensor {}", m_checkpoint.folder().string(), name), name);
-        if (stored->blocks != nullptr) return expanded(*stored);
-        at::Tensor tensor = at::empty(stored->shape, scalarType(stored->type));
-        auto* out = static_cast<std::byte*>(tensor.data_ptr());
-        const std::int64_t width = storedTypeBytes(stored->type);
-        constexpr std::size_t piece = 16 << 20;
-        for (std::size_t done = 0; done < stored->bytes.size(); done += piece) {
-            m_progress.check();
-            const auto part = stored->bytes.subspan(done, std::min(piece, stored->bytes.size() - done));
-            std::memcpy(out + done, part.data(), part.size());
-            forgetPages(part);  // or the file counts as memory beside its copy
-            advance(static_cast<double>(part.size()) / static_cast<double>(width));
+    /// The same into `target`, of the parameter's shape, any strides, dtype and device. Beside it only a few
+    /// rows are held.
+    void into(const std::string& name, const at::Tensor& target) {
+        if (m_seed) {
+            target.copy_(drawn(name));
+            return;
         }
-        return tensor;
+        const StoredTensor& stored = find(name);
+        if (stored.shape != target.sizes())
+            throw Error(ErrorCode::Internal, fmt::format("{} does not have the shape that is read", name),
+                        name);
+        inPieces(stored, [&](std::int64_t first, std::int64_t count) {
+            const at::Tensor part = target.dim() == 1 ? target : target.narrow(0, first, count);
+            at::Tensor some = at::empty(part.sizes(), valueType(stored));
+            copyRows(stored, first, some.view({count, -1}));
+            part.copy_(some);
+        });
+    }
+
+    /// Rows of a matrix, [index, ...], in any order, each as get() has it.
+    at::Tensor rows(const std::string& name, const at::Tensor& index) {
+        std::vector<at::Tensor> found;
+        const auto* const wanted = index.data_ptr<std::int64_t>();
+        constexpr std::int64_t together = 256;
+        for (std::int64_t i = 0; i < index.numel(); ++i) {
+            found.push_back(rows(name, wanted[i], 1));
+            // The system maps many pages around each.
+            if (!m_seed && (i + 1) % together == 0) forgetPages(find(name).bytes);
+        }
+        if (!m_seed) forgetPages(find(name).bytes);
+        return at::cat(found, 0);
+    }
+
+    /// Rows first .. first + count - 1.
+    at::Tensor rows(const std::string& name, std::int64_t first, std::int64_t count) {
+        if (m_seed) return drawnRows(name, first, count);
+        const StoredTensor& stored = find(name);
+        at::Tensor found = at::empty({count, stored.shape.at(1)}, valueType(stored));
+        copyRows(stored, first, found);
+        forgetPages(bytesOfRows(stored, first, count));
+        return found;
     }
 
 private:
-    /// Values of a quantised tensor, in float32.
-    at::Tensor expanded(const StoredTensor& stored) {
-        at::Tensor tensor = at::empty(stored.shape, at::kFloat);
-        auto* out = tensor.data_ptr<float>();
-        const BlockFormat& format = *stored.blocks;
-        constexpr std::int64_t pieceValues = 1 << 22;
-        const std::int64_t blocks = static_cast<std::int64_t>(stored.bytes.size()) / format.bytes;
-        for (std::int64_t done = 0; done < blocks; done += pieceValues / format.values) {
-            const std::int64_t count = std::min(pieceValues / format.values, blocks - done);
-            constexpr std::int64_t together = 256;
-            parallelFor(count, together, m_threads, m_progress, [&](std::int64_t begin, std::int64_t end) {
-                const auto part =
-                    stored.bytes.subspan(static_cast<std::size_t>((done + begin) * format.bytes),
-                                         static_cast<std::size_t>((end - begin) * format.bytes));
-                expandBlocks(format, part, out + (done + begin) * format.values);
-            });
-            forgetPages(stored.bytes.subspan(static_cast<std::size_t>(done * format.bytes),
-                                             static_cast<std::size_t>(count * format.bytes)));
-            advance(static_cast<double>(count * format.values));
-        }
-        return tensor;
+    const StoredTensor& find(const std::string& name) const {
+        if (const StoredTensor* stored = m_checkpoint.find(name)) return *stored;
+        throw Error(ErrorCode::Mismatch,
+                    fmt::format("{} has no tensor {}", m_checkpoint.folder().string(), name), name);
     }
 
-    /// Drawn in pieces, each from its own stream, so that any number of threads gives the same numbers.
-    at::Tensor drawn(const ParameterSpec& parameter, std::uint64_t seed, std::uint64_t stream) {
-        at::Tensor tensor = at::empty(parameter.shape, at::kFloat);
-        if (parameter.init != InitKind::Normal) {
-            tensor.fill_(parameter.init == InitKind::Ones ? 1.0 : 0.0);
-        } else {
-            auto* out = tensor.data_ptr<float>();
-            constexpr std::int64_t piece = 1 << 16;
-            parallelFor(
-                tensor.numel(), piece, m_threads, m_progress, [&](std::int64_t begin, std::int64_t end) {
-                    RandomStream random(seed, stream << 32 | static_cast<std::uint64_t>(begin / piece));
-                    for (std::int64_t i = begin; i < end; ++i)
-                        out[i] = static_cast<float>(parameter.initRange * random.normal());
-                });
-            const auto& padding = m_checkpoint.config().paddingToken;
-            if (parameter.zeroPaddingRow && padding && *padding >= 0 && *padding < tensor.size(0))
-                tensor.select(0, *padding).zero_();
+    /// A vector is one row.
+    static std::int64_t rowsOf(const StoredTensor& stored) {
+        return stored.shape.size() < 2 ? 1 : stored.shape.front();
+    }
+
+    static std::span<const std::byte> bytesOfRows(const StoredTensor& stored, std::int64_t first,
+                                                  std::int64_t count) {
+        const std::size_t row = stored.bytes.size() / static_cast<std::size_t>(rowsOf(stored));
+        return stored.bytes.subspan(static_cast<std::size_t>(first) * row,
+                                    static_cast<std::size_t>(count) * row);
+    }
+
+    /// Calls `copy(first, count)` on the rows of a tensor, so many at a time that their values are few.
+    template <class Copy>
+    void inPieces(const StoredTensor& stored, const Copy& copy) {
+        const std::int64_t rows = rowsOf(stored);
+        std::int64_t values = 1;
+        for (const std::int64_t extent : stored.shape) values *= extent;
+        const std::int64_t together =
+            std::max<std::int64_t>(1, pieceValues * rows / std::max<std::int64_t>(1, values));
+        for (std::int64_t first = 0; first < rows; first += together) {
+            m_progress.check();
+            const std::int64_t count = std::min(together, rows - first);
+            copy(first, count);
+            forgetPages(bytesOfRows(stored, first, count));  // or the file counts as memory beside its copy
+            advance(static_cast<double>(count) * static_cast<double>(values) / static_cast<double>(rows));
         }
-        advance(static_cast<double>(tensor.numel()));
-        return tensor;
+    }
+
+    /// Rows from `first` on to `out` [row, value], contiguous.
+    void copyRows(const StoredTensor& stored, std::int64_t first, const at::Tensor& out) const {
+        const std::span<const std::byte> bytes = bytesOfRows(stored, first, out.size(0));
+        if (stored.blocks == nullptr) {
+            std::memcpy(out.data_ptr(), bytes.data(), bytes.size());
+            return;
+        }
+        const BlockFormat& format = *stored.blocks;
+        auto* const values = out.data_ptr<float>();
+        constexpr std::int64_t together = 256;
+        parallelFor(std::ssize(bytes) / format.bytes, together, m_threads, m_progress,
+                    [&](std::int64_t begin, std::int64_t end) {
+                        expandBlocks(format,
+                                     bytes.subspan(static_cast<std::size_t>(begin * format.bytes),
+                                                   static_cast<std::size_t>((end - begin) * format.bytes)),
+                                     values + begin * format.values);
+                    });
+    }
+
+    at::Tensor drawn(const std::string& name) {
+        const std::vector<std::int64_t>& shape = specOf(name).first.shape;
+        return drawnRows(name, 0, shape.front()).reshape(shape);
+    }
+
+    /// Rows first .. first + count - 1, [count, value] float32. Drawn in pieces of the whole parameter, each
+    /// from its own stream, so that any rows and any number of threads give the same numbers.
+    at::Tensor drawnRows(const std::string& name, std::int64_t first, std::int64_t count) {
+        const auto& [spec, stream] = specOf(name);
+        std::int64_t width = 1;
+        for (std::size_t i = 1; i < spec.shape.size(); ++i) width *= spec.shape[i];
+        at::Tensor rows = at::full({count, width}, spec.init == InitKind::Ones ? 1.0 : 0.0, at::kFloat);
+        if (spec.init == InitKind::Normal)
+            draw(spec, stream, first * width,
+                 {rows.data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
+        const std::int64_t padding = m_checkpoint.config().paddingToken.value_or(-1) - first;
+        if (spec.zeroPaddingRow && padding >= 0 && padding < count) rows.select(0, padding).zero_();
+        advance(static_cast<double>(rows.numel()));
+        return rows;
+    }
+
+    /// Values from number `first` on of a parameter.
+    void draw(const ParameterSpec& spec, std::uint64_t stream, std::int64_t first,
+              std::span<float> out) const {
+        constexpr std::int64_t piece = 1 << 16;
+        const std::int64_t end = first + std::ssize(out), from = first / piece;
+        parallelFor((end + piece - 1) / piece - from, 1, m_threads, m_progress,
+                    [&](std::int64_t index, std::int64_t) {
+                        const std::int64_t start = (from + index) * piece;
+                        RandomStream random(*m_seed, stream << 32 | static_cast<std::uint64_t>(from + index));
+                        for (std::int64_t i = start; i < std::min(end, start + piece); ++i) {
+                            const auto value = static_cast<float>(spec.initRange * random.normal());
+                            if (i >= first) out[static_cast<std::size_t>(i - first)] = value;
+                        }
+                    });
+    }
+
+    const std::pair<ParameterSpec, std::uint64_t>& specOf(const std::string& name) const {
+        const auto found = m_parameters.find(name);
+        if (found == m_parameters.end())
+            throw Error(ErrorCode::Internal, fmt::format("no architecture has a parameter '{}'", name), name);
+        return found->second;
     }
 
     void advance(double values) {
@@ -134,34 +225,82 @@ private:
     double m_done = 0;
 };
 
+/// Puts parameters into the form they are used in, on the device.
 class Assembler {
 public:
-    Assembler(const Checkpoint& checkpoint, ParameterSource& source, at::Device device, at::ScalarType dtype)
-        : m_checkpoint(checkpoint),
-          m_config(checkpoint.config()),
-          m_source(source),
-          m_device(device),
-          m_dtype(dtype) {}
+    Assembler(const WeightsTask& task, Progress& progress)
+        : m_config(task.checkpoint.config()),
+          m_source(task, progress),
+          m_device(task.device),
+          m_dtype(task.dtype) {}
 
-    Weights all() {
+    Weights all(bool stream) {
         Weights weights;
         const TensorNames& names = m_config.names;
-        weights.embedding = placed(m_source.get(names.prefix + names.embedding + ".weight"));
-        if (m_config.learnedPositions)
-            weights.positions = placed(m_source.get(names.prefix + names.positions + ".weight"));
-        for (std::int64_t layer = 0; layer < m_config.layers; ++layer)
-            weights.blocks.push_back(block(blockTensorName(m_config, layer, "", "")));
+        if (!stream) {
+            weights.embedding = placed(embeddingName());
+            for (std::int64_t layer = 0; layer < m_config.layers; ++layer)
+                weights.blocks.push_back(block(layer));
+            weights.unembedding.weight =
+                m_config.tiedUnembedding ? weights.embedding : placed(unembeddingName());
+        }
+        if (m_config.learnedPositions) weights.positions = placed(names.prefix + names.positions + ".weight");
         weights.finalNorm = norm(names.prefix + names.finalNorm);
-        weights.unembedding.weight = m_config.tiedUnembedding
-                                         ? weights.embedding
-                                         : placed(m_source.get(names.unembedding + ".weight"));
-        if (m_config.unembeddingBias)
-            weights.unembedding.bias = placed(m_source.get(names.unembedding + ".bias"));
+        if (m_config.unembeddingBias) weights.unembedding.bias = placed(names.unembedding + ".bias");
         return weights;
     }
 
+    BlockWeights block(std::int64_t layer) {
+        const std::string base = blockTensorName(m_config, layer, "", "");
+        const TensorNames& names = m_config.names;
+        BlockWeights weights;
+        if (m_config.attnPreNorm) weights.attnPreNorm = norm(base + names.attnPreNorm);
+        if (m_config.attnPostNorm) weights.attnPostNorm = norm(base + names.attnPostNorm);
+        if (m_config.mlpPreNorm && !m_config.sharedNorm) weights.mlpPreNorm = norm(base + names.mlpPreNorm);
+        if (m_config.mlpPostNorm) weights.mlpPostNorm = norm(base + names.mlpPostNorm);
+        if (m_config.qkNorm != QkNorm::None) {
+            weights.queryNorm = norm(base + names.queryNorm);
+            weights.keyNorm = norm(base + names.keyNorm);
+        }
+        weights.qkv = queriesKeysValues(base);
+        const std::int64_t units = m_config.dModel, width = m_config.intermediate;
+        weights.attnOut =
+            linear({{base + names.attnOut, units}}, m_config.heads * m_config.headDim, m_config.attnOutBias);
+        std::vector<Part> wide{{base + names.up, width}};
+        if (!names.gateUp.empty())
+            wide = {{base + names.gateUp, 2 * width}};
+        else if (m_config.gatedMlp)
+            wide = {{base + names.gate, width}, {base + names.up, width}};
+        weights.gateUp = linear(wide, units, m_config.mlpBias);
+        weights.down = linear({{base + names.down, units}}, width, m_config.mlpBias);
+        return weights;
+    }
+
+    at::Tensor embeddingRows(const at::Tensor& ids) {
+        return m_source.rows(embeddingName(), ids).to(m_device, m_dtype);
+    }
+
+    at::Tensor unembeddingRows(std::int64_t first, std::int64_t count) {
+        const std::string name = m_config.tiedUnembedding ? embeddingName() : unembeddingName();
+        return m_source.rows(name, first, count).to(m_device, m_dtype);
+    }
+
 private:
-    at::Tensor placed(const at::Tensor& tensor) const { return tensor.to(m_device, m_dtype).contiguous(); }
+    struct Part {
+        std::string base;  ///< name without ".weight"
+        std::int64_t out;  ///< its rows
+    };
+
+    std::string embeddingName() const { return m_config.names.prefix + m_config.names.embedding + ".weight"; }
+    std::string unembeddingName() const { return m_config.names.unembedding + ".weight"; }
+
+    at::Tensor placed(const std::string& name) {
+        return m_source.get(name).to(m_device, m_dtype).contiguous();
+    }
+
+    at::Tensor empty(at::IntArrayRef shape) const {
+        return at::empty(shape, at::TensorOptions().device(m_device).dtype(m_dtype));
+    }
 
     NormWeights norm(const std::string& base) {
         NormWeights weights;
@@ -172,16 +311,20 @@ private:
         return weights;
     }
 
-    /// [out, in], still in its stored type.
-    at::Tensor matrix(const std::string& base) {
-        at::Tensor weight = m_source.get(base + ".weight");
-        return m_config.names.transposed ? weight.t() : weight;
-    }
-
-    LinearWeights linear(const std::string& base, bool bias) {
+    /// Matrices of `in` columns, one above the other.
+    LinearWeights linear(const std::vector<Part>& parts, std::int64_t in, bool bias) {
+        std::int64_t rows = 0;
+        for (const Part& part : parts) rows += part.out;
         LinearWeights weights;
-        weights.weight = placed(matrix(base));
-        if (bias) weights.bias = placed(m_source.get(base + ".bias"));
+        weights.weight = empty({rows, in});
+        if (bias) weights.bias = empty({rows});
+        std::int64_t first = 0;
+        for (const auto& [base, out] : parts) {
+            const at::Tensor target = weights.weight.narrow(0, first, out);
+            m_source.into(base + ".weight", m_config.names.transposed ? target.t() : target);
+            if (bias) m_source.into(base + ".bias", weights.bias.narrow(0, first, out));
+            first += out;
+        }
         return weights;
     }
 
@@ -195,11 +338,32 @@ private:
         return heads.index_select(1, at::tensor(order, at::kLong));
     }
 
-    /// `part` is "weight" or "bias"; result [(heads + 2 kvHeads) * headDim, ...].
-    at::Tensor fusedQkv(const std::string& block, bool bias) {
+    /// Whether queries and keys are permuted, or interleaved with values, in the checkpoint.
+    bool rearranged() const {
+        return (m_config.rotaryInterleaved && m_config.rotaryDim > 0) ||
+               m_config.names.qkvLayout == QkvLayout::PerHead;
+    }
+
+    LinearWeights queriesKeysValues(const std::string& block) {
+        const TensorNames& names = m_config.names;
+        const std::int64_t queries = m_config.heads * m_config.headDim;
+        const std::int64_t keys = m_config.kvHeads * m_config.headDim;
+        if (rearranged())
+            return {sorted(block, false), m_config.qkvBias ? sorted(block, true) : at::Tensor()};
+        if (names.qkvLayout == QkvLayout::Stacked)
+            return linear({{block + names.qkv, queries + 2 * keys}}, m_config.dModel, m_config.qkvBias);
+        return linear(
+            {{block + names.query, queries}, {block + names.key, keys}, {block + names.value, keys}},
+            m_config.dModel, m_config.qkvBias);
+    }
+
+    /// Weights or biases of queries, keys and values, sorted: [(heads + 2 kvHeads) * headDim, ...].
+    at::Tensor sorted(const std::string& block, bool bias) {
         const TensorNames& names = m_config.names;
         const auto get = [&](const std::string& name) {
-            return bias ? m_source.get(block + name + ".bias") : matrix(block + name);
+            if (bias) return m_source.get(block + name + ".bias");
+            const at::Tensor weight = m_source.get(block + name + ".weight");
+            return names.transposed ? weight.t() : weight;
         };
         const std::int64_t heads = m_config.heads;
         const std::int64_t kvHeads = m_config.kvHeads;
@@ -225,53 +389,67 @@ private:
             key = perHead.select(1, 1);
             value = perHead.select(1, 2);
         }
+        const auto placed = [&](const at::Tensor& part) { return part.to(m_device, m_dtype); };
         const at::Tensor all = at::cat({placed(halves(query)), placed(halves(key)), placed(value)}, 0);
         return bias ? all.reshape({-1}) : all.reshape({-1, all.size(2)});
     }
 
-    BlockWeights block(const std::string& base) {
-        const TensorNames& names = m_config.names;
-        BlockWeights weights;
-        if (m_config.attnPreNorm) weights.attnPreNorm = norm(base + names.attnPreNorm);
-        if (m_config.attnPostNorm) weights.attnPostNorm = norm(base + names.attnPostNorm);
-        if (m_config.mlpPreNorm && !m_config.sharedNorm) weights.mlpPreNorm = norm(base + names.mlpPreNorm);
-        if (m_config.mlpPostNorm) weights.mlpPostNorm = norm(base + names.mlpPostNorm);
-        if (m_config.qkNorm != QkNorm::None) {
-            weights.queryNorm = norm(base + names.queryNorm);
-            weights.keyNorm = norm(base + names.keyNorm);
-        }
-        weights.qkv.weight = fusedQkv(base, false);
-        if (m_config.qkvBias) weights.qkv.bias = fusedQkv(base, true);
-        weights.attnOut = linear(base + names.attnOut, m_config.attnOutBias);
-        if (!names.gateUp.empty()) {
-            weights.gateUp = linear(base + names.gateUp, m_config.mlpBias);
-        } else if (m_config.gatedMlp) {
-            const LinearWeights gate = linear(base + names.gate, m_config.mlpBias);
-            const LinearWeights up = linear(base + names.up, m_config.mlpBias);
-            weights.gateUp.weight = at::cat({gate.weight, up.weight}, 0);
-            if (m_config.mlpBias) weights.gateUp.bias = at::cat({gate.bias, up.bias}, 0);
-        } else {
-            weights.gateUp = linear(base + names.up, m_config.mlpBias);
-        }
-        weights.down = linear(base + names.down, m_config.mlpBias);
-        return weights;
-    }
-
-    const Checkpoint& m_checkpoint;
     const ModelConfig& m_config;
-    ParameterSource& m_source;
+    ParameterSource m_source;
     at::Device m_device;
     at::ScalarType m_dtype;
 };
 
 }  // namespace
 
-Weights loadWeights(const Checkpoint& checkpoint, at::Device device, at::ScalarType dtype,
-                    std::optional<std::uint64_t> untrainedSeed, int threads, Progress& progress) {
-    if (!untrainedSeed && !checkpoint.weightsMissing().empty())
+struct WeightReader::State {
+    explicit State(const WeightsTask& task)
+        : config(task.checkpoint.config()), now(task, silent), ahead(task, silent) {}
+
+    const ModelConfig& config;
+    Progress silent;
+    Assembler now;
+    Assembler ahead;  ///< of the thread that reads ahead
+    std::int64_t nextLayer = -1;
+    std::future<BlockWeights> next;  ///< the last: its end waits for that thread
+};
+
+WeightReader::WeightReader(const WeightsTask& task) : m_state(std::make_unique<State>(task)) {}
+WeightReader::~WeightReader() = default;
+
+std::shared_ptr<const BlockWeights> WeightReader::block(std::int64_t layer) const {
+    State& state = *m_state;
+    std::future<BlockWeights> read = std::move(state.next);
+    const bool isRead = read.valid() && state.nextLayer == layer;
+    if (read.valid() && !isRead) {
+        read.wait();  // only one thread reads ahead
+        read = {};
+    }
+    auto block = std::make_shared<const BlockWeights>(isRead ? read.get() : state.now.block(layer));
+    if (layer + 1 == state.config.layers) return block;
+    state.nextLayer = layer + 1;
+    state.next = std::async(std::launch::async, [&state, layer] {
+        const c10::InferenceMode inference;
+        useOneThread();
+        return state.ahead.block(layer + 1);
+    });
+    return block;
+}
+
+at::Tensor WeightReader::embedding(const at::Tensor& ids) const {
+    return m_state->now.embeddingRows(ids);
+}
+
+at::Tensor WeightReader::unembedding(std::int64_t first, std::int64_t count) const {
+    return m_state->now.unembeddingRows(first, count);
+}
+
+Weights loadWeights(const WeightsTask& task, bool stream, Progress& progress) {
+    const Checkpoint& checkpoint = task.checkpoint;
+    if (!task.untrainedSeed && !checkpoint.weightsMissing().empty())
         throw Error(ErrorCode::NotFound, checkpoint.weightsMissing(), checkpoint.folder().string());
-    ParameterSource source(checkpoint, untrainedSeed, threads, progress);
-    Weights weights = Assembler(checkpoint, source, device, dtype).all();
+    Weights weights = Assembler(task, progress).all(stream);
+    if (stream) weights.reader = std::make_shared<const WeightReader>(task);
     progress.report(1, 1);
     return weights;
 }

@@ -1,6 +1,8 @@
 #pragma once
-// Internal to this room: include ATen before it.
+// Internal to this module: include ATen before it.
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -30,19 +32,53 @@ struct BlockWeights {
     LinearWeights down;    ///< [dModel, intermediate]
 };
 
+class WeightReader;
+
 struct Weights {
     at::Tensor embedding;  ///< [vocabulary, dModel]
     at::Tensor positions;  ///< [maxPositions + positionOffset, dModel] or undefined
     std::vector<BlockWeights> blocks;
     NormWeights finalNorm;
-    LinearWeights unembedding;  ///< shares the embedding where tied
+    LinearWeights unembedding;  ///< its weight shares the embedding where tied
+    /// Null, or where the embedding, the blocks and the weight of the unembedding are read from whenever they
+    /// are used; they are not held then.
+    std::shared_ptr<const WeightReader> reader;
 };
 
-/// Reads the parameters of `checkpoint`, or draws them anew where `untrainedSeed` is given, and brings
-/// them into the form above on `device`. Interleaved rotary pairs become halves: the rows of queries and
-/// keys are permuted alike, which leaves their products as they are. Reports bytes, checks for a stop at
-/// least every 16 MiB.
-Weights loadWeights(const Checkpoint& checkpoint, at::Device device, at::ScalarType dtype,
-                    std::optional<std::uint64_t> untrainedSeed, int threads, Progress& progress);
+/// Brings the parameters of a checkpoint, or parameters drawn anew, into the form above.
+struct WeightsTask {
+    const Checkpoint& checkpoint;  ///< outlives what is made of it
+    at::Device device = at::kCPU;
+    at::ScalarType dtype = at::kFloat;
+    std::optional<std::uint64_t> untrainedSeed = {};
+    int threads = 1;
+};
+
+/// Reads weights while the network runs, for models that are larger than memory. For one thread at a time.
+class WeightReader {
+public:
+    explicit WeightReader(const WeightsTask& task);
+    ~WeightReader();
+    WeightReader(const WeightReader&) = delete;
+    WeightReader& operator=(const WeightReader&) = delete;
+
+    /// The weights of a block. The next block is read meanwhile, on a thread of its own: two blocks are held
+    /// if the caller let go of the one before. Throws Error(Io), std::bad_alloc.
+    std::shared_ptr<const BlockWeights> block(std::int64_t layer) const;
+    /// Rows of the embedding, [token, dModel]; `ids` int64 on the CPU.
+    at::Tensor embedding(const at::Tensor& ids) const;
+    /// Rows first .. first + count - 1 of the unembedding, [count, dModel].
+    at::Tensor unembedding(std::int64_t first, std::int64_t count) const;
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+/// Reads all parameters; with `stream` only what the reader does not offer. Interleaved rotary pairs become
+/// halves: the rows of queries and keys are permuted alike, which leaves their products as they are. Reports
+/// bytes, checks for a stop at least every 16 MiB. Beside the weights themselves at most one parameter is
+/// held, and where no rows are permuted only 16 MiB of one.
+Weights loadWeights(const WeightsTask& task, bool stream, Progress& progress);
 
 }  // namespace rheo

@@ -93,6 +93,7 @@ CaptureResult runCapture(const CaptureRequest& request, const PromptModel& model
                              plan.info.samples.size()));
     CaptureToFileOptions how;
     how.batch = request.batch;
+    how.memory = request.memory;
     how.resume = goesOn(request);
     how.ifExists = request.ifExists;
     how.forecast = messages.forecast;

@@ -38,6 +38,7 @@ struct CaptureRequest {
     bool bfloat16 = false;       ///< how states are stored
     int generate = 0;  ///< tokens that each prompt is continued by, greedily; they are rows like others
     int batch = 16;    ///< prompts run at once
+    std::int64_t memory = 0;    ///< as CaptureToFileOptions
     std::filesystem::path out;  ///< the trace
     IfExists ifExists = IfExists::Refuse;
     bool resume = false;  ///< go on with a file that an interrupted capture left

@@ -178,6 +178,7 @@ private:
                   {"dtype", dtypeName(model.options.dtype)},
                   {"threads", model.options.threads},
                   {"accepted_keys", model.options.acceptedKeys},
+                  {"weights", weightPlaceName(model.options.weights)},
                   {"identity", Json::parse(identityToJson(model.identity))}};
         if (model.options.untrainedSeed) json["untrained_seed"] = *model.options.untrainedSeed;
         return json;
@@ -434,6 +435,8 @@ private:
         json.at("device").get_to(model.options.device);
         json.at("threads").get_to(model.options.threads);
         json.at("accepted_keys").get_to(model.options.acceptedKeys);
+        if (json.contains("weights"))
+            model.options.weights = parseWeightPlace(json.at("weights").get<std::string>());
         if (json.contains("untrained_seed"))
             model.options.untrainedSeed = json.at("untrained_seed").get<std::uint64_t>();
         if (const auto dtype = parseDType(json.at("dtype").get<std::string>())) model.options.dtype = *dtype;

@@ -63,36 +63,51 @@ void writeTrace(const std::string& path, std::int64_t rows, std::int64_t points,
     writer.close();
 }
 
-/// A llama of one block, all of whose weights are zero: a file without blocks of its own on the disk.
-void writeModel(const QString& folder, int vocabulary) {
-    constexpr int units = 128;
+struct Shape {
+    int vocabulary;
+    int layers = 1, units = 128, wide = 128;
+    std::int64_t blockBytes() const { return std::int64_t{4} * units * (4 * units + 3 * wide); }
+};
+
+/// A llama all of whose weights are zero: a file without blocks of its own on the disk.
+void writeModel(const QString& folder, const Shape& shape) {
     QDir().mkpath(folder);
     QFile config(folder + "/config.json");
     QVERIFY(config.open(QIODevice::WriteOnly));
-    config.write(QByteArray(R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],
-        "hidden_size": 128, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 4,
+    config.write(QStringLiteral(R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],
+        "hidden_size": %1, "intermediate_size": %2, "num_hidden_layers": %3, "num_attention_heads": 4,
         "num_key_value_heads": 4, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "hidden_act": "silu",
-        "rope_theta": 10000.0, "tie_word_embeddings": true, "vocab_size": )") +
-                 QByteArray::number(vocabulary) + "}");
-    QByteArray header = "{";
+        "rope_theta": 10000.0, "tie_word_embeddings": true, "vocab_size": %4})")
+                     .arg(shape.units)
+                     .arg(shape.wide)
+                     .arg(shape.layers)
+                     .arg(shape.vocabulary)
+                     .toUtf8());
+    QStringList entries;
     qint64 bytes = 0;
-    const auto tensor = [&](const QByteArray& name, int rows) {
-        const qint64 size = qint64{4} * units * std::max(rows, 1);
-        header += (header.size() > 1 ? ", " : "") + ("\"model." + name) +
-                  ".weight\": {\"dtype\": \"F32\", \"shape\": [" +
-                  (rows > 0 ? QByteArray::number(rows) + ", " : QByteArray()) + QByteArray::number(units) +
-                  "], \"data_offsets\": [" + QByteArray::number(bytes) + ", " +
-                  QByteArray::number(bytes + size) + "]}";
+    const auto tensor = [&](const QString& name, int rows, int columns) {
+        const qint64 size = qint64{4} * columns * std::max(rows, 1);
+        entries << QStringLiteral(
+                       R"("model.%1.weight": {"dtype": "F32", "shape": [%2%3], "data_offsets": [%4, %5]})")
+                       .arg(name, rows > 0 ? QString::number(rows) + ", " : QString())
+                       .arg(columns)
+                       .arg(bytes)
+                       .arg(bytes + size);
         bytes += size;
     };
-    tensor("embed_tokens", vocabulary);
-    tensor("norm", 0);
-    for (const char* norm : {"input_layernorm", "post_attention_layernorm"})
-        tensor(QByteArray("layers.0.") + norm, 0);
-    for (const char* name : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-                             "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
-        tensor(QByteArray("layers.0.") + name, units);
-    header += "}";
+    const int units = shape.units;
+    tensor("embed_tokens", shape.vocabulary, units);
+    tensor("norm", 0, units);
+    for (int layer = 0; layer < shape.layers; ++layer) {
+        const QString block = QStringLiteral("layers.%1.").arg(layer);
+        for (const char* norm : {"input_layernorm", "post_attention_layernorm"})
+            tensor(block + norm, 0, units);
+        for (const char* name : {"q_proj", "k_proj", "v_proj", "o_proj"})
+            tensor(block + "self_attn." + name, units, units);
+        for (const char* name : {"gate_proj", "up_proj"}) tensor(block + "mlp." + name, shape.wide, units);
+        tensor(block + "mlp.down_proj", units, shape.wide);
+    }
+    const QByteArray header = "{" + entries.join(", ").toUtf8() + "}";
     QFile weights(folder + "/model.safetensors");
     QVERIFY(weights.open(QIODevice::WriteOnly));
     const auto length = static_cast<quint64>(header.size());
@@ -129,8 +144,14 @@ private Q_SLOTS:
     void peakStaysBelow_data();
     void peakStaysBelow();
     void weightsAreHeldOnce();
+    void streamedWeightsStayInTheirFiles();
 
 private:
+    void writePrompts() const {
+        QFile prompts(path("ids.jsonl"));
+        QVERIFY(prompts.open(QIODevice::WriteOnly));
+        prompts.write("{\"ids\": [1, 2, 3]}\n");
+    }
     QString path(const char* name) const { return m_dir.filePath(name); }
     // Where the build is: a folder for temporary files is often kept in memory.
     QTemporaryDir m_dir{QStringLiteral(RHEO_BIN "/memory-XXXXXX")};
@@ -201,22 +222,34 @@ void TestAppMemory::peakStaysBelow() {
 void TestAppMemory::weightsAreHeldOnce() {
     constexpr int vocabulary = 250000;
     constexpr std::int64_t weights = std::int64_t{4} * 128 * vocabulary;
-    writeModel(path("small model"), 1000);
-    writeModel(path("large model"), vocabulary);
+    writeModel(path("small model"), {1000});
+    writeModel(path("large model"), {vocabulary});
     const auto run = [&](const char* model) {
         return call({"capture", "--model", path(model), "--prompts", path("ids.jsonl"), "--json", "--out",
                      path("captured.h5"), "--force"});
     };
-    QFile prompts(path("ids.jsonl"));
-    QVERIFY(prompts.open(QIODevice::WriteOnly));
-    prompts.write("{\"ids\": [1, 2, 3]}\n");
-    prompts.close();
+    writePrompts();
     const Ran small = run("small model"), large = run("large model");
     QCOMPARE(small.status, 0);
     QCOMPARE(large.status, 0);
     QVERIFY2(large.peak - small.peak < weights * 5 / 4,
              qPrintable(QString("%1 of %2").arg(large.peak - small.peak).arg(weights)));
     QVERIFY(large.peak - small.peak > weights / 2);  // or nothing was measured
+}
+
+// Two blocks, the batch (here next to nothing), and 300 MB for the program and what it reads at the moment.
+void TestAppMemory::streamedWeightsStayInTheirFiles() {
+    const Shape shape{1000, 20, 1024, 4096};
+    const std::int64_t bound = 2 * shape.blockBytes() + 300'000'000;
+    writeModel(path("deep model"), shape);
+    QVERIFY(QFileInfo(path("deep model/model.safetensors")).size() > 3 * bound);
+    writePrompts();
+    const Ran ran = call({"capture", "--model", path("deep model"), "--weights", "stream", "--prompts",
+                          path("ids.jsonl"), "--json", "--out", path("streamed.h5")});
+    QCOMPARE(ran.status, 0);
+    qInfo("peak %lld MB: at most %lld", static_cast<long long>(ran.peak / 1'000'000),
+          static_cast<long long>(bound / 1'000'000));
+    QVERIFY2(ran.peak <= bound, qPrintable(QString("%1 and not %2").arg(ran.peak).arg(bound)));
 }
 
 RHEO_TEST(TestAppMemory)

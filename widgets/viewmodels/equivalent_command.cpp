@@ -160,6 +160,8 @@ std::vector<std::string> modelWordsOf(const LoadedModel& model) {
     for (const std::string& key : model.checkpoint->config().acceptedKeys)
         keys += (keys.empty() ? "" : ",") + key;
     if (!keys.empty()) add("--accept-unknown-config", keys);
+    if (options.weights != WeightPlace::Automatic)
+        add("--weights", std::string(weightPlaceName(options.weights)));
     if (options.device != "cpu") add("--device", options.device);
     if (options.dtype != DType::Float32) add("--dtype", std::string(dtypeName(options.dtype)));
     const int threads = options.threads > 0 ? options.threads : preferredThreads();

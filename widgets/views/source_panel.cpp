@@ -15,6 +15,7 @@
 #include <set>
 #include <utility>
 
+#include "core/session/forecast.h"
 #include "core/session/opened_results.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/analyses.h"
@@ -196,6 +197,10 @@ void SourcePanel::describeSource() {
         if (c.attnPostNorm || c.mlpPostNorm) line += tr("; what each block adds is normalised first");
         if (const auto seed = model->model->options().untrainedSeed)
             line += tr("<br><b>Random weights</b>, as before training (seed %1)").arg(*seed);
+        if (const auto streamed = model->model->streamed())
+            line += tr("<br><b>Weights streamed</b>: each run of the network reads %1, %2")
+                        .arg(QLocale().formattedDataSize(streamed->bytes),
+                             QString::fromStdString(timeText(streamed->seconds)));
         std::vector<std::string> notes = c.notes;
         if (model->tokenizer)
             for (const std::string& note : model->tokenizer->notes()) notes.push_back(note);

@@ -15,6 +15,7 @@
 #include <cmath>
 
 #include "core/figure/teleport_figure.h"
+#include "core/session/forecast.h"
 #include "widgets/paint/readable_text.h"
 #include "widgets/viewmodels/token_context.h"
 #include "widgets/views/item_delegates.h"
@@ -332,7 +333,11 @@ void TeleportPanel::updateCoordinates() {
     if (target.size() == 0) {
         m_displacement->clear();
     } else if (!m_teleport.isMoved()) {
-        m_displacement->setText(tr("Not moved"));
+        const auto model = m_workspace.model();
+        const auto streamed = model ? model->model->streamed() : std::nullopt;
+        m_displacement->setText(streamed ? tr("Not moved. Weights are streamed: each path takes %1")
+                                               .arg(QString::fromStdString(timeText(streamed->seconds)))
+                                         : tr("Not moved"));
     } else {
         const double moved = m_teleport.displacement();
         QString text = std::isfinite(moved)

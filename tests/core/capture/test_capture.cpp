@@ -76,6 +76,7 @@ private Q_SLOTS:
     void batchesDoNotMatter();
     void tokensOfOnePromptAreThoseOfTheTrace();
     void tokensOfOnePromptMustBeThere();
+    void streamedWeightsGiveTheSameFile();
     void othersGetATurnBetweenBatches();
     void goesOnWhereItStopped();
     void aTraceOfAnotherModelIsNotGoneOnWith();
@@ -360,6 +361,34 @@ void TestCapture::tokensOfOnePromptMustBeThere() {
     for (const std::vector<std::int32_t>& wrong : {std::vector<std::int32_t>{}, {2, 2}, {-1}, {100000}})
         QVERIFY_EXCEPTION_THROWN(planTokens(*demo(), sample, wrong, PointIndex{3}, PointIndex{7}), Error);
     QVERIFY_EXCEPTION_THROWN(planTokens(*demo(), sample, {0}, PointIndex{3}, PointIndex{65}), Error);
+}
+
+/// Whatever a pass over the weights may hold: all rows at once, or one batch.
+void TestCapture::streamedWeightsGiveTheSameFile() {
+    const auto p = plan(readDemo(40).samples, "stride:5");
+    Progress progress;
+    ModelOptions streaming;
+    streaming.weights = WeightPlace::Stream;
+    const auto streamed = Model::load(Checkpoint::open(RHEO_RESOURCES "/demo-model"), streaming, progress);
+    const auto statesOf = [&](const Model& model, std::int64_t memory) {
+        const auto path = m_dir.filePath("streamed.rheo.h5").toStdString();
+        CaptureToFileOptions options;
+        options.batch = 8;
+        options.memory = memory;
+        options.ifExists = IfExists::Replace;
+        captureToFile(model, p, path, options, progress);
+        Array3F states(std::ssize(p.info.rows), std::ssize(p.info.points), p.info.units);
+        TraceReader::open(path)->readRows(RowIndex{0}, states.n0, states.data.data());
+        return states.data;
+    };
+    const auto held = statesOf(*demo(), 0);
+    QVERIFY(statesOf(*streamed, 0) == held);
+    QVERIFY(statesOf(*streamed, 1) == held);
+    QVERIFY(statesOf(*streamed, 20'000'000) == held);
+    const auto inMemory = [&](const Model& model) {
+        return captureToMemory(model, p, {8}, progress)->states().data;
+    };
+    QVERIFY(inMemory(*streamed) == inMemory(*demo()));
 }
 
 void TestCapture::othersGetATurnBetweenBatches() {

@@ -28,7 +28,7 @@ struct Opened {
 
     explicit Opened(const std::filesystem::path& folder) : checkpoint(Checkpoint::open(folder)) {
         Progress progress;
-        weights = loadWeights(*checkpoint, at::kCPU, at::kFloat, {}, 2, progress);
+        weights = loadWeights({*checkpoint}, false, progress);
         stack = std::make_unique<BlockStack>(checkpoint->config(), weights, at::kCPU, at::kFloat);
         const std::int64_t vocabulary = checkpoint->config().vocabulary;
         std::vector<std::int64_t> ids;

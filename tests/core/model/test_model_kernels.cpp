@@ -314,7 +314,7 @@ void TestModelKernels::wholeModelByTensorOperations() {
     Progress progress;
     const auto checkpoint = Checkpoint::open(fixture.folder);
     const BlockStack stack(checkpoint->config(),
-                           loadWeights(*checkpoint, at::kCPU, at::kFloat, {}, 2, progress), at::kCPU,
+                           loadWeights({*checkpoint}, false, progress), at::kCPU,
                            at::kFloat, KernelChoice::TensorOperations);
     const Reference reference = readReference(fixture.reference);
     double worst = 0;
