@@ -226,6 +226,7 @@ void Checkpoint::openWeights() {
 void Checkpoint::useTensors(const std::vector<const StoredTensor*>& tensors) {
     TensorMatch match = matchTensors(m_config, tensors, m_folder.string());
     m_parameters = std::move(match.parameters);
+    m_scaled = std::move(match.scaled);  // a moved deque keeps its elements where they are
     m_config.tiedUnembedding = match.tied;
     std::move(match.notes.begin(), match.notes.end(), std::back_inserter(m_config.notes));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -106,6 +107,7 @@ private:
     std::vector<std::shared_ptr<const SafetensorsFile>> m_files;  ///< in order of file name
     GgufModel m_gguf;                                             ///< else these, in order of part
     std::map<std::string, const StoredTensor*, std::less<>> m_parameters;
+    std::deque<StoredTensor> m_scaled;  ///< those of them that have scales
     mutable std::once_flag m_hashed;
     mutable std::string m_weightsSha256;
     mutable std::string m_tokenizerSha256;

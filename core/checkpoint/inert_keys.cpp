@@ -156,12 +156,6 @@ void readInertKeys(ConfigKeys& keys, std::string_view modelType) {
         else
             keys.inertAt(row.key, nlohmann::json::parse(row.value));
     }
-    for (const char* key : {"quantization_config", "quantization", "compression_config"})
-        if (const auto* given = keys.findAny(key); given != nullptr && !given->empty())
-            keys.refuse(
-                key,
-                "is given: quantised weights are not read here; fetch the float32, float16 or bfloat16 "
-                "version of the model");
 }
 
 }  // namespace rheo

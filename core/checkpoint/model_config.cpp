@@ -142,6 +142,7 @@ ModelConfig readDecoder(ConfigKeys& keys, const std::string& type) {
     config.architecture = type;
     readInertKeys(keys, type);
     readCommonKeys(keys, config);
+    config.scaledWeights = readQuantization(keys);
     known->fill(keys, config);
     checkConsistency(keys, config);
     for (const RopeConfig& rope : config.ropes)
@@ -181,6 +182,7 @@ ModelConfig readWrapped(ConfigKeys& keys, const nlohmann::json& document, const 
         ModelConfig beside;
         readInertKeys(keys, whole.modelType);
         readCommonKeys(keys, beside);
+        if (auto scaled = readQuantization(keys)) config.scaledWeights = std::move(scaled);
         // The reference ties where either says so; a decoder that does not say follows the whole.
         const auto tied = keys.findFlag("tie_word_embeddings");
         if (tied)

@@ -8,6 +8,7 @@
 
 #include "core/checkpoint/accepted_keys.h"
 #include "core/checkpoint/dtype.h"
+#include "core/checkpoint/scaled_weights.h"
 
 namespace rheo {
 
@@ -129,6 +130,8 @@ struct ModelConfig {
     std::string storedDType;                   ///< as the config says: "bfloat16"; empty if it does not
     std::optional<std::int64_t> beginToken;
     std::vector<std::int64_t> endTokens;
+
+    std::optional<ScaledWeights> scaledWeights;  ///< matrices of 8-bit floats may be among the weights
 
     TensorNames names;
 

@@ -45,6 +45,7 @@ std::int64_t storedTypeBytes(StoredType type);  ///< 0 for types of less than a 
 std::int64_t storedTypeBits(StoredType type);
 
 struct BlockFormat;
+struct ScaleGrid;
 
 /// A tensor of a mapped file. `bytes` stays valid as long as the file.
 struct StoredTensor {
@@ -56,6 +57,8 @@ struct StoredTensor {
     /// How values are packed in blocks (a quantised tensor of a GGUF file); `type` is what they expand to.
     /// Null: they are stored as they are.
     const BlockFormat* blocks = nullptr;
+    /// Scales of a matrix of 8-bit floats, which expand to float32; null: there are none.
+    std::shared_ptr<const ScaleGrid> scaled = nullptr;
 };
 
 /// Whether a file that begins with `head` (at least 9 bytes of it, or all) can be a safetensors file: a

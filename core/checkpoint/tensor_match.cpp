@@ -141,7 +141,7 @@ std::string headPrefix(const TensorNames& names, const Stored& stored, std::stri
 }
 
 bool sameValues(const StoredTensor& a, const StoredTensor& b) {
-    return a.type == b.type && a.blocks == b.blocks && a.shape == b.shape &&
+    return a.type == b.type && a.blocks == b.blocks && a.scaled == b.scaled && a.shape == b.shape &&
            std::memcmp(a.bytes.data(), b.bytes.data(), a.bytes.size()) == 0;
 }
 
@@ -188,6 +188,12 @@ public:
         if (!isUsualPrefix())
             m_match.notes.push_back(
                 fmt::format("the names of the decoder's tensors begin with {}", m_prefix));
+        if (!m_match.scaled.empty())
+            m_match.notes.push_back(fmt::format(
+                "{} of 8-bit floats with scales {} expanded; states are not rounded to 8 bits, as some "
+                "programs round them",
+                m_match.scaled.size() == 1 ? "1 matrix" : fmt::format("{} matrices", m_match.scaled.size()),
+                m_match.scaled.size() == 1 ? "is" : "are"));
         if (!outside.empty())
             m_match.notes.push_back(
                 fmt::format("{} stored tensors are no parameters of the decoder and are left out: {}",
@@ -237,6 +243,33 @@ private:
         }
     }
 
+    /// A matrix of 8-bit floats with its scales; the same tensor where the config says nothing of scales.
+    const StoredTensor* withScales(const StoredTensor& matrix, const std::string& name) {
+        if (!m_config.scaledWeights || !isSmallFloat(matrix.type)) return &matrix;
+        const std::string base = name.substr(0, name.size() - std::string_view("weight").size());
+        const std::string scaleName = base + m_config.scaledWeights->suffix;
+        const auto found = m_stored.find(scaleName);
+        if (!name.ends_with(".weight") || found == m_stored.end()) {
+            m_missing.push_back(scaleName);
+            return &matrix;
+        }
+        const auto grid = scaleGrid(*m_config.scaledWeights, matrix, *found->second);
+        if (!grid) {
+            m_misshapen.push_back(fmt::format("{}, of type {}, is [{}], which does not fit {} of [{}]",
+                                              scaleName, storedTypeName(found->second->type),
+                                              fmt::join(found->second->shape, ", "), matrix.name,
+                                              fmt::join(matrix.shape, ", ")));
+            return &matrix;
+        }
+        m_used.insert(scaleName);
+        // What rounds activations is no part of the weights.
+        for (const char* ofActivations : {"input_scale", "activation_scale"})
+            if (m_stored.count(base + ofActivations) != 0) m_used.insert(base + ofActivations);
+        StoredTensor& scaled = m_match.scaled.emplace_back(matrix);
+        scaled.scaled = std::make_shared<const ScaleGrid>(*grid);
+        return &scaled;
+    }
+
     void expect(const ParameterSpec& parameter) {
         const std::string name = storedName(parameter.name);
         const StoredTensor* tensor = stored(parameter.name);
@@ -246,9 +279,10 @@ private:
             return;
         }
         m_used.insert(name);
+        tensor = withScales(*tensor, name);
         const StoredType type = tensor->type;
         const bool isFloat = type == StoredType::F32 || type == StoredType::F16 || type == StoredType::BF16 ||
-                             type == StoredType::F64;
+                             type == StoredType::F64 || tensor->scaled != nullptr;
         if (tensor->shape != parameter.shape)
             m_misshapen.push_back(fmt::format("{} is [{}] where the config says [{}]", tensor->name,
                                               fmt::join(tensor->shape, ", "),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,7 +13,8 @@ namespace rheo {
 /// Which stored tensor is which parameter of a model.
 struct TensorMatch {
     std::map<std::string, const StoredTensor*, std::less<>> parameters;  ///< by the name TensorNames gives
-    bool tied = false;  ///< whether the unembedding is the embedding, as the files have it
+    std::deque<StoredTensor> scaled;  ///< those of them that have scales: matrices of 8-bit floats
+    bool tied = false;                ///< whether the unembedding is the embedding, as the files have it
     std::vector<std::string> notes;
 };
 
@@ -27,6 +29,7 @@ struct TensorMatch {
 /// is the embedding too. A tied model that stores both has them compared, which reads both.
 ///
 /// Tensors outside of the decoder (heads of other tasks, vision towers, buffers) are left out with a note.
+/// Matrices of 8-bit floats are matched with their scales, where the config says that there are any.
 /// Throws Error(Mismatch) naming the tensors that are missing, of another shape than the config says, or
 /// inside the decoder and not accounted for; Error(Unsupported) for parameters that are no floats.
 /// `where`: the folder or file, for messages.

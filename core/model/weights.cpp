@@ -16,6 +16,7 @@
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/checkpoint/gguf_blocks.h"
+#include "core/checkpoint/scaled_weights.h"
 #include "core/model/threads.h"
 
 namespace rheo {
@@ -24,7 +25,7 @@ namespace {
 
 /// What the values of a tensor are in memory before they are brought to the compute dtype.
 at::ScalarType valueType(const StoredTensor& stored) {
-    if (stored.blocks != nullptr) return at::kFloat;
+    if (stored.blocks != nullptr || stored.scaled != nullptr) return at::kFloat;
     switch (stored.type) {
         case StoredType::F32: return at::kFloat;
         case StoredType::F16: return at::kHalf;
@@ -151,6 +152,15 @@ private:
     /// Rows from `first` on to `out` [row, value], contiguous.
     void copyRows(const StoredTensor& stored, std::int64_t first, const at::Tensor& out) const {
         const std::span<const std::byte> bytes = bytesOfRows(stored, first, out.size(0));
+        if (stored.scaled != nullptr) {
+            auto* const values = out.data_ptr<float>();
+            constexpr std::int64_t together = 16;
+            parallelFor(out.size(0), together, m_threads, m_progress,
+                        [&](std::int64_t begin, std::int64_t end) {
+                            expandScaled(stored, first + begin, end - begin, values + begin * out.size(1));
+                        });
+            return;
+        }
         if (stored.blocks == nullptr) {
             std::memcpy(out.data_ptr(), bytes.data(), bytes.size());
             return;
