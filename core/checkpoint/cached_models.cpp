@@ -1,5 +1,7 @@
 #include "core/checkpoint/cached_models.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "core/checkpoint/gguf_config.h"
@@ -82,12 +84,13 @@ std::vector<CachedModel> cachedModels(Progress& progress) {
     const auto ollama = ollamaModels();
     const auto add = [&](CachedModel model) {
         models.push_back(std::move(model));
-        progress.report(static_cast<double>(models.size()),
-                        static_cast<double>(folders.size() + ollama.size()));
+        const std::size_t expected = std::max(models.size(), folders.size() + ollama.size());
+        progress.report(static_cast<double>(models.size()), static_cast<double>(expected));
     };
     for (const fs::path& home : folders) {
         progress.check();
         add(inspected(modelTitle(home), home.string(), home));
+        for (const std::string& name : otherRevisions(home)) add(inspected(name, name, home));
     }
     for (const std::string& name : ollama) {
         progress.check();

@@ -9,7 +9,9 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/base/shell_word.h"
 #include "core/checkpoint/gguf.h"
+#include "core/checkpoint/model_config.h"
 #include "core/checkpoint/model_files.h"
 #include "core/checkpoint/ollama_store.h"
 
@@ -59,19 +61,50 @@ std::string modelName(std::string_view folder) {
     return fmt::format("{}/{}", folder.substr(0, dashes), folder.substr(dashes + 2));
 }
 
+/// "main", "step1000", "refs/pr/3": words between slashes.
+bool isRevision(std::string_view name) {
+    while (true) {
+        const auto slash = name.find('/');
+        if (!isPlainWord(name.substr(0, slash))) return false;
+        if (slash == std::string_view::npos) return true;
+        name.remove_prefix(slash + 1);
+    }
+}
+
+/// The snapshot that refs/NAME names in a folder models--ORG--NAME.
+std::optional<fs::path> snapshotOfRef(const fs::path& home, const std::string& name) {
+    std::error_code failed;
+    try {
+        std::string commit = readFile(home / "refs" / name, 1000);
+        while (!commit.empty() && (commit.back() == '\n' || commit.back() == '\r' || commit.back() == ' '))
+            commit.pop_back();
+        if (isPlainWord(commit) && fs::is_directory(home / "snapshots" / commit, failed))
+            return home / "snapshots" / commit;
+    } catch (const Error&) {
+        return std::nullopt;  // models put there by hand have no refs
+    }
+    return std::nullopt;
+}
+
+/// The revisions that have names, in alphabetical order.
+std::vector<std::string> revisionsOf(const fs::path& home) {
+    std::vector<std::string> names;
+    std::error_code failed;
+    const fs::path refs = home / "refs";
+    for (fs::recursive_directory_iterator entry(refs, failed), end; !failed && entry != end;
+         entry.increment(failed)) {
+        std::string name = entry->path().lexically_relative(refs).string();
+        std::error_code ignored;
+        if (entry->is_regular_file(ignored) && snapshotOfRef(home, name)) names.push_back(std::move(name));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 /// The main revision in a folder models--ORG--NAME: the one refs/main names, else the newest there is.
 std::optional<fs::path> mainSnapshot(const fs::path& home) {
     std::error_code failed;
-    try {
-        std::string revision = readFile(home / "refs" / "main", 1000);
-        while (!revision.empty() &&
-               (revision.back() == '\n' || revision.back() == '\r' || revision.back() == ' '))
-            revision.pop_back();
-        if (isPlainWord(revision) && fs::is_directory(home / "snapshots" / revision, failed))
-            return home / "snapshots" / revision;
-    } catch (const Error&) {
-        failed.clear();  // models put there by hand have no refs
-    }
+    if (const auto main = snapshotOfRef(home, "main")) return main;
     std::optional<fs::path> newest;
     fs::file_time_type when;
     for (const auto& entry : fs::directory_iterator(home / "snapshots", failed)) {
@@ -82,6 +115,34 @@ std::optional<fs::path> mainSnapshot(const fs::path& home) {
         when = time;
     }
     return newest;
+}
+
+/// A revision by its name, its commit, or the first 7 characters of that and more.
+std::optional<fs::path> snapshotOf(const fs::path& home, const std::string& revision) {
+    if (!isRevision(revision)) return std::nullopt;
+    if (const auto named = snapshotOfRef(home, revision)) return named;
+    std::optional<fs::path> found;
+    std::error_code failed;
+    constexpr std::size_t shortest = 7;
+    for (fs::directory_iterator entry(home / "snapshots", failed), end; !failed && entry != end;
+         entry.increment(failed)) {
+        const std::string commit = entry->path().filename().string();
+        if (commit == revision) return entry->path();
+        if (revision.size() < shortest || !commit.starts_with(revision)) continue;
+        if (found) return std::nullopt;
+        found = entry->path();
+    }
+    return found;
+}
+
+/// "@step1000" of a snapshot, by its name or the beginning of its commit; "" of the main one.
+std::string revisionSuffix(const fs::path& snapshot) {
+    const fs::path home = snapshot.parent_path().parent_path();
+    if (mainSnapshot(home) == snapshot) return "";
+    for (const std::string& name : revisionsOf(home))
+        if (snapshotOfRef(home, name) == snapshot) return fmt::format("@{}", name);
+    constexpr std::size_t shown = 12;
+    return fmt::format("@{}", snapshot.filename().string().substr(0, shown));
 }
 
 }  // namespace
@@ -116,6 +177,20 @@ fs::path modelOfFolder(const fs::path& path) {
                 path.string());
 }
 
+/// The snapshot of a revision of ORG/NAME. Throws Error(NotFound) that lists those there are.
+fs::path requireRevision(const fs::path& home, const std::string& model, const std::string& revision) {
+    if (const auto snapshot = snapshotOf(home, revision)) return *snapshot;
+    const auto known = revisionsOf(home);
+    throw Error(
+        ErrorCode::NotFound,
+        fmt::format("there is no revision {} of {} in {}{}; nothing is downloaded here: fetch it with `hf "
+                    "download {} --revision {}`",
+                    revision.substr(0, 100), model, home.parent_path().string(),
+                    known.empty() ? "" : ", which has " + listedNames(known), model,
+                    shellWord(revision.substr(0, 100))),
+        model);
+}
+
 }  // namespace
 
 fs::path locateModel(const std::string& name) {
@@ -129,7 +204,9 @@ fs::path locateModel(const std::string& name) {
     }
     if (name.starts_with(ollamaPrefix)) return locateOllamaModel(name.substr(ollamaPrefix.size()));
     const bool isFile = path.extension() == ".gguf";
-    const std::string folder = isFile ? "" : cacheName(name);
+    const auto at = std::min(name.rfind('@'), name.size());
+    const std::string model = name.substr(0, at);
+    const std::string folder = isFile ? "" : cacheName(model);
     if (folder.empty())
         throw Error(
             ErrorCode::NotFound,
@@ -139,6 +216,7 @@ fs::path locateModel(const std::string& name) {
                         isFile ? "file" : "model folder", name, ollamaPrefix),
             name);
     const fs::path cache = modelCacheFolder();
+    if (at < name.size()) return modelIn(requireRevision(cache / folder, model, name.substr(at + 1)));
     if (const auto snapshot = mainSnapshot(cache / folder)) return modelIn(*snapshot);
     throw Error(
         ErrorCode::NotFound,
@@ -153,7 +231,10 @@ std::string fetchCommand(const fs::path& folder) {
     const std::string home = (snapshot ? folder.parent_path().parent_path() : folder).filename().string();
     if (!home.starts_with(folderPrefix)) return "";
     const std::string name = modelName(home);
-    return cacheName(name) == home ? fmt::format("hf download {}", name) : "";  // a name that is safe to type
+    if (cacheName(name) != home) return "";  // no name that is safe to type
+    const std::string revision = snapshot ? revisionSuffix(folder) : "";
+    return fmt::format("hf download {}{}", name,
+                       revision.empty() ? "" : " --revision " + shellWord(revision.substr(1)));
 }
 
 std::string modelTitle(const fs::path& folder) {
@@ -162,9 +243,18 @@ std::string modelTitle(const fs::path& folder) {
     if (std::string name = ollamaNameOf(home); !name.empty()) return name;
     if (home.parent_path().filename() == "snapshots" &&
         home.parent_path().parent_path().filename().string().starts_with(folderPrefix))
-        home = home.parent_path().parent_path();
+        return modelName(home.parent_path().parent_path().filename().string()) + revisionSuffix(home);
     const std::string name = home.filename().string();
     return name.starts_with(folderPrefix) ? modelName(name) : name;
+}
+
+std::vector<std::string> otherRevisions(const fs::path& folder) {
+    std::vector<std::string> names;
+    const auto main = mainSnapshot(folder);
+    for (const std::string& revision : revisionsOf(folder))
+        if (snapshotOfRef(folder, revision) != main)
+            names.push_back(fmt::format("{}@{}", modelName(folder.filename().string()), revision));
+    return names;
 }
 
 std::vector<fs::path> cacheFolders() {

@@ -45,6 +45,7 @@ private Q_SLOTS:
     void environmentChoosesTheFolder();
     void findsByName();
     void mainRevisionCounts();
+    void revisionsHaveNames();
     void foldersGoFirst();
     void saysHowToFetch();
     void saysHowToFetchWhatIsMissing();
@@ -108,6 +109,40 @@ void TestCheckpointCache::mainRevisionCounts() {
     QCOMPARE(locateModel("o/n").string(), second.string());
     setMain(m_cache, folder, "../../../etc");
     QCOMPARE(locateModel("o/n").string(), first.string());
+}
+
+/// A training checkpoint is a revision: ORG/NAME@step1000.
+void TestCheckpointCache::revisionsHaveNames() {
+    const std::string folder = "models--org--tiny", commit(40, 'c');
+    const fs::path main = addToCache(m_cache, folder, "aaa"), early = addToCache(m_cache, folder, commit);
+    setMain(m_cache, folder, "aaa");
+    const auto name = [&](const std::string& revision, const std::string& of) {
+        const fs::path ref = m_cache / folder / "refs" / revision;
+        fs::create_directories(ref.parent_path());
+        std::ofstream(ref) << of;
+    };
+    QCOMPARE(modelTitle(early), "org/tiny@" + commit.substr(0, 12));
+    QCOMPARE(locateModel("org/tiny@" + commit.substr(0, 12)).string(), early.string());
+    name("step1000", commit);
+    name("pr/1", commit);
+    name("gone", "bbb");
+    QCOMPARE(locateModel("org/tiny").string(), main.string());
+    QCOMPARE(locateModel("org/tiny@main").string(), main.string());
+    for (const std::string& revision :
+         {std::string("step1000"), std::string("pr/1"), commit, commit.substr(0, 7)})
+        QCOMPARE(locateModel("org/tiny@" + revision).string(), early.string());
+    // The first name in the alphabet that is no folder of others.
+    QCOMPARE(modelTitle(main), std::string("org/tiny"));
+    QCOMPARE(modelTitle(early), std::string("org/tiny@pr/1"));
+    QCOMPARE(fetchCommand(early), std::string("hf download org/tiny --revision pr/1"));
+    QCOMPARE(fetchCommand(main), std::string("hf download org/tiny"));
+    for (const char* revision : {"step2", "gone", "cccccc", "", "../../x", "refs/../main"})
+        EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"org/tiny", "main, pr/1, step1000", "--revision"}),
+                     locateModel(std::string("org/tiny@") + revision));
+    Progress progress;
+    QStringList listed;
+    for (const CachedModel& model : cachedModels(progress)) listed << QString::fromStdString(model.name);
+    QCOMPARE(listed, (QStringList{"org/tiny", "org/tiny@pr/1", "org/tiny@step1000"}));
 }
 
 void TestCheckpointCache::foldersGoFirst() {
