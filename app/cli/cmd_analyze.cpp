@@ -411,6 +411,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         if (!untrainedSeed) return std::shared_ptr<const Model>(opened->model);
         ModelOption drawn = options.model;
         drawn.untrained = untrainedSeed;
+        drawn.adapter.clear();
         return std::shared_ptr<const Model>(openModel(drawn, common, loading).model);
     };
     // Asked for once the lens has opened the model.

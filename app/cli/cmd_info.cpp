@@ -10,6 +10,7 @@
 #include "app/cli/info.h"
 #include "core/base/error.h"
 #include "core/base/printable.h"
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/cached_models.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/model_cache.h"
@@ -74,13 +75,26 @@ void sayMemory(const InfoOptions& options, const Common& common, const MemoryFor
                                 *available < forecast.peakLoadBytes ? ": the weights will be streamed" : ""));
 }
 
+nlohmann::ordered_json describeAdapter(const Adapter& adapter) {
+    return {{"name", adapter.name},
+            {"type", "LORA"},
+            {"ranks", adapter.ranks},
+            {"alphas", adapter.alphas},
+            {"rslora", adapter.rslora},
+            {"targets", adapter.targets},
+            {"matrices", adapter.matrices},
+            {"stored_in_full", adapter.replaced},
+            {"parameters", adapter.parameters},
+            {"base", adapter.base}};
+}
+
 int infoOfModel(const InfoOptions& options, Common& common) {
     const Console& console = common.console;
     const DType dtype = dtypeOf(common);
     nlohmann::ordered_json result{{"kind", "model"}};
     std::shared_ptr<const Checkpoint> checkpoint;
     try {
-        checkpoint = Checkpoint::open(options.path, AcceptedKeys(options.acceptedKeys));
+        checkpoint = Checkpoint::open(options.path, AcceptedKeys(options.acceptedKeys), options.adapter);
     } catch (const Error& e) {
         if (e.code() != ErrorCode::Unsupported) throw;
         result["architecture"] = architectureOf(locateModel(options.path));
@@ -118,9 +132,14 @@ int infoOfModel(const InfoOptions& options, Common& common) {
                    {"notes", config.notes},
                    {"tokenizer_notes", tokenizerNotes},
                    {"unsupported", unsupported}});
+    if (checkpoint->adapter() != nullptr) result["adapter"] = describeAdapter(*checkpoint->adapter());
     console.result(result);
 
     sayShape(console, *checkpoint, points, forecast);
+    if (const Adapter* adapter = checkpoint->adapter())
+        console.say(fmt::format("adapter      {}: {}, {} parameters{}", adapter->name, adapter->summary(),
+                                adapter->parameters,
+                                adapter->base.empty() ? "" : fmt::format("; made for {}", adapter->base)));
     sayMemory(options, common, forecast, checkpoint->blockBytes(), tokens);
     for (const std::string& note : config.notes) console.say("note         " + note);
     for (const auto& note : tokenizerNotes) console.say("tokenizer    " + note);
@@ -173,6 +192,7 @@ void addInfo(CLI::App& app, Command& chosen, InfoOfTheRest rest) {
         ->default_str("")
         ->type_name("M");
     addAcceptOption(*command, options->acceptedKeys);
+    addAdapterOption(*command, options->adapter);
     command->callback([options, command, rest = std::move(rest), &chosen] {
         if (options->path.empty() && !options->system)
             throw UsageError("a path is needed, or --system; see rheo info --help");

@@ -92,6 +92,7 @@ ReportTools makeTools(const Options& options, Common& common) {
     tools.openUntrained = [&](std::uint64_t seed, Progress& progress) {
         ModelOption drawn = options.model;
         drawn.untrained = seed;
+        drawn.adapter.clear();
         return openModel(drawn, common, progress).model;
     };
     tools.draw = [](const Figure& figure, const Recipe& recipe) {

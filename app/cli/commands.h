@@ -98,9 +98,13 @@ void addHelp(CLI::App& app, Command& chosen, const ProgramText& program);
 /// `--accept-unknown-config KEY,...`.
 void addAcceptOption(CLI::App& command, std::vector<std::string>& keys);
 
-/// `--model MODEL`, `--untrained SEED` and `--accept-unknown-config KEY,...`.
+/// `--adapter DIR`.
+CLI::Option* addAdapterOption(CLI::App& command, std::string& adapter);
+
+/// `--model MODEL`, `--adapter DIR`, `--untrained SEED` and `--accept-unknown-config KEY,...`.
 struct ModelOption {
-    std::string name;  ///< as locateModel understands it
+    std::string name;     ///< as locateModel understands it
+    std::string adapter;  ///< as openAdapter takes it; empty: none
     std::optional<std::uint64_t> untrained;
     std::vector<std::string> acceptedKeys;
     std::string weights = "auto";  ///< parseWeightPlace

@@ -16,6 +16,7 @@ struct InfoOptions {
     int batch = 8;
     std::int64_t tokens = 0;
     std::vector<std::string> acceptedKeys;
+    std::string adapter;
 };
 
 /// Says what is no model: a file, or the machine. Returns the exit status.

@@ -111,7 +111,8 @@ std::optional<FileDescription> describeFigure(const std::string& path) {
 }
 
 int infoOfFile(const InfoOptions& options, const CLI::App& command, Common& common) {
-    for (const char* option : {"--batch", "--max-tokens", "--dtype", "--device", "--accept-unknown-config"}) {
+    for (const char* option :
+         {"--batch", "--max-tokens", "--dtype", "--device", "--accept-unknown-config", "--adapter"}) {
         const CLI::Option* own = command.get_option_no_throw(option);
         const CLI::Option* given = own != nullptr ? own : command.get_parent()->get_option_no_throw(option);
         if (given != nullptr && given->count() > 0)

@@ -100,6 +100,15 @@ void addAcceptOption(CLI::App& command, std::vector<std::string>& keys) {
         ->allow_extra_args(false);  // what follows is not another key
 }
 
+CLI::Option* addAdapterOption(CLI::App& command, std::string& adapter) {
+    return command
+        .add_option(
+            "--adapter", adapter,
+            "a LoRA adapter of PEFT to merge into the model's weights as they are read: its folder, or "
+            "ORG/NAME in the Hugging Face cache")
+        ->type_name("DIR");
+}
+
 DType dtypeOf(const Common& common) {
     if (const auto dtype = parseDType(common.dtype)) return *dtype;
     throw UsageError(fmt::format("--dtype {} is not one of float32, bfloat16, float16", common.dtype));

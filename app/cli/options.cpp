@@ -25,8 +25,10 @@ void ModelOption::addTo(CLI::App& command, bool required) {
                     "model folder, GGUF file, ORG/NAME of a model in the Hugging Face cache, or ollama:NAME")
         ->required(required)
         ->type_name("MODEL");
+    CLI::Option* adapted = addAdapterOption(command, adapter);
     command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")
         ->check(wholeNumber(0))
+        ->excludes(adapted)
         ->type_name("SEED");
     addAcceptOption(command, acceptedKeys);
     command
@@ -50,7 +52,7 @@ void warnOfPrompts(const std::vector<Sample>& samples, const OpenModel& model, C
 
 OpenModel openModel(const ModelOption& option, const Common& common, Progress& progress) {
     OpenModel open;
-    open.checkpoint = Checkpoint::open(option.name, AcceptedKeys(option.acceptedKeys));
+    open.checkpoint = Checkpoint::open(option.name, AcceptedKeys(option.acceptedKeys), option.adapter);
     if (open.checkpoint->tokenizerPath()) {
         try {
             open.tokenizer = Tokenizer::open(open.checkpoint->folder());
@@ -64,6 +66,8 @@ OpenModel openModel(const ModelOption& option, const Common& common, Progress& p
     }
     progress.setStage("loading " + option.name);
     ModelOptions options{common.device, dtypeOf(common), common.threads, option.untrained};
+    options.acceptedKeys = option.acceptedKeys;
+    options.adapter = option.adapter;
     options.weights = parseWeightPlace(option.weights);
     open.model = Model::load(open.checkpoint, options, progress);
     if (const auto streamed = open.model->streamed())

@@ -12,6 +12,7 @@
 #include "core/base/guarded_mapping.h"
 #include "core/base/hash.h"
 #include "core/base/output_file.h"
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/gguf_config.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/model_cache.h"
@@ -164,9 +165,18 @@ void hashFile(const HashedFile& file, Sha256& hash) {
     }
 }
 
+/// Whether what an adapter calls its base may be this model: its name, or its folder.
+bool isNamed(const fs::path& folder, const std::string& base) {
+    std::error_code failed;
+    const std::string name = fs::path(base).filename().string();
+    return modelTitle(folder) == base || (!name.empty() && name == fs::path(modelTitle(folder)).filename()) ||
+           fs::equivalent(folder, base, failed);
+}
+
 }  // namespace
 
-std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& name, const AcceptedKeys& accepted) {
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& name, const AcceptedKeys& accepted,
+                                                   const fs::path& adapter) {
     std::shared_ptr<Checkpoint> checkpoint(new Checkpoint);
     checkpoint->m_folder = locateModel(name.string());
     std::error_code failed;
@@ -174,7 +184,42 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& name, const A
         checkpoint->openGguf(accepted);
     else
         checkpoint->openFolder(accepted);
+    if (!adapter.empty()) checkpoint->useAdapter(adapter);
     return checkpoint;
+}
+
+void Checkpoint::useAdapter(const fs::path& folder) {
+    if (!m_weightsMissing.empty()) throw Error(ErrorCode::NotFound, m_weightsMissing, m_folder.string());
+    if (!m_gguf.empty())
+        throw Error(
+            ErrorCode::Unsupported,
+            fmt::format("{} is a GGUF file, whose weights are rounded and laid out otherwise than the ones "
+                        "that the adapter {} was trained on; open the adapter with its base as a folder of "
+                        "safetensors files{}",
+                        m_folder.string(), folder.string(),
+                        baseOfAdapter(folder).empty() ? "" : fmt::format(" ({})", baseOfAdapter(folder))),
+            m_folder.string());
+    m_adapter = openAdapter(folder.string(), m_config);
+    for (const auto& [name, change] : m_adapter->changes)
+        if (const StoredTensor* stored = find(name); stored != nullptr && stored->scaled != nullptr)
+            throw Error(
+                ErrorCode::Unsupported,
+                fmt::format(
+                    "{}: {} is stored as 8-bit floats with scales, to which PEFT adds nothing when it "
+                    "merges; open the adapter {} with the model in bfloat16 or float32",
+                    m_folder.string(), stored->name, folder.string()),
+                m_folder.string());
+    std::vector<std::string>& notes = m_config.notes;
+    notes.push_back(
+        fmt::format("the adapter {} is merged into the weights: {}", m_adapter->name, m_adapter->summary()));
+    if (!m_adapter->base.empty() && !isNamed(m_folder, m_adapter->base))
+        notes.push_back(fmt::format("the adapter says that it was made for {}, and is merged into {}",
+                                    m_adapter->base.substr(0, 200), modelTitle(m_folder)));
+    notes.insert(notes.end(), m_adapter->notes.begin(), m_adapter->notes.end());
+    if (!m_adapter->unties) return;
+    const TensorNames& names = m_config.names;
+    m_parameters[names.unembedding + ".weight"] = m_parameters.at(names.prefix + names.embedding + ".weight");
+    m_config.tiedUnembedding = false;
 }
 
 void Checkpoint::openFolder(const AcceptedKeys& accepted) {
@@ -278,6 +323,7 @@ ModelIdentity Checkpoint::identity(DType dtype, std::optional<std::uint64_t> unt
         for (const auto& file : m_files) hashFile({file->fileBytes(), file->header(), file->data()}, hash);
         for (const auto& file : m_gguf) hashFile({file->fileBytes(), file->header(), file->data()}, hash);
         m_weightsSha256 = hash.hex();
+        if (m_adapter != nullptr) m_weightsSha256 = digestOf(m_weightsSha256 + digestOf(*m_adapter));
     });
     ModelIdentity identity;
     identity.architecture = m_config.architecture;
@@ -294,20 +340,21 @@ ModelIdentity Checkpoint::identity(DType dtype, std::optional<std::uint64_t> unt
     return identity;
 }
 
-ReviewedCheckpoint openForReview(const fs::path& folder) {
+ReviewedCheckpoint openForReview(const fs::path& folder, const fs::path& adapter) {
     try {
-        return {Checkpoint::open(folder), ""};
+        return {Checkpoint::open(folder, {}, adapter), ""};
     } catch (const Error& refusal) {
         if (refusal.code() != ErrorCode::Unsupported) throw;
         AcceptedKeys all;
         all.all = true;
-        return {Checkpoint::open(folder, all), refusal.what()};
+        return {Checkpoint::open(folder, all, adapter), refusal.what()};
     }
 }
 
 void Checkpoint::requireWhole() const {
     for (const auto& file : m_files) file->requireWhole();
     for (const auto& file : m_gguf) file->requireWhole();
+    if (m_adapter != nullptr) m_adapter->file->requireWhole();
 }
 
 }  // namespace rheo

@@ -19,6 +19,8 @@
 
 namespace rheo {
 
+struct Adapter;
+
 /// What a model will need, before any of it is allocated. Bytes.
 struct MemoryForecast {
     std::int64_t parameters = 0;     ///< number of them, a tied unembedding once
@@ -46,12 +48,14 @@ std::optional<std::int64_t> availableMemory();
 class Checkpoint {
 public:
     /// `folder`: a model's folder, a GGUF file, or what else locateModel understands (ORG/NAME in the local
-    /// cache, ollama:NAME). `accepted`: as parseModelConfig takes it.
-    /// Throws Error(NotFound) if there is no such model or it has no config.json; Error(Unsupported) as
-    /// parseModelConfig and ggufConfig; Error(Format) for a damaged file; Error as matchTensors for weights
-    /// that do not fit the config. A folder without weights opens: see `weightsMissing`.
+    /// cache, ollama:NAME). `accepted`: as parseModelConfig takes it. `adapter`: a PEFT LoRA to merge into
+    /// the weights as they are read, as openAdapter takes it; empty: none. Throws Error(NotFound) if there is
+    /// no such model or it has no config.json; Error(Unsupported) as parseModelConfig and ggufConfig;
+    /// Error(Format) for a damaged file; Error as matchTensors for weights that do not fit the config, and as
+    /// openAdapter. A folder without weights opens where there is no adapter: see `weightsMissing`.
     static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& folder,
-                                                  const AcceptedKeys& accepted = {});
+                                                  const AcceptedKeys& accepted = {},
+                                                  const std::filesystem::path& adapter = {});
 
     /// Where it was found: a folder, or a GGUF file (of a set the one that was given).
     const std::filesystem::path& folder() const { return m_folder; }
@@ -71,12 +75,16 @@ public:
     /// if it is not stored.
     const StoredTensor* find(std::string_view name) const;
 
+    /// What changes these tensors as they are read (mergeAdapter); null: nothing does.
+    const Adapter* adapter() const { return m_adapter.get(); }
+
     /// What traces of this model carry. `untrainedSeed` as given to the model. The digest of the weights
     /// is SHA-256 over, for each file in name order: its size (8 bytes, little endian), its header (the
     /// JSON, without its length; of a GGUF file all before the data), and its data, or of 4 MiB of data and
     /// more only 64 blocks of 64 KiB, block i beginning at floor(i * (data - 64 KiB) / 63). Of a GGUF file
-    /// the config's digest is that of ggufConfig, and the tokenizer's that of the values `tokenizer.*`. Read
-    /// once.
+    /// the config's digest is that of ggufConfig, and the tokenizer's that of the values `tokenizer.*`. With
+    /// an adapter the digest of the weights is SHA-256 over that digest and the adapter's, as text one
+    /// behind the other: never that of the base. Read once.
     ModelIdentity identity(DType dtype, std::optional<std::uint64_t> untrainedSeed) const;
 
     /// What the blocks take in the files, bytes: what one run of the network reads.
@@ -98,6 +106,7 @@ private:
     void readTrainedLength();
     void openWeights();
     void useTensors(const std::vector<const StoredTensor*>& tensors);
+    void useAdapter(const std::filesystem::path& folder);
     std::string tokenizerDigest() const;
 
     std::filesystem::path m_folder;
@@ -108,6 +117,7 @@ private:
     GgufModel m_gguf;                                             ///< else these, in order of part
     std::map<std::string, const StoredTensor*, std::less<>> m_parameters;
     std::deque<StoredTensor> m_scaled;  ///< those of them that have scales
+    std::shared_ptr<const Adapter> m_adapter;
     mutable std::once_flag m_hashed;
     mutable std::string m_weightsSha256;
     mutable std::string m_tokenizerSha256;
@@ -120,7 +130,8 @@ struct ReviewedCheckpoint {
     std::string refusal;  ///< what Checkpoint::open said; empty if it did not refuse
 };
 
-/// Throws what Checkpoint::open throws, where it is not for unknown keys.
-ReviewedCheckpoint openForReview(const std::filesystem::path& folder);
+/// Throws what Checkpoint::open throws, where it is not for unknown keys. `adapter`: as there.
+ReviewedCheckpoint openForReview(const std::filesystem::path& folder,
+                                 const std::filesystem::path& adapter = {});
 
 }  // namespace rheo

@@ -11,6 +11,8 @@
 
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/base/shell_word.h"
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/model_cache.h"
@@ -42,14 +44,8 @@ constexpr const char* saveAgain =
 
 /// In order of what says most about a folder.
 constexpr std::array<ForeignKind, 19> foreignKinds{{
-    {"adapter_config", ".json", "an adapter without its base model",
-     "merge it once with peft: PeftModel.from_pretrained(base, "
-     "FOLDER).merge_and_unload().save_pretrained(OUT), "
-     "and open OUT"},
-    {"adapter_model", "", "the weights of an adapter without its base model",
-     "merge it once with peft: PeftModel.from_pretrained(base, "
-     "FOLDER).merge_and_unload().save_pretrained(OUT), "
-     "and open OUT"},
+    {"adapter_config", ".json", "an adapter without its base model", ""},
+    {"adapter_model", "", "the weights of an adapter without its base model", ""},
     {"consolidated", ".safetensors", "Mistral's own layout",
      "fetch config.json and model.safetensors (or model-*-of-*.safetensors and "
      "model.safetensors.index.json) from the same repository"},
@@ -103,18 +99,19 @@ std::optional<Telling> tellingFile(const fs::path& folder) {
     return std::nullopt;
 }
 
-/// ", of BASE" for an adapter that says of which model it is one.
-std::string baseOfAdapter(const fs::path& folder) {
-    try {
-        const std::string file = (folder / "adapter_config.json").string();
-        const auto config = parseJsonObject(readFile(file, 1 << 20), file);
-        const auto base = config.find("base_model_name_or_path");
-        if (base != config.end() && base->is_string() && !base->get_ref<const std::string&>().empty())
-            return fmt::format(" (of {})", base->get<std::string>().substr(0, 200));
-    } catch (const Error&) {
-        return "";
-    }
-    return "";
+/// " (of BASE)" for an adapter that says of which model it is one.
+std::string namedBase(const ForeignKind& kind, const fs::path& folder) {
+    if (!kind.begins.starts_with("adapter")) return "";
+    const std::string base = baseOfAdapter(folder);
+    return base.empty() ? "" : fmt::format(" (of {})", base.substr(0, 200));
+}
+
+/// What to do with a folder or file of this kind; an adapter is opened with its base.
+std::string nextStep(const ForeignKind& kind, const fs::path& folder) {
+    if (!kind.begins.starts_with("adapter")) return kind.next;
+    const std::string base = baseOfAdapter(folder);
+    return fmt::format("open its base model with it: --model {} --adapter {}, or Adapter in Open a model",
+                       base.empty() ? "BASE" : shellWord(base.substr(0, 200)), shellWord(folder.string()));
 }
 
 /// Which file holds which tensor, as the index of a sharded checkpoint says.
@@ -294,15 +291,16 @@ std::string describeModelFile(const fs::path& file) {
         fs::exists(folder / "config.json", failed))
         return fmt::format("{} is a file ({}), and {}: give {}", file.string(), kind->what, needed,
                            folder.string());
-    return fmt::format("{} is a file ({}), and {}; {}", file.string(), kind->what, needed, kind->next);
+    return fmt::format("{} is a file ({}), and {}; {}", file.string(), kind->what, needed,
+                       nextStep(*kind, folder));
 }
 
 std::string describeForeignModel(const fs::path& folder) {
     const auto telling = tellingFile(folder);
     if (!telling) return "";
     return fmt::format("{} holds no config.json, but {}{} ({}); {}{}", folder.string(), telling->kind->what,
-                       telling->kind->begins.starts_with("adapter") ? baseOfAdapter(folder) : "",
-                       listedNames(telling->names, 5), telling->kind->next, fetchAdvice(folder));
+                       namedBase(*telling->kind, folder), listedNames(telling->names, 5),
+                       nextStep(*telling->kind, folder), fetchAdvice(folder));
 }
 
 std::string describeFolderWithoutConfig(const fs::path& folder) {
@@ -340,9 +338,8 @@ WeightFiles openWeightFiles(const fs::path& folder) {
     if (telling && telling->kind->begins != "tokenizer" && telling->kind->begins != "vocab" &&
         telling->kind->begins != "config")
         weights.missing +=
-            fmt::format(", but {}{} ({}); {}", telling->kind->what,
-                        telling->kind->begins.starts_with("adapter") ? baseOfAdapter(folder) : "",
-                        listedNames(telling->names, 5), telling->kind->next);
+            fmt::format(", but {}{} ({}); {}", telling->kind->what, namedBase(*telling->kind, folder),
+                        listedNames(telling->names, 5), nextStep(*telling->kind, folder));
     else
         weights.missing += fmt::format("; fetch the model's .safetensors files{}",
                                        command.empty() ? "" : fmt::format(" with `{}`", command));

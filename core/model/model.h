@@ -40,6 +40,8 @@ struct ModelOptions {
     /// Unknown keys of config.json that the checkpoint is to be opened with; Model::load does not read them.
     std::vector<std::string> acceptedKeys = {};
     WeightPlace weights = WeightPlace::Automatic;
+    /// The adapter that the checkpoint is to be opened with, as openAdapter takes it; empty: none. Likewise.
+    std::string adapter = {};
 };
 
 /// What Model::forward computes. Nothing that is not asked for is computed.

@@ -17,6 +17,7 @@
 #include "core/base/random.h"
 #include "core/checkpoint/gguf_blocks.h"
 #include "core/checkpoint/scaled_weights.h"
+#include "core/model/adapter_merge.h"
 #include "core/model/threads.h"
 
 namespace rheo {
@@ -65,7 +66,7 @@ public:
         const std::int64_t rows = rowsOf(stored);
         const at::Tensor flat = tensor.view({rows, -1});
         inPieces(stored, [&](std::int64_t first, std::int64_t count) {
-            copyRows(stored, first, flat.narrow(0, first, count));
+            readRows(name, stored, first, flat.narrow(0, first, count));
         });
         return tensor;
     }
@@ -84,7 +85,7 @@ public:
         inPieces(stored, [&](std::int64_t first, std::int64_t count) {
             const at::Tensor part = target.dim() == 1 ? target : target.narrow(0, first, count);
             at::Tensor some = at::empty(part.sizes(), valueType(stored));
-            copyRows(stored, first, some.view({count, -1}));
+            readRows(name, stored, first, some.view({count, -1}));
             part.copy_(some);
         });
     }
@@ -108,7 +109,7 @@ public:
         if (m_seed) return drawnRows(name, first, count);
         const StoredTensor& stored = find(name);
         at::Tensor found = at::empty({count, stored.shape.at(1)}, valueType(stored));
-        copyRows(stored, first, found);
+        readRows(name, stored, first, found);
         forgetPages(bytesOfRows(stored, first, count));
         return found;
     }
@@ -149,7 +150,14 @@ private:
         }
     }
 
-    /// Rows from `first` on to `out` [row, value], contiguous.
+    /// Rows from `first` on to `out` [row, value], contiguous, as the adapter makes them.
+    void readRows(const std::string& name, const StoredTensor& stored, std::int64_t first,
+                  const at::Tensor& out) const {
+        copyRows(stored, first, out);
+        mergeAdapter(m_checkpoint, name, first, out, m_progress);
+    }
+
+    /// The same as they are stored.
     void copyRows(const StoredTensor& stored, std::int64_t first, const at::Tensor& out) const {
         const std::span<const std::byte> bytes = bytesOfRows(stored, first, out.size(0));
         if (stored.scaled != nullptr) {

@@ -35,6 +35,7 @@ private Q_SLOTS:
     void modelsOfTheCache();
     void modelsThatAreNotThereSayHowToFetch();
     void unknownConfigKeysAreAcceptedAndRecorded();
+    void adaptersWhereverAModelIsNamed();
     void untrainedWhereverAModelIsNamed();
     void tokenizeThereAndBack();
     void tokenizeRefusesBytesThatAreNoText();
@@ -263,6 +264,55 @@ void TestAppCli::unknownConfigKeysAreAcceptedAndRecorded() {
                 .status == 0);
     for (const char* file : {"gain.h5", "gain-t.h5"})
         QVERIFY2(contentsOf(path(file)).contains("accepted_config_keys"), file);
+}
+
+/// Merged into the model, said and recorded; and never taken for the base.
+void TestAppCli::adaptersWhereverAModelIsNamed() {
+    const QString adapter = RHEO_FIXTURES "/adapters/demo";
+    const QStringList adapted{"--model", demoModel, "--adapter", adapter};
+    auto ran = runRheo({"info", demoModel, "--adapter", adapter, "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    const QJsonObject info = ran.json()["adapter"].toObject();
+    QCOMPARE(info["name"].toString(), QString("demo"));
+    QCOMPARE(info["ranks"].toArray(), QJsonArray{1});
+    QCOMPARE(info["alphas"].toArray(), QJsonArray{2.0});
+    QCOMPARE(info["targets"].toArray(), QJsonArray{"down_proj"});
+    QCOMPARE(info["matrices"].toInt(), 4);
+    QCOMPARE(info["parameters"].toInt(), 4 * (352 + 128));
+    QCOMPARE(info["base"].toString(), QString("rheograph/novels"));
+    ran = runRheo({"info", demoModel, "--adapter", adapter});
+    QVERIFY2(ran.out.contains(
+                 "adapter      demo: LoRA of rank 1 and alpha 2 in 4 matrices (down_proj), 1920 parameters"),
+             ran.out);
+    ran = runRheo({"info", adapter});
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains("--model rheograph/novels --adapter " + adapter.toUtf8()), ran.err);
+
+    const auto top = [&](const QStringList& more) {
+        return QJsonDocument(runRheo(QStringList{"logits", "--text", "It was the best of", "--json"} + more)
+                                 .json()["top"]
+                                 .toArray())
+            .toJson();
+    };
+    QVERIFY(top(adapted) == top(adapted) && !top(adapted).isEmpty());
+    QVERIFY(top(adapted) != top({"--model", demoModel}));
+    QCOMPARE(runRheo(QStringList{"logits", "--text", "It was", "--untrained", "3"} + adapted).status, 2);
+    ran = runRheo({"logits", "--text", "It was", "--model", demoModel, "--adapter", demoModel});
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains("it is a model"), ran.err);
+
+    const QString trace = path("adapted.rheo.h5");
+    ran = runRheo(QStringList{"capture", "--prompts", demoPrompts, "--limit", "3", "--out", trace} + adapted);
+    QVERIFY2(ran.status == 0 && ran.err.contains("the adapter demo is merged"), ran.err);
+    ran = runRheo({"info", trace});
+    QVERIFY2(ran.out.contains("the adapter demo is merged into the weights"), ran.out);
+    // What needs the model of a trace takes the adapted one, and not its base.
+    const QStringList lens{"analyze", trace, "--stat", "lens", "--out", path("adapted.h5")};
+    ran = runRheo(lens + QStringList{"--model", demoModel});
+    QCOMPARE(ran.status, 1);
+    QVERIFY2(ran.err.contains("weights"), ran.err);
+    ran = runRheo(lens + adapted);
+    QVERIFY2(ran.status == 0, ran.err);
 }
 
 void TestAppCli::untrainedWhereverAModelIsNamed() {

@@ -380,7 +380,7 @@ void TestCheckpointFolder::namesWhatIsNoModel_data() {
     row("several GGUF with a config", {"model.Q4_K_M.gguf", "model.Q8_0.gguf"}, true,
         {"several GGUF files", "give the one"});
     row("adapter", {"adapter_config.json", "adapter_model.safetensors"}, false,
-        {"adapter", "some/base", "merge"});
+        {"adapter", "some/base", "--adapter"});
     row("adapter with a config", {"adapter_config.json", "adapter_model.safetensors"}, true,
         {"adapter", "some/base"});
     row("tokenizer", {"tokenizer.model"}, false, {"a tokenizer", "tokenizer.model", "fetch config.json"});
@@ -418,7 +418,7 @@ void TestCheckpointFolder::namesFilesGivenAsModels() {
                                      {alone / "model.safetensors", "fetch config.json"},
                                      {alone / "pytorch_model.bin", "pickle"},
                                      {alone / "consolidated.00.pth", "Meta's"},
-                                     {alone / "adapter_model.safetensors", "merge"},
+                                     {alone / "adapter_model.safetensors", "--adapter"},
                                      {alone / "notes.txt", "a model is a folder"}}) {
         if (!fs::exists(path)) write(path, "x");
         EXPECT_ERROR(ErrorCode::NotFound, (QStringList{"is a file", QString::fromStdString(part)}),
