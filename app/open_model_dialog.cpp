@@ -353,9 +353,10 @@ QString OpenModelDialog::forecast(DType dtype, bool onProcessor) const {
     const auto need =
         m_checkpoint->forecast(dtype, 8, std::min<std::int64_t>(512, m_checkpoint->config().maxPositions));
     const QLocale locale;
-    const auto available = onProcessor ? availableMemory() : std::nullopt;
+    constexpr auto unknown = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t available = onProcessor ? availableMemory().value_or(unknown) : unknown;
     const auto place = WeightPlace(m_place->currentData().toInt());
-    const bool fits = !available || need.peakLoadBytes <= *available;
+    const bool fits = need.peakLoadBytes <= available;
     if (place == WeightPlace::Stream || (place == WeightPlace::Automatic && !fits)) {
         QString text =
             place == WeightPlace::Stream ? QString() : tr("Larger than the memory that is free: streamed. ");
@@ -367,7 +368,7 @@ QString OpenModelDialog::forecast(DType dtype, bool onProcessor) const {
     QString text =
         tr("Needs %1 to load and %2 to capture.")
             .arg(locale.formattedDataSize(need.peakLoadBytes), locale.formattedDataSize(need.captureBytes));
-    if (available) text += tr(" %1 are available.").arg(locale.formattedDataSize(*available));
+    if (available < unknown) text += tr(" %1 are available.").arg(locale.formattedDataSize(available));
     if (!fits)
         text += tr(" That is not enough; stream the weights, choose bfloat16, or close other programs.");
     return text;

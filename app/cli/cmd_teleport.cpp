@@ -59,6 +59,20 @@ void showTokens(TeleportFile& file, const Tokenizer* tokenizer) {
         }
 }
 
+/// What reading the weights will take, where they are streamed.
+void sayStreamedCost(const Model& model, const TeleportRequest& request, bool inBasis,
+                     const Console& console) {
+    const auto streamed = model.streamed();
+    if (!streamed) return;
+    // The whole network for the prompt; its rest for the natural path, the teleported one, and the controls
+    // in all directions and in the basis, each beside a natural batch.
+    const int rests = 2 + (request.controls == 0 ? 0 : inBasis ? 4 : 2);
+    const double rest =
+        1 - static_cast<double>(request.point.value()) / static_cast<double>(model.points().size());
+    console.say(fmt::format("reading the weights for this teleport takes {}",
+                            timeText((1 + rests * rest) * streamed->seconds)));
+}
+
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     options.out.refuseEarly({options.model.name, options.basis.results, options.state, options.text.file});
@@ -77,24 +91,18 @@ int run(const Options& options, Common& common) {
     Progress progress = common.console.progress();
     Progress loading = progress.part(0, 0.5);
     const OpenModel open = openModel(options.model, common, loading);
-    if (const auto streamed = open.model->streamed()) {
-        // The prompt, the natural path and the teleported one; and controls, in all directions and in the
-        // basis.
-        const int runs = 3 + (options.controls == 0 ? 0 : options.state.empty() ? 4 : 2);
-        common.console.say(fmt::format("this teleport runs the network up to {} times: {}", runs,
-                                       timeText(runs * streamed->seconds)));
-    }
     if (!basis) basis = options.basis.read(&open.model->identity());
     if (basis && !basis->names.empty()) {
         request.components = static_cast<int>(basis->components.rows());
         common.console.say("axes: " + axesText(*basis));
     }
     const auto ids = options.text.readIds(open, common.console);
+    request.point = PointIndex{findPoint(open.model->points(), options.point)};
+    sayStreamedCost(*open.model, request, options.state.empty(), common.console);
     Progress running = progress.part(0.5, 1);
     running.setStage("running the prompt");
     const auto context = open.model->prepare(ids, running);
 
-    request.point = PointIndex{findPoint(open.model->points(), options.point)};
     const auto count = static_cast<int>(ids.size());
     if (options.token < -1 || options.token >= count)
         throw Error(ErrorCode::InvalidArgument,

@@ -124,7 +124,7 @@ MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t ba
     const double attention = std::min(scores, rows * static_cast<double>(tokens * c.heads) * 8);
     const auto batchBytes = static_cast<std::int64_t>(std::min(kept + working + attention, 4e18));
     forecast.captureBytes = forecast.loadBytes + batchBytes;
-    constexpr std::int64_t pieceOfVocabulary = std::int64_t{1} << 24;
+    constexpr std::int64_t pieceOfVocabulary = std::int64_t{1} << 22;
     forecast.streamBytes = (2 * inBlocks / std::max<std::int64_t>(1, c.layers) + beside) * width +
                            std::min(pieceOfVocabulary, c.vocabulary * c.dModel) * (width + 4);
     forecast.streamCaptureBytes = forecast.streamBytes + batchBytes;

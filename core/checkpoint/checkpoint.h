@@ -27,7 +27,7 @@ struct MemoryForecast {
     std::int64_t loadBytes = 0;      ///< weights in the compute dtype
     std::int64_t peakLoadBytes = 0;  ///< while loading: one tensor more, in its stored and its new dtype
     std::int64_t captureBytes = 0;   ///< weights, and the largest working set of one batch
-    /// Weights that are read while the model runs: two blocks, 16 million values of the unembedding, and what
+    /// Weights that are read while the model runs: two blocks, 4 million values of the unembedding, and what
     /// is not read so.
     std::int64_t streamBytes = 0;
     std::int64_t streamCaptureBytes = 0;  ///< these, and the working set

@@ -457,7 +457,7 @@ UnembeddingRow BlockStack::unembeddingRow(std::int64_t id) const {
 /// The vocabulary in pieces, so that of weights that are read only one is held; of each all rows, in pieces
 /// so that their logits are few.
 void BlockStack::unembed(const at::Tensor& state, float* out, const Progress& progress) const {
-    constexpr std::int64_t maxValues = std::int64_t{1} << 24;
+    constexpr std::int64_t maxValues = std::int64_t{1} << 22;
     const std::int64_t vocabulary = m_config.vocabulary, rows = state.size(0);
     const std::int64_t tokens = std::clamp<std::int64_t>(maxValues / state.size(1), 1, vocabulary);
     const std::int64_t together = std::max<std::int64_t>(1, maxValues / tokens);

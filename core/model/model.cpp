@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <limits>
 #include <mutex>
 #include <numeric>
 #include <utility>
@@ -88,18 +89,19 @@ std::string readableBytes(std::int64_t bytes) {
 /// Whether the weights are to be streamed. Throws Error(OutOfMemory) where what was chosen does not fit.
 bool chooseStream(const Checkpoint& checkpoint, const ModelOptions& options) {
     const bool asked = options.weights == WeightPlace::Stream;
-    const auto available = options.device == "cpu" ? availableMemory() : std::nullopt;
+    constexpr auto unknown = std::numeric_limits<std::int64_t>::max();
+    const std::int64_t available = options.device == "cpu" ? availableMemory().value_or(unknown) : unknown;
     const MemoryForecast forecast = checkpoint.forecast(options.dtype, 1, 1);
-    if (!available || (!asked && forecast.peakLoadBytes <= *available)) return asked;
+    if (!asked && forecast.peakLoadBytes <= available) return false;
     const bool mayStream = options.weights != WeightPlace::Memory;
-    if (mayStream && forecast.streamBytes <= *available) return true;
+    if (mayStream && forecast.streamBytes <= available) return true;
     throw Error(
         ErrorCode::OutOfMemory,
         fmt::format("{} as {} ({} parameters) needs {} in memory, and {} with streamed weights; {} are "
                     "available: {}{}free memory, or choose a smaller model",
                     checkpoint.folder().string(), dtypeName(options.dtype), forecast.parameters,
                     readableBytes(forecast.peakLoadBytes), readableBytes(forecast.streamBytes),
-                    readableBytes(*available), mayStream ? "" : "use --weights stream, ",
+                    readableBytes(available), mayStream ? "" : "use --weights stream, ",
                     options.dtype == DType::Float32 ? "use --dtype bfloat16, " : ""),
         checkpoint.folder().string());
 }
@@ -381,14 +383,16 @@ private:
         });
     }
 
-    /// Reads the last block, after which none is read ahead.
+    /// Reads two blocks: the first time, memory is met that was not touched before.
     Streamed measureStream() const {
         const Call call(m_threads);
-        const auto started = std::chrono::steady_clock::now();
-        translated("loading the model", [&] { m_stack.block(config().layers - 1); });
+        double seconds = 0;
+        for (const std::int64_t layer : {config().layers - 1, std::int64_t{0}}) {
+            const auto started = std::chrono::steady_clock::now();
+            translated("loading the model", [&] { m_stack.block(layer); });
+            seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        }
         m_checkpoint->requireWhole();
-        const double seconds =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
         return {m_checkpoint->blockBytes(), seconds * static_cast<double>(config().layers)};
     }
 

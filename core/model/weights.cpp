@@ -4,11 +4,13 @@
 #include "core/model/weights.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
 #include <future>
 #include <map>
+#include <new>
 #include <utility>
 
 #include "core/base/error.h"
@@ -39,7 +41,7 @@ at::ScalarType valueType(const StoredTensor& stored) {
 }
 
 /// Values of a stored tensor are copied this many at a time.
-constexpr std::int64_t pieceValues = 1 << 22;
+constexpr std::int64_t pieceValues = 1 << 20;
 
 /// Hands out parameters by name: in float32 or their stored type, on the CPU.
 class ParameterSource {
@@ -243,14 +245,28 @@ private:
     double m_done = 0;
 };
 
+/// Pages of their own, which the system has back as soon as the tensor is gone: an allocator would keep some
+/// of them for the thread that read a block.
+at::Tensor ownPages(at::IntArrayRef shape, at::ScalarType dtype) {
+    std::size_t bytes = c10::elementSize(dtype);
+    for (const std::int64_t extent : shape) bytes *= static_cast<std::size_t>(extent);
+    void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) throw std::bad_alloc();
+    ::madvise(pages, bytes, MADV_HUGEPAGE);
+    return at::from_blob(
+        pages, shape, [bytes](void* gone) { ::munmap(gone, bytes); }, at::TensorOptions().dtype(dtype));
+}
+
 /// Puts parameters into the form they are used in, on the device.
 class Assembler {
 public:
-    Assembler(const WeightsTask& task, Progress& progress)
+    /// `shortLived`: what is made is let go of soon.
+    Assembler(const WeightsTask& task, bool shortLived, Progress& progress)
         : m_config(task.checkpoint.config()),
           m_source(task, progress),
           m_device(task.device),
-          m_dtype(task.dtype) {}
+          m_dtype(task.dtype),
+          m_ownPages(shortLived && task.device.is_cpu()) {}
 
     Weights all(bool stream) {
         Weights weights;
@@ -317,6 +333,7 @@ private:
     }
 
     at::Tensor empty(at::IntArrayRef shape) const {
+        if (m_ownPages && shape.size() == 2) return ownPages(shape, m_dtype);
         return at::empty(shape, at::TensorOptions().device(m_device).dtype(m_dtype));
     }
 
@@ -416,13 +433,14 @@ private:
     ParameterSource m_source;
     at::Device m_device;
     at::ScalarType m_dtype;
+    bool m_ownPages;
 };
 
 }  // namespace
 
 struct WeightReader::State {
     explicit State(const WeightsTask& task)
-        : config(task.checkpoint.config()), now(task, silent), ahead(task, silent) {}
+        : config(task.checkpoint.config()), now(task, true, silent), ahead(task, true, silent) {}
 
     const ModelConfig& config;
     Progress silent;
@@ -466,7 +484,7 @@ Weights loadWeights(const WeightsTask& task, bool stream, Progress& progress) {
     const Checkpoint& checkpoint = task.checkpoint;
     if (!task.untrainedSeed && !checkpoint.weightsMissing().empty())
         throw Error(ErrorCode::NotFound, checkpoint.weightsMissing(), checkpoint.folder().string());
-    Weights weights = Assembler(task, progress).all(stream);
+    Weights weights = Assembler(task, false, progress).all(stream);
     if (stream) weights.reader = std::make_shared<const WeightReader>(task);
     progress.report(1, 1);
     return weights;

@@ -77,8 +77,8 @@ private:
 
 /// Reads all parameters; with `stream` only what the reader does not offer. Interleaved rotary pairs become
 /// halves: the rows of queries and keys are permuted alike, which leaves their products as they are. Reports
-/// bytes, checks for a stop at least every 16 MiB. Beside the weights themselves at most one parameter is
-/// held, and where no rows are permuted only 16 MiB of one.
+/// bytes, checks for a stop at least every 4 MiB. Beside the weights themselves at most one parameter is
+/// held, and where no rows are permuted only 4 MiB of one.
 Weights loadWeights(const WeightsTask& task, bool stream, Progress& progress);
 
 }  // namespace rheo
