@@ -284,7 +284,7 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--relative", {"flow"}},
         {"--value", {"patch_map", "compare_cka"}},
         {"--other", {"compare_cka", "compare_difference"}},
-        {"--statistic", {"compare_difference"}},
+        {"--statistic", {"compare_difference", "compare_training"}},
         {"--run", {"attribution"}},
         {"--size", {}},
         {"--dpi", {}},
@@ -542,7 +542,9 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->type_name("I");
     command
         ->add_option("--statistic", options->statistic,
-                     "compare_difference: whose curves; left out: the first that the comparison holds")
+                     "compare_difference, compare_training: whose curves, or (compare_training) verdicts; "
+                     "left out: the "
+                     "first that the comparison holds")
         ->type_name("NAME");
     command
         ->add_option("--run", options->run,

@@ -30,6 +30,7 @@
 #include "core/session/comparison_views.h"
 #include "core/session/direction_sources.h"
 #include "core/session/recipe_options.h"
+#include "core/session/training_view.h"
 #include "core/session/verdict_text.h"
 #include "core/statistics/axes.h"
 #include "core/trace/trace_reader.h"
@@ -776,6 +777,9 @@ constexpr std::array fileViews{
     FileView{{comparedVerdictsView, "Compared verdicts", "Verdicts of several sources", "",
               "The published findings of each source beside their nulls, in the same order.", 240, 110},
              figureOfComparison<figureOfComparedVerdicts>},
+    FileView{{trainingView, "Training", "Against the training step", "",
+              "Curves and findings of training checkpoints, by the steps that their names tell.", 190, 160},
+             figureOfComparison<figureOfTraining>},
 };
 
 }  // namespace

@@ -2,8 +2,14 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/figure/training_figure.h"
 #include "core/results/comparison_file.h"
 #include "core/session/recipe_figure.h"
+#include "core/session/training_view.h"
 #include "core/trace/trace_reader.h"
 #include "run_rheo.h"
 #include "tests/test_main.h"
@@ -24,6 +30,7 @@ private Q_SLOTS:
     void refuses_data();
     void refuses();
     void verdictsOfTwoReports();
+    void checkpointsAreASeries();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -259,6 +266,7 @@ void TestAppCompare::viewsAreDrawn_data() {
     QTest::newRow("beyond the null") << QStringList{"compare_cka", "--value", "beyond", "--map", "cividis"};
     QTest::newRow("difference") << QStringList{"compare_difference", "--statistic", "pca"};
     QTest::newRow("differences of motion") << QStringList{"compare_difference"};
+    QTest::newRow("a series") << QStringList{"compare_training"};
     QTest::newRow("paths") << QStringList{"compare_paths", "--camera", "30,20,0", "--rows", "0,5"};
 }
 void TestAppCompare::viewsAreDrawn() {
@@ -338,9 +346,61 @@ void TestAppCompare::verdictsOfTwoReports() {
             first["verdict"].toString() != "not_tested" && second["verdict"].toString() != "not_tested";
         QCOMPARE(row["differ"].toBool(), tested && first["verdict"] != second["verdict"]);
     }
-    const auto drawn =
-        runRheo({"figure", path("verdicts.h5"), "--view", "compare_verdicts", "--out", path("verdicts.svg")});
+    for (const char* view : {"compare_verdicts", "compare_training"}) {
+        const auto drawn = runRheo(
+            {"figure", path("verdicts.h5"), "--view", view, "--out", path("verdicts.svg"), "--force"});
+        QVERIFY2(drawn.status == 0, drawn.err);
+    }
+}
+
+/// Three checkpoints, given out of order: they are drawn by their steps.
+void TestAppCompare::checkpointsAreASeries() {
+    for (const auto& [name, source] : {std::pair("step0.rheo.h5", "untrained.rheo.h5"),
+                                       {"step2000.rheo.h5", "trained.rheo.h5"},
+                                       {"step300.rheo.h5", "trained.rheo.h5"}})
+        QVERIFY(QFile::copy(path(source), path(name)));
+    const auto ran = runRheo({"compare", path("step2000.rheo.h5"), path("step0.rheo.h5"),
+                              path("step300.rheo.h5"), "--align", "pooled", "--stat", "motion,pca",
+                              "--resamples", "10", "--null-repeats", "19", "--out", path("series.h5")});
+    QVERIFY2(ran.status == 0, ran.err);
+    rheo::Recipe recipe;
+    recipe.options = R"({"statistic": "motion"})";
+    const auto file = rheo::readComparisonFile(path("series.h5").toStdString());
+    const rheo::Figure figure = rheo::figureOfTraining(file, recipe);
+    QVERIFY(figure.colorScale);
+    QStringList steps;
+    for (const auto& tick : figure.colorScale->ticks) steps << QString::fromStdString(tick.label);
+    QCOMPARE(steps, (QStringList{"0", "300", "2,000"}));
+    // The lines of a panel: those of both copies of the trained model are the same, the first is another.
+    const auto& plot = std::get<rheo::CurvePlot>(figure.panels.at(0).plot);
+    std::vector<const rheo::Curve*> lines;
+    for (const auto& curve : plot.curves)
+        if (!curve.values.empty()) lines.push_back(&curve);
+    QCOMPARE(lines.size(), std::size_t(3));
+    const auto& differences = file.comparison.pairs.at(0).differences.curves;
+    const auto of = std::find_if(differences.begin(), differences.end(), [](const auto& c) {
+        return c.statistic == "motion" && c.axis != rheo::Along::One;
+    });
+    QVERIFY(of != differences.end());
+    for (Eigen::Index i = 0; i < of->a.size(); ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        QVERIFY(std::abs(lines[0]->y[at] - of->b[i]) < 1e-12 || std::isnan(of->b[i]));
+        QVERIFY(std::abs(lines[2]->y[at] - of->a[i]) < 1e-12 || std::isnan(of->a[i]));
+        QVERIFY(std::abs(lines[1]->y[at] - of->a[i]) < 1e-9 || std::isnan(of->a[i]));
+    }
+    const auto drawn = runRheo({"figure", path("series.h5"), "--view", "compare_training", "--statistic",
+                                "motion", "--out", path("series.svg")});
     QVERIFY2(drawn.status == 0, drawn.err);
+    recipe.options = R"({"statistic": "rotation"})";
+    QVERIFY_EXCEPTION_THROWN(rheo::figureOfTraining(file, recipe), rheo::Error);
+    recipe.options = R"({"statistic": "verdicts"})";
+    QVERIFY_EXCEPTION_THROWN(rheo::figureOfTraining(file, recipe), rheo::Error);
+    using rheo::trainingStep;
+    QCOMPARE(trainingStep("org/model@step1000"), 1000.0);
+    QCOMPARE(trainingStep("Step_5 seed 3"), 5.0);
+    QCOMPARE(trainingStep("checkpoint-500"), 500.0);
+    QCOMPARE(trainingStep("steps"), -1.0);
+    QCOMPARE(trainingStep("footstep, then step 7"), 7.0);
 }
 
 RHEO_TEST(TestAppCompare)

@@ -29,6 +29,7 @@
 #include "core/compare/verdict_table.h"
 #include "core/figure/comparison_figure.h"
 #include "core/session/opened_results.h"
+#include "core/session/training_view.h"
 #include "core/session/verdict_text.h"
 #include "widgets/viewmodels/shell_line.h"
 #include "widgets/views/figure_widget.h"
@@ -43,16 +44,24 @@ struct PageRow {
     const char* label;
     const char* view;
     const char* tooltip;
+    Figure (*figure)(const ComparisonFile& file, const Recipe& recipe);
 };
 constexpr std::array pageRows{
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "Paths"), pathsView,
-            QT_TRANSLATE_NOOP("rheo::CompareView", "The paths of all sources side by side")},
+            QT_TRANSLATE_NOOP("rheo::CompareView", "The paths of all sources side by side"), figureOfPaths},
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "CKA"), ckaView,
-            QT_TRANSLATE_NOOP("rheo::CompareView", "How alike the rows lie at every two depths")},
+            QT_TRANSLATE_NOOP("rheo::CompareView", "How alike the rows lie at every two depths"),
+            figureOfCka},
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "Differences"), differenceView,
-            QT_TRANSLATE_NOOP("rheo::CompareView", "Curves of the other source less those of the first")},
+            QT_TRANSLATE_NOOP("rheo::CompareView", "Curves of the other source less those of the first"),
+            figureOfDifference},
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "Verdicts"), comparedVerdictsView,
-            QT_TRANSLATE_NOOP("rheo::CompareView", "The published findings of all sources in one table")}};
+            QT_TRANSLATE_NOOP("rheo::CompareView", "The published findings of all sources in one table"),
+            figureOfComparedVerdicts},
+    PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "Training"), trainingView,
+            QT_TRANSLATE_NOOP("rheo::CompareView",
+                              "Curves and findings of training checkpoints against their steps"),
+            figureOfTraining}};
 
 /// What a file that was chosen holds.
 struct Chosen {
@@ -101,6 +110,8 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
       m_value(makeList(tr("Values of the map"), tr("All values; those above what shuffled samples give; or "
                                                    "what these give"))),
       m_statistic(makeList(tr("Statistic"), tr("Whose curves are subtracted"))),
+      m_trend(
+          makeList(tr("Against the training step"), tr("What is followed from checkpoint to checkpoint"))),
       m_link(new QCheckBox(tr("Link cameras"))),
       m_start(new QPushButton(tr("Compare"))),
       m_text(new QLabel),
@@ -108,6 +119,7 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
       m_canvasPage(new QWidget),
       m_cka(new FigureWidget(m_workspace.jobs())),
       m_difference(new FigureWidget(m_workspace.jobs())),
+      m_training(new FigureWidget(m_workspace.jobs())),
       m_verdicts(new QTreeWidget),
       m_pages(new QStackedLayout) {
     m_add->setObjectName("compareWith");
@@ -137,6 +149,7 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
     m_note->setMargin(4);
     m_cka->setAccessibleName(tr("Similarity of depths"));
     m_difference->setAccessibleName(tr("Differences by depth"));
+    m_training->setAccessibleName(tr("Against the training step"));
     m_verdicts->setAccessibleName(tr("Verdicts of all sources"));
     m_verdicts->setRootIsDecorated(false);
     m_verdicts->setAlternatingRowColors(true);
@@ -160,7 +173,7 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
     choices->setContentsMargins(8, 0, 8, 2);
     choices->addWidget(m_tabs);
     choices->addStretch(1);
-    for (QWidget* widget : std::initializer_list<QWidget*>{m_other, m_value, m_statistic, m_link})
+    for (QWidget* widget : std::initializer_list<QWidget*>{m_other, m_value, m_statistic, m_trend, m_link})
         choices->addWidget(widget);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -175,17 +188,17 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
     m_canvasPage->setLayout(m_canvasGrid);
     m_canvasPage->installEventFilter(this);
     for (QWidget* widget :
-         std::initializer_list<QWidget*>{m_text, m_canvasPage, m_cka, m_difference, m_verdicts})
+         std::initializer_list<QWidget*>{m_text, m_canvasPage, m_cka, m_difference, m_verdicts, m_training})
         m_pages->addWidget(widget);
 
     connect(m_start, &QPushButton::clicked, this, &CompareView::startOrStop);
     connect(m_tabs, &QTabBar::currentChanged, this, &CompareView::refresh);
-    for (QComboBox* list : {m_other, m_value, m_statistic})
+    for (QComboBox* list : {m_other, m_value, m_statistic, m_trend})
         connect(list, &QComboBox::currentIndexChanged, this, &CompareView::draw);
     connect(m_link, &QCheckBox::toggled, this, [this](bool on) {
         if (on && !m_canvases.empty()) followCamera(m_canvases.front());
     });
-    for (FigureWidget* widget : {m_cka, m_difference})
+    for (FigureWidget* widget : {m_cka, m_difference, m_training})
         connect(widget, &FigureWidget::hovered, this, &View::hovered);
     // A click on the map names the depth of the first source, and then that of the other (drawFigure).
     connect(m_cka, &FigureWidget::idClicked, this, [this](AxisKind kind, qint64 id) {
@@ -374,18 +387,25 @@ void CompareView::use(std::shared_ptr<const ComparisonFile> made, bool ofOpenRow
     m_otherPoint = -1;
     for (TrajectoryCanvas* canvas : m_canvases) delete canvas->parentWidget();
     m_canvases.clear();
-    const QSignalBlocker quietOther(m_other), quietStatistic(m_statistic);
+    const QSignalBlocker quietOther(m_other), quietStatistic(m_statistic), quietTrend(m_trend);
     const QString before = std::exchange(m_wantedStatistic, {}), other = std::exchange(m_wantedOther, {});
     const QString statistic = before.isEmpty() ? m_statistic->currentText() : before;
+    const QString trend = m_trend->currentText();
     m_other->clear();
     m_statistic->clear();
+    m_trend->clear();
+    if (std::any_of(m_made->sources.begin(), m_made->sources.end(),
+                    [](const auto& source) { return !source.verdicts.empty(); }))
+        m_trend->addItem(tr("verdicts"), "verdicts");
     for (std::size_t i = 1; i < m_made->sources.size(); ++i)
         m_other->addItem(QString::fromStdString(m_made->sources[i].name), static_cast<int>(i));
     if (!m_made->comparison.pairs.empty())
         for (const auto& name : statisticsOf(m_made->comparison.pairs.front().differences))
-            m_statistic->addItem(QString::fromStdString(name));
+            for (QComboBox* list : {m_statistic, m_trend})
+                list->addItem(QString::fromStdString(name), QString::fromStdString(name));
     m_other->setCurrentIndex(std::max(0, m_other->findText(other)));
     m_statistic->setCurrentIndex(std::max(0, m_statistic->findText(statistic)));
+    m_trend->setCurrentIndex(std::max(0, m_trend->findText(trend)));
     listSources();
     fillVerdicts();
     if (!m_made->hasStates()) m_tabs->setCurrentIndex(Verdicts);
@@ -443,6 +463,7 @@ void CompareView::refresh() {
     m_other->setVisible(m_made && m_other->count() > 1 && (shown == Cka || shown == Differences));
     m_value->setVisible(m_made && shown == Cka);
     m_statistic->setVisible(m_made && shown == Differences);
+    m_trend->setVisible(m_made && shown == Training && m_trend->count() > 0);
     m_link->setVisible(m_made && shown == Paths);
     m_note->hide();
     m_pages->setCurrentIndex(m_made ? 1 + static_cast<int>(shown) : 0);
@@ -481,6 +502,8 @@ Recipe CompareView::recipeOf(Page page) const {
     if (page == Cka) options["value"] = m_value->currentData().toString();
     if (page == Differences && m_statistic->currentIndex() >= 0)
         options["statistic"] = m_statistic->currentText();
+    if (page == Training && m_trend->currentIndex() >= 0)
+        options["statistic"] = m_trend->currentData().toString();
     recipe.options = QJsonDocument(options).toJson(QJsonDocument::Compact).toStdString();
     if (!m_madeFile.isEmpty()) recipe.sources = {{recipe.view, m_madeFile.toStdString(), ""}};
     return recipe;
@@ -507,6 +530,7 @@ void CompareView::draw() {
     if (shown == Paths) drawPaths();
     if (shown == Cka) drawFigure(m_cka, recipeOf(Cka));
     if (shown == Differences) drawFigure(m_difference, recipeOf(Differences));
+    if (shown == Training) drawFigure(m_training, recipeOf(Training));
 }
 
 /// Depths of the other source, across the map, count as tokens on screen, so that they are marked and clicked
@@ -514,8 +538,7 @@ void CompareView::draw() {
 void CompareView::drawFigure(FigureWidget* widget, const Recipe& recipe) {
     std::shared_ptr<Figure> figure;
     try {
-        figure = std::make_shared<Figure>(recipe.view == ckaView ? figureOfCka(*m_made, recipe)
-                                                                 : figureOfDifference(*m_made, recipe));
+        figure = std::make_shared<Figure>(figureOf(recipe));
     } catch (const Error& error) {
         widget->setEmptyText(QString::fromUtf8(error.what()));
     }
@@ -721,11 +744,13 @@ QString CompareView::describe(int source, qint64 row, int point) const {
 
 std::shared_ptr<const Figure> CompareView::figure() const {
     if (!m_made) return nullptr;
-    const Recipe made = recipe();
-    if (made.view == ckaView) return std::make_shared<const Figure>(figureOfCka(*m_made, made));
-    if (made.view == differenceView) return std::make_shared<const Figure>(figureOfDifference(*m_made, made));
-    if (made.view == pathsView) return std::make_shared<const Figure>(figureOfPaths(*m_made, made));
-    return std::make_shared<const Figure>(figureOfComparedVerdicts(*m_made, made));
+    return std::make_shared<const Figure>(figureOf(recipe()));
+}
+
+Figure CompareView::figureOf(const Recipe& recipe) const {
+    const auto row = std::find_if(pageRows.begin(), pageRows.end(),
+                                  [&](const PageRow& known) { return recipe.view == known.view; });
+    return row->figure(*m_made, recipe);
 }
 
 Recipe CompareView::recipe() const {

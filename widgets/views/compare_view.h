@@ -57,7 +57,7 @@ public:
     std::shared_ptr<const ComparisonFile> comparison() const { return m_made; }
     bool isRunning() const { return m_job != JobId{}; }
 
-    enum Page { Paths, Cka, Differences, Verdicts };
+    enum Page { Paths, Cka, Differences, Verdicts, Training };
     void showPage(Page page);
     QTabBar* pageBar() const { return m_tabs; }
     QPushButton* startButton() const { return m_start; }
@@ -69,6 +69,7 @@ public:
     QTreeWidget* verdictTable() const { return m_verdicts; }
     FigureWidget* ckaWidget() const { return m_cka; }
     FigureWidget* differenceWidget() const { return m_difference; }
+    FigureWidget* trainingWidget() const { return m_training; }
     /// Of each source, in order.
     const std::vector<TrajectoryCanvas*>& canvases() const { return m_canvases; }
     const QLabel* explanation() const { return m_text; }
@@ -94,6 +95,7 @@ private:
     void draw();
     void drawPaths();
     void arrangeCanvases();
+    Figure figureOf(const Recipe& recipe) const;
     void drawFigure(FigureWidget* widget, const Recipe& recipe);
     void fillVerdicts();
     void followCamera(TrajectoryCanvas* from);
@@ -116,12 +118,12 @@ private:
     QTabBar* m_tabs;
     QHBoxLayout* m_sourceRow;
     QGridLayout* m_canvasGrid;
-    QComboBox *m_alignment, *m_other, *m_value, *m_statistic;
+    QComboBox *m_alignment, *m_other, *m_value, *m_statistic, *m_trend;
     QCheckBox* m_link;
     QPushButton* m_start;
     QLabel *m_text, *m_note;
     QWidget* m_canvasPage;
-    FigureWidget *m_cka, *m_difference;
+    FigureWidget *m_cka, *m_difference, *m_training;
     QTreeWidget* m_verdicts;
     QStackedLayout* m_pages;
 
