@@ -40,6 +40,7 @@
 #include "app/tour.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/session/describe_system.h"
 #include "core/session/recipe_figure.h"
@@ -692,7 +693,11 @@ void MainWindow::openPublished() {
 
 void MainWindow::openPath(const QString& path) {
     if (isSessionFile(path.toStdString())) return m_sessionActions->open(path);
-    if (kindOfPath(path) == PathKind::Model) {
+    if (isAdapterFolder(path.toStdString()) && kindOfPath(path) != PathKind::Model) {
+        OpenModelDialog dialog(m_jobs, path, this);
+        return openChosen(dialog, false);
+    }
+    if (!modelOfEntry(path).adapter.isEmpty() || kindOfPath(path) == PathKind::Model) {
         inspectModel(m_workspace, path, [this](std::shared_ptr<const Checkpoint> checkpoint) {
             OpenModelDialog dialog(m_jobs, std::move(checkpoint), this);
             openChosen(dialog, false);

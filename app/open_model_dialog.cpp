@@ -21,9 +21,11 @@
 #include <limits>
 #include <utility>
 
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/checkpoint/ollama_store.h"
 #include "widgets/viewmodels/cached_model_list.h"
+#include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/preferences.h"
 
 namespace rheo {
@@ -96,7 +98,13 @@ QString troubleOf(const Checkpoint& checkpoint) {
 
 }  // namespace
 
-OpenModelDialog::OpenModelDialog(JobRunner& jobs, QWidget* parent) : OpenModelDialog(jobs, nullptr, parent) {}
+OpenModelDialog::OpenModelDialog(JobRunner& jobs, QWidget* parent)
+    : OpenModelDialog(jobs, std::shared_ptr<const Checkpoint>(), parent) {}
+
+OpenModelDialog::OpenModelDialog(JobRunner& jobs, const QString& adapter, QWidget* parent)
+    : OpenModelDialog(jobs, parent) {
+    inspect(adapter);
+}
 
 OpenModelDialog::OpenModelDialog(JobRunner& jobs, std::shared_ptr<const Checkpoint> checkpoint,
                                  QWidget* parent)
@@ -108,16 +116,26 @@ OpenModelDialog::OpenModelDialog(JobRunner& jobs, std::shared_ptr<const Checkpoi
       m_device(new QComboBox),
       m_dtype(new QComboBox),
       m_threads(new QSpinBox),
+      m_adapter(new QLineEdit),
       m_untrained(new QCheckBox(tr("&Random, as before training; seed"))),
       m_seed(new QSpinBox),
       m_place(new QComboBox),
       m_forecast(paragraph(Qt::PlainText)) {
     setWindowTitle(tr("Open a model"));
     build();
-    if (m_models != nullptr)
+    if (m_models != nullptr) {
         m_models->refresh();
-    else
-        choose(m_checkpoint, troubleOf(*m_checkpoint));
+        return;
+    }
+    m_folder = QString::fromStdString(m_checkpoint->folder().string());
+    m_base = m_checkpoint;
+    m_baseTrouble = troubleOf(*m_checkpoint);
+    if (const Adapter* adapter = m_checkpoint->adapter()) {
+        const QSignalBlocker quiet(m_adapter);  // it is read already
+        m_adapter->setText(QString::fromStdString(adapter->folder.string()));
+        m_base = nullptr;
+    }
+    offer(m_checkpoint, m_baseTrouble);
 }
 
 void OpenModelDialog::build() {
@@ -150,6 +168,21 @@ void OpenModelDialog::build() {
     m_forecast->setAlignment(Qt::AlignTop | Qt::AlignLeft);
     m_detail->setAlignment(Qt::AlignTop | Qt::AlignLeft);
 
+    m_adapter->setClearButtonEnabled(true);
+    m_adapter->setPlaceholderText(tr("none"));
+    m_adapter->setToolTip(tr(
+        "The folder of a LoRA adapter of PEFT (adapter_config.json): it is merged into the weights as they "
+        "are read. The model's own files stay as they are."));
+    auto* browse = new QPushButton(tr("&Browse…"));
+    browse->setToolTip(tr("Choose the folder of the adapter"));
+    auto* adapterRow = new QWidget;
+    auto* adapted = new QHBoxLayout(adapterRow);
+    adapted->setContentsMargins(0, 0, 0, 0);
+    adapted->addWidget(m_adapter, 1);
+    adapted->addWidget(browse);
+    connect(browse, &QPushButton::clicked, this, &OpenModelDialog::chooseAdapter);
+    connect(m_adapter, &QLineEdit::textChanged, this, &OpenModelDialog::useAdapter);
+
     auto* weights = new QHBoxLayout;
     weights->addWidget(m_place);
     weights->addWidget(m_untrained);
@@ -163,6 +196,8 @@ void OpenModelDialog::build() {
     m_threads->setValue(preferences.threads);
     form->addRow(tr("&Threads"), m_threads);
     form->addRow(tr("Weights"), weights);
+    form->addRow(tr("&Adapter"), adapterRow);
+    qobject_cast<QLabel*>(form->labelForField(adapterRow))->setBuddy(m_adapter);
 
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Open | QDialogButtonBox::Cancel);
     m_open = buttons->button(QDialogButtonBox::Open);
@@ -257,7 +292,7 @@ void OpenModelDialog::showList() {
                      QString::fromStdString(ollamaFolder().string()).toHtmlEscaped()));
         return;
     }
-    if (m_checkpoint != nullptr) return;  // one was chosen meanwhile
+    if (m_checkpoint != nullptr || !m_adapter->text().isEmpty()) return;  // one was chosen meanwhile
     int first = 0;
     while (first < count && !m_found->index(first, 0).data(CachedModelList::OpensRole).toBool()) ++first;
     m_view->setCurrentIndex(m_found->index(first < count ? first : 0, 0));
@@ -284,26 +319,77 @@ void OpenModelDialog::chooseFile() {
     if (!file.isEmpty()) inspect(file);
 }
 
+void OpenModelDialog::chooseAdapter() {
+    const QString folder =
+        QFileDialog::getExistingDirectory(this, tr("Choose an adapter (a folder with adapter_config.json)"));
+    if (!folder.isEmpty()) m_adapter->setText(folder);
+}
+
+/// A model elsewhere, or an adapter, which is opened with its base.
 void OpenModelDialog::inspect(const QString& path) {
     m_view->setCurrentIndex({});
-    choose(nullptr, tr("Reading %1…").arg(path));
+    m_base = nullptr;
+    if (!isAdapterFolder(path.toStdString())) {
+        m_folder = path;
+        return read();
+    }
+    {
+        const QSignalBlocker quiet(m_adapter);
+        m_adapter->setText(path);
+    }
+    const QString base = QString::fromStdString(baseOfAdapter(path.toStdString()));
+    m_folder = kindOfPath(base) == PathKind::Model ? base : QString();
+    if (!m_folder.isEmpty()) return read();
+    offer(nullptr,
+          base.isEmpty()
+              ? tr("%1 is an adapter and does not say of which model: choose its base").arg(path)
+              : tr("%1 is an adapter of %2, which is not found here: choose its base").arg(path, base));
+}
+
+/// Another model is chosen.
+void OpenModelDialog::choose(std::shared_ptr<const Checkpoint> checkpoint, const QString& trouble) {
+    m_folder = checkpoint != nullptr ? QString::fromStdString(checkpoint->folder().string()) : QString();
+    m_base = std::move(checkpoint);
+    m_baseTrouble = trouble;
+    useAdapter();
+}
+
+/// Another adapter is chosen, or none.
+void OpenModelDialog::useAdapter() {
+    const bool adapted = !m_adapter->text().isEmpty();
+    if (m_folder.isEmpty() || (!adapted && m_base != nullptr)) return offer(m_base, m_baseTrouble);
+    read();
+}
+
+/// Reads the chosen model with its adapter, where there is one.
+void OpenModelDialog::read() {
+    const QString adapter = m_adapter->text();
+    const auto asPath = [](const QString& text) { return std::filesystem::path(text.toStdString()); };
+    const QString what = tr("Reading %1").arg(adapter.isEmpty() ? m_folder : adapter);
+    offer(nullptr, what + u'…');
     m_reading = m_jobs.submit(
-        {Lane::Analysis, tr("Reading %1").arg(path), false},
-        [path = std::filesystem::path(path.toStdString())](Progress&) {
-            return openForReview(path).checkpoint;
+        {Lane::Analysis, what, false},
+        [path = asPath(m_folder), added = asPath(adapter)](Progress&) {
+            return openForReview(path, added).checkpoint;
         },
         this,
-        [this](Outcome<std::shared_ptr<const Checkpoint>> outcome) {
-            if (m_reading.value() == 0) return;  // another was chosen meanwhile
-            if (const auto* failure = outcome.failure()) choose(nullptr, failure->message);
+        [this, folder = m_folder, adapter](Outcome<std::shared_ptr<const Checkpoint>> outcome) {
+            // Another was chosen meanwhile, or is being read.
+            if (m_reading.value() == 0 || folder != m_folder || adapter != m_adapter->text()) return;
+            if (const auto* failure = outcome.failure()) offer(nullptr, failure->message);
             if (auto* found = outcome.result()) {
                 const QString trouble = troubleOf(**found);
-                choose(std::move(*found), trouble);
+                if (adapter.isEmpty()) {
+                    m_base = *found;
+                    m_baseTrouble = trouble;
+                }
+                offer(std::move(*found), trouble);
             }
         });
 }
 
-void OpenModelDialog::choose(std::shared_ptr<const Checkpoint> checkpoint, const QString& trouble) {
+/// What is to be opened, or why it cannot be.
+void OpenModelDialog::offer(std::shared_ptr<const Checkpoint> checkpoint, const QString& trouble) {
     m_jobs.cancel(std::exchange(m_reading, JobId{}));
     m_checkpoint = std::move(checkpoint);
     m_trouble = trouble;
@@ -315,6 +401,10 @@ void OpenModelDialog::update() {
     const bool onProcessor = m_device->currentData().toString() == "cpu";
     const bool missing = m_checkpoint != nullptr && !m_checkpoint->weightsMissing().empty();
     const bool computes = dtype != DType::Float16 || !onProcessor;
+    // Random weights have nothing that an adapter could change.
+    const bool adapted = !m_adapter->text().isEmpty();
+    m_untrained->setEnabled(!adapted);
+    if (adapted) m_untrained->setChecked(false);
     m_open->setEnabled(m_checkpoint != nullptr && (!missing || m_untrained->isChecked()) && computes);
     m_open->setText(m_checkpoint != nullptr && asksFirst(*m_checkpoint) ? tr("&Open Anyway") : tr("&Open"));
 
@@ -381,6 +471,8 @@ ModelOptions OpenModelDialog::options() const {
     options.threads = m_threads->value();
     options.weights = WeightPlace(m_place->currentData().toInt());
     if (m_checkpoint != nullptr) options.acceptedKeys = m_checkpoint->config().acceptedKeys;
+    if (m_checkpoint != nullptr && m_checkpoint->adapter() != nullptr)
+        options.adapter = m_checkpoint->adapter()->folder.string();
     if (m_untrained->isChecked()) options.untrainedSeed = static_cast<std::uint64_t>(m_seed->value());
     return options;
 }

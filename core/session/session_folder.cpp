@@ -180,6 +180,7 @@ private:
                   {"accepted_keys", model.options.acceptedKeys},
                   {"weights", weightPlaceName(model.options.weights)},
                   {"identity", Json::parse(identityToJson(model.identity))}};
+        if (!model.options.adapter.empty()) json["adapter"] = model.options.adapter;
         if (model.options.untrainedSeed) json["untrained_seed"] = *model.options.untrainedSeed;
         return json;
     }
@@ -437,6 +438,7 @@ private:
         json.at("accepted_keys").get_to(model.options.acceptedKeys);
         if (json.contains("weights"))
             model.options.weights = parseWeightPlace(json.at("weights").get<std::string>());
+        if (json.contains("adapter")) json.at("adapter").get_to(model.options.adapter);
         if (json.contains("untrained_seed"))
             model.options.untrainedSeed = json.at("untrained_seed").get<std::uint64_t>();
         if (const auto dtype = parseDType(json.at("dtype").get<std::string>())) model.options.dtype = *dtype;

@@ -57,6 +57,7 @@ ModelOfTrace modelOf(const std::shared_ptr<const LoadedModel>& loaded) {
         if (!untrainedSeed) return loaded->model;
         ModelOptions options = loaded->model->options();
         options.untrainedSeed = untrainedSeed;
+        options.adapter.clear();
         return loadModel(loaded->checkpoint->folder(), options, progress)->model;
     };
 }

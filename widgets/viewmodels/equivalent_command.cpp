@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/parallel.h"
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/ollama_store.h"
 #include "core/session/recipe_figure.h"
 #include "widgets/viewmodels/file_keeper.h"
@@ -155,6 +156,8 @@ std::vector<std::string> modelWordsOf(const LoadedModel& model) {
     const auto add = [&](const char* option, std::string value) {
         words.insert(words.end(), {option, std::move(value)});
     };
+    if (const Adapter* adapter = model.checkpoint->adapter())
+        add("--adapter", modelArgument(adapter->folder));
     if (options.untrainedSeed) add("--untrained", std::to_string(*options.untrainedSeed));
     std::string keys;
     for (const std::string& key : model.checkpoint->config().acceptedKeys)

@@ -11,7 +11,7 @@ std::shared_ptr<const LoadedModel> loadModel(const std::filesystem::path& folder
                                              Progress& progress) {
     auto loaded = std::make_shared<LoadedModel>();
     progress.setStage("reading " + modelTitle(folder));
-    loaded->checkpoint = Checkpoint::open(folder, AcceptedKeys(options.acceptedKeys));
+    loaded->checkpoint = Checkpoint::open(folder, AcceptedKeys(options.acceptedKeys), options.adapter);
     if (loaded->checkpoint->tokenizerPath()) {
         try {
             loaded->tokenizer = Tokenizer::open(loaded->checkpoint->folder());

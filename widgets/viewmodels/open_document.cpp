@@ -27,6 +27,13 @@ fs::path toPath(const QString& path) {
     return fs::path(path.toStdString());
 }
 
+/// Stands between the two paths of an entry; names of folders hardly have it.
+const QChar between = u'\n';
+
+QString entryOf(const QString& folder, const ModelOptions& options) {
+    return entryOf(ModelEntry{folder, QString::fromStdString(options.adapter)});
+}
+
 }  // namespace
 
 PathKind kindOfPath(const QString& path) {
@@ -43,7 +50,18 @@ PathKind kindOfPath(const QString& path) {
     }
 }
 
+QString entryOf(const ModelEntry& model) {
+    return model.adapter.isEmpty() ? model.folder : model.folder + between + model.adapter;
+}
+
+ModelEntry modelOfEntry(const QString& entry) {
+    return {entry.section(between, 0, 0), entry.section(between, 1)};
+}
+
 QString titleOfPath(const QString& path) {
+    if (const ModelEntry model = modelOfEntry(path); !model.adapter.isEmpty())
+        return Workspace::tr("%1 with %2")
+            .arg(titleOfPath(model.folder), QString::fromStdString(modelTitle(toPath(model.adapter))));
     const fs::path folder = toPath(path);
     return QString::fromStdString(fetchCommand(folder).empty() ? modelArgument(folder) : modelTitle(folder));
 }
@@ -54,12 +72,13 @@ JobId openModel(Workspace& workspace, const QString& folder, const ModelOptions&
         {Lane::Model, Workspace::tr("Opening %1").arg(QString::fromStdString(modelTitle(toPath(folder))))},
         [path = toPath(folder), options](Progress& progress) { return loadModel(path, options, progress); },
         &workspace,
-        [&workspace, what, folder](Outcome<std::shared_ptr<const LoadedModel>> outcome) {
+        [&workspace, what,
+         entry = entryOf(folder, options)](Outcome<std::shared_ptr<const LoadedModel>> outcome) {
             workspace.use(what, outcome, [&](std::shared_ptr<const LoadedModel> model) {
                 OpenedDocument next;
                 next.model = std::move(model);
                 workspace.replace(std::move(next));
-                Q_EMIT workspace.opened(folder);
+                Q_EMIT workspace.opened(entry);
             });
         });
 }
@@ -168,7 +187,8 @@ JobId attachModel(Workspace& workspace, const QString& folder, const ModelOption
         {Lane::Model, Workspace::tr("Attaching %1").arg(QString::fromStdString(modelTitle(toPath(folder))))},
         [path = toPath(folder), options, trace](Progress& progress) {
             // Who it is can be told before gigabytes are read.
-            const auto checkpoint = Checkpoint::open(path, AcceptedKeys(options.acceptedKeys));
+            const auto checkpoint =
+                Checkpoint::open(path, AcceptedKeys(options.acceptedKeys), options.adapter);
             const auto points = residualPoints(static_cast<int>(checkpoint->config().layers),
                                                checkpoint->config().parallelBlocks);
             std::string note =
@@ -177,11 +197,11 @@ JobId attachModel(Workspace& workspace, const QString& folder, const ModelOption
             return Attached(loadModel(path, options, progress), std::move(note));
         },
         &workspace,
-        [&workspace, what, folder, document](Outcome<Attached> outcome) {
+        [&workspace, what, folder, document, entry = entryOf(folder, options)](Outcome<Attached> outcome) {
             if (document != workspace.documentNumber()) return;
             workspace.use(what, outcome, [&](Attached attached) {
                 workspace.setModel(std::move(attached.first));
-                Q_EMIT workspace.opened(folder);
+                Q_EMIT workspace.opened(entry);
                 if (!attached.second.empty())
                     Q_EMIT workspace.noted(
                         Workspace::tr("%1: %2").arg(folder, QString::fromStdString(attached.second)));
@@ -195,11 +215,15 @@ JobId openPath(Workspace& workspace, const QString& path, const ModelOptions& op
     return openTrace(workspace, path);
 }
 
-JobId inspectModel(Workspace& workspace, const QString& folder, Inspected inspected) {
+JobId inspectModel(Workspace& workspace, const QString& entry, Inspected inspected) {
+    const auto [folder, adapter] = modelOfEntry(entry);
     return workspace.jobs().submit(
         {Lane::Analysis, Workspace::tr("Reading %1").arg(folder), false},
-        [path = toPath(folder)](Progress&) { return openForReview(path).checkpoint; }, &workspace,
-        [&workspace, folder,
+        [path = toPath(folder), added = toPath(adapter)](Progress&) {
+            return openForReview(path, added).checkpoint;
+        },
+        &workspace,
+        [&workspace, folder = folder,
          inspected = std::move(inspected)](Outcome<std::shared_ptr<const Checkpoint>> outcome) {
             workspace.use(Workspace::tr("Read the model %1").arg(folder), outcome, inspected);
         });

@@ -20,8 +20,18 @@ enum class PathKind {
 };
 /// Looks at the folder, the first bytes of the file, or for ORG/NAME in the Hugging Face cache. Never throws.
 PathKind kindOfPath(const QString& path);
-/// For a list of what was opened: the path, but ORG/NAME for a model of the cache.
+/// For a list of what was opened: the path, but ORG/NAME for a model of the cache; "MODEL with ADAPTER" for
+/// an entry of both.
 QString titleOfPath(const QString& path);
+
+/// A model and its adapter as one entry of a list of paths, and the other way. A path of a model, or of any
+/// file, is an entry without an adapter.
+struct ModelEntry {
+    QString folder;
+    QString adapter;  ///< empty: none
+};
+QString entryOf(const ModelEntry& model);
+ModelEntry modelOfEntry(const QString& entry);
 
 // Each starts a job that opens something, and returns the job's id. What fails is said by
 // Workspace::failed(), and the document stays what it was; Workspace::opened() names what was opened.
@@ -45,7 +55,8 @@ JobId attachModel(Workspace& workspace, const QString& folder, const ModelOption
 JobId openPath(Workspace& workspace, const QString& path, const ModelOptions& options);
 
 using Inspected = std::function<void(std::shared_ptr<const Checkpoint>)>;
-/// Reads config and headers only, for the dialog that offers device, dtype and threads.
-JobId inspectModel(Workspace& workspace, const QString& folder, Inspected inspected);
+/// Reads config and headers only, for the dialog that offers device, dtype and threads. `entry`: of a model,
+/// with an adapter or without.
+JobId inspectModel(Workspace& workspace, const QString& entry, Inspected inspected);
 
 }  // namespace rheo

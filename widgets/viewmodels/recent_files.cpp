@@ -3,11 +3,27 @@
 #include <QDir>
 #include <QFileInfo>
 #include <QSettings>
+#include <algorithm>
 #include <memory>
+
+#include "widgets/viewmodels/open_document.h"
 
 namespace rheo {
 
 namespace {
+
+QString whole(const QString& path) {
+    const auto clean = [](const QString& one) {
+        return one.isEmpty() ? one : QDir::cleanPath(QFileInfo(one).absoluteFilePath());
+    };
+    const ModelEntry model = modelOfEntry(path);
+    return entryOf({clean(model.folder), clean(model.adapter)});
+}
+
+bool isThere(const QString& path) {
+    const ModelEntry model = modelOfEntry(path);
+    return QFileInfo::exists(model.folder) && (model.adapter.isEmpty() || QFileInfo::exists(model.adapter));
+}
 
 const QString key = QStringLiteral("recent/paths");
 
@@ -25,21 +41,20 @@ RecentFiles::RecentFiles(const QString& settingsFile, QObject* parent)
 
 QStringList RecentFiles::paths() const {
     QStringList there;
-    for (const QString& path : m_paths)
-        if (QFileInfo::exists(path)) there << path;
+    std::copy_if(m_paths.begin(), m_paths.end(), std::back_inserter(there), isThere);
     return there;
 }
 
 void RecentFiles::add(const QString& path) {
-    const QString whole = QDir::cleanPath(QFileInfo(path).absoluteFilePath());
-    m_paths.removeAll(whole);
-    m_paths.prepend(whole);
+    const QString entry = whole(path);
+    m_paths.removeAll(entry);
+    m_paths.prepend(entry);
     m_paths = m_paths.mid(0, longest);
     store();
 }
 
 void RecentFiles::remove(const QString& path) {
-    if (m_paths.removeAll(QDir::cleanPath(QFileInfo(path).absoluteFilePath())) > 0) store();
+    if (m_paths.removeAll(whole(path)) > 0) store();
 }
 
 void RecentFiles::clear() {

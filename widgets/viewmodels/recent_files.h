@@ -6,7 +6,8 @@
 
 namespace rheo {
 
-/// The files and folders opened last, newest first, kept in the settings. Those that are gone are left out.
+/// The files and folders opened last, newest first, kept in the settings, as entries (open_document.h). Those
+/// of which something is gone are left out.
 class RecentFiles : public QObject {
     Q_OBJECT
 public:

@@ -60,6 +60,7 @@ ReportTools toolsOf(const std::shared_ptr<const LoadedModel>& loaded, DrawFigure
     tools.openUntrained = [loaded](std::uint64_t seed, Progress& progress) {
         ModelOptions options = loaded->model->options();
         options.untrainedSeed = seed;
+        options.adapter.clear();
         return loadModel(loaded->checkpoint->folder(), options, progress)->model;
     };
     tools.draw = std::move(draw);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/dynamics/teleport.h"
 #include "core/session/attach_model.h"
@@ -110,7 +111,9 @@ QString Workspace::title() const {
                    ? tr("Results")
                    : QString::fromStdString(m_state->results->path.filename().string());
     if (!m_model) return {};
-    const QString model = QString::fromStdString(modelTitle(m_model->checkpoint->folder()));
+    QString model = QString::fromStdString(modelTitle(m_model->checkpoint->folder()));
+    if (const Adapter* adapter = m_model->checkpoint->adapter())
+        model = tr("%1 with %2").arg(model, QString::fromStdString(adapter->name));
     return m_model->model->options().untrainedSeed ? tr("%1, random weights").arg(model) : model;
 }
 
