@@ -248,6 +248,11 @@ void TestAppCompareWindow::differencesAndVerdictsAreShown() {
     QVERIFY(view()->verdictTable()->isVisible());
     QCOMPARE(view()->verdictTable()->topLevelItemCount(), 1);  // traces hold none, which is said
     keepPicture(*m_window, "compare verdicts");
+    clickTab(CompareView::Training);
+    QTRY_VERIFY_WITH_TIMEOUT(view()->trainingWidget()->figure() != nullptr, wait);
+    QVERIFY(view()->trainingWidget()->isVisible());
+    QCOMPARE(view()->recipe().view, std::string("compare_training"));
+    keepPicture(*m_window, "compare training");
 }
 
 void TestAppCompareWindow::itIsExportedAndMadeAgain() {

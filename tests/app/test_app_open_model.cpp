@@ -15,6 +15,7 @@
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTimer>
+#include <algorithm>
 
 #include "app/main_window.h"
 #include "app/open_model_dialog.h"
@@ -22,6 +23,7 @@
 #include "model_cache_of.h"
 #include "tests/test_main.h"
 #include "widgets/viewmodels/cached_model_list.h"
+#include "widgets/viewmodels/equivalent_command.h"
 #include "widgets/viewmodels/file_keeper.h"
 #include "widgets/viewmodels/open_document.h"
 #include "widgets/viewmodels/prompt_queue.h"
@@ -57,6 +59,7 @@ private Q_SLOTS:
     void doubleClickOpensOnlyWhatOpens();
     void ggufFilesOpen();
     void searchNarrowsTheList();
+    void weightsCanBeStreamed();
     void float16IsForTheGpu();
     void aThousandModelsDoNotBlock();
     void windowOpensAModelOfTheCache();
@@ -114,6 +117,11 @@ private:
             use(*dialog);
         });
         timer->start(20);
+    }
+    static QComboBox* listWith(QWidget& in, const QString& item) {
+        for (auto* list : in.findChildren<QComboBox*>())
+            if (list->findText(item) >= 0) return list;
+        return nullptr;
     }
     static QPushButton* buttonWith(QWidget& in, const QString& words) {
         for (auto* button : in.findChildren<QPushButton*>())
@@ -274,14 +282,45 @@ void TestAppOpenModel::searchNarrowsTheList() {
     QCOMPARE(QString::fromStdString(dialog->checkpoint()->folder().string()), m_demoSnapshot);
 }
 
+/// What it costs is said where it is chosen, where the model is named, and before a teleport.
+void TestAppOpenModel::weightsCanBeStreamed() {
+    const auto dialog = shown();
+    click(*dialog, "rheograph/novels");
+    QComboBox* place = listWith(*dialog, "streamed from the files");
+    QVERIFY(place != nullptr && place->currentText() == "in memory if they fit");
+    place->setCurrentText("streamed from the files");
+    QCOMPARE(dialog->options().weights, WeightPlace::Stream);
+    QStringList shownTexts;
+    for (const auto* label : dialog->findChildren<QLabel*>()) shownTexts << label->text();
+    QVERIFY2(shownTexts.join(' ').contains("each run of the network reads"),
+             qPrintable(shownTexts.join(' ')));
+    keepPicture(*dialog, "open streamed");
+
+    MainWindow window;
+    window.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&window));
+    openModel(window.workspace(), demo, dialog->options());
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().model() != nullptr, 30000);
+    window.workspace().prompts().add("It is a truth");
+    QTRY_VERIFY_WITH_TIMEOUT(window.workspace().state()->scores && window.workspace().jobs().isIdle(), 60000);
+    window.selection().selectRow(RowIndex{0});
+    QTRY_COMPARE_WITH_TIMEOUT(window.teleport().state(), TeleportModel::State::Ready, 60000);
+    shownTexts.clear();
+    for (const auto* label : window.findChildren<QLabel*>()) shownTexts << label->text();
+    for (const char* part : {"Weights streamed", "each path takes"})
+        QVERIFY2(shownTexts.join(' ').contains(part), qPrintable(shownTexts.join(' ')));
+    keepPicture(window, "streamed");
+    const auto words = modelWordsOf(*window.workspace().model());
+    QVERIFY(std::find(words.begin(), words.end(), "stream") != words.end());
+    window.workspace().clear();
+}
+
 void TestAppOpenModel::float16IsForTheGpu() {
     const auto dialog = shown();
-    auto boxes = dialog->findChildren<QComboBox*>();
-    QCOMPARE(boxes.size(), 2);
-    boxes[1]->setCurrentText("float16");
+    listWith(*dialog, "float16")->setCurrentText("float16");
     QCOMPARE(dialog->options().dtype, DType::Float16);
     QVERIFY(!dialog->openButton()->isEnabled());
-    boxes[0]->setCurrentIndex(1);
+    listWith(*dialog, "Processor")->setCurrentIndex(1);
     QVERIFY(dialog->openButton()->isEnabled());
 }
 
