@@ -15,9 +15,9 @@ namespace rheo {
 
 namespace {
 
-Axis sourceAxis(const std::vector<std::string>& names) {
+Axis sourceAxis(const std::string& what, const std::vector<std::string>& names) {
     Axis axis;
-    axis.title = "Training step";
+    axis.title = what;
     axis.low = -0.5;
     axis.high = static_cast<double>(names.size()) - 0.5;
     axis.named = true;
@@ -55,10 +55,10 @@ CurvePlot curvesOf(const TrainingCurve& curve, const std::vector<ResidualPoint>&
     return plot;
 }
 
-CurvePlot trendOf(const TrainingNumber& number, const std::vector<std::string>& names, const Theme& theme,
-                  bool named) {
+CurvePlot trendOf(const TrainingNumber& number, const std::string& what,
+                  const std::vector<std::string>& names, const Theme& theme, bool named) {
     CurvePlot plot;
-    plot.x = sourceAxis(names);
+    plot.x = sourceAxis(what, names);
     Curve null, line;
     for (std::size_t i = 0; i < number.values.size(); ++i) line.x.push_back(static_cast<double>(i));
     null.x = line.x;
@@ -89,21 +89,22 @@ CurvePlot trendOf(const TrainingNumber& number, const std::vector<std::string>& 
 
 }  // namespace
 
-Figure trainingFigure(const std::vector<std::string>& names, const std::vector<ResidualPoint>& points,
-                      const std::vector<TrainingCurve>& curves, const std::vector<TrainingNumber>& numbers,
-                      const Theme& theme) {
+Figure trainingFigure(const std::string& what, const std::vector<std::string>& names,
+                      const std::vector<ResidualPoint>& points, const std::vector<TrainingCurve>& curves,
+                      const std::vector<TrainingNumber>& numbers, const Theme& theme) {
     Figure figure;
     figure.theme = theme;
     for (const TrainingCurve& curve : curves)
         figure.panels.push_back({curve.title, curvesOf(curve, points, theme)});
     for (const TrainingNumber& number : numbers)
-        figure.panels.push_back({number.title, trendOf(number, names, theme, &number == numbers.data())});
+        figure.panels.push_back(
+            {number.title, trendOf(number, what, names, theme, &number == numbers.data())});
     if (!curves.empty() && names.size() > 1) {
         ColorScale scale;
         scale.high = static_cast<double>(names.size()) - 1;
         // The lightest colours are too pale for thin lines on white, and the darkest on black.
         (theme.dark ? scale.mapFrom : scale.mapTo) = theme.dark ? 0.2 : 0.85;
-        scale.title = "Training step";
+        scale.title = what;
         // A label for each would not fit beside the bar.
         const std::size_t every = (names.size() + 7) / 8;
         for (std::size_t i = 0; i < names.size(); i += every)

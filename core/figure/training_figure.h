@@ -24,12 +24,13 @@ struct TrainingNumber {
     std::vector<double> nullLow, nullHigh;  ///< [source] 95 % of the null that comes closest
 };
 
-/// A series of sources: the training checkpoints of a model, in order. `names` [source] stand on the axes,
-/// evenly spaced. Curves are drawn with one line a source, coloured from the first to the last;
-/// numbers against the source, with their intervals and the bands of their nulls.
-Figure trainingFigure(const std::vector<std::string>& names, const std::vector<ResidualPoint>& points,
-                      const std::vector<TrainingCurve>& curves, const std::vector<TrainingNumber>& numbers,
-                      const Theme& theme);
+/// A series of sources: the training checkpoints of a model, in order. `what` is the title of their axis
+/// ("Training step"), and `names` [source] stand on it, evenly spaced. Curves are drawn with one line a
+/// source, coloured from the first to the last; numbers against the source, with their intervals and the
+/// bands of their nulls.
+Figure trainingFigure(const std::string& what, const std::vector<std::string>& names,
+                      const std::vector<ResidualPoint>& points, const std::vector<TrainingCurve>& curves,
+                      const std::vector<TrainingNumber>& numbers, const Theme& theme);
 
 /// The training step that a name tells: 1000 for "model@step1000", "step_1000", "checkpoint-1000". -1 where
 /// it tells none.

@@ -137,8 +137,9 @@ Figure figureOfTraining(const ComparisonFile& file, const Recipe& recipe) {
         numbers.clear();
         addCurves(file, series, shown, curves, numbers);
     }
-    Figure figure = trainingFigure(series.names, file.sources.front().source.info.points, curves, numbers,
-                                   themeNamed(recipe.theme));
+    Figure figure =
+        trainingFigure(series.bySteps ? "Training step" : "Source", series.names,
+                       file.sources.front().source.info.points, curves, numbers, themeNamed(recipe.theme));
     figure.note =
         shown == verdictsName
             ? "Each published finding against the training step: its value with a 95 % interval, and 95 % "

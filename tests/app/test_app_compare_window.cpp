@@ -252,6 +252,7 @@ void TestAppCompareWindow::differencesAndVerdictsAreShown() {
     QTRY_VERIFY_WITH_TIMEOUT(view()->trainingWidget()->figure() != nullptr, wait);
     QVERIFY(view()->trainingWidget()->isVisible());
     QCOMPARE(view()->recipe().view, std::string("compare_training"));
+    QTest::qWait(300);
     keepPicture(*m_window, "compare training");
 }
 
