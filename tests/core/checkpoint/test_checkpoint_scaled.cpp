@@ -213,7 +213,7 @@ void TestCheckpointScaled::scalesMustFit() {
     const TensorMatch match = matchWith(config, {3, 2}, StoredType::F32);
     const StoredTensor* matrix = match.parameters.at("model.layers.0.mlp.up_proj.weight");
     QVERIFY(matrix->scaled != nullptr && matrix->scaled->rows == 2);
-    QVERIFY2(match.notes.size() == 1 && match.notes[0].starts_with("1 of 8"),
+    QVERIFY2(match.notes.size() == 1 && match.notes[0].starts_with("1 matrix of 8-bit"),
              match.notes.empty() ? "" : match.notes[0].c_str());
     EXPECT_ERROR(ErrorCode::Mismatch, QStringList{"up_proj.weight_scale_inv"},
                  matchWith(config, {}, StoredType::F32));
