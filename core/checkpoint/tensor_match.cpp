@@ -244,6 +244,7 @@ private:
     }
 
     /// A matrix of 8-bit floats with its scales; the same tensor where the config says nothing of scales.
+    /// Null where the scales are missing or misshapen, which is noted.
     const StoredTensor* withScales(const StoredTensor& matrix, const std::string& name) {
         if (!m_config.scaledWeights || !isSmallFloat(matrix.type)) return &matrix;
         const std::string base = name.substr(0, name.size() - std::string_view("weight").size());
@@ -251,7 +252,7 @@ private:
         const auto found = m_stored.find(scaleName);
         if (!name.ends_with(".weight") || found == m_stored.end()) {
             m_missing.push_back(scaleName);
-            return &matrix;
+            return nullptr;
         }
         const auto grid = scaleGrid(*m_config.scaledWeights, matrix, *found->second);
         if (!grid) {
@@ -259,7 +260,7 @@ private:
                                               scaleName, storedTypeName(found->second->type),
                                               fmt::join(found->second->shape, ", "), matrix.name,
                                               fmt::join(matrix.shape, ", ")));
-            return &matrix;
+            return nullptr;
         }
         m_used.insert(scaleName);
         // What rounds activations is no part of the weights.
@@ -280,6 +281,7 @@ private:
         }
         m_used.insert(name);
         tensor = withScales(*tensor, name);
+        if (tensor == nullptr) return;
         const StoredType type = tensor->type;
         const bool isFloat = type == StoredType::F32 || type == StoredType::F16 || type == StoredType::BF16 ||
                              type == StoredType::F64 || tensor->scaled != nullptr;
@@ -323,7 +325,9 @@ private:
     std::string explanation() const {
         for (const auto& [part, what] : telling)
             for (const auto& [name, tensor] : m_stored)
-                if (name.find(part) != std::string::npos) return fmt::format("; this looks like {}", what);
+                if (name.find(part) != std::string::npos &&
+                    !(m_config.scaledWeights && part == ".weight_scale"))
+                    return fmt::format("; this looks like {}", what);
         return "";
     }
 
