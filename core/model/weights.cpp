@@ -10,6 +10,7 @@
 #include <cstring>
 #include <future>
 #include <map>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -442,6 +443,7 @@ struct WeightReader::State {
     explicit State(const WeightsTask& task)
         : config(task.checkpoint.config()), now(task, true, silent), ahead(task, true, silent) {}
 
+    std::mutex mutex;  ///< of all that is called from outside
     const ModelConfig& config;
     Progress silent;
     Assembler now;
@@ -455,6 +457,7 @@ WeightReader::~WeightReader() = default;
 
 std::shared_ptr<const BlockWeights> WeightReader::block(std::int64_t layer) const {
     State& state = *m_state;
+    const std::lock_guard lock(state.mutex);
     std::future<BlockWeights> read = std::move(state.next);
     const bool isRead = read.valid() && state.nextLayer == layer;
     if (read.valid() && !isRead) {
@@ -473,10 +476,12 @@ std::shared_ptr<const BlockWeights> WeightReader::block(std::int64_t layer) cons
 }
 
 at::Tensor WeightReader::embedding(const at::Tensor& ids) const {
+    const std::lock_guard lock(m_state->mutex);
     return m_state->now.embeddingRows(ids);
 }
 
 at::Tensor WeightReader::unembedding(std::int64_t first, std::int64_t count) const {
+    const std::lock_guard lock(m_state->mutex);
     return m_state->now.unembeddingRows(first, count);
 }
 

@@ -54,7 +54,8 @@ struct WeightsTask {
     int threads = 1;
 };
 
-/// Reads weights while the network runs, for models that are larger than memory. For one thread at a time.
+/// Reads weights while the network runs, for models that are larger than memory. Threads
+/// wait for each other.
 class WeightReader {
 public:
     explicit WeightReader(const WeightsTask& task);
