@@ -5,6 +5,7 @@
 #include <pcre2.h>
 
 #include "core/base/error.h"
+#include "core/base/owned.h"
 
 namespace rheo {
 
@@ -12,16 +13,6 @@ namespace {
 
 constexpr std::size_t maxPatternBytes = 4096;
 constexpr std::uint32_t maxSteps = 1'000'000;
-
-template <auto Free>
-struct Deleter {
-    template <class T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
-};
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, Deleter<Free>>;
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/owned.h"
 #include "core/tokenizer/regex_dialect.h"
 #include "core/tokenizer/unicode.h"
 
@@ -19,16 +20,6 @@ constexpr std::size_t kMaxPatternBytes = std::size_t{16} << 10;
 constexpr std::uint32_t kMaxSteps = 10'000'000;  // for one starting position
 constexpr std::size_t kMaxMatchMemory = std::size_t{64} << 20;
 constexpr std::size_t kStartsPerCall = 32;  // starting positions tried between two looks at the clock
-
-template <auto Free>
-struct Deleter {
-    template <class T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
-};
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, Deleter<Free>>;
 
 }  // namespace
 
