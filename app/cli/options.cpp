@@ -22,7 +22,8 @@ namespace rheo::cli {
 void ModelOption::addTo(CLI::App& command, bool required) {
     command
         .add_option("--model", name,
-                    "model folder, GGUF file, ORG/NAME of a model in the Hugging Face cache, or ollama:NAME")
+                    "model folder, GGUF file, ORG/NAME or ORG/NAME@REVISION of the Hugging Face cache, or "
+                    "ollama:NAME")
         ->required(required)
         ->type_name("MODEL");
     CLI::Option* adapted = addAdapterOption(command, adapter);

@@ -313,8 +313,7 @@ void TestModelKernels::wholeModelByTensorOperations() {
     const ThreadScope threads(2);
     Progress progress;
     const auto checkpoint = Checkpoint::open(fixture.folder);
-    const BlockStack stack(checkpoint->config(),
-                           loadWeights({*checkpoint}, false, progress), at::kCPU,
+    const BlockStack stack(checkpoint->config(), loadWeights({*checkpoint}, false, progress), at::kCPU,
                            at::kFloat, KernelChoice::TensorOperations);
     const Reference reference = readReference(fixture.reference);
     double worst = 0;
