@@ -35,8 +35,19 @@ const BlasThreads& blas() {
 
 }  // namespace
 
-// The first question makes libtorch settle this thread's own number, which it would else do later.
-ThreadScope::ThreadScope(int threads) : m_before(at::get_num_threads()) {
+namespace {
+
+/// libtorch settles a thread's number when it is first asked there, and that would undo what was set before. It
+/// remembers so in a variable of an inline function, of which this program and libtorch may each have a copy:
+/// both are asked.
+int threadsBefore() {
+    at::internal::lazy_init_num_threads();
+    return at::get_num_threads();
+}
+
+}  // namespace
+
+ThreadScope::ThreadScope(int threads) : m_before(threadsBefore()) {
     if (m_before != threads) setThreads(threads);
     if (kernels::hasOneDnn() || blas().set == nullptr || blas().get == nullptr) return;
     const int now = blas().get();
@@ -51,7 +62,7 @@ ThreadScope::~ThreadScope() {
 }
 
 void useOneThread() {
-    if (at::get_num_threads() != 1) setThreads(1);
+    if (threadsBefore() != 1) setThreads(1);
 }
 
 }  // namespace rheo
