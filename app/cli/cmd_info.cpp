@@ -32,6 +32,11 @@ std::vector<std::string> notesOfTokenizer(const Checkpoint& checkpoint, nlohmann
     }
 }
 
+std::int64_t blocksWithExperts(const ModelConfig& config) {
+    return std::count_if(config.blocks.begin(), config.blocks.end(),
+                         [](const BlockConfig& block) { return block.experts; });
+}
+
 void sayShape(const Console& console, const Checkpoint& checkpoint, const std::vector<ResidualPoint>& points,
               const MemoryForecast& forecast) {
     const ModelConfig& config = checkpoint.config();
@@ -52,8 +57,16 @@ void sayShape(const Console& console, const Checkpoint& checkpoint, const std::v
     else
         console.say(fmt::format("points       {}: {} to final{}", points.size(), pointName(points.front()),
                                 increments));
-    console.say(fmt::format("parameters   {}, stored as {}", forecast.parameters,
-                            config.storedDType.empty() ? "the files say" : config.storedDType));
+    console.say(fmt::format("parameters   {}, stored as {}{}", forecast.parameters,
+                            config.storedDType.empty() ? "the files say" : config.storedDType,
+                            config.experts ? fmt::format("; a token uses {}", forecast.usedParameters) : ""));
+    if (config.experts)
+        console.say(fmt::format("experts      {} of {} units in {} of the blocks, of which {} see a token{}",
+                                config.experts->count, config.experts->width, blocksWithExperts(config),
+                                config.experts->chosen,
+                                config.experts->sharedWidth > 0
+                                    ? fmt::format("; one more of {} sees all", config.experts->sharedWidth)
+                                    : ""));
 }
 
 void sayMemory(const InfoOptions& options, const Common& common, const MemoryForecast& forecast,
@@ -132,6 +145,11 @@ int infoOfModel(const InfoOptions& options, Common& common) {
                    {"notes", config.notes},
                    {"tokenizer_notes", tokenizerNotes},
                    {"unsupported", unsupported}});
+    if (config.experts)
+        result["experts"] = {
+            {"count", config.experts->count},      {"chosen", config.experts->chosen},
+            {"width", config.experts->width},      {"shared_width", config.experts->sharedWidth},
+            {"blocks", blocksWithExperts(config)}, {"used_parameters", forecast.usedParameters}};
     if (checkpoint->adapter() != nullptr) result["adapter"] = describeAdapter(*checkpoint->adapter());
     console.result(result);
 

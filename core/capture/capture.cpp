@@ -57,7 +57,7 @@ double promptCost(const ModelConfig& config, std::size_t tokens) {
     const auto width = static_cast<double>(config.dModel);
     const auto heads = static_cast<double>(config.heads * config.headDim);
     const auto keys = static_cast<double>(config.kvHeads * config.headDim);
-    const double mlp = static_cast<double>(config.intermediate) * (config.gatedMlp ? 3 : 2);
+    const double mlp = static_cast<double>(hiddenUnits(config)) * (config.gatedMlp ? 3 : 2);
     return n * (width * (2 * heads + 2 * keys + mlp) + 2 * n * heads);
 }
 

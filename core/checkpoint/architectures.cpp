@@ -8,6 +8,8 @@
 #include <array>
 #include <cmath>
 
+#include "core/checkpoint/rope_keys.h"
+
 namespace rheo {
 
 namespace {
@@ -16,8 +18,8 @@ constexpr std::int64_t maxLayers = 4096;
 constexpr std::int64_t maxWidth = std::int64_t{1} << 20;
 constexpr std::int64_t maxHeads = std::int64_t{1} << 16;
 constexpr std::int64_t maxIntermediate = std::int64_t{1} << 24;
+constexpr std::int64_t maxExperts = std::int64_t{1} << 12;
 constexpr std::int64_t maxVocabulary = std::int64_t{1} << 26;
-constexpr std::int64_t maxPositionCount = std::int64_t{1} << 30;
 
 /// Sizes under the names most architectures give them; the fields are the defaults.
 struct Sizes {
@@ -66,209 +68,6 @@ Activation readActivation(ConfigKeys& keys, const std::string& key, const std::s
     if (name == "relu") return Activation::Relu;
     keys.refuse(key, fmt::format("is '{}'; known are silu, gelu, gelu_new, gelu_pytorch_tanh, relu",
                                  name.substr(0, 100)));
-}
-
-/// A number that different versions of a config call by different names. Those given must agree.
-double readSynonyms(ConfigKeys& keys, std::initializer_list<const char*> names, double otherwise,
-                    double least, double most) {
-    std::optional<double> value;
-    for (const char* name : names) {
-        const auto given = keys.findNumber(name, least, most);
-        if (value && given && *given != *value)
-            keys.refuse(name, fmt::format("and {} say different things", *names.begin()));
-        if (given && !value) value = given;
-    }
-    return value.value_or(otherwise);
-}
-
-/// What rotary embeddings of an architecture are where the config does not say.
-struct RopeDefaults {
-    double theta = 10000;
-    double partial = 1;  ///< share of a head that is rotated
-    /// Names of theta and of the share beside "rope_theta" and "partial_rotary_factor".
-    const char* thetaName = "rope_theta";
-    const char* partialName = "partial_rotary_factor";
-    bool takesPartial = false;              ///< the share may be given
-    std::int64_t originalMaxPositions = 0;  ///< 0: none
-    bool oldLongRopeNames = false;          ///< "su" and "yarn" mean long rope (Phi-3)
-    /// Positions are of time, height and width (Qwen2-VL). Those of text are all the same number, so
-    /// splitting a head among the three changes nothing.
-    bool threeAxes = false;
-};
-
-struct Rope {
-    RopeConfig config;
-    double partial = 1;
-};
-
-/// What a rope description is read beside.
-struct RopeContext {
-    std::int64_t maxPositions;          ///< max_position_embeddings
-    std::int64_t originalMaxPositions;  ///< original_max_position_embeddings of the config, 0: not given
-};
-
-/// original_max_position_embeddings in the description or in the config beside it; 0 if neither has it.
-std::int64_t readOriginalLength(ConfigKeys& keys, const RopeContext& context) {
-    const std::string key = "original_max_position_embeddings";
-    return keys.integer(key, context.originalMaxPositions, 1, maxPositionCount);
-}
-
-double readFactor(ConfigKeys& keys) {
-    if (!keys.has("factor")) keys.malformed("factor", "a number");
-    return keys.number("factor", 1, 1e-6, 1e9);
-}
-
-void readDefaultRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext&) {
-    rope.kind = RopeKind::Default;
-    keys.ignore("original_max_position_embeddings");
-}
-
-void readLinearRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext&) {
-    rope.kind = RopeKind::Linear;
-    rope.factor = readFactor(keys);
-    keys.ignore("original_max_position_embeddings");
-}
-
-void readLlama3Rope(ConfigKeys& keys, RopeConfig& rope, const RopeContext&) {
-    rope.kind = RopeKind::Llama3;
-    for (const char* key : {"low_freq_factor", "high_freq_factor", "original_max_position_embeddings"})
-        if (!keys.has(key)) keys.malformed(key, "a number");
-    rope.factor = readFactor(keys);
-    rope.lowFreqFactor = keys.number("low_freq_factor", 1, 1e-6, 1e9);
-    rope.highFreqFactor = keys.number("high_freq_factor", 4, 1e-6, 1e9);
-    rope.originalMaxPositions = keys.integer("original_max_position_embeddings", 0, 1, maxPositionCount);
-    if (rope.highFreqFactor <= rope.lowFreqFactor)
-        keys.malformed("high_freq_factor", "a number above low_freq_factor");
-}
-
-void readLongRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context) {
-    rope.kind = RopeKind::LongRope;
-    rope.shortFactor = keys.numbers("short_factor", 1e-6, 1e9);
-    rope.longFactor = keys.numbers("long_factor", 1e-6, 1e9);
-    rope.originalMaxPositions = readOriginalLength(keys, context);
-    if (rope.originalMaxPositions < 2)
-        keys.malformed("original_max_position_embeddings", "the length the model was first trained on");
-    const auto original = static_cast<double>(rope.originalMaxPositions);
-    const double stretch = static_cast<double>(context.maxPositions) / original;
-    const double factor = keys.number("factor", stretch, 1e-6, 1e9);
-    // Versions of the reference disagree on which of the two counts.
-    if (std::abs(factor - stretch) > 1e-6 * stretch)
-        keys.refuse("factor", fmt::format("is {}, and the lengths in the config say {}", factor, stretch));
-    const double natural = factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original));
-    rope.attentionFactor = keys.number("attention_factor", natural, 1e-6, 1e6);
-}
-
-/// Yarn (arXiv:2309.00071), with the options of the reference: the factor is that of the lengths where it is
-/// null; a beta of 0 means its default; the attention factor follows from the factor and the two mscales.
-void readYarnRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context) {
-    rope.kind = RopeKind::Yarn;
-    if (rope.theta <= 1) keys.malformed("rope_theta", "a number above 1, which yarn takes the logarithm of");
-    rope.originalMaxPositions = readOriginalLength(keys, context);
-    if (context.originalMaxPositions > 0 && rope.originalMaxPositions != context.originalMaxPositions)
-        keys.refuse("original_max_position_embeddings",
-                    "and the key of that name beside it say different things");
-    if (rope.originalMaxPositions == 0) rope.originalMaxPositions = context.maxPositions;
-    const double stretch =
-        static_cast<double>(context.maxPositions) / static_cast<double>(rope.originalMaxPositions);
-    rope.factor = keys.isNull("factor") ? keys.number("factor", stretch, 1e-6, 1e9) : readFactor(keys);
-    const auto orElse = [](double given, double otherwise) { return given == 0 ? otherwise : given; };
-    rope.betaFast = orElse(keys.number("beta_fast", 0, 0, 1e9), 32);
-    rope.betaSlow = orElse(keys.number("beta_slow", 0, 0, 1e9), 1);
-    rope.truncate = keys.flag("truncate", true);
-    const double mscale = keys.number("mscale", 0, 0, 1e6);
-    const double mscaleAllDim = keys.number("mscale_all_dim", 0, 0, 1e6);
-    const auto scaled = [&](double by) {
-        return rope.factor <= 1 ? 1.0 : 0.1 * by * std::log(rope.factor) + 1.0;
-    };
-    const double natural =
-        mscale != 0 && mscaleAllDim != 0 ? scaled(mscale) / scaled(mscaleAllDim) : scaled(1);
-    rope.attentionFactor = keys.number("attention_factor", natural, 1e-6, 1e6);
-    keys.inert("finetuned");
-}
-
-/// "Dynamic NTK": the base grows with sequences longer than max_position_embeddings.
-void readDynamicRope(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context) {
-    rope.kind = RopeKind::Dynamic;
-    rope.factor = readFactor(keys);
-    rope.originalMaxPositions = context.maxPositions;  // the reference reads no other length
-    keys.inert("original_max_position_embeddings");
-}
-
-struct RopeReader {
-    std::string_view type;
-    void (*read)(ConfigKeys& keys, RopeConfig& rope, const RopeContext& context);
-};
-
-constexpr std::array<RopeReader, 6> ropeReaders{{
-    {"default", readDefaultRope},
-    {"linear", readLinearRope},
-    {"llama3", readLlama3Rope},
-    {"longrope", readLongRope},
-    {"yarn", readYarnRope},
-    {"dynamic", readDynamicRope},
-}};
-
-/// "su" and "mrope" as the names of today.
-std::string ropeType(ConfigKeys& keys, const RopeDefaults& defaults) {
-    const std::string type = keys.text("rope_type", keys.text("type", "default"));
-    keys.ignore("type");
-    if (type == "su" || (defaults.oldLongRopeNames && type == "yarn")) return "longrope";
-    if (type == "mrope" && defaults.threeAxes) return "default";
-    return type;
-}
-
-/// One rope description: `rope_parameters`, or `rope_scaling` beside a theta of the config.
-Rope readRope(const nlohmann::json& object, const ConfigKeys& config, const std::string& name, double theta,
-              double partial, const RopeDefaults& defaults, const RopeContext& context) {
-    ConfigKeys keys = config.inside(object, name);
-    Rope result;
-    RopeConfig& rope = result.config;
-    rope.theta = keys.number("rope_theta", theta, 1e-3, 1e15);
-    result.partial = keys.number("partial_rotary_factor", partial, 0, 1);
-    if (!defaults.takesPartial && result.partial != 1)
-        keys.refuse("partial_rotary_factor",
-                    fmt::format("is {}, and only 1 is computed here", result.partial));
-    if (defaults.threeAxes) keys.ignore("mrope_section");
-    const std::string type = ropeType(keys, defaults);
-    const auto reader = std::find_if(ropeReaders.begin(), ropeReaders.end(),
-                                     [&](const RopeReader& known) { return known.type == type; });
-    if (reader == ropeReaders.end())
-        keys.refuse("rope_type",
-                    fmt::format("is '{}'; known are default, linear, dynamic, yarn, llama3 and longrope",
-                                type.substr(0, 100)));
-    reader->read(keys, rope, context);
-    keys.sortRest();
-    return result;
-}
-
-/// The one rope of a model, in either spelling, for all blocks.
-void readRopes(ConfigKeys& keys, ModelConfig& c, const RopeDefaults& defaults = {}) {
-    const double theta = readSynonyms(keys, {defaults.thetaName, "rope_theta"}, defaults.theta, 1e-3, 1e15);
-    const bool thetaGiven = keys.has(defaults.thetaName) || keys.has("rope_theta");
-    double partial = defaults.partial;
-    if (defaults.takesPartial)
-        partial = readSynonyms(keys, {defaults.partialName, "partial_rotary_factor"}, partial, 0, 1);
-    const RopeContext context{
-        c.maxPositions,
-        keys.integer("original_max_position_embeddings", defaults.originalMaxPositions, 1, maxPositionCount)};
-    const auto* parameters = keys.findObject("rope_parameters");
-    const auto* scaling = keys.findObject("rope_scaling");
-    const nlohmann::json none = nlohmann::json::object();
-    const auto read = [&](const nlohmann::json& object, const char* name, double base) {
-        return readRope(object, keys, name, base, partial, defaults, context);
-    };
-    Rope rope;
-    if (parameters != nullptr) {
-        rope = read(*parameters, "rope_parameters", theta);
-        if (thetaGiven && rope.config.theta != theta)
-            keys.refuse(defaults.thetaName, "and rope_parameters.rope_theta say different things");
-        if (scaling != nullptr && !(read(*scaling, "rope_scaling", rope.config.theta).config == rope.config))
-            keys.refuse("rope_scaling", "and rope_parameters say different things");
-    } else {
-        rope = read(scaling != nullptr ? *scaling : none, "rope_scaling", theta);
-    }
-    c.ropes = {std::move(rope.config)};
-    c.rotaryDim = static_cast<std::int64_t>(static_cast<double>(c.headDim) * rope.partial);
 }
 
 void fillBlocks(ModelConfig& c, std::optional<std::int64_t> window = {}) {
@@ -370,6 +169,136 @@ void fillMistral(ConfigKeys& keys, ModelConfig& c) {
     readRopes(keys, c);
     fillBlocks(c, readWindow(keys, 4096));
     c.names = llamaNames();
+}
+
+/// How many experts there are, under either of its names, and how many see a token. A count of 0 means none.
+void readExperts(ConfigKeys& keys, ModelConfig& c, ExpertsConfig experts) {
+    std::optional<std::int64_t> count;
+    for (const char* name : {"num_local_experts", "num_experts"}) {
+        const auto given = keys.findInteger(name, 0, maxExperts);
+        if (count && given && *given != *count)
+            keys.refuse(name, "and num_local_experts say different things");
+        if (given) count = given;
+    }
+    experts.count = count.value_or(experts.count);
+    experts.chosen = keys.integer("num_experts_per_tok", experts.chosen, 1, maxExperts);
+    if (experts.count == 0) return;
+    if (experts.chosen > experts.count)
+        keys.malformed("num_experts_per_tok",
+                       fmt::format("at most the number of experts, {}", experts.count));
+    c.experts = experts;
+}
+
+/// Tensors of experts as Qwen and OLMoE name them.
+void nameExperts(TensorNames& names) {
+    names.router = "mlp.gate";
+    names.expertGate = "mlp.experts.{}.gate_proj";
+    names.expertUp = "mlp.experts.{}.up_proj";
+    names.expertDown = "mlp.experts.{}.down_proj";
+}
+
+void fillMixtral(ConfigKeys& keys, ModelConfig& c) {
+    readSizes(keys, c, {32000, 4096, 14336, 32, 32, 8, 131072, {}});
+    c.normEpsilon = readEpsilon(keys, "rms_norm_eps", 1e-5);
+    c.activation = readActivation(keys, "hidden_act", "silu");
+    c.tiedUnembedding = keys.flag("tie_word_embeddings", false);
+    readExperts(keys, c, {.count = 8, .chosen = 2, .width = c.intermediate, .sumsToOne = true});
+    if (!c.experts) keys.refuse("num_local_experts", "is 0, which no model of this kind has");
+    RopeDefaults rope;
+    rope.theta = 1e6;
+    readRopes(keys, c, rope);
+    fillBlocks(c, readWindow(keys, {}));
+    for (BlockConfig& block : c.blocks) block.experts = true;
+    c.names = llamaNames();
+    nameExperts(c.names);
+    c.names.router = "block_sparse_moe.gate";
+    c.names.expertGate = "block_sparse_moe.experts.{}.w1";
+    c.names.expertUp = "block_sparse_moe.experts.{}.w3";
+    c.names.expertDown = "block_sparse_moe.experts.{}.w2";
+}
+
+void fillOlmoe(ConfigKeys& keys, ModelConfig& c) {
+    readSizes(keys, c, {50304, 2048, 2048, 16, 16, {}, 4096, {}});
+    c.normEpsilon = readEpsilon(keys, "rms_norm_eps", 1e-5);
+    c.activation = readActivation(keys, "hidden_act", "silu");
+    setAttentionBias(keys, c);
+    c.tiedUnembedding = keys.flag("tie_word_embeddings", false);
+    if (!c.paddingToken && !keys.isNull("pad_token_id")) c.paddingToken = 1;
+    c.qkNorm = QkNorm::Full;
+    readExperts(
+        keys, c,
+        {.count = 64, .chosen = 8, .width = c.intermediate, .sumsToOne = keys.flag("norm_topk_prob", false)});
+    if (!c.experts) keys.refuse("num_experts", "is 0, which no model of this kind has");
+    readRopes(keys, c);
+    fillBlocks(c);
+    for (BlockConfig& block : c.blocks) block.experts = true;
+    c.names = llamaNames();
+    nameExperts(c.names);
+}
+
+/// The experts of Qwen: in every block, but those that `mlp_only_layers` names and those that
+/// `decoder_sparse_step` passes over.
+void readQwenExperts(ConfigKeys& keys, ModelConfig& c, const ExpertsConfig& defaults) {
+    ExpertsConfig experts = defaults;
+    experts.width = keys.integer("moe_intermediate_size", experts.width, 1, maxIntermediate);
+    experts.sumsToOne = keys.flag("norm_topk_prob", false);
+    readExperts(keys, c, experts);
+    const std::int64_t step = keys.integer("decoder_sparse_step", 1, 1, maxLayers);
+    for (std::int64_t i = 0; i < c.layers; ++i)
+        c.blocks[static_cast<std::size_t>(i)].experts = c.experts && (i + 1) % step == 0;
+    if (keys.has("mlp_only_layers"))
+        for (const double layer : keys.numbers("mlp_only_layers", 0, maxLayers))
+            if (layer < static_cast<double>(c.layers))
+                c.blocks[static_cast<std::size_t>(layer)].experts = false;
+    nameExperts(c.names);
+}
+
+void fillQwen2Moe(ConfigKeys& keys, ModelConfig& c) {
+    readSizes(keys, c, {151936, 2048, 5632, 24, 16, 16, 32768, {}});
+    c.normEpsilon = readEpsilon(keys, "rms_norm_eps", 1e-6);
+    c.activation = readActivation(keys, "hidden_act", "silu");
+    c.qkvBias = keys.flag("qkv_bias", true);
+    c.tiedUnembedding = keys.flag("tie_word_embeddings", false);
+    readRopes(keys, c);
+    // Every second block before `max_window_layers` has a window, unlike in Qwen2.
+    const bool windowed = keys.flag("use_sliding_window", false);
+    std::optional<std::int64_t> window;
+    if (windowed)
+        window = readWindow(keys, 4096);
+    else
+        keys.ignore("sliding_window");  // resaved files have 0 there
+    const std::int64_t end = keys.integer("max_window_layers", 28, 0, maxPositionCount);
+    fillBlocks(c);
+    applyWindows(keys, c,
+                 readLayerTypes(keys, c, [&](std::int64_t i) { return windowed && i % 2 == 0 && i < end; }),
+                 window);
+    c.names = llamaNames();
+    readQwenExperts(
+        keys, c,
+        {.count = 60,
+         .chosen = 4,
+         .width = 1408,
+         .sharedWidth = keys.integer("shared_expert_intermediate_size", 5632, 1, maxIntermediate)});
+    c.names.sharedGate = "mlp.shared_expert.gate_proj";
+    c.names.sharedUp = "mlp.shared_expert.up_proj";
+    c.names.sharedDown = "mlp.shared_expert.down_proj";
+    c.names.sharedScale = "mlp.shared_expert_gate";
+}
+
+void fillQwen3Moe(ConfigKeys& keys, ModelConfig& c) {
+    readSizes(keys, c, {151936, 2048, 6144, 24, 32, 4, 32768, {}});
+    c.normEpsilon = readEpsilon(keys, "rms_norm_eps", 1e-6);
+    c.activation = readActivation(keys, "hidden_act", "silu");
+    setAttentionBias(keys, c);
+    c.qkNorm = QkNorm::PerHead;
+    c.tiedUnembedding = keys.flag("tie_word_embeddings", false);
+    readRopes(keys, c);
+    const bool windowed = keys.flag("use_sliding_window", false);
+    if (!windowed) keys.ignore("sliding_window");
+    fillBlocks(c, windowed ? readWindow(keys, 4096) : std::nullopt);
+    keys.ignore("max_window_layers");  // the reference windows every block or none
+    c.names = llamaNames();
+    readQwenExperts(keys, c, {.count = 128, .chosen = 8, .width = 768});
 }
 
 /// Qwen2 and Qwen3: the window means something only if `use_sliding_window` says so, and only from block
@@ -813,7 +742,7 @@ void fillOpt(ConfigKeys& keys, ModelConfig& c) {
     c.names.down = "fc2";
 }
 
-constexpr std::array<Architecture, 16> table{{
+constexpr std::array<Architecture, 20> table{{
     {"gemma", fillGemma},
     {"gemma2", fillGemma2},
     {"gemma3_text", fillGemma3},
@@ -823,13 +752,17 @@ constexpr std::array<Architecture, 16> table{{
     {"gptj", fillGptJ},
     {"llama", fillLlama},
     {"mistral", fillMistral},
+    {"mixtral", fillMixtral},
     {"olmo2", fillOlmo2},
+    {"olmoe", fillOlmoe},
     {"opt", fillOpt},
     {"phi3", fillPhi3},
     {"qwen2", fillQwen2},
     {"qwen2_5_vl_text", fillQwen2Vl},
     {"qwen2_vl_text", fillQwen2Vl},
+    {"qwen2_moe", fillQwen2Moe},
     {"qwen3", fillQwen3},
+    {"qwen3_moe", fillQwen3Moe},
 }};
 
 /// The default text models are those of the reference.

@@ -95,17 +95,28 @@ bool isOfBlock(const ModelConfig& config, std::string_view name) {
 
 MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t batch, std::int64_t tokens) {
     MemoryForecast forecast;
-    std::int64_t largest = 0, inBlocks = 0, beside = 0;
+    std::int64_t largest = 0, inBlock = 0, largestBlock = 0, beside = 0, layer = -1;
+    std::string block = "\n";  // no name begins so
     for (const ParameterSpec& parameter : expectedParameters(c)) {
         std::int64_t count = 1;
         for (const std::int64_t extent : parameter.shape) count *= extent;
         forecast.parameters += count;
-        if (isOfBlock(c, parameter.name))
-            inBlocks += count;
-        else if (parameter.shape.size() < 2 || parameter.shape.front() != c.vocabulary)
+        if (isOfBlock(c, parameter.name)) {
+            if (!parameter.name.starts_with(block)) {
+                block = blockTensorName(c, ++layer, "", "");
+                inBlock = 0;
+            }
+            inBlock += count;
+            largestBlock = std::max(largestBlock, inBlock);
+        } else if (parameter.shape.size() < 2 || parameter.shape.front() != c.vocabulary)
             beside += count;
         largest = std::max(largest, count);
     }
+    forecast.usedParameters = forecast.parameters;
+    for (const BlockConfig& config : c.blocks)
+        if (config.experts)
+            forecast.usedParameters -=
+                (c.experts->count - c.experts->chosen) * 3 * c.experts->width * c.dModel;
     const std::int64_t width = dtypeBytes(dtype);
     forecast.loadBytes = forecast.parameters * width;
     // Stored values are widened to at most 4 bytes on their way.
@@ -117,7 +128,7 @@ MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t ba
         c.parallelBlocks ? static_cast<double>(c.layers) + 1 : 2.0 * static_cast<double>(c.layers) + 1;
     const double kept = rows * points * static_cast<double>(c.dModel) * 4;
     const double qkv = static_cast<double>((c.heads + 2 * c.kvHeads) * c.headDim);
-    const double mlp = static_cast<double>(c.intermediate) * (c.gatedMlp ? 3 : 2);
+    const double mlp = static_cast<double>(widestHidden(c)) * (c.gatedMlp ? 3 : 2);
     const double working = rows * (std::max(2 * qkv, mlp) + 6.0 * static_cast<double>(c.dModel)) * 4;
     // Attention scores are computed in pieces of bounded size.
     constexpr double scores = 256.0 * 1024 * 1024;
@@ -125,7 +136,7 @@ MemoryForecast forecastMemory(const ModelConfig& c, DType dtype, std::int64_t ba
     const auto batchBytes = static_cast<std::int64_t>(std::min(kept + working + attention, 4e18));
     forecast.captureBytes = forecast.loadBytes + batchBytes;
     constexpr std::int64_t pieceOfVocabulary = std::int64_t{1} << 22;
-    forecast.streamBytes = (2 * inBlocks / std::max<std::int64_t>(1, c.layers) + beside) * width +
+    forecast.streamBytes = (2 * largestBlock + beside) * width +
                            std::min(pieceOfVocabulary, c.vocabulary * c.dModel) * (width + 4);
     forecast.streamCaptureBytes = forecast.streamBytes + batchBytes;
     return forecast;

@@ -23,12 +23,13 @@ struct Adapter;
 
 /// What a model will need, before any of it is allocated. Bytes.
 struct MemoryForecast {
-    std::int64_t parameters = 0;     ///< number of them, a tied unembedding once
-    std::int64_t loadBytes = 0;      ///< weights in the compute dtype
-    std::int64_t peakLoadBytes = 0;  ///< while loading: one tensor more, in its stored and its new dtype
-    std::int64_t captureBytes = 0;   ///< weights, and the largest working set of one batch
-    /// Weights that are read while the model runs: two blocks, 4 million values of the unembedding, and what
-    /// is not read so.
+    std::int64_t parameters = 0;      ///< number of them, a tied unembedding once
+    std::int64_t usedParameters = 0;  ///< of them, by one token: of the experts only those that see it
+    std::int64_t loadBytes = 0;       ///< weights in the compute dtype
+    std::int64_t peakLoadBytes = 0;   ///< while loading: one tensor more, in its stored and its new dtype
+    std::int64_t captureBytes = 0;    ///< weights, and the largest working set of one batch
+    /// Weights that are read while the model runs: the two largest blocks, 4 million values of the
+    /// unembedding, and what is not read so.
     std::int64_t streamBytes = 0;
     std::int64_t streamCaptureBytes = 0;  ///< these, and the working set
 };

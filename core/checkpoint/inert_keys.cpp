@@ -106,6 +106,7 @@ constexpr InertKey inertKeys[] = {
     {"output_router_logits", nullptr, nullptr},
     {"pad_token", nullptr, nullptr},
     {"router_aux_loss_coef", nullptr, nullptr},
+    {"router_jitter_noise", nullptr, nullptr},  // noise of training
     {"seq_length", nullptr, nullptr},
     {"tie_last_hidden_states", nullptr, nullptr},  // whether the reference's last hidden state is normed
     {"tokenizer_model_max_length", nullptr, nullptr},
@@ -127,7 +128,8 @@ constexpr InertKey inertKeys[] = {
     {"use_mrope", "false", nullptr},
     {"use_rope", "true", nullptr},
     {"use_rotary", "true", nullptr},
-    {"mlp_bias", "false", " gemma gemma2 gemma3_text mistral olmo2 phi3 qwen2 qwen3 "},
+    {"mlp_bias", "false",
+     " gemma gemma2 gemma3_text mistral mixtral olmo2 olmoe phi3 qwen2 qwen2_moe qwen3 qwen3_moe "},
     {"clip_qkv", "null", nullptr},
     // Of one family.
     {"apply_query_key_layer_scaling", nullptr, " gpt2 "},

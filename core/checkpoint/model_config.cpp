@@ -69,6 +69,13 @@ void checkConsistency(const ConfigKeys& keys, const ModelConfig& c) {
     if (c.rotaryDim < 0 || c.rotaryDim % 2 != 0 || c.rotaryDim > c.headDim)
         refuse(
             fmt::format("{} of the {} units of a head cannot be rotated in pairs", c.rotaryDim, c.headDim));
+    if (c.experts && c.layers * c.experts->count > (std::int64_t{1} << 17))
+        refuse(fmt::format("{} blocks of {} experts are more than this program can index", c.layers,
+                           c.experts->count));
+    if (c.experts && static_cast<double>(c.layers * c.experts->count) *
+                             static_cast<double>(c.experts->width) * static_cast<double>(c.dModel) >
+                         1e15)
+        refuse("its experts have more weights than this program can index");
     for (const RopeConfig& rope : c.ropes) {
         if (rope.kind == RopeKind::Dynamic && c.rotaryDim < 4)
             refuse("rope dynamic needs at least 4 rotated units a head");
@@ -255,6 +262,27 @@ ModelConfig parseModelConfig(std::string_view json, const std::string& file, con
     return config;
 }
 
+std::int64_t widestHidden(const ModelConfig& c) {
+    std::int64_t widest = 0;
+    for (const BlockConfig& block : c.blocks)
+        widest = std::max(
+            widest, block.experts ? std::max(c.experts->width, c.experts->sharedWidth) : c.intermediate);
+    return widest;
+}
+
+std::int64_t hiddenUnits(const ModelConfig& c) {
+    std::int64_t most = 0;
+    for (const BlockConfig& block : c.blocks)
+        most = std::max(most, block.experts ? c.experts->chosen * c.experts->width + c.experts->sharedWidth
+                                            : c.intermediate);
+    return most;
+}
+
+std::string expertName(const std::string& pattern, std::int64_t expert) {
+    std::string name = pattern;
+    return name.replace(name.find("{}"), 2, std::to_string(expert));
+}
+
 std::string blockTensorName(const ModelConfig& config, std::int64_t layer, const std::string& part,
                             std::string_view suffix) {
     std::string name = config.names.prefix + config.names.block;
@@ -317,9 +345,24 @@ void addAttention(ParameterList& list, const ModelConfig& c, const std::string& 
     if (c.attnPostNorm) list.addNorm(block + names.attnPostNorm, c.dModel);
 }
 
+void addExperts(ParameterList& list, const ModelConfig& c, const std::string& block) {
+    const TensorNames& names = c.names;
+    const ExpertsConfig& experts = *c.experts;
+    list.addMatrix(block + names.router, experts.count, c.dModel);
+    for (std::int64_t expert = 0; expert < experts.count; ++expert) {
+        list.addMatrix(block + expertName(names.expertGate, expert), experts.width, c.dModel);
+        list.addMatrix(block + expertName(names.expertUp, expert), experts.width, c.dModel);
+        list.addMatrix(block + expertName(names.expertDown, expert), c.dModel, experts.width);
+    }
+    if (experts.sharedWidth == 0) return;
+    list.addMatrix(block + names.sharedGate, experts.sharedWidth, c.dModel);
+    list.addMatrix(block + names.sharedUp, experts.sharedWidth, c.dModel);
+    list.addMatrix(block + names.sharedDown, c.dModel, experts.sharedWidth);
+    list.addMatrix(block + names.sharedScale, 1, c.dModel);
+}
+
 void addMlp(ParameterList& list, const ModelConfig& c, const std::string& block) {
     const TensorNames& names = c.names;
-    if (c.mlpPreNorm && !c.sharedNorm) list.addNorm(block + names.mlpPreNorm, c.dModel);
     if (!names.gateUp.empty()) {
         list.addLinear(block + names.gateUp, 2 * c.intermediate, c.dModel, c.mlpBias, c.initializerRange);
     } else {
@@ -329,7 +372,6 @@ void addMlp(ParameterList& list, const ModelConfig& c, const std::string& block)
     }
     list.addLinear(block + names.down, c.dModel, c.intermediate, c.mlpBias,
                    c.residualInitRange.value_or(c.initializerRange));
-    if (c.mlpPostNorm) list.addNorm(block + names.mlpPostNorm, c.dModel);
 }
 
 }  // namespace
@@ -343,7 +385,12 @@ std::vector<ParameterSpec> expectedParameters(const ModelConfig& c) {
     for (std::int64_t layer = 0; layer < c.layers; ++layer) {
         const std::string block = blockTensorName(c, layer, "", "");
         addAttention(list, c, block);
-        addMlp(list, c, block);
+        if (c.mlpPreNorm && !c.sharedNorm) list.addNorm(block + names.mlpPreNorm, c.dModel);
+        if (c.blocks[static_cast<std::size_t>(layer)].experts)
+            addExperts(list, c, block);
+        else
+            addMlp(list, c, block);
+        if (c.mlpPostNorm) list.addNorm(block + names.mlpPostNorm, c.dModel);
     }
     list.addNorm(names.prefix + names.finalNorm, c.dModel);
     if (!c.tiedUnembedding) list.addMatrix(names.unembedding, c.vocabulary, c.dModel);

@@ -47,11 +47,24 @@ struct RopeConfig {
     friend bool operator==(const RopeConfig&, const RopeConfig&) = default;
 };
 
+/// The MLPs of a block of which a router picks a few for each token (mixture of experts, arXiv:1701.06538):
+/// the sum of the chosen experts' outputs, each times its probability, plus that of the shared one.
+struct ExpertsConfig {
+    std::int64_t count = 0;
+    std::int64_t chosen = 0;  ///< for each token: those that the router finds likeliest
+    std::int64_t width = 0;   ///< of each expert's hidden layer
+    /// Width of one more, which sees every token and is times the sigmoid of a product of its own; 0: none.
+    std::int64_t sharedWidth = 0;
+    bool sumsToOne = false;  ///< probabilities of the chosen ones are divided by their sum
+    friend bool operator==(const ExpertsConfig&, const ExpertsConfig&) = default;
+};
+
 /// What differs from block to block.
 struct BlockConfig {
     std::optional<std::int64_t> window;  ///< a token attends to itself and the window - 1 before it
     int rope = 0;                        ///< index into ModelConfig::ropes
     double attentionScale = 1;           ///< factor of query times key
+    bool experts = false;                ///< its MLP is ModelConfig::experts
 };
 
 /// How query, key and value weights lie in a checkpoint.
@@ -74,6 +87,9 @@ struct TensorNames {
     std::string attnOut;
     std::string gate, up, down;
     std::string gateUp;  ///< gate above up in one tensor; then `gate` and `up` are empty
+    std::string router;  ///< of blocks with experts, as all below
+    std::string expertGate, expertUp, expertDown;               ///< "{}" is the expert's number
+    std::string sharedGate, sharedUp, sharedDown, sharedScale;  ///< where there is a shared expert
     QkvLayout qkvLayout = QkvLayout::Separate;
     bool transposed = false;           ///< linear weights are [in, out] (GPT-2)
     std::vector<std::string> buffers;  ///< endings of names that files carry and that are no parameters
@@ -93,7 +109,8 @@ struct ModelConfig {
     std::int64_t heads = 0;
     std::int64_t kvHeads = 0;  ///< divides heads
     std::int64_t headDim = 0;
-    std::int64_t intermediate = 0;  ///< width of the MLP
+    std::int64_t intermediate = 0;  ///< width of the MLP's hidden layer, where it has no experts
+    std::optional<ExpertsConfig> experts;
     std::int64_t vocabulary = 0;
     /// Longest sequence the config allows, tokens. With rope yarn or dynamic: the original length times the
     /// factor, where that is more than max_position_embeddings.
@@ -168,6 +185,15 @@ struct ParameterSpec {
 
 /// Every parameter of a model, once; a tied unembedding is not among them.
 std::vector<ParameterSpec> expectedParameters(const ModelConfig& config);
+
+/// Width of the widest hidden layer that one token passes in any block: that of an MLP or an expert.
+std::int64_t widestHidden(const ModelConfig& config);
+/// Values that the hidden layers of a block's MLP hold for one token: all chosen experts together. That of
+/// the block where it is the most.
+std::int64_t hiddenUnits(const ModelConfig& config);
+
+/// Name of an expert's tensor, as TensorNames has it, with its number.
+std::string expertName(const std::string& pattern, std::int64_t expert);
 
 /// Name of a tensor of block `layer`: names.prefix + names.block + `part` + `suffix`.
 std::string blockTensorName(const ModelConfig& config, std::int64_t layer, const std::string& part,

@@ -193,27 +193,40 @@ at::Tensor BlockStack::vectorProduct(const at::Tensor& x, const LinearWeights& w
     return m_dtype == at::kFloat ? result : result.to(m_dtype);
 }
 
-at::Tensor BlockStack::mlp(const BlockWeights& block, const at::Tensor& normed,
+at::Tensor BlockStack::mlp(const MlpWeights& weights, const at::Tensor& normed,
                            const Progress& progress) const {
     const auto run = [&](const at::Tensor& rows) {
-        const at::Tensor wide = linear(rows, block.gateUp, progress);
+        const at::Tensor wide = linear(rows, weights.gateUp, progress);
         at::Tensor hidden;
         if (m_config.gatedMlp) {
-            hidden = activated(m_config.activation, wide.narrow(1, 0, m_config.intermediate));
-            hidden.mul_(wide.narrow(1, m_config.intermediate, m_config.intermediate));
+            const std::int64_t width = weights.down.weight.size(1);
+            hidden = activated(m_config.activation, wide.narrow(1, 0, width));
+            hidden.mul_(wide.narrow(1, width, width));
         } else {
             hidden = activated(m_config.activation, wide);
         }
-        return linear(hidden, block.down, progress);
+        return linear(hidden, weights.down, progress);
     };
     // The hidden layer is the widest thing there is: of many rows only a part of it exists at a time.
     constexpr std::int64_t maxHidden = std::int64_t{1} << 25;
-    const std::int64_t piece = std::max<std::int64_t>(64, maxHidden / block.gateUp.weight.size(0));
+    const std::int64_t piece = std::max<std::int64_t>(64, maxHidden / weights.gateUp.weight.size(0));
     if (normed.size(0) <= piece) return run(normed);
     std::vector<at::Tensor> parts;
     for (std::int64_t begin = 0; begin < normed.size(0); begin += piece)
         parts.push_back(run(normed.narrow(0, begin, std::min(piece, normed.size(0) - begin))));
     return at::cat(parts, 0);
+}
+
+/// The experts that the routing names, and the shared one. Sums are in float32.
+at::Tensor BlockStack::mixture(const BlockWeights& block, const Routing& routing, const at::Tensor& normed,
+                               const Progress& progress) const {
+    at::Tensor sum = mixExperts(routing, normed, [&](std::int64_t expert, const at::Tensor& rows) {
+        return mlp(block.experts[static_cast<std::size_t>(expert)], rows, progress);
+    });
+    if (block.sharedScale.weight.defined())
+        sum.add_(at::sigmoid(linear(normed, block.sharedScale, progress).to(sum.scalar_type())) *
+                 mlp(block.mlp, normed, progress));
+    return sum.to(m_dtype);
 }
 
 BlockStack::Run::Run(const BlockStack& stack, const ForwardPass& pass, const Progress& progress)
@@ -381,9 +394,18 @@ std::pair<at::Tensor, at::Tensor> BlockStack::Run::projected(const at::Tensor& n
             accumulated(m_stack.linear(normed, part(queryWidth, kvWidth), m_progress))};
 }
 
-/// What the MLP adds to the states.
+/// What the MLP or the experts add to the states.
 at::Tensor BlockStack::Run::fedForward(const at::Tensor& normed) const {
-    const at::Tensor result = m_stack.mlp(weights(), normed, m_progress);
+    at::Tensor result;
+    if (weights().experts.empty()) {
+        result = m_stack.mlp(weights().mlp, normed, m_progress);
+    } else {
+        const Routing routing =
+            route(*config().experts, m_stack.linear(normed, weights().router, m_progress).to(at::kFloat));
+        if (m_pass.onRouting)
+            m_pass.onRouting(static_cast<std::int64_t>(layer()), routing.probabilities, m_wantedOnly);
+        result = m_stack.mixture(weights(), routing, normed, m_progress);
+    }
     return config().mlpPostNorm ? m_stack.norm(result, weights().mlpPostNorm) : result;
 }
 

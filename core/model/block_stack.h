@@ -11,6 +11,7 @@
 #include "core/base/final_norm.h"
 #include "core/base/progress.h"
 #include "core/model/attention.h"
+#include "core/model/experts.h"
 #include "core/model/first_position.h"
 #include "core/model/model.h"
 #include "core/model/row_step.h"
@@ -44,6 +45,8 @@ struct ForwardPass {
     /// (`point` is the one before). `wantedOnly`: the tensor has only the wanted rows.
     std::function<void(std::int64_t point, const at::Tensor& state, bool wantedOnly)> onPoint;
     std::function<void(std::int64_t point, const at::Tensor& write, bool wantedOnly)> onWrite;
+    /// Called in blocks with experts, with the router's probabilities [row, expert] float32.
+    std::function<void(std::int64_t block, const at::Tensor& probabilities, bool wantedOnly)> onRouting;
 };
 
 /// The decoder that a ModelConfig describes, on tensors.
@@ -95,7 +98,9 @@ private:
     void widenedProduct(const at::Tensor& x, const LinearWeights& weights, at::Tensor& out) const;
     at::Tensor vectorProduct(const at::Tensor& x, const LinearWeights& weights) const;
     LinearWeights unembedding(std::int64_t first, std::int64_t count) const;
-    at::Tensor mlp(const BlockWeights& block, const at::Tensor& normed, const Progress& progress) const;
+    at::Tensor mlp(const MlpWeights& weights, const at::Tensor& normed, const Progress& progress) const;
+    at::Tensor mixture(const BlockWeights& block, const Routing& routing, const at::Tensor& normed,
+                       const Progress& progress) const;
 
     const ModelConfig& m_config;
     Weights m_weights;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/model/experts.h"
 #include "core/model/kernels.h"
 
 namespace rheo {
@@ -107,10 +108,21 @@ at::Tensor FirstPosition::attention(const BlockWeights& block) const {
 at::Tensor FirstPosition::mlp(const BlockWeights& block) const {
     const NormWeights& norm = m_config.sharedNorm ? block.attnPreNorm : block.mlpPreNorm;
     const at::Tensor x = normed(m_state.to(at::kDouble), norm, m_config);
-    const at::Tensor wide = productInDouble(x, block.gateUp);
-    at::Tensor hidden = activated(m_config.activation, wide.narrow(1, 0, m_config.intermediate));
-    if (m_config.gatedMlp) hidden = hidden * wide.narrow(1, m_config.intermediate, m_config.intermediate);
-    return normed(productInDouble(hidden.contiguous(), block.down), block.mlpPostNorm, m_config);
+    const auto run = [&](const MlpWeights& weights, const at::Tensor& rows) {
+        const at::Tensor wide = productInDouble(rows, weights.gateUp);
+        const std::int64_t width = weights.down.weight.size(1);
+        at::Tensor hidden = activated(m_config.activation, wide.narrow(1, 0, width));
+        if (m_config.gatedMlp) hidden = hidden * wide.narrow(1, width, width);
+        return productInDouble(hidden.contiguous(), weights.down);
+    };
+    if (block.experts.empty()) return normed(run(block.mlp, x), block.mlpPostNorm, m_config);
+    const Routing routing = route(*m_config.experts, productInDouble(x, block.router));
+    at::Tensor sum = mixExperts(routing, x, [&](std::int64_t expert, const at::Tensor& rows) {
+        return run(block.experts[static_cast<std::size_t>(expert)], rows);
+    });
+    if (block.sharedScale.weight.defined())
+        sum = sum + at::sigmoid(productInDouble(x, block.sharedScale)) * run(block.mlp, x);
+    return normed(sum, block.mlpPostNorm, m_config);
 }
 
 void FirstPosition::step(const BlockWeights& block, bool attention, bool mlp,

@@ -158,7 +158,7 @@ private:
 };
 
 double largestProduct(const ModelConfig& config) {
-    const std::int64_t widest = std::max(config.intermediate * (config.gatedMlp ? 2 : 1),
+    const std::int64_t widest = std::max(widestHidden(config) * (config.gatedMlp ? 2 : 1),
                                          (config.heads + 2 * config.kvHeads) * config.headDim);
     return 2.0 * static_cast<double>(config.dModel) * static_cast<double>(widest);
 }
@@ -603,6 +603,10 @@ std::unique_ptr<TorchModel::PartRun> TorchModel::forwardPart(const ForwardReques
         pass.onWrite = [&, keep, first, last](std::int64_t point, const at::Tensor& write, bool wantedOnly) {
             if (point >= first && point < last) keep(write, wantedOnly, result.writes, point - first);
         };
+    if (request.routing)
+        pass.onRouting = [&, keep](std::int64_t block, const at::Tensor& probabilities, bool wantedOnly) {
+            keep(probabilities, wantedOnly, result.routing, block);
+        };
     return std::make_unique<PartRun>(std::move(pass), [&, firstRow](const at::Tensor& state) {
         if (request.logits)
             m_stack.unembed(state, result.logits.data() + firstRow * result.logits.cols(), progress);
@@ -615,6 +619,8 @@ ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progr
     const std::int64_t first = checkPoint(request.firstPoint);
     const std::int64_t last = lastPointOf(request);
     if (last < first) throw Error(ErrorCode::InvalidArgument, "the last point is before the first");
+    if (request.routing && !config().experts)
+        throw Error(ErrorCode::InvalidArgument, "the model has no experts, and their routing is asked for");
     return translated("running the model", [&]() -> ForwardResult {
         ForwardResult result;
         const std::vector<std::int64_t> firstRows = firstRowsOf(request);
@@ -622,7 +628,12 @@ ForwardResult TorchModel::forward(const ForwardRequest& request, Progress& progr
         if (request.states) result.states = Array3F(rows, last - first + 1, units);
         if (request.writes) result.writes = Array3F(rows, last - first, units);
         if (request.logits) result.logits.resize(rows, config().vocabulary);
-        if (!request.states && !request.writes && !request.logits) return result;
+        if (request.routing) {
+            result.routing = Array3F(rows, config().layers, config().experts->count);
+            std::fill(result.routing.data.begin(), result.routing.data.end(),
+                      std::numeric_limits<float>::quiet_NaN());
+        }
+        if (!request.states && !request.writes && !request.logits && !request.routing) return result;
 
         const auto tokensOf = [&](std::int64_t prompt) {
             return static_cast<std::int64_t>(request.ids[static_cast<std::size_t>(prompt)].size());

@@ -54,6 +54,9 @@ struct ForwardRequest {
     std::optional<PointIndex> lastPoint;  ///< .. lastPoint, inclusive; default the final one
     bool writes = false;                  ///< what was added between those points
     bool logits = false;                  ///< at `positions`
+    /// What routers give the experts in the blocks that are run. Throws Error(InvalidArgument) for a model
+    /// without experts.
+    bool routing = false;
     /// For each prompt, edits applied in this order at their points, before anything reads the state; empty:
     /// none at all.
     std::vector<std::vector<StateEdit>> edits = {};
@@ -70,6 +73,9 @@ struct ForwardResult {
     /// state p plus write p, rounded once to the compute dtype, where no edit changed it.
     Array3F writes;
     MatrixF logits;  ///< [row, vocabulary], empty unless asked for
+    /// [row, block, expert], empty unless asked for: the router's probabilities, which add up to 1, before
+    /// the likeliest are chosen. NaN for blocks without experts and blocks that were not run.
+    Array3F routing;
 };
 
 /// A prompt run once, with the keys and values of every block and the natural state of every token

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/model/experts.h"
 #include "core/model/first_position.h"
 
 namespace rheo {
@@ -25,6 +26,9 @@ NormWeights wide(const NormWeights& norm) {
 LinearWeights wide(const LinearWeights& linear) {
     return {wide(linear.weight), wide(linear.bias)};
 }
+MlpWeights wide(const MlpWeights& mlp) {
+    return {wide(mlp.gateUp), wide(mlp.down)};
+}
 
 /// The identity where there is no such norm.
 at::Tensor normed(const at::Tensor& x, const NormWeights& weights, const ModelConfig& config) {
@@ -41,6 +45,14 @@ at::Tensor product(const at::Tensor& x, const LinearWeights& weights) {
     return weights.bias.defined() ? y + weights.bias : y;
 }
 
+at::Tensor runMlp(const ModelConfig& config, const MlpWeights& weights, const at::Tensor& x) {
+    const at::Tensor all = product(x, weights.gateUp);
+    const std::int64_t width = weights.down.weight.size(1);
+    at::Tensor hidden = activated(config.activation, all.narrow(1, 0, width));
+    if (config.gatedMlp) hidden = hidden * all.narrow(1, width, width);
+    return product(hidden, weights.down);
+}
+
 }  // namespace
 
 RowStep::RowStep(const RowStepTask& task)
@@ -50,8 +62,10 @@ RowStep::RowStep(const RowStepTask& task)
     if (task.mlp) {
         m_weights.mlpPreNorm = wide(from.mlpPreNorm);
         m_weights.mlpPostNorm = wide(from.mlpPostNorm);
-        m_weights.gateUp = wide(from.gateUp);
-        m_weights.down = wide(from.down);
+        m_weights.mlp = wide(from.mlp);
+        m_weights.router = wide(from.router);
+        m_weights.sharedScale = wide(from.sharedScale);
+        m_weights.experts = from.experts;  // widened when they are chosen
     }
     if (!task.attention) return;
     m_weights.attnPostNorm = wide(from.attnPostNorm);
@@ -120,10 +134,17 @@ at::Tensor RowStep::attention(const at::Tensor& x) const {
 
 at::Tensor RowStep::mlp(const at::Tensor& x) const {
     const NormWeights& norm = m_config.sharedNorm ? m_weights.attnPreNorm : m_weights.mlpPreNorm;
-    const at::Tensor all = product(normed(x, norm, m_config), m_weights.gateUp);
-    at::Tensor hidden = activated(m_config.activation, all.narrow(1, 0, m_config.intermediate));
-    if (m_config.gatedMlp) hidden = hidden * all.narrow(1, m_config.intermediate, m_config.intermediate);
-    return normed(product(hidden, m_weights.down), m_weights.mlpPostNorm, m_config);
+    const at::Tensor input = normed(x, norm, m_config);
+    if (m_weights.experts.empty())
+        return normed(runMlp(m_config, m_weights.mlp, input), m_weights.mlpPostNorm, m_config);
+    const Routing routing = route(*m_config.experts, product(input, m_weights.router));
+    at::Tensor sum = mixExperts(routing, input, [&](std::int64_t expert, const at::Tensor& rows) {
+        return runMlp(m_config, wide(m_weights.experts[static_cast<std::size_t>(expert)]), rows);
+    });
+    if (m_weights.sharedScale.weight.defined())
+        sum =
+            sum + at::sigmoid(product(input, m_weights.sharedScale)) * runMlp(m_config, m_weights.mlp, input);
+    return normed(sum, m_weights.mlpPostNorm, m_config);
 }
 
 at::Tensor RowStep::operator()(const at::Tensor& states) const {

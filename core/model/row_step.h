@@ -20,7 +20,8 @@ struct RowStepTask {
 };
 
 /// One step of the network as a function of the state of one row, the keys and values of earlier tokens
-/// fixed, in float64 on the device of the weights: differentiable, where the forward pass is fast.
+/// fixed, in float64 on the device of the weights: differentiable, where the forward pass is fast. Experts
+/// are those that the state chooses: the derivative is that of the step while the choice stays.
 class RowStep {
 public:
     /// Holds float64 copies of the weights of the step.

@@ -298,16 +298,19 @@ public:
             weights.keyNorm = norm(base + names.keyNorm);
         }
         weights.qkv = queriesKeysValues(base);
-        const std::int64_t units = m_config.dModel, width = m_config.intermediate;
-        weights.attnOut =
-            linear({{base + names.attnOut, units}}, m_config.heads * m_config.headDim, m_config.attnOutBias);
-        std::vector<Part> wide{{base + names.up, width}};
-        if (!names.gateUp.empty())
-            wide = {{base + names.gateUp, 2 * width}};
+        weights.attnOut = linear({{base + names.attnOut, m_config.dModel}}, m_config.heads * m_config.headDim,
+                                 m_config.attnOutBias);
+        if (m_config.blocks[static_cast<std::size_t>(layer)].experts)
+            addExperts(base, weights);
+        else if (!names.gateUp.empty())
+            weights.mlp = mlp({{base + names.gateUp, 2 * m_config.intermediate}}, base + names.down,
+                              m_config.intermediate);
         else if (m_config.gatedMlp)
-            wide = {{base + names.gate, width}, {base + names.up, width}};
-        weights.gateUp = linear(wide, units, m_config.mlpBias);
-        weights.down = linear({{base + names.down, units}}, width, m_config.mlpBias);
+            weights.mlp =
+                gatedMlp(base + names.gate, base + names.up, base + names.down, m_config.intermediate);
+        else
+            weights.mlp =
+                mlp({{base + names.up, m_config.intermediate}}, base + names.down, m_config.intermediate);
         return weights;
     }
 
@@ -325,6 +328,29 @@ private:
         std::string base;  ///< name without ".weight"
         std::int64_t out;  ///< its rows
     };
+
+    MlpWeights mlp(const std::vector<Part>& wide, const std::string& down, std::int64_t width) {
+        return {linear(wide, m_config.dModel, m_config.mlpBias),
+                linear({{down, m_config.dModel}}, width, m_config.mlpBias)};
+    }
+    MlpWeights gatedMlp(const std::string& gate, const std::string& up, const std::string& down,
+                        std::int64_t width) {
+        return mlp({{gate, width}, {up, width}}, down, width);
+    }
+
+    void addExperts(const std::string& base, BlockWeights& weights) {
+        const TensorNames& names = m_config.names;
+        const ExpertsConfig& experts = *m_config.experts;
+        weights.router = linear({{base + names.router, experts.count}}, m_config.dModel, false);
+        for (std::int64_t expert = 0; expert < experts.count; ++expert)
+            weights.experts.push_back(gatedMlp(base + expertName(names.expertGate, expert),
+                                               base + expertName(names.expertUp, expert),
+                                               base + expertName(names.expertDown, expert), experts.width));
+        if (experts.sharedWidth == 0) return;
+        weights.mlp = gatedMlp(base + names.sharedGate, base + names.sharedUp, base + names.sharedDown,
+                               experts.sharedWidth);
+        weights.sharedScale = linear({{base + names.sharedScale, 1}}, m_config.dModel, false);
+    }
 
     std::string embeddingName() const { return m_config.names.prefix + m_config.names.embedding + ".weight"; }
     std::string unembeddingName() const { return m_config.names.unembedding + ".weight"; }

@@ -22,14 +22,22 @@ struct LinearWeights {
     at::Tensor bias;    ///< [out], undefined without one
 };
 
+/// An MLP, or one expert.
+struct MlpWeights {
+    LinearWeights gateUp;  ///< [2 width, dModel], gate above up; without gating [width, dModel]
+    LinearWeights down;    ///< [dModel, width]
+};
+
 /// One block in the form it runs in, whichever form the checkpoint has.
 struct BlockWeights {
     NormWeights attnPreNorm, attnPostNorm, mlpPreNorm, mlpPostNorm;
     NormWeights queryNorm, keyNorm;
     LinearWeights qkv;      ///< [(heads + 2 kvHeads) * headDim, dModel]: queries, keys, values by head
     LinearWeights attnOut;  ///< [dModel, heads * headDim]
-    LinearWeights gateUp;  ///< [2 intermediate, dModel], gate above up; without gating [intermediate, dModel]
-    LinearWeights down;    ///< [dModel, intermediate]
+    MlpWeights mlp;         ///< the shared expert in blocks with experts, undefined where there is none
+    LinearWeights router;   ///< [expert, dModel], undefined in blocks without experts
+    std::vector<MlpWeights> experts;
+    LinearWeights sharedScale;  ///< [1, dModel] of the shared expert
 };
 
 class WeightReader;

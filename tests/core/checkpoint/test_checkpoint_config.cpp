@@ -3,6 +3,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/model_config.h"
 #include "expect_error.h"
 #include "tests/test_main.h"
@@ -57,6 +58,8 @@ private Q_SLOTS:
     void longRope();
     void layersOfGptNeo();
     void scalesOfGpt2();
+    void expertsByArchitecture();
+    void experts();
     void refusesByArchitecture_data();
     void refusesByArchitecture();
     void knownNamesAreSorted();
@@ -495,6 +498,68 @@ void TestCheckpointConfig::scalesOfGpt2() {
     QVERIFY(std::abs(*parse(config).residualInitRange - 0.02 / std::sqrt(24.0)) < 1e-15);
 }
 
+// Parameters as transformers counts them in models made from the same configs; those that a token uses, in
+// the models' own descriptions: 12.9 B of 46.7 B, 2.7 B of 14.3 B, 3.3 B of 30.5 B, 1.3 B of 6.9 B.
+void TestCheckpointConfig::expertsByArchitecture() {
+    const json published = read(RHEO_FIXTURES "/config_keys.json");
+    struct Row {
+        const char *type, *name;
+        std::int64_t parameters;
+        double used;
+    };
+    for (const Row& row : {Row{"mixtral", "Mixtral-8x7B-v0.1", 46702792704, 12.9e9},
+                           Row{"qwen2_moe", "Qwen1.5-MoE-A2.7B", 14315784192, 2.7e9},
+                           Row{"qwen3_moe", "Qwen3-30B-A3B", 30532122624, 3.3e9},
+                           Row{"olmoe", "OLMoE-1B-7B-0924", 6919161856, 1.3e9}}) {
+        json config = published[row.type][row.name];
+        config["model_type"] = row.type;
+        const ModelConfig c = parse(config);
+        QVERIFY(c.experts && c.blocks.front().experts && c.blocks.back().experts);
+        const MemoryForecast forecast = forecastMemory(c, DType::BFloat16, 1, 1);
+        QCOMPARE(forecast.parameters, row.parameters);
+        QVERIFY2(std::abs(static_cast<double>(forecast.usedParameters) / row.used - 1) < 0.04, row.name);
+    }
+    QVERIFY(parse({{"model_type", "mixtral"}}).experts->sumsToOne);
+    QVERIFY(!parse({{"model_type", "olmoe"}}).experts->sumsToOne);
+    QCOMPARE(parse({{"model_type", "qwen2_moe"}}).experts->sharedWidth, std::int64_t{5632});
+    QVERIFY(!parse({{"model_type", "llama"}}).experts);
+}
+
+void TestCheckpointConfig::experts() {
+    const auto blocks = [](const json& change) {
+        json config = {{"model_type", "qwen3_moe"}, {"num_hidden_layers", 5}};
+        config.update(change);
+        std::string found;
+        for (const BlockConfig& block : parse(config).blocks) found += block.experts ? 'e' : '-';
+        return found;
+    };
+    QCOMPARE(blocks(json::object()), std::string("eeeee"));
+    QCOMPARE(blocks({{"mlp_only_layers", {0, 3, 9}}}), std::string("-ee-e"));
+    QCOMPARE(blocks({{"decoder_sparse_step", 2}}), std::string("-e-e-"));
+    QCOMPARE(blocks({{"num_experts", 0}}), std::string("-----"));
+    QCOMPARE(blocks({{"num_local_experts", 16}}), std::string("eeeee"));
+    // Resaved files have a window of 0 where there is none.
+    const json resaved = {{"model_type", "qwen2_moe"}, {"sliding_window", 0}, {"use_sliding_window", false}};
+    QVERIFY(!parse(resaved).blocks[0].window);
+    const json windowed = {
+        {"model_type", "qwen2_moe"}, {"use_sliding_window", true}, {"max_window_layers", 3}};
+    QCOMPARE(parse(windowed).blocks[2].window.value_or(0), std::int64_t{4096});
+    QVERIFY(!parse(windowed).blocks[1].window && !parse(windowed).blocks[4].window);
+    const auto refuses = [](ErrorCode code, const char* part, const json& change) {
+        json config = {{"model_type", "mixtral"}};
+        config.update(change);
+        EXPECT_ERROR(code, QStringList{part}, parse(config));
+    };
+    refuses(ErrorCode::Format, "num_experts_per_tok", {{"num_experts_per_tok", 9}});
+    refuses(ErrorCode::Unsupported, "num_local_experts", {{"num_local_experts", 0}});
+    refuses(ErrorCode::Unsupported, "num_local_experts", {{"num_local_experts", 8}, {"num_experts", 4}});
+    refuses(ErrorCode::Format, "num_local_experts", {{"num_local_experts", 3.5}});
+    refuses(ErrorCode::Format, "can index", {{"num_local_experts", 4096}, {"num_hidden_layers", 4096}});
+    refuses(ErrorCode::Format, "weights",
+            {{"num_local_experts", 1024}, {"hidden_size", 1 << 19}, {"intermediate_size", 1 << 24}});
+    refuses(ErrorCode::Unsupported, "clip_qkv", {{"clip_qkv", 8.0}});
+}
+
 void TestCheckpointConfig::refusesByArchitecture_data() {
     QTest::addColumn<QString>("config");
     QTest::addColumn<QString>("part");
@@ -559,7 +624,7 @@ void TestCheckpointConfig::refusesByArchitecture() {
 
 void TestCheckpointConfig::knownNamesAreSorted() {
     const auto names = knownArchitectures();
-    QCOMPARE(names.size(), std::size_t{22});
+    QCOMPARE(names.size(), std::size_t{26});
     QVERIFY(std::is_sorted(names.begin(), names.end()));
 }
 

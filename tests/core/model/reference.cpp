@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <stdexcept>
 
@@ -114,6 +115,12 @@ Reference readReference(const std::filesystem::path& path) {
             teleport.logits = readMatrix(file, base + "/logits");
             prompt.teleports.push_back(std::move(teleport));
         }
+        for (std::int64_t block = 0; block < std::ssize(blocks); ++block) {
+            const std::string base = group + "/routing_" + std::to_string(block);
+            if (!exists(file, base)) continue;
+            prompt.routing.push_back({block, readMatrix(file, base + "/probabilities"),
+                                      readDataset<std::int32_t>(file, base + "/chosen", H5T_NATIVE_INT32)});
+        }
         reference.prompts.push_back(std::move(prompt));
     }
     return reference;
@@ -138,11 +145,17 @@ std::vector<Fixture> fixtures() {
     return list;
 }
 
+std::string testDevice() {
+    const char* device = std::getenv("RHEO_TEST_DEVICE");
+    return device != nullptr ? device : "cpu";
+}
+
 std::shared_ptr<const Model> loadModel(const std::filesystem::path& folder, DType dtype) {
     Progress progress;
     ModelOptions options;
     options.dtype = dtype;
     options.threads = 2;
+    options.device = testDevice();
     return Model::load(Checkpoint::open(folder), options, progress);
 }
 

@@ -20,12 +20,20 @@ struct ReferenceTeleport {
     MatrixF logits;  ///< [1, vocabulary]
 };
 
+/// What the router of one block gave, and chose.
+struct ReferenceRouting {
+    std::int64_t block = 0;
+    MatrixF probabilities;             ///< [token, expert]
+    std::vector<std::int32_t> chosen;  ///< [token, place], the likeliest first
+};
+
 struct ReferencePrompt {
     std::vector<std::int32_t> ids;
     Array3F states;                    ///< [point, token, unit]
     MatrixF logits;                    ///< [last tokens, vocabulary]
     std::vector<std::int32_t> greedy;  ///< empty where the file has none
     std::vector<ReferenceTeleport> teleports;
+    std::vector<ReferenceRouting> routing;  ///< of the blocks with experts
 };
 
 /// A reference.h5, as tests/fixtures/models/README.md describes it. Read with the HDF5 library directly.
@@ -46,6 +54,9 @@ struct Fixture {
 
 /// The demo model, and every folder of tests/fixtures/models, in alphabetical order.
 std::vector<Fixture> fixtures();
+
+/// Where the models of tests run: RHEO_TEST_DEVICE, or the CPU (tests/bench/gpu_check).
+std::string testDevice();
 
 std::shared_ptr<const Model> loadModel(const std::filesystem::path& folder, DType dtype = DType::Float32);
 

@@ -156,8 +156,8 @@ void TestModelJacobian::closedForm() {
     const Eigen::VectorXd n = centred / sigma;
     const Eigen::VectorXd gamma = matrixOf(block.mlpPreNorm.weight.view({-1, 1})),
                           beta = matrixOf(block.mlpPreNorm.bias.view({-1, 1})),
-                          bias = matrixOf(block.gateUp.bias.view({-1, 1}));
-    const Eigen::MatrixXd up = matrixOf(block.gateUp.weight), down = matrixOf(block.down.weight);
+                          bias = matrixOf(block.mlp.gateUp.bias.view({-1, 1}));
+    const Eigen::MatrixXd up = matrixOf(block.mlp.gateUp.weight), down = matrixOf(block.mlp.down.weight);
     const Eigen::VectorXd open = ((up * (n.cwiseProduct(gamma) + beta) + bias).array() > 0).cast<double>();
     const Eigen::MatrixXd eye = Eigen::MatrixXd::Identity(x.size(), x.size());
     const Eigen::MatrixXd ofNorm = (eye.array() - 1 / units).matrix() - n * n.transpose() / units;

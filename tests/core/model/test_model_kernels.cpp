@@ -153,8 +153,8 @@ void TestModelKernels::firstPosition() {
     block.qkv = {normal({(6 + 2 * 2) * 8, units}, 4), normal({(6 + 2 * 2) * 8}, 5)};
     block.attnOut.weight = normal({units, units}, 6);
     block.attnOut.weight[7] *= 10000;
-    block.gateUp.weight = normal({300, units}, 7);
-    block.down.weight = normal({units, 150}, 8);
+    block.mlp.gateUp.weight = normal({300, units}, 7);
+    block.mlp.down.weight = normal({units, 150}, 8);
 
     const std::vector<std::int64_t> lengths{3, 1, 2, 1};
     const std::vector<std::int64_t> firsts{0, 3, 4, 6};
@@ -174,11 +174,12 @@ void TestModelKernels::firstPosition() {
         return at::mv(block.attnOut.weight.to(at::kDouble), at::cat(heads));
     };
     const auto mlp = [&](const at::Tensor& x) {
-        const at::Tensor wide = at::mv(block.gateUp.weight.to(at::kDouble), norm(x, block.mlpPreNorm.weight));
+        const at::Tensor wide =
+            at::mv(block.mlp.gateUp.weight.to(at::kDouble), norm(x, block.mlpPreNorm.weight));
         const at::Tensor gate = wide.narrow(0, 0, 150);
-        return norm(
-            at::mv(block.down.weight.to(at::kDouble), gate / (1 + at::exp(-gate)) * wide.narrow(0, 150, 150)),
-            block.mlpPostNorm.weight);
+        return norm(at::mv(block.mlp.down.weight.to(at::kDouble),
+                           gate / (1 + at::exp(-gate)) * wide.narrow(0, 150, 150)),
+                    block.mlpPostNorm.weight);
     };
     for (int step = 0; step < 3; ++step) {
         const bool attends = parallel || step % 2 == 0;
@@ -290,6 +291,14 @@ void TestModelKernels::attention() {
     task.outStride = width;
     std::vector<float> scratch(static_cast<std::size_t>(kernels::scratchOf(tokens, keys)));
     kernels::attendHead(task, scratch.data());
+    // Wherever the scratch lies, the bits are the same.
+    const at::Tensor again = at::empty_like(found);
+    task.out = again.data_ptr<float>();
+    scratch.resize(scratch.size() + 16);
+    for (int shift = 0; shift < 16; ++shift) {
+        kernels::attendHead(task, scratch.data() + shift);
+        QVERIFY2(at::equal(found, again), qPrintable(QString::number(shift)));
+    }
 
     at::Tensor scores = at::mm(q.to(at::kDouble), k.to(at::kDouble).t()) * 0.3;
     if (softcap > 0) scores = at::tanh(scores / softcap) * softcap;
