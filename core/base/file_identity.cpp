@@ -40,10 +40,12 @@ FileIdentity identityOf(int descriptor, const fs::path& path) {
     return identityOf(status);
 }
 
-void requireUnchanged(const fs::path& path, const FileIdentity& before) {
-    struct stat status {};
+namespace {
+
+/// Throws unless `found` is 0 (else `status` says nothing) and the file is as it was.
+void requireSame(int found, const struct stat& status, const fs::path& path, const FileIdentity& before) {
     std::string what;
-    if (::stat(path.c_str(), &status) != 0)
+    if (found != 0)
         what = "was removed";
     else if (const FileIdentity now = identityOf(status); !now.sameFile(before))
         what = "was replaced by another file";
@@ -58,6 +60,20 @@ void requireUnchanged(const fs::path& path, const FileIdentity& before) {
                         " while it was read: nothing that was computed from it can be trusted; run the same "
                         "again once no program writes to it",
                     path.string());
+}
+
+}  // namespace
+
+void requireUnchanged(const fs::path& path, const FileIdentity& before) {
+    struct stat status {};
+    const int found = ::stat(path.c_str(), &status);
+    requireSame(found, status, path, before);
+}
+
+void requireUnchanged(int descriptor, const fs::path& path, const FileIdentity& before) {
+    struct stat status {};
+    const int found = ::fstat(descriptor, &status);
+    requireSame(found, status, path, before);
 }
 
 void requireRegularFile(const fs::path& path, const char* expected) {

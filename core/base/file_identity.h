@@ -26,6 +26,8 @@ FileIdentity identityOf(int descriptor, const std::filesystem::path& path);
 /// Throws Error(Io) naming `path` if it does not lead to `before` any more, or that file was cut or written
 /// since. One call of stat().
 void requireUnchanged(const std::filesystem::path& path, const FileIdentity& before);
+/// The same of an open file, whatever `path` leads to by now: another file in its place changes nothing.
+void requireUnchanged(int descriptor, const std::filesystem::path& path, const FileIdentity& before);
 
 /// Throws Error(NotFound) if there is nothing at `path`, Error(Format) if it is a folder, a device, a pipe or
 /// a socket. `expected` completes "...is a folder, and EXPECTED was expected".

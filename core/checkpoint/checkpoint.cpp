@@ -362,10 +362,10 @@ ReviewedCheckpoint openForReview(const fs::path& folder, const fs::path& adapter
     }
 }
 
-void Checkpoint::requireWhole() const {
-    for (const auto& file : m_files) file->requireWhole();
-    for (const auto& file : m_gguf) file->requireWhole();
-    if (m_adapter != nullptr) m_adapter->file->requireWhole();
+void Checkpoint::requireUnwritten() const {
+    for (const auto& file : m_files) file->requireUnwritten();
+    for (const auto& file : m_gguf) file->requireUnwritten();
+    if (m_adapter != nullptr) m_adapter->file->requireUnwritten();
 }
 
 }  // namespace rheo

@@ -96,9 +96,9 @@ public:
         return forecastMemory(m_config, dtype, batch, tokens);
     }
 
-    /// Throws Error(Io) if bytes of the weights were used that are gone, because a file was cut off. To be
-    /// called after the weights were used.
-    void requireWhole() const;
+    /// Throws Error(Io) if a file of the weights was cut or written since it was opened; another file in its
+    /// place changes nothing. To be called after the weights were read.
+    void requireUnwritten() const;
 
 private:
     Checkpoint() = default;

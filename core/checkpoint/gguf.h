@@ -55,6 +55,7 @@ public:
     std::int64_t fileBytes() const { return static_cast<std::int64_t>(m_file.bytes().size()); }
     /// As those of MappedWeights.
     void requireUnchanged() const { m_file.requireUnchanged(); }
+    void requireUnwritten() const { m_file.requireUnwritten(); }
     void requireWhole() const { m_file.requireWhole(); }
 
     /// The value of a key as a whole number, a number, a flag or a text, and lists of them; empty where there

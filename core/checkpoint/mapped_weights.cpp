@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -22,8 +23,10 @@ MappedWeights::MappedWeights(const std::filesystem::path& path) : m_path(path) {
     if (handle < 0) throw fail(std::strerror(errno));
     struct Closer {
         int handle;
-        ~Closer() { ::close(handle); }
-    } const closer{handle};
+        ~Closer() {
+            if (handle >= 0) ::close(handle);
+        }
+    } closer{handle};
 
     struct stat status {};
     if (::fstat(handle, &status) != 0) throw fail(std::strerror(errno));
@@ -40,6 +43,7 @@ MappedWeights::MappedWeights(const std::filesystem::path& path) : m_path(path) {
         throw;
     }
     m_mapping = mapping;
+    m_descriptor = std::exchange(closer.handle, -1);
     m_guard = GuardedMapping(mapping, size);
     m_bytes = {static_cast<const std::byte*>(mapping), size};
 }
@@ -50,11 +54,17 @@ MappedWeights::MappedWeights(std::span<const std::byte> bytes, std::filesystem::
 MappedWeights::~MappedWeights() {
     m_guard = {};
     if (m_mapping != nullptr) ::munmap(m_mapping, m_bytes.size());
+    if (m_descriptor >= 0) ::close(m_descriptor);
 }
 
 void MappedWeights::requireUnchanged() const {
     if (m_identity) rheo::requireUnchanged(m_path, *m_identity);
     requireWhole();
+}
+
+void MappedWeights::requireUnwritten() const {
+    requireWhole();
+    if (m_identity) rheo::requireUnchanged(m_descriptor, m_path, *m_identity);
 }
 
 void MappedWeights::requireWhole() const {

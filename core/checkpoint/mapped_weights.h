@@ -28,6 +28,8 @@ public:
     /// Throws Error(Io) if the mapped file was cut, written or replaced since it was opened. To be called
     /// after its bytes were used.
     void requireUnchanged() const;
+    /// The same of the file that is mapped: another one in its place changes nothing. A few microseconds.
+    void requireUnwritten() const;
     /// Throws Error(Io) if bytes were used that are gone, because the file was cut off. Costs nothing.
     void requireWhole() const;
 
@@ -35,6 +37,7 @@ private:
     std::filesystem::path m_path;
     std::span<const std::byte> m_bytes;
     void* m_mapping = nullptr;
+    int m_descriptor = -1;
     std::optional<FileIdentity> m_identity;  ///< of a mapped file
     GuardedMapping m_guard;
 };

@@ -91,6 +91,7 @@ public:
     std::span<const std::byte> data() const { return m_data; }              ///< all after the header
     /// As those of MappedWeights.
     void requireUnchanged() const { m_file.requireUnchanged(); }
+    void requireUnwritten() const { m_file.requireUnwritten(); }
     void requireWhole() const { m_file.requireWhole(); }
     std::int64_t fileBytes() const { return static_cast<std::int64_t>(m_file.bytes().size()); }
 

@@ -65,6 +65,8 @@ public:
     /// Whether weights are read while the network runs. Then several passes should be taken through a block
     /// together (Run), and only Run is for several threads at once.
     bool streams() const { return m_weights.reader != nullptr; }
+    /// Whether any weights lie in files while the network runs.
+    bool readsFiles() const { return streams() || m_weights.mapped; }
     /// The weights of a block; those read from a file should be let go of before the next are asked for.
     std::shared_ptr<const BlockWeights> block(std::int64_t layer) const;
     /// The blocks firstBlock .. endBlock - 1 take a pass from its first point to its last.

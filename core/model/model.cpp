@@ -232,6 +232,7 @@ public:
                                   m_checkpoint->config().parallelBlocks)),
           m_workPerRow(largestProduct(m_checkpoint->config())),
           m_stack(load(device, chooseStream(*m_checkpoint, options), progress)) {
+        m_checkpoint->requireUnwritten();
         if (m_stack.streams()) m_streamed = measureStream();
         m_identity = m_checkpoint->identity(options.dtype, options.untrainedSeed);
     }
@@ -364,7 +365,7 @@ private:
                     run->finish();
                 });
         }
-        m_checkpoint->requireWhole();
+        requireUnwritten();
     }
 
     void streamBatches(const std::vector<Batch>& batches,
@@ -383,6 +384,11 @@ private:
         });
     }
 
+    /// After weights were used that lie in files, mapped or streamed.
+    void requireUnwritten() const {
+        if (m_stack.readsFiles()) m_checkpoint->requireUnwritten();
+    }
+
     /// Reads two blocks: the first time, memory is met that was not touched before.
     Streamed measureStream() const {
         const Call call(m_threads);
@@ -392,7 +398,7 @@ private:
             translated("loading the model", [&] { m_stack.block(layer); });
             seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
         }
-        m_checkpoint->requireWhole();
+        requireUnwritten();
         return {m_checkpoint->blockBytes(), seconds * static_cast<double>(config().layers)};
     }
 
@@ -797,7 +803,7 @@ MatrixD TorchModel::stepJacobian(const PromptContext& context, PointIndex point,
                                                    alone ? 1 : tokens, progress)
                                      .to(at::kCPU)
                                      .contiguous();
-        m_checkpoint->requireWhole();
+        requireUnwritten();
         return MatrixD(Eigen::Map<const MatrixD>(found.data_ptr<double>(), config().dModel, config().dModel));
     });
 }
@@ -813,7 +819,7 @@ std::unique_ptr<LinearMap> TorchModel::stepProducts(const PromptContext& context
         auto products = std::make_unique<StepProducts>(
             m_stack.rowStep(p, alone ? nullptr : &prompt.cache, alone ? 0 : t, alone ? 1 : tokens),
             state.to(m_stack.device(), at::kDouble), m_threads);
-        m_checkpoint->requireWhole();
+        requireUnwritten();
         return products;
     });
 }

@@ -74,6 +74,20 @@ public:
         return tensor;
     }
 
+    /// The matrix in the file itself, not copied, where it is stored in this dtype and nothing is done to it;
+    /// undefined elsewhere. It is only read.
+    at::Tensor mapped(const std::string& name, at::ScalarType dtype) {
+        if (m_seed || m_checkpoint.adapter() != nullptr) return {};
+        const StoredTensor& stored = find(name);
+        if (stored.blocks != nullptr || stored.scaled != nullptr || valueType(stored) != dtype ||
+            reinterpret_cast<std::uintptr_t>(stored.bytes.data()) % c10::elementSize(dtype) != 0)
+            return {};
+        auto* const bytes = const_cast<std::byte*>(stored.bytes.data());
+        at::Tensor tensor = at::from_blob(bytes, stored.shape, at::TensorOptions().dtype(dtype));
+        advance(static_cast<double>(tensor.numel()));
+        return tensor;
+    }
+
     /// The same into `target`, of the parameter's shape, any strides, dtype and device. Beside it only a few
     /// rows are held.
     void into(const std::string& name, const at::Tensor& target) {
@@ -282,6 +296,7 @@ public:
         if (m_config.learnedPositions) weights.positions = placed(names.prefix + names.positions + ".weight");
         weights.finalNorm = norm(names.prefix + names.finalNorm);
         if (m_config.unembeddingBias) weights.unembedding.bias = placed(names.unembedding + ".bias");
+        weights.mapped = m_mapped;
         return weights;
     }
 
@@ -355,7 +370,16 @@ private:
     std::string embeddingName() const { return m_config.names.prefix + m_config.names.embedding + ".weight"; }
     std::string unembeddingName() const { return m_config.names.unembedding + ".weight"; }
 
+    /// A matrix as the file has it, or undefined.
+    at::Tensor mapped(const std::string& name) {
+        if (m_ownPages || !m_device.is_cpu()) return {};
+        const at::Tensor found = m_source.mapped(name, m_dtype);
+        m_mapped = m_mapped || found.defined();
+        return found;
+    }
+
     at::Tensor placed(const std::string& name) {
+        if (const at::Tensor found = mapped(name); found.defined()) return found;
         return m_source.get(name).to(m_device, m_dtype).contiguous();
     }
 
@@ -378,12 +402,15 @@ private:
         std::int64_t rows = 0;
         for (const Part& part : parts) rows += part.out;
         LinearWeights weights;
-        weights.weight = empty({rows, in});
+        if (parts.size() == 1 && !m_config.names.transposed)
+            weights.weight = mapped(parts[0].base + ".weight");
+        const bool copies = !weights.weight.defined();
+        if (copies) weights.weight = empty({rows, in});
         if (bias) weights.bias = empty({rows});
         std::int64_t first = 0;
         for (const auto& [base, out] : parts) {
             const at::Tensor target = weights.weight.narrow(0, first, out);
-            m_source.into(base + ".weight", m_config.names.transposed ? target.t() : target);
+            if (copies) m_source.into(base + ".weight", m_config.names.transposed ? target.t() : target);
             if (bias) m_source.into(base + ".bias", weights.bias.narrow(0, first, out));
             first += out;
         }
@@ -461,6 +488,7 @@ private:
     at::Device m_device;
     at::ScalarType m_dtype;
     bool m_ownPages;
+    bool m_mapped = false;  ///< a tensor is the file's own
 };
 
 }  // namespace

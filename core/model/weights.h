@@ -51,6 +51,7 @@ struct Weights {
     /// Null, or where the embedding, the blocks and the weight of the unembedding are read from whenever they
     /// are used; they are not held then.
     std::shared_ptr<const WeightReader> reader;
+    bool mapped = false;  ///< some tensors are those of the files, mapped
 };
 
 /// Brings the parameters of a checkpoint, or parameters drawn anew, into the form above.
@@ -87,7 +88,9 @@ private:
 /// Reads all parameters; with `stream` only what the reader does not offer. Interleaved rotary pairs become
 /// halves: the rows of queries and keys are permuted alike, which leaves their products as they are. Reports
 /// bytes, checks for a stop at least every 4 MiB. Beside the weights themselves at most one parameter is
-/// held, and where no rows are permuted only 4 MiB of one.
+/// held, and where no rows are permuted only 4 MiB of one. Whole matrices that the files hold as they are
+/// used (on the CPU, in the compute dtype, without an adapter) are not copied but mapped: the checkpoint is
+/// to outlive them.
 Weights loadWeights(const WeightsTask& task, bool stream, Progress& progress);
 
 }  // namespace rheo

@@ -1,13 +1,17 @@
 // A model whose weights are read while it runs gives what one that holds them gives: to the last bit.
+#include <QFile>
 #include <QTemporaryDir>
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <stop_token>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "reference.h"
+#include "tests/refused.h"
 #include "tests/test_main.h"
 
 using namespace rheo;
@@ -131,6 +135,9 @@ private Q_SLOTS:
     void batchesAreAsRequestsOfTheirOwn();
     void aStoppedRunCanBeRepeated();
     void filesThatAreCutOffAreNoticed();
+    void filesThatAreWrittenAreNoticed_data();
+    void filesThatAreWrittenAreNoticed();
+    void whatFitsIsMapped();
     void placesHaveNames();
 };
 
@@ -222,6 +229,103 @@ void TestModelStreaming::filesThatAreCutOffAreNoticed() {
         QCOMPARE(errorCodeName(error.code()).data(), errorCodeName(ErrorCode::Io).data());
         QVERIFY2(QString::fromUtf8(error.what()).contains("model.safetensors"), error.what());
     }
+}
+
+void TestModelStreaming::filesThatAreWrittenAreNoticed_data() {
+    QTest::addColumn<QString>("fixture");
+    QTest::addColumn<int>("place");
+    QTest::newRow("streamed") << "mixtral" << int(WeightPlace::Stream);
+    QTest::newRow("mapped") << "mixtral" << int(WeightPlace::Memory);
+}
+
+/// Numbers of a file that is written while the model is open are refused. Another file in its place is not
+/// looked at: the one that was opened stays.
+void TestModelStreaming::filesThatAreWrittenAreNoticed() {
+    QFETCH(const QString, fixture);
+    QFETCH(const int, place);
+    const QTemporaryDir dir;
+    const fs::path folder = fs::path(dir.path().toStdString()) / "model";
+    fs::copy(fs::path(RHEO_FIXTURES) / "models" / fixture.toStdString() / "model", folder,
+             fs::copy_options::recursive);
+    const auto model = load(folder, {}, WeightPlace(place));
+    const ForwardRequest request = requestOf(*model, true);
+    const ForwardResult before = run(*model, request);
+    fs::path weights;
+    for (const auto& entry : fs::directory_iterator(folder))
+        if (entry.path().extension() == ".safetensors") weights = entry.path();
+    fs::copy_file(weights, folder / "again");
+    fs::rename(weights, folder / "moved");
+    fs::rename(folder / "again", weights);
+    QVERIFY(same(before.states, run(*model, request).states));
+    QFile file(QString::fromStdString((folder / "moved").string()));
+    QVERIFY(file.open(QIODevice::ReadWrite) && file.seek(file.size() - 2));
+    QCOMPARE(file.write("x"), qint64(1));
+    file.close();
+    QVERIFY(refused(ErrorCode::Io, [&] { run(*model, request); }));
+}
+
+/// Memory of the process that is no file's, KiB.
+std::int64_t ownMemory() {
+    QFile status("/proc/self/status");
+    if (!status.open(QIODevice::ReadOnly)) return -1;
+    for (const QByteArray& line : status.readAll().split('\n'))
+        if (line.startsWith("RssAnon:")) return line.mid(8).trimmed().split(' ').front().toLongLong();
+    return -1;
+}
+
+/// An embedding of 60,000 tokens by 512 units, 117 MiB in float32, is not copied in that dtype.
+void TestModelStreaming::whatFitsIsMapped() {
+    const QTemporaryDir dir;
+    const fs::path folder = dir.path().toStdString();
+    const auto parts = [](const char* kind, int rows, int columns) {
+        return std::tuple(std::string(kind), rows, columns);
+    };
+    std::string header = "{", gap;
+    std::int64_t offset = 0;
+    const auto add = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+        std::int64_t values = 1;
+        std::string extents;
+        for (const std::int64_t extent : shape) {
+            values *= extent;
+            extents += (extents.empty() ? "" : ",") + std::to_string(extent);
+        }
+        header += gap + '"' + name + R"(":{"dtype":"F32","shape":[)" + extents + R"(],"data_offsets":[)" +
+                  std::to_string(offset) + ',' + std::to_string(offset + 4 * values) + "]}";
+        offset += 4 * values;
+        gap = ",";
+    };
+    add("model.embed_tokens.weight", {60000, 512});
+    for (const auto& [name, rows, columns] :
+         {parts("self_attn.q_proj", 512, 512), parts("self_attn.k_proj", 512, 512),
+          parts("self_attn.v_proj", 512, 512), parts("self_attn.o_proj", 512, 512),
+          parts("mlp.gate_proj", 64, 512), parts("mlp.up_proj", 64, 512), parts("mlp.down_proj", 512, 64)})
+        add("model.layers.0." + name + ".weight", {rows, columns});
+    for (const char* name : {"layers.0.input_layernorm", "layers.0.post_attention_layernorm", "norm"})
+        add(std::string("model.") + name + ".weight", {512});
+    header += "}";
+    header.append((8 - header.size() % 8) % 8, ' ');
+    const auto length = static_cast<std::uint64_t>(header.size());
+    std::ofstream(folder / "model.safetensors", std::ios::binary)
+        .write(reinterpret_cast<const char*>(&length), 8)
+        .write(header.data(), std::ssize(header));
+    fs::resize_file(folder / "model.safetensors", 8 + length + static_cast<std::uint64_t>(offset));
+    std::ofstream(folder / "config.json")
+        << R"({"model_type": "llama", "vocab_size": 60000, "hidden_size": 512, "intermediate_size": 64,
+               "num_hidden_layers": 1, "num_attention_heads": 4, "tie_word_embeddings": true})";
+    const auto grown = [&](DType dtype) {
+        ModelOptions options;
+        options.dtype = dtype;
+        const std::int64_t before = ownMemory();
+        const auto model = load(folder, options, WeightPlace::Memory);
+        const ForwardResult result = run(*model, requestOf(*model, true));
+        if (result.states.empty()) return std::int64_t{-1};
+        return ownMemory() - before;
+    };
+    const std::int64_t copied = grown(DType::BFloat16), mapped = grown(DType::Float32);
+    qInfo("own memory: %d MiB with a copy in bfloat16, %d MiB mapped", int(copied / 1024),
+          int(mapped / 1024));
+    QVERIFY(copied > 55 * 1024);
+    QVERIFY(mapped < 40 * 1024);
 }
 
 void TestModelStreaming::placesHaveNames() {
