@@ -93,6 +93,18 @@ FileDescription describeAttribution(const Hdf5File& file, const Input& input) {
     return found;
 }
 
+FileDescription describeRouting(const Hdf5File& file, const Input& input) {
+    FileDescription found{"routing", "what the routers of a mixture of experts chose", {}, {}};
+    const auto shape = file.info("/probabilities").shape;
+    if (shape.size() == 3) {
+        found.facts.emplace_back("tokens", shape[0]);
+        found.facts.emplace_back("blocks", shape[1]);
+        found.facts.emplace_back("experts", shape[2]);
+    }
+    found.next = fmt::format("rheo figure {} --view routing --out routing.svg", input.word());
+    return found;
+}
+
 FileDescription describeFlow(const Hdf5File& file, const Input& input) {
     FileDescription found{"flow", "a flow: where a network carries the states of a grid", {}, {}};
     if (file.exists("/axis_names")) found.facts.emplace_back("axes", file.readStrings("/axis_names"));
@@ -162,6 +174,7 @@ constexpr std::array ownFormats{OwnFormat{"rheograph-trace", describeTrace},
                                 OwnFormat{"rheograph-teleport", describeTeleport},
                                 OwnFormat{"rheograph-patch-map", describePatchMap},
                                 OwnFormat{"rheograph-attribution", describeAttribution},
+                                OwnFormat{"rheograph-routing", describeRouting},
                                 OwnFormat{"rheograph-flow", describeFlow},
                                 OwnFormat{"rheograph-response", describeResponse},
                                 OwnFormat{"rheograph-comparison", describeComparison},

@@ -22,6 +22,7 @@
 #include "core/figure/orbit_figure.h"
 #include "core/figure/response_figure.h"
 #include "core/figure/rotation_figure.h"
+#include "core/figure/routing_figure.h"
 #include "core/figure/row_colors.h"
 #include "core/figure/unit_share_figure.h"
 #include "core/figure/verdicts_figure.h"
@@ -693,6 +694,11 @@ constexpr std::array attributionRuns{FigureChoice{R"("intervened")", "With the i
 constexpr std::array attributionChoices{
     FigureOption{"run", "Run", "Without an intervention there is only the natural run", attributionRuns}};
 
+constexpr std::array routingValues{FigureChoice{R"("probability")", "Probability of the likeliest expert"},
+                                   FigureChoice{R"("entropy")", "How undecided the router is"}};
+constexpr std::array routingChoices{
+    FigureOption{"value", "Value", "What colours the tokens of the prompt", routingValues}};
+
 constexpr std::array flowArrowsOf{FigureChoice{"false", "Displacement"},
                                   FigureChoice{"true", "Less the natural step"}};
 constexpr std::array flowScalings{FigureChoice{"false", "States as they are"},
@@ -712,6 +718,7 @@ struct FileView {
 Figure figureOfTeleportFiles(const Recipe& recipe);
 Figure figureOfPatchMapFile(const Recipe& recipe);
 Figure figureOfAttributionFile(const Recipe& recipe);
+Figure figureOfRoutingFile(const Recipe& recipe);
 Figure figureOfWritingFile(const Recipe& recipe);
 Figure figureOfFlowFile(const Recipe& recipe);
 Figure figureOfResponseFile(const Recipe& recipe);
@@ -744,6 +751,12 @@ constexpr std::array fileViews{
          "two.",
          160, 200, true, attributionChoices},
         figureOfAttributionFile},
+    FileView{{"routing", "Routing", "Experts by block", "",
+              "Which experts of each block see the tokens, how undecided the routers are, and what their "
+              "choice says "
+              "of the token and of the next block's choice, beside chance.",
+              190, 220, true, routingChoices},
+             figureOfRoutingFile},
     FileView{
         {"writing", "Writing", "What the edits write", "",
          "The text that the model writes with the edits beside its natural text, and where the text breaks "
@@ -1067,6 +1080,18 @@ Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe) {
                              themeNamed(recipe.theme));
 }
 
+Figure figureOfRouting(const RoutingFile& file, const Recipe& recipe) {
+    const Json options = parseRecipeOptions(recipe, {"prompt", "value"});
+    const auto value = recipeOption<std::string>(options, "value", "probability");
+    if (value != "probability" && value != "entropy")
+        throw Error(ErrorCode::InvalidArgument,
+                    fmt::format("'{}' is no value of routing; there are probability and entropy", value));
+    return routingFigure({file.routing, file.ids, file.prompts, file.tokenTexts,
+                          recipeOption<std::int32_t>(options, "prompt", 0),
+                          value == "entropy" ? RoutingShown::Entropy : RoutingShown::Probability},
+                         themeNamed(recipe.theme));
+}
+
 namespace {
 
 /// As a person reads it in a note: without line breaks.
@@ -1128,6 +1153,10 @@ Figure figureOfTeleportFiles(const Recipe& recipe) {
 
 Figure figureOfAttributionFile(const Recipe& recipe) {
     return figureOfAttribution(readAttributionFile(recipe.sources.front().path), recipe);
+}
+
+Figure figureOfRoutingFile(const Recipe& recipe) {
+    return figureOfRouting(readRoutingFile(recipe.sources.front().path), recipe);
 }
 
 Figure figureOfWritingFile(const Recipe& recipe) {

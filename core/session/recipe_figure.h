@@ -24,6 +24,7 @@
 #include "core/results/patch_map_file.h"
 #include "core/results/response_file.h"
 #include "core/results/results_file.h"
+#include "core/results/routing_file.h"
 #include "core/results/teleport_file.h"
 #include "core/session/recipe.h"
 
@@ -106,6 +107,8 @@ Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe);
 /// The view "attribution". Options: `run` ("intervened", "natural", "difference") and `token`, whose bars are
 /// drawn.
 Figure figureOfAttribution(const AttributionFile& file, const Recipe& recipe);
+/// The view "routing". Options: `prompt`, whose tokens are drawn, and `value`: "probability" or "entropy".
+Figure figureOfRouting(const RoutingFile& file, const Recipe& recipe);
 /// The view "writing": the texts and the sweep of an intervention.
 Figure figureOfWriting(const IntervenedFile& file, const Recipe& recipe);
 /// The view "flow". Options: `point` (of several flows that at or before it; left out: the first), `steps` (a

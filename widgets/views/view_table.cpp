@@ -12,6 +12,7 @@
 #include "widgets/views/patch_map_view.h"
 #include "widgets/views/response_view.h"
 #include "widgets/views/results_view.h"
+#include "widgets/views/routing_view.h"
 #include "widgets/views/trajectory_view.h"
 #include "widgets/views/verdicts_view.h"
 #include "widgets/views/writing_view.h"
@@ -47,6 +48,10 @@ constexpr std::array ownWidgets{
     OwnWidget{"attribution",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {
                   return new AttributionView(entry.figure, c);
+              }},
+    OwnWidget{"routing",
+              [](const ViewEntry& entry, const ViewContext& c) -> View* {
+                  return new RoutingView(entry.figure, c);
               }},
     OwnWidget{"writing",
               [](const ViewEntry& entry, const ViewContext& c) -> View* {

@@ -13,6 +13,7 @@
 #include "core/figure/patch_map_figure.h"
 #include "core/figure/ranges.h"
 #include "core/figure/response_figure.h"
+#include "core/figure/routing_figure.h"
 #include "core/figure/row_colors.h"
 #include "core/figure/teleport_figure.h"
 #include "core/figure/trajectory_figure.h"
@@ -68,6 +69,7 @@ private Q_SLOTS:
     void trajectoriesMarkSelectionAndPoint();
     void strongRowsStandInFrontOfFaintOnes();
     void trajectoriesLeaveOutWhatIsNotFinite();
+    void routingNamesTheLikeliestExperts();
     void patchMapHasTheFirstTokenAbove();
     void attributionHasABarForEachWrite();
     void flowHasArrowsBasinsAndContraction();
@@ -940,6 +942,44 @@ void TestFigureBuilders::attributionHasABarForEachWrite() {
     QVERIFY(zero.contribution.isZero() && zero.logit.isZero());
     QVERIFY(refused(ErrorCode::Mismatch, [&] {
         attributionFigure({a, points, pieces, 2, "", ""}, lightTheme());
+    }));
+}
+
+void TestFigureBuilders::routingNamesTheLikeliestExperts() {
+    RoutingResult routing;
+    routing.blocks = {0, 2};
+    routing.probabilities = Array3F(3, 2, 4);
+    routing.chosen = Array3<std::int32_t>(3, 2, 1);
+    for (std::int64_t row = 0; row < 3; ++row) {
+        routing.probabilities.at(row, 1)[row] = 0.75F;
+        *routing.chosen.at(row, 1) = static_cast<std::int32_t>(row);
+    }
+    routing.usage = MatrixD::Constant(2, 4, 0.25);
+    routing.entropy = MatrixD::Constant(3, 2, 0.5);
+    for (ChanceCurve* curve : {&routing.balance, &routing.token, &routing.next}) {
+        const Eigen::Index length = curve == &routing.next ? 1 : 2;
+        for (VectorD* values : {&curve->observed, &curve->mean, &curve->low, &curve->high, &curve->p})
+            *values = VectorD::Constant(length, 0.5);
+    }
+    routing.repeats = 20;
+    const std::vector<std::int32_t> ids{7, 8, 9}, prompts{0, 1, 1};
+    const std::map<std::int32_t, std::string> texts{{8, " b"}};
+    const Figure figure = routingFigure({routing, ids, prompts, texts, 1}, lightTheme());
+    QCOMPARE(figure.panels.size(), std::size_t{6});
+    const auto& map = std::get<HeatmapPlot>(figure.panels[0].plot);
+    QCOMPARE(map.values.rows(), Eigen::Index{2});
+    QCOMPARE(map.values(1, 1), 0.75F);  // the first token is the highest row
+    QCOMPARE(map.labels[3], std::string("1"));
+    QCOMPARE(map.labels[1], std::string("2"));
+    QCOMPARE(map.y.ticks[1].label, std::string("b"));
+    QCOMPARE(map.y.ticks[0].label, std::string("#9"));
+    QCOMPARE(map.x.ticks[1].label, std::string("L02"));
+    QVERIFY((map.x.ids == std::vector<std::int64_t>{1, 5}));  // its mlp_in
+    const auto& next = std::get<CurvePlot>(figure.panels[5].plot);
+    QCOMPARE(next.x.ticks.size(), std::size_t{1});
+    QVERIFY(figure.note.find("1 of 4 experts") != std::string::npos);
+    QVERIFY(refused(ErrorCode::InvalidArgument, [&] {
+        routingFigure({routing, ids, prompts, texts, 2}, lightTheme());
     }));
 }
 

@@ -10,6 +10,7 @@
 #include "core/results/intervention_file.h"
 #include "core/results/patch_map_file.h"
 #include "core/results/response_file.h"
+#include "core/results/routing_file.h"
 #include "core/results/vector_file.h"
 #include "core/trace/hdf5_file.h"
 #include "core/trace/npy.h"
@@ -65,6 +66,7 @@ private Q_SLOTS:
     void patchMapAndBack();
     void patchMapsThatDoNotFit();
     void attributionAndBack();
+    void routingAndBack();
     void flowAndBack();
     void responseAndBack();
 
@@ -364,6 +366,50 @@ void TestResultsLaboratory::attributionAndBack() {
     writeAttributionFile(path("a.h5"), record, IfExists::Replace);
     read = readAttributionFile(path("a.h5"));
     QVERIFY(read.natural && read.natural->logit == a.logit * 2 && read.intervention == "{}");
+}
+
+void TestResultsLaboratory::routingAndBack() {
+    RoutingFile record;
+    record.model = identity();
+    record.ids = {4, 5, 4};
+    record.prompts = {0, 0, 1};
+    record.tokenTexts = {{4, "a"}, {5, " b"}};
+    RoutingResult& routing = record.routing;
+    routing.blocks = {1, 3};
+    routing.probabilities = Array3F(3, 2, 2);
+    std::fill(routing.probabilities.data.begin(), routing.probabilities.data.end(), 0.5F);
+    routing.chosen = Array3<std::int32_t>(3, 2, 1);
+    routing.usage = MatrixD::Constant(2, 2, 0.5);
+    routing.entropy = MatrixD::Constant(3, 2, 1);
+    for (ChanceCurve* curve : {&routing.balance, &routing.token, &routing.next}) {
+        const Eigen::Index length = curve == &routing.next ? 1 : 2;
+        for (VectorD* values : {&curve->observed, &curve->mean, &curve->low, &curve->high, &curve->p})
+            *values = VectorD::LinSpaced(length, 0.125, 0.25);
+    }
+    routing.repeats = 20;
+    routing.seed = 3;
+    const auto write = [&](const char* name) { writeRoutingFile(path(name), record, IfExists::Refuse); };
+    write("routing.h5");
+    const RoutingFile read = readRoutingFile(path("routing.h5"));
+    QVERIFY(read.ids == record.ids && read.prompts == record.prompts && read.tokenTexts == record.tokenTexts);
+    QVERIFY(read.routing.blocks == routing.blocks &&
+            read.routing.probabilities.data == routing.probabilities.data);
+    QVERIFY(read.routing.chosen.data == routing.chosen.data && read.routing.usage == routing.usage);
+    QVERIFY(read.routing.entropy == routing.entropy && read.routing.next.high == routing.next.high);
+    QVERIFY(read.routing.balance.p == routing.balance.p && read.routing.repeats == 20 &&
+            read.routing.seed == 3);
+    const auto refuses = [&](const char* name, const char* dataset, const std::function<void()>& spoil) {
+        const RoutingFile before = record;
+        spoil();
+        write(name);
+        record = before;
+        expectError(ErrorCode::Format, {name, dataset}, [&] { readRoutingFile(path(name)); });
+    };
+    refuses("prompts.h5", "prompts", [&] { record.prompts = {1, 0, 0}; });
+    refuses("blocks.h5", "blocks", [&] { routing.blocks = {3, 1}; });
+    refuses("chosen.h5", "chosen", [&] { routing.chosen.data[2] = 2; });
+    refuses("usage.h5", "usage", [&] { routing.usage = MatrixD::Zero(2, 3); });
+    refuses("rows.h5", "probabilities", [&] { routing.probabilities = Array3F(2, 2, 2); });
 }
 
 void TestResultsLaboratory::flowAndBack() {
