@@ -1,6 +1,7 @@
 // Capture in tokens a second, one more token with the cache, and the time from a state put in to its whole
 // path: for the demo model, and for a llama of a real size with random weights. For transformers beside it:
-// compare_model.py. RHEO_BENCH_THREADS and RHEO_BENCH_DTYPE choose threads (2) and dtype (float32).
+// compare_model.py. RHEO_BENCH_THREADS, RHEO_BENCH_DTYPE and RHEO_BENCH_DEVICE choose threads (2),
+// dtype (float32) and device (cpu).
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -39,6 +40,7 @@ std::shared_ptr<const Model> load(const std::filesystem::path& folder, bool untr
     const char* dtype = std::getenv("RHEO_BENCH_DTYPE");
     options.threads = threadCount();
     options.dtype = dtype != nullptr ? parseDType(dtype).value_or(DType::Float32) : DType::Float32;
+    if (const char* device = std::getenv("RHEO_BENCH_DEVICE")) options.device = device;
     if (untrained) options.untrainedSeed = 1;
     return Model::load(Checkpoint::open(folder), options, progress);
 }
