@@ -58,7 +58,7 @@ struct Options {
     std::optional<std::int64_t> steps;
     std::string at;
     bool relative = false;
-    std::optional<std::int64_t> other;
+    std::optional<std::int64_t> other, prompt;
     std::string statistic;
 };
 
@@ -203,7 +203,7 @@ void addTrajectoryOptions(const Options& options, nlohmann::ordered_json& view) 
     if (options.noFirstTokens) view["first_tokens"] = false;
 }
 
-/// Those of files of their own: teleports, patch maps, attributions, flows.
+/// Those of files of their own: teleports, patch maps, attributions, routing, flows.
 void addFileOptions(const Options& options, nlohmann::ordered_json& view) {
     if (options.rms) view["rms"] = true;
     if (options.steps) view["steps"] = *options.steps;
@@ -211,6 +211,7 @@ void addFileOptions(const Options& options, nlohmann::ordered_json& view) {
     if (options.relative) view["relative"] = true;
     if (!options.value.empty()) view["value"] = options.value;
     if (!options.run.empty()) view["run"] = options.run;
+    if (options.prompt) view["prompt"] = *options.prompt;
     if (options.other) view["other"] = *options.other;
     if (!options.statistic.empty()) view["statistic"] = options.statistic;
 }
@@ -282,7 +283,8 @@ const std::map<std::string, std::set<std::string>>& viewsOfOptions() {
         {"--steps", {"flow"}},
         {"--at", {"flow"}},
         {"--relative", {"flow"}},
-        {"--value", {"patch_map", "compare_cka"}},
+        {"--value", {"patch_map", "compare_cka", "routing"}},
+        {"--prompt", {"routing"}},
         {"--other", {"compare_cka", "compare_difference"}},
         {"--statistic", {"compare_difference", "compare_training"}},
         {"--run", {"attribution"}},
@@ -391,13 +393,12 @@ void startPainting() {
 void addFigure(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand("figure", "draw results as SVG, PDF or PNG");
     auto options = std::make_shared<Options>();
-    auto* source =
-        command
-            ->add_option(
-                "results", options->source,
-                "results of rheo analyze, a teleport, a patch map, an attribution, a flow, a response or a "
-                "comparison")
-            ->type_name("R.h5");
+    auto* source = command
+                       ->add_option("results", options->source,
+                                    "results of rheo analyze, a teleport, a patch map, an attribution, what "
+                                    "routers chose, a flow, a "
+                                    "response or a comparison")
+                       ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
     auto* view = command->add_option("--view", options->view, namesOf(figureViews()))
                      ->check(isView)
@@ -533,8 +534,10 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->add_option("--value", options->value,
                      "patch_map: normalized (the share of the clean outcome) or effect (the change of the "
                      "outcome); left out: normalized. compare_cka: cka, beyond (what lies above shuffled "
-                     "samples) or null (what these give); left out: cka")
-        ->check(CLI::IsMember({"normalized", "effect", "cka", "beyond", "null"}));
+                     "samples) or null (what these give); left out: cka. routing: probability (of the "
+                     "likeliest expert) "
+                     "or entropy (how undecided the router is); left out: probability")
+        ->check(CLI::IsMember({"normalized", "effect", "cka", "beyond", "null", "probability", "entropy"}));
     command
         ->add_option("--other", options->other,
                      "compare_cka, compare_difference: which source beside the first; left out: 1")
@@ -546,6 +549,9 @@ void addFigure(CLI::App& app, Command& chosen) {
                      "left out: the "
                      "first that the comparison holds")
         ->type_name("NAME");
+    command->add_option("--prompt", options->prompt, "routing: whose tokens are drawn; left out: 0")
+        ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
+        ->type_name("P");
     command
         ->add_option("--run", options->run,
                      "attribution of an intervention: with it, without it, or their difference; left out: "

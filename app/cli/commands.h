@@ -85,12 +85,14 @@ void addTeleport(CLI::App& app, Command& chosen);
 void addIntervene(CLI::App& app, Command& chosen);
 void addPatch(CLI::App& app, Command& chosen);
 void addAttribute(CLI::App& app, Command& chosen);
+void addRouting(CLI::App& app, Command& chosen);
 void addDirections(CLI::App& app, Command& chosen);
 void addFlow(CLI::App& app, Command& chosen);
 void addResponse(CLI::App& app, Command& chosen);
 void addFigure(CLI::App& app, Command& chosen);
 void addReport(CLI::App& app, Command& chosen);
 void addCompare(CLI::App& app, Command& chosen);
+void addSeries(CLI::App& app, Command& chosen);
 void addDemo(CLI::App& app, Command& chosen);
 /// `program` describes all commands once they are added; it is read when the command runs.
 void addHelp(CLI::App& app, Command& chosen, const ProgramText& program);

@@ -12,8 +12,8 @@ void addCommands(CLI::App& app, Command& chosen) {
     static ProgramText program;  // read when rheo help runs
     addInfo(app, chosen, infoOfTheRest);
     for (const auto add : {addTokenize, addLogits, addCapture, addImport, addMerge, addAnalyze, addTeleport,
-                           addIntervene, addPatch, addAttribute, addDirections, addFlow, addResponse,
-                           addFigure, addReport, addCompare, addDemo})
+                           addIntervene, addPatch, addAttribute, addRouting, addDirections, addFlow,
+                           addResponse, addFigure, addReport, addCompare, addSeries, addDemo})
         add(app, chosen);
     addHelp(app, chosen, program);
     program = describe(app, means);

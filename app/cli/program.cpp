@@ -54,13 +54,14 @@ void addCommon(CLI::App& app, Common& common) {
 const std::map<std::string, std::set<std::string>>& users() {
     static const std::map<std::string, std::set<std::string>> table{
         {"--device",
-         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "directions",
-          "flow", "response", "report"}},
+         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "routing",
+          "directions", "flow", "response", "report", "series"}},
         {"--dtype",
-         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "directions",
-          "flow", "response", "report"}},
+         {"info", "logits", "capture", "analyze", "teleport", "intervene", "patch", "attribute", "routing",
+          "directions", "flow", "response", "report", "series"}},
         {"--seed",
-         {"analyze", "compare", "teleport", "intervene", "directions", "flow", "response", "report", "demo"}},
+         {"analyze", "compare", "teleport", "intervene", "routing", "directions", "flow", "response",
+          "report", "series", "demo"}},
     };
     return table;
 }

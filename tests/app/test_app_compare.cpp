@@ -31,6 +31,7 @@ private Q_SLOTS:
     void refuses();
     void verdictsOfTwoReports();
     void checkpointsAreASeries();
+    void aSeriesIsOneCommand();
 
 private:
     QString path(const QString& name) const { return m_folder.path() + "/" + name; }
@@ -351,6 +352,58 @@ void TestAppCompare::verdictsOfTwoReports() {
             {"figure", path("verdicts.h5"), "--view", view, "--out", path("verdicts.svg"), "--force"});
         QVERIFY2(drawn.status == 0, drawn.err);
     }
+}
+
+/// Two checkpoints, given out of order: a report of each, compared in the order of their steps.
+void TestAppCompare::aSeriesIsOneCommand() {
+    QVERIFY(QDir().mkpath(path("checkpoints")));
+    for (const auto& [name, fixture] : {std::pair("tiny-step10", "qwen3"), {"tiny-step2", "qwen2"}})
+        QVERIFY(
+            QFile::link(QString(RHEO_FIXTURES "/models/%1/model").arg(fixture), path("checkpoints/") + name));
+    QByteArray prompts;
+    for (int i = 0; i < 24; ++i)
+        prompts += QString(R"({"ids": [1, %1, %2, %3, %4]})")
+                       .arg(5 + i)
+                       .arg(90 - i)
+                       .arg(7 + 3 * i)
+                       .arg(i + 20)
+                       .toUtf8() +
+                   '\n';
+    QVERIFY(writeFile(path("ids.jsonl"), prompts));
+    const QStringList call{"series",
+                           path("checkpoints/tiny-step10"),
+                           path("checkpoints/tiny-step2"),
+                           "--prompts",
+                           path("ids.jsonl"),
+                           "--repeats",
+                           "5",
+                           "--out",
+                           path("of steps"),
+                           "--json"};
+    const auto ran = runRheo(call);
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["checkpoints"].toArray(), (QJsonArray{"tiny-step2", "tiny-step10"}));
+    for (const char* made : {"tiny-step2/index.html", "tiny-step10/verdicts.json", "series.h5",
+                             "verdicts.svg", "motion.svg", "paths.svg"})
+        QVERIFY2(QFile::exists(path("of steps/") + made), made);
+    const auto file = rheo::readComparisonFile(path("of steps/series.h5").toStdString());
+    QCOMPARE(file.sources.front().name, std::string("tiny-step2"));
+    QVERIFY(!file.sources.back().verdicts.empty());
+    const auto again = runRheo(call);
+    QCOMPARE(again.status, 1);
+    QVERIFY2(again.err.contains("--resume"), again.err);
+    // What is finished is kept.
+    const QString page = path("of steps/tiny-step2/index.html");
+    const QByteArray before = contentsOf(page);
+    QVERIFY(QFile::remove(path("of steps/tiny-step10/index.html")));
+    const auto resumed = runRheo(QStringList(call) << "--resume");
+    QVERIFY2(resumed.status == 0, resumed.err);
+    QCOMPARE(contentsOf(page), before);
+    QVERIFY(QFile::exists(path("of steps/tiny-step10/index.html")));
+    const auto alone = runRheo(
+        {"series", path("checkpoints/tiny-step2"), "--prompts", path("ids.jsonl"), "--out", path("alone")});
+    QCOMPARE(alone.status, 1);
+    QVERIFY2(alone.err.contains("named revisions"), alone.err);
 }
 
 /// Three checkpoints, given out of order: they are drawn by their steps.

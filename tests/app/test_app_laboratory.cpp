@@ -27,6 +27,8 @@ private Q_SLOTS:
     void patchRefuses();
     void attributeAddsUp();
     void attributeBesideAnIntervention();
+    void routingIsWrittenAndDrawn();
+    void routingNeedsExperts();
     void generatedTokensAreRows();
     void directionsSteer();
     void directionsOfATrace();
@@ -245,6 +247,42 @@ void TestAppLaboratory::attributeBesideAnIntervention() {
         QVERIFY2(drawn.status == 0, drawn.err);
     }
     QVERIFY(contentsOf(path("natural.svg")) != contentsOf(path("intervened.svg")));
+}
+
+void TestAppLaboratory::routingIsWrittenAndDrawn() {
+    QVERIFY(writeFile(path("prompts.jsonl"), "{\"ids\": [1, 5, 80, 33]}\n{\"ids\": [1, 7, 61]}\n"));
+    const QString model = RHEO_FIXTURES "/models/qwen2_moe/model";
+    const auto ran = runRheo({"routing", "--model", model, "--prompts", path("prompts.jsonl"), "--repeats",
+                              "20", "--out", path("routing.h5"), "--json"});
+    QVERIFY2(ran.status == 0, ran.err);
+    QCOMPARE(ran.json()["rows"].toInt(), 7);
+    QCOMPARE(ran.json()["blocks"].toArray(), (QJsonArray{0, 2}));
+    QCOMPARE(ran.json()["chosen"].toInt(), 3);
+    const auto file = rheo::Hdf5File::openForReading(path("routing.h5").toStdString());
+    QCOMPARE(file.info("/probabilities").shape, (std::vector<std::int64_t>{7, 2, 6}));
+    QCOMPARE(file.info("/balance/p").shape, (std::vector<std::int64_t>{2}));
+    for (const QStringList& options : {QStringList{}, {"--prompt", "1"}, {"--value", "entropy"}}) {
+        const auto drawn = runRheo(QStringList{"figure", path("routing.h5"), "--view", "routing", "--force",
+                                               "--out", path("routing.svg")} +
+                                   options);
+        QVERIFY2(drawn.status == 0, drawn.err);
+    }
+    const auto beyond = runRheo(
+        {"figure", path("routing.h5"), "--view", "routing", "--prompt", "2", "--out", path("no.svg")});
+    QCOMPARE(beyond.status, 1);
+    QVERIFY(beyond.err.contains("0 to 1"));
+    const auto told = runRheo({"info", path("routing.h5")});
+    QVERIFY(told.out.contains("experts") && told.out.contains("--view routing"));
+}
+
+void TestAppLaboratory::routingNeedsExperts() {
+    const auto ran = runRheo({"routing", "--model", demoModel, "--ids", "1,2", "--out", path("none.h5")});
+    QCOMPARE(ran.status, 1);
+    QVERIFY(ran.err.contains("no experts"));
+    QVERIFY(!QFile::exists(path("none.h5")));
+    const auto both = runRheo(
+        {"routing", "--model", demoModel, "--ids", "1,2", "--prompts", "p.txt", "--out", path("none.h5")});
+    QCOMPARE(both.status, 2);
 }
 
 // The rows of generated tokens hold what rheo intervene finds for the natural text.
