@@ -37,9 +37,9 @@ const BlasThreads& blas() {
 
 namespace {
 
-/// libtorch settles a thread's number when it is first asked there, and that would undo what was set before. It
-/// remembers so in a variable of an inline function, of which this program and libtorch may each have a copy:
-/// both are asked.
+/// libtorch settles a thread's number when it is first asked there, and that would undo what was set before.
+/// It remembers so in a variable of an inline function, of which this program and libtorch may each have a
+/// copy: both are asked.
 int threadsBefore() {
     at::internal::lazy_init_num_threads();
     return at::get_num_threads();
