@@ -19,4 +19,10 @@ nlohmann::ordered_json parseRecipeOptions(const Recipe& recipe,
     return options;
 }
 
+ColorMap mapNamed(const std::string& name) {
+    if (const auto map = parseColorMap(name)) return *map;
+    throw Error(ErrorCode::InvalidArgument,
+                fmt::format("'{}' is no colour map; there are viridis, cividis and vik", name));
+}
+
 }  // namespace rheo

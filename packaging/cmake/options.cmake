@@ -47,7 +47,8 @@ endfunction()
 
 # rheo_tests(NAME SOURCES test_a.cpp helper.cpp ... [LIBS lib ...] [NEEDS target ...] [DEFINES x=y ...] [WINDOW] [TIMEOUT s])
 # One program, tests_NAME, of all test classes of a folder; ctest runs each test_*.cpp of it by name, so that the
-# classes share a link and a run of moc but not their fate. WINDOW: they open windows, and run under Xvfb.
+# classes share a link and a run of moc but not their fate. WINDOW: they open windows, run under Xvfb, and one at a time:
+# they measure how long the window's thread is blocked.
 # In a test: RHEO_FIXTURES is tests/fixtures, RHEO_RESOURCES is resources/.
 function(rheo_tests name)
   cmake_parse_arguments(ARG "WINDOW" "TIMEOUT" "SOURCES;LIBS;NEEDS;DEFINES" ${ARGN})
@@ -76,7 +77,8 @@ function(rheo_tests name)
     # Tests share the cores: threads of OpenMP that wait should not spin, which costs ten times the test's own work.
     if(ARG_WINDOW)
       add_test(NAME ${test} COMMAND ${PROJECT_SOURCE_DIR}/tests/with_display $<TARGET_FILE:${program}> ${test})
-      set_tests_properties(${test} PROPERTIES LABELS window ENVIRONMENT "OMP_WAIT_POLICY=passive;QTEST_FUNCTION_TIMEOUT=${ARG_TIMEOUT}000")
+      set_tests_properties(${test} PROPERTIES LABELS window RUN_SERIAL ON
+        ENVIRONMENT "OMP_WAIT_POLICY=passive;QTEST_FUNCTION_TIMEOUT=${ARG_TIMEOUT}000")
     else()
       add_test(NAME ${test} COMMAND ${program} ${test})
       set_tests_properties(${test} PROPERTIES
