@@ -17,6 +17,7 @@
 /// What a results file holds of each statistic: one list of datasets, for writing and for reading.
 namespace rheo::results {
 
+/// Throws Error(Format) naming file and dataset.
 [[noreturn]] inline void refuse(const Hdf5File& file, const std::string& dataset, const std::string& why) {
     throw Error(ErrorCode::Format, fmt::format("{}, {}: {}", file.path().string(), dataset, why),
                 file.path().string());
@@ -283,6 +284,7 @@ private:
 // The datasets of results that are not in the table of statistics, for writing and for reading; `r` is const
 // or not.
 
+/// A basis a point.
 template <class Io, class R>
 void visitPerPointPca(Io& io, R& r) {
     io.matrix("mean", r.mean, io.sizes.points, io.sizes.units);
@@ -293,6 +295,7 @@ void visitPerPointPca(Io& io, R& r) {
     io.attribute("excluded_rows", r.excludedRows);
 }
 
+/// The logit lens of the rows.
 template <class Io, class R>
 void visitLens(Io& io, R& r) {
     io.ids("top_ids", r.topIds);
@@ -307,6 +310,7 @@ void visitLens(Io& io, R& r) {
     io.texts(r.texts);
 }
 
+/// What a report rests on and need not compute again.
 template <class Io, class R>
 void visitEvidence(Io& io, R& r) {
     io.optional("mi_halves", r.halves, anySize, 2);
@@ -320,6 +324,7 @@ void visitEvidence(Io& io, R& r) {
     io.attribute("rows", r.rows);
 }
 
+/// How many rows, points and units a trace has.
 inline Sizes sizesOf(const TraceInfo& info) {
     return {static_cast<std::int64_t>(info.rows.size()), static_cast<std::int64_t>(info.points.size()),
             info.units};
