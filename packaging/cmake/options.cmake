@@ -21,6 +21,14 @@ add_library(rheo_options INTERFACE)
 target_include_directories(rheo_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(rheo_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
 target_compile_definitions(rheo_options INTERFACE QT_NO_KEYWORDS RHEO_VERSION="${PROJECT_VERSION}")
+# Warnings are errors in the build that the test command makes, with its compiler: others may warn of more.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12
+   AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13 AND CMAKE_BUILD_TYPE STREQUAL Release AND NOT RHEO_SANITIZE)
+  if(NOT DEFINED CMAKE_COMPILE_WARNING_AS_ERROR)
+    set(CMAKE_COMPILE_WARNING_AS_ERROR ON)
+  endif()
+  target_compile_options(rheo_options INTERFACE -Wno-restrict)  # false of std::string: GCC bug 105651
+endif()
 if(RHEO_SANITIZE)
   target_compile_options(rheo_options INTERFACE -fsanitize=${RHEO_SANITIZE} -fno-omit-frame-pointer -g)
   target_link_options(rheo_options INTERFACE -fsanitize=${RHEO_SANITIZE})
