@@ -48,11 +48,12 @@ const std::string& speakerName() {
 }
 
 void requireCommandOfRanks(const std::string& command) {
-    static const std::set<std::string> shared{"capture"};
+    static const std::set<std::string> shared{"capture", "analyze", "report"};
     if (launch().size == 1 || shared.contains(command)) return;
-    throw UsageError(
-        fmt::format("{} started {} ranks, and rheo {} is for one process; capture is shared by ranks",
-                    launch().by, launch().size, command));
+    throw UsageError(fmt::format(
+        "{} started {} ranks, and rheo {} is for one process; capture, analyze and report are shared by "
+        "ranks",
+        launch().by, launch().size, command));
 }
 
 void openRanks(Common& common) {
