@@ -169,7 +169,9 @@ void gather(const TraceView& view, const VerdictOptions& options, const StepKind
         reconstructLateAndEarly(
             view, {options.refits, options.splits, options.seed, options.threads, options.memoryBytes},
             evidence.reconstruction, progress.part(0.75, 0.93));
-    if (evidence.resamples.rows() != options.resamples)
+    // Evidence of a file may be of another version's findings.
+    if (evidence.resamples.rows() != options.resamples ||
+        evidence.resamples.cols() != static_cast<Eigen::Index>(findings().size()))
         resampleAll(view, options, steps, evidence, progress.part(0.93, 1));
 }
 

@@ -144,7 +144,11 @@ public:
         value = m_file.read<double>(path(name)).front();
     }
     void curve(const char* name, VectorD& values, Along axis, std::int64_t size = asLongAsAxis) {
-        vector(name, values, size == asLongAsAxis ? lengthAlong(axis, sizes) : size);
+        const std::int64_t along = lengthAlong(axis, sizes);
+        vector(name, values, size == asLongAsAxis ? along : size);
+        // One that may be absent is as long as its axis where it is there.
+        if (size == anySize && along != anySize && values.size() != 0 && values.size() != along)
+            refuseShape(name, {values.size()});
     }
     void curveWithoutNull(const char* name, VectorD& values, Along axis) { curve(name, values, axis); }
     void curveOfOne(const char* name, double& value) { number(name, value); }
@@ -318,7 +322,7 @@ void visitEvidence(Io& io, R& r) {
     io.vector("refit_interval", r.reconstruction.interval, anySize);
     io.optional("resamples", r.resamples, anySize, anySize);
     io.vector("push_sizes", r.attractor.sizes, anySize);
-    io.optional("push_differences", r.attractor.differences, anySize, anySize);
+    io.optional("push_differences", r.attractor.differences, anySize, r.attractor.sizes.size());
     io.vector("push_basis_shifts", r.attractor.basisShifts, anySize);
     io.attribute("samples", r.samples);
     io.attribute("rows", r.rows);

@@ -5,10 +5,12 @@
 #include "core/compare/compare.h"
 #include "core/results/basis_file.h"
 #include "core/results/comparison_file.h"
+#include "core/results/curves_file.h"
 #include "core/results/results_datasets.h"
 #include "core/results/results_file.h"
 #include "core/results/verdict_json.h"
 #include "core/statistics/axes.h"
+#include "tests/core/results/results_examples.h"
 #include "tests/core/session/session_example.h"
 #include "tests/fuzz/digest.h"
 #include "tests/fuzz/flip_kinds.h"
@@ -87,6 +89,8 @@ static void describe(Digest& digest, const Results& results) {
         results::visitPerPointPca(datasets, *results.perPointPca);
     }
     if (results.evidence) results::visitEvidence(datasets, *results.evidence);
+    // What opened results are asked for at once.
+    digest.add(verdictsOf(results), curvesCsv(results));
 }
 
 static void describe(Digest& digest, const MatchedRows& m) {
@@ -115,7 +119,7 @@ static void describe(Digest& digest, const ComparedSource& source) {
 static void describe(Digest& digest, const ComparisonFile& file) {
     const Comparison& c = file.comparison;
     digest.add(file.sources, file.options, c.alignment, c.scores, c.explained, c.axisNames, c.pairs,
-               c.remarks);
+               c.remarks, differencesCsv(file));
 }
 
 static void describe(Digest& digest, const TeleportRecord& record) {
@@ -137,103 +141,6 @@ TraceView exampleView(std::uint64_t seed) {
     return view;
 }
 
-Verdict exampleVerdict() {
-    Verdict verdict;
-    verdict.key = "density_rises";
-    verdict.direction = 1;
-    verdict.observed = 0.25;
-    verdict.interval = {0.2, 0.3};
-    verdict.p = 0.5;
-    verdict.pAdjusted = 0.75;
-    verdict.samples = verdict.rows = 20;
-    verdict.verdict = VerdictKind::Supported;
-    return verdict;
-}
-
-Array3<double> cube(std::int64_t a, std::int64_t b, std::int64_t c, double first) {
-    Array3<double> values(a, b, c);
-    for (std::size_t i = 0; i < values.data.size(); ++i)
-        values.data[i] = first + 0.25 * static_cast<double>(i);
-    return values;
-}
-
-LensResult exampleLens(const TraceInfo& info) {
-    const auto rows = std::ssize(info.rows), points = std::ssize(info.points);
-    LensResult lens;
-    lens.topIds = Array3<std::int32_t>(rows, points, 2);
-    lens.topProbabilities = Array3F(rows, points, 2);
-    for (std::size_t i = 0; i < lens.topIds.data.size(); ++i) {
-        lens.topIds.data[i] = static_cast<std::int32_t>(i % 90);
-        lens.topProbabilities.data[i] = 1.0F / static_cast<float>(i + 2);
-    }
-    lens.entropy = MatrixD::Random(rows, points);
-    lens.klToFinal = MatrixD::Random(rows, points);
-    lens.meanEntropy = VectorD::Random(points);
-    lens.meanKlToFinal = VectorD::Random(points);
-    lens.rank = MatrixD::Random(rows, points);
-    lens.rankedToken = 9;
-    lens.excludedRows = 1;
-    lens.texts = {{1, "one"}, {2, " two"}, {41, "a longer text than the others have"}};
-    return lens;
-}
-
-JacobianResult exampleJacobian() {
-    const std::int64_t rows = 2, steps = 5, values = 3;
-    JacobianResult result;
-    result.rows = {3, 12};
-    result.singularValues = cube(rows, steps, values, 1);
-    result.eigenvalueReal = cube(rows, steps, values, -1);
-    result.eigenvalueImaginary = cube(rows, steps, values, 2);
-    result.remainingSingularValues = cube(rows, steps, values, 3);
-    for (MatrixD* matrix :
-         {&result.effectiveRank, &result.henrici, &result.complexShare, &result.symmetricShare,
-          &result.remainingEffectiveRank, &result.cumulativeEffectiveRank, &result.untrainedHenriciRows,
-          &result.untrainedCumulativeRankRows})
-        *matrix = MatrixD::Random(rows, steps);
-    result.lyapunov = MatrixD::Random(rows, values);
-    for (VectorD* vector :
-         {&result.untrainedHenrici, &result.untrainedSymmetricShare, &result.untrainedComplexShare,
-          &result.untrainedEffectiveRank, &result.untrainedCumulativeEffectiveRank})
-        *vector = VectorD::Random(steps);
-    result.alone = 1;
-    return result;
-}
-
-AutoencoderResult exampleAutoencoder(const TraceInfo& info) {
-    const auto rows = std::ssize(info.rows), points = std::ssize(info.points);
-    AutoencoderResult result;
-    Autoencoder& model = result.model;
-    model.mean = VectorD::Random(info.units);
-    model.sd = VectorD::Ones(info.units);
-    const std::int64_t widths[] = {info.units, 8, 2, 8, info.units};
-    for (std::size_t l = 0; l + 1 < std::size(widths); ++l) {
-        model.weights.push_back(MatrixF::Random(widths[l + 1], widths[l]));
-        model.biases.push_back(VectorF::Random(widths[l + 1]));
-    }
-    result.latent = Array3F(rows, points, 2);
-    for (std::size_t i = 0; i < result.latent.data.size(); ++i)
-        result.latent.data[i] = 0.5F * static_cast<float>(i);
-    result.r2 = result.mse = result.pcaR2 = VectorD::LinSpaced(points, 0, 1);
-    result.loss = MatrixD::Random(4, 2);
-    result.bestEpoch = 3;
-    for (std::int64_t n = 0; n < rows; ++n)
-        (n % 5 == 0 ? result.validationRows : result.trainRows).push_back(n);
-    return result;
-}
-
-Evidence exampleEvidence() {
-    Evidence evidence;
-    evidence.halves = MatrixD::Random(3, 2);
-    evidence.resamples = MatrixD::Random(4, 12);
-    evidence.reconstruction.differences = VectorD::Random(7);
-    evidence.reconstruction.interval = VectorD::Random(2);
-    evidence.attractor.sizes = VectorD::LinSpaced(3, 0.5, 2);
-    evidence.attractor.differences = MatrixD::Random(20, 3);
-    evidence.attractor.basisShifts = VectorD::Random(5);
-    evidence.samples = evidence.rows = 20;
-    return evidence;
-}
-
 AnalysisOptions exampleOptions() {
     AnalysisOptions options;
     forEachSwept([&]<class S>() { options.get<S>().emplace(); });
@@ -249,15 +156,15 @@ void writeResultsOf(ResultsWriter& writer, const TraceView& view) {
     const TraceInfo& info = view.trace->info();
     Progress progress;
     Analysis analysis = analyze(view, options, progress);
-    analysis.observed.get<AutoencoderFit>() = exampleAutoencoder(info);
+    analysis.observed.get<AutoencoderFit>() = examples::autoencoderExample(info);
     Records records = recordsOf(view, options);
     records["autoencoder"] = recordOf(view, AutoencoderOptions{});
     for (auto& [name, record] : records) record.maskedUnits = {2, 5};
     writer.write(analysis.observed, analysis.nulls, records, false);
-    writer.write(exampleLens(info), recordOf(LensOptions{}, "model"), false);
-    writer.write(exampleJacobian(), recordOf(JacobianOptions{}, "model", 7), false);
-    writer.write(exampleEvidence(), StatisticRecord{});
-    writer.write(std::vector<Verdict>{exampleVerdict()});
+    writer.write(examples::lensExample(info), recordOf(LensOptions{}, "model"), false);
+    writer.write(examples::jacobianExample(), recordOf(JacobianOptions{}, "model", 7), false);
+    writer.write(examples::evidenceExample(), StatisticRecord{});
+    writer.write(std::vector<Verdict>{examples::verdictExample()});
 }
 
 void writeResults(const fs::path& path) {
@@ -287,7 +194,7 @@ void writeAdded(const fs::path& path) {
     options.threads = 1;
     ResultsWriter writer = ResultsWriter::add(path, source);
     writer.write(analyze(view, options, progress).observed, {}, recordsOf(view, options), false);
-    writer.write(exampleLens(view.trace->info()), StatisticRecord{}, false);
+    writer.write(examples::lensExample(view.trace->info()), StatisticRecord{}, false);
     writer.commit();
 }
 
@@ -307,7 +214,7 @@ void writeComparison(const fs::path& path) {
     Progress progress;
     ComparisonFile record;
     record.sources = {{"first", makeResultsSource(a, "a.rheo.h5")},
-                      {"other", makeResultsSource(b, "b.rheo.h5"), {exampleVerdict()}}};
+                      {"other", makeResultsSource(b, "b.rheo.h5"), {examples::verdictExample()}}};
     record.comparison = compareSources({a, b}, {"first", "other"}, options, progress);
     record.comparison.remarks.push_back("a remark");
     record.options = R"({"align":"own"})";

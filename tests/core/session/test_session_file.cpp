@@ -325,6 +325,12 @@ void TestSessionFile::whatStrangersWrote_data() {
     QTest::newRow("another kind")
         << R"([{"op":"replace","path":"/document/basis/part","value":"teleport-1.h5"}])";
     QTest::newRow("scores") << R"([{"op":"replace","path":"/document/basis/scores","value":3}])";
+    QTest::newRow("program of a newer version")
+        << R"([{"op":"replace","path":"/version","value":2},{"op":"replace","path":"/program","value":3}])";
+    QTest::newRow("rows of the basis that are not there")
+        << R"([{"op":"replace","path":"/document/basis/rows","value":[0,5000]}])";
+    QTest::newRow("rows of the basis out of order")
+        << R"([{"op":"replace","path":"/document/basis/rows","value":[1,0]}])";
     QTest::newRow("point") << R"([{"op":"replace","path":"/points/0","value":"L00.nowhere"}])";
     QTest::newRow("edit")
         << R"([{"op":"replace","path":"/document/intervention/edits/0/op","value":"burn"}])";
