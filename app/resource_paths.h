@@ -9,6 +9,7 @@ namespace rheo {
 /// Throws Error(NotFound) naming the places that were looked at.
 std::filesystem::path resourceFolder();
 
+/// The model that the demo was captured from. Throws as resourceFolder().
 inline std::filesystem::path demoModelFolder() {
     return resourceFolder() / "demo-model";
 }

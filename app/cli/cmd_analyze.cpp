@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "app/cli/commands.h"
+#include "app/cli/ranks.h"
 #include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "core/results/curves_file.h"
@@ -402,9 +403,13 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     const Records records = recordsOf(view, request);
     Results known;
     if (adds) known = readMatching(options.out.path, source, records);
-    ResultsWriter writer = adds ? ResultsWriter::add(options.out.path, source)
-                                : ResultsWriter::create(options.out.path, source, options.out.ifExists());
-    if (!options.out.force) writer.throwIfRecordsDiffer(records);
+    barrier(ranksOfCommand());  // all have read what the first will replace
+    std::optional<ResultsWriter> writer;
+    if (ranksOfCommand().first()) {
+        writer.emplace(adds ? ResultsWriter::add(options.out.path, source)
+                            : ResultsWriter::create(options.out.path, source, options.out.ifExists()));
+        if (!options.out.force) writer->throwIfRecordsDiffer(records);
+    }
     std::optional<OpenModel> opened;
     const ModelOfTrace model = [&](std::optional<std::uint64_t> untrainedSeed, Progress& loading) {
         if (!untrainedSeed && !opened) opened = openModelOf(options, view.trace->info(), common, loading);
@@ -419,13 +424,16 @@ int run(const Options& options, const CLI::App& command, Common& common) {
         return opened && opened->tokenizer ? tokenTexts(opened->tokenizer)(id) : std::string();
     };
     Progress measuring = working.part(0, 0.02), computing = working.part(0.02, 1);
-    common.console.say(
-        costText(costOf(view, request, known, measureRates(view, request, known, model, {}, measuring))));
+    if (ranksOfCommand().first())
+        common.console.say(
+            costText(costOf(view, request, known, measureRates(view, request, known, model, {}, measuring))));
+    const RanksScope scope(ranksOfCommand());
     const AnalysisOutcome outcome = runAnalysis(view, request, model, source, std::move(known), computing,
                                                 [&](const std::string& words) { common.console.say(words); });
+    if (!writer) return outcome.stopped ? 130 : 0;
     progress.setStage("writing " + options.out.path);
-    writer.write(outcome.results, options.out.force);
-    writer.commit();
+    writer->write(outcome.results, options.out.force);
+    writer->commit();
     for (const auto& path : options.curves)
         writeCurves(path, readResults(options.out.path), options.out.ifExists());
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
+#include "app/cli/ranks.h"
 #include "core/capture/capture.h"
 
 namespace rheo::cli {
@@ -30,6 +31,7 @@ int run(const Options& options, Common& common) {
     request.out = options.out.path;
     request.ifExists = options.out.ifExists();
     const CaptureMessages messages = captureMessages(common.console);
+    const RanksScope scope(ranksOfCommand());
     checkCapture(request, messages.warn);
 
     Progress progress = common.console.progress();

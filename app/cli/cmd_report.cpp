@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "app/cli/commands.h"
+#include "app/cli/ranks.h"
 #include "core/base/error.h"
 #include "core/capture/capture.h"
 #include "core/session/report_run.h"
@@ -121,6 +122,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     rejectContradictions(options);
     const ReportRequest request = makeRequest(options, command, common);
     Progress progress = common.console.progress();
+    const RanksScope scope(ranksOfCommand());
     const ReportOutcome made = runReport(request, makeTools(options, common), progress);
     if (made.stopped) {
         common.console.warn(
@@ -129,6 +131,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
                         request.folder.string()));
         return 130;
     }
+    if (!ranksOfCommand().first()) return 0;
     for (const auto& verdict : made.verdicts)
         common.console.say(
             fmt::format("{:<26} {:<18} {}", verdict.key, verdictName(verdict.verdict), sentenceOf(verdict)));

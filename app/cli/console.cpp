@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/process.h"
+#include "app/cli/ranks.h"
 #include "core/base/printable.h"
 
 namespace rheo::cli {
@@ -89,6 +90,7 @@ struct PlainLines {
 Progress Console::progress() const {
     const bool terminal = ::isatty(STDERR_FILENO) == 1;
     Progress::Sink sink;
+    if (!isFirstRank()) return Progress(interruptToken());
     if (style == ProgressStyle::Bar || (style == ProgressStyle::Auto && terminal))
         sink = [bar = std::make_shared<Bar>()](const ProgressReport& r) { (*bar)(r); };
     else if (style == ProgressStyle::Plain)
@@ -98,11 +100,11 @@ Progress Console::progress() const {
 
 void Console::warn(const std::string& sentence) {
     m_warnings.push_back(sentence);
-    if (!json && style != ProgressStyle::None) putLine(stderr, "note: " + sentence);
+    if (isFirstRank() && !json && style != ProgressStyle::None) putLine(stderr, "note: " + sentence);
 }
 
 void Console::say(const std::string& line) const {
-    if (json || silent) return;
+    if (json || silent || !isFirstRank()) return;
     putLine(stdout, line);
     // Whoever reads a pipe sees a forecast while it is one; many lines at once are not slowed.
     static auto flushed = std::chrono::steady_clock::time_point{};
@@ -113,7 +115,7 @@ void Console::say(const std::string& line) const {
 }
 
 void Console::result(nlohmann::ordered_json value) const {
-    if (!json) return;
+    if (!json || !isFirstRank()) return;
     if (value.contains("out")) value["warnings"] = m_warnings;
     put(stdout,
         printableJson(value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) + "\n");
@@ -135,7 +137,7 @@ void printRaw(const std::string& bytes) {
 }
 
 void complain(const std::string& line) {
-    putLine(stderr, "rheo: " + line);
+    putLine(stderr, speakerName() + ": " + line);
 }
 
 int finishOutput() {

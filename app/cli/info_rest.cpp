@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "app/cli/info.h"
+#include "core/ranks/mpi_ranks.h"
 #include "core/session/describe_file.h"
 #include "core/session/describe_system.h"
 #include "core/session/recipe.h"
@@ -131,7 +132,11 @@ int infoOfFile(const InfoOptions& options, const CLI::App& command, Common& comm
 
 int infoOfTheRest(const InfoOptions& options, const CLI::App& command, Common& common) {
     if (options.system) {
-        show(describeSystem(), common.console);
+        FileDescription system = describeSystem();
+        std::error_code ignored;
+        system.facts.emplace_back("mpi",
+                                  describeMpi(fs::read_symlink("/proc/self/exe", ignored).parent_path()));
+        show(system, common.console);
         return 0;
     }
     return infoOfFile(options, command, common);

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "app/cli/process.h"
+#include "app/cli/ranks.h"
 #include "core/base/failure.h"
 
 namespace rheo::cli {
@@ -187,17 +188,26 @@ int report(const Console& console, const Error& error) {
     return dynamic_cast<const UsageError*>(&error) != nullptr ? wrongUsage : failed;
 }
 
-int runGuarded(const std::vector<std::string>& arguments, const AddCommands& add, Common& common) {
+/// How a command ended.
+struct Ended {
+    int status = 0;
+    bool agreed = false;  ///< of several ranks: all of them have come to it
+};
+
+Ended runGuarded(const std::vector<std::string>& arguments, const AddCommands& add, Common& common) {
     try {
         catchInterrupts();
-        return runCommand(arguments, add, common);
+        return {runCommand(arguments, add, common)};
     } catch (const Cancelled&) {
-        complain("interrupted; what was written before is kept");
-        return interrupted;
+        if (isFirstRank()) complain("interrupted; what was written before is kept");
+        return {interrupted};
+    } catch (const SharedError& e) {
+        return {isFirstRank() ? report(common.console, e) : failed, true};
     } catch (const UsageError& e) {
-        return report(common.console, e);
+        // All ranks have the same command line, and the first says what is wrong with it.
+        return {isFirstRank() ? report(common.console, e) : wrongUsage};
     } catch (...) {
-        return report(common.console, describeFailure(std::current_exception()));
+        return {report(common.console, describeFailure(std::current_exception()))};
     }
 }
 
@@ -222,11 +232,12 @@ int runCommand(std::vector<std::string> arguments, const AddCommands& add, Commo
         if (e.get_exit_code() != 0) throw explain(app, e);
         std::ostringstream text;
         app.exit(e, text, text);
-        printText(text.str());
+        if (isFirstRank()) printText(text.str());
         return 0;
     }
     const std::string command = app.get_subcommands().front()->get_name();
     rejectUnusedCommon(app, command);
+    requireCommandOfRanks(command);
     if (common.quiet || common.progress == "none")
         common.console.style = ProgressStyle::None;
     else if (common.progress == "plain")
@@ -234,6 +245,7 @@ int runCommand(std::vector<std::string> arguments, const AddCommands& add, Commo
     else if (common.progress == "bar")
         common.console.style = ProgressStyle::Bar;
     if (computes(command)) requireAddressSpace();
+    openRanks(common);
     return chosen(common);
 }
 
@@ -255,7 +267,8 @@ namespace {
 void runProgram(int argc, char** argv, const AddCommands& add) {
     settleProcess();
     Common common;
-    const int status = runGuarded({argv + 1, argv + argc}, add, common);
+    const auto [status, agreed] = runGuarded({argv + 1, argv + argc}, add, common);
+    closeRanks(status, agreed, common.console.style == ProgressStyle::Plain);
     const int unwritten = finishOutput();
     if (unwritten == 0) end(status);
     complain(fmt::format("cannot write to standard output: {}{}; files that were asked for are not affected",

@@ -345,6 +345,7 @@ inline void walkGaussian(double* path, std::int64_t points, std::int64_t units, 
     }
 }
 
+/// Whether the mask holds in any lane.
 RHEO_INLINE bool anyLane(const LaneBits& mask) {
 #if RHEO_REGISTER_BYTES == 64
     return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask)) != 0;
@@ -375,6 +376,7 @@ RHEO_INLINE void countBlock(const double* from, const Lanes& centre, const Lanes
     }
 }
 
+/// One count a lane, to `to` [laneCount].
 RHEO_INLINE void storeCounts(const LaneBits& count, std::int32_t* to) {
     for (int i = 0; i < laneCount; ++i) to[i] = static_cast<std::int32_t>(count[i]);
 }
@@ -409,6 +411,7 @@ struct Nearest {
     }
 };
 
+/// As nearestNeighbours, for one `k` up to `most`, which the compiler knows.
 template <int most>
 RHEO_INLINE void lookOutwards(const double* x, const double* y, std::int64_t first, std::int64_t end, int k,
                               double* distance, std::int32_t* closer) {
@@ -443,6 +446,7 @@ RHEO_INLINE void lookOutwards(const double* x, const double* y, std::int64_t fir
     }
 }
 
+/// See lanes.h.
 inline void nearestNeighbours(const double* x, const double* y, std::int64_t first, std::int64_t end, int k,
                               double* distance, std::int32_t* closer) {
     if (k == 3)
@@ -478,6 +482,7 @@ RHEO_INLINE void countSide(const double* sorted, std::int64_t n, std::int64_t s,
     }
 }
 
+/// See lanes.h.
 inline void countCloser(const double* sorted, std::int64_t n, const double* distance, std::int64_t first,
                         std::int64_t end, std::int32_t* closer) {
     for (std::int64_t s = first; s < end; s += laneCount) {

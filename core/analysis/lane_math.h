@@ -18,6 +18,7 @@ using LaneBits = std::int64_t __attribute__((vector_size(RHEO_REGISTER_BYTES)));
 using LaneWords = std::uint64_t __attribute__((vector_size(RHEO_REGISTER_BYTES)));
 constexpr int laneCount = RHEO_REGISTER_BYTES / sizeof(double);
 
+/// [laneCount] numbers from and to memory, which need not be aligned.
 RHEO_INLINE void loadLanes(const double* from, Lanes& to) {
     std::memcpy(&to, from, sizeof to);
 }

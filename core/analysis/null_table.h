@@ -36,12 +36,14 @@ RHEO_NULLS(RHEO_NULL_SPEC)
 #undef RHEO_NULL_SPEC
 }  // namespace null_specs
 
+/// The row of a null.
 const NullSpec& nullSpec(NullKind kind);
 /// In the order of the table.
 std::span<const NullSpec* const> allNulls();
 /// nullptr where there is none of this name.
 const NullSpec* findNull(std::string_view name);
 
+/// "sign_flip", and back: nothing where there is none of this name.
 std::string_view nullName(NullKind kind);
 std::optional<NullKind> parseNull(std::string_view name);
 /// Names of all of them, for messages.

@@ -4,9 +4,11 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "core/analysis/covariance.h"
 #include "core/base/parallel.h"
+#include "core/base/ranks.h"
 
 namespace rheo {
 
@@ -56,7 +58,19 @@ PointSpectra pointSpectra(const TraceView& view, bool explained, int threads, st
     const int within = atOnce > 1 ? 1 : threads;
     std::mutex mutex;
     std::int64_t done = 0;
-    parallelFor(points, 1, atOnce, progress, [&](std::int64_t p, std::int64_t) {
+    // Ranks take points in turn. Each number is made by one of them, and zero of all others: their sum is it.
+    const Ranks& ranks = currentRanks();
+    std::vector<std::int64_t> own;
+    for (std::int64_t p = 0; p < points; ++p) {
+        if (p % ranks.size == ranks.rank) {
+            own.push_back(p);
+            continue;
+        }
+        spectra.participationRatio[p] = 0;
+        if (explained) spectra.explained.row(p).setZero();
+    }
+    parallelFor(std::ssize(own), 1, atOnce, progress, [&](std::int64_t i, std::int64_t) {
+        const std::int64_t p = own[static_cast<std::size_t>(i)];
         StateSpectrum sum(rows, units, memoryBytes, view.maskedUnits);
         feedPoint(view, p, sum, within, progress);
         Progress silent(progress.stopToken());
@@ -69,8 +83,10 @@ PointSpectra pointSpectra(const TraceView& view, bool explained, int threads, st
         if (explained && found.trace > 0)
             spectra.explained.row(p).head(found.variance.size()) = found.variance.transpose() / found.trace;
         const std::lock_guard lock(mutex);
-        progress.report(static_cast<double>(++done), static_cast<double>(points));
+        progress.report(static_cast<double>(++done), static_cast<double>(own.size()));
     });
+    sumOverRanks(ranks, {spectra.participationRatio.data(), static_cast<std::size_t>(points)});
+    sumOverRanks(ranks, {spectra.explained.data(), static_cast<std::size_t>(spectra.explained.size())});
     return spectra;
 }
 

@@ -7,7 +7,10 @@
 #include <optional>
 
 #include "core/analysis/covariance.h"
+#include "core/analysis/sweep_ranks.h"
+#include "core/analysis/tile_ranks.h"
 #include "core/base/parallel.h"
+#include "core/base/ranks.h"
 
 namespace rheo {
 
@@ -49,17 +52,20 @@ public:
         m_needsRms |= !m_withUnits.empty() && m_view.scaling == Scaling::Rms;
     }
 
-    void run(const RowSource& source, std::size_t memoryBytes) {
+    /// Feeds those that `fedBy` says (all of them, shared, where it is empty); the work is laid out as for
+    /// all.
+    void run(const RowSource& source, std::size_t memoryBytes, std::span<const FedBy> fedBy) {
         const std::int64_t rows = m_view.rowCount(), tiles = tileCount(m_units);
         PathMaker& maker = *m_feeds.front().maker;
         const bool byBlock = maker.byBlock();
         const Plan plan = planOf(source, memoryBytes);
+        if (!keepOwn(fedBy)) return;
         m_tileThreads = plan.tileThreads;
         m_feedsAtOnce = plan.feedsAtOnce;
         m_batchStates = plan.batchStates;
         if (byBlock) maker.startRepeat(m_feeds.front().repeat);
         const std::int64_t groups = m_withUnits.empty() ? 1 : (tiles + plan.tiles - 1) / plan.tiles,
-                           rounds = (tileUnits + plan.units - 1) / plan.units;
+                           rounds = m_withUnits.empty() ? 1 : (tileUnits + plan.units - 1) / plan.units;
         m_parts =
             static_cast<double>((rows + plan.rows - 1) / plan.rows) *
             ((m_withRows.empty() ? 0 : 1) + (m_withStates.empty() ? 0 : 1) +
@@ -108,6 +114,23 @@ private:
         std::int64_t feedsAtOnce = 1;
         std::int64_t batchStates = 1;
     };
+
+    /// Drops feeds of other ranks. False if none is left.
+    bool keepOwn(std::span<const FedBy> fedBy) {
+        const auto whoFeeds = [&](const Feed* feed) {
+            return fedBy.empty() ? FedBy::Shared : fedBy[static_cast<std::size_t>(feed - m_feeds.data())];
+        };
+        const auto isElsewhere = [&](const Feed* feed) { return whoFeeds(feed) == FedBy::Elsewhere; };
+        for (auto* feeds : {&m_withRows, &m_withStates, &m_withUnits}) std::erase_if(*feeds, isElsewhere);
+        m_shares.clear();
+        for (const Feed* feed : m_withUnits) m_shares.push_back(whoFeeds(feed) == FedBy::Shared ? 1 : 0);
+        return !m_withRows.empty() || !m_withStates.empty() || !m_withUnits.empty();
+    }
+
+    /// Whether this rank feeds a tile to feed `feed` of those with statistics of units.
+    bool takes(std::int64_t feed, std::int64_t tile) const {
+        return m_shares[static_cast<std::size_t>(feed)] == 0 || takesTile(m_ranks, tile);
+    }
 
     Plan planOf(const RowSource& source, std::size_t memoryBytes) const {
         const std::int64_t rows = m_view.rowCount(), tiles = tileCount(m_units);
@@ -226,9 +249,13 @@ private:
                                endFeed = std::min(feeds, firstFeed + share);
             // What takes a tile whole has had it in the first round.
             const auto forEach = [&](std::int64_t feed, auto use) {
+                if (!takes(feed, tile)) return;
                 for (auto* statistic : m_withUnits[static_cast<std::size_t>(feed)]->units)
                     if (m_firstRound || statistic->unitsWithin(0) < tileUnits) use(*statistic);
             };
+            bool any = false;
+            for (std::int64_t feed = firstFeed; feed < endFeed; ++feed) any = any || takes(feed, tile);
+            if (!any) return done(1.0 / static_cast<double>(tasks));
             for (std::int64_t feed = firstFeed; opens && feed < endFeed; ++feed)
                 forEach(feed, [&](UnitStatistic& statistic) { statistic.open(tile); });
             const std::int64_t perPath = m_points * tileUnits;
@@ -240,6 +267,7 @@ private:
                 const std::int64_t rows = std::min(batchRows, block.rows - n);
                 for (std::int64_t i = 0; i < rows; ++i) readTile(block, n + i, tile, asTheyAre + i * perPath);
                 for (std::int64_t feed = firstFeed; feed < endFeed; ++feed) {
+                    if (!takes(feed, tile)) continue;
                     m_progress.check();
                     const Feed& fed = *m_withUnits[static_cast<std::size_t>(feed)];
                     const double* rms =
@@ -315,6 +343,8 @@ private:
     const TraceView& m_view;
     std::span<const Feed> m_feeds;
     std::vector<const Feed*> m_withRows, m_withStates, m_withUnits;
+    std::vector<char> m_shares;  ///< [feed with units], whether ranks share its tiles
+    const Ranks m_ranks = currentRanks();
     bool m_needsRms = false;
     int m_threads, m_tileThreads = 1;
     std::int64_t m_feedsAtOnce = 1, m_batchStates = 1;
@@ -326,17 +356,22 @@ private:
     double m_done = 0, m_parts = 1;
 };
 
+/// Feeds that share a pass over the rows, and who is fed; empty: all ranks share all.
+struct Pass {
+    std::vector<Feed> feeds;
+    std::vector<FedBy> fedBy;
+};
+
 /// What is fed together: all that is not made by block, and each of the rest alone.
-std::vector<std::vector<Feed>> passesOf(std::span<const Feed> feeds) {
-    std::vector<Feed> together;
-    std::vector<std::vector<Feed>> passes;
-    for (const auto& feed : feeds) {
-        if (feed.maker->byBlock())
-            passes.push_back({feed});
-        else
-            together.push_back(feed);
+std::vector<Pass> passesOf(std::span<const Feed> feeds, std::span<const FedBy> fedBy = {}) {
+    Pass together;
+    std::vector<Pass> passes;
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+        Pass& pass = feeds[i].maker->byBlock() ? passes.emplace_back() : together;
+        pass.feeds.push_back(feeds[i]);
+        if (!fedBy.empty()) pass.fedBy.push_back(fedBy[i]);
     }
-    if (!together.empty()) passes.push_back(std::move(together));
+    if (!together.feeds.empty()) passes.push_back(std::move(together));
     return passes;
 }
 
@@ -344,12 +379,17 @@ std::vector<std::vector<Feed>> passesOf(std::span<const Feed> feeds) {
 
 void sweep(const RowSource& source, std::span<const Feed> feeds, const SweepOptions& options,
            Progress& progress) {
+    sweepOfRanks(source, feeds, {}, options, progress);
+}
+
+void sweepOfRanks(const RowSource& source, std::span<const Feed> feeds, std::span<const FedBy> fedBy,
+                  const SweepOptions& options, Progress& progress) {
     double before = 0;
-    for (const auto& pass : passesOf(feeds)) {
-        const double share = static_cast<double>(pass.size()) / static_cast<double>(feeds.size());
+    for (const Pass& pass : passesOf(feeds, fedBy)) {
+        const double share = static_cast<double>(pass.feeds.size()) / static_cast<double>(feeds.size());
         Progress part = progress.part(before, before + share);
         before += share;
-        Sweep(source, pass, options.threads, part).run(source, options.memoryBytes);
+        Sweep(source, pass.feeds, options.threads, part).run(source, options.memoryBytes, pass.fedBy);
     }
 }
 
@@ -365,11 +405,11 @@ SweepReads sweepReads(const RowSource& source, std::span<const Feed> feeds, cons
     SweepReads reads;
     Progress silent;
     const std::int64_t rows = source.view().rowCount();
-    for (const auto& pass : passesOf(feeds)) {
+    for (const Pass& pass : passesOf(feeds)) {
         const std::int64_t times =
-            Sweep(source, pass, options.threads, silent).passes(source, options.memoryBytes);
+            Sweep(source, pass.feeds, options.threads, silent).passes(source, options.memoryBytes);
         // Surrogates that mix rows take their steps one by one.
-        const std::int64_t states = pass.front().maker->statesPerRow();
+        const std::int64_t states = pass.feeds.front().maker->statesPerRow();
         if (states > 0)
             reads.states += times * rows * states;
         else

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/capture/plan_part.h"
 #include "core/trace/trace_reader.h"
 #include "core/trace/trace_writer.h"
 
@@ -308,6 +309,25 @@ CapturePlan planCapture(const Model& model, std::vector<Sample> samples, const R
         plan.tokens += static_cast<std::int64_t>(
             plan.info.samples[static_cast<std::size_t>(prompt.sample)].tokenIds.size());
     return plan;
+}
+
+CapturePlan planPart(const Model& model, const CapturePlan& plan, int part, int parts) {
+    CapturePlan own = plan;
+    own.info.rows.clear();
+    own.tokens = 0;
+    const auto prompts = promptsOf(plan.info.rows);
+    double total = 0, before = 0;
+    for (const auto& prompt : prompts) total += costOf(model, plan, prompt);
+    for (const auto& prompt : prompts) {
+        const double cost = costOf(model, plan, prompt);
+        const int of = std::min(parts - 1, static_cast<int>(parts * (before + cost / 2) / total));
+        before += cost;
+        if (of != part) continue;
+        const auto first = plan.info.rows.begin() + prompt.first;
+        own.info.rows.insert(own.info.rows.end(), first, first + prompt.count);
+        own.tokens += std::ssize(tokensOf(plan, prompt));
+    }
+    return own;
 }
 
 CapturePlan planTokens(const Model& model, Sample sample, const std::vector<std::int32_t>& positions,

@@ -17,6 +17,7 @@ struct ExplainedNull {
 };
 
 struct NullSummary;
+/// Of the summary of a null whose dataset is `explained`.
 ExplainedNull explainedNull(std::string name, const NullSummary& summary);
 
 struct ExplainedInput {

@@ -20,6 +20,7 @@ struct PointRange {
 /// than two (of a path of one point: for none).
 PointRange pointRange(const TrajectoryOptions& options, std::int64_t points);
 
+/// A set without lines, for the legend.
 LineSet3 emptyLines(std::string name);
 /// Ends the line that was appended to `set.xyz`.
 void closeLine(LineSet3& set, std::int64_t tag);

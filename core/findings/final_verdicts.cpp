@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/analysis/distinct_rows.h"
+#include "core/base/ranks.h"
 
 namespace rheo {
 
@@ -31,9 +32,16 @@ FinalVerdicts finalVerdicts(const TraceView& asked, const VerdictOptions& option
     result.list = std::move(all.list);
     result.evidence = std::move(all.evidence);
     result.stopped = result.evidence.stopped;
-    const bool testable = std::any_of(result.list.begin(), result.list.end(),
-                                      [](const Verdict& v) { return v.verdict != VerdictKind::NotTested; });
-    if (result.stopped || !testable) return result;
+    if (result.stopped) return result;
+    // Of several ranks the first knows what was measured elsewhere.
+    const bool testable =
+        !broadcast(currentRanks(),
+                   std::any_of(result.list.begin(), result.list.end(),
+                               [](const Verdict& v) { return v.verdict != VerdictKind::NotTested; })
+                       ? std::string("testable")
+                       : std::string())
+             .empty();
+    if (!testable) return result;
     result.outliers = findOutliers(result.view, {}, finding);
     if (result.outliers.none()) return result;
     const TraceView rest = withoutOutliers(result.view, result.outliers);

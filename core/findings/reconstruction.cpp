@@ -14,6 +14,7 @@
 #include "core/analysis/surrogates.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/base/ranks.h"
 #include "core/findings/findings.h"
 #include "core/findings/judge.h"
 #include "core/statistics/autoencoder.h"
@@ -158,20 +159,33 @@ void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions&
     std::int64_t done = 0;
     std::mutex reporting;
     const SerialBlas serial;
-    parallelFor(fits, 1, options.threads, progress, [&](std::int64_t fit, std::int64_t) {
+    const auto placeOf = [&](std::int64_t fit) -> double& {
+        return fit < first ? splits[static_cast<std::size_t>(fit)]
+                           : differences[missing[static_cast<std::size_t>(fit - first)]];
+    };
+    // Ranks take fits in turn.
+    const Ranks& ranks = currentRanks();
+    const std::int64_t own = (fits - ranks.rank + ranks.size - 1) / ranks.size;
+    parallelFor(own, 1, options.threads, progress, [&](std::int64_t n, std::int64_t) {
+        const RanksScope alone{Ranks()};
+        const std::int64_t fit = n * ranks.size + ranks.rank;
         if (fit < first) {
-            splits[static_cast<std::size_t>(fit)] =
+            placeOf(fit) =
                 reconstruct(source, makers[0], 0, seedOfSplit(options.seed, fit), options, progress);
         } else {
             const std::int64_t i = missing[static_cast<std::size_t>(fit - first)];
             const std::int64_t maker = i == 0 ? 0 : 1 + (i - 1) / refits,
                                repeat = i == 0 ? 0 : (i - 1) % refits;
-            differences[i] = reconstruct(source, makers[static_cast<std::size_t>(maker)], repeat,
-                                         options.seed, options, progress);
+            placeOf(fit) = reconstruct(source, makers[static_cast<std::size_t>(maker)], repeat, options.seed,
+                                       options, progress);
         }
         const std::lock_guard lock(reporting);
-        work.report(static_cast<double>(++done), static_cast<double>(fits));
+        work.report(static_cast<double>(++done), static_cast<double>(own));
     });
+    std::vector<double> all(static_cast<std::size_t>(fits));
+    for (std::int64_t fit = 0; fit < fits; ++fit) all[static_cast<std::size_t>(fit)] = placeOf(fit);
+    exchangeRows(ranks, fits, 1, all.data());
+    for (std::int64_t fit = 0; fit < fits; ++fit) placeOf(fit) = all[static_cast<std::size_t>(fit)];
     if (splits.empty()) return;
     const Interval interval = splitsInterval(differences[0], splits, AutoencoderOptions{}.trainShare);
     reconstruction.interval.resize(2);

@@ -14,6 +14,7 @@
 
 #include "core/analysis/covariance.h"
 #include "core/analysis/lanes.h"
+#include "core/analysis/tile_ranks.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/statistics/density.h"
@@ -156,12 +157,13 @@ public:
     }
 
     void finish(Resampled& result) const {
-        const Tile& first = m_tiles.front();
-        MatrixD correlation = MatrixD::Zero(first.correlation.rows(), first.correlation.cols()),
-                correlated = correlation;
+        MatrixD correlation = MatrixD::Zero(m_resamples, m_points - 1), correlated = correlation;
         VectorD turning = VectorD::Zero(correlation.rows()), turned = turning, winding = turning,
                 wound = turning;
-        for (const Tile& tile : m_tiles) {
+        const Ranks& ranks = currentRanks();
+        for (std::size_t t = 0; t < m_tiles.size(); ++t) {
+            if (!takesTile(ranks, static_cast<std::int64_t>(t))) continue;
+            const Tile& tile = m_tiles[t];
             correlation += tile.correlation;
             correlated += tile.correlated;
             turning += tile.turning;
@@ -169,6 +171,10 @@ public:
             winding += tile.winding;
             wound += tile.wound;
         }
+        for (auto* sums : {&correlation, &correlated})
+            sumOverRanks(ranks, {sums->data(), static_cast<std::size_t>(sums->size())});
+        for (auto* sums : {&turning, &turned, &winding, &wound})
+            sumOverRanks(ranks, {sums->data(), static_cast<std::size_t>(sums->size())});
         result.correlation = correlation.array() / correlated.array();
         result.turning = turning.array() / turned.array();
         result.meanPathWinding = winding.array() / wound.array();

@@ -14,6 +14,7 @@
 #include "core/analysis/student_t.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/base/ranks.h"
 #include "core/findings/findings.h"
 #include "core/findings/resample.h"
 
@@ -49,12 +50,13 @@ void runPart(const TraceView& view, const AnalysisOptions& part, Analysis& all, 
 }
 
 /// Numbers of the two findings about mutual information on random halves of the samples, each estimated anew.
-/// Goes on behind the rows that `halves` has.
+/// Goes on behind the rows that `halves` has. Ranks take halves in turn.
 void measureHalves(const TraceView& view, const MutualInformationOptions& information,
                    const VerdictOptions& options, MatrixD& halves, Progress progress) {
     const SamplingUnits units = samplingUnits(view);
-    for (Eigen::Index half = halves.rows(); half < options.halves; ++half) {
-        progress.setStage(fmt::format("mutual information of half {} of {}", half + 1, options.halves));
+    const Ranks& ranks = currentRanks();
+    const auto measure = [&](Eigen::Index half) {
+        const RanksScope alone{Ranks()};
         const auto drawn = drawHalf(units.count(), options.seed, static_cast<std::uint64_t>(half) + 1);
         std::vector<std::int64_t> rows;
         for (std::int64_t n = 0; n < view.rowCount(); ++n)
@@ -62,9 +64,17 @@ void measureHalves(const TraceView& view, const MutualInformationOptions& inform
                 rows.push_back(n);
         Progress silent(progress.stopToken());
         const auto result = mutualInformation(withRows(view, rows), information, silent);
-        halves.conservativeResize(half + 1, 2);
-        halves.row(half) << dropsThenClimbs(result.mean), earlyLessRest(result.meanExcess);
-        progress.report(static_cast<double>(half + 1), options.halves);
+        return Eigen::RowVector2d(dropsThenClimbs(result.mean), earlyLessRest(result.meanExcess));
+    };
+    for (Eigen::Index half = halves.rows(); half < options.halves; half = halves.rows()) {
+        progress.setStage(fmt::format("mutual information of half {} of {}", half + 1, options.halves));
+        const Eigen::Index count = std::min<Eigen::Index>(ranks.size, options.halves - half);
+        MatrixD made = MatrixD::Zero(count, 2);
+        if (ranks.rank < count) made.row(ranks.rank) = measure(half + ranks.rank);
+        exchangeRows(ranks, count, 2, made.data());
+        halves.conservativeResize(half + count, 2);
+        halves.bottomRows(count) = made;
+        progress.report(static_cast<double>(half + count), options.halves);
     }
 }
 
@@ -159,7 +169,9 @@ void gather(const TraceView& view, const VerdictOptions& options, const StepKind
         reconstructLateAndEarly(
             view, {options.refits, options.splits, options.seed, options.threads, options.memoryBytes},
             evidence.reconstruction, progress.part(0.75, 0.93));
-    if (evidence.resamples.rows() != options.resamples)
+    // Evidence of a file may be of another version's findings.
+    if (evidence.resamples.rows() != options.resamples ||
+        evidence.resamples.cols() != static_cast<Eigen::Index>(findings().size()))
         resampleAll(view, options, steps, evidence, progress.part(0.93, 1));
 }
 

@@ -4,6 +4,7 @@
 
 namespace rheo {
 
+/// The formula below, on the state of one token [unit], in place. `vector` [unit].
 void applyKeepOnly(std::span<double> state, std::span<const float> vector, double strength);
 
 /// Keeps the component along v alone: h' = h + strength ((h . u) u - h), u = v / norm of v.

@@ -4,6 +4,7 @@
 
 namespace rheo {
 
+/// The formula below, on the state of one token [unit], in place. `vector` [unit].
 void applyProjectOut(std::span<double> state, std::span<const float> vector, double strength);
 
 /// Takes the component along v away: h' = h - strength (h . u) u, u = v / norm of v.

@@ -4,6 +4,7 @@
 
 namespace rheo {
 
+/// The formula below, on the state of one token [unit], in place. `vector` [unit].
 void applyScale(std::span<double> state, std::span<const float> vector, double strength);
 
 /// h' = strength h without a vector; with one only the component along it is scaled: h' = h + (strength - 1)

@@ -4,6 +4,7 @@
 
 namespace rheo {
 
+/// The formula below, on the state of one token [unit], in place. `vector` [unit].
 void applySet(std::span<double> state, std::span<const float> vector, double strength);
 
 /// h' = v at strength 1; between the state and v at others (0: the state itself).

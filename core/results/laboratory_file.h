@@ -19,6 +19,7 @@ Hdf5File createLaboratoryFile(const OutputFile& output, const std::string& forma
                               const ModelIdentity& model);
 /// Throws Error(Format) naming `format` unless the file is one of these, `what` for a person ("a patch map").
 Hdf5File openLaboratoryFile(const std::filesystem::path& path, const std::string& format, const char* what);
+/// Throws Error(Format) naming file and dataset.
 [[noreturn]] void refuseDataset(const Hdf5File& file, const std::string& dataset, const std::string& why);
 /// A dataset of that shape. Throws Error(Format) for another.
 MatrixD readMatrix(const Hdf5File& file, const char* name, std::int64_t rows, std::int64_t columns);
@@ -31,15 +32,18 @@ void writeTokenTexts(Hdf5File& file, const std::map<std::int32_t, std::string>& 
 /// Throws Error(Format) where there is not one text an id.
 std::map<std::int32_t, std::string> readTokenTexts(const Hdf5File& file);
 
+/// A list of numbers of a type that HDF5 has, as a dataset.
 template <class T>
 void writeList(Hdf5File& file, const char* name, const std::vector<T>& values) {
     file.write<T>(name, values, {static_cast<std::int64_t>(values.size())});
 }
+/// The same of a vector of Eigen.
 template <class T, class Vector>
 void writeVector(Hdf5File& file, const char* name, const Vector& values) {
     file.write<T>(name, std::span<const T>(values.data(), static_cast<std::size_t>(values.size())),
                   {static_cast<std::int64_t>(values.size())});
 }
+/// A dataset of the shape of `values`.
 inline void writeArray(Hdf5File& file, const char* name, const Array3F& values) {
     file.write<float>(name, values.data, {values.n0, values.n1, values.n2});
 }

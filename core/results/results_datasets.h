@@ -17,6 +17,7 @@
 /// What a results file holds of each statistic: one list of datasets, for writing and for reading.
 namespace rheo::results {
 
+/// Throws Error(Format) naming file and dataset.
 [[noreturn]] inline void refuse(const Hdf5File& file, const std::string& dataset, const std::string& why) {
     throw Error(ErrorCode::Format, fmt::format("{}, {}: {}", file.path().string(), dataset, why),
                 file.path().string());
@@ -143,7 +144,11 @@ public:
         value = m_file.read<double>(path(name)).front();
     }
     void curve(const char* name, VectorD& values, Along axis, std::int64_t size = asLongAsAxis) {
-        vector(name, values, size == asLongAsAxis ? lengthAlong(axis, sizes) : size);
+        const std::int64_t along = lengthAlong(axis, sizes);
+        vector(name, values, size == asLongAsAxis ? along : size);
+        // One that may be absent is as long as its axis where it is there.
+        if (size == anySize && along != anySize && values.size() != 0 && values.size() != along)
+            refuseShape(name, {values.size()});
     }
     void curveWithoutNull(const char* name, VectorD& values, Along axis) { curve(name, values, axis); }
     void curveOfOne(const char* name, double& value) { number(name, value); }
@@ -283,6 +288,7 @@ private:
 // The datasets of results that are not in the table of statistics, for writing and for reading; `r` is const
 // or not.
 
+/// A basis a point.
 template <class Io, class R>
 void visitPerPointPca(Io& io, R& r) {
     io.matrix("mean", r.mean, io.sizes.points, io.sizes.units);
@@ -293,6 +299,7 @@ void visitPerPointPca(Io& io, R& r) {
     io.attribute("excluded_rows", r.excludedRows);
 }
 
+/// The logit lens of the rows.
 template <class Io, class R>
 void visitLens(Io& io, R& r) {
     io.ids("top_ids", r.topIds);
@@ -307,6 +314,7 @@ void visitLens(Io& io, R& r) {
     io.texts(r.texts);
 }
 
+/// What a report rests on and need not compute again.
 template <class Io, class R>
 void visitEvidence(Io& io, R& r) {
     io.optional("mi_halves", r.halves, anySize, 2);
@@ -314,12 +322,13 @@ void visitEvidence(Io& io, R& r) {
     io.vector("refit_interval", r.reconstruction.interval, anySize);
     io.optional("resamples", r.resamples, anySize, anySize);
     io.vector("push_sizes", r.attractor.sizes, anySize);
-    io.optional("push_differences", r.attractor.differences, anySize, anySize);
+    io.optional("push_differences", r.attractor.differences, anySize, r.attractor.sizes.size());
     io.vector("push_basis_shifts", r.attractor.basisShifts, anySize);
     io.attribute("samples", r.samples);
     io.attribute("rows", r.rows);
 }
 
+/// How many rows, points and units a trace has.
 inline Sizes sizesOf(const TraceInfo& info) {
     return {static_cast<std::int64_t>(info.rows.size()), static_cast<std::int64_t>(info.points.size()),
             info.units};

@@ -274,6 +274,10 @@ Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
     }
     if (use("/jacobian")) {
         results.jacobian = readJacobian(file);
+        for (const std::int64_t row : results.jacobian->rows)
+            if (row < 0 || row >= sizes.rows)
+                refuse(file, "/jacobian/rows",
+                       fmt::format("it names row {}, and there are {}", row, sizes.rows));
         keepRecord("jacobian");
     }
     if (use("/verdicts")) {

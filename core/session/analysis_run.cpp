@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/printable.h"
+#include "core/base/ranks.h"
 #include "core/capture/capture.h"
 #include "core/dynamics/jacobian.h"
 #include "core/dynamics/lens.h"
@@ -74,7 +75,8 @@ bool sweepsAny(const AnalysisOptions& options) {
     return any;
 }
 
-/// One run: its parts, one after the other.
+/// One run: its parts, one after the other. Of several ranks (currentRanks) all run it; they share statistics
+/// and surrogates, and the first makes the rest and has the whole outcome.
 class Run {
 public:
     Run(const TraceView& view, const AnalysisRequest& request, const ModelOfTrace& model, Results known,
@@ -90,24 +92,28 @@ public:
         struct Part {
             const char* name;
             bool wanted;
+            bool shared;  ///< by ranks; else the first makes it
             void (Run::*make)(Progress);
         };
         const auto& other = m_request.otherBasis;
         const bool pca = m_request.options.get<Pca>().has_value();
         const std::array parts{
-            Part{"statistics", sweepsAny(sweptOptions(m_request)), &Run::sweep},
-            Part{untrainedNull, m_request.untrained && sweepsAny(sweptOptions(m_request)),
+            Part{"statistics", sweepsAny(sweptOptions(m_request)), true, &Run::sweep},
+            Part{untrainedNull, m_request.untrained && sweepsAny(sweptOptions(m_request)), true,
                  &Run::compareWithUntrained},
-            Part{"pca", pca && other && other->perPoint, &Run::fitEachPoint},
-            Part{"pca", pca && other && !other->perPoint, &Run::fitOtherwise},
-            Part{"lens", m_request.lens.has_value(), &Run::look},
-            Part{"jacobian", m_request.jacobian.has_value(), &Run::derive},
-            Part{"autoencoder", m_request.options.get<AutoencoderFit>().has_value(), &Run::train}};
+            Part{"pca", pca && other && other->perPoint, false, &Run::fitEachPoint},
+            Part{"pca", pca && other && !other->perPoint, false, &Run::fitOtherwise},
+            Part{"lens", m_request.lens.has_value(), false, &Run::look},
+            Part{"jacobian", m_request.jacobian.has_value(), false, &Run::derive},
+            Part{"autoencoder", m_request.options.get<AutoencoderFit>().has_value(), false, &Run::train}};
         const auto wanted = std::count_if(parts.begin(), parts.end(), [](const Part& p) { return p.wanted; });
         double done = 0;  // parts count as equally long, for want of anything better
+        const Ranks ranks = currentRanks();
         try {
             for (const Part& part : parts) {
                 if (!part.wanted) continue;
+                if (!part.shared && !ranks.first()) continue;
+                const RanksScope scope(part.shared ? ranks : Ranks());
                 attempt(part.name, part.make,
                         progress.part(done / static_cast<double>(wanted),
                                       (done + 1) / static_cast<double>(wanted)));
@@ -117,7 +123,7 @@ public:
             if (m_out.finished.empty()) throw;
             m_out.stopped = true;
         }
-        if (!m_out.finished.empty()) return;
+        if (!m_out.finished.empty() || !ranks.first()) return;
         if (m_firstFailure) std::rethrow_exception(m_firstFailure);
         if (m_out.undefined.empty()) return;
         std::vector<std::string> reasons;

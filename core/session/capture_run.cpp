@@ -3,14 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
+#include <span>
 
 #include "core/base/error.h"
 #include "core/base/printable.h"
+#include "core/base/ranks.h"
 #include "core/capture/capture.h"
 #include "core/capture/prompt_remarks.h"
 #include "core/model/model.h"
 #include "core/session/analysis_view.h"
+#include "core/session/capture_ranks.h"
 #include "core/trace/trace_size.h"
 
 namespace rheo {
@@ -19,6 +23,10 @@ namespace {
 
 bool goesOn(const CaptureRequest& request) {
     return request.resume && std::filesystem::exists(request.out);
+}
+
+bool goesOnWithParts(const CaptureRequest& request) {
+    return request.resume && !partsOf(request.out).empty();
 }
 
 /// The prompts as samples, after a word on whatever is odd in them.
@@ -41,14 +49,30 @@ std::vector<Sample> samplesOf(const CaptureRequest& request, const PromptModel& 
     return std::move(prompts.samples);
 }
 
-/// Continues each sample by `count` tokens, as Model::greedy does.
-void continueSamples(const Model& model, int count, std::vector<Sample>& samples, Progress& progress) {
+/// Continues each sample by `count` tokens, as Model::greedy does. Each rank continues some, and all get all.
+void continueSamples(const Model& model, int count, const Ranks& ranks, std::vector<Sample>& samples,
+                     Progress& progress) {
     progress.setStage("generating");
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        const auto total = static_cast<double>(samples.size());
+    const Share own = shareOf(std::ssize(samples), ranks.rank, ranks.size);
+    std::vector<std::int32_t> ids;  // of each, how many and which
+    for (std::int64_t i = 0; i < own.count; ++i) {
+        const auto total = static_cast<double>(own.count);
         Progress one = progress.part(static_cast<double>(i) / total, static_cast<double>(i + 1) / total);
-        const auto generated = model.greedy(samples[i].tokenIds, count, true, one);
-        samples[i].tokenIds.insert(samples[i].tokenIds.end(), generated.begin(), generated.end());
+        const auto& sample = samples[static_cast<std::size_t>(own.first + i)];
+        const auto generated = model.greedy(sample.tokenIds, count, true, one);
+        ids.push_back(static_cast<std::int32_t>(generated.size()));
+        ids.insert(ids.end(), generated.begin(), generated.end());
+    }
+    const auto bytes = std::as_bytes(std::span(ids));
+    auto sample = samples.begin();
+    for (const Bytes& some : gather(ranks, {bytes.begin(), bytes.end()})) {
+        std::vector<std::int32_t> all(some.size() / sizeof(std::int32_t));
+        if (!all.empty()) std::memcpy(all.data(), some.data(), some.size());
+        for (auto at = all.begin(); at != all.end(); ++sample) {
+            const std::int32_t generated = *at++;
+            sample->tokenIds.insert(sample->tokenIds.end(), at, at + generated);
+            at += generated;
+        }
     }
 }
 
@@ -72,7 +96,11 @@ void checkCapture(const CaptureRequest& request, const std::function<void(const 
     parseRowChoice(request.rows);
     parseShard(request.shard);
     parseSelection(request.select);
-    if (request.resume && !goesOn(request))
+    rejectOtherParts(request.out, currentRanks(), request.resume, request.ifExists);
+    if (currentRanks().size > 1 && request.prompts == "-")
+        throw Error(ErrorCode::InvalidArgument,
+                    "standard input goes to one of the ranks alone; put the prompts into a file");
+    if (request.resume && !goesOn(request) && !goesOnWithParts(request))
         warn(fmt::format("there is no {} to go on with: the capture starts afresh", request.out.string()));
 }
 
@@ -83,7 +111,7 @@ CaptureResult runCapture(const CaptureRequest& request, const PromptModel& model
     const double generated = request.generate > 0 ? 0.5 : 0.01;
     if (request.generate > 0) {
         Progress generating = progress.part(0.01, generated);
-        continueSamples(*model.model, request.generate, samples, generating);
+        continueSamples(*model.model, request.generate, currentRanks(), samples, generating);
     }
     const CapturePlan plan = planOf(request, model, std::move(samples));
     const std::size_t rows = plan.info.rows.size();
@@ -100,6 +128,10 @@ CaptureResult runCapture(const CaptureRequest& request, const PromptModel& model
     std::optional<std::int64_t> complete;
     how.interrupted = [&](std::int64_t done) { complete = done; };
     Progress capturing = progress.part(generated, 1);
+    if (!currentRanks().alone()) {
+        how.resume = request.resume;
+        return captureByRanks(*model.model, plan, request.out, how, messages, capturing);
+    }
     try {
         const CaptureOutcome outcome = captureToFile(*model.model, plan, request.out, how, capturing);
         for (const auto& warning : outcome.warnings) messages.warn(warning);

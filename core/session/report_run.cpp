@@ -14,6 +14,7 @@
 #include "core/analysis/sampling_units.h"
 #include "core/base/error.h"
 #include "core/base/output_file.h"
+#include "core/base/ranks.h"
 #include "core/dynamics/early_attractor.h"
 #include "core/findings/final_verdicts.h"
 #include "core/model/model.h"
@@ -22,6 +23,7 @@
 #include "core/session/analysis_choice.h"
 #include "core/session/analysis_run.h"
 #include "core/session/attach_model.h"
+#include "core/session/capture_ranks.h"
 #include "core/session/forecast.h"
 #include "core/session/recipe_figure.h"
 #include "core/session/report.h"
@@ -62,6 +64,8 @@ public:
         m_source.selection = request.select;
         const bool goesOn = request.resume && fs::exists(m_path);
         if (goesOn) there = readMatching(m_path, m_source, m_records);
+        barrier(currentRanks());  // all have read what the first will replace
+        if (!currentRanks().first()) return;
         const IfExists ifExists = request.replace || request.resume ? IfExists::Replace : IfExists::Refuse;
         m_writer.emplace(goesOn ? ResultsWriter::add(m_path, m_source)
                                 : ResultsWriter::create(m_path, m_source, ifExists));
@@ -77,6 +81,7 @@ public:
     /// Can be called once.
     void write(const Statistics& observed, const Evidence& evidence, bool withEvidence,
                const std::optional<LensResult>& lens, const std::optional<JacobianResult>& derivatives) {
+        if (!m_writer) return;  // the first rank writes
         m_writer->write(observed, evidence.analysis.nulls, m_records, m_replace);
         if (withEvidence) m_writer->write(evidence, m_records.at("verdicts"));
         if (lens) m_writer->write(*lens, m_records.at("lens"), m_replace);
@@ -145,6 +150,7 @@ public:
     ReportOutcome run() {
         const auto started = std::chrono::steady_clock::now();
         prepareFolder();
+        barrier(m_ranks);  // before any of them writes
         if (!capture()) {
             m_outcome.stopped = true;
             return m_outcome;
@@ -154,12 +160,12 @@ public:
         m_outcome.rows = view.rowCount();
         m_outcome.repeatedRows = m_looked.rows.repeated;
         m_outcome.samples = m_looked.samples;
-        foresee();
+        if (m_ranks.first()) foresee();
         StoredResults stored(m_request, m_trace, view, m_request.folder / "results.h5", recordsFor(view));
         const Judged judged = m_looked.untestable.empty() ? judge(stored) : describeOnly(stored);
         noteWhatCame(judged);
         m_outcome.stopped = judged.stopped;
-        if (judged.stopped) return m_outcome;
+        if (judged.stopped || !m_ranks.first()) return m_outcome;
         m_outcome.verdicts = judged.verdicts.list;
         if (m_looked.untestable.empty()) keepVerdicts(stored.source());
         const Results all = writeResults();
@@ -219,7 +225,7 @@ private:
         request.modelName = m_request.modelName;
         request.out = m_trace;
         request.ifExists = m_request.replace ? IfExists::Replace : IfExists::Refuse;
-        request.resume = m_request.resume && fs::exists(m_trace);
+        request.resume = m_request.resume && (fs::exists(m_trace) || !partsOf(m_trace).empty());
         checkCapture(request, m_tools.messages.warn);
         Progress loading = next(loadingShare), capturing = next(capturingShare);
         return !runCapture(request, model(loading), m_tools.messages, capturing).stopped;
@@ -264,6 +270,7 @@ private:
     /// Says what each part will take, from the beginning.
     void foresee() {
         if (!m_looked.untestable.empty()) return;
+        const RanksScope alone{Ranks()};
         Progress progress = next(foreseeingShare);
         const TraceView& view = m_looked.rows.view;
         const ModelOfTrace network = models();
@@ -393,12 +400,16 @@ private:
         };
         Judged judged;
         try {
-            push(known.attractor);
-            AnalysisOutcome fitted = fit(stored, made);
+            // What is not shared by ranks the first makes; the others wait for it where they share again.
+            if (m_ranks.first()) {
+                const RanksScope alone{Ranks()};
+                push(known.attractor);
+                AnalysisOutcome fitted = fit(stored, made);
+                made = std::move(fitted.results);
+                judged.undefined = std::move(fitted.undefined);
+                if (fitted.stopped) throw Cancelled{};
+            }
             m_model.reset();  // nothing else needs it
-            made = std::move(fitted.results);
-            judged.undefined = std::move(fitted.undefined);
-            if (fitted.stopped) throw Cancelled{};
             Progress judging = next(1 - drawingShare - m_done);
             std::vector<Verdict> ofDerivatives;
             if (made.jacobian) ofDerivatives = measuredVerdictsOf(*made.jacobian, stored.source().info);
@@ -576,6 +587,7 @@ private:
 
     const ReportRequest& m_request;
     const ReportTools& m_tools;
+    const Ranks m_ranks = currentRanks();
     fs::path m_trace;  ///< given, or captured
     Progress& m_progress;
     double m_done = 0;  ///< of the progress that was handed out

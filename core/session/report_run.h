@@ -73,8 +73,9 @@ struct ReportOutcome {
 /// results-without-outliers.h5 (where there are outliers), verdicts.json, curves.csv, curves.json and
 /// index.html into the folder, and resumes from what the first two hold. Where there are too few samples or
 /// points no finding is tested, and statistics have no surrogates. Each stage reports progress. A stop keeps
-/// what is finished. Before anything is computed it makes the folder and throws Error(AlreadyExists) unless
-/// `replace` or `resume`, Error(Io), and as requireOutput.
+/// what is finished. Of several ranks (currentRanks) all call it, and the first writes; they share the
+/// capture and what the verdicts rest on. Before anything is computed it makes the folder and throws
+/// Error(AlreadyExists) unless `replace` or `resume`, Error(Io), and as requireOutput.
 ReportOutcome runReport(const ReportRequest& request, const ReportTools& tools, Progress& progress);
 
 }  // namespace rheo

@@ -45,6 +45,11 @@ bool isPartName(const std::string& name) {
            });
 }
 
+std::string programOf(const Json& index) {
+    const Json program = index.value("program", Json());
+    return program.is_string() ? program.get<std::string>() : "unknown";
+}
+
 Json parseIndex(const std::string& text, const fs::path& folder) {
     Json index;
     try {
@@ -61,12 +66,12 @@ Json parseIndex(const std::string& text, const fs::path& folder) {
     if (!version.is_number_integer() || version.get<std::int64_t>() < 1)
         refuse(folder, "its version is not a number");
     if (version.get<std::int64_t>() > formatVersion)
-        throw Error(ErrorCode::Unsupported,
-                    fmt::format("{} was saved by a newer Rheograph ({}): this one reads version {} of "
-                                "session files, and that is version {}",
-                                folder.string(), index.value("program", "unknown"), formatVersion,
-                                version.get<std::int64_t>()),
-                    folder.string());
+        throw Error(
+            ErrorCode::Unsupported,
+            fmt::format("{} was saved by a newer Rheograph ({}): this one reads version {} of "
+                        "session files, and that is version {}",
+                        folder.string(), programOf(index), formatVersion, version.get<std::int64_t>()),
+            folder.string());
     return index;
 }
 
@@ -577,6 +582,20 @@ private:
         return {opened, trace(json.at("trace"))};
     }
 
+    /// Where the trace is not there, nothing asks for its rows.
+    void requireRowsOf(const std::shared_ptr<const Trace>& trace,
+                       const std::vector<std::int64_t>& rows) const {
+        std::int64_t last = -1;
+        for (const std::int64_t row : rows) {
+            if (row <= last || (trace && row >= trace->rows()))
+                refuse(m_folder.path(),
+                       fmt::format("the basis is said to be of row {}, which is out of order "
+                                   "or not there",
+                                   row));
+            last = row;
+        }
+    }
+
     std::shared_ptr<const PcaBasis> basisIn(const Json& name) {
         const fs::path path = part(name);
         auto& basis = m_bases[path.filename().string()];
@@ -599,6 +618,7 @@ private:
         }
         state.basisTrace = trace(json.at("trace"));
         json.at("rows").get_to(state.basisRows);
+        requireRowsOf(state.basisTrace, state.basisRows);
         if (state.basis->components.cols() != state.trace->units())
             refuse(m_folder.path(), "the basis is not of the width of the rows");
         if (!json.contains("scores")) return;
@@ -607,6 +627,8 @@ private:
         if (read.scores->n0 != state.trace->rows() || read.scores->n1 != state.trace->points() ||
             read.scores->n2 != state.basis->components.rows())
             refuse(m_folder.path(), "the scores are not of the rows and points of the document");
+        if (read.pointExplained && read.pointExplained->rows() != state.trace->points())
+            refuse(m_folder.path(), "what the basis explains is not of the points of the document");
         state.scores = read.scores;
         state.pointExplained = read.pointExplained;
         m_folder.hold(state.scores, path.filename().string());
@@ -732,6 +754,7 @@ SessionIndex indexFor(const fs::path& folder, const fs::path& base) {
     Json index = readIndex(folder);
     std::set<std::string> parts;
     forEachReference(index, [&](Json& object) {
+        if (object.contains("file") && !object["file"].is_string()) refuse(folder, "a file has no name");
         for (const char* key : {"part", "scores", "basis"})
             if (object.contains(key) && object[key].is_string()) {
                 const auto name = object[key].get<std::string>();

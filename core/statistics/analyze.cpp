@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 
+#include "core/analysis/sweep_ranks.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/base/ranks.h"
 
 namespace rheo {
 
@@ -263,15 +267,28 @@ public:
             }
     }
 
-    void take(const Surrogate& surrogate, const Statistics& statistics) {
+    /// The curves of a surrogate as numbers: of each its place among all, and its values.
+    std::vector<double> pack(const Statistics& statistics) const {
+        std::vector<double> packed;
         const auto made = curvesOf(statistics);
         auto next = made.begin();
         for (std::size_t c = 0; c < m_curves.size() && next != made.end(); ++c) {
             if (next->statistic != m_curves[c].statistic || next->dataset != m_curves[c].dataset) continue;
-            Samples& samples = m_samples[surrogate.null * m_curves.size() + c];
-            samples.values.row(surrogate.repeat) = next->values.transpose();
-            samples.made = surrogate.repeat + 1;
+            packed.push_back(static_cast<double>(c));
+            packed.insert(packed.end(), next->values.begin(), next->values.end());
             ++next;
+        }
+        return packed;
+    }
+
+    void take(const Surrogate& surrogate, std::span<const double> packed) {
+        while (!packed.empty()) {
+            const auto c = static_cast<std::size_t>(packed.front());
+            Samples& samples = m_samples[surrogate.null * m_curves.size() + c];
+            const auto values = packed.subspan(1, static_cast<std::size_t>(samples.values.cols()));
+            std::copy(values.begin(), values.end(), samples.values.row(surrogate.repeat).begin());
+            samples.made = surrogate.repeat + 1;
+            packed = packed.subspan(1 + values.size());
         }
     }
 
@@ -425,6 +442,134 @@ struct CurveCollector : DatasetVisitor {
     }
 };
 
+/// Batches that ranks work on at the same time, and who makes each of their surrogates. How a batch is laid
+/// out does not depend on the ranks: so surrogates have the same bits for any number of them.
+struct Round {
+    std::span<const Batch> batches;
+    std::vector<const Surrogate*> surrogates = {};  ///< of all of them
+    std::vector<int> madeBy = {};                   ///< [surrogate], its rank
+
+    bool madeHere(std::size_t i) const { return madeBy[i] == currentRanks().rank; }
+    /// The one that this rank has a part in; nullptr if there is none.
+    const Batch* own() const {
+        const auto rank = static_cast<std::size_t>(currentRanks().rank);
+        return batches.size() == 1 ? &batches.front() : rank < batches.size() ? &batches[rank] : nullptr;
+    }
+};
+
+/// Ranks share the surrogates of a large batch; of small ones each takes one whole.
+std::vector<Round> roundsOf(std::span<const Batch> batches) {
+    const auto ranks = static_cast<std::size_t>(currentRanks().size);
+    const auto isSmall = [&](const Batch& batch) {
+        return asksForNone(batch.observed) && batch.surrogates.size() < 4 * ranks;
+    };
+    std::vector<Round> rounds;
+    while (!batches.empty()) {
+        std::size_t count = 1;
+        while (isSmall(batches.front()) && count < std::min(ranks, batches.size()) && isSmall(batches[count]))
+            ++count;
+        Round& round = rounds.emplace_back(Round{batches.first(count)});
+        for (std::size_t b = 0; b < count; ++b)
+            for (const Surrogate& surrogate : batches[b].surrogates) {
+                round.madeBy.push_back(static_cast<int>(count > 1 ? b : round.surrogates.size() % ranks));
+                round.surrogates.push_back(&surrogate);
+            }
+        batches = batches.subspan(count);
+    }
+    return rounds;
+}
+
+/// Numbers of the surrogates of a round, where each rank has those that it made, and all get all.
+void exchange(const Round& round, std::vector<std::vector<double>>& packed) {
+    const Ranks& ranks = currentRanks();
+    if (ranks.alone()) return;
+    std::vector<double> own;
+    for (std::size_t i = 0; i < packed.size(); ++i) {
+        if (!round.madeHere(i)) continue;
+        own.push_back(static_cast<double>(packed[i].size()));
+        own.insert(own.end(), packed[i].begin(), packed[i].end());
+    }
+    const auto bytes = std::as_bytes(std::span(own));
+    const std::vector<Bytes> all = gather(ranks, {bytes.begin(), bytes.end()});
+    std::vector<std::size_t> at(all.size(), 0);
+    for (std::size_t i = 0; i < packed.size(); ++i) {
+        const auto rank = static_cast<std::size_t>(round.madeBy[i]);
+        const auto next = [&](std::size_t count) {
+            std::vector<double> values(count);
+            if (count > 0) std::memcpy(values.data(), all[rank].data() + at[rank], count * sizeof(double));
+            at[rank] += count * sizeof(double);
+            return values;
+        };
+        packed[i] = next(static_cast<std::size_t>(next(1).front()));
+    }
+}
+
+/// Paths as they are, and of each null that is asked for.
+struct Makers {
+    PathMaker observed;
+    std::vector<std::unique_ptr<PathMaker>> nulls = {};
+};
+
+/// The statistics that one sweep fed.
+struct SweptBatch {
+    std::unique_ptr<Bundle> observed = {};              ///< may be null
+    std::vector<std::unique_ptr<Bundle>> bundles = {};  ///< [surrogate of the round], null for other batches
+};
+
+/// Feeds what this rank makes of a round.
+SweptBatch sweepRound(const RowSource& source, const AnalysisOptions& options, const Round& round,
+                      Makers& makers, Progress& progress) {
+    SweptBatch swept;
+    swept.bundles.resize(round.surrogates.size());
+    const Batch* const batch = round.own();
+    if (batch == nullptr) return swept;
+    std::vector<Feed> feeds;
+    std::vector<FedBy> fedBy;
+    if (!asksForNone(batch->observed)) {
+        swept.observed = std::make_unique<Bundle>(source, batch->observed, true);
+        feeds.push_back(swept.observed->feed(makers.observed, 0));
+        fedBy.push_back(FedBy::Shared);
+    }
+    for (std::size_t i = 0; i < round.surrogates.size(); ++i) {
+        if (round.batches.size() > 1 && !round.madeHere(i)) continue;  // of another batch
+        const Surrogate& surrogate = *round.surrogates[i];
+        swept.bundles[i] = std::make_unique<Bundle>(source, surrogate.options, false);
+        feeds.push_back(swept.bundles[i]->feed(*makers.nulls[surrogate.null], surrogate.repeat));
+        fedBy.push_back(round.madeHere(i) ? FedBy::This : FedBy::Elsewhere);
+    }
+    sweepOfRanks(source, feeds, fedBy, {options.threads, options.memoryBytes / 4}, progress);
+    return swept;
+}
+
+/// Finishes the surrogates that this rank made, and gives the numbers of all.
+std::vector<std::vector<double>> finishRound(const Round& round, std::vector<std::unique_ptr<Bundle>> bundles,
+                                             const NullSamples& samples, int threads,
+                                             const Progress& progress) {
+    std::vector<std::vector<double>> finished(bundles.size());
+    std::vector<std::size_t> own;
+    bool readAgain = false;
+    for (std::size_t i = 0; i < bundles.size(); ++i) {
+        if (!round.madeHere(i)) continue;
+        own.push_back(i);
+        readAgain = readAgain || bundles[i]->readsAgain();
+    }
+    const auto finishOne = [&](std::size_t i) {
+        const RanksScope alone{Ranks()};  // other ranks finish others
+        Progress silent(progress.stopToken());
+        finished[i] = samples.pack(bundles[i]->finish(silent));
+        bundles[i].reset();
+    };
+    if (readAgain) {
+        for (const std::size_t i : own) finishOne(i);
+    } else {
+        const SerialBlas serial;
+        parallelFor(std::ssize(own), 1, threads, progress,
+                    [&](std::int64_t n, std::int64_t) { finishOne(own[static_cast<std::size_t>(n)]); });
+    }
+    exchange(round, finished);
+    return finished;
+}
+
 /// What is being computed: `count` surrogates from number `first` (from 1) of all, or none.
 std::string stageOf(std::size_t first, std::size_t count, std::size_t surrogates) {
     if (count == 0) return "statistics";
@@ -485,10 +630,10 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
         progress.setStage("looking for values that are not finite");
         Progress scan = progress.part(0, 0.05), work = progress.part(0.05, 1);
         const RowSource source(view, options.memoryBytes / 2, scan);
-        PathMaker observedPaths(source);
-        std::vector<std::unique_ptr<PathMaker>> makers;
+        Makers makers{PathMaker(source)};
         for (const auto null : options.nulls)
-            makers.push_back(std::make_unique<PathMaker>(source, null, options.seed, options.threads, scan));
+            makers.nulls.push_back(
+                std::make_unique<PathMaker>(source, null, options.seed, options.threads, scan));
 
         const std::vector<Batch> batches = batchesOf(source, options, known);
         // In parts of a surrogate's work: the observed are swept like one, and finished in as long.
@@ -503,43 +648,22 @@ Analysis analyze(const TraceView& view, const AnalysisOptions& options, Progress
             before += parts;
             return part;
         };
-        for (const auto& batch : batches) {
-            const std::size_t count = batch.surrogates.size();
+        for (const Round& round : roundsOf(batches)) {
+            const std::size_t count = round.surrogates.size();
             progress.setStage(stageOf(first, count, surrogates));
             first += count;
-            Bundle observed(source, batch.observed, true);
-            const bool withObserved = !asksForNone(batch.observed);
-            std::vector<std::unique_ptr<Bundle>> bundles;
-            std::vector<Feed> feeds;
-            if (withObserved) feeds.push_back(observed.feed(observedPaths, 0));
-            for (const auto& surrogate : batch.surrogates) {
-                bundles.push_back(std::make_unique<Bundle>(source, surrogate.options, false));
-                feeds.push_back(bundles.back()->feed(*makers[surrogate.null], surrogate.repeat));
-            }
-            Progress part = next(static_cast<double>(feeds.size()));
-            sweep(source, feeds, {options.threads, options.memoryBytes / 4}, part);
+            const bool withObserved = !asksForNone(round.batches.front().observed);
+            Progress part = next(static_cast<double>(count) + (withObserved ? 1 : 0));
+            SweptBatch swept = sweepRound(source, options, round, makers, part);
             if (withObserved) {
                 Progress finishing = next(1);
-                merge({observed.finish(finishing)}, analysis);
+                merge({swept.observed->finish(finishing)}, analysis);
             }
             if (count == 0) continue;
-            std::vector<Statistics> finished(count);
-            const auto finishOne = [&](std::int64_t i) {
-                Progress silent(progress.stopToken());
-                auto& bundle = bundles[static_cast<std::size_t>(i)];
-                finished[static_cast<std::size_t>(i)] = bundle->finish(silent);
-                bundle.reset();
-            };
-            if (std::any_of(bundles.begin(), bundles.end(),
-                            [](const auto& bundle) { return bundle->readsAgain(); })) {
-                for (std::size_t i = 0; i < count; ++i) finishOne(static_cast<std::int64_t>(i));
-            } else {
-                const SerialBlas serial;
-                parallelFor(static_cast<std::int64_t>(count), 1, options.threads, progress,
-                            [&](std::int64_t i, std::int64_t) { finishOne(i); });
-            }
             if (!samples) samples.emplace(options, known, analysis.observed);
-            for (std::size_t i = 0; i < count; ++i) samples->take(batch.surrogates[i], finished[i]);
+            const auto finished =
+                finishRound(round, std::move(swept.bundles), *samples, options.threads, progress);
+            for (std::size_t i = 0; i < count; ++i) samples->take(*round.surrogates[i], finished[i]);
         }
         progress.report(1, 1);
     } catch (const Cancelled&) {

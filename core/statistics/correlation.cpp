@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/analysis/tile_ranks.h"
 #include "core/base/parallel.h"
 
 namespace rheo {
@@ -109,6 +110,7 @@ CorrelationResult CorrelationStatistic::result() const {
     CorrelationResult result;
     result.excludedRows = m_source.excludedRows();
     result.r = m_r;
+    joinUnitColumns(currentRanks(), result.r);
     const std::int64_t steps = m_points - 1;
     result.mean = VectorD::Constant(steps, nan);
     result.unitsCounted = VectorD::Zero(steps);
@@ -116,8 +118,8 @@ CorrelationResult CorrelationStatistic::result() const {
     for (std::int64_t p = 0; p < steps; ++p) {
         double sum = 0;
         for (std::int64_t u = 0; u < m_units; ++u)
-            if (!std::isnan(m_r(p, u))) {
-                sum += m_r(p, u);
+            if (!std::isnan(result.r(p, u))) {
+                sum += result.r(p, u);
                 ++result.unitsCounted[p];
             }
         result.mean[p] = sum / result.unitsCounted[p];  // NaN if there is none
@@ -134,9 +136,12 @@ CorrelationResult CorrelationStatistic::result() const {
     if (m_matrix) {
         MatrixD sum = MatrixD::Zero(m_points, m_points), count = sum;
         for (std::size_t t = 0; t < m_sums.size(); ++t) {
+            if (!takesTile(currentRanks(), static_cast<std::int64_t>(t))) continue;
             sum += m_sums[t];
             count += m_counts[t];
         }
+        for (auto* m : {&sum, &count})
+            sumOverRanks(currentRanks(), {m->data(), static_cast<std::size_t>(m->size())});
         result.matrix.resize(m_points, m_points);
         for (std::int64_t p = 0; p < m_points; ++p)
             for (std::int64_t q = p; q < m_points; ++q)

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/analysis/point_spectra.h"
+#include "core/analysis/tile_ranks.h"
 
 namespace rheo {
 
@@ -114,6 +115,8 @@ DensityResult DensityStatistic::result() const {
     result.meanAbs = m_meanAbs / rows;
     result.rms = (m_squares / rows).cwiseSqrt();
     result.activeFraction = m_active / rows;
+    for (auto* map : {&result.mean, &result.meanAbs, &result.rms, &result.activeFraction})
+        joinUnitColumns(currentRanks(), *map);
     return result;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/analysis/lanes.h"
+#include "core/analysis/tile_ranks.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
@@ -315,6 +316,14 @@ void MutualInformationStatistic::estimate(std::int64_t unit, const double* paths
 MutualInformationResult MutualInformationStatistic::result() const {
     MutualInformationResult result = m_result;
     result.excludedRows = m_source.excludedRows();
+    const Ranks& ranks = currentRanks();
+    for (auto* table : {&result.mi, &result.gaussian, &result.excess}) joinUnitColumns(ranks, *table);
+    if (!ranks.alone()) {
+        // A rank without a tile has made no reference; the first has a tile.
+        double error = ranks.first() ? result.excessError[0] : 0;
+        sumOverRanks(ranks, {&error, 1});
+        result.excessError = VectorD::Constant(1, error);
+    }
     meanOverUnits(result.mi, result.mean, &result.units);
     meanOverUnits(result.gaussian, result.meanGaussian, nullptr);
     meanOverUnits(result.excess, result.meanExcess, nullptr);

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/ranks.h"
 
 namespace rheo {
 
@@ -19,6 +20,23 @@ MatrixD samplesOf(const std::vector<CurveNull>& known, const std::string& null, 
             there.summary.seed == seed && there.samples.cols() == curve.values.size())
             return there.samples;
     return MatrixD(0, curve.values.size());
+}
+
+/// The values of all curves one after the other; throws Error(Mismatch) where they are not those of `seen`.
+VectorD valuesOf(const std::vector<StatisticCurve>& curves, const std::vector<StatisticCurve>& seen,
+                 const std::string& name) {
+    Eigen::Index width = 0, at = 0;
+    for (const auto& curve : seen) width += curve.values.size();
+    VectorD values(width);
+    for (std::size_t c = 0; c < seen.size(); ++c) {
+        const Eigen::Index length = seen[c].values.size();
+        if (c >= curves.size() || curves[c].dataset != seen[c].dataset || curves[c].values.size() != length)
+            throw Error(ErrorCode::Mismatch, fmt::format("{}/{} of another trace ({}) has another length",
+                                                         seen[c].statistic, seen[c].dataset, name));
+        values.segment(at, length) = curves[c].values;
+        at += length;
+    }
+    return values;
 }
 
 }  // namespace
@@ -43,22 +61,32 @@ std::vector<CurveNull> compareWithTraces(const std::string& name, const Statisti
     }
     for (auto& values : samples) values.conservativeResize(repeats, Eigen::NoChange);
     try {
+        const Ranks& ranks = currentRanks();
         const double whole = repeats - static_cast<double>(made);
-        for (double done = 0; made < repeats; ++done) {
-            Progress making = progress.part(done / whole, (done + 0.5) / whole),
-                     work = progress.part((done + 0.5) / whole, (done + 1) / whole);
-            making.setStage(fmt::format("{} {} of {}", name, made + 1, repeats));
-            const Analysis other = analyze(trace(static_cast<int>(made), making), plain, work);
-            const std::vector<StatisticCurve> curves = curvesOf(other.observed);
-            for (std::size_t c = 0; c < seen.size(); ++c) {
-                if (c >= curves.size() || curves[c].dataset != seen[c].dataset ||
-                    curves[c].values.size() != seen[c].values.size())
-                    throw Error(ErrorCode::Mismatch,
-                                fmt::format("{}/{} of another trace ({}) has another length",
-                                            seen[c].statistic, seen[c].dataset, name));
-                samples[c].row(made) = curves[c].values.transpose();
+        for (double done = 0; made < repeats;) {
+            // One for each rank, as long as there are so many.
+            const Eigen::Index count = std::min<Eigen::Index>(ranks.size, repeats - made);
+            const double part = static_cast<double>(count);
+            Progress making = progress.part(done / whole, (done + 0.5 * part) / whole),
+                     work = progress.part((done + 0.5 * part) / whole, (done + part) / whole);
+            making.setStage(count == 1
+                                ? fmt::format("{} {} of {}", name, made + 1, repeats)
+                                : fmt::format("{} {} to {} of {}", name, made + 1, made + count, repeats));
+            MatrixD values = MatrixD::Zero(count, valuesOf(seen, seen, name).size());
+            if (ranks.rank < count) {
+                const int own = static_cast<int>(made) + ranks.rank;
+                const RanksScope alone{Ranks()};
+                const Analysis other = analyze(trace(own, making), plain, work);
+                values.row(own - made) = valuesOf(curvesOf(other.observed), seen, name).transpose();
             }
-            ++made;
+            exchangeRows(ranks, count, values.cols(), values.data());
+            Eigen::Index at = 0;
+            for (auto& curve : samples) {
+                curve.middleRows(made, count) = values.middleCols(at, curve.cols());
+                at += curve.cols();
+            }
+            made += count;
+            done += part;
         }
     } catch (const Cancelled&) {
         if (!options.keepFinished || made == 0) throw;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 
+#include "core/analysis/tile_ranks.h"
 #include "core/base/wide.h"
 
 namespace rheo {
@@ -238,6 +239,46 @@ void RotationStatistic::close(std::int64_t which, const Progress&) {
     if (!m_observed) held.reset();
 }
 
+namespace {
+
+/// What each rank counted, on all of them.
+void joinHistograms(const Ranks& ranks, Histogram& histogram) {
+    std::vector<double> own{histogram.halfWidth};
+    own.insert(own.end(), histogram.counts.begin(), histogram.counts.end());
+    std::vector<double> all(own.size() * static_cast<std::size_t>(ranks.size));
+    std::copy(own.begin(), own.end(), all.begin() + ranks.rank * std::ssize(own));
+    exchangeRows(ranks, ranks.size, std::ssize(own), all.data());
+    histogram = {};
+    for (auto from = all.begin(); from != all.end(); from += std::ssize(own)) {
+        Histogram one;
+        one.halfWidth = *from;
+        std::copy(from + 1, from + std::ssize(own), one.counts.begin());
+        histogram.add(one);
+    }
+}
+
+/// Each rank has the units of its tiles; afterwards all have all.
+void joinRanks(const Ranks& ranks, RotationResult& r) {
+    if (ranks.alone()) return;
+    for (auto* values : {&r.meanPathTurning, &r.meanPathWinding, &r.meanPathLogRadiusSlope, &r.turning,
+                         &r.winding, &r.logRadiusSlope, &r.rowsCounted})
+        joinUnits(ranks, *values);
+    joinUnitRows(ranks, r.meanPathFixedPoint);
+    for (auto* table : {&r.meanPath, &r.rowTurning}) joinUnitColumns(ranks, *table);
+    Eigen::Map<MatrixF> examples(r.examplePaths.data.data(), r.examplePaths.n0 * r.examplePaths.n1,
+                                 r.examplePaths.n2);
+    MatrixD exact = examples.cast<double>();
+    joinUnitColumns(ranks, exact);
+    examples = exact.cast<float>();
+    for (auto* histogram : {&r.turningHistogram, &r.windingHistogram, &r.logRadiusSlopeHistogram})
+        joinHistograms(ranks, *histogram);
+    auto undefined = static_cast<double>(r.undefinedSteps);  // whole, and far below 2^53
+    sumOverRanks(ranks, {&undefined, 1});
+    r.undefinedSteps = static_cast<std::int64_t>(undefined);
+}
+
+}  // namespace
+
 RotationResult RotationStatistic::result() const {
     RotationResult result = m_result;
     for (const auto& tile : m_tiles) {
@@ -247,6 +288,7 @@ RotationResult RotationStatistic::result() const {
         result.windingHistogram.add(tile->windingHistogram);
         result.logRadiusSlopeHistogram.add(tile->slopeHistogram);
     }
+    joinRanks(currentRanks(), result);
     return result;
 }
 

@@ -35,6 +35,7 @@ concept Swept = requires {
 };
 
 namespace detail {
+/// Calls `use` for each type of the list, in order.
 template <class Use, class... S>
 void forEach(StatisticList<S...>, Use& use) {
     (use.template operator()<S>(), ...);

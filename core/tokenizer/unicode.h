@@ -18,6 +18,7 @@ CodePoint codePointAt(std::string_view text, std::size_t offset);
 /// The character that ends at `offset` (> 0, on a character boundary) of valid UTF-8.
 CodePoint codePointBefore(std::string_view text, std::size_t offset);
 
+/// Appends a character (a Unicode scalar value) as UTF-8.
 void appendUtf8(std::string& text, char32_t character);
 
 /// What stands at `offset` (< bytes.size()): a whole UTF-8 sequence, or a part of one that is cut

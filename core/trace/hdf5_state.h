@@ -22,6 +22,7 @@
 
 namespace rheo {
 
+/// A shape in the type of HDF5; its numbers are not negative.
 inline std::vector<hsize_t> extents(const std::vector<std::int64_t>& shape) {
     return {shape.begin(), shape.end()};
 }

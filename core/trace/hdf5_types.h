@@ -74,6 +74,7 @@ inline hid_t storedType<std::uint64_t>() {
     return H5T_STD_U64LE;
 }
 
+/// A new type: a UTF-8 string of variable length.
 inline Handle variableString() {
     Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
     H5Tset_size(type.get(), H5T_VARIABLE);

@@ -26,6 +26,13 @@ pkg_check_modules(MINIZIP REQUIRED IMPORTED_TARGET minizip)
 add_library(rheo_zip INTERFACE)
 target_link_libraries(rheo_zip INTERFACE PkgConfig::MINIZIP ZLIB::ZLIB)
 
+# MPI, for several ranks: its headers alone, for one small module that is loaded where mpirun or srun started the program.
+find_package(MPI COMPONENTS C QUIET)
+option(RHEO_WITH_MPI "Several ranks with Open MPI: mpirun -n N rheo capture, analyze, report" ${MPI_C_FOUND})
+if(RHEO_WITH_MPI AND NOT MPI_C_FOUND)
+  message(FATAL_ERROR "RHEO_WITH_MPI needs Open MPI (packages libopenmpi-dev and openmpi-bin)")
+endif()
+
 find_package(Torch REQUIRED)
 add_library(rheo_torch INTERFACE)
 target_link_libraries(rheo_torch INTERFACE ${TORCH_LIBRARIES})

@@ -382,13 +382,13 @@ void TestAppStreams::helpShowsDefaultsAndCommonOptions() {
     QVERIFY2(options > 250, qPrintable(QString::number(options)));
     for (const char* words : {"--json", "--threads", "--device", "--dtype"})
         QVERIFY2(helps["capture"].contains(words), words);
-    for (const auto& [option, value] : {std::pair("ROWS", "last"),
-                                        {"POINTS", "all"},
-                                        {"B:.*", "16"},
-                                        {"\\{float32,bfloat16\\}", "float32"},
-                                        {"DEVICE", "cpu"}})
+    for (const auto& [words, value] : {std::pair("ROWS", "last"),
+                                       {"POINTS", "all"},
+                                       {"B:.*", "16"},
+                                       {"\\{float32,bfloat16\\}", "float32"},
+                                       {"DEVICE", "cpu"}})
         QVERIFY2(helps["capture"].contains(
-                     QRegularExpression(QString("%1(=%2| \\[%2\\])").arg(QString(option), QString(value)))),
+                     QRegularExpression(QString("%1(=%2| \\[%2\\])").arg(QString(words), QString(value)))),
                  value);
     QVERIFY(!helps["capture"].contains("--seed"));  // nothing of a capture is random
     QVERIFY(helps["analyze"].contains("--seed"));

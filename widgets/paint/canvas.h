@@ -12,6 +12,7 @@
 
 namespace rheo {
 
+/// `opacity`: 0 to 1.
 QColor toQColor(const Color& color, double opacity = 1);
 
 struct Stroke {

@@ -38,6 +38,7 @@ void drawPlot3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, co
 /// The data alone.
 void drawData3(Canvas& canvas, const Plot3D& plot, const PanelLayout& layout, const Theme& theme);
 
+/// The legend alone, where its layout places it.
 void drawLegend(Canvas& canvas, const LegendLayout& legend, const Theme& theme, const TextMetrics& metrics);
 
 }  // namespace rheo

@@ -14,7 +14,8 @@ inline constexpr int fontUnits = 100;
 /// The font of figures, DejaVu Sans as compiled in, at a size of `fontUnits`. Needs a QGuiApplication.
 QFont figureFont(bool bold);
 
-/// The `font-family` of an SVG file: the font that was measured, then common ones, the nearest in width first.
+/// The `font-family` of an SVG file: the font that was measured, then common ones, the nearest in width
+/// first.
 QString fontFamilies();
 
 /// Widths of texts in points. Needs a QGuiApplication.

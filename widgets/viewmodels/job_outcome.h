@@ -9,6 +9,7 @@
 
 namespace rheo {
 
+/// What a job would say of the error.
 inline Failure toFailure(const Error& error) {
     return {error.code(), QString::fromUtf8(error.what()), QString::fromStdString(error.context())};
 }

@@ -296,7 +296,8 @@ void WritingView::keepRows() {
 std::vector<std::pair<std::string, std::string>> WritingView::moreOptions() const {
     if (!m_written || m_written->sweepToken < 0) return {};
     QString followed = m_followed->text();
-    return {{"followed", "\"" + followed.replace('\\', "\\\\").replace('"', "\\\"").toStdString() + "\""}};
+    followed.replace('\\', "\\\\").replace('"', "\\\"");
+    return {{"followed", QString("\"%1\"").arg(followed).toStdString()}};
 }
 
 std::shared_ptr<const Figure> WritingView::makeFigure(const Recipe& recipe) const {

@@ -31,6 +31,7 @@ QString libraryOf(const QString& include) {
         {"PCRE2", QRegularExpression("^pcre2\\.h$")},
         {"sentencepiece", QRegularExpression("^sentencepiece")},
         {"zip", QRegularExpression("^(unzip|zlib)\\.h$")},
+        {"MPI", QRegularExpression("^mpi\\.h$")},
         {"HDF5", QRegularExpression("^(hdf5\\.h$|H5)")},
     };
     for (const auto& [library, pattern] : patterns)

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/capture/capture.h"
+#include "core/capture/plan_part.h"
 #include "core/capture/prompts.h"
 #include "core/trace/trace_reader.h"
 #include "tests/test_main.h"
@@ -73,6 +74,7 @@ private Q_SLOTS:
     void refusesPromptsByLine();
     void choosesRows();
     void shardsShareTheRows();
+    void partsAreRunsOfPrompts();
     void batchesDoNotMatter();
     void tokensOfOnePromptAreThoseOfTheTrace();
     void tokensOfOnePromptMustBeThere();
@@ -321,6 +323,27 @@ void TestCapture::shardsShareTheRows() {
         for (std::size_t n = 0; n < part.size(); ++n) joined[static_cast<std::size_t>(i) + 3 * n] = part[n];
     }
     QVERIFY(joined == whole);
+}
+
+/// What ranks take: all rows, in order, no prompt in two parts, and about as many tokens in each.
+void TestCapture::partsAreRunsOfPrompts() {
+    const CapturePlan whole = plan(readDemo(20).samples, "all");
+    for (const int parts : {1, 2, 3, 7, 50}) {
+        std::vector<TraceRow> rows;
+        std::int64_t tokens = 0, most = 0;
+        for (int i = 0; i < parts; ++i) {
+            const CapturePlan part = planPart(*demo(), whole, i, parts);
+            if (!rows.empty() && !part.info.rows.empty())
+                QVERIFY(rows.back().sample < part.info.rows.front().sample);
+            rows.insert(rows.end(), part.info.rows.begin(), part.info.rows.end());
+            QVERIFY(part.info.samples.size() == whole.info.samples.size());
+            tokens += part.tokens;
+            most = std::max(most, part.tokens);
+        }
+        QVERIFY(rows == whole.info.rows);
+        QCOMPARE(tokens, whole.tokens);
+        if (parts <= 3) QVERIFY(most * parts < 2 * whole.tokens);
+    }
 }
 
 void TestCapture::batchesDoNotMatter() {
