@@ -196,14 +196,17 @@ nlohmann::json parseDocument(std::string_view text, const std::string& name, boo
     };
     try {
         return nlohmann::json::parse(text.begin(), text.end(), watch);
-    } catch (const nlohmann::json::parse_error& error) {
+    } catch (const nlohmann::json::exception& error) {
         if (!mustBeJson) return nullptr;
-        throw Error(
-            ErrorCode::Format,
-            fmt::format("{}, line {}: not valid JSON ({}); prompts that are no JSON go into a .txt file, "
-                        "one a line",
-                        name, lineOfByte(text, error.byte), error.what()),
-            name);
+        // A number that is too large is no parse_error, and does not say where it stands.
+        const auto* const misread = dynamic_cast<const nlohmann::json::parse_error*>(&error);
+        const std::string line =
+            misread != nullptr ? fmt::format(", line {}", lineOfByte(text, misread->byte)) : "";
+        throw Error(ErrorCode::Format,
+                    fmt::format("{}{}: not valid JSON ({}); prompts that are no JSON go into a .txt file, "
+                                "one a line",
+                                name, line, error.what()),
+                    name);
     }
 }
 
