@@ -324,9 +324,7 @@ ComparisonFile readComparisonFile(const std::filesystem::path& path) {
         ComparedSource& source = record.sources.emplace_back();
         source.source = readSource(file, group);
         source.name = file.textAttribute(group, "name").value_or(fmt::format("source {}", i + 1));
-        if (file.hasStrings(group + "/verdicts"))
-            for (const auto& text : file.readStrings(group + "/verdicts"))
-                source.verdicts.push_back(verdictFromJson(text));
+        if (file.hasStrings(group + "/verdicts")) source.verdicts = readVerdicts(file, group + "/verdicts");
         if (!file.exists(group + "/scores")) continue;
         comparison.scores.push_back(readScores(file, group + "/scores", source.source));
         // Directions explain no share that is known.

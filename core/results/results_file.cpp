@@ -231,17 +231,6 @@ std::string groupOf(std::string_view statistic) {
 
 constexpr const char* verdictList = "/verdicts/list";
 
-std::vector<Verdict> readVerdicts(const Hdf5File& file) {
-    std::vector<Verdict> verdicts;
-    if (!file.exists(verdictList)) return verdicts;
-    for (const auto& json : file.readStrings(verdictList)) try {
-            verdicts.push_back(verdictFromJson(json));
-        } catch (const Error& error) {
-            refuse(file, verdictList, error.what());
-        }
-    return verdicts;
-}
-
 /// The groups of which `wanted(group)` is true.
 template <class Wanted>
 Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
@@ -283,7 +272,7 @@ Results read(const Hdf5File& file, bool withSamples, Wanted wanted) {
     if (use("/verdicts")) {
         GroupReader reader(file, "/verdicts", sizes);
         visitEvidence(reader, results.evidence.emplace());
-        results.verdicts = readVerdicts(file);
+        if (file.exists(verdictList)) results.verdicts = readVerdicts(file, verdictList);
         keepRecord("verdicts");
     }
     results.nulls = readNulls(file, results.statistics, withSamples);

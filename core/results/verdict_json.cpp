@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/findings/derivative_verdicts.h"
 #include "core/findings/findings.h"
+#include "core/trace/hdf5_file.h"
 
 namespace rheo {
 
@@ -205,6 +206,17 @@ Verdict verdictFromJson(const std::string& json) {
     if (verdict.verdict != VerdictKind::NotTested && needsNull && verdict.nulls.empty())
         throw Error(ErrorCode::Format, fmt::format("the verdict on {} names no null", verdict.key), "nulls");
     return verdict;
+}
+
+std::vector<Verdict> readVerdicts(const Hdf5File& file, const std::string& dataset) {
+    std::vector<Verdict> verdicts;
+    for (const auto& json : file.readStrings(dataset)) try {
+            verdicts.push_back(verdictFromJson(json));
+        } catch (const Error& error) {
+            const std::string path = file.path().string();
+            throw Error(ErrorCode::Format, fmt::format("{}, {}: {}", path, dataset, error.what()), path);
+        }
+    return verdicts;
 }
 
 }  // namespace rheo

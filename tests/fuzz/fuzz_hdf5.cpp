@@ -215,7 +215,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         example.kind->read(changed);
     } catch (const Error& error) {
         expect(std::string_view(error.what()).find("changed.h5") != std::string_view::npos,
-               "a message without the file");
+               (std::string("a message without the file: ") + error.what()).c_str());
     }
     return 0;
 }
