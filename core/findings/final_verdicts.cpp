@@ -34,13 +34,9 @@ FinalVerdicts finalVerdicts(const TraceView& asked, const VerdictOptions& option
     result.stopped = result.evidence.stopped;
     if (result.stopped) return result;
     // Of several ranks the first knows what was measured elsewhere.
-    const bool testable =
-        !broadcast(currentRanks(),
-                   std::any_of(result.list.begin(), result.list.end(),
-                               [](const Verdict& v) { return v.verdict != VerdictKind::NotTested; })
-                       ? std::string("testable")
-                       : std::string())
-             .empty();
+    const bool anyTested = std::any_of(result.list.begin(), result.list.end(),
+                                       [](const Verdict& v) { return v.verdict != VerdictKind::NotTested; });
+    const bool testable = broadcast(currentRanks(), std::string(anyTested ? "yes" : "no")) == "yes";
     if (!testable) return result;
     result.outliers = findOutliers(result.view, {}, finding);
     if (result.outliers.none()) return result;
