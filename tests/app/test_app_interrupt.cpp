@@ -9,7 +9,7 @@
 #include <cmath>
 
 #include "core/results/results_file.h"
-#include "core/trace/hdf5_file.h"
+#include "tests/app/hdf5_difference.h"
 #include "tests/test_main.h"
 
 using namespace rheo;
@@ -38,24 +38,6 @@ Ran call(const QStringList& arguments, const QString& after = {}) {
     process.waitForFinished(1000);
     return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2,
             err + QString::fromUtf8(process.readAll())};
-}
-
-/// The first dataset in which two files differ by more than rounding, or one of which only one is there.
-QString differenceOf(const QString& a, const QString& b) {
-    const auto one = Hdf5File::openForReading(a.toStdString()),
-               other = Hdf5File::openForReading(b.toStdString());
-    const auto names = one.datasets(100000);
-    if (names != other.datasets(100000)) return "the names";
-    for (const auto& name : names) {
-        if (one.info(name).type == Hdf5Type::String) continue;
-        const auto x = one.read<double>(name), y = other.read<double>(name);
-        if (x.size() != y.size()) return QString::fromStdString(name);
-        for (std::size_t i = 0; i < x.size(); ++i)
-            if (!(std::abs(x[i] - y[i]) <= 1e-12 * (1 + std::abs(x[i])) ||
-                  (std::isnan(x[i]) && std::isnan(y[i])) || x[i] == y[i]))
-                return QString::fromStdString(name);
-    }
-    return {};
 }
 
 }  // namespace
