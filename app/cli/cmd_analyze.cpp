@@ -381,7 +381,7 @@ void describeOutcome(const Options& options, const AnalysisRequest& request, con
         console.warn(
             fmt::format("the autoencoder can be applied as it is with --autoencoder {}", options.out.path));
     if (outcome.excludedRows > 0)
-        console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
+        console.warn(fmt::format("{} of {} rows were default: they hold values that are not finite",
                                  outcome.excludedRows, rows));
 }
 
@@ -480,7 +480,7 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     command
         ->add_option(
             "--null", options->nulls,
-            fmt::format("comma list of those below, or {} (with --model); left out: none", untrainedNull))
+            fmt::format("comma list of those below, or {} (with --model); default: none", untrainedNull))
         ->type_name("LIST");
     command->footer(nullsInHelp());
     options->model.addTo(*command, false);

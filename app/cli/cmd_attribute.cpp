@@ -118,9 +118,9 @@ void addAttribute(CLI::App& app, Command& chosen) {
     options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->answer.addTo(*command, "--answer",
-                          "the next token whose logit is taken apart; left out: the likeliest");
+                          "the next token whose logit is taken apart; default: the likeliest");
     options->foil.addTo(*command, "--foil", "a token whose logit is taken away");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");

@@ -78,13 +78,13 @@ void addCapture(CLI::App& app, Command& chosen) {
         ->add_option("--points", options->request.points,
                      "all, paper (without the final one), one point, or a range L00.attn_in:L07.mlp_in")
         ->type_name("POINTS");
-    command->add_option("--limit", options->request.prompt.limit, "only the first N prompts; left out: all")
+    command->add_option("--limit", options->request.prompt.limit, "only the first N prompts; default: all")
         ->check(wholeNumber(1))
         ->type_name("N");
     options->select.addTo(*command);
     command
         ->add_option("--max-tokens", options->request.prompt.maxTokens,
-                     "only the first M token ids of each, BOS counted; left out: all")
+                     "only the first M token ids of each, BOS counted; default: all")
         ->check(wholeNumber(1))
         ->type_name("M");
     command
@@ -96,10 +96,9 @@ void addCapture(CLI::App& app, Command& chosen) {
         ->check(wholeNumber(1, 65536))
         ->type_name("B");
     command
-        ->add_option(
-            "--memory", options->memory,
-            "with streamed weights (--weights): what the states of one pass over them may take; left "
-            "out: a quarter of what is available, at most 4 GiB")
+        ->add_option("--memory", options->memory,
+                     "with streamed weights (--weights): what the states of one pass over them may take; "
+                     "default: a quarter of what is available, at most 4 GiB")
         ->check(readBy(parseBytes))
         ->type_name("BYTES");
     command->add_option("--store", options->store, "how states are stored")

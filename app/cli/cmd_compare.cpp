@@ -176,11 +176,10 @@ void addCompare(CLI::App& app, Command& chosen) {
                      "comma list of the statistics whose curves are subtracted")
         ->type_name("LIST");
     command
-        ->add_option(
-            "--align", options->align,
-            "coordinates of the paths: own (each in its components), one (those of the first), pooled "
-            "(of all together), procrustes (each in its own, turned onto the first); left out: one "
-            "for the same weights, else procrustes where prompts are shared, else own")
+        ->add_option("--align", options->align,
+                     "coordinates of the paths: own (each in its components), one (those of the first), "
+                     "pooled (of all together), procrustes (each in its own, turned onto the first); "
+                     "default: one for the same weights, else procrustes where prompts are shared, else own")
         ->check(CLI::IsMember({"own", "one", "pooled", "procrustes"}));
     options->basis.addTo(*command);  // one for all
     command->add_option("--components", options->request.components, "of each basis")

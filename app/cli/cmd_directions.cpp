@@ -391,7 +391,7 @@ void addOtherSources(CLI::App& command, Options& options) {
     options.token.addTo(command, "--token", "instead: the direction in which the logit of this token grows");
     auto* pca = command.add_option("--pca", options.pca, "instead: principal components of results")
                     ->type_name("R.h5");
-    command.add_option("--components", options.components, "which of them; left out: all")
+    command.add_option("--components", options.components, "which of them; default: all")
         ->check(readBy(parseIds))
         ->needs(pca)
         ->type_name("1,2,3");

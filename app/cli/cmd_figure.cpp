@@ -406,7 +406,7 @@ void addFigure(CLI::App& app, Command& chosen) {
     auto* recipe = command->add_option("--recipe", options->recipe, "make the figure in this file again")
                        ->type_name("FILE.svg");
     recipe->excludes(view)->excludes(source);
-    command->add_option("--size", options->size, "physical size; left out: what suits the view")
+    command->add_option("--size", options->size, "physical size; default: what suits the view")
         ->check(readBy([](const std::string& text) {
             Recipe ignored;
             parseSize(text, ignored);
@@ -420,8 +420,7 @@ void addFigure(CLI::App& app, Command& chosen) {
     command
         ->add_option("--camera", options->camera,
                      "trajectories, orbits_3d, compare_paths: front, side, top or AZ,EL,ROLL in degrees; "
-                     "left out: as the "
-                     "window opens")
+                     "default: as the window opens")
         ->check(readBy(parseAngles))
         ->type_name("CAMERA");
     command
@@ -433,17 +432,17 @@ void addFigure(CLI::App& app, Command& chosen) {
     command->add_option("--units", options->units, "orbits: these, a panel each; orbits_3d: these together")
         ->check(readBy(parseIds))
         ->type_name("3,17");
-    command->add_option("--paths", options->paths, "orbits_3d: of which the paths are; left out: mean")
+    command->add_option("--paths", options->paths, "orbits_3d: of which the paths are; default: mean")
         ->check(CLI::IsMember({"mean", "rows"}));
     command->add_option("--selected", options->selected, "trajectories: this row with its points")
         ->check(wholeNumber(0))
         ->type_name("ROW");
     command
         ->add_option("--components", options->components,
-                     "trajectories, compare_paths: which three; left out: 1,2,3")
+                     "trajectories, compare_paths: which three; default: 1,2,3")
         ->check(readBy(parseIds))
         ->type_name("1,2,3");
-    command->add_option("--measure", options->measure, "density: what of each unit is shown; left out: mean")
+    command->add_option("--measure", options->measure, "density: what of each unit is shown; default: mean")
         ->check(CLI::IsMember({"mean", "mean_abs", "rms", "active_fraction"}));
     command
         ->add_option("--map", options->map,
@@ -453,7 +452,7 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"viridis", "cividis", "vik"}));
     command
         ->add_option("--sample", options->sample,
-                     "lens_map: the text that is shown; left out: the first with several rows")
+                     "lens_map: the text that is shown; default: the first with several rows")
         ->check(wholeNumber(0))
         ->type_name("S");
     command
@@ -464,10 +463,9 @@ void addFigure(CLI::App& app, Command& chosen) {
     command
         ->add_option(
             "--color", options->color,
-            "lens_map: what colours a cell (probability, entropy, divergence or rank; left out: "
-            "probability); trajectories: a direction whose scores colour the states by depth, a "
-            "component (PC4), an axis of the results by its name, or a vector of a file, along which "
-            "the trace is read")
+            "lens_map: what colours a cell (probability, entropy, divergence or rank; default: probability); "
+            "trajectories: a direction whose scores colour the states by depth, a component (PC4), an axis "
+            "of the results by its name, or a vector of a file, along which the trace is read")
         ->type_name("COLOUR");
     auto* axes = command
                      ->add_option("--axes", options->axes,
@@ -485,8 +483,7 @@ void addFigure(CLI::App& app, Command& chosen) {
     command
         ->add_option("--color-range", options->colorRange,
                      "density, correlation, mutual_information, lens_map, compare_cka: what the colours of "
-                     "the map reach from "
-                     "and to; left out: what suits the values")
+                     "the map reach from and to; default: what suits the values")
         ->check(readBy(parseNumbers))
         ->type_name("LOW,HIGH");
     command
@@ -495,67 +492,65 @@ void addFigure(CLI::App& app, Command& chosen) {
                      "are left blank")
         ->check(realNumber(0, 1e30))
         ->type_name("X");
-    command->add_option("--color-by", options->colorBy, "trajectories: what colours a row; left out: depth")
+    command->add_option("--color-by", options->colorBy, "trajectories: what colours a row; default: depth")
         ->check(isRowColor)
         ->type_name("depth|group|token|position|sample|column:NAME|nothing");
     command
         ->add_option("--means", options->means,
-                     "trajectories: mean path of each kind of row, and its spread; left out: none")
+                     "trajectories: mean path of each kind of row, and its spread; default: none")
         ->check(CLI::IsMember({"none", "mean", "spread"}));
     command
         ->add_option("--limits", options->limits,
-                     "trajectories: the axes hold all states, or the middle 98 %; left out: all")
+                     "trajectories: the axes hold all states, or the middle 98 %; default: all")
         ->check(CLI::IsMember({"all", "robust"}));
     command->add_option("--points", options->points, "trajectories: the first and the last point drawn")
         ->check(readBy(parseIds))
         ->type_name("0,24");
     command
         ->add_option("--most-rows", options->mostRows,
-                     "trajectories: of more rows, as many are drawn, evenly spaced; 0: all; left out: 5000")
+                     "trajectories: of more rows, as many are drawn, evenly spaced; 0: all; default: 5000")
         ->check(wholeNumber(0))
         ->type_name("N");
     command->add_flag("--no-first-tokens", options->noFirstTokens,
                       "trajectories: without the first token of each sample");
-    command->add_option("--depth", options->depth, "lens_map: which points are columns; left out: points")
+    command->add_option("--depth", options->depth, "lens_map: which points are columns; default: points")
         ->check(CLI::IsMember({"points", "blocks", "fourth_blocks"}));
     command->add_flag("--unsorted", options->unsorted, "density: units as they are");
     command->add_flag("--rms", options->rms, "teleport, flow: distances of states scaled by their RMS");
     command
         ->add_option("--steps", options->steps,
-                     "flow: after how many steps the arrows are drawn; left out: at the final point")
+                     "flow: after how many steps the arrows are drawn; default: at the final point")
         ->check(wholeNumber(0))
         ->type_name("N");
     command
         ->add_option("--at", options->at,
-                     "flow at several points: the one at or before this; left out: the first")
+                     "flow at several points: the one at or before this; default: the first")
         ->type_name("L05.attn_in");
     command->add_flag("--relative", options->relative, "flow: arrows less the natural step");
     command
         ->add_option("--value", options->value,
                      "patch_map: normalized (the share of the clean outcome) or effect (the change of the "
-                     "outcome); left out: normalized. compare_cka: cka, beyond (what lies above shuffled "
-                     "samples) or null (what these give); left out: cka. routing: probability (of the "
-                     "likeliest expert) "
-                     "or entropy (how undecided the router is); left out: probability")
+                     "outcome); default: normalized. compare_cka: cka, beyond (what lies above shuffled "
+                     "samples) or null (what these give); default: cka. routing: probability (of the "
+                     "likeliest expert) or entropy (how undecided the router is); default: probability")
         ->check(CLI::IsMember({"normalized", "effect", "cka", "beyond", "null", "probability", "entropy"}));
     command
         ->add_option("--other", options->other,
-                     "compare_cka, compare_difference: which source beside the first; left out: 1")
+                     "compare_cka, compare_difference: which source beside the first; default: 1")
         ->check(wholeNumber(1, 64))
         ->type_name("I");
     command
         ->add_option("--statistic", options->statistic,
                      "compare_difference, compare_training: whose curves, or (compare_training) verdicts; "
-                     "left out: the "
-                     "first that the comparison holds")
+                     "default: the first that the comparison holds")
         ->type_name("NAME");
-    command->add_option("--prompt", options->prompt, "routing: whose tokens are drawn; left out: 0")
+    command->add_option("--prompt", options->prompt, "routing: whose tokens are drawn; default: 0")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->type_name("P");
     command
-        ->add_option("--run", options->run,
-                     "attribution of an intervention: with it, without it, or their difference; left out: "
-                     "intervened")
+        ->add_option(
+            "--run", options->run,
+            "attribution of an intervention: with it, without it, or their difference; default: intervened")
         ->check(CLI::IsMember({"intervened", "natural", "difference"}));
     command->callback([options, command, source, view, recipe, &chosen] {
         if (recipe->count() == 0 && (source->count() == 0 || view->count() == 0))

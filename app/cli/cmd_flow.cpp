@@ -179,7 +179,7 @@ void addFlow(CLI::App& app, Command& chosen) {
         ->check(wholeNumber(1, 100000))
         ->needs(points)
         ->type_name("N");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
@@ -193,7 +193,7 @@ void addFlow(CLI::App& app, Command& chosen) {
         ->type_name("11x11");
     command
         ->add_option("--extent", options->extent,
-                     "half the width along both axes, or along each, in residual units; left out: 2 standard "
+                     "half the width along both axes, or along each, in residual units; default: 2 standard "
                      "deviations of the component, of --axes the RMS norm of the prompt's states")
         ->check(readBy(parseExtent))
         ->type_name("X[,Y]");

@@ -124,7 +124,7 @@ void addHelp(CLI::App& app, Command& chosen, const ProgramText& program) {
     auto options = std::make_shared<Options>();
     command
         ->add_option("topic", options->topic,
-                     "a topic, a name such as sign_flip, or a command; left out: lists them")
+                     "a topic, a name such as sign_flip, or a command; default: lists them")
         ->type_name("TOPIC");
     auto* names =
         command->add_flag("--names", options->names, "every name that can be asked about, one a line");

@@ -204,7 +204,7 @@ void addInfo(CLI::App& app, Command& chosen, InfoOfTheRest rest) {
         ->type_name("B");
     command
         ->add_option("--max-tokens", options->tokens,
-                     "tokens a prompt, for the forecast of memory; left out: 512, or fewer where the model "
+                     "tokens a prompt, for the forecast of memory; default: 512, or fewer where the model "
                      "has fewer positions")
         ->check(wholeNumber(1, 1 << 24))
         ->default_str("")

@@ -191,18 +191,17 @@ void addPatch(CLI::App& app, Command& chosen) {
     command
         ->add_option("--outcome", options->outcome,
                      "logit_difference of answer and foil, probability of the answer, or kl from the clean "
-                     "run; left out: what the tokens given allow, in this order")
+                     "run; default: what the tokens given allow, in this order")
         ->check(CLI::IsMember({"logit_difference", "probability", "kl"}));
     command
         ->add_option("--align", options->align,
-                     "clean and corrupted positions that belong together; left out: both from the end")
+                     "clean and corrupted positions that belong together; default: both from the end")
         ->check(readBy(parseAlignment))
         ->type_name("0:0,2:1");
     command
-        ->add_option(
-            "--axes", options->axes,
-            "directions (one to three vectors of a file) along which alone states are patched; left out: "
-            "whole states")
+        ->add_option("--axes", options->axes,
+                     "directions (one to three vectors of a file) along which alone states are patched; "
+                     "default: whole states")
         ->type_name("FILE[:NAME,...]");
     command->callback([options, clean, corrupt, &chosen] {
         if (clean.first->count() + clean.second->count() == 0)

@@ -198,12 +198,11 @@ void addReport(CLI::App& app, Command& chosen) {
         ->check(wholeNumber(1, 1000000))
         ->type_name("R");
     command
-        ->add_option(
-            "--derivatives", options->derivativeRows,
-            fmt::format("also derivatives of all steps about N rows, beside an untrained network, and "
-                        "what they say of the findings on them ({} rows or more are needed for that); "
-                        "left out: none, for they can take longer than all else",
-                        leastSamples))
+        ->add_option("--derivatives", options->derivativeRows,
+                     fmt::format("also derivatives of all steps about N rows, beside an untrained network, "
+                                 "and what they say of the findings on them ({} rows or more are needed for "
+                                 "that); default: none, for they can take longer than all else",
+                                 leastSamples))
         ->check(wholeNumber(1, 100000))
         ->default_str("")
         ->type_name("N");

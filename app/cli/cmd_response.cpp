@@ -169,7 +169,7 @@ void addResponse(CLI::App& app, Command& chosen) {
     options->text.addTo(*command, true);
     options->out.addTo(*command, "distances, divergences and next tokens by size, with controls (HDF5)");
     command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
@@ -195,7 +195,7 @@ void addResponse(CLI::App& app, Command& chosen) {
                       ->type_name("T.rheo.h5");
     auto* unit = command
                      ->add_option("--unit", options->unit,
-                                  "what size 1 is, in residual units; left out: the standard deviation that "
+                                  "what size 1 is, in residual units; default: the standard deviation that "
                                   "--trace, else --basis, else the prompt's tokens have along the direction")
                      ->check(realNumber(1e-30, 1e30))
                      ->type_name("X");

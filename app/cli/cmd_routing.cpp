@@ -105,13 +105,13 @@ void addRouting(CLI::App& app, Command& chosen) {
             ->type_name("F");
     for (const char* other : {"--text", "--text-file", "--ids"})
         prompts->excludes(command->get_option(other));
-    command->add_option("--limit", options->prompt.limit, "only the first N prompts; left out: all")
+    command->add_option("--limit", options->prompt.limit, "only the first N prompts; default: all")
         ->check(wholeNumber(1))
         ->type_name("N")
         ->needs(prompts);
     command
         ->add_option("--max-tokens", options->prompt.maxTokens,
-                     "only the first M token ids of each, BOS counted; left out: all")
+                     "only the first M token ids of each, BOS counted; default: all")
         ->check(wholeNumber(1))
         ->type_name("M")
         ->needs(prompts);

@@ -178,7 +178,7 @@ void addSeries(CLI::App& app, Command& chosen) {
                      "which tokens of the prompts become rows: last, all or stride:K")
         ->check(readBy(parseRowChoice))
         ->type_name("ROWS");
-    command->add_option("--limit", options->limit, "only the first N prompts; left out: all")
+    command->add_option("--limit", options->limit, "only the first N prompts; default: all")
         ->check(wholeNumber(1))
         ->type_name("N");
     command->add_option("--repeats", options->repeats, "surrogates of each null, as rheo report takes them")

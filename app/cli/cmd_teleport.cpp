@@ -151,7 +151,7 @@ void addTeleport(CLI::App& app, Command& chosen) {
     options->text.addTo(*command, true);
     options->out.addTo(*command, "the paths, measures and controls (HDF5)");
     command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
