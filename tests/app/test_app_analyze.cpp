@@ -410,7 +410,7 @@ void TestAppAnalyze::lensIsStored() {
     QVERIFY2(ran.status == 0, ran.err);
     ran = runRheo({"figure", out, "--view", "latent", "--out", path("latent.svg")});
     QCOMPARE(ran.status, 1);
-    QVERIFY2(ran.err.contains("hold no autoencoder"), ran.err);
+    QVERIFY2(ran.err.contains("have no autoencoder"), ran.err);
 }
 
 void TestAppAnalyze::pcaInOtherWays() {
