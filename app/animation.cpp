@@ -75,7 +75,8 @@ Figure frameOf(const Figure& figure, AnimationMotion motion, double share) {
 
 void writeFrame(const Figure& figure, const AnimationChoice& choice, const QString& file) {
     QImage image(choice.width, choice.height, QImage::Format_RGB32);
-    if (image.isNull()) throw Error(ErrorCode::OutOfMemory, "there is no memory for a picture of that size");
+    if (image.isNull())
+        throw Error(ErrorCode::OutOfMemory, "there is not enough memory for a picture of that size");
     {
         QPainter painter(&image);
         // As large as on a screen of 1280 pixels, so that the text grows with the picture.
@@ -128,18 +129,18 @@ std::optional<AnimationChoice> askForAnimation(QWidget* parent, bool canReplay) 
     dialog.setWindowTitle(tr("Export an animation"));
     auto* form = new QFormLayout(&dialog);
     auto* motion = new QComboBox;
-    motion->addItem(tr("Turntable: the camera goes once around"), int(AnimationMotion::Turntable));
+    motion->addItem(tr("Turntable: the camera turns once around the paths"), int(AnimationMotion::Turntable));
     motion->addItem(tr("Depth sweep: the paths grow from the first point to the last"),
                     int(AnimationMotion::Depth));
     if (canReplay)
-        motion->addItem(tr("Replay: the last drag of the handle, as the network answered it"),
+        motion->addItem(tr("Replay: the last drag of the handle, with the paths that the network computed"),
                         int(AnimationMotion::Replay));
     motion->setToolTip(tr("What moves"));
     auto* seconds = new QDoubleSpinBox;
     seconds->setRange(0.5, 120);
     seconds->setValue(AnimationChoice{}.seconds);
     seconds->setSuffix(tr(" s"));
-    seconds->setToolTip(tr("How long it takes from the first picture to the last"));
+    seconds->setToolTip(tr("Duration from the first picture to the last"));
     const auto number = [](int low, int high, int value, const QString& unit, const QString& tip) {
         auto* box = new QSpinBox;
         box->setRange(low, high);
@@ -154,7 +155,7 @@ std::optional<AnimationChoice> askForAnimation(QWidget* parent, bool canReplay) 
     auto* format = new QComboBox;
     format->addItem(tr("PNG pictures in a folder"));
     if (canMakeVideos()) format->addItems({tr("Video: WebM"), tr("Video: MP4")});
-    format->setToolTip(tr("Videos are made by ffmpeg, where that is installed"));
+    format->setToolTip(tr("Videos need ffmpeg"));
     form->addRow(tr("&Motion"), motion);
     form->addRow(tr("&Length"), seconds);
     form->addRow(tr("&Pictures"), rate);
@@ -194,7 +195,7 @@ void writeAnimation(const AnimationChoice& choice, const FrameAt& frameAt, Progr
     const bool video = !QFileInfo(choice.path).isDir();
     if (video && !canMakeVideos())
         throw Error(ErrorCode::Unsupported,
-                    "videos are made by ffmpeg, which is not installed; export PNG pictures, or install it");
+                    "videos need ffmpeg, which is not installed; install it, or export PNG pictures");
     QTemporaryDir own;
     const QString folder = video ? own.path() : choice.path;
     const int count = choice.frames();

@@ -165,7 +165,7 @@ void CommandPalette::search(const QString& query) {
         m_list->addItem(entry.keys.isEmpty() ? entry.text
                                              : QStringLiteral("%1    (%2)").arg(entry.text, entry.keys));
     if (m_entries.isEmpty()) {
-        auto* nothing = new QListWidgetItem(tr("Nothing is called that"));
+        auto* nothing = new QListWidgetItem(tr("Nothing has this name"));
         nothing->setFlags(Qt::NoItemFlags);
         m_list->addItem(nothing);
     }

@@ -45,9 +45,9 @@ void ExportActions::addTo(QMenu* file) {
     add(tr("&Export the view…"), QKeySequence("Ctrl+E"), [this] { askView(); });
     add(tr("Export an an&imation…"), {}, [this] { askAnimation(); });
     add(tr("Export all &views…"), QKeySequence("Ctrl+Shift+E"), [this] { askAll(); });
-    add(tr("Export a pa&ge…"), {}, [this] {
-        askExportPage(m_window);
-    })->setStatusTip(tr("One HTML file of all views that are open, to be read and turned in any browser"));
+    add(tr("Export a pa&ge…"), {}, [this] { askExportPage(m_window); })
+        ->setStatusTip(
+            tr("One HTML file with all open views, which any browser shows; 3D views can be turned there"));
     add(tr("Export all &curves as CSV…"), {}, [this] { askCurves(); });
 }
 
@@ -190,7 +190,7 @@ int ExportActions::exportAll(const QString& folder) {
 void ExportActions::askAnimation() {
     const View* view = m_window.currentView();
     if (!view->hasFigure() || !view->recipe().camera)
-        return m_window.saySomethingIsMissing(tr("Views in space can be animated: trajectories and orbits."));
+        return m_window.saySomethingIsMissing(tr("Only 3D views can be animated: trajectories and orbits."));
     if (const auto choice = askForAnimation(&m_window, view->replay() != nullptr)) exportAnimation(*choice);
 }
 
@@ -214,7 +214,7 @@ JobId ExportActions::exportAnimation(const AnimationChoice& choice) {
 void ExportActions::askCurves() {
     Workspace& workspace = m_window.workspace();
     if (!workspace.state()->results)
-        return m_window.saySomethingIsMissing(tr("There are no results yet whose curves could be saved."));
+        return m_window.saySomethingIsMissing(tr("There are no results with curves to save yet."));
     const QString file = QFileDialog::getSaveFileName(&m_window, tr("Save the curves"), "curves.csv",
                                                       tr("Comma-separated values (*.csv)"));
     if (file.isEmpty()) return;

@@ -82,8 +82,8 @@ std::string recipeText(Recipe recipe, const Figure& figure, const QString& time,
     recipe.versions = {{"rheograph", RHEO_VERSION}, {"qt", qVersion()}};
     recipe.time = time.toStdString();
     if (recipe.sources.empty())
-        remarks.push_back(tr("No file held what this figure was made from when the page was written: its "
-                             "recipe names none.")
+        remarks.push_back(tr("When the page was written, the data of this figure were in no file, so its "
+                             "recipe names no source.")
                               .toStdString());
     return recipeToJson(recipe);
 }

@@ -95,9 +95,9 @@ std::optional<ExportChoice> askForExport(QWidget* parent, const FigureToExport& 
     auto* transparent = new QCheckBox(tr("&Transparent background"));
     width->setToolTip(tr("Width of the figure on the page"));
     height->setToolTip(tr("Height of the figure on the page"));
-    dpi->setToolTip(tr("Pixels an inch of a PNG; SVG and PDF have none"));
+    dpi->setToolTip(tr("Pixels per inch of a PNG; SVG and PDF have none"));
     theme->setToolTip(tr("Dark lines on white for paper, light lines on black for slides"));
-    transparent->setToolTip(tr("Paint nothing behind the figure, for slides with a ground of their own"));
+    transparent->setToolTip(tr("Transparent background, for slides with their own background"));
     form->addRow(tr("&Width"), width);
     form->addRow(tr("&Height"), height);
     form->addRow(tr("&Resolution (PNG)"), dpi);
@@ -106,10 +106,10 @@ std::optional<ExportChoice> askForExport(QWidget* parent, const FigureToExport& 
     auto* sources = new QCheckBox;
     sources->setChecked(true);
     if (!what.toSave.empty()) {
-        sources->setText(tr("Also save what it is made from\n(%1),\nso that 'rheo figure --recipe FILE'\n"
-                            "can make it again")
-                             .arg(namesOf(what.toSave)));
-        sources->setToolTip(tr("Without these files nobody can make the figure again from its recipe"));
+        sources->setText(
+            tr("Also save its data\n(%1),\nso that 'rheo figure --recipe FILE'\ncan make it again")
+                .arg(namesOf(what.toSave)));
+        sources->setToolTip(tr("The figure can be made again from its recipe only with these files"));
         form->addRow(sources);
     }
     auto* preview = new Preview;

@@ -218,7 +218,7 @@ MainWindow::MainWindow(QWidget* parent)
     m_teleportDock->raise();
     auto* steps = new QUndoView(m_workspace.undoStack());
     steps->setEmptyLabel(tr("As it was opened"));
-    steps->setAccessibleName(tr("Steps that can be undone"));
+    steps->setAccessibleName(tr("Changes that can be undone"));
     auto* stepsDock = dock(steps, tr("History"), "history", Qt::LeftDockWidgetArea);
     stepsDock->hide();
     m_tour = new Tour(*this);
@@ -548,13 +548,13 @@ void MainWindow::buildViewMenu() {
 /// Where the view in front is.
 void MainWindow::buildArrangeMenu() {
     auto* menu = m_viewMenu->addMenu(tr("&Arrange"));
-    auto* beside = add(menu, tr("Show the view &beside the others, or back"), QKeySequence("Ctrl+\\"), this,
+    auto* beside = add(menu, tr("Move the view &beside the others, or back"), QKeySequence("Ctrl+\\"), this,
                        [this] { m_viewTabs->moveToOtherColumn(currentView()); });
     auto* window = add(menu, tr("Show the view in its own &window"), QKeySequence("Ctrl+Shift+W"), this,
                        [this] { m_viewTabs->moveToWindow(currentView()); });
     auto* close = add(menu, tr("&Close the view"), QKeySequence("Ctrl+W"), this,
                       [this] { m_viewTabs->close(currentView()); });
-    auto* reopen = add(menu, tr("&Reopen the view that was closed last"), QKeySequence("Ctrl+Shift+T"), this,
+    auto* reopen = add(menu, tr("&Reopen the last closed view"), QKeySequence("Ctrl+Shift+T"), this,
                        [this] { m_viewTabs->reopen(); });
     menu->addSeparator();
     add(menu, tr("&Laboratory: trajectories beside the edits"), QKeySequence("Ctrl+L"), this,
@@ -774,12 +774,12 @@ void MainWindow::updateTitle() {
 void MainWindow::postBasisIsStale() {
     const auto isOver = [this] { return !m_workspace.state()->basisIsStale(); };
     if (isOver()) return;
-    m_messages.post({"basis",
-                     tr("The rows have changed since the PCA was fitted: new ones are projected on the "
-                        "old components."),
-                     false,
-                     {{tr("Fit again"), [this] { fitBasis(m_workspace); }}},
-                     isOver});
+    m_messages.post(
+        {"basis",
+         tr("The rows have changed since the PCA was fitted: new rows are projected on the old components."),
+         false,
+         {{tr("Fit again"), [this] { fitBasis(m_workspace); }}},
+         isOver});
 }
 
 /// The message in front, or none.
@@ -866,7 +866,7 @@ bool MainWindow::confirm(const QString& doing, const QString& question) {
 
 bool MainWindow::confirmLosing(const QString& doing) {
     return !m_workspace.files().hasUnsaved() ||
-           confirm(doing, tr("%1 would be lost. Go on?").arg(m_workspace.files().unsavedSummary()));
+           confirm(doing, tr("%1 would be lost. Continue?").arg(m_workspace.files().unsavedSummary()));
 }
 
 /// Asks about what closing would lose. Where it is saved first, the window closes when that is done.
@@ -883,7 +883,7 @@ bool MainWindow::mayClose() {
     if (reasons.isEmpty()) return true;
     QMessageBox box(QMessageBox::Question, tr("Close Rheograph"), reasons.join(' '),
                     QMessageBox::Discard | QMessageBox::Cancel, this);
-    box.setInformativeText(unsaved ? tr("Save before closing?") : tr("Close all the same?"));
+    box.setInformativeText(unsaved ? tr("Save before closing?") : tr("Close anyway?"));
     if (unsaved) box.addButton(QMessageBox::Save);
     box.setDefaultButton(unsaved ? QMessageBox::Save : QMessageBox::Cancel);
     const int answer = box.exec();
@@ -917,7 +917,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
 }
 
 void MainWindow::askPromptsFile() {
-    const QString path = QFileDialog::getOpenFileName(this, tr("Add prompts, one a line"), {},
+    const QString path = QFileDialog::getOpenFileName(this, tr("Add prompts, one per line"), {},
                                                       tr("Text (*.txt *.jsonl);;All files (*)"));
     if (!path.isEmpty()) m_workspace.prompts().addFromFile(path, 1000);
 }
@@ -991,11 +991,9 @@ void MainWindow::showAbout() {
     QMessageBox::about(
         this, tr("About Rheograph"),
         tr("<h3>Rheograph %1</h3><p>The residual stream of a transformer as a dynamical system over "
-           "depth.</p>"
-           "<p>It starts from <i>Transformer Dynamics</i> (Fernando and Guitchounts, arXiv 2502.12131).</p>"
-           "<p>Qt %2. Model runs on: %3. Statistics are computed with %4.</p><p>Licence: Apache-2.0. The "
-           "demo model and its passages come "
-           "from books in the public domain.</p>")
+           "depth.</p><p>It builds on <i>Transformer Dynamics</i> (Fernando and Guitchounts, arXiv "
+           "2502.12131).</p><p>Qt %2. Model runs on: %3. Statistics are computed with %4.</p><p>Licence: "
+           "Apache-2.0. The demo model and its passages come from books in the public domain.</p>")
             .arg(RHEO_VERSION, qVersion(), device, QString::fromStdString(blasLine())));
 }
 

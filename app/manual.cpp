@@ -149,7 +149,7 @@ Manual readManual(const fs::path& folder) {
     const std::string index = readText(folder / "index.md");
     const Tables tables = tablesOf(readText(folder / "analyses.md"));
     Manual manual;
-    manual.topics.push_back(readTopic(folder, "index", "what this manual holds", tables));
+    manual.topics.push_back(readTopic(folder, "index", "contents of this manual", tables));
     std::istringstream in(index);
     for (std::string line; std::getline(in, line);) {  // - [Views](views.md): what each shows
         const auto open = line.find("]("), close = line.find(".md)");

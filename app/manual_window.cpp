@@ -102,7 +102,7 @@ ManualWindow::ManualWindow(Manual manual, std::function<QString(const QString&)>
     resize(1000, 720);
     m_search->setPlaceholderText(tr("Search the manual"));
     m_search->setAccessibleName(tr("Search the manual"));
-    m_search->setToolTip(tr("Sections that hold all these words"));
+    m_search->setToolTip(tr("Show sections that contain all these words"));
     m_search->setClearButtonEnabled(true);
     m_contents->setHeaderHidden(true);
     m_contents->setAccessibleName(tr("Contents"));
@@ -188,7 +188,7 @@ void ManualWindow::search(const QString& words) {
         m_contents->addTopLevelItem(item);
     }
     if (m_contents->topLevelItemCount() == 0)
-        m_contents->addTopLevelItem(new QTreeWidgetItem({tr("Nothing holds all these words.")}));
+        m_contents->addTopLevelItem(new QTreeWidgetItem({tr("No section contains all these words.")}));
     markWords();
 }
 

@@ -90,9 +90,9 @@ QString troubleOf(const Checkpoint& checkpoint) {
     QStringList keys;
     for (const std::string& key : checkpoint.config().acceptedKeys) keys << QString::fromStdString(key);
     return OpenModelDialog::tr(
-               "It is not known what these keys of its configuration mean for the computation: %1. Open the "
-               "model "
-               "anyway if you know that they change nothing; what is made from it says so")
+               "The program does not know whether these keys of the configuration change the computation: "
+               "%1. Open the model anyway if you know that they change nothing; everything made from it "
+               "records the keys")
         .arg(keys.join(QStringLiteral(", ")));
 }
 
@@ -143,23 +143,24 @@ void OpenModelDialog::build() {
     m_device->addItem(tr("GPU (CUDA)"), "cuda");
     for (const DType dtype : {DType::Float32, DType::BFloat16, DType::Float16})
         m_dtype->addItem(QString::fromUtf8(dtypeName(dtype).data()), int(dtype));
-    m_device->setToolTip(tr("What computes the model"));
+    m_device->setToolTip(tr("The device that computes the model"));
     m_dtype->setToolTip(
-        tr("Of weights and states while the model runs: float32 is exact, bfloat16 takes half the memory"));
-    m_threads->setToolTip(tr("Of the processor; more are faster up to the number of cores"));
+        tr("Number format of weights and states while the model runs: float32 is exact, bfloat16 takes half "
+           "the memory"));
+    m_threads->setToolTip(tr("Processor threads; more are faster up to the number of cores"));
     m_threads->setRange(0, 1024);
     m_threads->setSpecialValueText(tr("one per core (%1)").arg(QThread::idealThreadCount()));
     m_untrained->setToolTip(tr(
-        "The same architecture with weights drawn anew: what its trajectories look like without training"));
+        "The same architecture with random weights: shows what its trajectories look like without training"));
     m_place->addItem(tr("in memory if they fit"), int(WeightPlace::Automatic));
     m_place->addItem(tr("in memory"), int(WeightPlace::Memory));
     m_place->addItem(tr("streamed from the files"), int(WeightPlace::Stream));
-    m_place->setAccessibleName(tr("Place of the weights"));
+    m_place->setAccessibleName(tr("Where the weights are"));
     m_place->setToolTip(
         tr("Streamed: one block after another is read whenever the model runs, so that a model larger than "
            "the memory can run. The numbers are the same; each path takes as long as reading the files."));
     m_seed->setRange(0, std::numeric_limits<int>::max());
-    m_seed->setToolTip(tr("The same seed draws the same weights"));
+    m_seed->setToolTip(tr("The same seed gives the same weights"));
     m_seed->setEnabled(false);
     m_seed->setAccessibleName(tr("Seed of the random weights"));
     // Room from the start: a dialog whose parts move while one reads it is a nuisance.
@@ -240,7 +241,7 @@ QWidget* OpenModelDialog::cacheList() {
     m_view->setAccessibleName(tr("Models on this machine"));
     m_search = new QLineEdit;
     m_search->setPlaceholderText(tr("Search"));
-    m_search->setToolTip(tr("Shows the models whose name holds this text"));
+    m_search->setToolTip(tr("Show models whose name contains this text"));
     m_search->setAccessibleName(tr("Search the models"));
     m_search->setClearButtonEnabled(true);
     m_search->setMaximumWidth(200);
@@ -281,13 +282,11 @@ void OpenModelDialog::showList() {
     if (count == 0) {
         m_note->setText(
             tr("<p>There is no model in the Hugging Face cache, <code>%1</code>, and none in Ollama's store, "
-               "<code>%2</code>.</p>"
-               "<p>To fetch one, type <code>hf download HuggingFaceTB/SmolLM2-135M</code> in a terminal. "
-               "<code>HF_HOME</code>, <code>HF_HUB_CACHE</code> and <code>OLLAMA_MODELS</code> say where "
-               "models are.</p>"
-               "<p>A model elsewhere is a folder with <code>config.json</code>, "
-               "<code>model.safetensors</code> and <code>tokenizer.json</code>, or a GGUF file: choose it "
-               "below.</p>")
+               "<code>%2</code>.</p><p>To fetch one, type <code>hf download "
+               "HuggingFaceTB/SmolLM2-135M</code> in a terminal. <code>HF_HOME</code>, "
+               "<code>HF_HUB_CACHE</code> and <code>OLLAMA_MODELS</code> set the places of models.</p><p>A "
+               "model elsewhere is a folder with <code>config.json</code>, <code>model.safetensors</code> "
+               "and <code>tokenizer.json</code>, or a GGUF file: choose it below.</p>")
                 .arg(QString::fromStdString(modelCacheFolder().string()).toHtmlEscaped(),
                      QString::fromStdString(ollamaFolder().string()).toHtmlEscaped()));
         return;
@@ -342,8 +341,8 @@ void OpenModelDialog::inspect(const QString& path) {
     if (!m_folder.isEmpty()) return read();
     offer(nullptr,
           base.isEmpty()
-              ? tr("%1 is an adapter and does not say of which model: choose its base").arg(path)
-              : tr("%1 is an adapter of %2, which is not found here: choose its base").arg(path, base));
+              ? tr("%1 is an adapter, but its base model is not known: choose the base").arg(path)
+              : tr("%1 is an adapter of %2, which was not found here: choose the base").arg(path, base));
 }
 
 /// Another model is chosen.
@@ -431,7 +430,7 @@ QString OpenModelDialog::describeChoice() const {
     if (!m_trouble.isEmpty())
         detail += (detail.isEmpty() ? QString() : QStringLiteral("<br>")) + m_trouble.toHtmlEscaped();
     if (m_checkpoint != nullptr && !m_checkpoint->weightsMissing().empty())
-        detail += tr("; with random weights it can be opened all the same");
+        detail += tr("; it can still be opened with random weights");
     return detail;
 }
 
@@ -449,7 +448,7 @@ QString OpenModelDialog::forecast(DType dtype, bool onProcessor) const {
     const bool fits = need.peakLoadBytes <= available;
     if (place == WeightPlace::Stream || (place == WeightPlace::Automatic && !fits)) {
         QString text =
-            place == WeightPlace::Stream ? QString() : tr("Larger than the memory that is free: streamed. ");
+            place == WeightPlace::Stream ? QString() : tr("Larger than the free memory: streamed. ");
         return text + tr("Needs %1, and %2 to capture; each run of the network reads %3.")
                           .arg(locale.formattedDataSize(need.streamBytes),
                                locale.formattedDataSize(need.streamCaptureBytes),

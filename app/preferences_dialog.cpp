@@ -45,35 +45,39 @@ PreferencesDialog::PreferencesDialog(const Preferences& preferences, QWidget* pa
     m_theme->setToolTip(tr("Colours of the window and of the figures in it"));
     // One below the smallest stands for the desktop's.
     m_fontSize->setRange(smallestFont - 1, largestFont);
-    m_fontSize->setSpecialValueText(tr("that of the desktop"));
+    m_fontSize->setSpecialValueText(tr("as the desktop"));
     m_fontSize->setSuffix(tr(" pt"));
-    m_fontSize->setToolTip(tr("Of menus, lists and forms. Figures keep their own, which is that of paper."));
+    m_fontSize->setToolTip(
+        tr("Text size of menus, lists and forms. Figures have their own size, which suits print."));
     m_colorMap->addItem(tr("Viridis"), "viridis");
     m_colorMap->addItem(tr("Cividis"), "cividis");
     m_colorMap->setToolTip(
-        tr("Of values that are never negative, in every view; each view can choose another. Both are read "
-           "without seeing red and green apart; Cividis is made for that."));
+        tr("Colour map for values that are never negative, in every view; each view can choose another. Both "
+           "can be read without telling red from green; Cividis is made for that."));
     m_device->addItem(tr("Processor"), "cpu");
     m_device->addItem(tr("GPU (CUDA)"), "cuda");
-    m_device->setToolTip(tr("What computes a model that is opened; its dialog can choose another"));
+    m_device->setToolTip(
+        tr("The device that computes models; the dialog that opens a model can choose another"));
     m_threads->setRange(0, 1024);
     m_threads->setSpecialValueText(tr("one per core (%1)").arg(QThread::idealThreadCount()));
-    m_threads->setToolTip(tr("Of models and analyses; fewer leave the processor to other programs"));
+    m_threads->setToolTip(
+        tr("Threads of models and analyses; with fewer threads, other programs get more of the processor"));
     m_memory->setRange(int(leastMemoryMiB), int(mostMemoryMiB));
     m_memory->setSingleStep(256);
     m_memory->setGroupSeparatorShown(true);
     m_memory->setSuffix(tr(" MiB"));
     m_memory->setToolTip(
-        tr("What an analysis may hold beside its results. With less it reads the trace more often."));
-    m_cache->setPlaceholderText(tr("as Hugging Face's libraries keep it"));
+        tr("Memory limit of an analysis, not counting its results. With less memory it reads the trace more "
+           "often."));
+    m_cache->setPlaceholderText(tr("the default of Hugging Face's libraries"));
     m_cache->setToolTip(
-        tr("The folder of fetched models (models--ORG--NAME), which rheograph reads and never writes. What "
-           "the environment says (HF_HUB_CACHE, HF_HOME) goes first."));
+        tr("The folder of fetched models (models--ORG--NAME), which rheograph reads and never writes. The "
+           "environment variables HF_HUB_CACHE and HF_HOME take precedence."));
 
     auto* layout = new QVBoxLayout(this);
     auto* looks = addGroup(layout, tr("Looks"));
     looks->addRow(tr("&Theme"), m_theme);
-    looks->addRow(tr("&Size of texts"), m_fontSize);
+    looks->addRow(tr("Text &size"), m_fontSize);
     looks->addRow(tr("&Colours of values"), m_colorMap);
     auto* work = addGroup(layout, tr("Computing"));
     work->addRow(tr("&Device"), m_device);

@@ -77,7 +77,7 @@ void SessionActions::recover(const QString& folder) {
 void SessionActions::askForSource(const QString& session, bool isLost, const QString& source,
                                   const QString& message) {
     QMessageBox box(QMessageBox::Warning, tr("Open the session"), message, QMessageBox::Cancel, &m_window);
-    box.setInformativeText(tr("Choose where the file is now, or open the session without it."));
+    box.setInformativeText(tr("Choose the new place of the file, or open the session without it."));
     auto* locate = box.addButton(tr("Choose the file…"), QMessageBox::AcceptRole);
     auto* without = box.addButton(tr("Open without it"), QMessageBox::DestructiveRole);
     box.setDefaultButton(locate);

@@ -78,10 +78,10 @@ StartPage::StartPage(QWidget* parent) : QScrollArea(parent), m_lost(new QFrame),
     m_lost->hide();
     layout->addWidget(m_lost, 0, Qt::AlignHCenter);
     layout->addWidget(
-        textOf(tr("Each token of a language model is a point that moves from block to block. Open "
-                  "something to see how.<br><br>"
-                  "<b>New here?</b> The demo is a small model that read 300 passages from two novels, "
-                  "with every analysis of them. The guided tour shows ten things on it, one by one.")),
+        textOf(tr(
+            "Each token of a language model is a point that moves from block to block. Open something to see "
+            "how.<br><br><b>New here?</b> The demo is a small model that has read 300 passages from two "
+            "novels, and every analysis of them. The guided tour shows ten findings on it, one by one.")),
         0, Qt::AlignHCenter);
     layout->addSpacing(18);
     m_tour = addButton(layout, {}, this, &StartPage::tourRequested);
@@ -103,7 +103,7 @@ StartPage::StartPage(QWidget* parent) : QScrollArea(parent), m_lost(new QFrame),
 }
 
 void StartPage::setTourStep(int step) {
-    m_tour->setText(step > 0 ? tr("Go on with the guided tour (step %1)").arg(step + 1)
+    m_tour->setText(step > 0 ? tr("Continue the guided tour (step %1)").arg(step + 1)
                              : tr("Take the guided tour"));
 }
 
@@ -130,13 +130,13 @@ void StartPage::setLost(const QList<LostSession>& lost) {
     m_lost->setVisible(!lost.isEmpty());
     if (lost.isEmpty()) return;
     m_lostLayout->addWidget(
-        textOf(tr("<b>Rheograph ended without being closed.</b> What was open can be brought back:"),
+        textOf(tr("<b>Rheograph ended unexpectedly.</b> These unsaved sessions can be restored:"),
                columnWidth + 30));
     for (const LostSession& one : lost.mid(0, 3)) {
         auto* text = textOf(describe(one).toHtmlEscaped(), columnWidth - 150);
         auto* recover = new QPushButton(tr("Recover"));
         auto* discard = new QPushButton(tr("Discard"));
-        recover->setToolTip(tr("Open it as it was; it is to be saved then"));
+        recover->setToolTip(tr("Open it as it was; then save it"));
         discard->setToolTip(tr("Delete it for good"));
         connect(recover, &QPushButton::clicked, this,
                 [this, folder = one.folder] { Q_EMIT recoverRequested(folder); });
@@ -154,11 +154,9 @@ void StartPage::setLost(const QList<LostSession>& lost) {
 ModelPage::ModelPage(QWidget* parent) : QWidget(parent) {
     auto* layout = new QVBoxLayout(this);
     layout->addStretch(2);
-    layout->addWidget(
-        textOf(
-            tr("<h2>The model is open</h2>Give it something to read: the last token of each prompt becomes "
-               "a trajectory, and the first picture follows by itself.")),
-        0, Qt::AlignHCenter);
+    layout->addWidget(textOf(tr("<h2>The model is open</h2>Give it prompts: the last token of each prompt "
+                                "becomes a trajectory, and the first figure appears by itself.")),
+                      0, Qt::AlignHCenter);
     layout->addSpacing(14);
     addButton(layout, tr("Type a prompt… (Ctrl+N)"), this, &ModelPage::promptRequested);
     addButton(layout, tr("Load prompts from a file…"), this, &ModelPage::fileRequested);

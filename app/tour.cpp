@@ -67,101 +67,83 @@ void teleportWhenReady(MainWindow& window, int waited) {
 constexpr std::array steps{
     TourStep{"A token is a path",
              "trajectories",
-             "Each thin curve is the last token of one passage. It starts where the model looks the token "
-             "up, and every "
-             "block moves it twice: attention writes into it, then the MLP does. The colour is the depth. A "
-             "state has "
-             "128 numbers; drawn are the three directions in which states differ most. The heavy curve is "
-             "the mean. "
-             "<b>Try it:</b> drag to turn, use the wheel to zoom, click a curve.",
+             "Each thin curve is the last token of one passage. It starts at the token's embedding, and "
+             "every block moves it twice: first attention adds to it, then the MLP. The colour is the depth. "
+             "A state has 128 numbers; the view shows the three directions in which states vary most. The "
+             "heavy curve is the mean. <b>Try it:</b> drag to turn, use the wheel to zoom, click a curve.",
              {},
              lookAtAll},
     TourStep{"Early sparse, late dense",
              "sparsity",
-             "Is a state carried by a few units or by many? The curve is the density of activity: 1 where "
-             "all units are "
-             "equally strong. Compare its left end (early) with its right end (late). The band is the "
-             "<b>null</b>: what "
-             "the same number gives where a certain structure is taken away.",
+             "Is the activity in a few units or in many? The curve is the density of activity: 1 if all "
+             "units are equally active. Compare its left end (early) with its right end (late). The band is "
+             "the <b>null</b>: the same number for data in which a certain structure is broken.",
              {"density_rises", nullptr},
              nullptr},
-    TourStep{"A unit remembers itself",
+    TourStep{"A unit resembles itself",
              "correlation",
-             "For each unit: does a row that is high at one point stay high at the next? A residual stream "
-             "only adds, so "
-             "this is likely from the start, and a random walk has it too. That is why it must be compared "
-             "with one. Look "
-             "at the steps inside a block and those from one block to the next.",
+             "For each unit: does a row that is high at one point stay high at the next? Blocks only add to "
+             "the residual stream, so this is to be expected, and a random walk shows it too. That is why it "
+             "must be compared with a random walk. Look at the steps inside a block, and at those from one "
+             "block to the next.",
              {"correlation_high", "inside_exceeds_across"},
              nullptr},
-    TourStep{"More alike, and yet faster",
+    TourStep{"More similar, and yet faster",
              "motion",
              "Two curves seem to contradict each other: successive states point in more and more similar "
-             "directions "
-             "(cosine), and yet each step is longer than the one before (speed). Both hold where the state "
-             "grows faster "
-             "than its steps.",
+             "directions (cosine), and yet each step is longer than the one before (speed). Both are "
+             "possible because the state grows faster than its steps.",
              {"cosine_rises", "accelerates"},
              nullptr},
-    TourStep{
-        "What one point tells of the next",
-        "mutual_information",
-        "Mutual information sees more than correlation: any way in which one value tells of another. Beside "
-        "it is "
-        "what a straight line of the same correlation would tell; only what lies beyond that is not linear.",
-        {"mi_drops_then_climbs", "nonlinear_early"},
-        nullptr},
+    TourStep{"What one point tells about the next",
+             "mutual_information",
+             "Mutual information measures more than correlation: any way in which one value tells about "
+             "another. Beside it is the information of a linear relation with the same correlation; only the "
+             "part beyond it is nonlinear.",
+             {"mi_drops_then_climbs", "nonlinear_early"},
+             nullptr},
     TourStep{"Units turn",
              "orbits_3d",
              "One unit, drawn by its value, the change of its value, and the depth: the paper saw spirals "
-             "here, about ten "
-             "turns. The histogram at the right counts turns for every row. Look how close the nulls come: a "
-             "random walk "
-             "of so many steps turns as well.",
+             "here, about ten turns. The histogram at the right counts turns for every row. Look how close "
+             "the nulls come: a random walk with as many steps turns as well.",
              {"rotation", "rotation_coherent"},
              [](MainWindow& window) { goToDepth(window, 0.5); }},
     TourStep{"The path is curved, and flat",
              "pca",
              "How many directions does the path need? The curve adds up the share of variance that the first "
-             "components "
-             "hold. Three components of a random walk in many dimensions also hold most of its variance, so "
-             "judge by the "
-             "distance from the band.",
+             "components hold. Three components of a random walk in many dimensions also hold most of its "
+             "variance, so look at the distance from the band.",
              {"path_low_dimensional", nullptr},
              nullptr},
-    TourStep{"A state in two numbers",
-             "latent",
-             "A small network, an autoencoder, was trained to write each state as two numbers and to make "
-             "the state again "
-             "from them. Each point is one state, coloured by depth. Where on the map do depths lie apart? "
-             "The view "
-             "<i>Reconstruction</i> shows at which depth that works well.",
-             {"late_easier_to_reconstruct", nullptr},
-             nullptr},
-    TourStep{"Take hold of a state",
+    TourStep{
+        "A state in two numbers",
+        "latent",
+        "A small network, an autoencoder, was trained to compress each state to two numbers and to "
+        "reconstruct the state from them. Each point is one state, coloured by depth. Where on the map are "
+        "depths apart? The view <i>Reconstruction</i> shows at which depths the reconstruction is good.",
+        {"late_easier_to_reconstruct", nullptr},
+        nullptr},
+    TourStep{"Move a state",
              "trajectories",
-             "Now something that a plot cannot do. The ring holds the state of one token, early in the "
-             "network. It was "
-             "just put somewhere else, and the solid curve is what the <b>real network</b> made of it; the "
-             "dashed one is the "
-             "natural path. At the right: how far apart both stay, beside random pushes of the same length, "
-             "and how the "
-             "next token changes. <b>Drag the ring yourself.</b> Ctrl+Z takes it back.",
+             "Now something that a plot cannot do. The ring marks the state of one token, early in the "
+             "network. It was just moved somewhere else, and the solid curve is what the <b>real network</b> "
+             "computed from it; the dashed curve is the natural path. On the right: the distance between "
+             "both paths, beside random pushes of the same length, and how the next token changes. <b>Drag "
+             "the ring yourself.</b> Ctrl+Z undoes it.",
              {"early_attractor", nullptr},
              [](MainWindow& window) {
                  goToDepth(window, 0.12);
                  teleportWhenReady(window, 0);
              }},
-    TourStep{
-        "What stands, and what does not",
-        "verdicts",
-        "Every finding of the paper in one table: the number, its interval, and the null that comes closest. "
-        "A finding "
-        "is <i>supported</i> only where it lies beyond every null that could explain it. Open a model of "
-        "your own "
-        "(File > Open model), give it passages, and press <i>Test the findings</i> to see what holds there.",
-        {},
-        nullptr},
+    TourStep{"What holds, and what does not",
+             "verdicts",
+             "Every finding of the paper in one table: the number, its interval, and the null that comes "
+             "closest. A finding is <i>supported</i> only if it lies beyond every null that could explain "
+             "it. Open a model of your own (File > Open model), give it passages, and press <i>Test the "
+             "findings</i> to see what holds there.",
+             {},
+             nullptr},
 };
 
 }  // namespace
@@ -184,7 +166,7 @@ Tour::Tour(MainWindow& window)
     m_next->setDefault(true);
     m_back->setToolTip(tr("The step before"));
     m_next->setToolTip(tr("The next step"));
-    m_leave->setToolTip(tr("It goes on from here when it is started again"));
+    m_leave->setToolTip(tr("The tour continues at this step when you start it again"));
     auto* scroll = new QScrollArea;
     scroll->setWidget(m_text);
     scroll->setWidgetResizable(true);
@@ -253,7 +235,7 @@ QString Tour::verdicts() const {
     for (const char* key : steps[static_cast<std::size_t>(m_step)].findings)
         for (const Verdict& verdict : held.opened->results.verdicts)
             if (key != nullptr && verdict.key == key)
-                text += tr("<p><b>What the nulls say</b> (%1): %2</p>")
+                text += tr("<p><b>What the nulls show</b> (%1): %2</p>")
                             .arg(QString::fromStdString(verdictInWords(verdict.verdict)).toHtmlEscaped(),
                                  QString::fromStdString(sentenceOf(verdict)).toHtmlEscaped());
     return text;

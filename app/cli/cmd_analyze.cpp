@@ -95,7 +95,7 @@ struct UnusedOptionRejecter {
     void reject(const char* name) const {
         if (command.count(optionName(name)) > 0)
             throw UsageError(
-                fmt::format("{} is about {}, which was not requested", optionName(name), statistic));
+                fmt::format("{} is used only by {}, which was not requested", optionName(name), statistic));
     }
     void real(const char* name, const auto&...) { reject(name); }
     void whole(const char* name, const auto&...) { reject(name); }
@@ -180,7 +180,7 @@ AnalysisChoice choiceOf(const Options& options, const CLI::App& command, const C
     choice.seed = common.seed;
     choice.threads = common.threads;
     choice.memoryBytes = parseBytes(options.memory);
-    if (choice.statistics.empty()) throw UsageError("--stat names no statistic");
+    if (choice.statistics.empty()) throw UsageError("--stat needs the name of a statistic");
     return choice;
 }
 
@@ -217,7 +217,7 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
     const int bases = (options.basis.given() ? 1 : 0) + (options.fitRows.empty() ? 0 : 1) +
                       (options.pca == "per-point" ? 1 : 0);
     if (all.get<Pca>() && bases > 1)
-        throw UsageError("--basis, --axes, --fit-rows and --pca per-point are ways to a basis; choose one");
+        throw UsageError("--basis, --axes, --fit-rows and --pca per-point each define a basis; choose one");
     if (all.get<Pca>() && bases == 1) {
         request.otherBasis.emplace().perPoint = options.pca == "per-point";
         request.otherBasis->given = options.basis.read(nullptr);
@@ -231,7 +231,7 @@ AnalysisRequest makeRequest(const Options& options, const CLI::App& command, con
     requireModelFor(request, choice);
     const bool beside = request.untrained && request.jacobian && all.nulls.empty();
     if ((request.untrained || !all.nulls.empty()) && !hasSweptStatistic(request) && !beside)
-        throw UsageError("--null names surrogates, and --stat no statistic that is computed on them");
+        throw UsageError("--null is given, but --stat names no statistic that is computed on surrogates");
     return request;
 }
 
@@ -244,7 +244,8 @@ void rejectUnusedOptions(const CLI::App& command, const Options& options, const 
     });
     const auto reject = [&](const char* option, bool used, const char* statistic) {
         if (command.count(option) > 0 && !used)
-            throw UsageError(fmt::format("{} is about {}, which was not requested", option, statistic));
+            throw UsageError(
+                fmt::format("{} is used only by {}, which was not requested", option, statistic));
     };
     for (const char* option : {"--pca", "--basis", "--axes", "--fit-rows"})
         reject(option, request.options.get<Pca>().has_value(), "pca");
@@ -257,7 +258,7 @@ void rejectUnusedOptions(const CLI::App& command, const Options& options, const 
            "lens, jacobian, the null untrained, the scaling final_norm, --select token= or the tokens of "
            "--axes");
     if (command.count("--repeats") > 0 && request.options.nulls.empty() && !request.untrained)
-        throw UsageError("--repeats is about surrogates, and --null names none");
+        throw UsageError("--repeats is the number of surrogates, but --null names none");
 }
 
 /// The model that --model names, if it made the trace.
@@ -278,7 +279,7 @@ AnalysisView makeView(const Options& options, Common& common, Progress& progress
     if (trace->rows() == 0)
         throw Error(
             ErrorCode::InvalidArgument,
-            fmt::format("{} has no complete row yet; go on with rheo capture --resume", options.trace),
+            fmt::format("{} has no complete row yet; continue with rheo capture --resume", options.trace),
             options.trace);
     AnalysisChoice choice = options.choice;
     choice.select = options.select.conditions;
@@ -371,7 +372,7 @@ void describeOutcome(const Options& options, const AnalysisRequest& request, con
         console.warn(fmt::format("{} was not computed: {}", name, reason));
     if (outcome.stopped)
         console.warn(fmt::format(
-            "interrupted: {} holds {}{}; the same call with --add goes on", options.out.path,
+            "interrupted: {} holds {}{}; the same command with --add continues", options.out.path,
             fmt::join(outcome.finished, ", "),
             request.options.nulls.empty()
                 ? ""
@@ -379,9 +380,9 @@ void describeOutcome(const Options& options, const AnalysisRequest& request, con
     const auto& autoencoder = outcome.results.statistics.get<AutoencoderFit>();
     if (autoencoder && autoencoder->stopped)
         console.warn(
-            fmt::format("the autoencoder can be applied as it is with --autoencoder {}", options.out.path));
+            fmt::format("to use this trained autoencoder again: --autoencoder {}", options.out.path));
     if (outcome.excludedRows > 0)
-        console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
+        console.warn(fmt::format("{} of {} rows were default: they hold values that are not finite",
                                  outcome.excludedRows, rows));
 }
 
@@ -468,7 +469,7 @@ void addAnalyze(CLI::App& app, Command& chosen) {
         ->type_name("LIST");
     options->out.addTo(*command, "the results (HDF5)");
     command->add_flag("--add", options->add,
-                      "add to results of the same trace; what is there already, made in the same way, is not "
+                      "add to results of the same trace; what is already there with the same options is not "
                       "computed again");
     command->add_option("--curves", options->curves, "also write every curve and its nulls as CSV or JSON")
         ->type_name("F.csv|F.json")
@@ -480,18 +481,17 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     command
         ->add_option(
             "--null", options->nulls,
-            fmt::format("comma list of those below, or {} (with --model); left out: none", untrainedNull))
+            fmt::format("comma list of those below, or {} (with --model); default: none", untrainedNull))
         ->type_name("LIST");
     command->footer(nullsInHelp());
     options->model.addTo(*command, false);
-    command->add_option("--repeats", options->choice.repeats, "surrogates of each null")
+    command->add_option("--repeats", options->choice.repeats, "number of surrogates of each null")
         ->check(wholeNumber(1, 1000000))
         ->type_name("R");
     command
-        ->add_option(
-            "--scaling", options->choice.scaling,
-            "raw, rms (a state over its own RMS), or final_norm (as the unembedding would see it; with "
-            "--model)")
+        ->add_option("--scaling", options->choice.scaling,
+                     "raw, rms (states divided by their own RMS), or final_norm (as the unembedding would "
+                     "see it; with --model)")
         ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
     command
         ->add_option("--points", options->choice.points,
@@ -500,7 +500,7 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     options->select.addTo(*command);
     command
         ->add_option("--mask-units", options->choice.maskUnits,
-                     "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
+                     "units to leave out, or z:Z: those whose size has a robust z above Z")
         ->type_name("3,17|z:Z");
     forEachStatistic([&]<class S>() {
         OptionAdder adder{*command, S::info.name};
@@ -509,25 +509,30 @@ void addAnalyze(CLI::App& app, Command& chosen) {
     command
         ->add_option("--pca", options->pca, "one basis for all points, or one for each: pooled or per-point")
         ->check(CLI::IsMember({"pooled", "per-point"}));
-    command->add_option("--fit-rows", options->fitRows, "fit the PCA on these rows, and score all")
+    command
+        ->add_option("--fit-rows", options->fitRows,
+                     "fit the PCA on these rows, and compute scores of all rows")
         ->type_name("0,5,7|0:99|stride:K");
     options->basis.addTo(*command);
-    options->basis.resultsGiven->description("score with the basis of other results, and fit none");
+    options->basis.resultsGiven->description(
+        "compute scores in the basis of other results; no PCA is fitted");
     command
         ->add_option("--rows", options->choice.jacobianRows,
-                     "that derivatives are taken about, evenly spaced (jacobian)")
+                     "number of rows whose derivatives are computed, evenly spaced (jacobian)")
         ->check(wholeNumber(1, 100000))
         ->type_name("N");
-    command->add_flag("--alone", options->choice.jacobianAlone,
-                      "each row as a lone token, in place of earlier tokens held fixed (jacobian)");
-    command->add_option("--top", options->choice.top, "likeliest tokens kept (lens)")
+    command->add_flag(
+        "--alone", options->choice.jacobianAlone,
+        "treat each row as a lone token, instead of keeping its earlier tokens fixed (jacobian)");
+    command->add_option("--top", options->choice.top, "number of likeliest tokens kept (lens)")
         ->check(wholeNumber(1, 1000))
         ->type_name("K");
     command
-        ->add_option("--autoencoder", options->autoencoder,
-                     "results that hold a trained one, to be put to this trace instead of training")
+        ->add_option(
+            "--autoencoder", options->autoencoder,
+            "results with a trained autoencoder: apply it to this trace instead of training a new one")
         ->type_name("R.h5");
-    command->add_option("--memory", options->memory, "what may be held in memory beside the results")
+    command->add_option("--memory", options->memory, "limit of memory, not counting the results")
         ->check(readBy(parseBytes))
         ->type_name("BYTES");
     command->callback([options, command, &chosen] {

@@ -112,21 +112,21 @@ int run(const Options& options, Common& common) {
 
 void addAttribute(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "attribute", "what attention and the MLP of each block wrote to the logit of a token");
+        "attribute", "how much attention and the MLP of each block added to the logit of a token");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->answer.addTo(*command, "--answer",
-                          "the next token whose logit is taken apart; left out: the likeliest");
-    options->foil.addTo(*command, "--foil", "a token whose logit is taken away");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+                          "the next token whose logit is explained; default: the likeliest");
+    options->foil.addTo(*command, "--foil", "a token whose logit is subtracted");
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
     command
         ->add_option("--edits", options->edits,
-                     "an intervention, as rheo intervene takes it: both runs and their difference")
+                     "an intervention, as for rheo intervene: attribution of both runs, and their difference")
         ->type_name("EDITS.json");
     options->out.addTo(*command, "the contributions (HDF5)");
     command->callback(

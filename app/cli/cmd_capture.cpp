@@ -65,10 +65,9 @@ void addCapture(CLI::App& app, Command& chosen) {
     options->model.addLiteralTo(*command);
     options->out.addTo(*command, "the trace (.rheo.h5)");
     command
-        ->add_option(
-            "--prompts", options->request.prompts,
-            "a file: one prompt a line; JSON Lines, or a JSON array, of objects with `text` or `ids`, and "
-            "`group` where prompts depend on each other; - is standard input")
+        ->add_option("--prompts", options->request.prompts,
+                     "a file: one prompt per line; or JSON Lines, or a JSON array, of objects with `text` or "
+                     "`ids`, and `group` where prompts depend on each other; - is standard input")
         ->required()
         ->type_name("F");
     command->add_option("--rows", options->request.rows, "which tokens become rows: last, all or stride:K")
@@ -78,13 +77,13 @@ void addCapture(CLI::App& app, Command& chosen) {
         ->add_option("--points", options->request.points,
                      "all, paper (without the final one), one point, or a range L00.attn_in:L07.mlp_in")
         ->type_name("POINTS");
-    command->add_option("--limit", options->request.prompt.limit, "only the first N prompts; left out: all")
+    command->add_option("--limit", options->request.prompt.limit, "only the first N prompts; default: all")
         ->check(wholeNumber(1))
         ->type_name("N");
     options->select.addTo(*command);
     command
         ->add_option("--max-tokens", options->request.prompt.maxTokens,
-                     "only the first M token ids of each, BOS counted; left out: all")
+                     "only the first M token ids of each, BOS counted; default: all")
         ->check(wholeNumber(1))
         ->type_name("M");
     command
@@ -92,14 +91,13 @@ void addCapture(CLI::App& app, Command& chosen) {
                      "continue each prompt by N tokens, greedily; their states are rows like others")
         ->check(wholeNumber(0, 1'000'000))
         ->type_name("N");
-    command->add_option("--batch", options->request.batch, "prompts run at once")
+    command->add_option("--batch", options->request.batch, "number of prompts that run at once")
         ->check(wholeNumber(1, 65536))
         ->type_name("B");
     command
-        ->add_option(
-            "--memory", options->memory,
-            "with streamed weights (--weights): what the states of one pass over them may take; left "
-            "out: a quarter of what is available, at most 4 GiB")
+        ->add_option("--memory", options->memory,
+                     "with streamed weights (--weights): memory for the states of one pass over the weights; "
+                     "default: a quarter of what is available, at most 4 GiB")
         ->check(readBy(parseBytes))
         ->type_name("BYTES");
     command->add_option("--store", options->store, "how states are stored")
@@ -107,7 +105,7 @@ void addCapture(CLI::App& app, Command& chosen) {
     command->add_option("--shard", options->request.shard, "only rows i, i + n, ... of all")
         ->check(readBy(parseShard))
         ->type_name("i/n");
-    command->add_flag("--resume", options->request.resume, "go on with an interrupted capture")
+    command->add_flag("--resume", options->request.resume, "continue an interrupted capture")
         ->excludes(command->get_option("--force"));
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });

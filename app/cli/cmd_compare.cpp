@@ -118,7 +118,9 @@ int run(const Options& options, Common& common) {
     if (options.sources.size() < 2) throw UsageError("a comparison needs two or more sources");
     if (options.out.path.empty() && !options.verdictsOnly)
         throw UsageError(
-            "--out names the file of the comparison; --verdicts prints the table of verdicts alone", "--out");
+            "--out is needed for the file of the comparison; or use --verdicts to print only the table of "
+            "verdicts",
+            "--out");
     const std::vector<std::filesystem::path> inputs(options.sources.begin(), options.sources.end());
     if (!options.out.path.empty()) options.out.refuseEarly(inputs);
     if (!options.csv.empty()) requireOutput(options.csv, options.out.ifExists(), inputs);
@@ -155,7 +157,7 @@ int run(const Options& options, Common& common) {
 
 void addCompare(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "compare", "two or more traces or reports beside each other: CKA, differences, paths, verdicts");
+        "compare", "compare two or more traces or reports: CKA, differences, paths, verdicts");
     auto options = std::make_shared<Options>();
     command
         ->add_option("sources", options->sources,
@@ -166,7 +168,7 @@ void addCompare(CLI::App& app, Command& chosen) {
         ->default_str("");
     options->out.addTo(*command, "the comparison (HDF5)", false);
     command->add_flag("--verdicts", options->verdictsOnly,
-                      "only the verdicts of both in one table, from reports; no states are read");
+                      "only print the verdicts of all reports in one table; no states are read");
     command->add_option("--names", options->names, "short names of the sources, as many as there are")
         ->delimiter(',')
         ->default_str("")
@@ -176,31 +178,35 @@ void addCompare(CLI::App& app, Command& chosen) {
                      "comma list of the statistics whose curves are subtracted")
         ->type_name("LIST");
     command
-        ->add_option(
-            "--align", options->align,
-            "coordinates of the paths: own (each in its components), one (those of the first), pooled "
-            "(of all together), procrustes (each in its own, turned onto the first); left out: one "
-            "for the same weights, else procrustes where prompts are shared, else own")
+        ->add_option("--align", options->align,
+                     "coordinates of the paths: own (each source in its own components), one (components of "
+                     "the first source), pooled (components of all sources together), procrustes (each in "
+                     "its own, rotated onto the first); default: one for the same weights, else procrustes "
+                     "where prompts are shared, else own")
         ->check(CLI::IsMember({"own", "one", "pooled", "procrustes"}));
     options->basis.addTo(*command);  // one for all
-    command->add_option("--components", options->request.components, "of each basis")
+    command->add_option("--components", options->request.components, "number of components of each basis")
         ->check(wholeNumber(3, 4096))
         ->type_name("K");
-    command->add_option("--resamples", options->request.resamples, "halves of the samples, for intervals")
+    command
+        ->add_option("--resamples", options->request.resamples,
+                     "number of random halves of the samples, for intervals")
         ->check(wholeNumber(2, 100000))
         ->type_name("B");
     command
         ->add_option("--null-repeats", options->request.repeats,
-                     "shuffles of the samples, for the nulls of CKA and Procrustes")
+                     "number of shuffles of the samples, for the nulls of CKA and Procrustes")
         ->check(wholeNumber(1, 100000))
         ->type_name("R");
     command
         ->add_option("--most-rows", options->request.mostRows,
-                     "rows that CKA uses; of more, samples and then tokens are left out evenly")
+                     "largest number of rows for CKA; if there are more, samples and then tokens are left "
+                     "out at even spacing")
         ->check(wholeNumber(4, 100000))
         ->type_name("N");
     command
-        ->add_option("--scaling", options->request.choice.scaling, "raw, or rms (a state over its own RMS)")
+        ->add_option("--scaling", options->request.choice.scaling,
+                     "raw, or rms (states divided by their own RMS)")
         ->check(CLI::IsMember({"raw", "rms"}));
     command
         ->add_option("--points", options->request.choice.points,
@@ -209,10 +215,10 @@ void addCompare(CLI::App& app, Command& chosen) {
     options->select.addTo(*command);
     command
         ->add_option("--mask-units", options->request.choice.maskUnits,
-                     "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
+                     "units to leave out, or z:Z: those whose size has a robust z above Z")
         ->type_name("3,17|z:Z");
     command->add_option("--curves", options->csv, "also write every difference as CSV")->type_name("F.csv");
-    command->add_option("--memory", options->memory, "what may be held in memory beside the results")
+    command->add_option("--memory", options->memory, "limit of memory, not counting the results")
         ->check(readBy(parseBytes))
         ->type_name("BYTES");
     command->callback(

@@ -50,8 +50,8 @@ std::vector<Step> demoSteps(const fs::path& out) {
           "--repeats", "200", "--out", results},
          ""},
         {"Teleport",
-         "One state pushed along the first components in block 8, carried on by the network, beside random "
-         "pushes of the same norm.",
+         "One state pushed along the first components in block 8, and what the network computes from it, "
+         "beside random pushes of the same norm.",
          {"teleport", "--model", model, "--text", prompt, "--point", "L08.attn_in", "--basis", results,
           "--by=-25,20,0", "--controls", "32", "--out", pushed},
          ""},
@@ -139,7 +139,7 @@ int run(const Options& options, Common& common) {
         for (const char* name : {"trace.rheo.h5", "results.h5", "teleport.h5", "index.html"})
             if (fs::exists(out / name))
                 throw Error(ErrorCode::AlreadyExists,
-                            fmt::format("{} is already there; choose another folder, or say --force",
+                            fmt::format("{} exists already; choose another folder, or use --force",
                                         (out / name).string()),
                             (out / name).string());
 
@@ -168,7 +168,7 @@ int run(const Options& options, Common& common) {
 
 void addDemo(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "demo", "the whole chain on the built-in model and prompts, with a page that shows it");
+        "demo", "an example of all steps on the built-in model and prompts, with a web page that shows them");
     auto options = std::make_shared<Options>();
     command->add_option("--out", options->out, "folder for the trace, results, figures and index.html")
         ->required()
@@ -176,7 +176,7 @@ void addDemo(CLI::App& app, Command& chosen) {
     command->add_flag("--force", options->force, "replace what is there");
     command->add_flag(
         "--published", options->published,
-        "the figures of a published model instead, SmolLM2-135M, from results that are shipped");
+        "instead, the figures of a published model (SmolLM2-135M), from results shipped with the program");
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }

@@ -316,14 +316,14 @@ void checkSource(const CLI::App& command) {
     for (const Source& source : sources()) {
         if (!given(source.options)) continue;
         if (chosen != nullptr)
-            fail(fmt::format("{} and {} are two sources; choose one", chosen->options[0], source.options[0]));
+            fail(fmt::format("{} and {} are two different sources; choose one", chosen->options[0],
+                             source.options[0]));
         chosen = &source;
     }
     if (chosen == nullptr)
         fail(
             "a source is needed: --plus with --minus, --trace with --plus-rows and --minus-rows or with "
-            "--row "
-            "and --minus-row, --token, --pca, --from, --carried, or --list to see what a file holds");
+            "--row and --minus-row, --token, --pca, --from, --carried, or --list to list a file");
     for (const char* needed : chosen->needs)
         if (command.count(needed) == 0) fail(fmt::format("{} needs {}", chosen->options[0], needed));
     for (const auto& [option, by] : takers())
@@ -344,20 +344,21 @@ void addGroups(CLI::App& command, Options& options) {
             ->type_name("F");
     };
     group("--plus", options.plus, options.plusPrompts,
-          "difference of means: a prompt whose last state counts for the direction");
-    group("--minus", options.minus, options.minusPrompts, "a prompt whose last state counts against it");
+          "difference of means: a prompt of the positive group, which contributes its last state");
+    group("--minus", options.minus, options.minusPrompts,
+          "a prompt of the negative group, which contributes its last state");
     auto* plusRows = command
                          .add_option("--plus-rows", options.plusRows,
-                                     "the same with rows of --trace, as --select of rheo analyze takes them")
+                                     "the same with rows of --trace, in the form of --select of rheo analyze")
                          ->type_name("CONDITIONS");
-    auto* minusRows = command.add_option("--minus-rows", options.minusRows, "rows that count against it")
+    auto* minusRows = command.add_option("--minus-rows", options.minusRows, "rows of the negative group")
                           ->type_name("CONDITIONS");
     plusRows->needs(minusRows);
     minusRows->needs(plusRows);
     auto* probe = command
                       .add_option("--probe", options.probe,
-                                  "of two groups: a linear probe in place of the difference, with its "
-                                  "cross-validated accuracy beside shuffled labels")
+                                  "for two groups: a linear probe instead of the difference of means, with "
+                                  "its cross-validated accuracy beside that for shuffled labels")
                       ->check(CLI::IsMember({"ridge", "logistic"}));
     command
         .add_option("--penalty", options.probeOptions.penalty,
@@ -365,33 +366,40 @@ void addGroups(CLI::App& command, Options& options) {
         ->check(realNumber(1e-9, 1e9))
         ->needs(probe)
         ->type_name("X");
-    command.add_option("--folds", options.probeOptions.folds, "of samples, of the cross-validation")
+    command
+        .add_option("--folds", options.probeOptions.folds,
+                    "number of folds of samples in the cross-validation")
         ->check(wholeNumber(2, 1000))
         ->needs(probe)
         ->type_name("N");
-    command.add_option("--shuffles", options.probeOptions.shuffles, "of the labels, for the null")
+    command
+        .add_option("--shuffles", options.probeOptions.shuffles,
+                    "number of shuffles of the labels, for the null")
         ->check(wholeNumber(0, 1'000'000))
         ->needs(probe)
         ->type_name("N");
 }
 
 void addOtherSources(CLI::App& command, Options& options) {
-    command.add_option("--point", options.point, "where in depth the states are taken")
+    command.add_option("--point", options.point, "the residual point whose states are used")
         ->type_name("L05.attn_in");
-    command.add_option("--trace", options.trace, "states of rows; with --list: whose variance is shared out")
+    command
+        .add_option(
+            "--trace", options.trace,
+            "states of rows; with --list: the states whose share of variance along each direction is printed")
         ->type_name("T.rheo.h5");
     auto* row = command.add_option("--row", options.row, "instead: the state of this row of --trace ...")
                     ->check(wholeNumber(0))
                     ->type_name("ROW");
-    auto* minusRow = command.add_option("--minus-row", options.minusRow, "... less that of this row")
+    auto* minusRow = command.add_option("--minus-row", options.minusRow, "... minus that of this row")
                          ->check(wholeNumber(0))
                          ->type_name("ROW");
     row->needs(minusRow);
     minusRow->needs(row);
-    options.token.addTo(command, "--token", "instead: the direction in which the logit of this token grows");
+    options.token.addTo(command, "--token", "instead: the direction that raises the logit of this token");
     auto* pca = command.add_option("--pca", options.pca, "instead: principal components of results")
                     ->type_name("R.h5");
-    command.add_option("--components", options.components, "which of them; left out: all")
+    command.add_option("--components", options.components, "which of them; default: all")
         ->check(readBy(parseIds))
         ->needs(pca)
         ->type_name("1,2,3");
@@ -404,21 +412,21 @@ void addOtherSources(CLI::App& command, Options& options) {
         ->allow_extra_args(false);
     command
         .add_option("--carried", options.carried,
-                    "instead: the N directions at --point that the remaining steps carry farthest, by their "
-                    "derivative about the last token of --text")
+                    "instead: the N directions at --point that the remaining steps amplify most, by their "
+                    "derivative at the last token of --text")
         ->check(wholeNumber(1, 256))
         ->default_str("")
         ->type_name("N");
     options.text.addTo(command, true);
-    command.add_flag("--alone", options.alone, "--carried: the token alone, without those before it");
-    command.add_option("--list", options.list, "say what a file of directions holds")->type_name("FILE");
+    command.add_flag("--alone", options.alone, "--carried: the token alone, without earlier tokens");
+    command.add_option("--list", options.list, "list the directions in a file")->type_name("FILE");
 }
 
 }  // namespace
 
 void addDirections(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "directions", "make vectors of the residual stream to steer with, or list those of a file");
+        "directions", "make vectors in the residual stream for steering or as axes, or list those of a file");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command, false);
     options->model.addLiteralTo(*command);
@@ -427,7 +435,9 @@ void addDirections(CLI::App& app, Command& chosen) {
     addGroups(*command, *options);
     addOtherSources(*command, *options);
     command->add_option("--name", options->name, "of the vector in the file")->type_name("NAME");
-    command->add_option("--tokens", options->tokens, "with --model: nearest tokens that are said, either way")
+    command
+        ->add_option("--tokens", options->tokens,
+                     "with --model: number of nearest tokens printed, for each sign")
         ->check(wholeNumber(1, 1000))
         ->type_name("N");
     command->callback([options, command, &chosen] {

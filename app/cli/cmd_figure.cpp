@@ -81,9 +81,10 @@ NamedVector vectorNamed(const std::string& reference) {
     if (reference.find('#') != std::string::npos) return readVector(reference);
     const auto vectors = readAxisVectors(reference);
     if (vectors.size() != 1)
-        throw UsageError(fmt::format("'{}' names {} vectors, and one colours the states; write FILE:NAME",
-                                     reference, vectors.size()),
-                         "--color");
+        throw UsageError(
+            fmt::format("'{}' names {} vectors, but only one can colour the states; write FILE:NAME",
+                        reference, vectors.size()),
+            "--color");
     return vectors.front();
 }
 
@@ -174,7 +175,7 @@ Camera cameraFor(const Figure& figure, const std::array<double, 3>& angles, doub
             return fitted(camera, {a[0].low, a[1].low, a[2].low}, {a[0].high, a[1].high, a[2].high}, aspect);
         }
     throw Error(ErrorCode::InvalidArgument,
-                "--camera is for views in space (trajectories, orbits_3d, compare_paths)");
+                "--camera is for 3D views (trajectories, orbits_3d, compare_paths)");
 }
 
 /// Those of the trajectories, and of orbits.
@@ -301,7 +302,8 @@ void rejectUnused(const CLI::App& command, const Options& options) {
     for (const auto& [option, views] : viewsOfOptions()) {
         if (command.count(option) == 0) continue;
         if (!options.recipe.empty())
-            throw UsageError(fmt::format("{} cannot be given with --recipe, which says it", option), option);
+            throw UsageError(
+                fmt::format("{} cannot be used with --recipe, because the recipe sets it", option), option);
         if (!views.empty() && !views.contains(options.view))
             throw UsageError(fmt::format("{} is for the view {}, and not for {}", option,
                                          fmt::join(views, ", "), options.view),
@@ -334,14 +336,13 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     if (!options.recipe.empty()) {
         const auto json = readRecipe(options.recipe);
         if (!json)
-            throw Error(ErrorCode::NotFound, fmt::format("{} holds no recipe", options.recipe),
+            throw Error(ErrorCode::NotFound, fmt::format("{} contains no recipe", options.recipe),
                         options.recipe);
         recipe = recipeFromJson(*json);
         for (const auto& source : recipe.sources) options.out.refuseEarly({source.path});
         for (const auto& source : recipe.sources)
             if (!source.hash.empty() && source.hash != "sha256:" + sha256OfFile(source.path))
-                common.console.warn(
-                    fmt::format("{} is not what it was when the figure was made", source.path));
+                common.console.warn(fmt::format("{} has changed since the figure was made", source.path));
     } else {
         recipe = recipeOfOptions(options);
     }
@@ -395,9 +396,8 @@ void addFigure(CLI::App& app, Command& chosen) {
     auto options = std::make_shared<Options>();
     auto* source = command
                        ->add_option("results", options->source,
-                                    "results of rheo analyze, a teleport, a patch map, an attribution, what "
-                                    "routers chose, a flow, a "
-                                    "response or a comparison")
+                                    "results of rheo analyze, a teleport, a patch map, an attribution, a "
+                                    "routing file, a flow, a response or a comparison")
                        ->type_name("R.h5");
     options->out.addTo(*command, "fig.svg, fig.pdf or fig.png");
     auto* view = command->add_option("--view", options->view, namesOf(figureViews()))
@@ -406,44 +406,48 @@ void addFigure(CLI::App& app, Command& chosen) {
     auto* recipe = command->add_option("--recipe", options->recipe, "make the figure in this file again")
                        ->type_name("FILE.svg");
     recipe->excludes(view)->excludes(source);
-    command->add_option("--size", options->size, "physical size; left out: what suits the view")
+    command->add_option("--size", options->size, "physical size; default: a size that suits the view")
         ->check(readBy([](const std::string& text) {
             Recipe ignored;
             parseSize(text, ignored);
         }))
         ->type_name("160x120mm");
-    command->add_option("--dpi", options->dpi, "pixels an inch, of a PNG")
+    command->add_option("--dpi", options->dpi, "pixels per inch, for a PNG")
         ->check(realNumber(10, 2400))
         ->type_name("DPI");
-    command->add_option("--theme", options->theme, "of the colours")->check(CLI::IsMember({"light", "dark"}));
-    command->add_flag("--transparent", options->transparent, "paint nothing behind the figure");
+    command->add_option("--theme", options->theme, "colours of the figure")
+        ->check(CLI::IsMember({"light", "dark"}));
+    command->add_flag("--transparent", options->transparent, "transparent background");
     command
         ->add_option("--camera", options->camera,
                      "trajectories, orbits_3d, compare_paths: front, side, top or AZ,EL,ROLL in degrees; "
-                     "left out: as the "
-                     "window opens")
+                     "default: as the window opens")
         ->check(readBy(parseAngles))
         ->type_name("CAMERA");
     command
         ->add_option("--rows", options->rows,
-                     "trajectories, orbits, latent: only these; compare_paths: these of the first "
-                     "source, and their pairs, in front")
+                     "trajectories, orbits, latent: draw only these rows; compare_paths: draw these rows of "
+                     "the first source, and their pairs, in front")
         ->check(readBy(parseIds))
         ->type_name("0,5,7");
-    command->add_option("--units", options->units, "orbits: these, a panel each; orbits_3d: these together")
+    command
+        ->add_option("--units", options->units,
+                     "orbits: these units, one panel each; orbits_3d: these units together")
         ->check(readBy(parseIds))
         ->type_name("3,17");
-    command->add_option("--paths", options->paths, "orbits_3d: of which the paths are; left out: mean")
+    command
+        ->add_option("--paths", options->paths, "orbits_3d: the mean path, or paths of rows; default: mean")
         ->check(CLI::IsMember({"mean", "rows"}));
-    command->add_option("--selected", options->selected, "trajectories: this row with its points")
+    command->add_option("--selected", options->selected, "trajectories: highlight this row, with its points")
         ->check(wholeNumber(0))
         ->type_name("ROW");
     command
         ->add_option("--components", options->components,
-                     "trajectories, compare_paths: which three; left out: 1,2,3")
+                     "trajectories, compare_paths: which three components; default: 1,2,3")
         ->check(readBy(parseIds))
         ->type_name("1,2,3");
-    command->add_option("--measure", options->measure, "density: what of each unit is shown; left out: mean")
+    command
+        ->add_option("--measure", options->measure, "density: the measure shown for each unit; default: mean")
         ->check(CLI::IsMember({"mean", "mean_abs", "rms", "active_fraction"}));
     command
         ->add_option("--map", options->map,
@@ -453,28 +457,27 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->check(CLI::IsMember({"viridis", "cividis", "vik"}));
     command
         ->add_option("--sample", options->sample,
-                     "lens_map: the text that is shown; left out: the first with several rows")
+                     "lens_map: the sample to show; default: the first with several rows")
         ->check(wholeNumber(0))
         ->type_name("S");
-    command
-        ->add_option("--minus", options->minus,
-                     "lens_map: a text whose values are taken from those of the other")
+    command->add_option("--minus", options->minus, "lens_map: a sample whose values are subtracted")
         ->check(wholeNumber(0))
         ->type_name("S");
     command
         ->add_option(
             "--color", options->color,
-            "lens_map: what colours a cell (probability, entropy, divergence or rank; left out: "
-            "probability); trajectories: a direction whose scores colour the states by depth, a "
-            "component (PC4), an axis of the results by its name, or a vector of a file, along which "
-            "the trace is read")
+            "lens_map: the measure that colours a cell (probability, entropy, divergence or rank; default: "
+            "probability); trajectories: a direction whose scores colour the states by depth, a component "
+            "(PC4), an axis of the results by its name, or a vector of a file, along which the trace is read")
         ->type_name("COLOUR");
     auto* axes = command
                      ->add_option("--axes", options->axes,
-                                  "trajectories: directions as axes in place of the components, one to three "
+                                  "trajectories: directions as axes instead of the components: one to three "
                                   "vectors of a file, orthonormalised in their order")
                      ->type_name("FILE[:NAME,...]");
-    command->add_flag("--skew", options->skew, "trajectories: the directions as they are, of length 1")
+    command
+        ->add_flag("--skew", options->skew,
+                   "trajectories: do not orthogonalise the directions, only scale them to length 1")
         ->needs(axes);
     command
         ->add_option(
@@ -484,9 +487,8 @@ void addFigure(CLI::App& app, Command& chosen) {
         ->type_name("T.rheo.h5");
     command
         ->add_option("--color-range", options->colorRange,
-                     "density, correlation, mutual_information, lens_map, compare_cka: what the colours of "
-                     "the map reach from "
-                     "and to; left out: what suits the values")
+                     "density, correlation, mutual_information, lens_map, compare_cka: range of values of "
+                     "the colour map; default: a range that suits the values")
         ->check(readBy(parseNumbers))
         ->type_name("LOW,HIGH");
     command
@@ -495,67 +497,72 @@ void addFigure(CLI::App& app, Command& chosen) {
                      "are left blank")
         ->check(realNumber(0, 1e30))
         ->type_name("X");
-    command->add_option("--color-by", options->colorBy, "trajectories: what colours a row; left out: depth")
+    command
+        ->add_option("--color-by", options->colorBy,
+                     "trajectories: the property that colours a row; default: depth")
         ->check(isRowColor)
         ->type_name("depth|group|token|position|sample|column:NAME|nothing");
     command
         ->add_option("--means", options->means,
-                     "trajectories: mean path of each kind of row, and its spread; left out: none")
+                     "trajectories: mean path of each group of rows (groups as coloured), and its spread; "
+                     "default: none")
         ->check(CLI::IsMember({"none", "mean", "spread"}));
     command
         ->add_option("--limits", options->limits,
-                     "trajectories: the axes hold all states, or the middle 98 %; left out: all")
+                     "trajectories: the axes show all states, or the middle 98 %; default: all")
         ->check(CLI::IsMember({"all", "robust"}));
     command->add_option("--points", options->points, "trajectories: the first and the last point drawn")
         ->check(readBy(parseIds))
         ->type_name("0,24");
     command
         ->add_option("--most-rows", options->mostRows,
-                     "trajectories: of more rows, as many are drawn, evenly spaced; 0: all; left out: 5000")
+                     "trajectories: largest number of rows drawn; if there are more, evenly spaced ones are "
+                     "drawn; 0: all; default: 5000")
         ->check(wholeNumber(0))
         ->type_name("N");
     command->add_flag("--no-first-tokens", options->noFirstTokens,
                       "trajectories: without the first token of each sample");
-    command->add_option("--depth", options->depth, "lens_map: which points are columns; left out: points")
+    command->add_option("--depth", options->depth, "lens_map: which points are columns; default: points")
         ->check(CLI::IsMember({"points", "blocks", "fourth_blocks"}));
-    command->add_flag("--unsorted", options->unsorted, "density: units as they are");
+    command->add_flag("--unsorted", options->unsorted, "density: units in order of number");
     command->add_flag("--rms", options->rms, "teleport, flow: distances of states scaled by their RMS");
     command
         ->add_option("--steps", options->steps,
-                     "flow: after how many steps the arrows are drawn; left out: at the final point")
+                     "flow: number of steps that the arrows span; default: up to the final point")
         ->check(wholeNumber(0))
         ->type_name("N");
     command
         ->add_option("--at", options->at,
-                     "flow at several points: the one at or before this; left out: the first")
+                     "flow at several points: draw the field at this point, or the last one before it; "
+                     "default: the first")
         ->type_name("L05.attn_in");
-    command->add_flag("--relative", options->relative, "flow: arrows less the natural step");
+    command->add_flag("--relative", options->relative, "flow: arrows minus the natural step");
     command
-        ->add_option("--value", options->value,
-                     "patch_map: normalized (the share of the clean outcome) or effect (the change of the "
-                     "outcome); left out: normalized. compare_cka: cka, beyond (what lies above shuffled "
-                     "samples) or null (what these give); left out: cka. routing: probability (of the "
-                     "likeliest expert) "
-                     "or entropy (how undecided the router is); left out: probability")
+        ->add_option(
+            "--value", options->value,
+            "patch_map: normalized (the share of the clean outcome) or effect (the change of the outcome); "
+            "default: normalized. compare_cka: cka, beyond (the part above shuffled samples) or null (the "
+            "value for shuffled samples); default: cka. routing: probability (of the likeliest expert) or "
+            "entropy (how undecided the router is); default: probability")
         ->check(CLI::IsMember({"normalized", "effect", "cka", "beyond", "null", "probability", "entropy"}));
     command
-        ->add_option("--other", options->other,
-                     "compare_cka, compare_difference: which source beside the first; left out: 1")
+        ->add_option(
+            "--other", options->other,
+            "compare_cka, compare_difference: the source that is compared with the first; default: 1")
         ->check(wholeNumber(1, 64))
         ->type_name("I");
     command
         ->add_option("--statistic", options->statistic,
                      "compare_difference, compare_training: whose curves, or (compare_training) verdicts; "
-                     "left out: the "
-                     "first that the comparison holds")
+                     "default: the first that the comparison holds")
         ->type_name("NAME");
-    command->add_option("--prompt", options->prompt, "routing: whose tokens are drawn; left out: 0")
+    command->add_option("--prompt", options->prompt, "routing: the prompt whose tokens are drawn; default: 0")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->type_name("P");
     command
-        ->add_option("--run", options->run,
-                     "attribution of an intervention: with it, without it, or their difference; left out: "
-                     "intervened")
+        ->add_option(
+            "--run", options->run,
+            "attribution of an intervention: with it, without it, or their difference; default: intervened")
         ->check(CLI::IsMember({"intervened", "natural", "difference"}));
     command->callback([options, command, source, view, recipe, &chosen] {
         if (recipe->count() == 0 && (source->count() == 0 || view->count() == 0))

@@ -37,7 +37,7 @@ std::array<int, 2> parseGrid(const std::string& text) {
     const std::string_view whole(text);
     if (cross == std::string::npos || !read(whole.substr(0, cross), grid[0]) ||
         !read(whole.substr(cross + 1), grid[1]))
-        throw UsageError(fmt::format("'{}' is not like 11x11, with 2 to 201 cells a side", text));
+        throw UsageError(fmt::format("'{}' is not like 11x11, with 2 to 201 cells per side", text));
     return grid;
 }
 
@@ -45,7 +45,7 @@ std::array<int, 2> parseGrid(const std::string& text) {
 std::array<int, 2> parseAxes(const std::string& text) {
     const auto axes = parseIds(text);
     if (axes.size() != 2 || axes[0] < 1 || axes[1] < 1 || axes[0] == axes[1])
-        throw UsageError(fmt::format("'{}' is not two different axes, as 1,2", text));
+        throw UsageError(fmt::format("'{}' is not two different axes, such as 1,2", text));
     return {axes[0] - 1, axes[1] - 1};
 }
 
@@ -80,8 +80,10 @@ std::vector<PointIndex> pointsOf(const Options& options, const std::vector<Resid
         if (!isLast && place++ % options.every == 0) chosen.emplace_back(point);
     }
     if (chosen.empty())
-        throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("--points {} names no point that a step follows", options.points));
+        throw Error(
+            ErrorCode::InvalidArgument,
+            fmt::format("--points {} must name a point before the last, because arrows need a next step",
+                        options.points));
     return chosen;
 }
 
@@ -162,24 +164,26 @@ int run(const Options& options, Common& common) {
 
 void addFlow(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "flow", "put one state at the cells of a grid, and see where the network carries each");
+        "flow", "move one state to each cell of a grid, and see where the network moves each");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->out.addTo(*command, "paths, contraction with controls, and next tokens of the cells (HDF5)");
     options->basis.addTo(*command);
-    auto* point = command->add_option("--point", options->point, "where in depth")->type_name("L05.attn_in");
-    auto* points = command
-                       ->add_option("--points", options->points,
-                                    "at several points, a grid each: all, or a range L00.attn_in:L07.mlp_in")
-                       ->excludes(point)
-                       ->type_name("POINTS");
-    command->add_option("--every", options->every, "of --points only every N-th, from the first")
+    auto* point = command->add_option("--point", options->point, "the residual point of the grid")
+                      ->type_name("L05.attn_in");
+    auto* points =
+        command
+            ->add_option("--points", options->points,
+                         "several points with one grid each: all, or a range L00.attn_in:L07.mlp_in")
+            ->excludes(point)
+            ->type_name("POINTS");
+    command->add_option("--every", options->every, "use only every N-th of --points, from the first")
         ->check(wholeNumber(1, 100000))
         ->needs(points)
         ->type_name("N");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
@@ -187,22 +191,27 @@ void addFlow(CLI::App& app, Command& chosen) {
         ->check(readBy(parseAxes))
         ->type_name("1,2");
     command
-        ->add_option("--grid", options->grid,
-                     "cells across and up; odd numbers have the natural state as one")
+        ->add_option(
+            "--grid", options->grid,
+            "number of cells along both axes; with odd numbers, the natural state is one of the cells")
         ->check(readBy(parseGrid))
         ->type_name("11x11");
     command
-        ->add_option("--extent", options->extent,
-                     "half the width along both axes, or along each, in residual units; left out: 2 standard "
-                     "deviations of the component, of --axes the RMS norm of the prompt's states")
+        ->add_option(
+            "--extent", options->extent,
+            "half the width of the grid, one number or one for each axis, in residual units; default: 2 "
+            "standard deviations of the component, or with --axes the RMS norm of the prompt's states")
         ->check(readBy(parseExtent))
         ->type_name("X[,Y]");
-    command->add_option("--controls", options->controls, "random directions of the same norm, for each cell")
+    command
+        ->add_option("--controls", options->controls,
+                     "number of random directions of the same norm, for each cell")
         ->check(wholeNumber(0, 1024))
         ->type_name("K");
     command->callback([options, &chosen] {
         if (options->point.empty() == options->points.empty())
-            throw CLI::ValidationError("flow", "--point or --points is needed: where grids are put in");
+            throw CLI::ValidationError("flow",
+                                       "--point or --points is needed: the residual points of the grids");
         if (!options->basis.given())
             throw CLI::ValidationError("flow",
                                        "the axes of the grid are needed: --basis R.h5 or --axes FILE");

@@ -124,15 +124,13 @@ void addHelp(CLI::App& app, Command& chosen, const ProgramText& program) {
     auto options = std::make_shared<Options>();
     command
         ->add_option("topic", options->topic,
-                     "a topic, a name such as sign_flip, or a command; left out: lists them")
+                     "a topic, a name such as sign_flip, or a command; default: lists them")
         ->type_name("TOPIC");
-    auto* names =
-        command->add_flag("--names", options->names, "every name that can be asked about, one a line");
-    auto* completion = command
-                           ->add_option("--completion", options->completion,
-                                        "print what a shell completes command lines with")
-                           ->check(CLI::IsMember({"bash", "zsh"}))
-                           ->type_name("SHELL");
+    auto* names = command->add_flag("--names", options->names, "all names that have help, one per line");
+    auto* completion =
+        command->add_option("--completion", options->completion, "print the completion script for a shell")
+            ->check(CLI::IsMember({"bash", "zsh"}))
+            ->type_name("SHELL");
     command->add_option("--man", options->man, "write a man page for each command into this folder")
         ->type_name("DIR")
         ->excludes(completion)

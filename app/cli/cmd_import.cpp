@@ -24,7 +24,7 @@ LastIsNormed parseLastIsNormed(const std::string& text) {
     if (text == "mark") return LastIsNormed::Mark;
     if (text == "no") return LastIsNormed::No;
     throw Error(ErrorCode::InvalidArgument,
-                fmt::format("--last-is-normed {} is none of drop, mark and no", text));
+                fmt::format("--last-is-normed must be drop, mark or no, not {}", text));
 }
 
 nlohmann::ordered_json notFiniteByPoint(const ImportOutcome& outcome) {
@@ -70,25 +70,26 @@ int run(const Options& options, Common& common) {
 
 void addImport(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "import", "make a trace of states saved as .npy, .npz, safetensors or HDF5 by another program");
+        "import", "make a trace from states that another program saved as .npy, .npz, safetensors or HDF5");
     auto options = std::make_shared<Options>();
     ImportOptions& import = options->import;
-    command->add_option("input", options->input, "the file; what it is shows in its contents")
+    command->add_option("input", options->input, "the file; its type is detected from its contents")
         ->required()
         ->type_name("IN");
     options->out.addTo(*command, "the trace (.rheo.h5)");
-    command->add_option("--dataset", import.dataset, "the one array to take (of an HDF5 file: its path)")
+    command->add_option("--dataset", import.dataset, "use only this array (in an HDF5 file: its path)")
         ->type_name("/PATH");
     command->add_option("--tensors", import.tensors, "only arrays whose name matches, e.g. 'resid.*'")
         ->type_name("GLOB");
     command
-        ->add_option("--layout", import.layout,
-                     "axes of an array in its order, out of batch, row, point, unit; default as names tell")
+        ->add_option(
+            "--layout", import.layout,
+            "order of the axes of an array, from batch, row, point, unit; default: derived from the names")
         ->type_name("row,point,unit");
     command
         ->add_option("--sites", import.sites,
-                     "what the points are: attn_in,mlp_in or block_in, repeated from block to block, with "
-                     ",final where the last one is; or a JSON list of names")
+                     "names of the points: attn_in,mlp_in or block_in, repeated for each block, with ,final "
+                     "for the last point; or a JSON list of names")
         ->type_name("SITES");
     command
         ->add_option("--last-is-normed", options->lastIsNormed,
@@ -103,7 +104,7 @@ void addImport(CLI::App& app, Command& chosen) {
         ->type_name("MASK");
     command
         ->add_option("--dtype-of", import.dtypeOf,
-                     "what two-byte integers and elements of no stated type hold: bfloat16 or float16")
+                     "type of two-byte integers, and of elements without a type: bfloat16 or float16")
         ->check(CLI::IsMember({"bfloat16", "float16"}));
     command->add_flag("--tl-unprocessed", import.transformerLensUnprocessed,
                       "TransformerLens loaded the model without folding norms or centring weights");

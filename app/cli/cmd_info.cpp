@@ -61,12 +61,12 @@ void sayShape(const Console& console, const Checkpoint& checkpoint, const std::v
                             config.storedDType.empty() ? "the files say" : config.storedDType,
                             config.experts ? fmt::format("; a token uses {}", forecast.usedParameters) : ""));
     if (config.experts)
-        console.say(fmt::format("experts      {} of {} units in {} of the blocks, of which {} see a token{}",
-                                config.experts->count, config.experts->width, blocksWithExperts(config),
-                                config.experts->chosen,
-                                config.experts->sharedWidth > 0
-                                    ? fmt::format("; one more of {} sees all", config.experts->sharedWidth)
-                                    : ""));
+        console.say(fmt::format(
+            "experts      {} of {} units in {} of the blocks, of which {} process a token{}",
+            config.experts->count, config.experts->width, blocksWithExperts(config), config.experts->chosen,
+            config.experts->sharedWidth > 0
+                ? fmt::format("; one more of {} processes all", config.experts->sharedWidth)
+                : ""));
 }
 
 void sayMemory(const InfoOptions& options, const Common& common, const MemoryForecast& forecast,
@@ -127,7 +127,7 @@ int infoOfModel(const InfoOptions& options, Common& common) {
     if (!checkpoint->weightsMissing().empty()) unsupported.push_back(checkpoint->weightsMissing());
     const std::vector<std::string> tokenizerNotes = notesOfTokenizer(*checkpoint, unsupported);
     if (common.device == "cpu" && dtype == DType::Float16)
-        unsupported.push_back("float16 is computed on CUDA only; on the CPU take float32 or bfloat16");
+        unsupported.push_back("float16 is computed on CUDA only; on the CPU use float32 or bfloat16");
     result.update({{"architecture", config.architecture},
                    {"layers", config.layers},
                    {"d_model", config.dModel},
@@ -186,8 +186,9 @@ bool isModel(const std::string& path) {
 }  // namespace
 
 void addInfo(CLI::App& app, Command& chosen, InfoOfTheRest rest) {
-    auto* command = app.add_subcommand(
-        "info", "what a model folder or any file is, and what it needs or is good for; or this machine");
+    auto* command = app.add_subcommand("info",
+                                       "describe a model or any file, and how much memory it needs or what "
+                                       "you can do with it; or describe this machine");
     auto options = std::make_shared<InfoOptions>();
     auto* path =
         command
@@ -197,15 +198,16 @@ void addInfo(CLI::App& app, Command& chosen, InfoOfTheRest rest) {
             ->type_name("PATH");
     command
         ->add_flag("--system", options->system,
-                   "what this program computes with here: processor, kernels, libraries, memory")
+                   "describe this machine as the program uses it: processor, kernels, libraries, memory")
         ->excludes(path);
-    command->add_option("--batch", options->batch, "prompts at once, for the forecast of memory")
+    command
+        ->add_option("--batch", options->batch, "number of prompts that run at once, for the memory forecast")
         ->check(wholeNumber(1, 1 << 20))
         ->type_name("B");
     command
         ->add_option("--max-tokens", options->tokens,
-                     "tokens a prompt, for the forecast of memory; left out: 512, or fewer where the model "
-                     "has fewer positions")
+                     "tokens per prompt, for the memory forecast; default: 512, or fewer if the model has "
+                     "fewer positions")
         ->check(wholeNumber(1, 1 << 24))
         ->default_str("")
         ->type_name("M");

@@ -125,8 +125,8 @@ std::string operationsInHelp() {
     for (const auto& operation : editOperations())
         text += fmt::format("  {:<12} {}\n", operation.name, operation.summary);
     return text +
-           "Unit rms: strength 1 gives a vector the RMS norm of the natural states at its point, over the "
-           "prompt's tokens but the first.\n";
+           "Unit rms: strength 1 gives a vector the RMS norm of the natural states at its point, over all "
+           "tokens of the prompt except the first.\n";
 }
 
 }  // namespace
@@ -138,7 +138,10 @@ void addSamplingOptions(CLI::App& command, Sampling& sampling) {
                         "draw tokens with logits divided by this (and --seed); 0: the likeliest")
             ->check(realNumber(0, 1e6))
             ->type_name("T");
-    command.add_option("--top-p", sampling.topP, "draw from the fewest likeliest tokens that hold this much")
+    command
+        .add_option(
+            "--top-p", sampling.topP,
+            "nucleus sampling: draw from the smallest set of likeliest tokens with at least this probability")
         ->check(realNumber(0.000001, 1))
         ->needs(temperature)
         ->type_name("P");
@@ -152,7 +155,7 @@ void addIntervene(CLI::App& app, Command& chosen) {
     options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->out.addTo(*command, "states, tokens and logits of both texts (HDF5)");
-    command->add_option("--edits", options->edits, "what is done to which states; see below")
+    command->add_option("--edits", options->edits, "the edits of the intervention; see below")
         ->required()
         ->type_name("EDITS.json");
     command->add_option("--generate", options->generate, "tokens to write after the prompt, in both texts")
@@ -161,12 +164,13 @@ void addIntervene(CLI::App& app, Command& chosen) {
     addSamplingOptions(*command, options->sampling);
     auto* sweep =
         command
-            ->add_option("--sweep", options->sweep,
-                         "also at strengths multiplied by these: probability of --answer and entropy "
-                         "after the prompt, perplexity of the text under the natural model")
+            ->add_option(
+                "--sweep", options->sweep,
+                "also run with the strengths multiplied by these numbers: gives the probability of --answer "
+                "and the entropy after the prompt, and the perplexity of the text under the natural model")
             ->check(readBy(parseNumbers))
             ->type_name("0,0.5,1,2");
-    options->answer.addTo(*command, "--answer", "the token whose probability the sweep follows");
+    options->answer.addTo(*command, "--answer", "the token whose probability the sweep reports");
     options->answer.textGiven->needs(sweep);
     options->answer.idGiven->needs(sweep);
     command->footer(operationsInHelp());

@@ -56,7 +56,7 @@ int run(const Options& options, Common& common) {
 }  // namespace
 
 void addLogits(CLI::App& app, Command& chosen) {
-    auto* command = app.add_subcommand("logits", "next-token logits of every position");
+    auto* command = app.add_subcommand("logits", "next-token logits at every position");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);

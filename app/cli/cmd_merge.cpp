@@ -35,7 +35,7 @@ int run(const Options& options, Common& common) {
     for (const auto& warning : outcome.warnings) common.console.warn(warning);
     common.console.say(fmt::format("{}: {} rows of {} shards in {:.1f} s{}", options.out.path, outcome.rows,
                                    options.shards.size(), seconds,
-                                   merge.copy ? "" : "; it shows the states of the shards, which must stay"));
+                                   merge.copy ? "" : "; it reads the states from the shards, so keep them"));
     common.console.result({{"out", options.out.path},
                            {"rows", outcome.rows},
                            {"shards", options.shards.size()},
@@ -47,15 +47,16 @@ int run(const Options& options, Common& common) {
 }  // namespace
 
 void addMerge(CLI::App& app, Command& chosen) {
-    auto* command = app.add_subcommand("merge", "make one trace of the shards of a capture");
+    auto* command = app.add_subcommand("merge", "join the shards of a capture into one trace");
     auto options = std::make_shared<Options>();
-    command->add_option("shards", options->shards, "what rheo capture --shard i/n wrote, in any order")
+    command
+        ->add_option("shards", options->shards, "the files that rheo capture --shard i/n wrote, in any order")
         ->required()
         ->default_str("")
         ->type_name("SHARD");
     options->out.addTo(*command, "the trace (.rheo.h5)");
     command->add_flag("--copy", options->merge.copy,
-                      "copy the states, so that the shards are not needed any more");
+                      "copy the states, so that the shards are no longer needed");
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }

@@ -134,8 +134,8 @@ int run(const Options& options, Common& common) {
     }
     if (request.clean.size() != request.corrupted.size() && options.align.empty())
         common.console.warn(
-            fmt::format("the clean prompt has {} tokens and the corrupted one {}; they are "
-                        "aligned from the end (--align says otherwise)",
+            fmt::format("the clean prompt has {} tokens and the corrupted one {}; they are aligned from the "
+                        "end (--align changes this)",
                         request.clean.size(), request.corrupted.size()));
     Progress running = progress.part(0.3, 1);
     const auto mapping = std::chrono::steady_clock::now();
@@ -168,7 +168,8 @@ int run(const Options& options, Common& common) {
 
 void addPatch(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "patch", "map which states of a clean prompt bring its answer back in a corrupted one");
+        "patch",
+        "map which states of a clean prompt restore its answer in a corrupted one (activation patching)");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);
@@ -182,27 +183,26 @@ void addPatch(CLI::App& app, Command& chosen) {
         return std::pair{given, asIds};
     };
     const auto clean =
-        prompt("--clean", options->clean, options->cleanIds, "the prompt that states are taken from");
+        prompt("--clean", options->clean, options->cleanIds, "the prompt that states are copied from");
     const auto corrupt =
-        prompt("--corrupt", options->corrupt, options->corruptIds, "the prompt that they are put into");
+        prompt("--corrupt", options->corrupt, options->corruptIds, "the prompt that they are copied into");
     options->answer.addTo(*command, "--answer", "the next token that the clean prompt should give");
-    options->foil.addTo(*command, "--foil", "the next token that its logit is compared with");
+    options->foil.addTo(*command, "--foil", "the next token whose logit is subtracted from that of --answer");
     options->out.addTo(*command, "the map (HDF5)");
     command
         ->add_option("--outcome", options->outcome,
                      "logit_difference of answer and foil, probability of the answer, or kl from the clean "
-                     "run; left out: what the tokens given allow, in this order")
+                     "run; default: the first of these that the given tokens allow")
         ->check(CLI::IsMember({"logit_difference", "probability", "kl"}));
     command
         ->add_option("--align", options->align,
-                     "clean and corrupted positions that belong together; left out: both from the end")
+                     "pairs of clean and corrupted positions; default: aligned from the end")
         ->check(readBy(parseAlignment))
         ->type_name("0:0,2:1");
     command
-        ->add_option(
-            "--axes", options->axes,
-            "directions (one to three vectors of a file) along which alone states are patched; left out: "
-            "whole states")
+        ->add_option("--axes", options->axes,
+                     "patch states only along these directions (one to three vectors of a file); default: "
+                     "whole states")
         ->type_name("FILE[:NAME,...]");
     command->callback([options, clean, corrupt, &chosen] {
         if (clean.first->count() + clean.second->count() == 0)

@@ -109,7 +109,7 @@ ReportTools makeTools(const Options& options, Common& common) {
 
 void rejectContradictions(const Options& options) {
     if (options.trace.empty() == options.capture.prompts.empty())
-        throw UsageError("a report is of a trace, or of --model with --prompts");
+        throw UsageError("a report needs a trace, or --model with --prompts");
     if (options.model.name.empty() && !options.capture.prompts.empty())
         throw UsageError("--prompts needs the model that reads them: --model");
     if (options.model.name.empty() && options.derivativeRows > 0)
@@ -126,8 +126,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     const ReportOutcome made = runReport(request, makeTools(options, common), progress);
     if (made.stopped) {
         common.console.warn(
-            fmt::format("interrupted: {} holds what is finished; the same call with --resume "
-                        "goes on",
+            fmt::format("interrupted: {} holds what is finished; the same command with --resume goes on",
                         request.folder.string()));
         return 130;
     }
@@ -148,7 +147,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
 
 void addReport(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "report", "all analyses and figures on one page, and the published findings put to the test");
+        "report", "all analyses and figures on one page, and a test of each published finding");
     auto options = std::make_shared<Options>();
     command->add_option("trace", options->trace, "a trace file; or --model and --prompts")
         ->type_name("T.rheo.h5");
@@ -172,42 +171,40 @@ void addReport(CLI::App& app, Command& chosen) {
     command->add_option("--out", options->out, "folder for results, verdicts.json and index.html")
         ->required()
         ->type_name("DIR");
-    auto* force = command->add_flag("--force", options->force, "replace what is there");
-    command->add_flag("--resume", options->resume, "go on with an interrupted report")->excludes(force);
+    auto* force = command->add_flag("--force", options->force, "replace existing files");
+    command->add_flag("--resume", options->resume, "continue an interrupted report")->excludes(force);
     command
         ->add_option("--points", options->points,
                      "all, paper (without the final one), or a range L00.attn_in:L07.mlp_in")
         ->type_name("POINTS");
     options->select.addTo(*command);
     command
-        ->add_option(
-            "--scaling", options->scaling,
-            "raw, rms (a state over its own RMS), or final_norm (with --model); early_attractor is of raw "
-            "states")
+        ->add_option("--scaling", options->scaling,
+                     "raw, rms (states divided by their own RMS), or final_norm (with --model); "
+                     "early_attractor uses raw states")
         ->check(CLI::IsMember({"raw", "rms", "final_norm"}));
     command
         ->add_option("--mask-units", options->maskUnits,
-                     "units to leave out, or z:Z: those whose size stands out by a robust z above Z")
+                     "units to leave out, or z:Z: those whose size has a robust z above Z")
         ->type_name("3,17|z:Z");
     command
         ->add_option(
             "--repeats", options->repeats,
-            fmt::format("surrogates of each null; without it {}, and up to {} where they take about a "
-                        "second",
-                        options->verdicts.repeats, options->verdicts.mostRepeats))
+            fmt::format(
+                "number of surrogates of each null; default: {}, or up to {} if they take about a second",
+                options->verdicts.repeats, options->verdicts.mostRepeats))
         ->check(wholeNumber(1, 1000000))
         ->type_name("R");
     command
-        ->add_option(
-            "--derivatives", options->derivativeRows,
-            fmt::format("also derivatives of all steps about N rows, beside an untrained network, and "
-                        "what they say of the findings on them ({} rows or more are needed for that); "
-                        "left out: none, for they can take longer than all else",
-                        leastSamples))
+        ->add_option("--derivatives", options->derivativeRows,
+                     fmt::format("also compute derivatives of all steps at N rows, beside an untrained "
+                                 "network, and test the findings about them (this needs {} rows or more); "
+                                 "default: none, because they can take longer than all else",
+                                 leastSamples))
         ->check(wholeNumber(1, 100000))
         ->default_str("")
         ->type_name("N");
-    command->add_option("--memory", options->memory, "what may be held in memory beside the results")
+    command->add_option("--memory", options->memory, "limit of memory, not counting the results")
         ->check(readBy(parseBytes))
         ->type_name("BYTES");
     command->callback([options, command, &chosen] {

@@ -45,7 +45,7 @@ void setDirection(const Options& options, const OpenModel& open, const PromptCon
         const PcaBasis basis = readPcaBasis(options.basis);
         if (options.component > basis.components.rows())
             throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("component {} is asked for, and {} holds {}", options.component,
+                        fmt::format("component {} was requested, but {} has {}", options.component,
                                     options.basis, basis.components.rows()),
                         options.basis);
         if (basis.scaling != Scaling::Raw)
@@ -62,7 +62,7 @@ void setDirection(const Options& options, const OpenModel& open, const PromptCon
         const auto vectors = readAxisVectors(options.axes);
         if (vectors.size() != 1)
             throw UsageError(
-                fmt::format("--axes {} names {} vectors; a push is along one: name it as FILE:NAME",
+                fmt::format("--axes {} names {} vectors, but a push is along one: name it as FILE:NAME",
                             options.axes, vectors.size()));
         requireVectorOf(vectors[0], open.model->identity(), options.axes);
         request.direction = vectors[0].values;
@@ -162,14 +162,16 @@ int run(const Options& options, Common& common) {
 void addResponse(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
         "response",
-        "push one state further and further, and see where the output stays and where it changes");
+        "push one state further and further, and see where the output changes and where it does not");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->out.addTo(*command, "distances, divergences and next tokens by size, with controls (HDF5)");
-    command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+    command->add_option("--point", options->point, "the residual point of the push")
+        ->required()
+        ->type_name("L05.attn_in");
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
@@ -189,23 +191,29 @@ void addResponse(CLI::App& app, Command& chosen) {
         command->add_option("--to-ids", options->toIds, "the same prompt as token ids; none is added")
             ->check(readBy(parseIds))
             ->type_name("1,2,3");
-    auto* trace = command
-                      ->add_option("--trace", options->trace,
-                                   "of whose states at the point size 1 is the standard deviation")
-                      ->type_name("T.rheo.h5");
+    auto* trace =
+        command
+            ->add_option("--trace", options->trace,
+                         "size 1 is the standard deviation of the states of this trace at the point")
+            ->type_name("T.rheo.h5");
     auto* unit = command
                      ->add_option("--unit", options->unit,
-                                  "what size 1 is, in residual units; left out: the standard deviation that "
-                                  "--trace, else --basis, else the prompt's tokens have along the direction")
+                                  "size 1 in residual units; default: the standard deviation along the "
+                                  "direction, from --trace, else from --basis, else from the prompt's tokens")
                      ->check(realNumber(1e-30, 1e30))
                      ->type_name("X");
-    auto* largest = command->add_option("--largest", options->request.largest, "size, in both signs")
-                        ->check(realNumber(1e-6, 1e6))
-                        ->type_name("X");
-    command->add_option("--steps", options->request.steps, "sizes up to it, or along the line")
+    auto* largest =
+        command->add_option("--largest", options->request.largest, "largest size of a push, in both signs")
+            ->check(realNumber(1e-6, 1e6))
+            ->type_name("X");
+    command
+        ->add_option("--steps", options->request.steps,
+                     "number of sizes up to the largest, or along the line")
         ->check(wholeNumber(2, 1000))
         ->type_name("N");
-    command->add_option("--controls", options->request.controls, "random directions, at the same sizes")
+    command
+        ->add_option("--controls", options->request.controls,
+                     "number of random directions, at the same sizes")
         ->check(wholeNumber(0, 1024))
         ->type_name("K");
     unit->excludes(trace);

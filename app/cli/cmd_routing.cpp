@@ -77,7 +77,7 @@ int run(const Options& options, Common& common) {
     show(common.console, routing);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     common.console.say(
-        fmt::format("{}: tokens {}, prompts {}, blocks {}; {} of {} experts see a token; {:.1f} s",
+        fmt::format("{}: tokens {}, prompts {}, blocks {}; {} of {} experts process a token; {:.1f} s",
                     options.out.path, record.ids.size(), prompts.size(), routing.blocks.size(),
                     routing.chosen.n2, routing.probabilities.n2, seconds));
     common.console.result({{"out", options.out.path},
@@ -93,7 +93,7 @@ int run(const Options& options, Common& common) {
 
 void addRouting(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "routing", "which experts see the tokens of prompts, by block (mixtures of experts)");
+        "routing", "which experts process the tokens of prompts, by block (mixtures of experts)");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);
@@ -101,26 +101,27 @@ void addRouting(CLI::App& app, Command& chosen) {
     auto* prompts =
         command
             ->add_option("--prompts", options->prompts,
-                         "many prompts from a file, as rheo capture reads it; - is standard input")
+                         "many prompts from a file, in the form that rheo capture reads; - is standard input")
             ->type_name("F");
     for (const char* other : {"--text", "--text-file", "--ids"})
         prompts->excludes(command->get_option(other));
-    command->add_option("--limit", options->prompt.limit, "only the first N prompts; left out: all")
+    command->add_option("--limit", options->prompt.limit, "only the first N prompts; default: all")
         ->check(wholeNumber(1))
         ->type_name("N")
         ->needs(prompts);
     command
         ->add_option("--max-tokens", options->prompt.maxTokens,
-                     "only the first M token ids of each, BOS counted; left out: all")
+                     "only the first M token ids of each, BOS counted; default: all")
         ->check(wholeNumber(1))
         ->type_name("M")
         ->needs(prompts);
     command
-        ->add_option("--repeats", options->routing.repeats,
-                     "of what chance gives: experts picked at random, or shuffled among the tokens")
+        ->add_option(
+            "--repeats", options->routing.repeats,
+            "number of random repeats for chance: experts picked at random, or shuffled among the tokens")
         ->check(wholeNumber(0, 10000))
         ->type_name("R");
-    command->add_option("--batch", options->routing.batch, "prompts run at once")
+    command->add_option("--batch", options->routing.batch, "number of prompts that run at once")
         ->check(wholeNumber(1, 65536))
         ->type_name("B");
     options->out.addTo(*command, "the choices (HDF5)");

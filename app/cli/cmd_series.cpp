@@ -106,7 +106,7 @@ int run(const Options& options, Common& common) {
     if (series.size() < 2) throw UsageError("a series needs two or more checkpoints");
     if (series.size() > 16)
         throw UsageError(fmt::format(
-            "{} checkpoints are more than the 16 that are compared; name some of them", series.size()));
+            "{} checkpoints are too many: a comparison takes at most 16; name some of them", series.size()));
     const fs::path out = fs::absolute(options.out);
     std::error_code failed;
     fs::create_directories(out, failed);
@@ -117,7 +117,7 @@ int run(const Options& options, Common& common) {
     const fs::path comparison = out / "series.h5";
     if (!options.force && !options.resume && fs::exists(comparison))
         throw Error(ErrorCode::AlreadyExists,
-                    fmt::format("{} is already there; choose another folder, or say --force or --resume",
+                    fmt::format("{} exists already; choose another folder, or use --force or --resume",
                                 comparison.string()),
                     comparison.string());
     std::vector<std::string> compare{"compare"};
@@ -159,18 +159,20 @@ int run(const Options& options, Common& common) {
 
 void addSeries(CLI::App& app, Command& chosen) {
     auto* command = app.add_subcommand(
-        "series", "training checkpoints of a model: a report of each, and all against their training step");
+        "series",
+        "training checkpoints of a model: a report of each, and curves of all against the training step");
     auto options = std::make_shared<Options>();
     command
-        ->add_option(
-            "models", options->models,
-            "revisions (ORG/NAME@step1000) or folders, two to 16; or ORG/NAME alone: all its revisions "
-            "in the cache that have a name")
+        ->add_option("models", options->models,
+                     "revisions (ORG/NAME@step1000) or folders, two to 16; or only ORG/NAME: all named "
+                     "revisions of it in the cache")
         ->required()
         ->expected(1, 16)
         ->type_name("MODEL ...")
         ->default_str("");
-    command->add_option("--prompts", options->prompts, "prompts as rheo capture takes them, the same for all")
+    command
+        ->add_option("--prompts", options->prompts,
+                     "prompts in the form that rheo capture reads, the same for all checkpoints")
         ->required()
         ->type_name("F");
     command
@@ -178,10 +180,11 @@ void addSeries(CLI::App& app, Command& chosen) {
                      "which tokens of the prompts become rows: last, all or stride:K")
         ->check(readBy(parseRowChoice))
         ->type_name("ROWS");
-    command->add_option("--limit", options->limit, "only the first N prompts; left out: all")
+    command->add_option("--limit", options->limit, "only the first N prompts; default: all")
         ->check(wholeNumber(1))
         ->type_name("N");
-    command->add_option("--repeats", options->repeats, "surrogates of each null, as rheo report takes them")
+    command
+        ->add_option("--repeats", options->repeats, "number of surrogates of each null, as for rheo report")
         ->check(wholeNumber(1, 1000000))
         ->type_name("R");
     command
@@ -189,9 +192,8 @@ void addSeries(CLI::App& app, Command& chosen) {
                      "folder for a report of each checkpoint, series.h5 and its figures")
         ->required()
         ->type_name("DIR");
-    auto* force = command->add_flag("--force", options->force, "replace what is there");
-    command->add_flag("--resume", options->resume, "go on where an interrupted series stopped")
-        ->excludes(force);
+    auto* force = command->add_flag("--force", options->force, "replace existing files");
+    command->add_flag("--resume", options->resume, "continue an interrupted series")->excludes(force);
     command->callback(
         [options, &chosen] { chosen = [options](Common& common) { return run(*options, common); }; });
 }

@@ -36,7 +36,7 @@ VectorD targetScores(const Options& options, const PcaBasis& basis, const Vector
     if (static_cast<int>(given.size()) > k)
         throw Error(ErrorCode::InvalidArgument,
                     options.basis.axes.empty()
-                        ? fmt::format("{} coordinates are given for {} components; say --components {}",
+                        ? fmt::format("{} coordinates are given for {} components; use --components {}",
                                       given.size(), k, given.size())
                         : fmt::format("{} coordinates are given for {} axes", given.size(), k));
     VectorD target = scoresOf(basis, h, k);
@@ -83,8 +83,7 @@ int run(const Options& options, Common& common) {
     request.seed = common.seed;
     if (options.state.empty() && !options.basis.given())
         throw UsageError(
-            "--to and --by are coordinates in a basis; name the results that hold a PCA with --basis R.h5, "
-            "or "
+            "--to and --by are coordinates in a basis; name results that contain a PCA with --basis R.h5, or "
             "directions with --axes FILE");
     std::optional<PcaBasis> basis;
     if (!options.basis.results.empty()) basis = options.basis.read(nullptr);
@@ -144,19 +143,21 @@ int run(const Options& options, Common& common) {
 
 void addTeleport(CLI::App& app, Command& chosen) {
     auto* command =
-        app.add_subcommand("teleport", "put one state elsewhere and watch the network carry it on");
+        app.add_subcommand("teleport", "replace one state, and measure what the network computes from it");
     auto options = std::make_shared<Options>();
     options->model.addTo(*command);
     options->model.addLiteralTo(*command);
     options->text.addTo(*command, true);
     options->out.addTo(*command, "the paths, measures and controls (HDF5)");
-    command->add_option("--point", options->point, "where in depth")->required()->type_name("L05.attn_in");
-    command->add_option("--token", options->token, "position in the prompt, from 0; left out: the last")
+    command->add_option("--point", options->point, "the residual point of the state")
+        ->required()
+        ->type_name("L05.attn_in");
+    command->add_option("--token", options->token, "position in the prompt, from 0; default: the last")
         ->check(wholeNumber(0, std::numeric_limits<std::int32_t>::max()))
         ->default_str("")
         ->type_name("T");
     options->basis.addTo(*command);
-    auto* to = command->add_option("--to", options->to, "scores to go to, in units of the states")
+    auto* to = command->add_option("--to", options->to, "new scores of the state, in units of the states")
                    ->check(readBy(parseNumbers))
                    ->type_name("z1,z2,z3");
     auto* by = command->add_option("--by", options->by, "change of the scores, in units of the states")
@@ -170,11 +171,13 @@ void addTeleport(CLI::App& app, Command& chosen) {
         ->add_option("--mode", options->mode, "shift (keep what is outside the basis) or project (drop it)")
         ->check(CLI::IsMember({"shift", "project"}))
         ->excludes(state);
-    command->add_option("--components", options->components, "of the basis to use")
+    command->add_option("--components", options->components, "number of components of the basis to use")
         ->check(wholeNumber(1, 4096))
         ->needs(options->basis.resultsGiven)
         ->type_name("K");
-    command->add_option("--controls", options->controls, "random directions of the same norm, of each kind")
+    command
+        ->add_option("--controls", options->controls,
+                     "number of random directions of the same norm, of each kind")
         ->check(wholeNumber(0, 4096))
         ->type_name("K");
     command->callback([options, to, by, state, &chosen] {

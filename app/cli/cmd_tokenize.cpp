@@ -67,7 +67,7 @@ void addTokenize(CLI::App& app, Command& chosen) {
     options->text.addTo(*command, false);
     auto* file = command->add_option("--file", options->text.file, "the same as --text-file")->type_name("F");
     auto* noSpecial =
-        command->add_flag("--no-special", options->noSpecial, "leave the post-processor out (no BOS)");
+        command->add_flag("--no-special", options->noSpecial, "do not apply the post-processor (no BOS)");
     auto* decode = command->add_option("--decode", options->decode, "ids to turn into text")
                        ->check(readBy(parseIds))
                        ->type_name("1,2,3");

@@ -45,7 +45,7 @@ int infoOfTrace(const InfoOptions& options, Common& common) {
     console.say(fmt::format(
         "trace        {} rows of {} samples{}", trace->storedRows(), info.samples.size(),
         trace->completeRows() < trace->storedRows()
-            ? fmt::format("; {} complete (go on with rheo capture --resume)", trace->completeRows())
+            ? fmt::format("; {} complete (continue with rheo capture --resume)", trace->completeRows())
             : ""));
     console.say(fmt::format("points       {}: {} to {}", info.points.size(), pointName(info.points.front()),
                             pointName(info.points.back())));
@@ -58,7 +58,7 @@ int infoOfTrace(const InfoOptions& options, Common& common) {
                                     ? fmt::format(", untrained (seed {})", *info.model->untrainedSeed)
                                     : ""));
     else
-        console.say("model        not said: what needs the model is not available");
+        console.say("model        unknown: analyses that need the model are not available");
     if (info.model)
         for (const std::string& note : info.model->notes) console.say("note         " + note);
     if (!info.origin.empty()) console.say("origin       " + info.origin);

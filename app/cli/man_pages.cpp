@@ -67,8 +67,18 @@ std::string verbatim(const std::string& text) {
 
 constexpr const char* exitStatus =
     ".SH EXIT STATUS\n"
-    ".TP\n0\nDone.\n.TP\n1\nFailed: one line says what, which file and what to do.\n"
-    ".TP\n2\nWrong usage.\n.TP\n130\nInterrupted: what was finished is kept.\n";
+    ".TP\n"
+    "0\n"
+    "Done.\n"
+    ".TP\n"
+    "1\n"
+    "Failed: one line says what failed, in which file, and what to do.\n"
+    ".TP\n"
+    "2\n"
+    "Wrong usage.\n"
+    ".TP\n"
+    "130\n"
+    "Interrupted: finished parts are kept.\n";
 
 }  // namespace
 
@@ -82,7 +92,7 @@ std::string manPage(const ProgramText& program, const CommandText* command) {
         for (const auto& one : program.commands)
             text += fmt::format(".TP\n\\fB{}\\fR\n{}. See\n.BR {}\\-{} (1).\n", roff(one.name),
                                 roff(one.summary), program.name, roff(one.name));
-        text += ".SH OPTIONS OF EVERY COMMAND\nThose that mean nothing to a command are refused by it.\n";
+        text += ".SH OPTIONS OF EVERY COMMAND\nA command refuses the options that have no meaning for it.\n";
         for (const auto& option : program.common) text += entry(option);
     } else {
         text += fmt::format(".B {} {}\n[\\fIOPTIONS\\fR]\n", program.name, roff(command->name));

@@ -27,7 +27,7 @@ void ModelOption::addTo(CLI::App& command, bool required) {
         ->required(required)
         ->type_name("MODEL");
     CLI::Option* adapted = addAdapterOption(command, adapter);
-    command.add_option("--untrained", untrained, "same shape, weights drawn anew from this seed")
+    command.add_option("--untrained", untrained, "same architecture, with random weights from this seed")
         ->check(wholeNumber(0))
         ->excludes(adapted)
         ->type_name("SEED");
@@ -91,7 +91,9 @@ void BasisOption::addTo(CLI::App& command) {
                         "file, orthonormalised in their order")
             ->type_name("FILE[:NAME,...]");
     command
-        .add_flag("--skew", skew, "the directions as they are, of length 1; coordinates are the dual ones")
+        .add_flag(
+            "--skew", skew,
+            "do not orthogonalise the directions, only scale them to length 1; coordinates are then dual")
         ->needs(axesGiven);
     axesGiven->excludes(resultsGiven);
 }

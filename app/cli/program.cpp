@@ -182,7 +182,7 @@ int report(const Console& console, const Error& error) {
         if (at == std::string::npos)
             message += "; --force replaces it";
         else
-            message.replace(at, general.size(), "or say --force to replace it");
+            message.replace(at, general.size(), "or use --force to replace it");
     }
     console.fail(errorCodeName(error.code()), message, error.context());
     return dynamic_cast<const UsageError*>(&error) != nullptr ? wrongUsage : failed;
@@ -199,7 +199,7 @@ Ended runGuarded(const std::vector<std::string>& arguments, const AddCommands& a
         catchInterrupts();
         return {runCommand(arguments, add, common)};
     } catch (const Cancelled&) {
-        if (isFirstRank()) complain("interrupted; what was written before is kept");
+        if (isFirstRank()) complain("interrupted; what was already written is kept");
         return {interrupted};
     } catch (const SharedError& e) {
         return {isFirstRank() ? report(common.console, e) : failed, true};

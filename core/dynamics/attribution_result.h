@@ -15,8 +15,8 @@ struct Attribution {
     MatrixD contribution;      ///< [token, P - 1]
     VectorD embedding;         ///< [token] of the state at the first point, edits there included
     VectorD bias;              ///< [token] of the final norm's and the unembedding's biases
-    VectorD edits;             ///< [token] what edits put into the states of later points
-    VectorD logit;             ///< [token] of the answer less that of the foil: the sum of all of these
+    VectorD edits;             ///< [token] contribution of edits at later points
+    VectorD logit;             ///< [token] of the answer minus that of the foil: the sum of all of these
 };
 
 }  // namespace rheo

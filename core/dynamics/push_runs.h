@@ -8,7 +8,7 @@
 
 namespace rheo {
 
-/// One pushed state, carried on beside the natural one. Q points from the pushed one on.
+/// The paths of one pushed state and of the natural one. Q points, from the pushed point on.
 struct PushRun {
     Eigen::Index push = 0;                 ///< which
     const MatrixD& natural;                ///< [Q, unit] of the pushed token

@@ -19,7 +19,8 @@ enum class TeleportMode {
 std::string_view teleportModeName(TeleportMode mode);
 std::optional<TeleportMode> parseTeleportMode(std::string_view name);
 
-/// What happens to one token after a state was put in: from the point it was put at to the final one.
+/// How the path of one token changes after its state was replaced: from the point of the replacement to the
+/// final one.
 struct TeleportPath {
     Array3F states;  ///< [token, point, unit]: tokens from the replaced one on, points from p on
     VectorF logits;  ///< [vocabulary] of the prompt's last token; empty if not asked for

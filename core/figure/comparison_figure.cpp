@@ -188,7 +188,7 @@ std::string differenceNote(const ComparedPair& pair, const DifferenceResult& dif
                           differences.rowsA, differences.samplesA)
             : fmt::format("{} samples of {} and {} of {}, which are not paired", differences.samplesA, pair.a,
                           differences.samplesB, pair.b);
-    return fmt::format("{} less {}. 95 % intervals from {} halves of the samples: {}.{}", pair.b, pair.a,
+    return fmt::format("{} minus {}. 95 % intervals from {} halves of the samples: {}.{}", pair.b, pair.a,
                        differences.resamples, how,
                        differences.relativeDepth ? " Read at the same relative depth." : "");
 }
@@ -211,7 +211,7 @@ Figure ckaFigure(const ComparedPair& pair, const CkaResult& cka, const Procruste
     figure.panels.push_back({"Every depth with every other", ckaMap(pair, cka, value, map)});
     figure.panels.push_back({"By depth", ckaCurves(pair, cka, theme)});
     if (fit != nullptr)
-        figure.panels.push_back({"What a rotation leaves", residualCurves(pair, *fit, theme)});
+        figure.panels.push_back({"Variance left after rotation", residualCurves(pair, *fit, theme)});
     figure.note = fmt::format(
         "Debiased linear CKA of {} rows of {} samples; null: {} shuffles of the samples. 95 % of shuffles "
         "stay "
@@ -233,7 +233,7 @@ Figure differenceFigure(const ComparedPair& pair, const DifferenceResult& differ
     const auto names = statisticsOf(differences);
     if (names.empty())
         throw Error(ErrorCode::NotFound,
-                    "this comparison holds no curves; ask for some with rheo compare --stat");
+                    "this comparison has no curves; compute them with rheo compare --stat");
     const std::string shown = statistic.empty() ? names.front() : statistic;
     if (std::find(names.begin(), names.end(), shown) == names.end())
         throw Error(ErrorCode::NotFound, fmt::format("this comparison holds no curves of {}; it holds {}",
@@ -290,7 +290,7 @@ Figure sideBySide(const std::vector<Figure>& figures, const std::vector<std::str
 std::string alignmentNote(const Comparison& comparison, const std::vector<std::string>& names) {
     switch (comparison.alignment) {
         case Alignment::Own:
-            return "Each in principal components of its own, which do not stand for each other.";
+            return "Each source in its own principal components: their coordinates cannot be compared.";
         case Alignment::One:
             if (!comparison.axisNames.empty()) return "All along the same directions.";
             return comparison.explained[0].size() > 0
@@ -299,10 +299,10 @@ std::string alignmentNote(const Comparison& comparison, const std::vector<std::s
         case Alignment::Pooled: return "All in the principal components of all states together.";
         case Alignment::Procrustes: break;
     }
-    std::string note = fmt::format("Each in components of its own, turned onto those of {}.", names[0]);
+    std::string note = fmt::format("Each source in its own components, rotated onto those of {}.", names[0]);
     for (const PairComparison& pair : comparison.pairs)
         if (pair.procrustes)
-            note += fmt::format(" {}: {} % of the variance is left, and {} % of shuffled samples.",
+            note += fmt::format(" {}: {} % of the variance remains; for shuffled samples {} %.",
                                 names[static_cast<std::size_t>(pair.other)],
                                 formatNumber(100 * pair.procrustes->map.residual),
                                 formatNumber(100 * pair.procrustes->nullMean));

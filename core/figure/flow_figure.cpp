@@ -289,7 +289,7 @@ Figure flowFigure(const FlowInput& input, const FlowOptions& options) {
     CurvePlot arrows = flowArrows(input, options, scale, factor);
     const std::string from = pointName(input.points[static_cast<std::size_t>(flow.request.point.value())]);
     figure.panels.push_back(
-        {fmt::format("{} from {} to {}", options.relative ? "Flow less the natural step" : "Flow", from,
+        {fmt::format("{} from {} to {}", options.relative ? "Flow minus the natural step" : "Flow", from,
                      pointName(input.points[at])),
          std::move(arrows)});
     figure.panels.push_back({"Likeliest next token", flowBasins(input, options.theme)});
@@ -301,15 +301,15 @@ Figure flowFigure(const FlowInput& input, const FlowOptions& options) {
                                      : "Contraction to the end, by depth",
                                  flowContractionByDepth(input, options)});
     figure.colorScale = scale;
-    figure.note = joinNotes({fmt::format("Teleports of token {} at {}: {} by {} states.", flow.request.token,
-                                         from, flow.x.size(), flow.y.size()),
-                             fmt::format("Arrows at {} times their length.", formatNumber(factor, 2)),
-                             fmt::format("Natural next token {} ({}).", tokenText(input, flow.naturalToken),
-                                         formatNumber(flow.naturalProbability, 2)),
-                             flow.contraction.size() > 0
-                                 ? "Contraction: ln of the ratio of distances, below 0 where they "
-                                   "shrink."
-                                 : ""});
+    figure.note = joinNotes(
+        {fmt::format("Teleports of token {} at {}: {} by {} states.", flow.request.token, from, flow.x.size(),
+                     flow.y.size()),
+         fmt::format("Arrows are drawn at {} times their length.", formatNumber(factor, 2)),
+         fmt::format("Natural next token {} ({}).", tokenText(input, flow.naturalToken),
+                     formatNumber(flow.naturalProbability, 2)),
+         flow.contraction.size() > 0 ? "Contraction: ln of the ratio of distances, below 0 where they "
+                                       "shrink."
+                                     : ""});
     return figure;
 }
 

@@ -72,7 +72,7 @@ CurvePlot exponents(const JacobianResult& result, const Theme& theme) {
     plot.x.ticks = niceTicks(plot.x.low, plot.x.high);
     setRange(plot.y, plot.curves, 0.0);
     addZeroLine(plot, theme);
-    plot.y.title = "Lyapunov exponent (nats a step)";
+    plot.y.title = "Lyapunov exponent (nats per step)";
     return plot;
 }
 
@@ -92,7 +92,7 @@ Figure jacobianFigure(const JacobianResult& result, const std::vector<ResidualPo
             figure.panels.push_back({"", plotOf(measure, result, points, figure.panels.empty(), theme)});
     figure.panels.push_back({"", exponents(result, theme)});
     figure.note =
-        joinNotes({fmt::format("Derivatives of each step about {} rows, {}.", result.rows.size(),
+        joinNotes({fmt::format("Derivatives of each step at {} rows, {}.", result.rows.size(),
                                result.alone != 0 ? "each as a lone token" : "earlier tokens held fixed"),
                    result.rows.size() > 1 ? "Bands hold 95 % of the rows." : "", depthNote(points)});
     return figure;

@@ -91,9 +91,10 @@ Figure patchMapFigure(const PatchMapInput& input, const PatchMapOptions& options
     figure.panels.push_back({"", std::move(plot)});
     const std::string cell =
         input.axisNames.empty()
-            ? "Each cell: the corrupted run with that one state of the clean run."
+            ? "Each cell: the corrupted run with this one state copied from the clean run."
             : fmt::format(
-                  "Each cell: the corrupted run with that one state moved to the clean one along '{}' alone.",
+                  "Each cell: the corrupted run with this one state moved to the clean state only along "
+                  "'{}'.",
                   fmt::join(input.axisNames, "', '"));
     figure.note = joinNotes({fmt::format("{}: corrupted {:.4g} (0), clean {:.4g}{}.", outcome, map.corrupted,
                                          map.clean, options.normalized ? " (1)" : ""),

@@ -157,20 +157,20 @@ Figure routingFigure(const RoutingInput& input, const Theme& theme) {
     figure.columns = 2;
     figure.panels.push_back(
         {fmt::format("Prompt {}: likeliest experts", input.prompt), tokenMap(input, first, end - begin)});
-    figure.panels.push_back({"Tokens that each expert sees", usageMap(routing)});
-    figure.panels.push_back({"How undecided the routers are", entropyPlot(routing, theme)});
+    figure.panels.push_back({"Tokens per expert", usageMap(routing)});
+    figure.panels.push_back({"Uncertainty of the routers", entropyPlot(routing, theme)});
     figure.panels.push_back(
         {"How evenly experts are used", besideChance(routing.balance, blockAxis(routing), theme.series[1],
                                                      theme, {}, "Entropy of use / ln E")});
     figure.panels.push_back(
-        {"What the choice says of the token",
+        {"Information about the token",
          besideChance(routing.token, blockAxis(routing), theme.series[2], theme, 0.0, "Information (nats)")});
     if (routing.next.observed.size() > 0)
-        figure.panels.push_back({"What it says of the next block's choice",
+        figure.panels.push_back({"Information about the next block's choice",
                                  besideChance(routing.next, blockAxis(routing, true), theme.series[3], theme,
                                               0.0, "Information (nats)")});
     figure.note = joinNotes(
-        {fmt::format("{} of {} experts see a token: {:.3g} of the tokens each, were they used evenly.",
+        {fmt::format("{} of {} experts process a token: {:.3g} of the tokens each, if they were used evenly.",
                      chosen, experts, static_cast<double>(chosen) / static_cast<double>(experts)),
          fmt::format("{} tokens of {} {}.", formatNumber(static_cast<double>(input.ids.size()), 12),
                      input.prompts.back() + 1, input.prompts.back() == 0 ? "prompt" : "prompts"),

@@ -9,7 +9,7 @@
 
 namespace rheo {
 
-/// What the findings of arXiv:2605.14258 on derivatives rest on: N rows, S steps.
+/// The measured numbers for the findings of arXiv:2605.14258 on derivatives: N rows, S steps.
 struct DerivativeEvidence {
     MatrixD henrici;                    ///< [N, S] departure from normality of each step
     MatrixD cumulativeRank;             ///< [N, S] effective rank of all steps so far together

@@ -10,7 +10,7 @@
 
 namespace rheo {
 
-/// What a test of a finding came to (ANALYSES: Verdicts).
+/// The result of testing a finding (ANALYSES: Verdicts).
 enum class VerdictKind {
     Supported,  ///< the interval excludes zero in the published direction, and no null reaches the value
     ExplainedByNull,  ///< the interval excludes zero in that direction, and a null reaches the value
@@ -28,7 +28,7 @@ struct Interval {
     double low, high;
 };
 
-/// How the number of a finding lies among a null's.
+/// The number of a finding compared with one null.
 struct NullComparison {
     std::string null;        ///< "gaussian_walk"
     double mean, low, high;  ///< of the null: mean, 2.5 and 97.5 %
@@ -39,9 +39,10 @@ struct NullComparison {
 
 /// p of a number beside one null: in the published direction (+1 or -1), or two-sided (0).
 TailP towards(int direction, const NullComparison& null);
-/// p of a number beside all its nulls, at least one: the greatest of theirs. Without a direction (0) the
-/// number must lie beyond all of them on the same side. But where each gives nearly all of it (mostlyNull)
-/// nothing can be supported, and either side counts: a number between two nulls may differ from both.
+/// p of a number compared with all its nulls (at least one): the largest of their p. Without a direction (0)
+/// the number must lie beyond all nulls on the same side. But if each null gives nearly all of the number
+/// (mostlyNull), nothing can be supported, and either side counts: a number between two nulls may differ
+/// from both.
 TailP towardsAll(int direction, std::span<const NullComparison> nulls);
 
 /// The rule. `direction` is +1 or -1 as published, and `towards` and `away` are the p of that side and of the
@@ -57,22 +58,23 @@ bool mostlyNull(double nullShare);
 /// 1, made ascending and cut at 1. NaN stay NaN and do not count.
 std::vector<double> holmAdjusted(std::span<const double> p);
 
-/// 95 % interval of a number measured on all samples, from what it is on random halves of them, drawn without
+/// 95 % interval of a number measured on all samples, from its values on random halves of them, drawn without
 /// replacement: observed -+ t SD sqrt(m / (n - m)), m = floor(n / 2) of n samples, t with one degree of
 /// freedom less than there are samples or halves, whichever are fewer. For m of n samples the variance over
-/// halves, given the data, is (1 - m/n) / m of that of one sample, so that of halves is that of the whole
-/// (Politis, Romano and Wolf 1999, subsampling; delete-d jackknife). Duplicates, which inflate what
-/// resampling with replacement gives for explained variance or nearest neighbours, never occur, and the
-/// interval always holds the value. NaN with fewer than two halves or samples; NaN halves are left out.
+/// halves, given the data, is (1 - m/n) / m times that of one sample, so for halves it equals the variance of
+/// the whole (Politis, Romano and Wolf 1999, subsampling; delete-d jackknife). Resampling with replacement
+/// would repeat rows, which inflates explained variance and breaks nearest neighbours; halves have no
+/// repeated rows. The interval always contains the value. NaN with fewer than two halves or samples; NaN
+/// halves are left out.
 Interval halvesInterval(double observed, std::span<const double> halves, std::int64_t samples);
 
-/// 95 % interval of a number that a model fitted to `trainShare` of the samples has on the others, from what
-/// it is for `splits` other random splits (and first weights): observed -+ t SD / sqrt(trainShare), t with
-/// one degree of freedom less than there are splits. Splits share most of their training samples, so that
-/// the variance is 1 + (1 - trainShare) / trainShare = 1 / trainShare times that over splits (Nadeau and
-/// Bengio 2003, for one split). Every fit has as many samples as the observed one: fits on half of them would
-/// be worse, and vary less where they fail. Always holds the value. NaN with fewer than two splits; NaN are
-/// left out.
+/// 95 % interval of a number that a model fitted to `trainShare` of the samples gives on the other samples,
+/// from its values for other random splits and initial weights (`splits`): observed -+ t SD /
+/// sqrt(trainShare), t with one degree of freedom less than there are splits. Splits share most of their
+/// training samples, so the variance is 1 + (1 - trainShare) / trainShare = 1 / trainShare times that over
+/// splits (Nadeau and Bengio 2003, for one split). Every fit has as many samples as the observed one: fits on
+/// half of them would be worse, and would vary less if they fail. The interval always contains the value. NaN
+/// with fewer than two splits; NaN are left out.
 Interval splitsInterval(double observed, std::span<const double> splits, double trainShare);
 
 /// Share of sign flips of `differences` (10,000 by seed) whose mean is at least or at most the observed one:

@@ -15,7 +15,7 @@ namespace rheo {
 constexpr std::array<NullKind, 3> reconstructionNulls{NullKind::SignFlip, NullKind::PersistentFlip,
                                                       NullKind::DepthShuffle};
 
-/// Pooled components that are reconstructed, and samples they are taken of, at most.
+/// The autoencoder reconstructs this many pooled components, of at most this many samples.
 constexpr int reconstructedComponents = 50;
 constexpr std::int64_t reconstructedSamples = 200;
 
@@ -31,14 +31,14 @@ struct ReconstructionOptions {
 /// late_easier_to_reconstruct): r2 of the autoencoder (below 0 counts as 0), fitted on the first 50 pooled
 /// components of the rows of at most 200 samples.
 struct Reconstruction {
-    /// [1 + nulls * refits]: as it is, then of each surrogate of each null. NaN where a fit was
-    /// not made yet.
+    /// [1 + nulls * refits]: the observed value, then one for each surrogate of each null. NaN where a fit
+    /// was not made yet.
     VectorD differences;
-    VectorD interval;  ///< [2], of the first, from fits on other splits of the samples
+    VectorD interval;  ///< [2], of the observed value, from fits on other splits of the samples
 };
 
 /// Computes what `reconstruction` lacks: 1 + nulls * refits fits, and `splits` for the interval
-/// (splitsInterval), in parallel. What is there is kept, also where a stop throws Cancelled.
+/// (splitsInterval), in parallel. Finished values are kept, also when it throws Cancelled.
 void reconstructLateAndEarly(const TraceView& view, const ReconstructionOptions& options,
                              Reconstruction& reconstruction, Progress progress);
 

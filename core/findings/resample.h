@@ -18,9 +18,9 @@ struct ResampleOptions {
     std::size_t memoryBytes = std::size_t{512} << 20;
 };
 
-/// Curves along depth, and single numbers, of random halves of the samples of a trace, drawn without
-/// replacement (all rows of a sampling unit come together): what halvesInterval of judge.h makes intervals
-/// of. NaN where a statistic is not defined. B halves, P points.
+/// Curves along depth, and single numbers, for random halves of the samples of a trace, drawn without
+/// replacement (all rows of a sampling unit are in the same half). halvesInterval of judge.h makes intervals
+/// from them. NaN where a statistic is not defined. B halves, P points.
 struct Resampled {
     MatrixD trevesRolls;       ///< [B, P], density/treves_rolls
     MatrixD cosine;            ///< [B, P - 1], motion/cosine
@@ -32,7 +32,7 @@ struct Resampled {
     std::int64_t samples = 0;  ///< sampling units that halves are drawn from
 };
 
-/// Which rows each half holds: those of one sampling unit alike. B bytes a unit.
+/// Which rows are in each half: all rows of a sampling unit, or none. Memory: B bytes per sampling unit.
 class HalfWeights {
 public:
     HalfWeights(const RowSource& source, int halves, std::uint64_t seed, const Progress& progress);
@@ -48,10 +48,10 @@ private:
 };
 
 /// Computes them from sums over rows, each with weight 1 or 0 for each half: products of matrices, of
-/// about 3 B rows points units multiplications. What the first three components explain is taken within the
-/// span of `scores` [row, point, k] of all data (`basis` being its PCA): exact where k is the number of
-/// units, and for k = 64 short of it by the square of the sine of the angle by which a half's components
-/// leave that span. Throws what reading the trace throws.
+/// about 3 B rows points units multiplications. The variance explained by the first three components is
+/// computed within the span of the scores [row, point, k] of all data (`pca`). It is exact if k is the number
+/// of units; for k = 64 it is too small by the square of the sine of the angle between a half's components
+/// and that span. Throws what reading the trace throws.
 Resampled resample(const RowSource& source, const PcaResult& pca, const ResampleOptions& options,
                    Progress& progress);
 

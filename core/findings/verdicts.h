@@ -24,7 +24,7 @@ struct PushResponse {
     double mean, low, high, p;
 };
 
-/// What a test of a finding came to, as numbers; those that there are not are NaN. Sentences:
+/// The result of testing a finding, as numbers; NaN for a number that does not exist. Sentences:
 /// core/session/verdict_text.h.
 struct Verdict {
     std::string key;    ///< "density_rises"
@@ -32,8 +32,8 @@ struct Verdict {
     double observed = std::numeric_limits<double>::quiet_NaN();
     Interval interval{observed, observed};
     std::vector<NullComparison> nulls = {};  ///< all must be exceeded; the one that comes closest first
-    /// The greatest of theirs in the published direction. Where there is none: two-sided, beyond all on the
-    /// same side, or on either where each gives nearly all of the value.
+    /// The largest p of the nulls, in the published direction. Without a direction: two-sided, beyond all
+    /// nulls on the same side, or on either side if each null gives nearly all of the value.
     double p = std::numeric_limits<double>::quiet_NaN();
     PMethod pMethod = PMethod::None;
     double pAdjusted = std::numeric_limits<double>::quiet_NaN();  ///< Holm, over the findings tested
@@ -44,7 +44,7 @@ struct Verdict {
     double depthShuffleP = std::numeric_limits<double>::quiet_NaN();
     std::vector<PushResponse> responses = {};  ///< early_attractor
     VerdictKind verdict = VerdictKind::NotTested;
-    std::string reason = {};  ///< why it was not tested, or is not seen in spite of its numbers
+    std::string reason = {};  ///< why it was not tested, or why it is NotSeen in spite of its numbers
     /// RestsOnOutliers: the verdicts with everything and with the outliers left out, and their names.
     VerdictKind withAll = VerdictKind::NotTested, withoutOutliers = VerdictKind::NotTested;
     /// The number and the mean of the null that comes closest, with the outliers left out.
@@ -61,14 +61,14 @@ struct VerdictOptions {
     int halves = 100;        ///< the same for mutual information
     int splits = 20;         ///< into training and validation samples, for the interval of the autoencoder's
     int mutualUnits = 256;   ///< for mutual information, at most, drawn by seed; 0: not tested
-    int components = 10;     ///< of the PCA that is handed out
+    int components = 10;     ///< of the PCA in the result
     std::uint64_t seed = 0;
     int threads = 0;
     std::size_t memoryBytes = std::size_t{1} << 30;
-    bool keepFinished = false;  ///< a stop gives the evidence so far, and no list
+    bool keepFinished = false;  ///< when cancelled: return the evidence so far and an empty list
 };
 
-/// What the verdicts rest on, as it was measured: plain numbers, which can be stored and gone on with.
+/// The measured numbers that verdicts are computed from. They can be stored, and completed later.
 struct Evidence {
     Analysis analysis;  ///< the statistics, and the nulls that are used
     /// [half, finding], of random halves of the samples: those with source Sweep. NaN for the others.
@@ -78,7 +78,7 @@ struct Evidence {
     std::int64_t samples = 0;       ///< that halves were drawn from
     std::int64_t rows = 0;          ///< of these
     EarlyAttractor attractor;       ///< as it was given
-    bool stopped = false;           ///< there is less than the verdicts need
+    bool stopped = false;           ///< cancelled: parts that the verdicts need are missing
 };
 
 struct Verdicts {
@@ -93,15 +93,16 @@ constexpr std::int64_t leastSamples = 20, leastPoints = 8;
 /// Tests each published finding on `view`, raw unless another scaling was asked for. Rows with the same
 /// states must be in it once (distinct_rows.h). Cost: three sweeps with `repeats` or more surrogates of three
 /// nulls each, 2 * `halves` estimates of mutual information, and the fits of reconstruction.h of the
-/// autoencoder; nothing of that is done again which `known` holds, the evidence of the same view with the
-/// same options (there may be more repeats, refits and halves than in an earlier call). With fewer than
+/// autoencoder. What `known` holds is not computed again: evidence of the same view with the same options
+/// (this call may ask for more repeats, refits and halves than the earlier one). With fewer than
 /// `leastSamples` samples or `leastPoints` points nothing is computed, and all are NotTested. `others` are
 /// findings that were measured elsewhere (derivative_verdicts.h): they end the list, and are judged with it.
 /// Throws as analyze; Cancelled unless `keepFinished`.
 Verdicts verdicts(const TraceView& view, const VerdictOptions& options, const EarlyAttractor& earlyAttractor,
                   Progress& progress, Evidence known = {}, const std::vector<Verdict>& others = {});
 
-/// Adjusts p for the number of tests made, and judges by it. Those with a reason stay NotTested.
+/// Adjusts p for the number of findings tested, and sets each verdict by the adjusted p. Findings with a
+/// reason stay NotTested.
 void judgeAll(std::vector<Verdict>& list);
 
 /// The statistics that verdicts rest on, as they compute them; the nulls differ from one to the other.
@@ -111,10 +112,10 @@ AnalysisOptions statisticsOf(const TraceView& view, const VerdictOptions& option
 std::vector<AnalysisOptions> sweepsOf(const TraceView& view, const VerdictOptions& options,
                                       FindingSource source);
 
-/// The first list, with RestsOnOutliers wherever the verdict of `without` is another one: the verdicts of the
-/// same view without its outlying units and rows, in the same order. Those that cannot be tested without them
-/// (too few samples are left) rest on them as well. `outliers` names them, for a person. NotTested stays, and
-/// so do verdicts on pushes and on what was measured elsewhere, which are not measured again.
+/// The list `withAll`, with RestsOnOutliers for each verdict that differs in `without`: the verdicts of the
+/// same view without its outlying units and rows, in the same order. A verdict that cannot be tested without
+/// them (too few samples are left) is RestsOnOutliers too. `outliers` names the outliers in words. NotTested
+/// stays, and so do verdicts on pushes and those that were measured elsewhere: they are not measured again.
 std::vector<Verdict> compareWithoutOutliers(std::vector<Verdict> withAll, const std::vector<Verdict>& without,
                                             const std::string& outliers);
 

@@ -200,9 +200,9 @@ std::vector<ChoosableStatistic> choosableStatistics() {
     forEachStatistic([&]<class S>() {
         all.push_back({S::info.name, S::info.title, S::info.shows, S::info.cost, false, Swept<S>});
     });
-    all.push_back({lensName, "Logit lens", "What the unembedding would say at each point", CostClass::Slow,
-                   true, false});
-    all.push_back({jacobianName, "Derivatives", "What each step does to small changes of a state",
+    all.push_back(
+        {lensName, "Logit lens", "What the model would predict at each point", CostClass::Slow, true, false});
+    all.push_back({jacobianName, "Derivatives", "How each step changes a small change of a state",
                    CostClass::Slow, true, false});
     return all;
 }
@@ -310,7 +310,7 @@ std::vector<ChoiceProblem> problemsOf(const AnalysisChoice& choice, const std::s
     swept = swept || (contains(choice.statistics, jacobianName) &&
                       choice.nulls == std::vector<std::string>{untrainedNull});
     if (!choice.nulls.empty() && !swept && !choice.statistics.empty())
-        problems.push_back({Field::Null, "no statistic that is chosen is computed on surrogates"});
+        problems.push_back({Field::Null, "none of the chosen statistics is computed on surrogates"});
     if (contains(choice.nulls, untrainedNull) && !hasModel)
         problems.push_back({Field::Null, fmt::format("{}: {}", untrainedNull, attach)});
     if (choice.scaling == "final_norm" && !hasModel) problems.push_back({Field::Scaled, attach});
@@ -431,7 +431,7 @@ AnalysisChoice choiceFromJson(const std::string& text) {
 
 const std::vector<ChoicePreset>& choicePresets() {
     static const std::vector<ChoicePreset> presets{
-        {"Quick look", "What takes seconds: no null, nothing slow.", quickLook},
+        {"Quick look", "Takes seconds: no null, and no slow statistic.", quickLook},
         {"Paper", "Every statistic at the points of the paper, beside its own control (depth_shuffle).",
          asInThePaper},
         {"Everything", "Every statistic beside every null. On a large trace this takes long.", everything}};

@@ -159,7 +159,7 @@ private:
     template <class T>
     bool keepKnown(const char* name, const std::optional<T>& known, std::optional<T>& result) {
         if (!known) return false;
-        say(fmt::format("{}: there already, made in the same way", name));
+        say(fmt::format("{}: there already, with the same options", name));
         result = known;
         done(name, known->excludedRows);
         return true;
@@ -172,7 +172,7 @@ private:
         const AnalysisOptions defined = withoutUndefined(asked, m_out.undefined);
         if (!sweepsAny(defined)) return;
         const ReadForecast reads = forecastReads(m_view, defined, known);
-        say(reads.bytes == 0 ? std::string("all of it is there already, made in the same way")
+        say(reads.bytes == 0 ? std::string("all of it is there already, with the same options")
                              : fmt::format("reads {} of {}, {:.3g} times the whole",
                                            formatBytes(static_cast<double>(reads.bytes)), m_request.traceName,
                                            reads.passes));
@@ -219,12 +219,11 @@ private:
         const CapturePlan states = planRecapture(model, info);
         const auto bytes = static_cast<std::size_t>(states.bytes());
         if (bytes > m_request.options.memoryBytes / 2)
-            throw Error(
-                ErrorCode::OutOfMemory,
-                fmt::format("the states of an untrained network take {}, half of what may be held; give "
-                            "--memory {} or more, or fewer rows",
-                            formatBytes(static_cast<double>(bytes)),
-                            formatBytes(2.0 * static_cast<double>(bytes))));
+            throw Error(ErrorCode::OutOfMemory,
+                        fmt::format("the states of an untrained network take {}, half of the memory limit; "
+                                    "give --memory {} or more, or fewer rows",
+                                    formatBytes(static_cast<double>(bytes)),
+                                    formatBytes(2.0 * static_cast<double>(bytes))));
         TraceView again;
         progress.setStage("capturing");
         again.trace = captureToMemory(model, states, {}, progress);
@@ -261,7 +260,7 @@ private:
         if (!result->basis.names.empty()) sayAxes(result->basis);
         if (!m_out.results.nulls.empty())
             m_out.warnings.emplace_back(
-                "nulls of the PCA are of one that is fitted on all rows; it has none here");
+                "nulls of the PCA exist only for a PCA fitted on all rows; here it has none");
         done("pca", result->excludedRows);
     }
 
@@ -331,7 +330,7 @@ private:
         for (const Verdict& verdict : verdictsOf(*result, m_out.results.source.info))
             say(fmt::format("{}: {}", verdict.key, sentenceOf(verdict)));
         say("jacobian/cumulative_effective_rank: " + ends(result->cumulativeEffectiveRank));
-        say(fmt::format("jacobian/lyapunov: {:.3g} to {:.3g} nats a step", result->lyapunov.col(0).mean(),
+        say(fmt::format("jacobian/lyapunov: {:.3g} to {:.3g} nats per step", result->lyapunov.col(0).mean(),
                         result->lyapunov.col(result->lyapunov.cols() - 1).mean()));
     }
 

@@ -76,8 +76,7 @@ std::vector<std::int64_t> parsePoints(const std::vector<ResidualPoint>& points, 
         first = findPoint(points, range.substr(0, colon));
         last = colon == std::string::npos ? first : findPoint(points, range.substr(colon + 1));
         if (last < first)
-            throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("the range {} runs against the depth", range));
+            throw Error(ErrorCode::InvalidArgument, fmt::format("the range {} ends before it begins", range));
     }
     std::vector<std::int64_t> indices;
     for (std::int64_t p = first; p <= last; ++p) indices.push_back(p);

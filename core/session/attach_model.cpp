@@ -56,7 +56,7 @@ std::string checkAttachment(const TraceInfo& trace, const ModelIdentity& model,
     const auto refuse = [&](const std::string& reason) {
         throw Error(ErrorCode::Mismatch,
                     fmt::format("{} did not make this trace: {}. Choose the model the trace was captured "
-                                "from, or open this one by itself.",
+                                "from, or open this model without the trace.",
                                 folder, reason),
                     folder);
     };
@@ -65,7 +65,8 @@ std::string checkAttachment(const TraceInfo& trace, const ModelIdentity& model,
         if (!difference.empty()) refuse("they differ in " + difference);
     }
     if (trace.units != model.dModel)
-        refuse(fmt::format("its states have {} units, and those of the model {}", trace.units, model.dModel));
+        refuse(fmt::format("its states have {} units, but those of the model have {}", trace.units,
+                           model.dModel));
     if (!firstModelPoint(trace.points, modelPoints))
         refuse(
             fmt::format("its points ({} from {} to {}) are not consecutive points of the model ({} from {} "
@@ -76,7 +77,7 @@ std::string checkAttachment(const TraceInfo& trace, const ModelIdentity& model,
     for (const Sample& sample : trace.samples)
         for (const std::int32_t id : sample.tokenIds)
             if (id < 0 || id >= model.vocabulary)
-                refuse(fmt::format("its prompts hold the token {}, and the vocabulary ends at {}", id,
+                refuse(fmt::format("its prompts contain the token {}, but the vocabulary ends at {}", id,
                                    model.vocabulary - 1));
     return trace.model ? std::string() : "the trace does not say which model made it; sizes and points agree";
 }

@@ -93,7 +93,7 @@ CaptureResult whatIsThere(const fs::path& out, const Ranks& ranks, const Capture
     const auto trace = TraceReader::open(out);
     if (trace->completeRows() < trace->storedRows())
         throw Error(ErrorCode::Unsupported,
-                    fmt::format("{} was begun by one process; go on with it without mpirun", out.string()),
+                    fmt::format("{} was started by one process; continue it without mpirun", out.string()),
                     out.string());
     messages.warn(fmt::format("{0} of {0} rows were there already", trace->storedRows()));
     if (ranks.first()) removeParts(out);
@@ -115,11 +115,11 @@ void gatherOutcomes(const PartOutcome& own, std::size_t rows, const fs::path& ou
     }
     if (resumed > 0) messages.warn(fmt::format("{} of {} rows were there already", resumed, rows));
     if (failures.empty()) return;
-    throw SharedError(
-        ErrorCode::Io,
-        fmt::format("{}; what the other ranks made is kept, and the same call with --resume goes on",
-                    fmt::join(failures, "; ")),
-        out.string());
+    throw SharedError(ErrorCode::Io,
+                      fmt::format("{}; the finished parts of the other ranks are kept, and the same command "
+                                  "with --resume continues",
+                                  fmt::join(failures, "; ")),
+                      out.string());
 }
 
 /// The first joins; where that fails, all throw SharedError.
@@ -172,19 +172,17 @@ void rejectOtherParts(const fs::path& out, const Ranks& ranks, bool resume, IfEx
     for (const auto& [path, size] : partsOf(out)) {
         if (size == ranks.size) continue;
         if (resume)
-            throw Error(
-                ErrorCode::Mismatch,
-                fmt::format("{} is of a capture by {} ranks; go on with it by mpirun -n {}, or remove "
-                            "such parts",
-                            path.string(), size, size),
-                path.string());
+            throw Error(ErrorCode::Mismatch,
+                        fmt::format("{} belongs to a capture by {} ranks; continue it with mpirun -n {}, or "
+                                    "remove such parts",
+                                    path.string(), size, size),
+                        path.string());
         if (ifExists != IfExists::Replace)
-            throw Error(
-                ErrorCode::AlreadyExists,
-                fmt::format("{} is already there, of a capture by {} ranks; go on with it by mpirun -n "
-                            "{} and --resume, or allow it to be replaced",
-                            path.string(), size, size),
-                path.string());
+            throw Error(ErrorCode::AlreadyExists,
+                        fmt::format("{} is already there, from a capture by {} ranks; continue it with "
+                                    "mpirun -n {} and --resume, or allow it to be replaced",
+                                    path.string(), size, size),
+                        path.string());
     }
 }
 

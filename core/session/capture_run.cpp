@@ -99,9 +99,10 @@ void checkCapture(const CaptureRequest& request, const std::function<void(const 
     rejectOtherParts(request.out, currentRanks(), request.resume, request.ifExists);
     if (currentRanks().size > 1 && request.prompts == "-")
         throw Error(ErrorCode::InvalidArgument,
-                    "standard input goes to one of the ranks alone; put the prompts into a file");
+                    "only one of the ranks would receive standard input; put the prompts into a file");
     if (request.resume && !goesOn(request) && !goesOnWithParts(request))
-        warn(fmt::format("there is no {} to go on with: the capture starts afresh", request.out.string()));
+        warn(fmt::format("there is no {} to continue: the capture starts from the beginning",
+                         request.out.string()));
 }
 
 CaptureResult runCapture(const CaptureRequest& request, const PromptModel& model,

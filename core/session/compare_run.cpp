@@ -59,7 +59,7 @@ ComparisonFile ofVerdictsAlone(const std::vector<OpenedSource>& sources) {
         record.sources.push_back({source.name, *source.of, source.verdicts});
         if (!source.missing.empty()) record.comparison.remarks.push_back(source.missing);
     }
-    record.comparison.remarks.emplace_back("Only verdicts are compared, for want of the traces.");
+    record.comparison.remarks.emplace_back("Only verdicts are compared, because there are no traces.");
     return record;
 }
 

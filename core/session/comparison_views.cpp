@@ -39,9 +39,9 @@ const PairComparison& pairOf(const ComparisonFile& file, const Json& options) {
     const auto other = recipeOption<std::int64_t>(options, "other", 1);
     for (const PairComparison& pair : file.comparison.pairs)
         if (pair.other == other) return pair;
-    if (file.comparison.pairs.empty()) refuse("this comparison is of verdicts alone: it holds no states");
+    if (file.comparison.pairs.empty()) refuse("this comparison has only verdicts and no states");
     throw Error(ErrorCode::InvalidArgument,
-                fmt::format("there is no source {} beside the first; they are 1 to {}", other,
+                fmt::format("there is no source {} to compare with the first; there are 1 to {}", other,
                             file.comparison.pairs.size()),
                 "other");
 }
@@ -92,7 +92,7 @@ std::vector<std::int64_t> pairedRows(const ComparisonFile& file, std::int64_t ot
 Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
     const Json options = parseRecipeOptions(recipe, {"components", "rows", "points"});
     const Comparison& comparison = file.comparison;
-    if (comparison.scores.empty()) refuse("this comparison is of verdicts alone: it holds no states");
+    if (comparison.scores.empty()) refuse("this comparison has only verdicts and no states");
     const auto rows = recipeOption(options, "rows", std::vector<std::int64_t>{});
     const auto points = recipeOption(options, "points", std::vector<std::int64_t>{});
     const bool isShared = comparison.alignment != Alignment::Own;
@@ -103,8 +103,7 @@ Figure figureOfPaths(const ComparisonFile& file, const Recipe& recipe) {
     std::vector<Figure> figures;
     for (std::size_t i = 0; i < file.sources.size(); ++i) {
         const TraceInfo& info = file.sources[i].source.info;
-        if (comparison.scores[i].n2 < 3)
-            refuse("paths are drawn along three axes, and this comparison holds fewer");
+        if (comparison.scores[i].n2 < 3) refuse("paths need three axes, but this comparison has fewer");
         // Axes that all share have the same titles, so that all panels have the same scale.
         TrajectoryInput input{comparison.scores[i], isShared ? VectorD() : comparison.explained[i],
                               info.points, rowNames(info)};
@@ -139,7 +138,7 @@ Figure figureOfCka(const ComparisonFile& file, const Recipe& recipe) {
         std::find_if(names.begin(), names.end(), [&](const auto& n) { return n.first == value; });
     if (named == names.end())
         throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("'{}' is no value of a CKA map; there are cka, null and beyond", value),
+                    fmt::format("'{}' is not a value of a CKA map; choose cka, null or beyond", value),
                     "value");
     const auto map = parseColorMap(recipeOption<std::string>(options, "map", "viridis"));
     if (!map)
@@ -162,8 +161,8 @@ Figure figureOfComparedVerdicts(const ComparisonFile& file, const Recipe& recipe
     const auto table = compareVerdicts(lists);
     if (table.empty())
         refuse(
-            "none of these sources holds verdicts; test the findings of each with rheo report, and compare "
-            "the folders that it writes");
+            "none of these sources has verdicts; test the findings of each with rheo report, and compare the "
+            "folders that it writes");
     Figure figure;
     std::string differing;
     for (std::size_t i = 0; i < file.sources.size(); ++i) {

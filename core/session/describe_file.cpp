@@ -65,7 +65,8 @@ FileDescription describeResults(const Hdf5File& file, const Input& input) {
 }
 
 FileDescription describeTeleport(const Hdf5File& file, const Input& input) {
-    FileDescription found{"teleport", "a teleport: one state moved, and what the network made of it", {}, {}};
+    FileDescription found{
+        "teleport", "a teleport: one state moved, and the path that the network computed from it", {}, {}};
     for (const char* name : {"point", "mode"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
     if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
@@ -75,7 +76,7 @@ FileDescription describeTeleport(const Hdf5File& file, const Input& input) {
 
 FileDescription describePatchMap(const Hdf5File& file, const Input& input) {
     FileDescription found{
-        "patch_map", "a patch map: which states of a clean prompt bring its outcome back", {}, {}};
+        "patch_map", "a patch map: which states of a clean prompt restore its outcome", {}, {}};
     for (const char* name : {"outcome", "answer_text", "foil_text"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
     if (file.exists("/along")) found.facts.emplace_back("along", file.readStrings("/axis_names"));
@@ -85,7 +86,7 @@ FileDescription describePatchMap(const Hdf5File& file, const Input& input) {
 
 FileDescription describeAttribution(const Hdf5File& file, const Input& input) {
     FileDescription found{
-        "attribution", "an attribution: what each block wrote to the logit of a token", {}, {}};
+        "attribution", "an attribution: how much each block added to the logit of a token", {}, {}};
     for (const char* name : {"answer_text", "foil_text"})
         if (const auto value = file.textAttribute("/", name)) found.facts.emplace_back(name, *value);
     if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
@@ -94,7 +95,7 @@ FileDescription describeAttribution(const Hdf5File& file, const Input& input) {
 }
 
 FileDescription describeRouting(const Hdf5File& file, const Input& input) {
-    FileDescription found{"routing", "what the routers of a mixture of experts chose", {}, {}};
+    FileDescription found{"routing", "routing: the choices of the routers of a mixture of experts", {}, {}};
     const auto shape = file.info("/probabilities").shape;
     if (shape.size() == 3) {
         found.facts.emplace_back("tokens", shape[0]);
@@ -106,7 +107,7 @@ FileDescription describeRouting(const Hdf5File& file, const Input& input) {
 }
 
 FileDescription describeFlow(const Hdf5File& file, const Input& input) {
-    FileDescription found{"flow", "a flow: where a network carries the states of a grid", {}, {}};
+    FileDescription found{"flow", "a flow: where a network moves the states of a grid", {}, {}};
     if (file.exists("/axis_names")) found.facts.emplace_back("axes", file.readStrings("/axis_names"));
     if (const auto token = file.integerAttribute("/", "token")) found.facts.emplace_back("token", *token);
     found.next = fmt::format("rheo figure {} --view flow --out flow.svg", input.word());
@@ -328,7 +329,7 @@ FileDescription describeZip(const Input& input) {
     if (first.find("data.pkl") != std::string_view::npos) return describePickle(input);
     if (first.find(".npy") == std::string_view::npos)
         throw Error(ErrorCode::Format,
-                    input.name() + " is a zip archive, and not one of NumPy (.npz); unpack it first",
+                    input.name() + " is a zip archive, but not a NumPy archive (.npz); unpack it first",
                     input.name());
     return {"npz",
             "arrays of NumPy in a zip archive",
@@ -427,7 +428,7 @@ FileDescription describeFile(const fs::path& path) {
     throw Error(ErrorCode::Format,
                 path.string() +
                     " is not a file that rheo knows: it knows traces, results, teleports, HDF5, .npy, .npz, "
-                    "safetensors, GGUF, sessions, figures that hold a recipe, and texts",
+                    "safetensors, GGUF, sessions, figures with a recipe, and texts",
                 path.string());
 }
 

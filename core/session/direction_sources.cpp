@@ -85,8 +85,9 @@ GroupedStates groupsOfRows(const Trace& trace, const std::vector<std::int64_t>& 
     const std::set<std::int64_t> those(plus.begin(), plus.end());
     for (const std::int64_t row : minus)
         if (those.contains(row))
-            throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("row {} of the trace is in both groups; select them apart", row));
+            throw Error(
+                ErrorCode::InvalidArgument,
+                fmt::format("row {} of the trace is in both groups; choose groups that do not overlap", row));
     GroupedStates groups;
     groups.states.resize(static_cast<Eigen::Index>(plus.size() + minus.size()), trace.units());
     addRows(trace, plus, point, true, groups);
@@ -101,7 +102,7 @@ NamedVector differenceOfMeans(const GroupedStates& groups, const std::string& na
     return {name,
             difference.cast<float>(),
             point,
-            fmt::format("mean of {} states less that of {}", countOf(groups, true), countOf(groups, false)),
+            fmt::format("mean of {} states minus that of {}", countOf(groups, true), countOf(groups, false)),
             {}};
 }
 
@@ -142,12 +143,11 @@ std::vector<NamedVector> componentDirections(const std::filesystem::path& file,
     const Results results = readResults(file);
     const PcaBasis basis = readPcaBasis(file);
     if (basis.scaling != Scaling::Raw)
-        throw Error(
-            ErrorCode::Unsupported,
-            fmt::format("the components of {} are of states with {} scaling, and a direction is one of "
-                        "raw states; fit the PCA with --scaling raw",
-                        file.string(), scalingName(basis.scaling)),
-            file.string());
+        throw Error(ErrorCode::Unsupported,
+                    fmt::format("the components of {} were fitted to states with {} scaling, but a direction "
+                                "needs raw states; fit the PCA with --scaling raw",
+                                file.string(), scalingName(basis.scaling)),
+                    file.string());
     std::vector<std::int32_t> components = asked;
     if (components.empty()) {
         components.resize(static_cast<std::size_t>(basis.components.rows()));
@@ -157,7 +157,7 @@ std::vector<NamedVector> componentDirections(const std::filesystem::path& file,
     for (const std::int32_t number : components) {
         if (number < 1 || number > basis.components.rows())
             throw Error(ErrorCode::InvalidArgument,
-                        fmt::format("component {} is asked for, and {} holds 1 to {}", number, file.string(),
+                        fmt::format("component {} was requested, but {} has 1 to {}", number, file.string(),
                                     basis.components.rows()),
                         file.string());
         const Eigen::Index i = number - 1;

@@ -18,7 +18,7 @@ std::int64_t indexOf(const DocumentState& state, PromptId id) {
     const auto index = sampleOf(state, id);
     if (!index)
         throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("prompt {} is not in the document any more", id.value()));
+                    fmt::format("prompt {} is no longer in the document", id.value()));
     return *index;
 }
 
@@ -224,7 +224,7 @@ DocumentState addToken(const DocumentState& state, PromptId id, const CapturedRo
     const auto sample = static_cast<std::int32_t>(indexOf(state, id));
     if (captured.trace->info().samples.front().tokenIds !=
         state.trace->info().samples[static_cast<std::size_t>(sample)].tokenIds)
-        throw Error(ErrorCode::Mismatch, "the prompt was changed meanwhile");
+        throw Error(ErrorCode::Mismatch, "the prompt was changed in the meantime");
     auto rows = allRows(state);
     auto after = rows.end();
     for (auto row = rows.begin(); row != rows.end(); ++row)

@@ -61,7 +61,7 @@ Figure figureOfPatchMap(const PatchMapFile& file, const Recipe& recipe) {
     const auto value = recipeOption<std::string>(options, "value", "normalized");
     if (value != "normalized" && value != "effect")
         throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("'{}' is no value of a patch map; there are normalized and effect", value));
+                    fmt::format("'{}' is not a value of a patch map; choose normalized or effect", value));
     return patchMapFigure({file.map, file.points, file.cleanPieces, file.corruptedPieces, file.answerText,
                            file.foilText, file.axisNames},
                           {themeNamed(recipe.theme), value == "normalized"});
@@ -91,7 +91,7 @@ Figure figureOfRouting(const RoutingFile& file, const Recipe& recipe) {
     const auto value = recipeOption<std::string>(options, "value", "probability");
     if (value != "probability" && value != "entropy")
         throw Error(ErrorCode::InvalidArgument,
-                    fmt::format("'{}' is no value of routing; there are probability and entropy", value));
+                    fmt::format("'{}' is not a value of routing; choose probability or entropy", value));
     return routingFigure({file.routing, file.ids, file.prompts, file.tokenTexts,
                           recipeOption<std::int32_t>(options, "prompt", 0),
                           value == "entropy" ? RoutingShown::Entropy : RoutingShown::Probability},
@@ -178,8 +178,9 @@ Figure figureOfComparison(const Recipe& recipe) {
 
 constexpr std::array patchValues{FigureChoice{R"("normalized")", "Share of the clean outcome"},
                                  FigureChoice{R"("effect")", "Change of the outcome"}};
-constexpr std::array patchChoices{
-    FigureOption{"value", "Value", "0 is the corrupted run; the clean run is 1, or what it is", patchValues}};
+constexpr std::array patchChoices{FigureOption{
+    "value", "Value",
+    "Normalized: 0 is the corrupted run, 1 the clean run. Effect: the change of the outcome", patchValues}};
 
 constexpr std::array attributionRuns{FigureChoice{R"("intervened")", "With the intervention"},
                                      FigureChoice{R"("natural")", "Natural"},
@@ -197,16 +198,18 @@ constexpr std::array flowArrowsOf{FigureChoice{"false", "Displacement"},
 constexpr std::array flowScalings{FigureChoice{"false", "States as they are"},
                                   FigureChoice{"true", "Over their RMS"}};
 constexpr std::array flowChoices{
-    FigureOption{"relative", "Arrows", "What each state does, or what it does other than the natural one",
-                 flowArrowsOf},
-    FigureOption{"rms", "Contraction", "Growth of the norm alone cannot look like divergence over the RMS",
+    FigureOption{"relative", "Arrows",
+                 "The movement of each state, or its movement minus that of the natural state", flowArrowsOf},
+    FigureOption{"rms", "Contraction",
+                 "With states divided by their RMS, growth of the norm alone does not look like divergence",
                  flowScalings}};
 
 constexpr std::array ckaValues{FigureChoice{R"("cka")", "CKA"},
                                FigureChoice{R"("beyond")", "Beyond shuffled samples"},
                                FigureChoice{R"("null")", "Shuffled samples, 97.5 %"}};
 constexpr std::array ckaChoices{
-    FigureOption{"value", "Value", "All values; those above what shuffled samples give; or what these give",
+    FigureOption{"value", "Value",
+                 "All values; only values above those of shuffled samples; or the values of shuffled samples",
                  ckaValues},
     mapOption};
 
@@ -214,18 +217,16 @@ constexpr std::array fileViews{
     FileView{{"teleport", "Teleport", "Teleport", "",
               "How far a moved state stays from its natural path, and the next tokens before and after."},
              figureOfTeleportFiles},
-    FileView{
-        {"patch_map", "Patch map", "Patch map", "",
-         "How much of the outcome of a clean prompt comes back in a corrupted one when one state is taken "
-         "from the clean run, by token and depth.",
-         190, 90, true, patchChoices},
-        figureOfPatchMapFile},
-    FileView{
-        {"attribution", "Attribution", "Direct logit attribution", "",
-         "What attention and the MLP of each block wrote to the logit of a token, or to the difference of "
-         "two.",
-         160, 200, true, attributionChoices},
-        figureOfAttributionFile},
+    FileView{{"patch_map", "Patch map", "Patch map", "",
+              "How much of the outcome of a clean prompt is restored in a corrupted one when one state is "
+              "copied from the clean run, by token and depth.",
+              190, 90, true, patchChoices},
+             figureOfPatchMapFile},
+    FileView{{"attribution", "Attribution", "Direct logit attribution", "",
+              "How much attention and the MLP of each block added to the logit of a token, or to the "
+              "difference of two.",
+              160, 200, true, attributionChoices},
+             figureOfAttributionFile},
     FileView{{"routing", "Routing", "Experts by block", "",
               "Which experts of each block see the tokens, how undecided the routers are, and what their "
               "choice says "
@@ -238,35 +239,34 @@ constexpr std::array fileViews{
          "as the edits grow stronger.",
          190, 120, true},
         figureOfWritingFile},
-    FileView{
-        {"flow", "Flow", "Flow over two axes", "",
-         "Where the network carries the states of a grid, which next token each ends in, and whether they "
-         "draw together more than random pushes do.",
-         190, 160, true, flowChoices},
-        figureOfFlowFile},
+    FileView{{"flow", "Flow", "Flow over two axes", "",
+              "Where the network moves the states of a grid, the likeliest next token of each, and whether "
+              "they converge more than random pushes do.",
+              190, 160, true, flowChoices},
+             figureOfFlowFile},
     FileView{
         {"response", "Response", "Response against size", "",
          "How far the output moves when one state is pushed further and further, beside random directions.",
          160, 150, true},
         figureOfResponseFile},
     FileView{{pathsView, "Compare", "Paths side by side", "",
-              "The paths of two or more sources, in one basis, or each in its own, turned onto the first.",
+              "The paths of two or more sources, in one basis, or each in its own, rotated onto the first.",
               190, 90},
              figureOfComparison<figureOfPaths>},
     FileView{{ckaView, "CKA", "Similarity of depths (CKA)", "",
-              "How similar the rows of two sources lie to each other at every two depths, beside shuffled "
-              "samples.",
+              "How similar the geometry of the rows of two sources is, for all pairs of depths, beside "
+              "shuffled samples.",
               240, 80, false, ckaChoices},
              figureOfComparison<figureOfCka>},
     FileView{
         {differenceView, "Difference", "Differences by depth", "",
-         "The curves of one source less those of another, with intervals from resampled samples.", 190, 120},
+         "The curves of one source minus those of another, with intervals from resampled samples.", 190, 120},
         figureOfComparison<figureOfDifference>},
     FileView{{comparedVerdictsView, "Compared verdicts", "Verdicts of several sources", "",
               "The published findings of each source beside their nulls, in the same order.", 240, 110},
              figureOfComparison<figureOfComparedVerdicts>},
     FileView{{trainingView, "Training", "Against the training step", "",
-              "Curves and findings of training checkpoints, by the steps that their names tell.", 190, 160},
+              "Curves and findings of training checkpoints, by the training steps in their names.", 190, 160},
              figureOfComparison<figureOfTraining>},
 };
 

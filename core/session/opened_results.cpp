@@ -237,9 +237,8 @@ TraceOfResults traceOfResults(const OpenedResults& opened, Progress& progress) {
         try {
             auto trace = TraceReader::open(wholePath(path));
             if (trace->sourceHash() == source.hash) return {std::move(trace), wholePath(path), ""};
-            found.missing =
-                fmt::format("{} is not the trace that they were made from: its states or rows are others.",
-                            path.string());
+            found.missing = fmt::format(
+                "{} is not the trace that they were made from: its states or rows differ.", path.string());
         } catch (const Error& error) {
             found.missing = fmt::format("Their trace cannot be read: {}", error.what());
         }

@@ -22,7 +22,7 @@ nlohmann::ordered_json parseRecipeOptions(const Recipe& recipe,
 ColorMap mapNamed(const std::string& name) {
     if (const auto map = parseColorMap(name)) return *map;
     throw Error(ErrorCode::InvalidArgument,
-                fmt::format("'{}' is no colour map; there are viridis, cividis and vik", name));
+                fmt::format("'{}' is not a colour map; choose viridis, cividis or vik", name));
 }
 
 }  // namespace rheo

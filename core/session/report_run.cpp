@@ -110,18 +110,18 @@ struct Judged {
 std::string surrogatesOf(const VerdictOptions& how) {
     std::string text = fmt::format("{} of each null", how.repeats);
     if (how.mostRepeats > how.repeats)
-        text += fmt::format(", up to {} where they take about a second", how.mostRepeats);
+        text += fmt::format(", up to {} if they take about a second", how.mostRepeats);
     return text;
 }
 
 /// The sentence of the page on outliers.
 std::string noteOfOutliers(const TraceView& view, const Outliers& outliers) {
     return outliers.none()
-               ? std::string("No unit and no row stands out by its size")
+               ? std::string("There are no outlying units or rows")
                : fmt::format(
-                     "Outliers: {}. Each verdict was computed with and without them. A unit or row counts "
-                     "as one if the logarithm of its RMS has a robust z above {:g} among the others at any "
-                     "point: of 5,200 random walks with Gaussian steps none had any",
+                     "Outliers: {}. Each verdict was computed with and without them. A unit or row is an "
+                     "outlier if the logarithm of its RMS has a robust z above {:g} among the others at any "
+                     "point. Of 5,200 random walks with Gaussian steps none had outliers",
                      describeOutliers(view, outliers), OutlierOptions{}.unitZ);
 }
 
@@ -211,11 +211,11 @@ private:
     void checkOutput(const fs::path& path) const {
         requireOutput(path, IfExists::Replace, m_request.inputs);
         if (ifExists() == IfExists::Replace || !fs::exists(path)) return;
-        throw Error(ErrorCode::AlreadyExists,
-                    fmt::format("{} is already there; choose another folder, or say --force, or --resume to "
-                                "go on",
-                                path.string()),
-                    path.string());
+        throw Error(
+            ErrorCode::AlreadyExists,
+            fmt::format("{} is already there; choose another folder, or use --force, or --resume to go on",
+                        path.string()),
+            path.string());
     }
 
     /// The trace, where none was given. False if it was stopped.
@@ -534,7 +534,7 @@ private:
         const auto& density = all.statistics.get<Density>();
         if (density && density->excludedRows > 0)
             m_report.notes.push_back(
-                fmt::format("{} of {} rows were left out: they hold values that are not finite",
+                fmt::format("{} of {} rows were left out: they have values that are not finite",
                             density->excludedRows, m_looked.rows.view.rowCount()));
         const int repeats = m_request.verdicts.repeats;
         if (m_looked.untestable.empty() && repeats < 40)

@@ -39,15 +39,14 @@ template <class Result>
 const Result& require(const std::optional<Result>& result, const char* name, const Results& results) {
     if (result) return *result;
     if (std::string_view(name) == "pca" && results.perPointPca)
-        throw Error(
-            ErrorCode::NotFound,
-            "the PCA of these results has a basis at each point, and this view needs one for all; compute it "
-            "with rheo analyze --stat pca",
-            results.source.path);
+        throw Error(ErrorCode::NotFound,
+                    "the PCA of these results has one basis per point, but this view needs one basis for all "
+                    "points; compute it with rheo analyze --stat pca",
+                    results.source.path);
     const auto there = viewsOf(results);
     throw Error(ErrorCode::NotFound,
-                fmt::format("these results hold no {0}; compute it with rheo analyze --stat {0}{1}", name,
-                            there.empty() ? "" : ". What they hold can be seen as " + namesOf(there)),
+                fmt::format("these results have no {0}; compute it with rheo analyze --stat {0}{1}", name,
+                            there.empty() ? "" : ". Views that they have: " + namesOf(there)),
                 results.source.path);
 }
 
@@ -64,8 +63,8 @@ std::string traceOf(const Results& results, const Recipe& recipe) {
         if (source.role == "trace") return source.path;
     if (results.source.path.empty())
         throw Error(ErrorCode::NotFound,
-                    "scores along a direction are read from the trace, and these results do not name theirs; "
-                    "give it with --trace");
+                    "scores along a direction are read from the trace, but these results do not name their "
+                    "trace; give it with --trace");
     return results.source.path;
 }
 
@@ -230,8 +229,8 @@ const AutoencoderResult& requireEncoded(const Results& results) {
     if (!holdsEncoded(results))
         throw Error(
             ErrorCode::NotFound,
-            fmt::format("the training of this autoencoder was stopped, and no state was put through it; do "
-                        "that with rheo analyze {} --stat autoencoder --autoencoder and these results",
+            fmt::format("the training of this autoencoder was stopped before it was applied to the states; "
+                        "apply it with rheo analyze {} --stat autoencoder --autoencoder and these results",
                         results.source.path),
             results.source.path);
     return result;
@@ -288,8 +287,7 @@ Figure lensMapOf(const Results& results, const Recipe& recipe) {
     if (!color)
         throw Error(
             ErrorCode::InvalidArgument,
-            fmt::format("'{}' is no colour of a lens map; there are probability, entropy, divergence and "
-                        "rank",
+            fmt::format("'{}' is not a colour of a lens map; choose probability, entropy, divergence or rank",
                         name));
     o.color = *color;
     const auto depth = parseLensDepth(recipeOption<std::string>(options, "depth", "points"));
@@ -304,7 +302,7 @@ Figure verdictFigureOf(const Results& results, const Recipe& recipe) {
     parseRecipeOptions(recipe, {});
     const std::vector<Verdict> verdicts = verdictsOf(results);
     if (verdicts.empty())
-        throw Error(ErrorCode::NotFound, "these results hold no verdicts; test the findings with rheo report",
+        throw Error(ErrorCode::NotFound, "these results have no verdicts; test the findings with rheo report",
                     results.source.path);
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     std::vector<VerdictMark> marks;
@@ -334,7 +332,7 @@ constexpr std::array orders{FigureChoice{"true", "Sorted by the last depth"},
                             FigureChoice{"false", "In order of number"}};
 
 constexpr std::array densityChoices{
-    FigureOption{"measure", "Measure", "What of each unit is shown, over all rows", measures},
+    FigureOption{"measure", "Measure", "The measure of each unit that is shown, over all rows", measures},
     FigureOption{"sorted", "Units", "The order of the units from below", orders}, mapOption};
 constexpr std::array mapChoices{mapOption};
 constexpr std::array lensColors{
@@ -346,8 +344,8 @@ constexpr std::array lensDepths{FigureChoice{R"("points")", "Every point"},
 constexpr std::array lensMapChoices{
     FigureOption{"depth", "Depth", "Fewer columns have room for words", lensDepths},
     FigureOption{"color", "Colour",
-                 "Of the likeliest next token its probability; of all tokens the entropy; or how "
-                 "far this is from what is said at last; or the place of a token among all",
+                 "The probability of the likeliest next token; the entropy over all tokens; the divergence "
+                 "from the final prediction; or the rank of a token among all",
                  lensColors},
     mapOption};
 
@@ -360,11 +358,10 @@ constexpr std::array mostRowChoices{FigureChoice{"5000", "At most 5,000"}, Figur
                                     FigureChoice{"20000", "At most 20,000"}, FigureChoice{"0", "All"}};
 constexpr std::array firstTokenChoices{FigureChoice{"true", "Shown"}, FigureChoice{"false", "Hidden"}};
 constexpr std::array trajectoryChoices{
-    FigureOption{
-        "group_means", "Means",
-        "The mean path of each kind of row that has a colour, and one standard deviation to each side "
-        "along each axis",
-        groupMeanChoices},
+    FigureOption{"group_means", "Means",
+                 "The mean path of each group of rows with one colour, and one standard deviation to each "
+                 "side along each axis",
+                 groupMeanChoices},
     FigureOption{
         "limits", "Axes hold",
         "All states, or along each axis the 1st to the 99th percentile; what lies outside is counted",

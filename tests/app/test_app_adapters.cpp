@@ -201,7 +201,7 @@ void TestAppAdapters::aChosenAdapterBringsItsBase() {
     QTRY_VERIFY_WITH_TIMEOUT(window.workspace().jobs().isIdle(), 60000);
     // Its base is not here: it is to be chosen.
     whenShown<OpenModelDialog>([](OpenModelDialog& dialog) {
-        QVERIFY2(dialog.detail()->text().contains("choose its base"), qPrintable(dialog.detail()->text()));
+        QVERIFY2(dialog.detail()->text().contains("choose the base"), qPrintable(dialog.detail()->text()));
         QVERIFY(!dialog.openButton()->isEnabled());
         dialog.reject();
     });

@@ -279,7 +279,7 @@ void TestAppAnalyses::oneButtonComputesAView() {
     QVERIFY(!m_window->resultBar()->isVisible());
     QString costs;
     for (const QLabel* label : motion->missingPage()->findChildren<QLabel*>())
-        if (label->text().contains("reads ") && label->text().contains("in memory")) costs = label->text();
+        if (label->text().contains("reads ") && label->text().contains("of memory")) costs = label->text();
     QVERIFY2(costs.contains("24 rows") && costs.contains("second"),
              "it says what it is of, and what it costs");
     keepPicture(*m_window, "analyses missing");
@@ -482,7 +482,7 @@ void TestAppAnalyses::findingsAreTestedInTheWindow() {
     // Time, bytes and memory are measured while it is looked at.
     QTRY_VERIFY2_WITH_TIMEOUT(verdicts->missingText().contains("It takes about"),
                               qPrintable(verdicts->missingText()), wait);
-    QVERIFY(verdicts->missingText().contains("are read several times; at most 1.0 GiB is held"));
+    QVERIFY(verdicts->missingText().contains("are read several times; at most 1.0 GiB of memory is used"));
     QString command;
     QTimer asked;
     connect(&asked, &QTimer::timeout, this, [&] {

@@ -410,7 +410,7 @@ void TestAppAnalyze::lensIsStored() {
     QVERIFY2(ran.status == 0, ran.err);
     ran = runRheo({"figure", out, "--view", "latent", "--out", path("latent.svg")});
     QCOMPARE(ran.status, 1);
-    QVERIFY2(ran.err.contains("hold no autoencoder"), ran.err);
+    QVERIFY2(ran.err.contains("have no autoencoder"), ran.err);
 }
 
 void TestAppAnalyze::pcaInOtherWays() {
@@ -512,23 +512,23 @@ void TestAppAnalyze::whatCannotBeIsRefused_data() {
         "there is no statistic 'horoscope'. There are density");
     row("unknown null", {"--stat", "motion", "--null", "weather"},
         "there is no null 'weather'. There are depth_");
-    row("no statistic", {"--stat", ","}, "--stat names no statistic");
+    row("no statistic", {"--stat", ","}, "--stat needs the name of a statistic");
     row("one point", {"--stat", "motion", "--points", "final"},
         "motion: it needs at least 2 points, and there is 1", 1);
     row("two points", {"--stat", "rotation", "--points", "L00.attn_in:L00.mlp_in"},
         "rotation: it needs at least 3 points", 1);
-    row("an idle option", {"--stat", "motion", "--per-row"}, "--per-row is about rotation");
-    row("an idle estimator", {"--stat", "pca", "--mi", "bins"}, "--mi is about mutual_information");
+    row("an idle option", {"--stat", "motion", "--per-row"}, "--per-row is used only by rotation");
+    row("an idle estimator", {"--stat", "pca", "--mi", "bins"}, "--mi is used only by mutual_information");
     row("repeats of nothing", {"--stat", "pca", "--repeats", "9"}, "--null names none");
     row("final norm", {"--stat", "pca", "--scaling", "final_norm"}, "needs the model of the trace");
     row("final norm of another model",
         {"--stat", "pca", "--scaling", "final_norm", "--model", RHEO_RESOURCES "/demo-model"},
         "did not make this trace", 1);
     row("a lens without a model", {"--stat", "lens"}, "name it with --model");
-    row("an idle model", {"--stat", "pca", "--model", "x"}, "--model is about lens");
+    row("an idle model", {"--stat", "pca", "--model", "x"}, "--model is used only by lens");
     row("another model", {"--stat", "lens", "--model", RHEO_RESOURCES "/demo-model"},
         "did not make this trace", 1);
-    row("idle epochs", {"--stat", "pca", "--epochs", "9"}, "--epochs is about autoencoder");
+    row("idle epochs", {"--stat", "pca", "--epochs", "9"}, "--epochs is used only by autoencoder");
     row("surrogates of nothing", {"--stat", "autoencoder", "--null", "sign_flip"},
         "no statistic that is computed");
     row("no memory", {"--stat", "pca", "--memory", "lots"}, "'lots' is not an amount of memory");

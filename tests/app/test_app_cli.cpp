@@ -135,7 +135,7 @@ void TestAppCli::infoSaysWhatThePointsAre() {
         QVERIFY2(info(fixture).contains("normalised first"), fixture);
     QVERIFY(!info("llama-3-style").contains("normalised first"));
     QVERIFY2(info("qwen2_moe")
-                 .contains("6 of 16 units in 2 of the blocks, of which 3 see a token; one more of 24"),
+                 .contains("6 of 16 units in 2 of the blocks, of which 3 process a token; one more of 24"),
              info("qwen2_moe"));
     QVERIFY(info("qwen2_moe").contains("54112, stored as float32; a token uses 44896"));
     QVERIFY(!info("llama-3-style").contains("experts"));

@@ -287,7 +287,7 @@ void TestAppCompareWindow::aSessionKeepsTheSources() {
     QVERIFY(!view()->hasFigure());
     view()->restoreKept(kept);
     QTRY_COMPARE_WITH_TIMEOUT(view()->sourceNames().size(), 2, wait);
-    QVERIFY(!view()->explanation()->text().contains("is not what it was"));
+    QVERIFY(!view()->explanation()->text().contains("has changed since"));
     // What was computed is computed again.
     QVERIFY(kept["computed"].toBool());
     QTRY_VERIFY_WITH_TIMEOUT(view()->hasFigure() && m_window->workspace().jobs().isIdle(), wait);
@@ -299,7 +299,7 @@ void TestAppCompareWindow::aSessionKeepsTheSources() {
     source["hash"] = "another";
     other["sources"] = QJsonArray{source};
     view()->restoreKept(other);
-    QTRY_VERIFY_WITH_TIMEOUT(view()->explanation()->text().contains("is not what it was"), wait);
+    QTRY_VERIFY_WITH_TIMEOUT(view()->explanation()->text().contains("has changed since"), wait);
 }
 
 void TestAppCompareWindow::aSavedComparisonIsOpened() {

@@ -528,7 +528,7 @@ void TestAppLaboratory::flowIsWrittenAndDrawn() {
     }
     const auto again = runRheo({"figure", "--recipe", path("flow.svg"), "--out", path("flow_again.svg")});
     QVERIFY2(again.status == 0, again.err);
-    QVERIFY(contentsOf(path("flow_again.svg")).contains("less the natural step"));
+    QVERIFY(contentsOf(path("flow_again.svg")).contains("minus the natural step"));
     const auto tooFar =
         runRheo({"figure", path("flow.h5"), "--view", "flow", "--steps", "999", "--out", path("no.svg")});
     QVERIFY2(tooFar.status == 1 && tooFar.err.contains("999"), tooFar.err);

@@ -366,7 +366,7 @@ void TestAppResults::trajectoriesThatAreMissingAreExplained() {
     auto* trajectories = view<TrajectoryView>("trajectories");
     m_window->showView(trajectories);
     QTRY_VERIFY(trajectories->missingPage()->isVisible() && !trajectories->canvas()->isVisible());
-    QVERIFY2(trajectories->missingPage()->reason().contains("motion.h5 does not hold it"),
+    QVERIFY2(trajectories->missingPage()->reason().contains("motion.h5 does not contain it"),
              qPrintable(trajectories->missingPage()->reason()));
     QVERIFY(trajectories->missingPage()->command().contains("--stat pca"));
     QVERIFY(!m_window->resultBar()->isVisible());

@@ -435,7 +435,7 @@ void TestAppSession::theProgramIsFoundByName() {
     QCOMPARE(found, QStringList{"Theme: Dark"});
     QVERIFY(run("no such thing at all",
                 [&](CommandPalette* palette) { found = {palette->list()->item(0)->text()}; }));
-    QCOMPARE(found, QStringList{"Nothing is called that"});
+    QCOMPARE(found, QStringList{"Nothing has this name"});
 }
 
 void TestAppSession::theTourShowsTheFindings() {
@@ -462,7 +462,7 @@ void TestAppSession::theTourShowsTheFindings() {
                         tour->text().contains(QString::fromStdString(sentenceOf(verdict)).toHtmlEscaped()),
                         key);
         }
-        if (QString(step.title).startsWith("Take hold"))
+        if (QString(step.title).startsWith("Move a state"))
             QTRY_VERIFY_WITH_TIMEOUT(!state().teleports.empty(), wait);
         QTest::qWait(300);
         keepPicture(*m_window, QString("tour %1").arg(i + 1));

@@ -197,14 +197,16 @@ JobRunner::Ended JobRunner::guard(const std::function<void()>& call, Failure& fa
     } catch (const Error& error) {
         failure = {error.code(), QString::fromUtf8(error.what()), QString::fromStdString(error.context())};
     } catch (const std::bad_alloc&) {
-        failure = {ErrorCode::OutOfMemory,
-                   QStringLiteral("There is not enough memory for this; close something, or ask for less."),
-                   {}};
+        failure = {
+            ErrorCode::OutOfMemory,
+            QStringLiteral(
+                "There is not enough memory for this; close other programs or views, or choose fewer rows."),
+            {}};
     } catch (const std::exception& error) {
         failure = {
             ErrorCode::Internal, QStringLiteral("Unexpected: %1").arg(QString::fromUtf8(error.what())), {}};
     } catch (...) {
-        failure = {ErrorCode::Internal, QStringLiteral("Something unexpected was thrown."), {}};
+        failure = {ErrorCode::Internal, QStringLiteral("An unexpected error occurred."), {}};
     }
     ended.state = JobState::Failed;
     ended.failure = failure.message;

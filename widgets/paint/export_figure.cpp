@@ -85,11 +85,11 @@ QByteArray encodePdf(const Figure& figure, const ExportOptions& options) {
         writer.setPageMargins(QMarginsF(0, 0, 0, 0));
         writer.setDocumentXmpMetadata(xmpWithRecipe(title, options.recipeJson));
         QPainter painter;
-        if (!painter.begin(&writer)) throw Error(ErrorCode::Internal, "The PDF could not be begun.");
+        if (!painter.begin(&writer)) throw Error(ErrorCode::Internal, "The PDF could not be started.");
         const double unitsPerPoint = pdfResolution / 72.0;
         paintFigure(painter, QRectF(QPointF(0, 0), sizeInPoints(options) * unitsPerPoint), figure,
                     unitsPerPoint, options.background);
-        if (!painter.end()) throw Error(ErrorCode::Internal, "The PDF could not be ended.");
+        if (!painter.end()) throw Error(ErrorCode::Internal, "The PDF could not be finished.");
     }
     setExactPage(bytes, sizeInPoints(options));
     return bytes;
@@ -100,24 +100,23 @@ QByteArray encodePng(const Figure& figure, const ExportOptions& options) {
     const double width = std::round(options.widthMm * scale);
     const double height = std::round(options.heightMm * scale);
     if (std::max(width, height) > largestSide || width * height > mostPixels)
-        throw Error(
-            ErrorCode::InvalidArgument,
-            QString("A PNG of %1 x %2 mm at %3 dpi would have %4 x %5 pixels, more than the %6 a side "
-                    "and %7 million in all that one may have. Choose fewer dpi, or SVG or PDF.")
-                .arg(options.widthMm)
-                .arg(options.heightMm)
-                .arg(options.dpi)
-                .arg(width)
-                .arg(height)
-                .arg(largestSide)
-                .arg(mostPixels / 1e6)
-                .toStdString());
+        throw Error(ErrorCode::InvalidArgument,
+                    QString("A PNG of %1 x %2 mm at %3 dpi would have %4 x %5 pixels; the limit is %6 per "
+                            "side and %7 million in all. Choose fewer dpi, or SVG or PDF.")
+                        .arg(options.widthMm)
+                        .arg(options.heightMm)
+                        .arg(options.dpi)
+                        .arg(width)
+                        .arg(height)
+                        .arg(largestSide)
+                        .arg(mostPixels / 1e6)
+                        .toStdString());
     QImage image(
         static_cast<int>(width), static_cast<int>(height),
         options.background == Background::None ? QImage::Format_ARGB32_Premultiplied : QImage::Format_RGB32);
     if (image.isNull())
         throw Error(ErrorCode::OutOfMemory,
-                    "There is no memory for a picture of that size. Choose fewer dpi.");
+                    "There is not enough memory for a picture of that size. Choose fewer dpi.");
     const int dotsPerMetre = static_cast<int>(std::lround(options.dpi / millimetresPerInch * 1000));
     image.fill(options.background == Background::None ? QColor(Qt::transparent)
                                                       : toQColor(figure.theme.background));

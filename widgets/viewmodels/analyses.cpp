@@ -195,11 +195,11 @@ QString Analyses::timeText(const std::optional<AnalysisCost>& cost) {
 
 QString Analyses::costText(const std::optional<AnalysisCost>& cost) {
     if (!cost) return {};
-    if (cost->seconds == 0 && cost->readBytes == 0) return tr("nothing is left to compute");
+    if (cost->seconds == 0 && cost->readBytes == 0) return tr("everything is already computed");
     const auto bytes = [](std::int64_t n) {
         return QString::fromStdString(formatBytes(static_cast<double>(n)));
     };
-    return tr("%1, reads %2, holds %3 in memory")
+    return tr("%1, reads %2, uses %3 of memory")
         .arg(timeText(cost), bytes(cost->readBytes), bytes(cost->memoryBytes));
 }
 
@@ -316,8 +316,8 @@ void Analyses::use(const QueuedAnalysis& item, Made made) {
                      .arg(QString::fromStdString(name), QString::fromStdString(reason));
     }
     if (outcome.excludedRows > 0)
-        notes << counted(outcome.excludedRows, tr("1 row was left out: it holds values that are not finite"),
-                         tr("%1 rows were left out: they hold values that are not finite"));
+        notes << counted(outcome.excludedRows, tr("1 row was left out: it has values that are not finite"),
+                         tr("%1 rows were left out: they have values that are not finite"));
     if (!outcome.stopped) {
         learnRates(m_rates, requestOf(item.choice), made.cost, made.seconds);
         QVariantMap rates;
@@ -409,7 +409,7 @@ ResultState Analyses::stateOf(const QString& statistic, bool ofRows) const {
     if (!held.opened)
         return {ResultStatus::Missing,
                 m_undefined.contains(statistic)
-                    ? tr("It cannot be computed of these rows: %1").arg(m_undefined.value(statistic))
+                    ? tr("It cannot be computed for these rows: %1").arg(m_undefined.value(statistic))
                     : QString()};
     if (ofRows && state->basis && !state->basis->names.empty()) {
         QStringList names;
@@ -423,7 +423,7 @@ ResultState Analyses::stateOf(const QString& statistic, bool ofRows) const {
         return {ResultStatus::Stale, tr("Out of date: %1").arg(QString::fromStdString(change))};
     if (ofRows)
         return {ResultStatus::Done,
-                counted(state->rows(), tr("Of the row that is open"), tr("Of the %1 rows that are open"))};
+                counted(state->rows(), tr("For the open row"), tr("For the %1 open rows"))};
     return {ResultStatus::Done, tr("Of %1").arg(describe(held, statistic))};
 }
 

@@ -37,7 +37,7 @@ CachedModelList::~CachedModelList() {
 void CachedModelList::refresh() {
     if (isLooking()) return;
     m_job = m_jobs.submit(
-        {Lane::Analysis, tr("Listing the models of the cache"), false},
+        {Lane::Analysis, tr("Listing the models in the cache"), false},
         [](Progress& progress) { return cachedModels(progress); }, this,
         [this](Outcome<std::vector<CachedModel>> outcome) {
             if (outcome.cancelled()) return;

@@ -185,13 +185,13 @@ QString commandOfDocument(const DocumentFiles& files, const DocumentState& state
 QString whyNoCommandOfDocument(const DocumentFiles& files, const DocumentState& state, bool hasModel) {
     if (state.basis && !state.basis->names.empty() && files.resultsBasis != state.basis)
         return tr(
-            "The axes are directions of the laboratory: save their vectors there, and give the file to "
-            "rheo analyze --stat pca --axes; or save the results first.");
+            "The axes are directions of the laboratory: save their vectors there, and use the file with rheo "
+            "analyze --stat pca --axes; or save the results first.");
     if (basisIsOfResults(state))
         return whyNoCommandOfResults(files, {state.results, state.resultsTrace}, hasModel);
     if (files.resultsBasis == state.basis || state.basisTrace == files.fileTrace) return {};
     if (hasModel && isOfPrompts(files, state.basisTrace)) return {};
-    return tr("No file holds the rows that the PCA was fitted on: save the trace, or the results, first.");
+    return tr("The rows that the PCA was fitted on are in no file: save the trace or the results first.");
 }
 
 QString commandOfResults(const DocumentFiles& files, const HeldResults& held, const LoadedModel* model,
@@ -209,7 +209,7 @@ QString whyNoCommandOfResults(const DocumentFiles& files, const HeldResults& hel
         return tr("The model that these results were computed with is not open any more: attach it first.");
     if (held.trace && held.trace == files.fileTrace) return {};
     if (hasModel && isOfPrompts(files, held.trace)) return {};
-    return tr("No file holds the rows that these results are of: save the trace first.");
+    return tr("The rows of these results are in no file: save the trace first.");
 }
 
 QString commandOfAnalysis(const DocumentFiles& files, const std::shared_ptr<const Trace>& trace,

@@ -40,7 +40,7 @@ QString noPrompt(const Workspace& w) {
 QString noRowsForModel(const Workspace& w) {
     return w.state()->rows() > 0
                ? QString()
-               : Workspace::tr("There are no rows to attach a model to; open it by itself.");
+               : Workspace::tr("There are no rows to attach a model to; open the model with Open a model.");
 }
 
 QString noBasisToMoveIn(const Workspace& w) {
@@ -48,15 +48,14 @@ QString noBasisToMoveIn(const Workspace& w) {
     if (!basis) return Workspace::tr("A state is moved along principal components: fit the PCA first.");
     if (basis->scaling != Scaling::Raw)
         return Workspace::tr(
-            "The PCA is of states scaled by their RMS. To teleport, fit it to the states as they are "
-            "(Ctrl+R).");
+            "The PCA was fitted to states scaled by their RMS. To teleport, fit it to raw states (Ctrl+R).");
     return {};
 }
 
 QString noResults(const Workspace& w) {
     return w.state()->basis || w.state()->results
                ? QString()
-               : Workspace::tr("There are no results yet: compute some with the menu Analysis.");
+               : Workspace::tr("There are no results yet: compute statistics in the menu Analysis.");
 }
 
 QString nothingComputed(const Workspace& w) {

@@ -153,8 +153,7 @@ JobId FileKeeper::saveTeleport(std::int64_t id, const QString& file, bool replac
     const auto place =
         std::find_if(records.begin(), records.end(), [&](const auto& record) { return record->id == id; });
     if (place == records.end()) {
-        m_workspace.fail(what,
-                         {ErrorCode::NotFound, tr("This teleport is not in the document any more."), {}});
+        m_workspace.fail(what, {ErrorCode::NotFound, tr("This teleport is no longer in the document."), {}});
         return {};
     }
     const auto record = *place;
@@ -233,8 +232,9 @@ JobId FileKeeper::saveResults(const QString& file, bool replace, const QString& 
                 }
                 Q_EMIT saved(file);
                 if (!left.empty())
-                    Q_EMIT m_workspace.noted(tr("Not in %1, as they are of other rows or points: %2")
-                                                 .arg(QFileInfo(file).fileName(), joined(left)));
+                    Q_EMIT m_workspace.noted(
+                        tr("Not saved in %1, because they belong to other rows or points: %2")
+                            .arg(QFileInfo(file).fileName(), joined(left)));
             });
         });
 }
@@ -310,7 +310,7 @@ bool FileKeeper::hasUnsaved() const {
 
 QString FileKeeper::unsavedSummary() const {
     if (m_isRecovered) return tr("the session that was recovered");
-    if (m_sessionState) return tr("what changed since the session was saved");
+    if (m_sessionState) return tr("unsaved changes of the session");
     QStringList parts;
     if (const auto rows = static_cast<int>(unsavedRows()); rows > 0)
         parts << counted(rows, tr("1 captured row"), tr("%1 captured rows"));

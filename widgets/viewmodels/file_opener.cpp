@@ -59,7 +59,7 @@ fs::path fileAt(const fs::path& path) {
                 path.string() + " is " + description.summary +
                     "; the window opens sessions, model folders, traces, results of rheo analyze and rheo "
                     "report, and teleports" +
-                    (description.next.empty() ? "" : ". What can be done with it: " + description.next),
+                    (description.next.empty() ? "" : ". What you can do with it: " + description.next),
                 path.string());
 }
 
@@ -160,8 +160,8 @@ void FileOpener::useTeleport(const QString& path, const TeleportFile& file) {
     if (!open || open->weightsSha256 != file.model.weightsSha256)
         throw Error(
             ErrorCode::Mismatch,
-            fmt::format("{} is a teleport of another model ({}, weights {}) than the one that is open; "
-                        "open that model, or a trace of it, and then the teleport",
+            fmt::format("{} is a teleport of another model ({}, weights {}), not of the open one; open that "
+                        "model or a trace of it first, and then the teleport",
                         path.toStdString(), file.model.architecture, file.model.weightsSha256.substr(0, 12)),
             path.toStdString());
     TeleportRecord record;
@@ -197,7 +197,7 @@ bool FileOpener::confirm(const QString& doing, const QString& question) const {
 void FileOpener::useTrace(const QString& path) {
     const bool lost = m_workspace.files().hasUnsaved();
     if (!lost || confirm(tr("Open another trace"),
-                         tr("%1 would be lost. Go on?").arg(m_workspace.files().unsavedSummary())))
+                         tr("%1 would be lost. Continue?").arg(m_workspace.files().unsavedSummary())))
         openTrace(m_workspace, path);
 }
 
@@ -208,13 +208,12 @@ bool FileOpener::mayReplace(const QString& path, const FileContents& read) {
     const QString file = QFileInfo(path).fileName();
     QString question;
     if (state->rows() > 0)
-        question = read.rows.trace
-                       ? tr("%1 was made from another trace than the one that is open. Close that one, and "
-                            "open %2 with the results?")
-                             .arg(file, QFileInfo(read.traceFile).fileName())
-                       : tr("%1 was made from another trace than the one that is open. %2 Close the trace, "
-                            "and show the results alone?")
-                             .arg(file, QString::fromStdString(read.traceMissing));
+        question = read.rows.trace ? tr("%1 was made from another trace, not from the open one. Close the "
+                                        "open trace, and open %2 with the results?")
+                                         .arg(file, QFileInfo(read.traceFile).fileName())
+                                   : tr("%1 was made from another trace, not from the open one. %2 Close the "
+                                        "open trace, and show only the results?")
+                                         .arg(file, QString::fromStdString(read.traceMissing));
     if (m_workspace.files().hasUnsaved())
         question += (question.isEmpty() ? "" : "\n\n") +
                     tr("%1 would be lost.").arg(m_workspace.files().unsavedSummary());

@@ -113,8 +113,8 @@ JobId fitBasisOn(Workspace& workspace, FitChoice choice, FitStep step) {
                 if (result.excludedRows > 0)
                     Q_EMIT workspace.noted(
                         counted(result.excludedRows,
-                                Workspace::tr("1 row holds values that are not finite, and is left out."),
-                                Workspace::tr("%1 rows hold values that are not finite, and are left out.")));
+                                Workspace::tr("1 row has values that are not finite, and is left out."),
+                                Workspace::tr("%1 rows have values that are not finite, and are left out.")));
                 const FittedBasis fit = takeBasis(result, trace, rows);
                 if (workspace.state()->trace == trace)
                     become(workspace, step, nameOfFit(fit),

@@ -36,10 +36,10 @@ std::shared_ptr<const Trace> captureLastTokens(const Model& model, std::vector<S
                                                PointIndex first, PointIndex last, Progress& progress) {
     const CapturePlan plan = planCapture(model, std::move(samples), RowChoice{}, first, last, Shard{}, false);
     if (const auto available = availableMemory(); available && plan.bytes() > *available / 2)
-        throw Error(ErrorCode::OutOfMemory,
-                    "the states of these prompts need " + std::to_string(plan.bytes() >> 20) +
-                        " MiB, more than half of the memory that is free; capture them to a file with rheo "
-                        "capture, and open that");
+        throw Error(ErrorCode::OutOfMemory, "the states of these prompts need " +
+                                                std::to_string(plan.bytes() >> 20) +
+                                                " MiB, more than half of the free memory; capture them to a "
+                                                "file with rheo capture, and open that file");
 
     CaptureOptions options;
     options.betweenBatches = &JobRunner::letUrgentThrough;

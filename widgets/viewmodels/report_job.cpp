@@ -79,9 +79,10 @@ ReportTools toolsOf(const std::shared_ptr<const LoadedModel>& loaded, DrawFigure
 QString costSentences(const std::vector<ReportPart>& parts, const Trace& trace, std::size_t memory) {
     const auto bytes = [](double count) { return QString::fromStdString(formatBytes(count)); };
     const double rows = static_cast<double>(trace.rows() * trace.points() * trace.units()) * sizeof(float);
-    return Workspace::tr(
-               "It takes %1.\nThe rows (%2) are read several times; at most %3 is held beside the results.")
-        .arg(QString::fromStdString(partsText(parts)), bytes(rows), bytes(static_cast<double>(memory)));
+    return Workspace::
+        tr("It takes %1.\n"
+           "The rows (%2) are read several times; at most %3 of memory is used, not counting the results.")
+            .arg(QString::fromStdString(partsText(parts)), bytes(rows), bytes(static_cast<double>(memory)));
 }
 
 }  // namespace
@@ -113,7 +114,8 @@ JobId makeReport(Workspace& workspace, const ReportChoice& choice, DrawFigure dr
                     workspace.files().setTraceFile(traceIn(choice.folder), trace);
                 if (report.stopped)
                     Q_EMIT workspace.noted(
-                        Workspace::tr("Stopped. %1 holds what is finished; the same folder goes on with it.")
+                        Workspace::tr(
+                            "Stopped. %1 holds the finished parts; choose the same folder to continue.")
                             .arg(choice.folder));
                 if (document == workspace.documentNumber()) ended(choice.folder, report.stopped);
             });
@@ -127,8 +129,8 @@ JobId forecastReport(Workspace& workspace, const ReportChoice& choice, QObject* 
     if (const auto loaded = workspace.model())
         model = [loaded](std::optional<std::uint64_t>, Progress&) { return loaded->model; };
     return workspace.jobs().submit(
-        {workspace.model() ? Lane::Model : Lane::Analysis,
-         Workspace::tr("Measuring what the report will take"), false},
+        {workspace.model() ? Lane::Model : Lane::Analysis, Workspace::tr("Estimating the time of the report"),
+         false},
         [request = requestOf(workspace, choice), trace = workspace.state()->trace,
          model](Progress& progress) {
             Progress reading = progress.part(0, 0.3), looking = progress.part(0.3, 0.5),

@@ -18,7 +18,7 @@ QString RowSurprise::whyNot() const {
     const auto model = m_workspace.model();
     const auto& trace = m_workspace.state()->trace;
     if (!trace) return tr("There are no rows.");
-    if (!model) return tr("Attach the model: it says how likely each next token is.");
+    if (!model) return tr("Attach the model: surprise is computed from its next-token probabilities.");
     const auto last = m_workspace.modelPoint(PointIndex{trace->points() - 1});
     if (!last || last->value() + 1 != static_cast<std::int64_t>(model->model->points().size()))
         return tr("These rows end before the model's last point.");

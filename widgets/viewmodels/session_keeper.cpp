@@ -162,7 +162,7 @@ void SessionKeeper::writeNow() {
 void SessionKeeper::write() {
     const auto state = m_workspace.state();
     if (!state->trace && !state->results && !m_workspace.model()) return;
-    const QString what = tr("Keep the session safe");
+    const QString what = tr("Save a recovery copy of the session");
     try {
         m_isNew = false;
         m_isWriting = true;
@@ -296,8 +296,8 @@ void SessionKeeper::loadModel(const SessionModel& model, const std::vector<std::
             if (!loaded->model->identity().sameModel(model.identity))
                 throw Error(ErrorCode::Mismatch,
                             model.folder.string() +
-                                " is another model than the one of the session: its weights, its "
-                                "configuration or its tokenizer changed",
+                                " is not the model of the session: its weights, its configuration or its "
+                                "tokenizer changed",
                             model.folder.string());
             return loaded;
         },

@@ -64,12 +64,13 @@ QVariant TeleportHistory::data(const QModelIndex& index, int role) const {
             return (name.isEmpty() ? describe(record) : name) + '\n' + prompt.simplified().left(80);
         case Qt::EditRole: return name;
         case Qt::ToolTipRole:
-            return last < 0 ? describe(record)
-                            : tr("%1\nMoved by %2 in the residual stream, %3 apart at the last point\n\n%4")
-                                  .arg(describe(record))
-                                  .arg(measures.distance[0], 0, 'g', 3)
-                                  .arg(measures.distance[last], 0, 'g', 3)
-                                  .arg(prompt);
+            return last < 0
+                       ? describe(record)
+                       : tr("%1\nMoved by %2 in the residual stream; distance %3 at the last point\n\n%4")
+                             .arg(describe(record))
+                             .arg(measures.distance[0], 0, 'g', 3)
+                             .arg(measures.distance[last], 0, 'g', 3)
+                             .arg(prompt);
         case PromptRole: return prompt;
         case IdRole: return static_cast<qlonglong>(record.id);
         case PointRole: return pointOf(record);

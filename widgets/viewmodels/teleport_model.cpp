@@ -221,7 +221,7 @@ QString TeleportModel::reasonIdle() const {
     if (m_selection.prompt() == PromptId{}) return tr("Select a trajectory: click a curve, or a prompt.");
     const Sample sample = m_workspace.prompts().sampleOf(m_selection.prompt());
     if (sample.tokenIds.empty())
-        return tr("This row does not say which tokens it came from, so the model cannot run it.");
+        return tr("The tokens of this row are not known, so the model cannot run it.");
     if (m_selection.token() < 0 || static_cast<std::size_t>(m_selection.token()) >= sample.tokenIds.size())
         return tr("Select a token of the prompt.");
     if (!m_workspace.modelPoint(m_selection.point())) return tr("The model does not have this point.");
@@ -690,7 +690,7 @@ void TeleportModel::showRecord(const TeleportRecord& record) {
 /// The document keeps what follows the end of the prompt; what follows the token needs the model.
 void TeleportModel::computeNextOfToken() {
     m_workspace.remember(m_workspace.jobs().submit(
-        {Lane::Model, tr("Next tokens of the followed token"), false},
+        {Lane::Model, tr("Next tokens after the followed token"), false},
         [loaded = m_private->held->loaded, path = m_private->answer->path](Progress& progress) {
             return nextProbabilities(*loaded->model, *path, progress);
         },

@@ -41,9 +41,10 @@ struct Column {
 constexpr std::array columns{
     Column{QT_TR_NOOP("Teleport"), QT_TR_NOOP("Its name, or token and point"),
            [](const Row& r) { return QVariant(shortNameOf(r.record, r.model)); }},
-    Column{QT_TR_NOOP("Point"), QT_TR_NOOP("Where the state was put in"),
+    Column{QT_TR_NOOP("Point"), QT_TR_NOOP("Where the new state was inserted"),
            [](const Row& r) { return QVariant(pointOf(r.record)); }},
-    Column{QT_TR_NOOP("Mode"), QT_TR_NOOP("Shift keeps what lies outside the components; project drops it"),
+    Column{QT_TR_NOOP("Mode"),
+           QT_TR_NOOP("Shift keeps the part of the state outside the components; project drops it"),
            [](const Row& r) {
                return QVariant(QString::fromUtf8(teleportModeName(r.record.result.request.mode).data()));
            }},
@@ -53,15 +54,15 @@ constexpr std::array columns{
                return QVariant(distance.size() > 0 ? distance[0] : 0.0);
            }},
     Column{QT_TR_NOOP("Push left"),
-           QT_TR_NOOP("Distance at the last point over the displacement; above 1 where it grew"),
+           QT_TR_NOOP("Distance at the last point divided by the displacement; above 1 if it grew"),
            [](const Row& r) { return QVariant(lastOf(r.record.result.measures.retention)); }},
-    Column{QT_TR_NOOP("KL (nats)"), QT_TR_NOOP("Of the next token, from natural to teleported"),
+    Column{QT_TR_NOOP("KL (nats)"), QT_TR_NOOP("KL divergence of the next token, from natural to teleported"),
            [](const Row& r) { return QVariant(r.record.result.measures.kl); }},
-    Column{QT_TR_NOOP("Next token before"), QT_TR_NOOP("The likeliest at the end of the prompt"),
+    Column{QT_TR_NOOP("Next token before"), QT_TR_NOOP("The likeliest next token at the end of the prompt"),
            [](const Row& r) { return token(r, r.record.result.natural.logits, true); }},
     Column{QT_TR_NOOP("Probability before"), QT_TR_NOOP("Of that token"),
            [](const Row& r) { return token(r, r.record.result.natural.logits, false); }},
-    Column{QT_TR_NOOP("Next token after"), QT_TR_NOOP("The likeliest at the end of the prompt"),
+    Column{QT_TR_NOOP("Next token after"), QT_TR_NOOP("The likeliest next token at the end of the prompt"),
            [](const Row& r) { return token(r, r.record.result.teleported.logits, true); }},
     Column{QT_TR_NOOP("Probability after"), QT_TR_NOOP("Of that token"),
            [](const Row& r) { return token(r, r.record.result.teleported.logits, false); }},

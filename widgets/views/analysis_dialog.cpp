@@ -249,8 +249,9 @@ QWidget* AnalysisDialog::makeNulls() {
         check->setObjectName(text(name));
         const NullSpec* null = findNull(name);
         check->setToolTip(
-            null != nullptr ? text(null->shows)
-                            : tr("the same tokens through a network of the same shape with random weights"));
+            null != nullptr
+                ? text(null->shows)
+                : tr("the same tokens through a network of the same architecture with random weights"));
         const int place = static_cast<int>(m_nulls.size());
         grid->addWidget(check, place / 2, place % 2);
         m_nulls.emplace_back(std::string(name), check);
@@ -260,8 +261,7 @@ QWidget* AnalysisDialog::makeNulls() {
     auto* form = new QFormLayout;
     m_repeats->setRange(1, 1000000);
     m_repeats->setToolTip(
-        tr("Surrogates of each null. An untrained network is made once, unless this is "
-           "changed."));
+        tr("Number of surrogates of each null. One untrained network is made, unless you change this."));
     form->addRow(tr("R&epeats"), m_repeats);
     layout->addLayout(form);
     connect(m_repeats, &QSpinBox::valueChanged, this, &AnalysisDialog::read);
@@ -274,7 +274,8 @@ QWidget* AnalysisDialog::makeData() {
     auto* form = new QFormLayout(box);
     form->setFieldGrowthPolicy(QFormLayout::ExpandingFieldsGrow);
     for (const char* name : {"raw", "rms", "final_norm"}) m_scaling->addItem(name);
-    m_scaling->setToolTip(tr("raw; rms: a state over its own RMS; final_norm: as the unembedding sees it"));
+    m_scaling->setToolTip(
+        tr("raw; rms: states divided by their own RMS; final_norm: as the unembedding sees them"));
     for (QComboBox* field : {m_scaling, m_points})
         field->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
     m_points->setEditable(true);
@@ -283,9 +284,9 @@ QWidget* AnalysisDialog::makeData() {
     m_rows->setPlaceholderText(tr("all; or position>=1, sample<500"));
     m_rows->setToolTip(tr("Conditions on position, sample, group or token, joined by commas: all must hold"));
     m_mask->setPlaceholderText(tr("none; or 3,17; or z:6"));
-    m_mask->setToolTip(tr("Units to leave out, or z:Z: those whose size stands out by a robust z above Z"));
+    m_mask->setToolTip(tr("Units to leave out, or z:Z: those whose size has a robust z above Z"));
     m_seed->setValidator(new QRegularExpressionValidator(QRegularExpression("\\d{1,18}"), m_seed));
-    m_seed->setToolTip(tr("Of everything random: the same seed gives the same numbers"));
+    m_seed->setToolTip(tr("Seed of all random numbers: the same seed gives the same results"));
     const auto add = [&](const QString& label, QWidget* field, Field problem) {
         form->addRow(label, field);
         form->addRow(QString(), problemLabel(problem));
@@ -376,7 +377,7 @@ void AnalysisDialog::check() {
     m_command->setEnabled(problems.empty());
     if (!rows) return m_cost->setText(tr("There are no rows: open a trace or the demo, or add a prompt."));
     const auto cost = m_analyses.costOf(m_choice);
-    if (!cost) return m_cost->setText(problems.empty() ? QString() : tr("Correct what is marked first."));
+    if (!cost) return m_cost->setText(problems.empty() ? QString() : tr("Correct the marked fields first."));
     QStringList lines{
         tr("Of %1: %2.").arg(Analyses::choiceText(m_choice, cost->rows), Analyses::costText(cost))};
     for (const auto& [name, reason] : cost->undefined)

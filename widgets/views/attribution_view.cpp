@@ -73,11 +73,11 @@ AttributionFile attributionOf(const Asked& asked, Progress& progress) {
 AttributionView::AttributionView(const FigureView& figure, const ViewContext& context)
     : ComputedView(figure, context, tr("Compute")), m_answer(new QLineEdit), m_foil(new QLineEdit) {
     m_answer->setPlaceholderText(tr("the likeliest"));
-    m_answer->setAccessibleName(tr("Token whose logit is taken apart"));
-    m_answer->setToolTip(tr("The token whose logit is taken apart, with its space: \" Paris\""));
+    m_answer->setAccessibleName(tr("Token whose logit is explained"));
+    m_answer->setToolTip(tr("The token whose logit is explained, with its space: \" Paris\""));
     m_foil->setPlaceholderText(tr("none"));
-    m_foil->setAccessibleName(tr("Token whose logit is taken away"));
-    m_foil->setToolTip(tr("A token whose logit is taken away: \" Rome\""));
+    m_foil->setAccessibleName(tr("Token whose logit is subtracted"));
+    m_foil->setToolTip(tr("A token whose logit is subtracted: \" Rome\""));
     auto* row = new QHBoxLayout;
     row->addWidget(new QLabel(tr("Logit of")));
     row->addWidget(m_answer, 1);

@@ -29,9 +29,9 @@ public:
 CompareDialog::CompareDialog(Workspace& workspace, TeleportComparison& comparison, QWidget* parent)
     : QDialog(parent), m_model(new TeleportTable(workspace, comparison, this)), m_view(new QTableView) {
     setWindowTitle(tr("Compare teleports"));
-    auto* hint = new QLabel(
-        tr("Those selected in the list of teleports made (Ctrl+click selects several); with fewer than two, "
-           "all of them."));
+    auto* hint =
+        new QLabel(tr("The teleports that are selected in the list (Ctrl+click selects several); if fewer "
+                      "than two are selected, all."));
     hint->setWordWrap(true);
     m_view->setModel(m_model);
     m_view->setItemDelegate(new ReadableDelegate(m_view));

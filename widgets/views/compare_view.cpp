@@ -50,10 +50,11 @@ constexpr std::array pageRows{
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "Paths"), pathsView,
             QT_TRANSLATE_NOOP("rheo::CompareView", "The paths of all sources side by side"), figureOfPaths},
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "CKA"), ckaView,
-            QT_TRANSLATE_NOOP("rheo::CompareView", "How alike the rows lie at every two depths"),
+            QT_TRANSLATE_NOOP("rheo::CompareView",
+                              "How similar the geometry of the rows is, for all pairs of depths"),
             figureOfCka},
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "Differences"), differenceView,
-            QT_TRANSLATE_NOOP("rheo::CompareView", "Curves of the other source less those of the first"),
+            QT_TRANSLATE_NOOP("rheo::CompareView", "Curves of the other source minus those of the first"),
             figureOfDifference},
     PageRow{QT_TRANSLATE_NOOP("rheo::CompareView", "Verdicts"), comparedVerdictsView,
             QT_TRANSLATE_NOOP("rheo::CompareView", "The published findings of all sources in one table"),
@@ -102,16 +103,16 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
       m_tabs(new QTabBar),
       m_sourceRow(new QHBoxLayout),
       m_canvasGrid(new QGridLayout),
-      m_alignment(
-          makeList(tr("Coordinates of the paths"),
-                   tr("Own: each in components of its own. One: all in those of the first. Pooled: in "
-                      "those of all together. Procrustes: each in its own, turned onto the first."))),
-      m_other(makeList(tr("Compared with the first"), tr("Which source is set beside the first"))),
-      m_value(makeList(tr("Values of the map"), tr("All values; those above what shuffled samples give; or "
-                                                   "what these give"))),
+      m_alignment(makeList(tr("Coordinates of the paths"),
+                           tr("Own: each source in its own components. One: all in the components of the "
+                              "first. Pooled: all in the components of all sources together. Procrustes: "
+                              "each in its own, rotated onto the first."))),
+      m_other(makeList(tr("Compared with the first"), tr("The source that is compared with the first"))),
+      m_value(makeList(
+          tr("Values of the map"),
+          tr("All values; only values above those of shuffled samples; or the values of shuffled samples"))),
       m_statistic(makeList(tr("Statistic"), tr("Whose curves are subtracted"))),
-      m_trend(
-          makeList(tr("Against the training step"), tr("What is followed from checkpoint to checkpoint"))),
+      m_trend(makeList(tr("Against the training step"), tr("What is drawn against the training step"))),
       m_link(new QCheckBox(tr("Link cameras"))),
       m_start(new QPushButton(tr("Compare"))),
       m_text(new QLabel),
@@ -123,7 +124,7 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
       m_verdicts(new QTreeWidget),
       m_pages(new QStackedLayout) {
     m_add->setObjectName("compareWith");
-    m_add->setStatusTip(tr("Set another trace, results or a report beside what is open"));
+    m_add->setStatusTip(tr("Compare the open data with another trace, results or a report"));
     connect(m_add, &QAction::triggered, this, &CompareView::askSource);
     for (const PageRow& row : pageRows) {
         const int tab = m_tabs->addTab(tr(row.label));
@@ -132,15 +133,15 @@ CompareView::CompareView(const FigureView& figure, const ViewContext& context)
     m_tabs->setDrawBase(false);
     m_tabs->setAccessibleName(tr("What is compared"));
     using Choice = std::pair<QString, const char*>;
-    const std::array alignments{Choice{tr("As suits the sources"), ""},
-                                Choice{tr("Each its own basis"), "own"}, Choice{tr("One basis"), "one"},
-                                Choice{tr("Pooled basis"), "pooled"}, Choice{tr("Procrustes"), "procrustes"}};
+    const std::array alignments{Choice{tr("Automatic"), ""}, Choice{tr("Each its own basis"), "own"},
+                                Choice{tr("One basis"), "one"}, Choice{tr("Pooled basis"), "pooled"},
+                                Choice{tr("Procrustes"), "procrustes"}};
     for (const auto& [name, key] : alignments) m_alignment->addItem(name, key);
     const std::array values{Choice{tr("CKA"), "cka"}, Choice{tr("Beyond shuffled samples"), "beyond"},
                             Choice{tr("Shuffled samples, 97.5 %"), "null"}};
     for (const auto& [name, key] : values) m_value->addItem(name, key);
     m_link->setChecked(true);
-    m_link->setToolTip(tr("Turning or zooming one picture does the same to the others"));
+    m_link->setToolTip(tr("Turn and zoom all pictures together"));
     m_start->setToolTip(tr("Computes paths, CKA, differences and their nulls, in the background"));
     m_text->setWordWrap(true);
     m_text->setAlignment(Qt::AlignCenter);
@@ -468,11 +469,11 @@ void CompareView::refresh() {
     m_note->hide();
     m_pages->setCurrentIndex(m_made ? 1 + static_cast<int>(shown) : 0);
     if (!m_made) {
-        QStringList text{tr(
-            "Two or more sources beside each other: trained and untrained, base and instruct, two prompt "
-            "sets. Their paths side by side, how alike the rows lie at every two depths (CKA), where their "
-            "curves differ, and the verdicts of all in one table; each beside what shuffled or resampled "
-            "samples give.")};
+        QStringList text{
+            tr("Compare two or more sources: trained and untrained, base and instruct, two prompt sets. You "
+               "see their paths side by side, how similar the geometry of the rows is for all pairs of "
+               "depths (CKA), where their curves differ, and the verdicts of all in one table; each beside "
+               "the values for shuffled or resampled samples.")};
         text += m_missing;
         text << (isRunning() ? tr("It is being computed.") : why.isEmpty() ? tr("Press “Compare”.") : why);
         m_text->setText(text.join("\n\n"));
@@ -663,7 +664,7 @@ void CompareView::fillVerdicts() {
     }
     if (m_verdicts->topLevelItemCount() == 0) {
         auto* none = new QTreeWidgetItem(
-            m_verdicts, {tr("None of these sources holds verdicts: compare the folders of reports.")});
+            m_verdicts, {tr("None of these sources has verdicts: compare the folders of reports.")});
         none->setFirstColumnSpanned(true);
         return;
     }
@@ -830,7 +831,7 @@ void CompareView::restoreSource(const QString& path, const QString& hash, bool c
                 outcome,
                 [&](OpenedSource source) {
                     if (hash.toStdString() != hashOf(source))
-                        m_missing << tr("%1 is not what it was when the session was saved.").arg(path);
+                        m_missing << tr("%1 has changed since the session was saved.").arg(path);
                     useSource(std::move(source));
                 },
                 [&](const Failure& failure) {

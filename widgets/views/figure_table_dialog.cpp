@@ -73,10 +73,10 @@ FigureTableDialog::FigureTableDialog(const QString& title, const std::shared_ptr
     m_pages->tabBar()->setVisible(m_pages->count() > 1);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
     auto* copyButton = buttons->addButton(tr("&Copy"), QDialogButtonBox::ActionRole);
-    copyButton->setToolTip(tr("The cells that are selected, or all, as a spreadsheet takes them"));
+    copyButton->setToolTip(tr("Copy the selected cells, or all, for a spreadsheet"));
     connect(copyButton, &QPushButton::clicked, this, &FigureTableDialog::copy);
     auto* save = buttons->addButton(tr("&Save as CSV…"), QDialogButtonBox::ActionRole);
-    save->setToolTip(tr("The whole table, with all digits"));
+    save->setToolTip(tr("Save the whole table, with all digits"));
     connect(save, &QPushButton::clicked, this, &FigureTableDialog::saveRequested);
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     connect(new QShortcut(QKeySequence::Copy, this), &QShortcut::activated, this, &FigureTableDialog::copy);

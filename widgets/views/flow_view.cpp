@@ -34,10 +34,9 @@ FlowView::FlowView(const FigureView& figure, const ViewContext& context)
     m_axes[1]->setAccessibleName(tr("Axis up"));
     m_axes[0]->setToolTip(tr("The component that runs across the grid"));
     m_axes[1]->setToolTip(tr("The component that runs up the grid"));
-    m_cells->setToolTip(
-        tr("Each cell is one state that the network carries on: twice as many a side take four times as "
-           "long"));
-    m_steps->setToolTip(tr("The arrows go from each cell to where its state is after so many steps"));
+    m_cells->setToolTip(tr(
+        "Each cell is one state on which the network runs: twice as many per side take four times as long"));
+    m_steps->setToolTip(tr("Each arrow goes from a cell to where its state is after this number of steps"));
     m_cells->setRange(3, 41);
     m_cells->setSingleStep(2);
     m_cells->setValue(11);
@@ -47,14 +46,14 @@ FlowView::FlowView(const FigureView& figure, const ViewContext& context)
     m_steps->setSpecialValueText(tr("to the end"));
     m_steps->setPrefix(tr("after "));
     m_steps->setSuffix(tr(" steps"));
-    m_steps->setAccessibleName(tr("Steps that are drawn"));
+    m_steps->setAccessibleName(tr("Number of steps of an arrow"));
     m_depths->addItem(tr("at the selected point"), int(Depths::Selected));
     m_depths->addItem(tr("at every fourth block"), int(Depths::FourthBlocks));
     m_depths->addItem(tr("at every block"), int(Depths::Blocks));
     m_depths->addItem(tr("at every point"), int(Depths::Points));
-    m_depths->setAccessibleName(tr("Where grids are put in"));
+    m_depths->setAccessibleName(tr("Points of the grids"));
     m_depths->setToolTip(
-        tr("At several points all flows are computed in one run; the depth slider moves between them"));
+        tr("With several points, all flows are computed in one run; the depth slider moves between them"));
     m_inSpace->setToolTip(tr("The same arrows in the 3D view, in the plane of both axes"));
     auto* row = new QHBoxLayout;
     row->addWidget(new QLabel(tr("Over")));

@@ -92,7 +92,8 @@ QMenu* makeKeptMenu(Workspace& workspace, Selection& selection, QWidget* parent)
         menu->addSeparator();
         for (std::size_t i = 0; i < workspace.state()->named.size(); ++i)
             addKept(*menu, workspace, selection, i, parent);
-        if (workspace.state()->named.empty()) menu->addAction(tr("Nothing was kept yet"))->setEnabled(false);
+        if (workspace.state()->named.empty())
+            menu->addAction(tr("No selection was kept yet"))->setEnabled(false);
     });
     return menu;
 }

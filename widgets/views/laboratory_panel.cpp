@@ -76,14 +76,14 @@ LaboratoryPanel::LaboratoryPanel(Workspace& workspace, Selection& selection, Tel
     buildTable();
     m_form->setLayout(buildForm());
     m_empty->setWordWrap(true);
-    m_empty->setText(tr(
-        "An edit changes states while the model runs: put a state in another's place, add a direction, take "
-        "one out. Move a state in the trajectories and add it here, or add a direction of a token, of "
-        "groups of rows, or from a file."));
+    m_empty->setText(
+        tr("An edit changes states while the model runs: it replaces a state, adds a direction, or removes "
+           "one. Move a state in the trajectories and add it here, or add a direction from a token, from "
+           "groups of rows, or from a file."));
     m_outcome->setWordWrap(true);
     m_axesText->setWordWrap(true);
     m_axesText->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    m_axesText->setAccessibleName(tr("What the axes mean"));
+    m_axesText->setAccessibleName(tr("How the directions become axes"));
     m_next->setMinimumHeight(150);
     m_next->setAccessibleName(tr("Next tokens without and with the edits"));
     auto* layout = new QVBoxLayout(this);
@@ -139,13 +139,13 @@ void LaboratoryPanel::buildTable() {
 
 QLayout* LaboratoryPanel::buildForm() {
     m_point->setAccessibleName(tr("Residual point"));
-    m_point->setToolTip(tr("Where in depth the states are changed"));
+    m_point->setToolTip(tr("The residual point whose states are changed"));
     m_tokens->setAccessibleName(tr("Tokens"));
     m_tokens->setPlaceholderText(tr("last, all, 3:, 3:7, 1,2 or generated"));
     m_tokens->setToolTip(
         tr("Which tokens it changes: last, all, 3: (from 3 on), 3:7 (3 to 6), 1,2 or generated"));
     m_operation->setAccessibleName(tr("What it does"));
-    m_operation->setToolTip(tr("What becomes of a state h with the vector v; the list says each formula"));
+    m_operation->setToolTip(tr("How a state h changes with the vector v; the list gives the formulas"));
     for (const EditOperation& operation : editOperations()) {
         m_operation->addItem(text(operation.name).replace('_', ' '), text(operation.name));
         m_operation->setItemData(m_operation->count() - 1, text(operation.summary), Qt::ToolTipRole);
@@ -153,11 +153,12 @@ QLayout* LaboratoryPanel::buildForm() {
     m_unit->addItem(tr("of the vector"), int(StrengthUnit::Absolute));
     m_unit->addItem(tr("RMS of the rows"), int(StrengthUnit::Rms));
     m_unit->setAccessibleName(tr("Unit of the strength"));
-    m_unit->setToolTip(tr(
-        "A strength of 1 is the vector as it is, or the vector with the RMS norm of the rows at this point"));
+    m_unit->setToolTip(
+        tr("With strength 1, the vector is used unchanged, or scaled to the RMS norm of the rows at this "
+           "point"));
     m_slider->setRange(0, sliderSteps);
     m_slider->setAccessibleName(tr("Strength"));
-    m_slider->setToolTip(tr("How strongly the edit acts; at 0 it changes nothing (to scale: at 1)"));
+    m_slider->setToolTip(tr("Strength of the edit; at 0 it changes nothing (scale: at 1)"));
     m_strength->setRange(-1e6, 1e6);
     m_strength->setDecimals(3);
     m_strength->setSingleStep(0.1);
@@ -230,11 +231,11 @@ QLayout* LaboratoryPanel::buildButtons() {
     auto* grid = new QGridLayout;
     int place = 0;
     m_axes->setToolTip(
-        tr("The vectors of the edits that are on, three at most, become the axes of the trajectories, made "
-           "orthonormal or as they are. Ctrl+R brings the principal components back."));
+        tr("The vectors of the edits that are on, three at most, become the axes of the trajectories, "
+           "orthonormalised or skew. Ctrl+R shows the principal components again."));
     auto* frames = new QMenu(this);
     for (const auto& [words, frame] : {std::pair{tr("Orthonormal"), AxesFrame::Orthonormal},
-                                       std::pair{tr("As they are (skew)"), AxesFrame::Skew}})
+                                       std::pair{tr("Skew (only scaled to length 1)"), AxesFrame::Skew}})
         connect(frames->addAction(words), &QAction::triggered, this,
                 [this, frame = frame] { useAsAxes(frame); });
     m_axes->setMenu(frames);
@@ -278,22 +279,23 @@ void LaboratoryPanel::fillAddMenu() {
     const auto addEdit = [this](std::optional<Edit> edit) {
         if (edit) m_laboratory.add(std::move(*edit));
     };
-    row(tr("The state that was moved, in its place"), moved, tr("Move a state in the trajectories first"),
+    row(tr("Set this state to the moved state"), moved, tr("Move a state in the trajectories first"),
         [this, addEdit] { addEdit(editOfHeldState(m_workspace, m_teleport)); });
-    row(tr("The push of the state that was moved, to all tokens from it on"), moved,
+    row(tr("Add the push of the moved state to this token and all later ones"), moved,
         tr("Move a state in the trajectories first"),
         [this, addEdit] { addEdit(editOfPush(m_workspace, m_teleport)); });
     row(tr("The held state in another prompt…"), model && m_teleport.heldState().size() > 0,
-        tr("Patchscope: what does the model read in this state elsewhere?"), [this] { askForPrompt(); });
+        tr("Patchscope: what does the model make of this state in another prompt?"),
+        [this] { askForPrompt(); });
     m_add->addSeparator();
     row(tr("The difference of two groups of rows…"), model && m_workspace.state()->rows() > 1,
-        tr("The mean of some rows less that of others, at the selected point"), [this] { askForMeans(); });
+        tr("The mean of some rows minus that of others, at the selected point"), [this] { askForMeans(); });
     row(tr("A linear probe between two groups of rows…"), model && m_workspace.state()->rows() > 3,
-        tr("The direction that tells two groups apart at the selected point, with its cross-validated "
-           "accuracy "
-           "beside shuffled labels"),
+        tr("The direction that separates two groups at the selected point, with its cross-validated accuracy "
+           "beside that for shuffled labels"),
         [this] { askForProbe(); });
-    row(tr("The direction of a token…"), model, tr("In which its logit grows"), [this] { askForToken(); });
+    row(tr("The direction of a token…"), model, tr("The direction that raises its logit"),
+        [this] { askForToken(); });
     row(tr("Vectors from a file…"), model, tr("NumPy, safetensors or HDF5"), [this] { askForVectors(); });
     m_add->addSeparator();
     row(tr("A scale of all states"), model, tr("At the selected point, for all tokens"), [this] {
@@ -321,7 +323,7 @@ void LaboratoryPanel::askForPrompt() {
     auto* token = new QSpinBox;
     token->setPrefix(tr("token "));
     token->setToolTip(tr("The token whose state is replaced, counted from 0"));
-    prompts->setToolTip(tr("The prompt that the held state is put into"));
+    prompts->setToolTip(tr("The prompt into which the state is inserted"));
     const auto tokensOf = [&] {
         const auto* item = prompts->currentItem();
         return item == nullptr ? Sample{} : queue.sampleOf(PromptId{item->data(Qt::UserRole).toLongLong()});
@@ -410,7 +412,7 @@ std::optional<LaboratoryPanel::TwoGroups> LaboratoryPanel::askForTwoGroups(const
 
 void LaboratoryPanel::askForMeans() {
     const auto groups =
-        askForTwoGroups(tr("Difference of two means"), tr("&Mean of"), tr("&less the mean of"), false);
+        askForTwoGroups(tr("Difference of two means"), tr("&Mean of"), tr("&minus the mean of"), false);
     if (groups)
         addDifferenceOfMeans(m_workspace, m_selection, m_laboratory, groups->plus.name, groups->plus.rows,
                              groups->minus.name, groups->minus.rows);

@@ -163,10 +163,9 @@ void LensMapView::refresh() {
     draw();
     if (!now.model && m_ofFile) return;
     if (!now.model)
-        return say(
-            tr("What would the model say after each token, at each depth? This needs the model: open its "
-               "folder (Ctrl+M), or attach it to the trace."),
-            false);
+        return say(tr("What would the model predict after each token, at each depth? This needs the model: "
+                      "open its folder (Ctrl+M), or attach it to the trace."),
+                   false);
     if (now.sample.tokenIds.empty()) return say(tr("Choose a prompt in the list on the left."), false);
     const double seconds = secondsFor(*now.model, now.sample);
     const double states = static_cast<double>(now.sample.tokenIds.size() * now.model->model->points().size());
@@ -218,7 +217,7 @@ void LensMapView::follow() {
     m_teleported = result;
     m_workspace.jobs().cancel(m_moving);
     m_moving = m_workspace.remember(m_workspace.jobs().submit(
-        {Lane::Model, tr("Reading what the teleport changes"), false},
+        {Lane::Model, tr("Computing what the teleport changes"), false},
         [now = m_asked, natural = m_natural, result](Progress& progress) {
             return std::make_shared<const PromptLens>(
                 withTeleport(*now.model->model, *natural, *result, textsOf(*now.model), progress));
@@ -226,7 +225,7 @@ void LensMapView::follow() {
         this,
         [this, result](Outcome<std::shared_ptr<const PromptLens>> outcome) {
             if (result != m_teleported) return;
-            m_workspace.use(tr("Read what the teleport changes"), outcome,
+            m_workspace.use(tr("Compute what the teleport changes"), outcome,
                             [&](std::shared_ptr<const PromptLens> lens) {
                                 m_moved = std::move(lens);
                                 draw();

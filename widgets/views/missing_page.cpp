@@ -72,7 +72,7 @@ MissingPage::MissingPage(const FigureView& figure, Analyses& analyses)
       m_options(new QPushButton(tr("O&ptions…"))),
       m_copy(new QPushButton(tr("&Copy the command"))) {
     m_commandText->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-    m_commandText->setAccessibleName(tr("Command that makes it"));
+    m_commandText->setAccessibleName(tr("Command that computes it"));
     m_compute->setMinimumSize(160, 34);
     m_options->setMinimumHeight(34);
     m_options->setToolTip(tr("Choose rows, points, scaling, nulls and options"));
@@ -106,11 +106,11 @@ void MissingPage::explain(const DocumentState& state, const QString& trouble) {
     if (!trouble.isEmpty())
         m_reason = trouble;
     else if (state.results && !state.results->path.empty())
-        m_reason = tr("%1 does not hold it.").arg(Analyses::nameOf(*state.results));
+        m_reason = tr("%1 does not contain it.").arg(Analyses::nameOf(*state.results));
     else if (state.rows() > 0)
         m_reason = tr("It was not computed yet.");
     else
-        m_reason = tr("No results are open that hold it.");
+        m_reason = tr("No open results contain it.");
     const bool named = !traceFileOf(state).empty();
     m_command = analyzeCommand(m_figure, state, m_analyses.choiceOf(statistic));
     QString needs = tr("It needs the statistic <b>%1</b>").arg(statistic);
@@ -120,7 +120,7 @@ void MissingPage::explain(const DocumentState& state, const QString& trouble) {
                              m_reason.toHtmlEscaped(), needs));
     m_before->setText(state.rows() > 0 ? tr("The same on the command line:")
                       : named          ? tr("This command computes it:")
-                                       : tr("This command computes it, of a trace that is saved in a file:"));
+                                       : tr("This command computes it from a trace file:"));
     m_commandText->setText(m_command);
     m_after->setText(tr("Then open the results (Ctrl+O), or drop the file on the window."));
     m_after->setVisible(state.rows() == 0);

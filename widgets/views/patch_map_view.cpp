@@ -86,7 +86,7 @@ PatchMapFile mapOf(const Asked& asked, Progress& progress) {
         request.foil = tokenOf(loaded, asked.foil, request.corrupted, first);
     if (request.answer >= 0 && request.answer == request.foil)
         throw Error(ErrorCode::InvalidArgument,
-                    "both prompts continue with the same token; type an answer and a foil that differ");
+                    "both prompts have the same likeliest next token; type an answer and a foil that differ");
     request.cleanToken = alignmentOf(asked.align, request.corrupted.size());
     PatchMapFile file;
     if (asked.axes) {
@@ -139,19 +139,20 @@ PatchMapView::PatchMapView(const FigureView& figure, const ViewContext& context)
     m_outcome->addItem(tr("KL from the clean run"), int(PatchOutcome::Kl));
     m_outcome->setAccessibleName(tr("Outcome"));
     m_outcome->setToolTip(
-        tr("What is measured after each patch: the logit of the answer less that of the foil, the "
-           "probability of "
-           "the answer, or how far the prediction is from that of the clean run"));
-    m_clean->setToolTip(tr("A prompt that gives the answer: its states are put into the other"));
-    m_corrupted->setToolTip(tr("A prompt that differs in one fact, and does not give the answer"));
+        tr("What is measured after each patch: the logit of the answer minus that of the foil, the "
+           "probability of the answer, or the KL divergence from the prediction of the clean run"));
+    m_clean->setToolTip(
+        tr("A prompt for which the model gives the answer: its states are copied into the other"));
+    m_corrupted->setToolTip(
+        tr("A prompt that differs in one fact, for which the model does not give the answer"));
     m_answer->setToolTip(tr("The next token that the clean prompt should give, with its space: \" Paris\""));
-    m_foil->setToolTip(tr("The token that its logit is compared with: \" Rome\""));
+    m_foil->setToolTip(tr("The token whose logit is subtracted: \" Rome\""));
     m_align->setToolTip(
-        tr("Which clean token's states are put in the place of which corrupted token: 0:0,2:1. Empty: both "
-           "prompts are counted from the end."));
+        tr("Pairs of clean and corrupted tokens, CLEAN:CORRUPTED: 0:0,2:1. Empty: the prompts are aligned "
+           "from the end."));
     m_along->setToolTip(
-        tr("Moves each state to the clean one along the axes of the trajectories alone; its rest stays as in "
-           "the corrupted run"));
+        tr("Patches each state only along the axes of the trajectories; the rest of it stays as in the "
+           "corrupted run"));
     m_along->hide();
     m_tokens->setTextFormat(Qt::RichText);
     m_tokens->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
@@ -211,7 +212,7 @@ QString PatchMapView::whyNot() const {
     if (m_clean->currentText().trimmed().isEmpty() || m_corrupted->currentText().trimmed().isEmpty())
         return tr(
             "Type two prompts that differ in one fact, for example \"The capital of France is\" and \"The "
-            "capital of Italy is\". The map says which states of the first bring its answer back in the "
+            "capital of Italy is\". The map shows which states of the first restore its answer in the "
             "second.");
     if (m_clean->currentText() == m_corrupted->currentText()) return tr("Both prompts are the same.");
     return {};
@@ -349,7 +350,7 @@ void PatchMapView::clicked(const std::map<AxisKind, qint64>& ids) {
     edit.tokens.positions = {static_cast<std::int32_t>(t)};
     edit.operation = "set";
     m_workspace.remember(m_workspace.jobs().submit(
-        {Lane::Model, tr("Taking a state of the clean run"), false},
+        {Lane::Model, tr("Copying a state of the clean run"), false},
         [loaded, request, t = static_cast<std::int32_t>(t), at = PointIndex{static_cast<std::int64_t>(p)},
          edit](Progress& progress) {
             Edit made = edit;

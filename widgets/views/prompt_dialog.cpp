@@ -16,7 +16,7 @@ QString askForPrompt(QWidget* parent, const QString& title, const QString& expla
     auto* edit = new QPlainTextEdit(text);
     edit->setTabChangesFocus(true);
     edit->setAccessibleName(QObject::tr("Text of the prompt"));
-    edit->setToolTip(QObject::tr("The model reads it as it is, spaces and line breaks too"));
+    edit->setToolTip(QObject::tr("The model reads it unchanged, with spaces and line breaks"));
     edit->selectAll();
     auto* about = new QLabel(explanation);
     about->setWordWrap(true);

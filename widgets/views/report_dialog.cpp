@@ -26,7 +26,7 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
       m_folder(new QLineEdit(folder.isEmpty() ? usualReportFolder(workspace) : folder)),
       m_repeats(new QSpinBox),
       m_derivatives(new QSpinBox),
-      m_replace(new QCheckBox(tr("&Start afresh, and replace what is there"))),
+      m_replace(new QCheckBox(tr("&Start again, and replace the existing report"))),
       m_state(new QLabel),
       m_cost(new QLabel),
       m_command(new QLabel) {
@@ -35,22 +35,21 @@ ReportDialog::ReportDialog(Workspace& workspace, const QString& folder, QWidget*
     m_folder->setObjectName("folder");
     m_folder->setToolTip(tr("Where results, figures and the page are written"));
     m_replace->setToolTip(
-        tr("Otherwise what the folder holds already is kept, and only what is missing is computed"));
+        tr("If this is off, finished parts in the folder are kept, and only missing parts are computed"));
     m_repeats->setRange(20, 100000);
     m_repeats->setValue(usual);
     m_repeats->setToolTip(
-        tr("Surrogates of each null. More give smaller p; below 39 no p can be below 0.05."));
+        tr("Number of surrogates of each null. More allow smaller p; with fewer than 39 no p can be below "
+           "0.05."));
     m_derivatives->setRange(0, 1000);
     m_derivatives->setSpecialValueText(tr("none"));
     m_derivatives->setSuffix(tr(" rows"));
     m_derivatives->setObjectName("derivatives");
     m_derivatives->setEnabled(workspace.model() != nullptr);
-    m_derivatives->setToolTip(
-        tr("Derivatives of all steps about so many rows, beside an untrained network, and what they say of "
-           "the "
-           "findings on them. %1 rows or more are needed for that; they can take longer than all else. Needs "
-           "the model.")
-            .arg(leastSamples));
+    m_derivatives->setToolTip(tr("Number of rows at which derivatives of all steps are computed, beside an "
+                                 "untrained network, to test the findings about them. This needs %1 rows or "
+                                 "more and the model, and can take longer than all else.")
+                                  .arg(leastSamples));
     auto* browse = new QPushButton(tr("&Browse…"));
     browse->setAutoDefault(false);  // Enter in the field starts the test
     auto* folderRow = new QHBoxLayout;
@@ -104,7 +103,7 @@ ReportDialog::~ReportDialog() {
 
 void ReportDialog::forecast() {
     m_workspace.jobs().cancel(m_forecast);
-    m_cost->setText(tr("Measuring what it will take…"));
+    m_cost->setText(tr("Estimating the time…"));
     m_forecast = forecastReport(m_workspace, choice(), this,
                                 [this](const QString& sentences) { m_cost->setText(sentences); });
 }
@@ -131,8 +130,8 @@ void ReportDialog::refresh() {
     m_start->setEnabled(!m_folder->text().trimmed().isEmpty());
     m_state->setText(!there       ? tr("The folder will hold results, figures and a page for a browser.")
                      : replaces() ? tr("The report in this folder will be replaced.")
-                                  : tr("There is a report in this folder: what it holds is not computed "
-                                       "again. It must be of the same rows."));
+                                  : tr("There is a report in this folder: its finished parts are not "
+                                       "computed again. It must be a report of the same rows."));
     m_command->setText(reportCommand(m_workspace, choice()));
 }
 

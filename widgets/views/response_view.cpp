@@ -35,7 +35,7 @@ ResponseView::ResponseView(const FigureView& figure, const ViewContext& context)
     m_other->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_other->setMinimumContentsLength(12);
     m_other->setAccessibleName(tr("The other prompt"));
-    m_other->setToolTip(tr("The line leads to the state of its last token at the selected point"));
+    m_other->setToolTip(tr("The line goes to the state of its last token at the selected point"));
     m_other->lineEdit()->setPlaceholderText(tr("Another prompt"));
     m_largest->setRange(0.5, 100);
     m_largest->setValue(8);
@@ -43,7 +43,7 @@ ResponseView::ResponseView(const FigureView& figure, const ViewContext& context)
     m_largest->setSuffix(tr(" SD"));
     m_largest->setAccessibleName(tr("Largest push"));
     m_largest->setToolTip(
-        tr("In standard deviations of the prompt's states along the direction, in both signs"));
+        tr("Largest push, in standard deviations of the prompt's states along the direction, in both signs"));
     auto* row = new QHBoxLayout;
     row->addWidget(new QLabel(tr("Push along")));
     row->addWidget(m_along, 1);
@@ -106,7 +106,7 @@ QString ResponseView::whyNot() const {
     if (const QString why = ComputedView::whyNot(); !why.isEmpty()) return why;
     if (isLine() && (!m_workspace.model()->tokenizer || m_other->currentText().isEmpty()))
         return m_workspace.model()->tokenizer
-                   ? tr("Choose or type the prompt to whose state the line leads.")
+                   ? tr("Choose or type the prompt to whose state the line goes.")
                    : tr("The line to another prompt's state needs the tokenizer of the model.");
     return m_laboratory.sample().tokenIds.empty() ? tr("Choose a prompt in the list on the left.")
                                                   : QString();

@@ -62,7 +62,7 @@ QToolBar* makeSelectionBar(Workspace& workspace, Selection& selection, QWidget* 
     auto* mean = add(tr("Mean"), tr("Draw the mean of the selected rows"), "M",
                      [&selection](bool on) { selection.setShowsMean(on); });
     mean->setCheckable(true);
-    add(tr("Frame"), tr("Show the selected rows as large as they fit; all rows if none is selected"), "F",
+    add(tr("Frame"), tr("Zoom to the selected rows; to all rows if none is selected"), "F",
         [frame](bool) { frame(); });
     auto* clear = add(tr("Clear"), tr("Select only the row that is followed"), "Ctrl+Shift+A",
                       [&selection](bool) { selection.keepFollowed(); });

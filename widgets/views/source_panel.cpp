@@ -60,7 +60,7 @@ SourcePanel::SourcePanel(Workspace& workspace, Selection& selection, QWidget* pa
     connect(m_source, &QLabel::linkActivated, this, &SourcePanel::closeResultsRequested);
     m_search->setPlaceholderText(tr("Search the prompts"));
     m_search->setClearButtonEnabled(true);
-    m_search->setToolTip(tr("Shows the prompts that hold this text"));
+    m_search->setToolTip(tr("Show prompts that contain this text"));
     m_search->setAccessibleName(tr("Search the prompts"));
     m_filtered->setSourceModel(m_promptModel);
     m_filtered->setFilterRole(PromptListModel::TextRole);
@@ -215,7 +215,7 @@ void SourcePanel::describeSource() {
                           counted(state->trace->points(), tr("1 point"), tr("%1 points")),
                           m_workspace.model()
                               ? QString()
-                              : tr("; no model is attached: what needs one is not available"));
+                              : tr("; no model is attached, so functions that need one are not available"));
     }
     if (state->results) lines << describeResults();
     if (lines.isEmpty()) lines << tr("Nothing is open.");
@@ -331,7 +331,7 @@ void SourcePanel::editPrompt() {
     const QString before = QString::fromStdString(m_workspace.prompts().sampleOf(ids.front()).text);
     const QString text =
         askForPrompt(this, tr("Edit the prompt"),
-                     tr("The model runs the new text; until it has, the old trajectory stays."), before);
+                     tr("The model runs the new text; the old trajectory stays until this is done."), before);
     if (!text.isEmpty() && text != before) m_workspace.prompts().edit(ids.front(), text);
 }
 

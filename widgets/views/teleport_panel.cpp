@@ -67,10 +67,10 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
     m_mix->setToolTip(tr("Left: the natural state. Right: the state of the other row."));
     m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_mode->setAccessibleName(tr("Mode"));
-    m_mode->setToolTip(tr("What becomes of the part of the state that the three components do not hold"));
+    m_mode->setToolTip(tr("Whether the part of the state outside the three components is kept or dropped"));
     m_nextOf->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    m_nextOf->setAccessibleName(tr("Whose next tokens are shown"));
-    m_nextOf->setToolTip(tr("After which token of the prompt the next tokens below are predicted"));
+    m_nextOf->setAccessibleName(tr("Token whose next tokens are shown"));
+    m_nextOf->setToolTip(tr("The token of the prompt after which the next tokens below are predicted"));
     m_nextOf->addItems({QString(), QString()});
     m_curves->setMinimumHeight(96);
     m_curves->setAccessibleName(tr("Distance and retention by depth"));
@@ -101,7 +101,7 @@ TeleportPanel::TeleportPanel(Workspace& workspace, TeleportModel& teleport, Held
         box->setKeyboardTracking(false);
         box->setMinimumWidth(84);  // of seven digits: the range alone would take more
         box->setAccessibleName(tr("Score of component %1").arg(c + 1));
-        box->setToolTip(tr("Where the state is put along component %1, in units of the states").arg(c + 1));
+        box->setToolTip(tr("Score of the new state along component %1, in units of the states").arg(c + 1));
         label->setBuddy(box);
         grid->addWidget(label, 0, c);
         grid->addWidget(box, 1, c);
@@ -342,11 +342,11 @@ void TeleportPanel::updateCoordinates() {
         const double moved = m_teleport.displacement();
         QString text = std::isfinite(moved)
                            ? tr("Moved by %1 SDs of the rows at this depth").arg(moved, 0, 'f', 1)
-                           : tr("Moved; too few rows were fitted to say by how many SDs");
+                           : tr("Moved; too few rows were fitted to give the distance in SDs");
         if (m_teleport.isFarOutside())
             text = QStringLiteral("<span style='color:%1'>⚠ %2</span>")
                        .arg(m_dark ? "#ffb000" : "#b34700",
-                            tr("%1: far outside what the model makes here (%2 SDs from the mean)")
+                            tr("%1: far outside the states of the model here (%2 SDs from the mean)")
                                 .arg(text)
                                 .arg(m_teleport.outlyingness(), 0, 'f', 1));
         m_displacement->setText(text);
@@ -372,12 +372,12 @@ QString TeleportPanel::noCurves() const {
         return tr(
             "Drag the handle of the selected trajectory, type coordinates, or use the arrow keys in the "
             "view.");
-    const QString line = tr("No block follows the last point: what changes here are the next tokens.");
+    const QString line = tr("No block follows the last point: only the next tokens change here.");
     return m_teleport.isLastToken() || m_teleport.followsToken()
                ? line
                : line + QLatin1Char(' ') +
-                     tr("Those at the end of the prompt do not change, as this is not its last token: choose "
-                        "those after the followed token below.");
+                     tr("The next tokens at the end of the prompt do not change, because this is not its "
+                        "last token: choose below to see those after the followed token.");
 }
 
 /// The next tokens, and whose they are.

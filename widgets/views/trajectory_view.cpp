@@ -335,12 +335,13 @@ QString TrajectoryView::colorHint() const {
         return {};
     if (by == RowColor::Direction)
         return m_along.isRunning() ? tr("Computing the scores along the direction…") : QString();
-    if (!shown.live) return tr("These paths are from a file of results: open their trace to colour them so.");
+    if (!shown.live)
+        return tr("These paths come from a results file: open their trace to colour them this way.");
     if (by == RowColor::Named)
         return m_state->named.empty()
                    ? tr("No selection was kept yet: select rows, and keep them under a name (Ctrl+G).")
                    : QString();
-    if (m_surprise.isRunning()) return tr("Computing how surprised the model is at each next token…");
+    if (m_surprise.isRunning()) return tr("Computing the surprise of the model at each next token…");
     return m_surprise.values().empty() ? m_surprise.whyNot() : QString();
 }
 
@@ -371,19 +372,18 @@ QString TrajectoryView::hint() const {
     if (!m_trouble.isEmpty()) return m_trouble;
     if (const QString why = colorHint(); !why.isEmpty()) return why;
     if (shown.live && std::any_of(axes.begin(), axes.end(), [](int c) { return c > 2; }))
-        return tr("A state is moved along PC1, PC2 and PC3: show these to take hold of it.");
+        return tr("A state moves along PC1, PC2 and PC3: show these components to move it.");
     if (shown.live && !shown.basis->names.empty())
         return tr(
-            "On axes of your own: a state is moved along them. Ctrl+R fits the principal components again.");
+            "The axes are directions: a state moves along them. Ctrl+R fits the principal components again.");
     if (shown.basis == nullptr || !m_state->results) return usual;
     const QString file = Analyses::nameOf(*m_state->results);
     if (!shown.live)
-        return m_state->rows() > 0
-                   ? tr("From %1. To teleport, fit a PCA to the rows that are open (Ctrl+R)").arg(file)
-                   : tr("From %1. To teleport, open its trace and the model").arg(file);
+        return m_state->rows() > 0 ? tr("From %1. To teleport, fit a PCA to the open rows (Ctrl+R)").arg(file)
+                                   : tr("From %1. To teleport, open its trace and the model").arg(file);
     return basisIsOfResults(*m_state) || drawnPca(*m_state->results) == nullptr
                ? usual
-               : tr("PCA of the rows that are open, not of %1").arg(file);
+               : tr("PCA of the open rows, not of %1").arg(file);
 }
 
 Figure TrajectoryView::makeFigure(const Paths& shown) const {

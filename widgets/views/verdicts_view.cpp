@@ -130,7 +130,7 @@ VerdictsView::VerdictsView(const FigureView& figure, Workspace& workspace)
     m_table->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
     m_sentence->setFrameShape(QFrame::NoFrame);
     m_sentence->setFixedHeight(fontMetrics().height() * 7);
-    m_sentence->setAccessibleName(tr("The finding that is chosen"));
+    m_sentence->setAccessibleName(tr("The chosen finding"));
     m_show->setToolTip(tr("The view that shows what this finding is about (also by double click)"));
     m_page->setToolTip(tr("All findings and figures of this report, in a browser"));
     auto* buttons = new QHBoxLayout;
@@ -206,24 +206,22 @@ bool VerdictsView::hasFigure() const {
 
 void VerdictsView::explain() {
     const QString why = whyNot(m_workspace, Feature::Report);
-    QString words = tr(
-        "<h3>The published findings, tested</h3>"
-        "<p>Twelve statements about the residual stream were published of Llama 3.1 8B. Each is "
-        "tested on the rows that are open, beside the nulls that could explain it, and gets a "
-        "verdict with its interval and p. Two more, on the derivatives of steps, are tested where those are "
-        "computed.</p>");
+    QString words =
+        tr("<h3>The published findings, tested</h3><p>Twelve findings about the residual stream of Llama 3.1 "
+           "8B were published. Each is tested on the open rows, beside the nulls that could explain it, and "
+           "gets a verdict with its interval and p. Two more, about the derivatives of steps, are tested if "
+           "derivatives are computed.</p>");
     if (!why.isEmpty())
         words += QStringLiteral("<p>%1</p>").arg(why.toHtmlEscaped());
     else
-        words +=
-            tr("<p>It needs the rows that are open, and computes every statistic and its nulls. Results, "
-               "figures "
-               "and a page for a browser are written to a folder; a report that was cancelled goes on from "
-               "there.%1</p><p>%2</p>")
-                .arg(m_workspace.model() ? QString()
-                                         : tr(" Without a model the finding on attractors is not tested."),
-                     m_cost.isEmpty() ? tr("Measuring what it will take…")
-                                      : m_cost.toHtmlEscaped().replace('\n', "<br>"));
+        words += tr("<p>The test uses the open rows, and computes every statistic and its nulls. Results, "
+                    "figures and a page for a browser are written to a folder; a cancelled report continues "
+                    "from there.%1</p><p>%2</p>")
+                     .arg(m_workspace.model()
+                              ? QString()
+                              : tr(" Without a model, the finding about attractors is not tested."),
+                          m_cost.isEmpty() ? tr("Estimating the time…")
+                                           : m_cost.toHtmlEscaped().replace('\n', "<br>"));
     if (words != m_missing->text()) {
         m_missing->setText(words);
         if (isVisible()) fit();
@@ -325,9 +323,9 @@ void VerdictsView::makeReport(const ReportChoice& choice) {
 std::optional<ResultState> VerdictsView::status() const {
     if (m_job != JobId{}) return ResultState{ResultStatus::Running, tr("The findings are being tested"), 0};
     if (!m_stopped.isEmpty())
-        return ResultState{ResultStatus::Stopped,
-                           tr("Stopped: %1 holds what is finished, and can be gone on with").arg(m_stopped),
-                           0};
+        return ResultState{
+            ResultStatus::Stopped,
+            tr("Stopped: %1 holds the finished parts; the report can be continued").arg(m_stopped), 0};
     return std::nullopt;
 }
 

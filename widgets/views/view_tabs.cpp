@@ -373,7 +373,7 @@ void ViewTabs::openMenu(int column, const QPoint& at) {
         action->setEnabled(enabled);
         connect(action, &QAction::triggered, this, act);
     };
-    add(column == 0 ? tr("Show &beside the others") : tr("Move &back to the first column"), mayGo(view),
+    add(column == 0 ? tr("Move &beside the others") : tr("Move &back to the first column"), mayGo(view),
         [this, view] { moveToOtherColumn(view); });
     add(tr("Show in its own &window"), mayGo(view), [this, view] { moveToWindow(view); });
     menu.addSeparator();
@@ -382,7 +382,7 @@ void ViewTabs::openMenu(int column, const QPoint& at) {
     menu.addSeparator();
     add(tr("&Close"), mayGo(view), [this, view] { close(view); });
     add(tr("Close the &others"), bar(column)->count() > 1, [this, view] { closeOthers(view); });
-    add(tr("&Reopen the view that was closed last"), hasClosed(), [this] { reopen(); });
+    add(tr("&Reopen the last closed view"), hasClosed(), [this] { reopen(); });
     menu.exec(bar(column)->mapToGlobal(at));
 }
 

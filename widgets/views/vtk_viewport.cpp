@@ -142,7 +142,7 @@ void VtkViewport::contextIsThere() {
     if (!m_context.isValid())
         return setTrouble(tr("This view needs OpenGL 3.2, and the display offers none."));
     if (const auto format = m_context.format(); format.version() < qMakePair(3, 2))
-        return setTrouble(tr("This view needs OpenGL 3.2, and the display offers %1.%2.")
+        return setTrouble(tr("This view needs OpenGL 3.2, but the display offers only %1.%2.")
                               .arg(format.majorVersion())
                               .arg(format.minorVersion()));
     m_stage = Stage::Shaders;
@@ -205,8 +205,8 @@ void VtkViewport::firstPictureIsThere() {
 }
 
 void VtkViewport::setTrouble(const QString& why) {
-    m_trouble = tr("%1 Start the program with LIBGL_ALWAYS_SOFTWARE=1 in its environment to draw in "
-                   "software, or update the graphics driver. Everything else works without this view.")
+    m_trouble = tr("%1 Set LIBGL_ALWAYS_SOFTWARE=1 in the environment to draw in software, or update the "
+                   "graphics driver. Everything else works without this view.")
                     .arg(why);
     Q_EMIT troubleChanged(m_trouble);
 }

@@ -100,29 +100,30 @@ WritingView::WritingView(const FigureView& figure, const ViewContext& context)
     m_count->setValue(20);
     m_count->setSuffix(tr(" tokens"));
     m_count->setAccessibleName(tr("Tokens to write"));
-    m_count->setToolTip(tr("How many tokens both texts are continued by"));
+    m_count->setToolTip(tr("Number of tokens that are added to both texts"));
     m_temperature->setRange(0, 10);
     m_temperature->setSingleStep(0.1);
     m_temperature->setSpecialValueText(tr("likeliest"));
     m_temperature->setAccessibleName(tr("Temperature"));
-    m_temperature->setToolTip(tr("0 writes the likeliest token each time; above, tokens are drawn"));
+    m_temperature->setToolTip(tr("0: always the likeliest token; above 0: tokens are sampled"));
     m_topP->setRange(0.01, 1);
     m_topP->setSingleStep(0.05);
     m_topP->setValue(1);
     m_topP->setAccessibleName(tr("Top-p"));
-    m_topP->setToolTip(tr("Draw from the fewest likeliest tokens that hold this much probability"));
+    m_topP->setToolTip(tr(
+        "Nucleus sampling: draw from the smallest set of likeliest tokens with at least this probability"));
     m_seed->setRange(0, 1 << 30);
     m_seed->setAccessibleName(tr("Seed"));
     m_seed->setToolTip(tr("The same seed draws the same tokens"));
-    m_sweep->setToolTip(tr("Write the text once for each strength, to see where it breaks"));
+    m_sweep->setToolTip(tr("Write the text once for each strength, to see where it becomes incoherent"));
     m_strengths->setAccessibleName(tr("Strengths of the sweep"));
-    m_strengths->setToolTip(tr("What the strength of every edit is multiplied by, one after the other"));
+    m_strengths->setToolTip(tr("Factors for the strength of all edits, one after the other"));
     m_followed->setPlaceholderText(tr("token to follow"));
-    m_followed->setAccessibleName(tr("Token whose probability is followed"));
+    m_followed->setAccessibleName(tr("Token whose probability is shown"));
     m_followed->setToolTip(tr("A next token whose probability the sweep shows, with its space: \" Paris\""));
     m_keep->setToolTip(
-        tr("The prompt with its natural continuation becomes a prompt of the list, and the state of each "
-           "token that was written a row like others"));
+        tr("Adds the prompt with its natural continuation to the list; the state of each written token "
+           "becomes a row"));
     auto* row = new QHBoxLayout;
     auto* second = new QHBoxLayout;
     const auto put = [row](const QString& name, QWidget* widget) {
@@ -183,9 +184,10 @@ void WritingView::compute() {
             bool ok = false;
             asked.strengths.push_back(number.trimmed().toDouble(&ok));
             if (!ok)
-                return m_workspace.fail(title(), {ErrorCode::InvalidArgument,
-                                                  tr("“%1” is no number of the sweep.").arg(number.trimmed()),
-                                                  {}});
+                return m_workspace.fail(title(),
+                                        {ErrorCode::InvalidArgument,
+                                         tr("“%1” is not a number for the sweep.").arg(number.trimmed()),
+                                         {}});
         }
         asked.followed = m_followed->text().toStdString();
     }
