@@ -382,7 +382,7 @@ void describeOutcome(const Options& options, const AnalysisRequest& request, con
         console.warn(
             fmt::format("to use this trained autoencoder again: --autoencoder {}", options.out.path));
     if (outcome.excludedRows > 0)
-        console.warn(fmt::format("{} of {} rows were default: they hold values that are not finite",
+        console.warn(fmt::format("{} of {} rows were left out: they hold values that are not finite",
                                  outcome.excludedRows, rows));
 }
 

@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "core/base/quantile.h"
+
 namespace rheo {
 
 namespace {
@@ -39,9 +41,7 @@ float medianOfPairs(const MatrixF& distances) {
     std::vector<float> all;
     for (Eigen::Index i = 0; i < distances.rows(); ++i)
         for (Eigen::Index j = 0; j < i; ++j) all.push_back(distances(i, j));
-    const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-    std::nth_element(all.begin(), middle, all.end());
-    return *middle;
+    return upperMedian(std::move(all));
 }
 
 /// Another trace with other groups.

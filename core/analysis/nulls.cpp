@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/analysis/student_t.h"
+#include "core/base/quantile.h"
 
 namespace rheo {
 
@@ -51,13 +52,6 @@ std::vector<double> mirrored(std::span<const double> values) {
 }
 
 }  // namespace
-
-double quantileOfSorted(std::span<const double> sorted, double level) {
-    const double at = level * static_cast<double>(sorted.size() - 1);
-    const auto below = static_cast<std::size_t>(at);
-    const auto above = std::min(below + 1, sorted.size() - 1);
-    return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
 
 std::string_view pMethodName(PMethod method) {
     switch (method) {
@@ -128,8 +122,8 @@ NullSummary summarizeNull(const VectorD& observed, const MatrixD& samples, std::
         std::vector<double> sorted(column.begin(), column.end());
         std::sort(sorted.begin(), sorted.end());
         summary.mean[i] = column.mean();
-        summary.low[i] = quantileOfSorted(sorted, 0.025);
-        summary.high[i] = quantileOfSorted(sorted, 0.975);
+        summary.low[i] = quantile(sorted, 0.025);
+        summary.high[i] = quantile(sorted, 0.975);
         const double same = rounding * std::max(std::abs(observed[i]), column.cwiseAbs().maxCoeff());
         if (samples.rows() > 1) {
             const double sd = std::sqrt((column.array() - summary.mean[i]).square().sum() / (repeats - 1));

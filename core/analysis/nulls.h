@@ -25,9 +25,6 @@ struct NullSummary {
 /// by rounding alone (1e-11 of the largest) count as equal: a null that keeps a statistic has p = 1 and no z.
 NullSummary summarizeNull(const VectorD& observed, const MatrixD& samples, std::uint64_t seed);
 
-/// Linear-interpolated quantile, 0 <= level <= 1, of ascending values, at least one.
-double quantileOfSorted(std::span<const double> sorted, double level);
-
 /// How a p was found.
 enum class PMethod {
     None,

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 
 namespace rheo {
 
@@ -19,8 +20,7 @@ constexpr std::size_t mostNamed = 5;
 
 double median(std::vector<double> values) {
     const std::size_t half = values.size() / 2;
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(half), values.end());
-    const double upper = values[half];
+    const double upper = orderStatistic(values, half);
     if (values.size() % 2 == 1) return upper;
     return (upper + *std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(half))) /
            2;

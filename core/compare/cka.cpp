@@ -15,6 +15,7 @@
 #include "core/analysis/nulls.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/base/quantile.h"
 
 namespace rheo {
 
@@ -245,8 +246,8 @@ void summarize(const std::vector<MatrixD>& shuffles, CkaResult& result) {
         if (shuffles.empty() || std::isnan(sum)) continue;
         std::sort(values.begin(), values.end());
         result.nullMean.data()[i] = sum / repeats;
-        result.nullLow.data()[i] = quantileOfSorted(values, 0.025);
-        result.nullHigh.data()[i] = quantileOfSorted(values, 0.975);
+        result.nullLow.data()[i] = quantile(values, 0.025);
+        result.nullHigh.data()[i] = quantile(values, 0.975);
         result.p.data()[i] = (1 + reached) / (repeats + 1);
     }
     for (const MatrixD& one : shuffles) {
@@ -256,7 +257,7 @@ void summarize(const std::vector<MatrixD>& shuffles, CkaResult& result) {
         largest.push_back(most);
     }
     std::sort(largest.begin(), largest.end());
-    result.largestByChance = largest.empty() ? nan : quantileOfSorted(largest, 0.95);
+    result.largestByChance = quantile(largest, 0.95);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "core/analysis/nulls.h"
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 
 namespace rheo {
 
@@ -53,8 +54,7 @@ Summary summaryOf(std::vector<double> values, double observed) {
         if (value <= observed + 1e-11) ++reached;
     }
     const auto count = static_cast<double>(values.size());
-    return {sum / count, quantileOfSorted(values, 0.025), quantileOfSorted(values, 0.975),
-            (1 + reached) / (count + 1)};
+    return {sum / count, quantile(values, 0.025), quantile(values, 0.975), (1 + reached) / (count + 1)};
 }
 
 }  // namespace

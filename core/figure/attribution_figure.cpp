@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/printable.h"
+#include "core/base/quantile.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/depth_curves.h"
 #include "core/figure/ranges.h"
@@ -109,9 +110,8 @@ HeatmapPlot map(const AttributionInput& input) {
         if (std::isfinite(values.data()[i])) sizes.push_back(std::abs(values.data()[i]));
     double limit = 1;
     if (!sizes.empty()) {
-        const auto at = sizes.begin() + static_cast<std::ptrdiff_t>((sizes.size() - 1) * 98 / 100);
-        std::nth_element(sizes.begin(), at, sizes.end());
-        limit = *at > 0 ? *at : 1;
+        const double most = orderStatistic(sizes, (sizes.size() - 1) * 98 / 100);
+        limit = most > 0 ? most : 1;
     }
     plot.colorScale.map = ColorMap::Vik;
     plot.colorScale.low = -limit;

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/depth_curves.h"
 #include "core/figure/ranges.h"
@@ -57,12 +58,10 @@ void setLimits(ColorScale& scale, const MatrixF& values, DensityMeasure measure,
     if (limit && *limit > 0) {
         bound = *limit;
     } else if (!sizes.empty()) {
-        const auto rank = static_cast<std::ptrdiff_t>(shareInside * static_cast<double>(sizes.size() - 1));
-        std::nth_element(sizes.begin(), sizes.begin() + rank, sizes.end());
+        const double inside = orderStatistic(
+            sizes, static_cast<std::size_t>(shareInside * static_cast<double>(sizes.size() - 1)));
         // Where the largest are not far off, nothing need be cut.
-        if (largest > 1.5 * sizes[static_cast<std::size_t>(rank)] &&
-            sizes[static_cast<std::size_t>(rank)] > 0)
-            bound = sizes[static_cast<std::size_t>(rank)];
+        if (largest > 1.5 * inside && inside > 0) bound = inside;
     }
     if (!(bound > 0)) bound = 1;
     const bool isSigned = measure == DensityMeasure::Mean;

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/depth_curves.h"
 
@@ -54,9 +55,8 @@ HeatmapPlot mapPlot(const MatrixD& mi, const std::vector<ResidualPoint>& points,
     scale.map = map;
     scale.title = "Mutual information (nats)";
     if (!shown.empty()) {
-        const auto rank = static_cast<std::ptrdiff_t>(shareInside * static_cast<double>(shown.size() - 1));
-        std::nth_element(shown.begin(), shown.begin() + rank, shown.end());
-        const double inside = shown[static_cast<std::size_t>(rank)];
+        const double inside = orderStatistic(
+            shown, static_cast<std::size_t>(shareInside * static_cast<double>(shown.size() - 1)));
         if (inside > 0) scale.high = inside;
         // An estimate may fall a little below 0, which is its noise.
         scale.clipsLow = *std::min_element(shown.begin(), shown.end()) < -0.05 * scale.high;

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/depth_curves.h"
 #include "core/figure/ranges.h"
@@ -22,10 +23,7 @@ double medianOf(const VectorD& values) {
     std::vector<double> finite;
     for (const double value : values)
         if (std::isfinite(value)) finite.push_back(value);
-    if (finite.empty()) return nan;
-    const auto middle = finite.begin() + static_cast<std::ptrdiff_t>(finite.size() / 2);
-    std::nth_element(finite.begin(), middle, finite.end());
-    return *middle;
+    return finite.empty() ? nan : upperMedian(std::move(finite));
 }
 
 /// "-9.6", with a minus sign; what does not move does not turn.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 
 namespace rheo {
 namespace {
@@ -22,14 +23,6 @@ struct Interval {
         most = std::max(most, value);
     }
 };
-
-/// Quantile `q` of sorted values, linear between neighbours.
-double quantile(const std::vector<double>& sorted, double q) {
-    const double at = q * static_cast<double>(sorted.size() - 1);
-    const auto below = static_cast<std::size_t>(at);
-    const auto above = std::min(below + 1, sorted.size() - 1);
-    return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
 
 template <class AxisType>
 struct Axes2 {
@@ -193,11 +186,6 @@ Band quantileBand(const MatrixD& values, double share) {
         column.clear();
         for (Eigen::Index i = 0; i < values.rows(); ++i)
             if (!std::isnan(values(i, j))) column.push_back(values(i, j));
-        if (column.empty()) {
-            band.low.push_back(std::numeric_limits<double>::quiet_NaN());
-            band.high.push_back(std::numeric_limits<double>::quiet_NaN());
-            continue;
-        }
         std::sort(column.begin(), column.end());
         band.low.push_back(quantile(column, (1 - share) / 2));
         band.high.push_back(quantile(column, (1 + share) / 2));

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 #include "core/figure/depth_axis.h"
 #include "core/figure/row_paths.h"
 
@@ -404,7 +405,7 @@ struct Limits {
     std::int64_t states = 0, outside = 0;
 };
 
-/// Between the quantiles 0.01 and 0.99 along each axis, of all vertices.
+/// Between the vertices nearest to the quantiles 0.01 and 0.99 along each axis.
 Extent middleOf(const std::vector<const std::vector<float>*>& vertices) {
     Extent extent(Eigen::Vector3d::Zero(), Eigen::Vector3d::Zero());
     std::vector<float> along;
@@ -413,13 +414,12 @@ Extent middleOf(const std::vector<const std::vector<float>*>& vertices) {
         for (const auto* xyz : vertices)
             for (auto i = static_cast<std::size_t>(axis); i < xyz->size(); i += 3) along.push_back((*xyz)[i]);
         if (along.empty()) return {};
-        const auto quantile = [&](double q) {
-            const auto at = along.begin() + std::lround(q * static_cast<double>(along.size() - 1));
-            std::nth_element(along.begin(), at, along.end());
-            return double(*at);
+        const auto nearestTo = [&](double q) {
+            return double(orderStatistic(
+                along, static_cast<std::size_t>(std::lround(q * static_cast<double>(along.size() - 1)))));
         };
-        extent.min()[axis] = quantile(0.01);
-        extent.max()[axis] = quantile(0.99);
+        extent.min()[axis] = nearestTo(0.01);
+        extent.max()[axis] = nearestTo(0.99);
     }
     return extent;
 }

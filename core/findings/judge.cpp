@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/analysis/student_t.h"
+#include "core/base/quantile.h"
 #include "core/base/random.h"
 
 namespace rheo {
@@ -140,8 +141,8 @@ SignFlipTest flipSignsOfDifferences(const VectorD& differences, std::uint64_t se
     test.pUpper = share([&](double x) { return x >= observed - slack; });
     test.pLower = share([&](double x) { return x <= observed + slack; });
     std::sort(means.begin(), means.end());
-    test.low = quantileOfSorted(means, 0.025);
-    test.high = quantileOfSorted(means, 0.975);
+    test.low = quantile(means, 0.025);
+    test.high = quantile(means, 0.975);
     return test;
 }
 

@@ -13,6 +13,7 @@
 #include "core/analysis/sampling_units.h"
 #include "core/analysis/student_t.h"
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 #include "core/base/random.h"
 #include "core/base/ranks.h"
 #include "core/findings/findings.h"
@@ -251,8 +252,8 @@ NullComparison compare(double observed, NullKind null, const std::vector<double>
     std::vector<double> sorted = repeats;
     std::sort(sorted.begin(), sorted.end());
     c.mean = std::accumulate(sorted.begin(), sorted.end(), 0.0) / static_cast<double>(sorted.size());
-    c.low = quantileOfSorted(sorted, 0.025);
-    c.high = quantileOfSorted(sorted, 0.975);
+    c.low = quantile(sorted, 0.025);
+    c.high = quantile(sorted, 0.975);
     c.upper = costly ? upperTailOfNormal(observed, repeats) : upperTail(observed, repeats);
     c.lower = costly ? lowerTailOfNormal(observed, repeats) : lowerTail(observed, repeats);
     c.share = c.mean / observed;

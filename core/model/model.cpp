@@ -16,7 +16,9 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/model/block_stack.h"
-#include "core/model/threads.h"
+#include "core/model/kernels.h"
+#include "core/torch/failure.h"
+#include "core/torch/threads.h"
 
 namespace rheo {
 
@@ -57,28 +59,15 @@ at::Device parseDevice(const std::string& name) {
     return {at::kCUDA, static_cast<at::DeviceIndex>(index)};
 }
 
-Error outOfMemory(const char* doing) {
-    return {ErrorCode::OutOfMemory,
-            fmt::format("{} failed, because memory ran out; take --dtype bfloat16, a smaller --batch or "
-                        "shorter prompts, end other programs, or raise the limit (ulimit -v)",
-                        doing)};
-}
-
 /// libtorch's failures as ours; `doing` completes "... failed".
 template <class Function>
 auto translated(const char* doing, Function&& function) {
-    try {
-        return function();
-    } catch (const c10::Error& failure) {
-        const std::string reason = failure.what_without_backtrace();
-        if (reason.find("out of memory") != std::string::npos ||
-            reason.find("can't allocate memory") != std::string::npos)
-            throw outOfMemory(doing);
-        throw Error(reason.find("CUDA") != std::string::npos ? ErrorCode::Device : ErrorCode::Internal,
-                    fmt::format("{} failed in libtorch: {}", doing, reason));
-    } catch (const std::bad_alloc&) {
-        throw outOfMemory(doing);
-    }
+    return rheo::translated(doing, "take --dtype bfloat16, a smaller --batch or shorter prompts, ", function);
+}
+
+/// Whose threads are set for one call: where products fall to BLAS, its own too.
+ThreadsOf threadsOfProducts() {
+    return kernels::hasOneDnn() ? ThreadsOf::Torch : ThreadsOf::TorchAndBlas;
 }
 
 std::string readableBytes(std::int64_t bytes) {
@@ -136,7 +125,7 @@ private:
                  const MatrixD& vectors) const {
         MatrixD found(vectors.rows(), m_units);
         translated("the derivative of a step", [&] {
-            const ThreadScope threads(m_threads);
+            const ThreadScope threads(m_threads, threadsOfProducts());
             for (Eigen::Index first = 0; first < vectors.rows(); first += vectorsAtOnce) {
                 const Eigen::Index count = std::min(vectorsAtOnce, vectors.rows() - first);
                 at::Tensor some = at::empty({count, m_units}, at::kDouble);
@@ -262,7 +251,7 @@ public:
 private:
     /// What libtorch keeps per thread, set for one call.
     struct Call {
-        explicit Call(int count) : threads(count) {}
+        explicit Call(int count) : threads(count, threadsOfProducts()) {}
         ThreadScope threads;
         c10::InferenceMode inference;
     };
@@ -795,7 +784,8 @@ MatrixD TorchModel::stepJacobian(const PromptContext& context, PointIndex point,
     const TorchContext& prompt = own(context);
     const std::int64_t p = checkStep(point), t = checkToken(prompt, token);
     return translated("the derivative of a step", [&] {
-        const ThreadScope threads(m_threads);  // not in inference mode, which keeps no derivatives
+        // Not in inference mode, which keeps no derivatives.
+        const ThreadScope threads(m_threads, threadsOfProducts());
         const at::Tensor state = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, 1);
         const auto tokens = static_cast<std::int64_t>(prompt.ids().size());
         const at::Tensor found = m_stack
@@ -813,7 +803,7 @@ std::unique_ptr<LinearMap> TorchModel::stepProducts(const PromptContext& context
     const TorchContext& prompt = own(context);
     const std::int64_t p = checkStep(point), t = checkToken(prompt, token);
     return translated("the derivative of a step", [&] {
-        const ThreadScope threads(m_threads);
+        const ThreadScope threads(m_threads, threadsOfProducts());
         const at::Tensor state = prompt.states[static_cast<std::size_t>(p)].narrow(0, t, 1);
         const auto tokens = static_cast<std::int64_t>(prompt.ids().size());
         auto products = std::make_unique<StepProducts>(

@@ -21,7 +21,7 @@
 #include "core/checkpoint/gguf_blocks.h"
 #include "core/checkpoint/scaled_weights.h"
 #include "core/model/adapter_merge.h"
-#include "core/model/threads.h"
+#include "core/torch/threads.h"
 
 namespace rheo {
 

@@ -1,7 +1,6 @@
 #include "core/statistics/autoencoder.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <torch/optim/adam.h>
 
@@ -17,6 +16,8 @@
 #include "core/base/parallel.h"
 #include "core/base/printable.h"
 #include "core/base/random.h"
+#include "core/torch/failure.h"
+#include "core/torch/threads.h"
 
 namespace rheo {
 
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::int64_t widest = 1024;
 constexpr std::int64_t latentWidth = 2;
+constexpr auto running = "running the autoencoder";
 /// What is read between two checks for a stop.
 constexpr std::size_t readBytes = std::size_t{16} << 20;
 /// Multiplications of one call of dsyrk, and of one passage through the network and back: some tens of
@@ -32,34 +34,6 @@ constexpr double covarianceWork = 1e9, networkWork = 2e9;
 
 /// Streams of random numbers: one for each thing that is drawn, and one for each epoch after them.
 constexpr std::uint64_t splitStream = 0, weightStream = 1, firstOrderStream = 2;
-
-/// While it lives, libtorch uses this many threads for what this thread asks of it.
-class TorchThreads {
-public:
-    explicit TorchThreads(int requested) : m_before(at::get_num_threads()) {
-        if (const int threads = resolveThreads(requested); threads != m_before) at::set_num_threads(threads);
-    }
-    ~TorchThreads() {
-        if (at::get_num_threads() != m_before) at::set_num_threads(m_before);
-    }
-    TorchThreads(const TorchThreads&) = delete;
-    TorchThreads& operator=(const TorchThreads&) = delete;
-
-private:
-    int m_before;
-};
-
-/// Runs `body`, and says in our words what libtorch throws.
-template <class Body>
-auto translated(Body body) {
-    try {
-        return body();
-    } catch (const c10::Error& e) {
-        const std::string what = e.what_without_backtrace();
-        const bool memory = what.find("memory") != std::string::npos;
-        throw Error(memory ? ErrorCode::OutOfMemory : ErrorCode::Internal, "the autoencoder: " + what);
-    }
-}
 
 /// From raw states to what the network sees.
 class Standardiser {
@@ -556,7 +530,7 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
     Progress scan = progress.part(0, 0.02), moments = progress.part(0.02, 0.04),
              training = progress.part(0.04, 0.98), last = progress.part(0.98, 1);
     const RowSource source(view, options.memoryBytes / 2, scan);
-    const TorchThreads threads(options.threads);
+    const ThreadScope threads(resolveThreads(options.threads));
     const std::int64_t points = source.view().pointCount();
 
     std::vector<std::int32_t> samples;
@@ -651,7 +625,8 @@ AutoencoderResult fit(const TraceView& view, const AutoencoderOptions& options, 
 AutoencoderResult fitAutoencoder(const TraceView& view, const AutoencoderOptions& options,
                                  Progress& progress) {
     checkOptions(options);
-    return translated([&] { return fit(view, besideNetwork(options, view.unitCount()), progress); });
+    return translated(running, "",
+                      [&] { return fit(view, besideNetwork(options, view.unitCount()), progress); });
 }
 
 AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& view,
@@ -669,13 +644,13 @@ AutoencoderResult applyAutoencoder(const Autoencoder& model, const TraceView& vi
     progress.setStage("autoencoder: encoding");
     Progress scan = progress.part(0, 0.3), work = progress.part(0.3, 1);
     const RowSource source(seen, options.memoryBytes / 2, scan);
-    const TorchThreads threads(options.threads);
+    const ThreadScope threads(resolveThreads(options.threads));
     AutoencoderResult result;
     result.model = model;
     result.excludedRows = source.excludedRows();
     std::vector<std::int64_t> all(static_cast<std::size_t>(source.view().rowCount()));
     for (std::size_t n = 0; n < all.size(); ++n) all[n] = static_cast<std::int64_t>(n);
-    translated([&] { evaluate(result, source, all, {}, options, work); });
+    translated(running, "", [&] { evaluate(result, source, all, {}, options, work); });
     progress.report(1, 1);
     return result;
 }
@@ -700,7 +675,7 @@ MatrixF encode(const Autoencoder& model, const MatrixF& states) {
         standardiser.standardise(states.row(i).data(), state);
         input.row(i) = state.transpose().cast<float>();
     }
-    return translated([&] {
+    return translated(running, "", [&] {
         const at::NoGradGuard noGradients;
         const Layers layers(model);
         const at::Tensor latent =
@@ -712,7 +687,7 @@ MatrixF encode(const Autoencoder& model, const MatrixF& states) {
 MatrixF decode(const Autoencoder& model, const MatrixF& latent) {
     requireWidth(latent.cols(), latentWidth, "latent states");
     MatrixF input = latent;
-    MatrixD states = translated([&] {
+    MatrixD states = translated(running, "", [&] {
         const at::NoGradGuard noGradients;
         const Layers layers(model);
         const at::Tensor output =

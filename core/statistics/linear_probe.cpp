@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/quantile.h"
 #include "core/base/random.h"
 
 namespace rheo {
@@ -205,15 +206,6 @@ void checkGroups(const GroupedStates& groups) {
         throw Error(ErrorCode::InvalidArgument, "a state of the groups holds a value that is not finite");
 }
 
-double quantile(std::vector<double> values, double q) {
-    if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-    std::sort(values.begin(), values.end());
-    const double at = q * static_cast<double>(values.size() - 1);
-    const auto below = static_cast<std::size_t>(at);
-    const std::size_t above = std::min(below + 1, values.size() - 1);
-    return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
-}
-
 }  // namespace
 
 std::string_view probeKindName(ProbeKind kind) {
@@ -259,7 +251,8 @@ ProbeResult linearProbe(const GroupedStates& groups, const ProbeOptions& options
         result.shuffled[s] = balancedAccuracy(found.col(s + 1), labels.col(s + 1));
         asGood += result.shuffled[s] >= result.accuracy - 1e-12 ? 1 : 0;
     }
-    const std::vector<double> null(result.shuffled.begin(), result.shuffled.end());
+    std::vector<double> null(result.shuffled.begin(), result.shuffled.end());
+    std::sort(null.begin(), null.end());
     result.shuffledLow = quantile(null, 0.025);
     result.shuffledHigh = quantile(null, 0.975);
     result.p = (1.0 + asGood) / (1.0 + options.shuffles);

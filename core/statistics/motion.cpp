@@ -6,6 +6,8 @@
 #include <limits>
 #include <numbers>
 
+#include "core/base/quantile.h"
+
 namespace rheo {
 
 namespace {
@@ -39,13 +41,8 @@ void describe(const MatrixD& values, std::int64_t first, MotionCurve& curve, con
         for (const double x : defined) sum += x;
         curve.mean[p] = sum / curve.counted[p];
         std::sort(defined.begin(), defined.end());
-        for (std::size_t level = 0; level < levels.size(); ++level) {
-            const double at = levels[level] * static_cast<double>(defined.size() - 1);
-            const auto below = static_cast<std::size_t>(at);
-            const auto above = std::min(below + 1, defined.size() - 1);
-            curve.quantiles(static_cast<Eigen::Index>(level), p) =
-                defined[below] + (at - static_cast<double>(below)) * (defined[above] - defined[below]);
-        }
+        for (std::size_t level = 0; level < levels.size(); ++level)
+            curve.quantiles(static_cast<Eigen::Index>(level), p) = quantile(defined, levels[level]);
     }
 }
 

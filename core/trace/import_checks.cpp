@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "core/base/quantile.h"
 #include "core/trace/import_copy.h"
 
 namespace rheo {
@@ -20,12 +21,6 @@ constexpr std::int64_t mostMeasuredRows = 4096;
 constexpr std::int64_t mostNorms = std::int64_t{1} << 22;
 /// Points named one by one in a message.
 constexpr std::size_t mostNamed = 8;
-
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
 
 }  // namespace
 
@@ -90,7 +85,7 @@ std::optional<double> roughness(std::int64_t count, Sums sums) {
             all.push_back(difference / square);
     }
     if (all.empty()) return std::nullopt;
-    return median(std::move(all));
+    return upperMedian(std::move(all));
 }
 
 struct PairSums {
@@ -282,7 +277,7 @@ void ImportChecks::reportNormedLast(ImportPlan& plan) const {
             if (std::isfinite(step)) ofRows.push_back(step);
         }
         if (ofRows.size() < 4) return;
-        steps.push_back(median(std::move(ofRows)));
+        steps.push_back(upperMedian(std::move(ofRows)));
     }
     const double last = steps.back();
     double least = 0, most = 0;  // of the others, but for the first, which may be large

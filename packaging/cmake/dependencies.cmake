@@ -34,13 +34,13 @@ if(RHEO_WITH_MPI AND NOT MPI_C_FOUND)
 endif()
 
 find_package(Torch REQUIRED)
-add_library(rheo_torch INTERFACE)
-target_link_libraries(rheo_torch INTERFACE ${TORCH_LIBRARIES})
+add_library(rheo_libtorch INTERFACE)
+target_link_libraries(rheo_libtorch INTERFACE ${TORCH_LIBRARIES})
 separate_arguments(RHEO_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-target_compile_options(rheo_torch INTERFACE ${RHEO_TORCH_FLAGS})
+target_compile_options(rheo_libtorch INTERFACE ${RHEO_TORCH_FLAGS})
 # Newer builds of libtorch bring headers of fmt of their own, which are found before the system's.
 if(EXISTS "${TORCH_INSTALL_PREFIX}/include/fmt/format.h" AND NOT TORCH_INSTALL_PREFIX STREQUAL "/usr")
-  target_compile_definitions(rheo_torch INTERFACE FMT_HEADER_ONLY)
+  target_compile_definitions(rheo_libtorch INTERFACE FMT_HEADER_ONLY)
 endif()
 
 if(RHEO_BUILD_GUI)

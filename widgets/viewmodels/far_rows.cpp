@@ -4,17 +4,13 @@
 #include <cmath>
 #include <vector>
 
+#include "core/base/quantile.h"
+
 namespace rheo {
 
 namespace {
 
 constexpr std::size_t fewestRows = 8, mostForMedians = 2000;
-
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
 
 /// At most `count` of `rows`, spread evenly.
 std::vector<std::int64_t> someOf(const std::vector<std::int64_t>& rows, std::size_t count) {
@@ -44,7 +40,7 @@ MatrixD medianPath(const Array3F& scores, const std::vector<std::int64_t>& rows,
         for (int c = 0; c < components; ++c) {
             for (std::size_t i = 0; i < rows.size(); ++i)
                 values[i] = static_cast<double>(scores.at(rows[i], p)[c]);
-            middle(p, c) = median(values);
+            middle(p, c) = upperMedian(values);
         }
     return middle;
 }
@@ -67,7 +63,7 @@ FarRows findFarRows(const Array3F& scores, const QList<qint64>& hidden) {
     const MatrixD middle = medianPath(scores, someOf(rows, mostForMedians), components);
     std::vector<double> distances;
     for (const std::int64_t row : rows) distances.push_back(distanceOf(scores, row, middle));
-    const double typical = median(distances);
+    const double typical = upperMedian(distances);
     FarRows far;
     if (!(typical > 0)) return far;
     for (std::size_t i = 0; i < rows.size(); ++i) {

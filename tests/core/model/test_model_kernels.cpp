@@ -7,7 +7,7 @@
 #include "core/model/block_stack.h"
 #include "core/model/first_position.h"
 #include "core/model/kernels.h"
-#include "core/model/threads.h"
+#include "core/torch/threads.h"
 #include "reference.h"
 #include "tests/test_main.h"
 

@@ -1,12 +1,10 @@
-#include "core/model/threads.h"
+#include "core/torch/threads.h"
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-
-#include "core/model/kernels.h"
 
 namespace rheo {
 
@@ -33,10 +31,6 @@ const BlasThreads& blas() {
     return functions;
 }
 
-}  // namespace
-
-namespace {
-
 /// libtorch settles a thread's number when it is first asked there, and that would undo what was set before.
 /// It remembers so in a variable of an inline function, of which this program and libtorch may each have a
 /// copy: both are asked.
@@ -47,9 +41,9 @@ int threadsBefore() {
 
 }  // namespace
 
-ThreadScope::ThreadScope(int threads) : m_before(threadsBefore()) {
+ThreadScope::ThreadScope(int threads, ThreadsOf whose) : m_before(threadsBefore()) {
     if (m_before != threads) setThreads(threads);
-    if (kernels::hasOneDnn() || blas().set == nullptr || blas().get == nullptr) return;
+    if (whose == ThreadsOf::Torch || blas().set == nullptr || blas().get == nullptr) return;
     const int now = blas().get();
     if (now == threads) return;
     m_blasBefore = now;
