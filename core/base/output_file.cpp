@@ -216,14 +216,29 @@ void writeWhole(const fs::path& path, IfExists ifExists,
     output.commit();
 }
 
-void writeFile(const fs::path& path, std::string_view contents, IfExists ifExists) {
+namespace {
+
+OutputFile written(const fs::path& path, std::string_view contents, IfExists ifExists) {
     OutputFile output(path, ifExists);
     errno = 0;
     std::ofstream out(output.temporary(), std::ios::binary);
     out.write(contents.data(), static_cast<std::streamsize>(contents.size()));
     out.close();
     if (!out) throwSystem(path, errno == 0 ? EIO : errno);
-    output.commit();
+    return output;
+}
+
+}  // namespace
+
+void writeFiles(const std::vector<FileContents>& files, IfExists ifExists) {
+    std::vector<OutputFile> outputs;
+    outputs.reserve(files.size());
+    for (const auto& [path, contents] : files) outputs.push_back(written(path, contents, ifExists));
+    for (OutputFile& output : outputs) output.commit();
+}
+
+void writeFile(const fs::path& path, std::string_view contents, IfExists ifExists) {
+    written(path, contents, ifExists).commit();
 }
 
 std::string readFile(const fs::path& path, std::uintmax_t limit) {

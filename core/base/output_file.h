@@ -57,7 +57,16 @@ void requireOutput(const std::filesystem::path& path, IfExists ifExists,
 void writeWhole(const std::filesystem::path& path, IfExists ifExists,
                 const std::function<void(const std::filesystem::path& temporary)>& write);
 
-/// Writes `contents` as one OutputFile. Throws as OutputFile does, and Error(Io or DiskFull).
+struct FileContents {
+    std::filesystem::path path;
+    std::string contents;
+};
+
+/// Writes files that belong together: none gets its name before all are on the disk. Throws as OutputFile
+/// does, and Error(Io or DiskFull).
+void writeFiles(const std::vector<FileContents>& files, IfExists ifExists);
+
+/// Writes `contents` as one OutputFile. Throws as writeFiles does.
 void writeFile(const std::filesystem::path& path, std::string_view contents, IfExists ifExists);
 
 /// Whole contents of a file of at most `limit` bytes. Throws Error(NotFound, Io), and

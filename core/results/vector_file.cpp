@@ -299,11 +299,10 @@ void writeVectors(const std::filesystem::path& path, const std::vector<NamedVect
                                 path.string(), vectors.size()),
                     path.string());
     const auto beside = besideNpy(path);
-    requireOutput(beside, ifExists);
     NamedVector named = vectors.front();
     named.name = path.stem().string();  // as it is read
-    writeNpy(path, named.values.transpose(), ifExists);
-    writeFile(beside, recordText({named}, model) + "\n", ifExists);
+    writeFiles({{path, npyContents(named.values.transpose())}, {beside, recordText({named}, model) + "\n"}},
+               ifExists);
 }
 
 }  // namespace rheo

@@ -15,7 +15,7 @@ namespace rheo {
 static_assert(std::endian::native == std::endian::little,
               "files here are little-endian, as every supported machine is");
 
-void writeNpy(const std::filesystem::path& path, const MatrixF& matrix, IfExists ifExists) {
+std::string npyContents(const MatrixF& matrix) {
     // The format (numpy.lib.format): magic, version, little-endian header length, a Python literal
     // padded with spaces so that the data start at a multiple of 64.
     std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}",
@@ -29,7 +29,11 @@ void writeNpy(const std::filesystem::path& path, const MatrixF& matrix, IfExists
     contents += header;
     contents.append(reinterpret_cast<const char*>(matrix.data()),
                     static_cast<std::size_t>(matrix.size()) * sizeof(float));
-    writeFile(path, contents, ifExists);
+    return contents;
+}
+
+void writeNpy(const std::filesystem::path& path, const MatrixF& matrix, IfExists ifExists) {
+    writeFile(path, npyContents(matrix), ifExists);
 }
 
 namespace {

@@ -12,7 +12,10 @@
 
 namespace rheo {
 
-/// Writes a matrix as NumPy's .npy, version 1.0, float32 in C order. Throws as writeFile does.
+/// The bytes of a .npy file, version 1.0, of a matrix: float32 in C order.
+std::string npyContents(const MatrixF& matrix);
+
+/// Writes a matrix as such a file. Throws as writeFile does.
 void writeNpy(const std::filesystem::path& path, const MatrixF& matrix, IfExists ifExists);
 
 /// Reads a .npy of float32 or float64 with `count` values in one axis (or axes of 1 beside it).

@@ -23,7 +23,7 @@ namespace rheo {
 namespace fs = std::filesystem;
 
 /// What a file holds.
-struct FileContents {
+struct OpenedFile {
     std::shared_ptr<const OpenedResults> results;  ///< null: it is a trace
     bool ofOpenRows = false;                       ///< results of the trace that is open
     std::string traceMissing;                      ///< why the trace of the results is not there
@@ -79,7 +79,7 @@ bool isOfOpenRows(const Open& open, const std::string& hash) {
            TraceReader::open(open.traceFile)->sourceHash() == hash;
 }
 
-void takeRows(FileContents& contents, const TraceOfResults& found) {
+void takeRows(OpenedFile& contents, const TraceOfResults& found) {
     contents.traceMissing = found.missing;
     if (!found.trace) return;
     contents.rows = openDocumentOf(*contents.results, found.trace, PromptId{1});
@@ -87,8 +87,8 @@ void takeRows(FileContents& contents, const TraceOfResults& found) {
 }
 
 /// A trace; where results are open without it, it joins them.
-FileContents readTrace(const fs::path& file, const Open& open) {
-    FileContents contents;
+OpenedFile readTrace(const fs::path& file, const Open& open) {
+    OpenedFile contents;
     if (!open.results) return contents;
     auto trace = TraceReader::open(file);
     if (trace->sourceHash() != open.results->results.source.hash) return contents;
@@ -97,18 +97,18 @@ FileContents readTrace(const fs::path& file, const Open& open) {
     return contents;
 }
 
-FileContents readFile(const fs::path& path, const Open& open, Progress& progress) {
+OpenedFile readFile(const fs::path& path, const Open& open, Progress& progress) {
     const fs::path file = fileAt(path);
     progress.setStage("reading " + file.filename().string());
     const FileDescription description = describeFile(file);
     if (description.kind == "trace") return readTrace(file, open);
     if (description.kind == "teleport") {
-        FileContents contents;
+        OpenedFile contents;
         contents.teleport = std::make_shared<const TeleportFile>(readTeleportFile(file));
         return contents;
     }
     if (description.kind != "results") refuse(file, description);
-    FileContents contents;
+    OpenedFile contents;
     contents.results = openResults(file);
     progress.report(0.7, 1);
     progress.setStage("looking for the trace");
@@ -131,7 +131,7 @@ JobId FileOpener::open(const QString& path) {
             return readFile(path, now, progress);
         },
         this,
-        [this, path](Outcome<FileContents> outcome) {
+        [this, path](Outcome<OpenedFile> outcome) {
             const QString what = tr("Open %1").arg(QFileInfo(path).fileName());
             if (outcome.failure() != nullptr) Q_EMIT m_workspace.failed(what, *outcome.failure());
             if (outcome.result() == nullptr) return;
@@ -202,7 +202,7 @@ void FileOpener::useTrace(const QString& path) {
 }
 
 /// Whether the rows that are open may give way to those of the results, or to none.
-bool FileOpener::mayReplace(const QString& path, const FileContents& read) {
+bool FileOpener::mayReplace(const QString& path, const OpenedFile& read) {
     const auto state = m_workspace.state();
     if (state->rows() == 0 && !m_workspace.files().hasUnsaved()) return true;
     const QString file = QFileInfo(path).fileName();
@@ -220,7 +220,7 @@ bool FileOpener::mayReplace(const QString& path, const FileContents& read) {
     return confirm(tr("Open the results of another trace"), question);
 }
 
-void FileOpener::useResults(const QString& path, const FileContents& read) {
+void FileOpener::useResults(const QString& path, const OpenedFile& read) {
     const bool replaces = !read.ofOpenRows && (read.rows.trace || m_workspace.state()->rows() > 0);
     if (replaces) {
         if (!mayReplace(path, read)) return;

@@ -9,7 +9,7 @@
 namespace rheo {
 
 class Workspace;
-struct FileContents;
+struct OpenedFile;
 struct TeleportFile;
 
 /// Opens what a file holds: a trace, or results of `rheo analyze` and `rheo report` with their trace beside
@@ -36,9 +36,9 @@ public:
 
 private:
     void useTrace(const QString& path);
-    void useResults(const QString& path, const FileContents& read);
+    void useResults(const QString& path, const OpenedFile& read);
     void useTeleport(const QString& path, const TeleportFile& file);
-    bool mayReplace(const QString& path, const FileContents& read);
+    bool mayReplace(const QString& path, const OpenedFile& read);
     bool confirm(const QString& doing, const QString& question) const;
 
     Workspace& m_workspace;
