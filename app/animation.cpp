@@ -21,6 +21,7 @@
 #include <cmath>
 #include <variant>
 
+#include "core/base/copy_file.h"
 #include "core/base/error.h"
 #include "core/base/output_file.h"
 #include "widgets/paint/figure_painter.h"
@@ -212,12 +213,7 @@ void writeAnimation(const AnimationChoice& choice, const FrameAt& frameAt, Progr
     OutputFile output(choice.path.toStdString(), IfExists::Replace);  // the dialog asked
     const QString made = own.filePath(QStringLiteral("made"));
     runFfmpeg(choice, folder, made, progress);
-    std::error_code failed;
-    std::filesystem::copy_file(made.toStdString(), output.temporary(),
-                               std::filesystem::copy_options::overwrite_existing, failed);
-    if (failed)
-        throw Error(ErrorCode::Io, choice.path.toStdString() + " cannot be written: " + failed.message(),
-                    choice.path.toStdString());
+    copyInto(made.toStdString(), output);
     output.commit();
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "core/base/copy_file.h"
 #include "core/base/error.h"
 #include "core/findings/derivative_verdicts.h"
 #include "core/results/jacobian_group.h"
@@ -454,12 +455,7 @@ ResultsWriter ResultsWriter::create(const std::filesystem::path& path, const Res
 ResultsWriter ResultsWriter::add(const std::filesystem::path& path, const ResultsSource& source) {
     refuseOtherSource(path, readHead(Hdf5File::openForReading(path)), source);
     auto state = std::unique_ptr<State>(new State{OutputFile(path, IfExists::Replace), source, std::nullopt});
-    std::error_code failed;
-    std::filesystem::copy_file(path, state->output.temporary(),
-                               std::filesystem::copy_options::overwrite_existing, failed);
-    if (failed)
-        throw Error(ErrorCode::Io, fmt::format("{} cannot be copied: {}", path.string(), failed.message()),
-                    path.string());
+    copyInto(path, state->output);
     state->file = Hdf5File::openForWriting(state->output.temporary(), path);
     return ResultsWriter(std::move(state));
 }

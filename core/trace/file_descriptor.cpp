@@ -11,11 +11,13 @@
 
 namespace rheo {
 
-FileDescriptor::FileDescriptor(const std::filesystem::path& path, int flags)
-    : m_path(path), m_number(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK)) {
+FileDescriptor::FileDescriptor(const std::filesystem::path& path, int flags,
+                               const std::filesystem::path& shown)
+    : m_path(shown.empty() ? path : shown), m_number(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK)) {
     if (m_number < 0)
         throw Error(errno == ENOENT ? ErrorCode::NotFound : ErrorCode::Io,
-                    fmt::format("cannot open {}: {}", path.string(), std::strerror(errno)), path.string());
+                    fmt::format("cannot open {}: {}", m_path.string(), std::strerror(errno)),
+                    m_path.string());
 }
 
 FileDescriptor::~FileDescriptor() {

@@ -12,8 +12,9 @@ namespace rheo {
 /// An open regular file, read and written at given offsets; safe to use from several threads.
 class FileDescriptor {
 public:
-    /// Throws Error(NotFound or Io) naming `path`.
-    explicit FileDescriptor(const std::filesystem::path& path, int flags = O_RDONLY);
+    /// Errors name `shown`, or `path` where it is empty. Throws Error(NotFound or Io).
+    explicit FileDescriptor(const std::filesystem::path& path, int flags = O_RDONLY,
+                            const std::filesystem::path& shown = {});
     ~FileDescriptor();
     FileDescriptor(const FileDescriptor&) = delete;
     FileDescriptor& operator=(const FileDescriptor&) = delete;

@@ -249,7 +249,7 @@ void Hdf5File::close() {
         if (range.offset > size || range.bytes > size - range.offset)
             m_state->fail(ErrorCode::DiskFull, range.dataset,
                           fmt::format("{}{}", std::strerror(EFBIG), adviceOfErrno(EFBIG)));
-    if (m_state->sealing == Sealing::OnClose) writeSeal(m_state->place, open);
+    if (m_state->sealing == Sealing::OnClose) writeSeal(m_state->place, open, m_state->path);
 }
 
 }  // namespace rheo

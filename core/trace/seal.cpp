@@ -134,15 +134,16 @@ std::optional<Seal> readSeal(const fs::path& path) {
     return seal;
 }
 
-void writeSeal(const fs::path& path, std::vector<OpenRange> open) {
+void writeSeal(const fs::path& path, std::vector<OpenRange> open, const fs::path& shown) {
     std::sort(open.begin(), open.end(),
               [](const OpenRange& a, const OpenRange& b) { return a.offset < b.offset; });
-    const FileDescriptor file(path, O_RDWR);
+    const FileDescriptor file(path, O_RDWR, shown);
     const std::int64_t size = identityOf(file.number(), path).bytes;
     std::string block =
         std::string(firstLine) + "sha256 " + digestOf(file, size, open) + "\n" + linesOf(size, open);
     if (std::ssize(block) >= sealBytes)
-        throw Error(ErrorCode::Internal, path.string() + ": too many datasets are left open", path.string());
+        throw Error(ErrorCode::Internal, shown.string() + ": too many datasets are left open",
+                    shown.string());
     block.resize(sealBytes, '\0');
     file.writeExact(0, std::as_bytes(std::span(block)));
 }

@@ -41,7 +41,8 @@ inline constexpr std::int64_t sealBytes = 512;
 /// reads the file but its open ranges once.
 std::optional<Seal> readSeal(const std::filesystem::path& path);
 
-/// Seals a file whose first sealBytes bytes are free. Throws Error(Io or DiskFull).
-void writeSeal(const std::filesystem::path& path, std::vector<OpenRange> open);
+/// Seals a file whose first sealBytes bytes are free. Errors name `shown`. Throws Error(Io or DiskFull).
+void writeSeal(const std::filesystem::path& path, std::vector<OpenRange> open,
+               const std::filesystem::path& shown);
 
 }  // namespace rheo

@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/failure.h"
+#include "core/base/printable.h"
 #include "core/trace/bfloat16.h"
 #include "core/trace/file_parts.h"
 #include "core/trace/sample_labels.h"
@@ -37,9 +38,8 @@ void requireSpace(const fs::path& path, std::int64_t bytes) {
     if (static_cast<double>(bytes) > available)
         throw Error(
             ErrorCode::DiskFull,
-            fmt::format("{} needs {:.1f} MiB, and the disk has {:.1f} MiB left; make space, or choose "
-                        "another disk",
-                        path.string(), static_cast<double>(bytes) / (1 << 20), available / (1 << 20)),
+            fmt::format("{} needs {}, but the disk has only {} left; make space, or choose another disk",
+                        path.string(), formatBytes(static_cast<double>(bytes)), formatBytes(available)),
             path.string());
 }
 
