@@ -345,9 +345,13 @@ void requireOutputs(const Options& options) {
     // Results that are added to may be those that a basis is taken of.
     std::vector<std::filesystem::path> inputs{options.trace, options.model.name};
     if (!adds) inputs.insert(inputs.end(), {options.basis.results, options.autoencoder});
+    claim(options.out.path);
     requireOutput(options.out.path, adds ? IfExists::Replace : options.out.ifExists(), inputs);
     inputs.insert(inputs.end(), {options.basis.results, options.autoencoder, options.out.path});
-    for (const auto& path : options.curves) requireOutput(path, options.out.ifExists(), inputs);
+    for (const auto& path : options.curves) {
+        claim(path);
+        requireOutput(path, options.out.ifExists(), inputs);
+    }
 }
 
 /// What a person should know of the view before the analysis starts.

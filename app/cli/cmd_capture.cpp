@@ -31,6 +31,7 @@ int run(const Options& options, Common& common) {
     request.out = options.out.path;
     request.ifExists = options.out.ifExists();
     const CaptureMessages messages = captureMessages(common.console);
+    claim(options.out.path);
     const RanksScope scope(ranksOfCommand());
     checkCapture(request, messages.warn);
 

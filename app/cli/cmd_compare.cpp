@@ -123,7 +123,10 @@ int run(const Options& options, Common& common) {
             "--out");
     const std::vector<std::filesystem::path> inputs(options.sources.begin(), options.sources.end());
     if (!options.out.path.empty()) options.out.refuseEarly(inputs);
-    if (!options.csv.empty()) requireOutput(options.csv, options.out.ifExists(), inputs);
+    if (!options.csv.empty()) {
+        claim(options.csv);
+        requireOutput(options.csv, options.out.ifExists(), inputs);
+    }
     Progress progress = common.console.progress();
     Progress opening = progress.part(0, 0.02), comparing = progress.part(0.02, 1);
     std::vector<OpenedSource> sources = openSources(options, opening);

@@ -128,6 +128,7 @@ std::string page(const std::vector<Step>& steps, const char* about, double secon
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
     const fs::path out = fs::absolute(options.out);
+    claim(out);
     std::error_code failed;
     fs::create_directories(out, failed);
     if (failed)

@@ -37,6 +37,7 @@ nlohmann::ordered_json notFiniteByPoint(const ImportOutcome& outcome) {
 
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
+    claim(options.out.path);
     ImportOptions import = options.import;
     import.ifExists = options.out.ifExists();
     if (!options.lastIsNormed.empty()) import.lastIsNormed = parseLastIsNormed(options.lastIsNormed);

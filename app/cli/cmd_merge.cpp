@@ -20,6 +20,7 @@ struct Options {
 
 int run(const Options& options, Common& common) {
     const auto started = std::chrono::steady_clock::now();
+    claim(options.out.path);
     MergeOptions merge = options.merge;
     merge.ifExists = options.out.ifExists();
     Progress progress = common.console.progress();

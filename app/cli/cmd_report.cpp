@@ -122,6 +122,7 @@ int run(const Options& options, const CLI::App& command, Common& common) {
     rejectContradictions(options);
     const ReportRequest request = makeRequest(options, command, common);
     Progress progress = common.console.progress();
+    claim(request.folder);
     const RanksScope scope(ranksOfCommand());
     const ReportOutcome made = runReport(request, makeTools(options, common), progress);
     if (made.stopped) {

@@ -108,6 +108,7 @@ int run(const Options& options, Common& common) {
         throw UsageError(fmt::format(
             "{} checkpoints are too many: a comparison takes at most 16; name some of them", series.size()));
     const fs::path out = fs::absolute(options.out);
+    claim(out);
     std::error_code failed;
     fs::create_directories(out, failed);
     if (failed)

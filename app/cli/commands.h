@@ -180,9 +180,12 @@ struct OutOption {
     bool force = false;
     CLI::Option* addTo(CLI::App& command, const std::string& what, bool required = true);
     IfExists ifExists() const { return force ? IfExists::Replace : IfExists::Refuse; }
-    /// Checks the output before anything is computed. Throws as requireOutput.
+    /// Claims the output and checks it, before anything is computed. Throws as claim and requireOutput.
     void refuseEarly(const std::vector<std::filesystem::path>& inputs = {}) const;
 };
+
+/// Claims an output for this command, until it ends (core/base/output_claim.h); of several ranks the first does.
+void claim(const std::filesystem::path& output);
 
 /// `--select CONDITIONS` (core/trace/row_selection.h).
 struct SelectOption {

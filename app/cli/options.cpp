@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "app/cli/commands.h"
+#include "app/cli/ranks.h"
 #include "core/base/error.h"
+#include "core/base/output_claim.h"
 #include "core/base/printable.h"
 #include "core/capture/prompt_remarks.h"
 #include "core/results/results_file.h"
@@ -196,7 +198,13 @@ CLI::Option* OutOption::addTo(CLI::App& command, const std::string& what, bool r
 }
 
 void OutOption::refuseEarly(const std::vector<std::filesystem::path>& inputs) const {
-    if (!path.empty()) requireOutput(path, ifExists(), inputs);
+    if (path.empty()) return;
+    claim(path);
+    requireOutput(path, ifExists(), inputs);
+}
+
+void claim(const std::filesystem::path& output) {
+    if (isFirstRank()) claimOutput(output);
 }
 
 void SelectOption::addTo(CLI::App& command) {
