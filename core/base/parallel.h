@@ -17,6 +17,10 @@ void setDefaultThreads(int threads);
 /// fixed, so a body whose result depends on order must write to its own place. Checks `progress`
 /// for a stop before each piece and reports nothing. The first exception is rethrown after all
 /// threads ended; no further piece is started after it.
+///
+/// Bodies may call this again, and any number of threads may, also in a forked child: a caller never waits
+/// for a thread to come, only for pieces that run. The threads stay, asleep, for later calls, as many as one
+/// call asked for at most; so a body that sets something of its thread puts it back.
 void parallelFor(std::int64_t count, std::int64_t grain, int threads, const Progress& progress,
                  const std::function<void(std::int64_t begin, std::int64_t end)>& body);
 
