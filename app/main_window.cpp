@@ -253,7 +253,10 @@ MainWindow::MainWindow(QWidget* parent)
             [this](qint64 row) { m_selection.selectRow(RowIndex{row}); });
     connect(&m_theme, &ThemeSource::darkChanged, this, &MainWindow::applyTheme);
     connect(&m_recent, &RecentFiles::changed, this, &MainWindow::rebuildRecent);
+    connect(&m_recent, &RecentFiles::changed, this, &MainWindow::lookForRecent);
+    connect(&m_recent, &RecentFiles::goneChanged, this, &MainWindow::rebuildRecent);
     rebuildRecent();
+    lookForRecent();
 
     // Of one height, whatever is in it: nothing moves when a message or a job comes or goes.
     statusBar()->setFixedHeight(JobsPanel::lineHeight() + 4);
@@ -692,12 +695,21 @@ void MainWindow::openPublished() {
 }
 
 void MainWindow::openPath(const QString& path) {
-    if (isSessionFile(path.toStdString())) return m_sessionActions->open(path);
-    if (isAdapterFolder(path.toStdString()) && kindOfPath(path) != PathKind::Model) {
+    m_jobs.submit(
+        {Lane::Analysis, tr("Looking at %1").arg(titleOfPath(path)), false, true},
+        [path](Progress&) { return kindOfPath(path); }, this,
+        [this, path](Outcome<PathKind> kind) {
+            if (kind.result()) openAs(*kind.result(), path);
+        });
+}
+
+void MainWindow::openAs(PathKind kind, const QString& path) {
+    if (kind == PathKind::Session) return m_sessionActions->open(path);
+    if (kind == PathKind::Adapter) {
         OpenModelDialog dialog(m_jobs, path, this);
         return openChosen(dialog, false);
     }
-    if (!modelOfEntry(path).adapter.isEmpty() || kindOfPath(path) == PathKind::Model) {
+    if (kind == PathKind::Model) {
         inspectModel(m_workspace, path, [this](std::shared_ptr<const Checkpoint> checkpoint) {
             OpenModelDialog dialog(m_jobs, std::move(checkpoint), this);
             openChosen(dialog, false);
@@ -848,6 +860,15 @@ void MainWindow::applyTheme(bool dark) {
     m_teleportPanel->setDark(dark);
     m_laboratoryPanel->setDark(dark);
     if (m_compareDialog != nullptr) m_compareDialog->setTheme(dark ? darkTheme() : lightTheme());
+}
+
+void MainWindow::lookForRecent() {
+    m_jobs.submit(
+        {Lane::Analysis, tr("Looking for the files opened last"), false},
+        [paths = m_recent.all()](Progress&) { return RecentFiles::goneOf(paths); }, this,
+        [this](Outcome<QStringList> gone) {
+            if (gone.result()) m_recent.setGone(*gone.result());
+        });
 }
 
 void MainWindow::rebuildRecent() {

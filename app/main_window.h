@@ -37,6 +37,7 @@ class ExportActions;
 class LaboratoryPanel;
 class ManualWindow;
 class OpenModelDialog;
+enum class PathKind;
 class ResultBar;
 class SessionActions;
 class SourcePanel;
@@ -138,6 +139,9 @@ private:
     void fitFirst();
     void applyTheme(bool dark);
     void apply(const Preferences& preferences);
+    void openAs(PathKind kind, const QString& path);
+    /// Which of the files opened last are gone: not asked on this thread, as their disk may not answer.
+    void lookForRecent();
     void rebuildRecent();
     void askOpenFile();
     void askOpenModel(bool attach);

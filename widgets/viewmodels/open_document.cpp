@@ -7,11 +7,13 @@
 
 #include "core/base/error.h"
 #include "core/capture/prompts.h"
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/model_cache.h"
 #include "core/checkpoint/ollama_store.h"
 #include "core/session/attach_model.h"
 #include "core/session/opened_results.h"
+#include "core/session/session_file.h"
 #include "core/trace/trace_reader.h"
 #include "widgets/viewmodels/fit_rows.h"
 #include "widgets/viewmodels/model_jobs.h"
@@ -37,6 +39,8 @@ QString entryOf(const QString& folder, const ModelOptions& options) {
 }  // namespace
 
 PathKind kindOfPath(const QString& path) {
+    if (!modelOfEntry(path).adapter.isEmpty()) return PathKind::Model;
+    if (isSessionFile(toPath(path))) return PathKind::Session;
     if (isGgufFile(toPath(path))) return PathKind::Model;
     if (QFile file(path); QFileInfo(path).isFile() && file.open(QIODevice::ReadOnly))
         return isHdf5File(path.toStdString()) ? PathKind::Trace : PathKind::Nothing;
@@ -44,10 +48,11 @@ PathKind kindOfPath(const QString& path) {
         const fs::path folder = locateModel(path.toStdString());
         if (isGgufFile(folder)) return PathKind::Model;
         if (fs::is_regular_file(folder / "config.json")) return PathKind::Model;
-        return resultsFileIn(folder).empty() ? PathKind::Nothing : PathKind::Results;
+        if (!resultsFileIn(folder).empty()) return PathKind::Results;
     } catch (const std::exception&) {
-        return PathKind::Nothing;
+        // An adapter may lie in a folder that holds no model.
     }
+    return isAdapterFolder(path.toStdString()) ? PathKind::Adapter : PathKind::Nothing;
 }
 
 QString entryOf(const ModelEntry& model) {

@@ -16,9 +16,13 @@ enum class PathKind {
     Model,
     Trace,    ///< an HDF5 file: a trace or results; reading it tells which (FileOpener)
     Results,  ///< a folder of rheo report or rheo demo
+    Session,
+    Adapter,  ///< a folder with an adapter and no model
     Nothing,
 };
-/// Looks at the folder, the first bytes of the file, or for ORG/NAME in the Hugging Face cache. Never throws.
+/// Of an entry (below) or another path: looks at the folder, the first bytes of the file, or for ORG/NAME in
+/// the Hugging Face cache. Never throws. Not for the window's thread: a disk may be slow, or not answer at
+/// all.
 PathKind kindOfPath(const QString& path);
 /// For a list of what was opened: the path, but ORG/NAME for a model of the cache; "MODEL with ADAPTER" for
 /// an entry of both.

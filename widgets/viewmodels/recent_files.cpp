@@ -41,12 +41,27 @@ RecentFiles::RecentFiles(const QString& settingsFile, QObject* parent)
 
 QStringList RecentFiles::paths() const {
     QStringList there;
-    std::copy_if(m_paths.begin(), m_paths.end(), std::back_inserter(there), isThere);
+    std::copy_if(m_paths.begin(), m_paths.end(), std::back_inserter(there),
+                 [&](const QString& path) { return !m_gone.contains(path); });
     return there;
+}
+
+QStringList RecentFiles::goneOf(const QStringList& paths) {
+    QStringList gone;
+    std::copy_if(paths.begin(), paths.end(), std::back_inserter(gone),
+                 [](const QString& path) { return !isThere(path); });
+    return gone;
+}
+
+void RecentFiles::setGone(const QStringList& gone) {
+    if (gone == m_gone) return;
+    m_gone = gone;
+    Q_EMIT goneChanged();
 }
 
 void RecentFiles::add(const QString& path) {
     const QString entry = whole(path);
+    m_gone.removeAll(entry);  // it was just opened or saved
     m_paths.removeAll(entry);
     m_paths.prepend(entry);
     m_paths = m_paths.mid(0, longest);

@@ -47,7 +47,12 @@ void TestViewmodelsSettings::recentFiles() {
     QCOMPARE(again.paths().size(), RecentFiles::longest - 1);
     QCOMPARE(again.paths().first(), folder.filePath("trace 5.rheo.h5"));
     QVERIFY(QFile::remove(folder.filePath("trace 5.rheo.h5")));
+    QSignalSpy goneChanged(&again, &RecentFiles::goneChanged);
+    for (int i = 0; i < 2; ++i) again.setGone(RecentFiles::goneOf(again.all()));
+    QCOMPARE(goneChanged.size(), 1);
     QCOMPARE(again.paths().first(), folder.filePath("trace 13.rheo.h5"));
+    again.add(touch("trace 5.rheo.h5"));  // it is back
+    QCOMPARE(again.paths().first(), folder.filePath("trace 5.rheo.h5"));
     again.clear();
     QVERIFY(RecentFiles(settings).paths().isEmpty());
 }
