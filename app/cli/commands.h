@@ -184,7 +184,8 @@ struct OutOption {
     void refuseEarly(const std::vector<std::filesystem::path>& inputs = {}) const;
 };
 
-/// Claims an output for this command, until it ends (core/base/output_claim.h); of several ranks the first does.
+/// Claims an output for this command, until it ends (core/base/output_claim.h); of several ranks the first
+/// does.
 void claim(const std::filesystem::path& output);
 
 /// `--select CONDITIONS` (core/trace/row_selection.h).
