@@ -3,8 +3,7 @@
 
 #include <dlfcn.h>
 
-#include <QDir>
-#include <QDirIterator>
+#include <QMenu>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -13,7 +12,6 @@
 #include "tests/app/run_rheo.h"
 #include "tests/test_main.h"
 #include "widgets/viewmodels/file_keeper.h"
-#include "widgets/viewmodels/prompt_queue.h"
 
 using namespace rheo;
 
