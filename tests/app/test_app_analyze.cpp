@@ -441,7 +441,7 @@ void TestAppAnalyze::pcaInOtherWays() {
     // What needs one basis for all points says so.
     const Ran figure =
         runRheo({"figure", path("points.h5"), "--view", "trajectories", "--out", path("no.svg")});
-    QVERIFY(figure.status == 1 && figure.err.contains("each point"));
+    QVERIFY(figure.status == 1 && figure.err.contains("one basis per point"));
     const Ran basis =
         runRheo({"analyze", trace, "--stat", "pca", "--basis", path("points.h5"), "--out", path("no.h5")});
     QVERIFY(basis.status == 1 && basis.err.contains("each point"));

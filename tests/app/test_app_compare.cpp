@@ -254,7 +254,7 @@ void TestAppCompare::threeSources() {
                         "--force"});
     };
     QVERIFY(figure("compare_difference", "2").status == 0);
-    QVERIFY2(contentsOf(path("f.svg")).contains((read.sources[2].name + " less trained").c_str()),
+    QVERIFY2(contentsOf(path("f.svg")).contains((read.sources[2].name + " minus trained").c_str()),
              "the second of the others");
     QCOMPARE(figure("compare_cka", "2").status == 0, third != "others.rheo.h5");
     const auto refused = figure("compare_difference", "3");
