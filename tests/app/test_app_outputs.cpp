@@ -1,10 +1,13 @@
 // What is written where: disks that are full at any point of any writer, and two processes with one output.
 
+#include <unistd.h>
+
 #include <QDir>
 #include <QDirIterator>
 #include <QElapsedTimer>
 #include <QTemporaryDir>
 #include <QtTest>
+#include <algorithm>
 
 #include "tests/app/run_rheo.h"
 #include "tests/test_main.h"
@@ -57,6 +60,23 @@ Ran runProgram(const QString& program, const QStringList& arguments) {
     ran.out = process.readAllStandardOutput();
     ran.err = process.readAllStandardError();
     return ran;
+}
+
+/// Whether a process has claimed an output: one of its sockets has such a name.
+bool hasClaim(qint64 process) {
+    QByteArrayList claims;  // numbers of sockets
+    for (const QByteArray& line : contentsOf("/proc/net/unix").split('\n'))
+        if (const auto fields = line.simplified().split(' ');
+            fields.size() == 8 && fields[7].startsWith("@rheograph-output-"))
+            claims << "socket:[" + fields[6] + "]";
+    const QDir files(QString("/proc/%1/fd").arg(process));
+    const QStringList names = files.entryList(QDir::System | QDir::AllEntries | QDir::NoDotAndDotDot);
+    return std::any_of(names.begin(), names.end(), [&](const QString& name) {
+        char link[64];
+        const auto length =
+            ::readlink(QFile::encodeName(files.filePath(name)).constData(), link, sizeof link);
+        return length > 0 && claims.contains(QByteArray(link, static_cast<qsizetype>(length)));
+    });
 }
 
 }  // namespace
@@ -226,8 +246,7 @@ void TestAppOutputs::twoProcessesWithOneOutput() {
     QVERIFY(first.waitForStarted());
     QElapsedTimer waited;
     waited.start();
-    while (!contentsOf("/proc/net/unix").contains("@rheograph-output-") && waited.elapsed() < 60000)
-        QTest::qWait(20);
+    while (!hasClaim(first.processId()) && waited.elapsed() < 60000) QTest::qWait(20);
     for (const QStringList& more : {QStringList{}, QStringList{"--force"}}) {
         const Ran second = runRheo(
             QStringList{"analyze", path("t.rheo.h5"), "--stat", "density", "--out", otherwise} + more);
