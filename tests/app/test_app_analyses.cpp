@@ -446,7 +446,7 @@ void TestAppAnalyses::resultsOfAFileAreAddedTo() {
     QVERIFY(view("motion")->hasFigure() && view("correlation")->hasFigure());
     QVERIFY(state().results->results.statistics.get<Correlation>()->mean == before);
     // All of it is there now: a further run has nothing to do.
-    QCOMPARE(Analyses::costText(analyses().costOf(choice)), QString("nothing is left to compute"));
+    QCOMPARE(Analyses::costText(analyses().costOf(choice)), QString("everything is already computed"));
     save(path("both.h5"));
     QCOMPARE(runShell("rheo analyze t.rheo.h5 --stat correlation,motion --null sign_flip --repeats 4 --force "
                       "--out whole.h5",

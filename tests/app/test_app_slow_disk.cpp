@@ -96,7 +96,8 @@ void TestAppSlowDisk::filesThatAreGone() {
         return titles;
     };
     QTRY_VERIFY_WITH_TIMEOUT(window.workspace().jobs().isIdle(), wait);
-    QTRY_VERIFY2(recent().contains("r.h5") && !recent().contains("s.rheo"), qPrintable(recent().join('|')));
+    QTRY_VERIFY2(recent().contains(path("r.h5")) && !recent().contains(path("s.rheo")),
+                 qPrintable(recent().join('|')));
     QCOMPARE(m_calls(), 0);
     m_slowDiskAt(nullptr, 0);
 }
