@@ -415,7 +415,7 @@ std::string timeText(double seconds) {
 }
 
 std::string costText(const AnalysisCost& cost) {
-    if (cost.seconds == 0 && cost.readBytes == 0) return "nothing is left to compute";
+    if (cost.seconds == 0 && cost.readBytes == 0) return "everything is already computed";
     return fmt::format(
         "{}, {} read, {} of memory{}", timeText(cost.seconds),
         formatBytes(static_cast<double>(cost.readBytes)), formatBytes(static_cast<double>(cost.memoryBytes)),

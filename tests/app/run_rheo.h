@@ -9,7 +9,7 @@
 #include <QStringList>
 #include <functional>
 
-/// What the program `rheo` left behind.
+/// What a program left behind.
 struct Ran {
     int status = -1;  ///< -1: it did not end in time; -2: ended by a signal
     QByteArray out, err;
@@ -22,14 +22,14 @@ struct RunSettings {
     std::function<void()> inChild = {};  ///< runs between fork and exec
 };
 
-/// Runs `rheo` to its end.
-inline Ran runRheo(const QStringList& arguments, const RunSettings& settings = {}) {
+inline Ran runProgram(const QString& program, const QStringList& arguments,
+                      const RunSettings& settings = {}) {
     QProcess process;
     process.setProcessEnvironment(settings.environment);
 #ifdef Q_OS_UNIX
     if (settings.inChild) process.setChildProcessModifier(settings.inChild);
 #endif
-    process.start(RHEO_BIN "/rheo", arguments);
+    process.start(program, arguments);
     Ran ran;
     if (!process.waitForFinished(settings.timeoutMs)) {
         process.kill();
@@ -40,6 +40,11 @@ inline Ran runRheo(const QStringList& arguments, const RunSettings& settings = {
     ran.out = process.readAllStandardOutput();
     ran.err = process.readAllStandardError();
     return ran;
+}
+
+/// Runs `rheo` to its end.
+inline Ran runRheo(const QStringList& arguments, const RunSettings& settings = {}) {
+    return runProgram(RHEO_BIN "/rheo", arguments, settings);
 }
 
 /// Empty where the file cannot be read.

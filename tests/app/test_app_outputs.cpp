@@ -47,21 +47,6 @@ QByteArray errorLine(const QByteArray& err) {
     return found;
 }
 
-Ran runProgram(const QString& program, const QStringList& arguments) {
-    QProcess process;
-    process.start(program, arguments);
-    Ran ran;
-    if (!process.waitForFinished(300000)) {
-        process.kill();
-        process.waitForFinished();
-        return ran;
-    }
-    ran.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    ran.out = process.readAllStandardOutput();
-    ran.err = process.readAllStandardError();
-    return ran;
-}
-
 /// Whether a process has claimed an output: one of its sockets has such a name.
 bool hasClaim(qint64 process) {
     QByteArrayList claims;  // numbers of sockets

@@ -54,7 +54,7 @@ private Q_SLOTS:
         const AnalysisCost cost = costOf(view, request, made.results, {});
         QCOMPARE(cost.seconds, 0.0);
         QCOMPARE(cost.readBytes, 0);
-        QCOMPARE(costText(cost), std::string("nothing is left to compute"));
+        QCOMPARE(costText(cost), std::string("everything is already computed"));
         AnalysisRequest more = request;
         more.options.repeats = 7;
         QVERIFY(same(secondsOf(more, made.results),
