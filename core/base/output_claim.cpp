@@ -25,7 +25,7 @@ namespace {
 /// folder is not there.
 std::string claimName(const fs::path& path) {
     std::error_code failed;
-    const fs::path whole = fs::weakly_canonical(path, failed);  // follows links
+    const fs::path whole = fs::weakly_canonical(fs::absolute(path), failed);  // follows links
     struct stat folder {};
     if (failed || ::stat(whole.parent_path().c_str(), &folder) != 0) return {};
     Sha256 digest;
@@ -81,7 +81,7 @@ void claimOutput(const fs::path& path) {
     const int cause = errno;
     ::close(held);
     if (cause != EADDRINUSE) return;
-    throw Error(ErrorCode::AlreadyExists,
+    throw Error(ErrorCode::Io,
                 "another process" + holderOf(address) + " is writing " + path.string() +
                     "; wait until it has ended, or choose another name",
                 path.string());
